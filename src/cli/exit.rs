@@ -1,0 +1,104 @@
+//! How the program ends before it served anything: lines for people, and an exit code for scripts.
+//! It turns clap's many-line reports into one line each. `main` prints it.
+
+use std::{fmt, process::ExitCode};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use swarmhub::config::{self, InvalidConfig};
+
+/// The reason why the program does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// The exit code, 2 for mistakes in usage and configuration.
+    pub(crate) code: u8,
+    /// One line for each problem, for standard error.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Exit {
+    /// The code as `main` returns it.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    pub(super) fn config(problems: &[InvalidConfig]) -> Self {
+        Self {
+            code: 2,
+            lines: problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    pub(super) fn usage(error: &clap::Error) -> Self {
+        Self {
+            code: 2,
+            lines: vec![usage(error)],
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self
+            .lines
+            .iter()
+            .map(|line| format!("swarmhub: {line}"))
+            .collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+fn usage(error: &clap::Error) -> String {
+    let told = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(one_line(text)),
+        _ => None,
+    };
+    let line = match (error.kind(), told(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(given)) if given.starts_with('-') => {
+            let name = given
+                .trim_start_matches('-')
+                .split('=')
+                .next()
+                .unwrap_or_default();
+            let remedy =
+                config::nearest(name).map(|setting| format!("did you mean --{}?", setting.flag()));
+            Some(format!(
+                "{given}: there is no such flag; {}",
+                remedy.unwrap_or_else(see_help)
+            ))
+        }
+        (ErrorKind::UnknownArgument, Some(given)) => Some(unexpected(&given)),
+        (ErrorKind::InvalidValue, Some(flag))
+            if told(ContextKind::InvalidValue).as_deref() == Some("") =>
+        {
+            let flag = flag.split(' ').next().unwrap_or_default().to_owned();
+            Some(format!("{flag}: a value is missing; {}", see_help()))
+        }
+        (ErrorKind::InvalidSubcommand, _) => {
+            told(ContextKind::InvalidSubcommand).map(|given| unexpected(&given))
+        }
+        _ => None,
+    };
+    line.unwrap_or_else(|| {
+        let report = error.render().to_string();
+        let first = report.lines().next().unwrap_or_default();
+        format!("{}; {}", first.trim_start_matches("error: "), see_help())
+    })
+}
+
+fn unexpected(word: &str) -> String {
+    format!(
+        "\"{word}\" is neither a command nor a flag's value; {}",
+        see_help()
+    )
+}
+
+fn see_help() -> String {
+    "see swarmhub --help".to_owned()
+}
+
+/// What was typed, without line breaks and other control characters.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

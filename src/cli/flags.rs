@@ -1,0 +1,176 @@
+//! The flags and subcommands, made from the list of settings, and the words of `--help`.
+//! It knows no single setting; a new one appears here by itself. Only `parse` uses it.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
+use swarmhub::config::{Config, Setting, Shape};
+
+/// The id of `--config`.
+pub(super) const CONFIG: &str = "config";
+/// The subcommand that checks the configuration.
+pub(super) const CHECK: &str = "check-config";
+/// The subcommand that prints the configuration.
+pub(super) const PRINT: &str = "print-config";
+
+const COMMON: &str = "Common";
+
+const SHORT_FOOTER: &str = "\
+Run it without flags and open the address it prints. `--help` shows all settings.";
+
+const LONG_FOOTER: &str = "\
+Every setting has one name in three places; flags win over the environment, the environment over the file:
+  flag      --tracker-interval-max 90
+  variable  SWARMHUB_TRACKER_INTERVAL_MAX=90     (lists: separated by commas or spaces; empty: not set)
+  file      [tracker]
+            interval_max = 90                    (lists: [\"a\", \"b\"])
+`swarmhub print-config` writes a complete file with the values in effect. The variable for --config is SWARMHUB_CONFIG.";
+
+/// The whole command line.
+pub(super) fn command() -> Command {
+    let defaults = Config::default();
+    Command::new("swarmhub")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .override_usage("swarmhub [FLAGS]\n       swarmhub check-config [FLAGS]\n       swarmhub print-config [FLAGS]")
+        .after_help(SHORT_FOOTER)
+        .after_long_help(LONG_FOOTER)
+        .disable_help_subcommand(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(arguments(&defaults))
+        .arg(help().help_heading(COMMON))
+        .arg(version())
+        .subcommand(about_config(CHECK, "Check the configuration, say what is wrong with it, and exit", &defaults))
+        .subcommand(about_config(PRINT, "Print the settings in effect as TOML, and where each came from", &defaults))
+}
+
+/// A subcommand that takes all flags of the program, without showing them a second time.
+fn about_config(name: &'static str, about: &'static str, defaults: &Config) -> Command {
+    Command::new(name)
+        .about(about)
+        .override_usage(format!("swarmhub {name} [FLAGS]"))
+        .after_help("It takes the flags of swarmhub itself: see `swarmhub --help`.")
+        .disable_help_flag(true)
+        .args(arguments(defaults).map(|argument| argument.hide(true)))
+        .arg(help())
+}
+
+fn help() -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .help("Explain the common settings (-h) or all of them (--help)")
+}
+
+fn version() -> Arg {
+    Arg::new("version")
+        .short('V')
+        .long("version")
+        .action(ArgAction::Version)
+        .help("Print the version")
+        .help_heading(COMMON)
+}
+
+fn arguments(defaults: &Config) -> impl Iterator<Item = Arg> {
+    let file = Arg::new(CONFIG)
+        .long(CONFIG)
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Read settings from this TOML file")
+        .help_heading(COMMON);
+    let settings = Setting::all()
+        .iter()
+        .map(|setting| argument(setting, defaults));
+    std::iter::once(file).chain(settings)
+}
+
+fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
+    let shape = setting.shape();
+    let facts = facts(setting, &shape, defaults);
+    let first = setting
+        .doc
+        .first()
+        .map_or("", |line| line.trim().trim_end_matches('.'));
+    let all: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
+    let argument = Arg::new(setting.key)
+        .long(setting.flag())
+        .value_name(shape.placeholder)
+        .value_parser(ValueParser::os_string())
+        .action(ArgAction::Append)
+        .allow_negative_numbers(true)
+        .help(format!("{first}{}", facts.short))
+        .long_help(
+            format!("{}\n{}", all.join("\n"), facts.long)
+                .trim_end()
+                .to_owned(),
+        );
+    let argument = match setting.section {
+        None => argument.help_heading(COMMON),
+        Some(section) => argument
+            .help_heading(heading(section.name))
+            .hide_short_help(true),
+    };
+    if shape.switch {
+        argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(OsString::from("true"))
+            .value_name("true|false")
+    } else {
+        argument
+    }
+}
+
+/// The default, and in the long help also what is allowed.
+struct Facts {
+    short: String,
+    long: String,
+}
+
+fn facts(setting: &Setting, shape: &Shape, defaults: &Config) -> Facts {
+    // An empty list and a missing value are explained in words; a switch is off unless given.
+    let default = setting
+        .toml(defaults)
+        .map(|value| value.replace('"', ""))
+        .map(|value| {
+            if shape.many {
+                inner(&value).to_owned()
+            } else {
+                value
+            }
+        })
+        .filter(|value| !value.is_empty() && !shape.switch)
+        .map(|value| format!("default {value}"));
+    let bounds = (!shape.bounds.is_empty()).then(|| shape.bounds.clone());
+    let bracketed = |facts: Vec<String>| {
+        let facts = facts.join(", ");
+        if facts.is_empty() {
+            facts
+        } else {
+            format!("[{facts}]")
+        }
+    };
+    Facts {
+        short: default
+            .as_ref()
+            .map_or_else(String::new, |default| format!(" [{default}]")),
+        long: bracketed(default.into_iter().chain(bounds).collect()),
+    }
+}
+
+/// What stands between the brackets of a list.
+fn inner(list: &str) -> &str {
+    list.strip_prefix('[')
+        .and_then(|list| list.strip_suffix(']'))
+        .unwrap_or(list)
+}
+
+/// `tracker` becomes `Tracker`.
+fn heading(section: &'static str) -> String {
+    let mut letters = section.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

@@ -1,0 +1,35 @@
+//! Log lines on standard error, as text for people or as JSON for collectors.
+//! It sets the process-wide subscriber once, from `main`, and decides nothing about what is logged.
+
+use std::io::{self, IsTerminal};
+
+use swarmhub::config::LogFormat;
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+/// Starts logging in this format; `level` is a level or a list such as `info,swarmhub::hub=debug`, as checked in the
+/// configuration. A second call changes nothing.
+pub(crate) fn init_logging(format: LogFormat, level: &str) {
+    let filter = level
+        .parse()
+        .unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Text => Box::new(fmt::layer().with_writer(io::stderr).with_ansi(colourful())),
+        LogFormat::Json => Box::new(
+            fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_writer(io::stderr),
+        ),
+    };
+    // Fails only if a subscriber is already set, which then stays.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
+}
+
+/// Colours for people at a terminal who did not refuse them (<https://no-color.org>).
+fn colourful() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,85 @@
+//! The command line: arguments and environment become a [`Command`], or an [`Exit`] that says what is wrong.
+//! It starts no server and reads no process state; both come as arguments. `main` calls it and acts.
+
+mod exit;
+mod flags;
+mod logging;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgMatches, error::ErrorKind};
+use swarmhub::config::{self, Config, Layers, Setting};
+
+pub(crate) use exit::Exit;
+pub(crate) use logging::init_logging;
+
+/// What the operator wants.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Serve with this configuration.
+    Run(Box<Config>),
+    /// Print this on standard output and exit with 0: help, version, `check-config`, `print-config`.
+    Print(String),
+}
+
+/// Reads arguments (the first is the program's name) and environment.
+///
+/// # Errors
+/// The lines to print on standard error, and exit code 2.
+pub(crate) fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Command, Exit> {
+    let matches = match flags::command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            return Ok(Command::Print(error.render().to_string()));
+        }
+        Err(error) => return Err(Exit::usage(&error)),
+    };
+    let layers = Layers {
+        file: file(&matches),
+        environment: env.into_iter().collect(),
+        flags: Setting::all()
+            .iter()
+            .filter_map(|setting| words(&matches, setting).map(|words| (setting, words)))
+            .collect(),
+    };
+    let effective = config::load(layers).map_err(|problems| Exit::config(&problems))?;
+    Ok(match matches.subcommand_name() {
+        Some(flags::CHECK) => Command::Print(format!("{}\n", effective.summary())),
+        Some(flags::PRINT) => Command::Print(effective.to_toml()),
+        _ => Command::Run(Box::new(effective.config)),
+    })
+}
+
+/// The matches of the program and of its subcommand: flags may stand before and after its name.
+fn levels(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
+    let inner = matches.subcommand().map(|(_, inner)| inner);
+    std::iter::once(matches).chain(inner)
+}
+
+fn file(matches: &ArgMatches) -> Option<PathBuf> {
+    levels(matches)
+        .filter_map(|level| level.get_one::<PathBuf>(flags::CONFIG))
+        .last()
+        .cloned()
+}
+
+/// All words given for a setting, or nothing if it was not given.
+fn words(matches: &ArgMatches, setting: &Setting) -> Option<Vec<OsString>> {
+    let words: Vec<OsString> = levels(matches)
+        .filter_map(|level| level.get_many::<OsString>(setting.key))
+        .flatten()
+        .cloned()
+        .collect();
+    (!words.is_empty()).then_some(words)
+}
+
+#[cfg(test)]
+mod tests;

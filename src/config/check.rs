@@ -1,0 +1,167 @@
+//! What must hold between settings that are right each for themselves.
+//! It changes nothing. The layers use it with the places of the values, [`Config::check`] without.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Config, InvalidConfig, Setting, Source, error::Problem};
+
+/// Two settings of which one must not exceed the other.
+struct Order {
+    low: &'static str,
+    high: &'static str,
+    holds: fn(&Config) -> bool,
+    /// What happens otherwise.
+    reason: &'static str,
+}
+
+const ORDERS: &[Order] = &[
+    Order {
+        low: "tracker.interval_min",
+        high: "tracker.interval_max",
+        holds: |config| config.tracker.interval_min <= config.tracker.interval_max,
+        reason: "the interval grows from the one to the other",
+    },
+    Order {
+        low: "interval",
+        high: "tracker.membership_ttl",
+        holds: |config| config.interval.is_none() || outlives_interval(config),
+        reason: "peers would be forgotten before they announce again",
+    },
+    Order {
+        low: "tracker.interval_max",
+        high: "tracker.membership_ttl",
+        holds: |config| config.interval.is_some() || outlives_interval(config),
+        reason: "peers would be forgotten before they announce again",
+    },
+    Order {
+        low: "tracker.offers_per_announce_max",
+        high: "tracker.pending_offers_max",
+        holds: |config| config.tracker.offers_per_announce_max <= config.tracker.pending_offers_max,
+        reason: "the offers of one announce would push each other out",
+    },
+    Order {
+        low: "tracker.offers_per_announce_max",
+        high: "limits.offers_burst",
+        holds: |config| {
+            u32::try_from(config.tracker.offers_per_announce_max)
+                .is_ok_and(|offers| offers <= config.limits.offers_burst)
+        },
+        reason: "a full announce could never pass",
+    },
+    Order {
+        low: "connection.sdp_bytes_max",
+        high: "connection.message_bytes_max",
+        holds: |config| config.connection.sdp_bytes_max < config.connection.message_bytes_max,
+        reason: "an offer travels inside a message",
+    },
+    Order {
+        low: "connection.message_bytes_max",
+        high: "connection.output_bytes_max",
+        holds: |config| config.connection.message_bytes_max <= config.connection.output_bytes_max,
+        reason: "a whole message must fit in what may wait to be sent",
+    },
+    Order {
+        low: "connection.ping_after",
+        high: "connection.dead_after",
+        holds: |config| config.connection.ping_after < config.connection.dead_after,
+        reason: "a peer needs time to answer the ping",
+    },
+    Order {
+        low: "limits.delay_max",
+        high: "limits.patience",
+        holds: |config| config.limits.delay_max <= config.limits.patience,
+        reason: "one pause would use up all patience",
+    },
+];
+
+fn outlives_interval(config: &Config) -> bool {
+    config.membership_ttl() > config.interval_largest()
+}
+
+impl Config {
+    /// Checks a configuration that a program put together: each value by itself, and all of them together.
+    ///
+    /// What [`load`](super::load) returns was already checked.
+    ///
+    /// # Errors
+    /// Every mistake found, the setting's name being the place; never an empty list.
+    pub fn check(&self) -> Result<(), Vec<InvalidConfig>> {
+        let mut failed = BTreeSet::new();
+        let mut problems = Vec::new();
+        for setting in Setting::all() {
+            if let Err(problem) = (setting.check)(self) {
+                failed.insert(setting.key);
+                problems.push(problem.at(setting.key));
+            }
+        }
+        problems.extend(together(self, &BTreeMap::new(), &failed));
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+/// The mistakes between settings, leaving out those that already failed by themselves.
+pub(super) fn together(
+    config: &Config,
+    sources: &BTreeMap<&'static str, Source>,
+    failed: &BTreeSet<&'static str>,
+) -> Vec<InvalidConfig> {
+    let source = |key: &str| sources.get(key).cloned().unwrap_or_default();
+    let place = |key: &str| {
+        Setting::find(key).map_or_else(|| key.to_owned(), |setting| source(key).place(setting))
+    };
+    let rank = |key: &str| source(key).rank();
+    let mut problems = Vec::new();
+    if config.listen.is_empty() && !failed.contains("listen") {
+        let problem = Problem::new(
+            "there is no address to listen on",
+            "give one such as [::]:8000, or leave it out",
+        );
+        problems.push(problem.at(place("listen")));
+    }
+    for order in ORDERS {
+        if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
+            continue;
+        }
+        // The one that was set in the later layer is the one the operator has before them.
+        let problem = if rank(order.high) > rank(order.low) {
+            order
+                .problem(
+                    config,
+                    (order.high, "small"),
+                    (order.low, &source(order.low)),
+                )
+                .at(place(order.high))
+        } else {
+            order
+                .problem(
+                    config,
+                    (order.low, "large"),
+                    (order.high, &source(order.high)),
+                )
+                .at(place(order.low))
+        };
+        problems.push(problem);
+    }
+    problems
+}
+
+impl Order {
+    fn problem(&self, config: &Config, blamed: (&str, &str), other: (&str, &Source)) -> Problem {
+        let value = |key: &str| Setting::find(key).and_then(|setting| setting.toml(config));
+        let told = |key: &str| value(key).unwrap_or_else(|| "what is not set".to_owned());
+        let ((key, excess), (other, source)) = (blamed, other);
+        Problem::new(
+            format!(
+                "{} is too {excess} for {other} ({}, {source}): {}",
+                told(key),
+                told(other),
+                self.reason
+            ),
+            format!("lower {} or raise {}", self.low, self.high),
+        )
+    }
+}

@@ -1,0 +1,190 @@
+//! How a setting is declared: [`Setting`] describes one, and `settings!` makes structs, defaults and the list of
+//! settings from one declaration. It knows no single setting and reads nothing.
+//! `settings.rs` is the only user of the macro; layers, `--help` and `print-config` walk the list.
+
+use std::fmt;
+
+use super::{
+    error::Problem,
+    settings::{Config, SETTINGS},
+    value::Raw,
+};
+
+/// A group of settings: a TOML table, the first word of its flags and variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Section {
+    /// Its name in the file, `tracker` for `[tracker]`.
+    pub name: &'static str,
+    /// What its settings are about, one sentence.
+    pub doc: &'static str,
+}
+
+/// One setting, known by the same name in the file, in the environment and as a flag.
+pub struct Setting {
+    /// The group it belongs to; the common settings have none.
+    pub section: Option<&'static Section>,
+    /// Its name within the section, `interval_max`.
+    pub name: &'static str,
+    /// The whole name, `tracker.interval_max`.
+    pub key: &'static str,
+    /// What it means, with its unit: a first line that stands alone, then details.
+    pub doc: &'static [&'static str],
+    pub(super) shape: fn() -> Shape,
+    pub(super) read: fn(&mut Config, &Raw<'_>) -> Result<(), Problem>,
+    pub(super) check: fn(&Config) -> Result<(), Problem>,
+    pub(super) show: fn(&Config) -> Option<String>,
+}
+
+/// How the value of a setting is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// A word that stands for the value in help: `SECONDS`.
+    pub placeholder: &'static str,
+    /// What values are allowed, `1 to 3600`, or nothing where the documentation says it.
+    pub bounds: String,
+    /// Whether it is a list: an array in TOML, separated by commas or spaces in a variable, a repeated flag.
+    pub many: bool,
+    /// Whether TOML writes it in quotes.
+    pub text: bool,
+    /// Whether it is on or off: a flag without value turns it on.
+    pub switch: bool,
+}
+
+impl Setting {
+    /// All settings in the order in which they are explained, the common ones first.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        SETTINGS
+    }
+
+    /// The setting with this whole name.
+    #[must_use]
+    pub fn find(key: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|setting| setting.key == key)
+    }
+
+    /// Its flag without the dashes in front: `tracker-interval-max`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+
+    /// Its environment variable: `SWARMHUB_TRACKER_INTERVAL_MAX`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("SWARMHUB_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// How its value is to be written.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        (self.shape)()
+    }
+
+    /// Its value in `config` as TOML, or nothing if it is not set.
+    #[must_use]
+    pub fn toml(&self, config: &Config) -> Option<String> {
+        (self.show)(config)
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setting")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes the structs of `settings.rs`, their defaults and `SETTINGS` from one declaration.
+///
+/// An entry is `/// words` and `name: Type = default, in rule;`. The rule's type follows from the field's type
+/// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest.
+macro_rules! settings {
+    (
+        $(#[$config_meta:meta])*
+        pub struct Config {
+            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $default:expr $(, in $rule:expr)? ; )+
+        }
+        $(
+            #[doc = $section_doc:literal]
+            $section:ident : $Section:ident {
+                $( $(#[doc = $s_doc:literal])+ $s_field:ident : $s_type:ty = $s_default:expr $(, in $s_rule:expr)? ; )+
+            }
+        )*
+    ) => {
+        $(#[$config_meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config {
+            $( $(#[doc = $doc])+ #[doc = concat!("\n\nDefault: `", stringify!($default), "`.")] pub $field: $type, )+
+            $( #[doc = $section_doc] pub $section: $Section, )*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $( $field: $default, )+ $( $section: $Section::default(), )* }
+            }
+        }
+
+        $(
+            #[doc = $section_doc]
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $Section {
+                $(
+                    $(#[doc = $s_doc])+
+                    #[doc = concat!("\n\nDefault: `", stringify!($s_default), "`.")]
+                    pub $s_field: $s_type,
+                )+
+            }
+
+            impl Default for $Section {
+                fn default() -> Self {
+                    Self { $( $s_field: $s_default, )+ }
+                }
+            }
+        )*
+
+        /// Every setting, in the order of its declaration.
+        pub(super) static SETTINGS: &[$crate::config::Setting] = &[
+            $( $crate::config::declare::setting!(
+                None, $field, stringify!($field), [$($doc),+], $type, [$($rule)?]
+            ), )+
+            $( $( $crate::config::declare::setting!(
+                Some(&$crate::config::Section { name: stringify!($section), doc: $section_doc }),
+                $section.$s_field,
+                concat!(stringify!($section), ".", stringify!($s_field)),
+                [$($s_doc),+], $s_type, [$($s_rule)?]
+            ), )+ )*
+        ];
+    };
+}
+
+/// Makes one [`Setting`]; a missing rule is `()`.
+macro_rules! setting {
+    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, []) => {
+        $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()])
+    };
+    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [$rule:expr]) => {
+        $crate::config::Setting {
+            section: $section,
+            name: $crate::config::declare::last!($($place).+),
+            key: $key,
+            doc: &$doc,
+            shape: || <$type as $crate::config::value::Value>::shape(&$rule),
+            read: |config, raw| {
+                config.$($place).+ = $crate::config::value::Value::read(raw, &$rule)?;
+                Ok(())
+            },
+            check: |config| $crate::config::value::Value::check(&config.$($place).+, &$rule),
+            show: |config| $crate::config::value::Value::toml(&config.$($place).+),
+        }
+    };
+}
+
+/// The last name of a path of fields.
+macro_rules! last {
+    ($name:ident) => { stringify!($name) };
+    ($first:ident . $($rest:ident).+) => { $crate::config::declare::last!($($rest).+) };
+}
+
+pub(super) use {last, setting, settings};

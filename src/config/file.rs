@@ -1,0 +1,173 @@
+//! The layer of the TOML file: its text becomes named raw values with their lines.
+//! It neither opens the file nor knows what the values mean. `layers.rs` calls it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    InvalidConfig, Setting, Source,
+    error::{Problem, quoted},
+    layers::Build,
+    suggest::{nearest, nearest_section},
+    value::Raw,
+};
+
+/// Gives the file's settings to `build`. `read` was the attempt to read it, `asked_by` the flag or variable that
+/// named it.
+pub(super) fn apply(build: &mut Build, path: &Path, read: io::Result<String>, asked_by: &str) {
+    match read {
+        Ok(text) => Document { path, text: &text }.apply(build),
+        Err(error) => build.problem(
+            Problem::new(
+                format!(
+                    "{} cannot be read ({error})",
+                    quoted(&path.to_string_lossy())
+                ),
+                "give the path of a TOML file",
+            )
+            .at(asked_by),
+        ),
+    }
+}
+
+struct Document<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+/// A value of the file with the line of its name.
+struct Entry<'t> {
+    line: usize,
+    section: Option<&'t str>,
+    name: &'t str,
+    value: &'t DeValue<'t>,
+}
+
+impl Document<'_> {
+    fn apply(&self, build: &mut Build) {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let mut notation: Vec<_> = errors.iter().map(|error| self.notation(error)).collect();
+        // One mistake often leads to several reports of its line: the first says it.
+        notation.sort_by_key(|(line, _)| *line);
+        notation.dedup_by_key(|(line, _)| *line);
+        for (_, problem) in notation {
+            build.problem(problem);
+        }
+        // After a mistake in the notation the rest may be read wrongly: no second opinions on it.
+        if errors.is_empty() {
+            for entry in self.entries(table.get_ref()) {
+                match Setting::find(&entry.key()) {
+                    Some(setting) => {
+                        build.set(setting, &Raw::Toml(entry.value), &self.source(entry.line));
+                    }
+                    None => {
+                        build.problem(entry.unknown().at(self.source(entry.line).to_string()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The values in the order of the file; tables are opened if they are sections.
+    fn entries<'t>(&self, table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
+        let mut entries = Vec::new();
+        for (name, value) in table {
+            match value.get_ref() {
+                DeValue::Table(inner) if is_section(name.get_ref()) => {
+                    let section = Some(name.get_ref().as_ref());
+                    entries.extend(inner.iter().map(|(name, value)| Entry {
+                        line: self.line(name.span().start),
+                        section,
+                        name: name.get_ref(),
+                        value: value.get_ref(),
+                    }));
+                }
+                value => entries.push(Entry {
+                    line: self.line(name.span().start),
+                    section: None,
+                    name: name.get_ref(),
+                    value,
+                }),
+            }
+        }
+        entries.sort_by_key(|entry| entry.line);
+        entries
+    }
+
+    fn notation(&self, error: &toml::de::Error) -> (usize, InvalidConfig) {
+        let line = self.line(error.span().map_or(0, |span| span.start));
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        let problem = Problem::new(message, "see https://toml.io for the notation");
+        (line, problem.at(self.source(line).to_string()))
+    }
+
+    fn source(&self, line: usize) -> Source {
+        Source::File {
+            path: PathBuf::from(self.path),
+            line,
+        }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        1 + self
+            .text
+            .bytes()
+            .take(offset)
+            .filter(|byte| *byte == b'\n')
+            .count()
+    }
+}
+
+impl Entry<'_> {
+    fn key(&self) -> String {
+        self.section.map_or_else(
+            || self.name.to_owned(),
+            |section| format!("{section}.{}", self.name),
+        )
+    }
+
+    /// What to say about a name that is no setting.
+    fn unknown(&self) -> Problem {
+        if self.section.is_none() && is_section(self.name) {
+            let name = self.name;
+            return Problem::new(
+                format!("{name} is not a table"),
+                format!("write [{name}] above its settings"),
+            );
+        }
+        if let DeValue::Table(_) = self.value {
+            let remedy = nearest_section(self.name)
+                .map(|section| format!("did you mean [{}]?", section.name));
+            return Problem::new(
+                format!("there is no section {}", quoted(&self.key())),
+                or_list(remedy),
+            );
+        }
+        let key = self.key();
+        let remedy = nearest(&key).map(|setting| match setting.section {
+            Some(section) => format!("did you mean {} in [{}]?", setting.name, section.name),
+            None if self.section.is_some() => {
+                format!("did you mean {} above the first section?", setting.name)
+            }
+            None => format!("did you mean {}?", setting.name),
+        });
+        Problem::new(
+            format!("there is no setting {}", quoted(&key)),
+            or_list(remedy),
+        )
+    }
+}
+
+fn or_list(remedy: Option<String>) -> String {
+    remedy.unwrap_or_else(|| "swarmhub print-config lists all settings".to_owned())
+}
+
+fn is_section(name: &str) -> bool {
+    Setting::all()
+        .iter()
+        .any(|setting| setting.section.is_some_and(|section| section.name == name))
+}

@@ -1,0 +1,165 @@
+//! STUN and TURN servers as an operator writes them, and as browsers want them (`RTCIceServer`).
+//! It checks and splits text and never contacts a server. The HTTP side hands the result to pages.
+
+use http::uri::Authority;
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+
+use super::{
+    error::{Problem, quoted},
+    scalar::Form,
+};
+
+/// One server in the shape of the browsers' `RTCIceServer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    /// The address (RFC 7064, RFC 7065), `turn:turn.example.org:3478?transport=udp`.
+    pub urls: String,
+    /// TURN only: the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// TURN only: the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+pub(super) const ICE_SERVER: Form<str> = Form {
+    placeholder: "URL",
+    check: |word| parse(word).map(|_| ()),
+};
+
+/// Reads `stun:HOST[:PORT]` or `turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`, also `stuns:` and `turns:`.
+///
+/// User and password are percent-decoded, for users with a colon such as those of time-limited credentials. TURN
+/// without them is refused, because browsers refuse it and then make no connection at all.
+pub(super) fn parse(word: &str) -> Result<IceServer, Problem> {
+    let wrong = |remedy: &str| Problem::new(format!("{} is no ICE server", quoted(word)), remedy);
+    let stun = "give stun:HOST or stun:HOST:PORT";
+    let turn = "give turn:USER:PASSWORD@HOST or turn:USER:PASSWORD@HOST:PORT, with %3A for a colon within USER";
+
+    let (scheme, rest) = word
+        .split_once(':')
+        .ok_or_else(|| wrong("give stun:HOST or turn:USER:PASSWORD@HOST"))?;
+    let (relay, form) = match scheme {
+        "stun" | "stuns" => (false, stun),
+        "turn" | "turns" => (true, turn),
+        _ => {
+            return Err(wrong(
+                "the address starts with stun:, stuns:, turn: or turns:",
+            ));
+        }
+    };
+    let (user, server) = rest
+        .rsplit_once('@')
+        .map_or((None, rest), |(user, server)| (Some(user), server));
+    let (host, query) = server
+        .split_once('?')
+        .map_or((server, None), |(host, query)| (host, Some(query)));
+    let known_query = match query {
+        None => true,
+        Some("transport=udp" | "transport=tcp") => relay,
+        Some(_) => false,
+    };
+    if relay != user.is_some() || !is_host(host) || !known_query {
+        return Err(wrong(form));
+    }
+
+    let (username, credential) = match user.map(|user| user.split_once(':')) {
+        None => (None, None),
+        Some(Some((name, password))) if !name.is_empty() && !password.is_empty() => {
+            let decoded = |text| percent_decode_str(text).decode_utf8().map(String::from);
+            match (decoded(name), decoded(password)) {
+                (Ok(name), Ok(password)) => (Some(name), Some(password)),
+                _ => {
+                    return Err(wrong(
+                        "what %XX stands for in USER and PASSWORD must be UTF-8",
+                    ));
+                }
+            }
+        }
+        Some(_) => return Err(wrong(form)),
+    };
+    Ok(IceServer {
+        urls: format!("{scheme}:{server}"),
+        username,
+        credential,
+    })
+}
+
+fn is_host(host: &str) -> bool {
+    host.parse::<Authority>().is_ok_and(|authority| {
+        let named = authority.host();
+        let rest = host.strip_prefix(named).unwrap_or(host);
+        !named.is_empty() && (rest.is_empty() || authority.port_u16().is_some_and(|port| port > 0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_read_as_browsers_want_them() {
+        for (word, urls, user) in [
+            ("stun:a.example", "stun:a.example", None),
+            ("stuns:a.example:5349", "stuns:a.example:5349", None),
+            ("stun:[2001:db8::1]:3478", "stun:[2001:db8::1]:3478", None),
+            (
+                "turn:me:secret@a.example",
+                "turn:a.example",
+                Some(("me", "secret")),
+            ),
+            (
+                "turns:1700000000%3Ame:a+b/c==@10.0.0.1:443?transport=tcp",
+                "turns:10.0.0.1:443?transport=tcp",
+                Some(("1700000000:me", "a+b/c==")),
+            ),
+            (
+                "turn:me:a:b@c@a.example?transport=udp",
+                "turn:a.example?transport=udp",
+                Some(("me", "a:b@c")),
+            ),
+        ] {
+            let server = parse(word).unwrap();
+            assert_eq!(server.urls, urls);
+            let user = user.map(|(name, password)| (name.to_owned(), password.to_owned()));
+            assert_eq!(server.username.zip(server.credential), user, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_would_refuse_is_refused() {
+        for word in [
+            "",
+            "a.example",
+            "http://a.example",
+            "stun:",
+            "stun://a.example",
+            "stun:me:secret@a.example",
+            "stun:a.example?transport=udp",
+            "stun:a.example:0",
+            "stun:a.example:99999",
+            "stun:a.example:",
+            "stun:a b",
+            "turn:a.example",
+            "turn:me@a.example",
+            "turn::secret@a.example",
+            "turn:me:@a.example",
+            "turn:me:secret@",
+            "turn:me:%FF@a.example",
+            "turn:me:secret@a.example?transport=sctp",
+        ] {
+            assert!(parse(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_names_of_rtc_ice_server_and_nothing_empty() {
+        let json = |word| serde_json::to_string(&parse(word).unwrap()).unwrap();
+        assert_eq!(json("stun:a.example"), r#"{"urls":"stun:a.example"}"#);
+        assert_eq!(
+            json("turn:me:secret@a.example"),
+            r#"{"urls":"turn:a.example","username":"me","credential":"secret"}"#
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The layers a configuration comes from: defaults, then a TOML file, then the environment, then flags.
+//! It decides who wins and remembers where each value came from; environment and flags are given to it.
+//! The command line calls [`load`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Config, InvalidConfig, Setting, Source, check,
+    error::{Problem, quoted},
+    file,
+    print::Effective,
+    suggest::nearest,
+    value::Raw,
+};
+
+const PREFIX: &str = "SWARMHUB_";
+const CONFIG_VARIABLE: &str = "SWARMHUB_CONFIG";
+
+/// What the operator said, layer by layer.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// The file of `--config`; without it the one of `SWARMHUB_CONFIG`, if that is set.
+    pub file: Option<PathBuf>,
+    /// All environment variables; those that do not start with `SWARMHUB_`, or are empty, are ignored.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The flags given, each with all its words.
+    pub flags: Vec<(&'static Setting, Vec<OsString>)>,
+}
+
+/// Puts the layers together and checks the result.
+///
+/// # Errors
+/// Every mistake found, in the order of the layers; never an empty list.
+pub fn load(layers: Layers) -> Result<Effective, Vec<InvalidConfig>> {
+    load_with(layers, |path| fs::read_to_string(path))
+}
+
+/// [`load`] with another way to read the file.
+pub(super) fn load_with(
+    layers: Layers,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> Result<Effective, Vec<InvalidConfig>> {
+    let mut build = Build::default();
+    let variables = variables(layers.environment);
+    let named = variables.iter().find(|(name, _)| name == CONFIG_VARIABLE);
+    let file = match (layers.file, named) {
+        (Some(path), _) => Some((path, "--config")),
+        (None, Some((_, value))) => Some((PathBuf::from(value), CONFIG_VARIABLE)),
+        (None, None) => None,
+    };
+    if let Some((path, asked_by)) = &file {
+        file::apply(&mut build, path, read(path), asked_by);
+    }
+    for (name, value) in variables.iter().filter(|(name, _)| name != CONFIG_VARIABLE) {
+        build.variable(name, value);
+    }
+    for (setting, words) in &layers.flags {
+        build.flag(setting, words);
+    }
+    build.finish(file.map(|(path, _)| path))
+}
+
+/// The variables that are meant for us, sorted by name.
+fn variables(environment: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
+    let mut variables: Vec<_> = environment
+        .into_iter()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+        .filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty())
+        .filter(|(name, value)| !is_service_link(name, &value.to_string_lossy()))
+        .collect();
+    variables.sort();
+    variables
+}
+
+/// Kubernetes describes a service named `swarmhub` to each of its pods in variables such as `SWARMHUB_SERVICE_HOST`
+/// and `SWARMHUB_PORT_8000_TCP=tcp://10.0.0.1:8000`; a deployment must not fail for them.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let port = name
+        .split_once("_PORT_")
+        .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let address = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| value.starts_with(scheme));
+    port || name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || (name.ends_with("_PORT") && address)
+}
+
+/// A configuration in the making.
+#[derive(Debug, Default)]
+pub(super) struct Build {
+    config: Config,
+    sources: BTreeMap<&'static str, Source>,
+    /// Settings with a mistake: what stands in `config` for them is not what the operator wanted.
+    failed: BTreeSet<&'static str>,
+    problems: Vec<InvalidConfig>,
+}
+
+impl Build {
+    pub(super) fn set(&mut self, setting: &'static Setting, raw: &Raw<'_>, source: &Source) {
+        match (setting.read)(&mut self.config, raw) {
+            Ok(()) => {
+                self.sources.insert(setting.key, source.clone());
+            }
+            Err(problem) => self.fail(setting, problem, source),
+        }
+    }
+
+    fn fail(&mut self, setting: &'static Setting, problem: Problem, source: &Source) {
+        self.failed.insert(setting.key);
+        self.problem(problem.at(source.place(setting)));
+    }
+
+    pub(super) fn problem(&mut self, problem: InvalidConfig) {
+        self.problems.push(problem);
+    }
+
+    fn variable(&mut self, name: &str, value: &OsString) {
+        let Some(setting) = Setting::all()
+            .iter()
+            .find(|setting| setting.variable() == name)
+        else {
+            let remedy = match name.strip_prefix(PREFIX).and_then(nearest) {
+                Some(setting) => format!("did you mean {}?", setting.variable()),
+                None => "unset it; swarmhub --help explains the names of variables".to_owned(),
+            };
+            return self.problem(Problem::new("there is no such setting", remedy).at(name));
+        };
+        let source = Source::Variable(name.to_owned());
+        match unicode(value) {
+            Err(problem) => self.fail(setting, problem, &source),
+            Ok(text) => {
+                let words = if setting.shape().many {
+                    let words = text.split(|c: char| c == ',' || c.is_whitespace());
+                    words
+                        .filter(|word| !word.is_empty())
+                        .map(str::to_owned)
+                        .collect()
+                } else {
+                    vec![text.trim().to_owned()]
+                };
+                self.set(setting, &Raw::Words(words), &source);
+            }
+        }
+    }
+
+    fn flag(&mut self, setting: &'static Setting, words: &[OsString]) {
+        let source = Source::Flag(format!("--{}", setting.flag()));
+        match words.iter().map(unicode).collect() {
+            Ok(words) => self.set(setting, &Raw::Words(words), &source),
+            Err(problem) => self.fail(setting, problem, &source),
+        }
+    }
+
+    fn finish(mut self, file: Option<PathBuf>) -> Result<Effective, Vec<InvalidConfig>> {
+        let mistakes = check::together(&self.config, &self.sources, &self.failed);
+        self.problems.extend(mistakes);
+        if self.problems.is_empty() {
+            Ok(Effective {
+                config: self.config,
+                sources: self.sources,
+                file,
+            })
+        } else {
+            Err(self.problems)
+        }
+    }
+}
+
+fn unicode(text: &OsString) -> Result<String, Problem> {
+    text.clone().into_string().map_err(|text| {
+        Problem::new(
+            format!("{} is not UTF-8", quoted(&text.to_string_lossy())),
+            "give plain text",
+        )
+    })
+}

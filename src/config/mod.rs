@@ -1,0 +1,77 @@
+//! The operator's settings: one list of them ([`Config`]), and the layers they come from.
+//! This module reads the configuration file it is told about and nothing else: environment and flags are arguments.
+//! It is the ground: it uses nothing else of this crate, and everything may use it.
+
+mod check;
+mod declare;
+mod error;
+mod file;
+mod forms;
+mod ice;
+mod layers;
+mod print;
+mod scalar;
+mod settings;
+mod suggest;
+mod value;
+
+use std::{num::NonZeroUsize, thread, time::Duration};
+
+pub use declare::{Section, Setting, Shape};
+pub use error::{InvalidConfig, Source};
+pub use ice::IceServer;
+pub use layers::{Layers, load};
+pub use print::Effective;
+pub use settings::{Config, Connection, Drain, Limits, Tracker};
+pub use suggest::nearest;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One readable line per event.
+    #[default]
+    Text,
+    /// One JSON object per line, for log collectors.
+    Json,
+}
+
+/// A peer is kept at least this long, however short the announce interval.
+const MEMBERSHIP_TTL_MIN: Duration = Duration::from_mins(3);
+
+impl Config {
+    /// The number of worker threads to start: [`workers`](Config::workers), or one per core.
+    #[must_use]
+    pub fn worker_count(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.workers)
+            .or_else(|| thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// The longest announce interval this server hands out.
+    #[must_use]
+    pub fn interval_largest(&self) -> Duration {
+        self.interval.unwrap_or(self.tracker.interval_max)
+    }
+
+    /// How long a peer stays without announcing again: [`Tracker::membership_ttl`], or three times the longest
+    /// interval and at least 180 s, so that two lost announces do not cost a membership.
+    #[must_use]
+    pub fn membership_ttl(&self) -> Duration {
+        self.tracker
+            .membership_ttl
+            .unwrap_or_else(|| (self.interval_largest() * 3).max(MEMBERSHIP_TTL_MIN))
+    }
+
+    /// The [`ice_server`](Config::ice_server)s in the shape browsers want, with user and password apart.
+    #[must_use]
+    pub fn ice_servers(&self) -> Vec<IceServer> {
+        // A checked configuration has only entries that parse.
+        self.ice_server
+            .iter()
+            .filter_map(|url| ice::parse(url).ok())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The configuration in effect, written as a TOML file that explains itself.
+//! What it writes is read back to the same values; it writes to a string and nowhere else.
+
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+
+use super::{Config, Setting, Source, error::one_line};
+
+/// A checked configuration that knows where its values came from.
+#[derive(Debug, Clone)]
+pub struct Effective {
+    /// The values.
+    pub config: Config,
+    pub(super) sources: BTreeMap<&'static str, Source>,
+    pub(super) file: Option<PathBuf>,
+}
+
+impl Effective {
+    /// Where the value of a setting came from.
+    #[must_use]
+    pub fn source(&self, setting: &Setting) -> &Source {
+        self.sources.get(setting.key).unwrap_or(&Source::Default)
+    }
+
+    /// All settings as TOML, each with what it means, what is allowed, and where its value came from.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text =
+            "# The settings in effect; --config reads a file like this one.\n\n".to_owned();
+        let mut section = None;
+        for setting in Setting::all() {
+            if setting.section != section {
+                section = setting.section;
+                if let Some(section) = section {
+                    line(
+                        &mut text,
+                        format_args!("# {}\n[{}]\n", section.doc.trim(), section.name),
+                    );
+                }
+            }
+            self.write(&mut text, setting);
+        }
+        text
+    }
+
+    fn write(&self, text: &mut String, setting: &Setting) {
+        for doc in setting.doc {
+            line(text, format_args!("# {}", doc.trim()));
+        }
+        let shape = setting.shape();
+        let allowed = if shape.bounds.is_empty() {
+            String::new()
+        } else {
+            format!("allowed: {}; ", shape.bounds)
+        };
+        if let Some(value) = setting.toml(&self.config) {
+            line(
+                text,
+                format_args!("# {allowed}from: {}", self.source(setting)),
+            );
+            line(text, format_args!("{} = {value}\n", setting.name));
+        } else {
+            let quote = if shape.text { "\"" } else { "" };
+            line(text, format_args!("# {allowed}not set"));
+            line(
+                text,
+                format_args!("# {} = {quote}{}{quote}\n", setting.name, shape.placeholder),
+            );
+        }
+    }
+
+    /// One line on how many values came from where.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let from = |rank| {
+            self.sources
+                .values()
+                .filter(|source| source.rank() == rank)
+                .count()
+        };
+        let file = self.file.as_ref().map_or_else(
+            || "no file".to_owned(),
+            |path| format!("{} from {}", from(1), one_line(&path.to_string_lossy())),
+        );
+        format!(
+            "the configuration is valid: {file}, {} from the environment, {} from flags, {} by default",
+            from(2),
+            from(3),
+            Setting::all().len() - self.sources.len(),
+        )
+    }
+}
+
+/// Writing to a string cannot fail.
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    let _ = writeln!(text, "{words}");
+}

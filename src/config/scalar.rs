@@ -1,0 +1,233 @@
+//! The types a setting can have, each with the words of its mistakes: numbers, seconds, switches, texts, paths,
+//! addresses. It does no I/O but what a [`Form`] given with a setting does. `settings.rs` names these types.
+
+use std::{
+    fmt::Display,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    LogFormat,
+    error::{Problem, quoted},
+    value::{Kind, Scalar, toml_text},
+};
+
+/// What is allowed in a text or path, and the word that stands for it in help.
+pub(super) struct Form<T: ?Sized> {
+    pub(super) placeholder: &'static str,
+    pub(super) check: fn(&T) -> Result<(), Problem>,
+}
+
+macro_rules! whole_number {
+    ($($type:ty),+) => { $(
+        impl Scalar for $type {
+            type Rule = RangeInclusive<$type>;
+            const KIND: Kind = Kind::Number;
+
+            fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
+                // A number too large for the type is still a number: it is out of range like any other.
+                if word.parse::<i128>().is_ok_and(|number| Self::try_from(number).is_err()) {
+                    return Err(out_of_range(word, rule));
+                }
+                let number: Self = word.parse().map_err(|_| not_a_number(word, "a whole number", rule))?;
+                Scalar::check(&number, rule)?;
+                Ok(number)
+            }
+
+            fn check(&self, rule: &Self::Rule) -> Result<(), Problem> {
+                if rule.contains(self) { Ok(()) } else { Err(out_of_range(&self.to_string(), rule)) }
+            }
+
+            fn toml(&self) -> String {
+                self.to_string()
+            }
+
+            fn words(rule: &Self::Rule) -> (&'static str, String) {
+                ("N", span(rule))
+            }
+        }
+    )+ };
+}
+
+whole_number!(usize, u32);
+
+impl Scalar for Duration {
+    /// In seconds.
+    type Rule = RangeInclusive<f64>;
+    const KIND: Kind = Kind::Number;
+
+    fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
+        let seconds: f64 = word
+            .parse()
+            .map_err(|_| not_a_number(word, "a number of seconds", rule))?;
+        if !rule.contains(&seconds) {
+            return Err(out_of_range(word, rule));
+        }
+        Self::try_from_secs_f64(seconds).map_err(|_| out_of_range(word, rule))
+    }
+
+    fn check(&self, rule: &Self::Rule) -> Result<(), Problem> {
+        let seconds = self.as_secs_f64();
+        if rule.contains(&seconds) {
+            Ok(())
+        } else {
+            Err(out_of_range(&seconds.to_string(), rule))
+        }
+    }
+
+    fn toml(&self) -> String {
+        self.as_secs_f64().to_string()
+    }
+
+    fn words(rule: &Self::Rule) -> (&'static str, String) {
+        ("SECONDS", span(rule))
+    }
+}
+
+impl Scalar for bool {
+    type Rule = ();
+    const KIND: Kind = Kind::Switch;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        match word.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err(Problem::new(
+                format!("{} is neither true nor false", quoted(word)),
+                "give true or false",
+            )),
+        }
+    }
+
+    fn toml(&self) -> String {
+        self.to_string()
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("BOOL", String::new())
+    }
+}
+
+impl Scalar for LogFormat {
+    type Rule = ();
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        match word {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(Problem::new(
+                format!("{} is no log format", quoted(word)),
+                "give text or json",
+            )),
+        }
+    }
+
+    fn toml(&self) -> String {
+        match self {
+            Self::Text => toml_text("text"),
+            Self::Json => toml_text("json"),
+        }
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("FORMAT", String::new())
+    }
+}
+
+impl Scalar for String {
+    type Rule = Form<str>;
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
+        (rule.check)(word)?;
+        Ok(word.to_owned())
+    }
+
+    fn check(&self, rule: &Self::Rule) -> Result<(), Problem> {
+        (rule.check)(self)
+    }
+
+    fn toml(&self) -> String {
+        toml_text(self)
+    }
+
+    fn words(rule: &Self::Rule) -> (&'static str, String) {
+        (rule.placeholder, String::new())
+    }
+}
+
+impl Scalar for PathBuf {
+    type Rule = Form<Path>;
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
+        (rule.check)(Path::new(word))?;
+        Ok(Self::from(word))
+    }
+
+    fn check(&self, rule: &Self::Rule) -> Result<(), Problem> {
+        (rule.check)(self)
+    }
+
+    fn toml(&self) -> String {
+        toml_text(&self.to_string_lossy())
+    }
+
+    fn words(rule: &Self::Rule) -> (&'static str, String) {
+        (rule.placeholder, String::new())
+    }
+}
+
+impl Scalar for SocketAddr {
+    type Rule = ();
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        let port = word.strip_prefix(':').unwrap_or(word);
+        word.parse().map_err(|_| {
+            let what = format!("{} is not an IP address with a port", quoted(word));
+            match port.parse::<u16>() {
+                Ok(port) => Problem::new(
+                    what,
+                    format!("for all addresses of this machine give [::]:{port}"),
+                ),
+                Err(_) => Problem::new(what, "give one such as 127.0.0.1:8000 or [::]:8000"),
+            }
+        })
+    }
+
+    fn toml(&self) -> String {
+        toml_text(&self.to_string())
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("ADDRESS:PORT", String::new())
+    }
+
+    /// Port 0 is a different free port each time.
+    fn repeats(&self, other: &Self) -> bool {
+        self == other && self.port() != 0
+    }
+}
+
+fn not_a_number<T: Display>(word: &str, wanted: &str, rule: &RangeInclusive<T>) -> Problem {
+    Problem::new(
+        format!("{} is not {wanted}", quoted(word)),
+        format!("give one from {}", span(rule)),
+    )
+}
+
+fn out_of_range<T: Display>(word: &str, rule: &RangeInclusive<T>) -> Problem {
+    Problem::new(
+        format!("{word} is out of range"),
+        format!("give a number from {}", span(rule)),
+    )
+}
+
+fn span<T: Display>(rule: &RangeInclusive<T>) -> String {
+    format!("{} to {}", rule.start(), rule.end())
+}

@@ -1,0 +1,128 @@
+//! Every setting, declared once: name, type, default, bounds, and the words an operator reads about it.
+//! From this list the structs, the layers, `--help` and `print-config` are made; it holds no logic.
+//! To add a setting, add one entry; numbers always have bounds (durations in seconds).
+
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use super::{
+    LogFormat,
+    declare::settings,
+    forms::{LOG_LEVEL, ORIGIN, WEB_DIR},
+    ice::ICE_SERVER,
+};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+settings! {
+    /// Everything an operator can set: typed, and checked when it came through [`load`](super::load) or
+    /// [`Config::check`].
+    pub struct Config {
+        /// Address to serve tracker and page on; repeatable.
+        /// `[::]` takes IPv6 and IPv4, port 0 any free port.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000))];
+        /// Number of worker threads; 0 means one per processor core.
+        workers: usize = 0, in 0..=1024;
+        /// Fix the announce interval, in seconds; else it follows the load.
+        interval: Option<Duration> = None, in 1.0..=3600.0;
+        /// Turn all rate limits off, for load tests and trusted networks.
+        no_limits: bool = false;
+        /// Serve the page from this folder, not the one built in.
+        /// It is laid out like `web/` of the source; a relative path starts at the working directory.
+        web_dir: Option<PathBuf> = None, in WEB_DIR;
+        /// Format of log lines on standard error: text or json.
+        log_format: LogFormat = LogFormat::Text;
+        /// How much to log: off, error, warn, info, debug or trace.
+        /// Parts of the program can differ: `info,swarmhub::hub=debug`.
+        log_level: String = "info".to_owned(), in LOG_LEVEL;
+        /// STUN or TURN server for pages to connect peers; repeatable.
+        /// `stun:HOST[:PORT]` or `turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`, or `stuns:` and `turns:`
+        /// for TLS. In USER and PASSWORD, %3A stands for a colon. Every visitor can read them.
+        ice_server: Vec<String> = Vec::new(), in ICE_SERVER;
+        /// Web site whose pages may use this tracker; repeatable.
+        /// As browsers show it, `https://example.org`. Without any, pages of every site may.
+        origin: Vec<String> = Vec::new(), in ORIGIN;
+    }
+
+    /// What the tracker tells peers and how much it keeps for them.
+    tracker: Tracker {
+        /// Announce interval in seconds while the tracker has little to do.
+        interval_min: Duration = seconds(45), in 1.0..=3600.0;
+        /// Announce interval in seconds under full load; in between it grows linearly.
+        interval_max: Duration = seconds(120), in 1.0..=3600.0;
+        /// Announces per second and worker that count as full load.
+        busy_announces_per_second: u32 = 2000, in 1..=1_000_000;
+        /// Seconds without an announce after which a peer is forgotten.
+        /// Unless set, three times the longest interval handed out, and at least 180.
+        membership_ttl: Option<Duration> = None, in 1.0..=86400.0;
+        /// Offers of one announce that are passed on; the rest is ignored.
+        offers_per_announce_max: usize = 20, in 0..=1000;
+        /// Offers of one peer in one swarm that may wait for their answer; the oldest goes.
+        pending_offers_max: usize = 256, in 1..=65536;
+        /// Seconds an offer waits for its answer; WebRTC gives up sooner.
+        pending_offer_ttl: Duration = seconds(120), in 1.0..=3600.0;
+        /// Swarms one connection may be in at the same time.
+        memberships_max: usize = 2000, in 1..=1_000_000;
+        /// Peer ids one connection may use in one swarm; the oldest goes.
+        peer_ids_per_swarm_max: usize = 4, in 1..=1000;
+        /// Info-hashes of one scrape that are answered; the rest is ignored.
+        scrape_hashes_max: usize = 255, in 1..=65536;
+        /// Answer a scrape without info-hashes with all swarms.
+        /// It shows everybody what is shared here.
+        full_scrape: bool = false;
+    }
+
+    /// Sizes and deadlines of one WebSocket connection.
+    connection: Connection {
+        /// Bytes of the largest message or frame that is read; a larger one ends the connection.
+        message_bytes_max: usize = 131_072, in 1024..=16_777_216;
+        /// Bytes of the largest offer or answer (SDP) that is passed on.
+        sdp_bytes_max: usize = 32_768, in 256..=16_777_216;
+        /// Levels of nesting allowed in a message's JSON.
+        json_depth_max: usize = 32, in 4..=128;
+        /// Bytes that may wait to be sent to one connection; relays beyond that are dropped.
+        output_bytes_max: usize = 262_144, in 4096..=1_073_741_824;
+        /// Seconds a new connection has for its request.
+        handshake_timeout: Duration = seconds(10), in 0.1..=300.0;
+        /// Seconds of silence after which a ping is sent.
+        ping_after: Duration = seconds(45), in 0.1..=3600.0;
+        /// Seconds of silence after which the connection is taken for dead.
+        dead_after: Duration = seconds(120), in 0.2..=7200.0;
+        /// Seconds without progress in sending after which a slow reader is dropped.
+        stuck_after: Duration = seconds(20), in 0.1..=3600.0;
+        /// Malformed messages per minute after which the connection is closed.
+        malformed_per_minute_max: u32 = 100, in 1..=1_000_000;
+        /// Relays that may wait to come over from other workers, for each worker; more are dropped.
+        inbox_relays_max: usize = 65536, in 16..=16_777_216;
+    }
+
+    /// How fast one connection may go, and what happens beyond that.
+    limits: Limits {
+        /// Messages per second that one connection may send for long.
+        messages_per_second: u32 = 20, in 1..=1_000_000;
+        /// Messages that one connection may send at once.
+        /// A client with 200 torrents sends as many when it reconnects.
+        messages_burst: u32 = 500, in 1..=1_000_000;
+        /// Relayed offers per second that one connection may send for long.
+        offers_per_second: u32 = 20, in 1..=1_000_000;
+        /// Relayed offers that one connection may send at once.
+        offers_burst: u32 = 500, in 1..=1_000_000;
+        /// Longest pause in seconds in reading from a connection that is over its limit.
+        delay_max: Duration = seconds(2), in 0.0..=60.0;
+        /// Seconds a connection may stay slowed without a break before its messages are refused.
+        patience: Duration = seconds(60), in 0.0..=3600.0;
+        /// Refusals per minute after which the connection is closed as a flood.
+        refusals_per_minute_max: u32 = 600, in 1..=1_000_000;
+    }
+
+    /// How the server ends.
+    drain: Drain {
+        /// Seconds from the signal to stop until remaining connections are dropped.
+        timeout: Duration = seconds(5), in 0.0..=600.0;
+    }
+}

@@ -1,0 +1,570 @@
+//! The layers, their mistakes and the printed configuration; environment, flags and the file are given as text.
+
+use std::{collections::BTreeSet, ffi::OsString, fs, io, path::PathBuf, time::Duration};
+
+use super::{Config, Effective, Layers, Setting, Source, layers::load_with, load, nearest};
+
+/// An operator's words in each layer.
+#[derive(Default)]
+struct Said<'a> {
+    file: &'a str,
+    variables: &'a [(&'a str, &'a str)],
+    flags: &'a [(&'a str, &'a str)],
+}
+
+impl Said<'_> {
+    fn load(&self) -> Result<Effective, Vec<String>> {
+        let layers = Layers {
+            file: (!self.file.is_empty()).then(|| PathBuf::from("hub.toml")),
+            environment: self
+                .variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            flags: self
+                .flags
+                .iter()
+                .map(|(key, value)| {
+                    (
+                        Setting::find(key).unwrap(),
+                        value.split('|').map(OsString::from).collect(),
+                    )
+                })
+                .collect(),
+        };
+        load_with(layers, |_| Ok(self.file.to_owned()))
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn config(&self) -> Config {
+        self.load().unwrap().config
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.load().unwrap_err()
+    }
+}
+
+fn file(text: &str) -> Said<'_> {
+    Said {
+        file: text,
+        ..Said::default()
+    }
+}
+
+fn variables<'a>(variables: &'a [(&'a str, &'a str)]) -> Said<'a> {
+    Said {
+        variables,
+        ..Said::default()
+    }
+}
+
+fn flags<'a>(flags: &'a [(&'a str, &'a str)]) -> Said<'a> {
+    Said {
+        flags,
+        ..Said::default()
+    }
+}
+
+#[test]
+fn the_defaults_are_valid() {
+    assert_eq!(Config::default().check(), Ok(()));
+    assert_eq!(Said::default().config(), Config::default());
+}
+
+#[test]
+fn every_setting_has_names_and_words_of_its_own() {
+    let settings = Setting::all();
+    let flags: BTreeSet<_> = settings.iter().map(Setting::flag).collect();
+    let variables: BTreeSet<_> = settings.iter().map(Setting::variable).collect();
+    assert_eq!(
+        (flags.len(), variables.len()),
+        (settings.len(), settings.len())
+    );
+    for setting in settings {
+        assert!(
+            setting.doc.first().is_some_and(|line| line.ends_with('.')),
+            "{}",
+            setting.key
+        );
+        assert!(setting.key.ends_with(setting.name));
+    }
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let said = Said {
+        file: "workers = 1\ninterval = 10\nlog_level = \"debug\"\n[tracker]\ninterval_max = 90.5\n",
+        variables: &[("SWARMHUB_WORKERS", "2"), ("SWARMHUB_INTERVAL", "20")],
+        flags: &[("workers", "3")],
+    };
+    let effective = said.load().unwrap();
+    let source = |key| effective.source(Setting::find(key).unwrap()).clone();
+    let line = |line| Source::File {
+        path: PathBuf::from("hub.toml"),
+        line,
+    };
+
+    assert_eq!(effective.config.workers, 3);
+    assert_eq!(source("workers"), Source::Flag("--workers".to_owned()));
+    assert_eq!(effective.config.interval, Some(Duration::from_secs(20)));
+    assert_eq!(
+        source("interval"),
+        Source::Variable("SWARMHUB_INTERVAL".to_owned())
+    );
+    assert_eq!(effective.config.log_level, "debug");
+    assert_eq!(source("log_level"), line(3));
+    assert_eq!(
+        effective.config.tracker.interval_max,
+        Duration::from_millis(90_500)
+    );
+    assert_eq!(source("tracker.interval_max"), line(5));
+    assert_eq!(source("origin"), Source::Default);
+}
+
+#[test]
+fn lists_are_written_in_each_layers_own_way() {
+    let wanted = ["stun:a.example", "stun:b.example:3478"];
+    for said in [
+        file("ice_server = [\"stun:a.example\", \"stun:b.example:3478\"]"),
+        variables(&[("SWARMHUB_ICE_SERVER", "stun:a.example, stun:b.example:3478")]),
+        variables(&[(
+            "SWARMHUB_ICE_SERVER",
+            " stun:a.example  stun:b.example:3478 ",
+        )]),
+        flags(&[("ice_server", "stun:a.example|stun:b.example:3478")]),
+    ] {
+        assert_eq!(said.config().ice_server, wanted);
+    }
+}
+
+#[test]
+fn a_later_layer_replaces_a_list() {
+    let said = Said {
+        file: "origin = [\"https://a.example\"]",
+        variables: &[("SWARMHUB_ORIGIN", "https://b.example")],
+        ..Said::default()
+    };
+    assert_eq!(said.config().origin, ["https://b.example"]);
+}
+
+#[test]
+fn numbers_of_the_file_may_be_written_in_all_ways_of_toml() {
+    let config =
+        file("workers = 0x0c\n[connection]\nmessage_bytes_max = 200_000\nping_after = 1e1\n")
+            .config();
+    assert_eq!(config.workers, 12);
+    assert_eq!(config.connection.message_bytes_max, 200_000);
+    assert_eq!(config.connection.ping_after, Duration::from_secs(10));
+}
+
+#[test]
+fn seconds_may_be_fractions() {
+    let half = Duration::from_millis(500);
+    assert_eq!(file("[drain]\ntimeout = 0.5").config().drain.timeout, half);
+    assert_eq!(
+        flags(&[("drain.timeout", "0.5")]).config().drain.timeout,
+        half
+    );
+    assert_eq!(
+        variables(&[("SWARMHUB_DRAIN_TIMEOUT", ".5")])
+            .config()
+            .drain
+            .timeout,
+        half
+    );
+}
+
+#[test]
+fn switches_understand_the_usual_words() {
+    for (word, on) in [
+        ("true", true),
+        ("1", true),
+        ("yes", true),
+        ("ON", true),
+        ("false", false),
+        ("0", false),
+    ] {
+        assert_eq!(
+            variables(&[("SWARMHUB_NO_LIMITS", word)])
+                .config()
+                .no_limits,
+            on,
+            "{word}"
+        );
+    }
+    assert!(file("no_limits = true").config().no_limits);
+}
+
+#[test]
+fn an_empty_variable_is_not_set_and_others_are_none_of_our_business() {
+    let said = variables(&[
+        ("SWARMHUB_WORKERS", ""),
+        ("SWARMHUB_CONFIG", ""),
+        ("PATH", "/bin"),
+        ("WORKERS", "x"),
+    ]);
+    assert_eq!(said.config(), Config::default());
+}
+
+#[test]
+fn a_kubernetes_service_of_our_name_does_no_harm() {
+    let said = variables(&[
+        ("SWARMHUB_PORT", "tcp://10.0.0.1:8000"),
+        ("SWARMHUB_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+        ("SWARMHUB_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("SWARMHUB_SERVICE_HOST", "10.0.0.1"),
+        ("SWARMHUB_SERVICE_PORT_HTTP", "8000"),
+        ("SWARMHUB_TRACKER_PORT", "tcp://10.0.0.2:8000"),
+    ]);
+    assert_eq!(said.config(), Config::default());
+    assert_eq!(variables(&[("SWARMHUB_PORT", "8000")]).problems().len(), 1);
+}
+
+#[test]
+fn the_variable_names_the_file_unless_the_flag_does() {
+    let read = |path: &std::path::Path| match path.to_str() {
+        Some("variable.toml") => Ok("workers = 1".to_owned()),
+        Some("flag.toml") => Ok("workers = 2".to_owned()),
+        _ => Err(io::Error::other("unexpected")),
+    };
+    let environment = vec![("SWARMHUB_CONFIG".into(), "variable.toml".into())];
+    let layers = Layers {
+        environment,
+        ..Layers::default()
+    };
+    assert_eq!(load_with(layers.clone(), read).unwrap().config.workers, 1);
+    let layers = Layers {
+        file: Some(PathBuf::from("flag.toml")),
+        ..layers
+    };
+    assert_eq!(load_with(layers, read).unwrap().config.workers, 2);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let layers = Layers {
+        file: Some(dir.path().join("none.toml")),
+        ..Layers::default()
+    };
+    let problems = load(layers).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].place, "--config");
+    assert!(problems[0].what.contains("none.toml"), "{}", problems[0]);
+}
+
+#[test]
+fn mistakes_in_a_file_are_all_reported_with_line_and_remedy() {
+    insta::assert_snapshot!(
+        file(
+            r#"workerss = 3
+listen = "127.0.0.1:8000"
+interval = "5"
+no_limits = 1
+tracker.interval_mx = 3
+tracker.log_level = "info"
+origin = ["https://a.example", "https://a.example"]
+drain = 5
+[connection]
+message_bytes_max = 1_000
+ping_after = 2024-01-01
+[trackr]
+interval_max = 1
+[limits]
+offers_burst = 2.5
+delay_max = nan
+patience = -1
+interval_max = 3
+[workers]
+[something.else]
+"#
+        )
+        .problems()
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_mistake_in_the_notation_is_reported_once_for_its_line() {
+    insta::assert_snapshot!(
+        file("workers = \ninterval = 3\nlisten = [\"a\n\n[x\n")
+            .problems()
+            .join("\n")
+    );
+    insta::assert_snapshot!(file("workers = 1\nworkers = 2\n").problems().join("\n"));
+}
+
+#[test]
+fn mistakes_in_variables_and_flags_are_all_reported_with_remedy() {
+    let said = Said {
+        file: "",
+        variables: &[
+            ("SWARMHUB_LISTN", "x"),
+            ("SWARMHUB_INTERVAL_MAX", "5"),
+            ("SWARMHUB_BANANA", "x"),
+            ("SWARMHUB_WORKERS", "two\nthree"),
+            ("SWARMHUB_ORIGIN", "https://a.example/ https://b.example"),
+        ],
+        flags: &[
+            ("listen", "8000"),
+            ("interval", "0.5"),
+            ("no_limits", "perhaps"),
+            ("log_format", "xml"),
+            ("log_level", "info|debug"),
+            ("tracker.memberships_max", "99999999999999999999999"),
+            ("limits.messages_burst", "-1"),
+            ("drain.timeout", "5s"),
+        ],
+    };
+    insta::assert_snapshot!(said.problems().join("\n"));
+}
+
+#[test]
+fn no_message_breaks_its_line() {
+    let said = Said {
+        file: "\"a\\nb\" = 1\nlog_level = \"x\\ny\"\nweb_dir = \"a\\nb\"",
+        variables: &[("SWARMHUB_A\nB", "x"), ("SWARMHUB_INTERVAL", "1\n2")],
+        flags: &[
+            ("ice_server", "stun\n:\u{1b}[1m"),
+            ("origin", "\u{7}"),
+            ("listen", "\r"),
+        ],
+    };
+    let problems = said.problems();
+    assert_eq!(problems.len(), 8);
+    assert!(
+        problems.iter().all(|line| !line.contains(char::is_control)),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    for (settings, blamed) in [
+        (
+            &[("tracker.interval_min", "121")][..],
+            "--tracker-interval-min",
+        ),
+        (&[("tracker.interval_max", "44")], "--tracker-interval-max"),
+        (
+            &[("tracker.membership_ttl", "120")],
+            "--tracker-membership-ttl",
+        ),
+        (
+            &[("interval", "200"), ("tracker.membership_ttl", "150")],
+            "--interval",
+        ),
+        (
+            &[("tracker.pending_offers_max", "19")],
+            "--tracker-pending-offers-max",
+        ),
+        (&[("limits.offers_burst", "19")], "--limits-offers-burst"),
+        (
+            &[("connection.sdp_bytes_max", "131072")],
+            "--connection-sdp-bytes-max",
+        ),
+        (
+            &[("connection.output_bytes_max", "131071")],
+            "--connection-output-bytes-max",
+        ),
+        (
+            &[("connection.ping_after", "120")],
+            "--connection-ping-after",
+        ),
+        (&[("limits.patience", "1")], "--limits-patience"),
+    ] {
+        let problems = flags(settings).problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with(&format!("{blamed}: ")),
+            "{problems:?}"
+        );
+    }
+    assert_eq!(file("listen = []").problems().len(), 1);
+}
+
+#[test]
+fn a_contradiction_names_both_places() {
+    let said = Said {
+        file: "[tracker]\ninterval_max = 90\n",
+        variables: &[("SWARMHUB_TRACKER_INTERVAL_MIN", "100")],
+        ..Said::default()
+    };
+    insta::assert_snapshot!(said.problems().join("\n"));
+    insta::assert_snapshot!(file("[connection]\ndead_after = 30").problems().join("\n"));
+}
+
+#[test]
+fn a_fixed_interval_makes_the_adaptive_one_irrelevant_for_the_ttl() {
+    flags(&[("interval", "10"), ("tracker.membership_ttl", "30")]).config();
+}
+
+#[test]
+fn a_mistake_is_not_followed_by_contradictions_it_caused() {
+    // The mistyped maximum would otherwise leave the default, which is below this minimum.
+    let said = flags(&[
+        ("tracker.interval_min", "200"),
+        ("tracker.interval_max", "3OO"),
+    ]);
+    assert_eq!(said.problems().len(), 1);
+}
+
+#[test]
+fn a_port_of_zero_may_be_asked_for_twice_another_not() {
+    assert_eq!(
+        flags(&[("listen", "127.0.0.1:0|127.0.0.1:0")])
+            .config()
+            .listen
+            .len(),
+        2
+    );
+    assert_eq!(
+        flags(&[("listen", "127.0.0.1:80|127.0.0.1:80")])
+            .problems()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_program_that_embeds_the_server_can_check_what_it_made() {
+    let mut config = Config {
+        listen: Vec::new(),
+        workers: 5000,
+        ..Config::default()
+    };
+    config.tracker.interval_min = Duration::from_mins(10);
+    config.origin = vec!["example.org".to_owned()];
+    let problems: Vec<String> = config
+        .check()
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    insta::assert_snapshot!(problems.join("\n"));
+}
+
+#[test]
+fn a_web_dir_is_known_by_its_start_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config {
+        web_dir: Some(dir.path().to_owned()),
+        ..Config::default()
+    };
+    assert!(config.check().is_err());
+    fs::create_dir(dir.path().join("share")).unwrap();
+    fs::write(dir.path().join("share").join("index.html"), "").unwrap();
+    assert_eq!(config.check(), Ok(()));
+    config.web_dir = None;
+    assert_eq!(config.check(), Ok(()));
+}
+
+#[test]
+fn the_printed_configuration_explains_itself() {
+    let said = Said {
+        file: "log_format = \"json\"\n[drain]\ntimeout = 0.5\n",
+        variables: &[(
+            "SWARMHUB_ORIGIN",
+            "https://a.example,https://b.example:8443",
+        )],
+        flags: &[("listen", "127.0.0.1:0"), ("interval", "60")],
+    };
+    let effective = said.load().unwrap();
+    insta::assert_snapshot!(effective.to_toml());
+    insta::assert_snapshot!(effective.summary());
+}
+
+#[test]
+fn what_is_printed_reads_back_the_same() {
+    let many = flags(&[
+        ("listen", "127.0.0.1:0|[::1]:9000"),
+        ("workers", "3"),
+        ("interval", "7.25"),
+        ("no_limits", "true"),
+        ("log_format", "json"),
+        ("log_level", "warn,swarmhub::hub=trace"),
+        (
+            "ice_server",
+            r#"turn:a"b\:p%2C'#@turn.example?transport=tcp"#,
+        ),
+        ("origin", "https://a.example|null"),
+        ("tracker.membership_ttl", "86400"),
+        ("tracker.full_scrape", "true"),
+        ("connection.handshake_timeout", "0.1"),
+        ("connection.stuck_after", "0.123456789"),
+        ("limits.patience", "3600"),
+    ])
+    .config();
+    for config in [Config::default(), many] {
+        let effective = Effective {
+            config,
+            sources: [].into(),
+            file: None,
+        };
+        let printed = effective.to_toml();
+        assert_eq!(file(&printed).config(), effective.config, "{printed}");
+    }
+}
+
+#[test]
+fn what_is_printed_names_the_place_of_a_mistake_it_still_has() {
+    // Each value's line is told right, also after the multi-line explanations.
+    let printed = Said::default()
+        .load()
+        .unwrap()
+        .to_toml()
+        .replace("interval_max = 120", "interval_max = 12000");
+    let line = printed
+        .lines()
+        .position(|line| line == "interval_max = 12000")
+        .unwrap()
+        + 1;
+    let problems = file(&printed).problems();
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].starts_with(&format!("hub.toml:{line}: tracker.interval_max: ")),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn memberships_outlive_two_lost_announces() {
+    let ttl = |settings| flags(settings).config().membership_ttl();
+    assert_eq!(ttl(&[]), Duration::from_mins(6));
+    assert_eq!(ttl(&[("interval", "10")]), Duration::from_mins(3));
+    assert_eq!(ttl(&[("interval", "600")]), Duration::from_mins(30));
+    assert_eq!(
+        ttl(&[("tracker.interval_max", "60")]),
+        Duration::from_mins(3)
+    );
+    assert_eq!(
+        ttl(&[("tracker.membership_ttl", "200")]),
+        Duration::from_secs(200)
+    );
+}
+
+#[test]
+fn a_worker_count_is_never_zero() {
+    assert!(Config::default().worker_count().get() >= 1);
+    assert_eq!(flags(&[("workers", "3")]).config().worker_count().get(), 3);
+}
+
+#[test]
+fn misspelt_names_find_their_setting_and_others_none() {
+    let guess = |word| nearest(word).map(|setting| setting.key);
+    for (word, wanted) in [
+        ("lisen", "listen"),
+        ("log-levle", "log_level"),
+        ("interval-max", "tracker.interval_max"),
+        ("limits.interval_max", "tracker.interval_max"),
+        ("TRACKER_INTERVAL_MXA", "tracker.interval_max"),
+        ("ice-servers", "ice_server"),
+        ("membership-ttl", "tracker.membership_ttl"),
+    ] {
+        assert_eq!(guess(word), Some(wanted), "{word}");
+    }
+    for word in ["", "banana", "x", "tls"] {
+        assert_eq!(guess(word), None, "{word}");
+    }
+}

@@ -1,0 +1,235 @@
+//! How the value of one setting is read from a layer, checked and written as TOML: a [`Scalar`], or an optional one
+//! or a list of them. It knows no setting by name; `declare.rs` calls it for each.
+
+use std::borrow::Cow;
+
+use toml::de::DeValue;
+
+use super::{
+    declare::Shape,
+    error::{Problem, quoted},
+};
+
+/// What a layer says about one setting, not yet understood.
+#[derive(Debug)]
+pub(super) enum Raw<'a> {
+    /// The words of a variable or of all occurrences of a flag.
+    Words(Vec<String>),
+    /// A value of the configuration file.
+    Toml(&'a DeValue<'a>),
+}
+
+/// How TOML writes a scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Number,
+    Text,
+    Switch,
+}
+
+/// A value that can be written as one word.
+pub(super) trait Scalar: Sized + PartialEq {
+    /// What is allowed beyond the type itself.
+    type Rule;
+    const KIND: Kind;
+
+    /// The value a word means, checked.
+    fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem>;
+    /// Whether the rule allows this value.
+    fn check(&self, _rule: &Self::Rule) -> Result<(), Problem> {
+        Ok(())
+    }
+    /// The value as TOML.
+    fn toml(&self) -> String;
+    /// The word that stands for the value, and what is allowed.
+    fn words(rule: &Self::Rule) -> (&'static str, String);
+    /// Whether a list with both says the same thing twice.
+    fn repeats(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+/// A scalar, an optional scalar, or a list of scalars.
+pub(super) trait Value: Sized {
+    type Rule;
+
+    fn read(raw: &Raw<'_>, rule: &Self::Rule) -> Result<Self, Problem>;
+    fn check(&self, rule: &Self::Rule) -> Result<(), Problem>;
+    /// The value as TOML, or nothing if it is not set.
+    fn toml(&self) -> Option<String>;
+    fn shape(rule: &Self::Rule) -> Shape;
+}
+
+impl<T: Scalar> Value for T {
+    type Rule = T::Rule;
+
+    fn read(raw: &Raw<'_>, rule: &T::Rule) -> Result<Self, Problem> {
+        T::parse(&word(raw, T::KIND)?, rule)
+    }
+
+    fn check(&self, rule: &T::Rule) -> Result<(), Problem> {
+        Scalar::check(self, rule)
+    }
+
+    fn toml(&self) -> Option<String> {
+        Some(Scalar::toml(self))
+    }
+
+    fn shape(rule: &T::Rule) -> Shape {
+        let (placeholder, bounds) = T::words(rule);
+        Shape {
+            placeholder,
+            bounds,
+            many: false,
+            text: T::KIND == Kind::Text,
+            switch: T::KIND == Kind::Switch,
+        }
+    }
+}
+
+impl<T: Scalar> Value for Option<T> {
+    type Rule = T::Rule;
+
+    fn read(raw: &Raw<'_>, rule: &T::Rule) -> Result<Self, Problem> {
+        <T as Value>::read(raw, rule).map(Some)
+    }
+
+    fn check(&self, rule: &T::Rule) -> Result<(), Problem> {
+        self.as_ref()
+            .map_or(Ok(()), |value| Scalar::check(value, rule))
+    }
+
+    fn toml(&self) -> Option<String> {
+        self.as_ref().map(Scalar::toml)
+    }
+
+    fn shape(rule: &T::Rule) -> Shape {
+        <T as Value>::shape(rule)
+    }
+}
+
+impl<T: Scalar> Value for Vec<T> {
+    type Rule = T::Rule;
+
+    fn read(raw: &Raw<'_>, rule: &T::Rule) -> Result<Self, Problem> {
+        let list = words(raw, T::KIND)?
+            .iter()
+            .map(|word| T::parse(word, rule))
+            .collect::<Result<Self, _>>()?;
+        once_each(&list)?;
+        Ok(list)
+    }
+
+    fn check(&self, rule: &T::Rule) -> Result<(), Problem> {
+        self.iter()
+            .try_for_each(|value| Scalar::check(value, rule))?;
+        once_each(self)
+    }
+
+    fn toml(&self) -> Option<String> {
+        let list: Vec<String> = self.iter().map(Scalar::toml).collect();
+        Some(format!("[{}]", list.join(", ")))
+    }
+
+    fn shape(rule: &T::Rule) -> Shape {
+        Shape {
+            many: true,
+            ..<T as Value>::shape(rule)
+        }
+    }
+}
+
+fn once_each<T: Scalar>(list: &[T]) -> Result<(), Problem> {
+    let mut rest = list;
+    while let Some((value, others)) = rest.split_first() {
+        if others.iter().any(|other| value.repeats(other)) {
+            return Err(Problem::new(
+                format!("{} is in the list twice", Scalar::toml(value)),
+                "give it once",
+            ));
+        }
+        rest = others;
+    }
+    Ok(())
+}
+
+/// The one word a scalar is read from.
+fn word<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
+    match raw {
+        Raw::Toml(value) => toml_word(value, kind),
+        Raw::Words(words) => match words.as_slice() {
+            [word] => Ok(Cow::Borrowed(word)),
+            _ => Err(Problem::new(
+                format!("given {} times", words.len()),
+                "give it once",
+            )),
+        },
+    }
+}
+
+/// The words a list is read from.
+fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem> {
+    match raw {
+        Raw::Words(words) => Ok(words
+            .iter()
+            .map(|word| Cow::Borrowed(word.as_str()))
+            .collect()),
+        Raw::Toml(DeValue::Array(list)) => list
+            .iter()
+            .map(|value| toml_word(value.get_ref(), kind))
+            .collect(),
+        Raw::Toml(value) => {
+            let word = toml_word(value, kind)?;
+            let example = if kind == Kind::Text {
+                toml_text(&word)
+            } else {
+                word.into_owned()
+            };
+            Err(Problem::new(
+                "one value where a list is wanted",
+                format!("write [{example}]"),
+            ))
+        }
+    }
+}
+
+/// A scalar of the file as a word, refused if TOML says it is something else.
+fn toml_word<'a>(value: &'a DeValue<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
+    match (value, kind) {
+        (DeValue::String(text), Kind::Text) => Ok(Cow::Borrowed(text.as_ref())),
+        (DeValue::Float(number), Kind::Number) => Ok(Cow::Borrowed(number.as_str())),
+        (DeValue::Integer(number), Kind::Number) => {
+            Ok(i128::from_str_radix(number.as_str(), number.radix())
+                .map_or(Cow::Borrowed(number.as_str()), |number| {
+                    Cow::Owned(number.to_string())
+                }))
+        }
+        (DeValue::Boolean(on), Kind::Switch) => {
+            Ok(Cow::Borrowed(if *on { "true" } else { "false" }))
+        }
+        (_, kind) => Err(wrong_kind(value, kind)),
+    }
+}
+
+fn wrong_kind(value: &DeValue<'_>, wanted: Kind) -> Problem {
+    let found = match value {
+        DeValue::String(text) => format!("{} is text", quoted(text)),
+        DeValue::Integer(number) => format!("{} is a number", number.as_str()),
+        DeValue::Float(number) => format!("{} is a number", number.as_str()),
+        DeValue::Boolean(on) => format!("{on} is a switch"),
+        DeValue::Datetime(date) => format!("{date} is a date"),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    };
+    let remedy = match wanted {
+        Kind::Number => "write a number, without quotes",
+        Kind::Text => "write one text, in quotes",
+        Kind::Switch => "write true or false, without quotes",
+    };
+    Problem::new(found, remedy)
+}
+
+/// A text as TOML writes it.
+pub(super) fn toml_text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

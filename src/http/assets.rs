@@ -1,0 +1,163 @@
+//! The files of the page: built into the binary, or read from a folder while somebody works on them.
+//!
+//! Embedded files are served under a hash of them all, so that a browser may keep them for good and modules can import
+//! each other by relative paths. Only `share/` and `vendor/` are ever served.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "web/"]
+#[include = "share/*"]
+#[include = "vendor/*"]
+struct Embedded;
+
+/// One file, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Asset {
+    pub(super) content_type: String,
+    pub(super) plain: Bytes,
+    /// Only where it is smaller by a good part.
+    pub(super) gzip: Option<Bytes>,
+}
+
+/// All files, or where they are.
+#[derive(Debug)]
+pub(super) enum Assets {
+    /// Built in: path to file, and the hash of them all.
+    Embedded {
+        files: HashMap<Cow<'static, str>, Asset>,
+        hash: String,
+    },
+    /// Read from this folder at each request.
+    Folder(PathBuf),
+}
+
+impl Assets {
+    /// The built-in files, compressed once.
+    pub(super) fn embedded() -> Self {
+        let mut hasher = DefaultHasher::new();
+        let mut names: Vec<_> = Embedded::iter().collect();
+        names.sort_unstable();
+        let files = names.into_iter().filter_map(|name| {
+            let file = Embedded::get(&name)?;
+            (&name, file.metadata.sha256_hash()).hash(&mut hasher);
+            let plain = match file.data {
+                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                Cow::Owned(bytes) => bytes.into(),
+            };
+            let asset = Asset::new(&name, plain, true);
+            Some((name, asset))
+        });
+        let files = files.collect();
+        Self::Embedded {
+            files,
+            hash: format!("{:016x}", hasher.finish()),
+        }
+    }
+
+    /// The path under which the files stand, without a slash at its end.
+    pub(super) fn base(&self) -> String {
+        match self {
+            Self::Embedded { hash, .. } => format!("/assets/{hash}"),
+            Self::Folder(_) => String::from("/assets/dev"),
+        }
+    }
+
+    /// A file by its path below `web/`.
+    pub(super) async fn get(&self, path: &str) -> Option<Asset> {
+        match self {
+            Self::Embedded { files, .. } => files.get(path).cloned(),
+            Self::Folder(folder) => {
+                let file = folder.join(inside(path)?);
+                let plain = tokio::task::spawn_blocking(move || std::fs::read(file))
+                    .await
+                    .ok()?
+                    .ok()?;
+                Some(Asset::new(path, plain.into(), false))
+            }
+        }
+    }
+}
+
+/// The path if it leads into `share/` or `vendor/` and stays there.
+fn inside(path: &str) -> Option<&Path> {
+    let path = Path::new(path);
+    let stays = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    (stays && (path.starts_with("share") || path.starts_with("vendor"))).then_some(path)
+}
+
+impl Asset {
+    fn new(name: &str, plain: Bytes, compress: bool) -> Self {
+        let content_type = mime_guess::from_path(name).first_or_octet_stream();
+        let is_text = matches!(content_type.type_().as_str(), "text" | "application")
+            || content_type.suffix().is_some_and(|suffix| suffix == "xml");
+        let charset = if content_type.type_() == "text" {
+            "; charset=utf-8"
+        } else {
+            ""
+        };
+        let gzip = (compress && is_text).then(|| gzip(&plain)).flatten();
+        Self {
+            content_type: format!("{content_type}{charset}"),
+            plain,
+            gzip,
+        }
+    }
+}
+
+fn gzip(plain: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(plain).ok()?;
+    let packed = encoder.finish().ok()?;
+    (packed.len() < plain.len() / 10 * 9).then(|| packed.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_and_the_client_are_built_in_and_nothing_else_of_the_folder() {
+        let Assets::Embedded { files, .. } = Assets::embedded() else {
+            panic!("not embedded")
+        };
+        assert!(files.contains_key("share/index.html"));
+        assert!(files.contains_key("vendor/webtorrent/webtorrent.min.js"));
+        assert!(files.keys().all(|name| inside(name).is_some()));
+        let script = &files["vendor/webtorrent/webtorrent.min.js"];
+        assert_eq!(script.content_type, "text/javascript; charset=utf-8");
+        assert!(
+            script
+                .gzip
+                .as_ref()
+                .is_some_and(|gzip| gzip.len() < script.plain.len() / 2)
+        );
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_folder() {
+        assert!(inside("share/index.html").is_some());
+        for path in [
+            "share/../../secret",
+            "/etc/passwd",
+            "../share/x",
+            "test/x",
+            "package.json",
+            "",
+            "share/./../x",
+        ] {
+            assert!(inside(path).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Everything that is not a WebSocket: the routes, and the headers that go with them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST,
+    HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Request, StatusCode};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::api;
+use super::assets::{Asset, Assets};
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::insight::Counters;
+
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The site as one worker serves it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    router: Router,
+    shared: Arc<Shared>,
+    hub: std::rc::Rc<Hub>,
+}
+
+/// What all workers serve.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    assets: Assets,
+    pub(super) ice: String,
+    origins: Vec<String>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Shared {
+    /// Reads what the site needs of the configuration. `stop` is cancelled when the server begins to stop.
+    #[must_use]
+    pub(crate) fn new(config: &Config, stop: CancellationToken) -> Arc<Self> {
+        let ice = serde_json::json!({ "iceServers": config.ice_servers() }).to_string();
+        let assets = config
+            .web_dir
+            .clone()
+            .map_or_else(Assets::embedded, Assets::Folder);
+        Arc::new(Self {
+            assets,
+            ice,
+            origins: config.origin.clone(),
+            stop,
+        })
+    }
+}
+
+impl Site {
+    /// The site of one worker.
+    #[must_use]
+    pub(crate) fn new(shared: &Arc<Shared>, hub: std::rc::Rc<Hub>) -> Self {
+        let router = Router::new()
+            .route("/", get(index))
+            .route("/sw.js", get(service_worker))
+            .route("/assets/{version}/{*path}", get(asset))
+            .route("/ice", get(api::ice))
+            .route("/healthz", get(api::healthz))
+            .fallback(missing)
+            .with_state(Arc::clone(shared));
+        Self {
+            router,
+            shared: Arc::clone(shared),
+            hub,
+        }
+    }
+
+    /// Origins whose pages may use the tracker; empty for all.
+    pub(super) fn origins(&self) -> &[String] {
+        &self.shared.origins
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        self.hub.counters()
+    }
+
+    pub(super) async fn answer(&self, request: Request<hyper::body::Incoming>) -> Response {
+        let Ok(mut response) = self.router.clone().oneshot(request.map(Body::new)).await;
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        response
+    }
+}
+
+async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let mut response = template(&shared, "share/index.html").await;
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy(headers.get(HOST)));
+    response
+}
+
+async fn service_worker(State(shared): State<Arc<Shared>>) -> Response {
+    template(&shared, "share/sw.js").await
+}
+
+/// A file in which `{{assets}}` stands for the path of the assets. Asked for anew each time, as it is what leads to
+/// a new version.
+async fn template(shared: &Shared, name: &str) -> Response {
+    let Some(file) = shared.assets.get(name).await else {
+        return missing().await;
+    };
+    let text = String::from_utf8_lossy(&file.plain).replace("{{assets}}", &shared.assets.base());
+    let content_type = HeaderValue::try_from(file.content_type).unwrap_or(api::TEXT);
+    (
+        [(CONTENT_TYPE, content_type), (CACHE_CONTROL, NO_CACHE)],
+        text,
+    )
+        .into_response()
+}
+
+async fn asset(
+    State(shared): State<Arc<Shared>>,
+    Path((version, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(file) = shared.assets.get(&path).await else {
+        return missing().await;
+    };
+    // An older page may still ask for the files of its version. It gets today's, but must not keep them under that name.
+    let is_current =
+        shared.assets.base().ends_with(&version) && !matches!(shared.assets, Assets::Folder(_));
+    let Asset {
+        content_type,
+        plain,
+        gzip,
+    } = file;
+    let content_type = HeaderValue::try_from(content_type).unwrap_or(api::TEXT);
+    let cache = if is_current { IMMUTABLE } else { NO_CACHE };
+    let accepts_gzip = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|item| item.trim().starts_with("gzip")));
+    let mut response = match gzip.filter(|_| accepts_gzip) {
+        Some(packed) => (
+            [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))],
+            packed,
+        )
+            .into_response(),
+        None => plain.into_response(),
+    };
+    response.headers_mut().extend([
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, cache),
+        (VARY, HeaderValue::from_static("accept-encoding")),
+    ]);
+    response
+}
+
+async fn missing() -> Response {
+    let text =
+        "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
+}
+
+/// What the page may load: only from here. Older browsers do not count a WebSocket to the same host as `'self'`, so the
+/// host is named.
+fn policy(host: Option<&HeaderValue>) -> HeaderValue {
+    let is_host = |text: &&str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte))
+    };
+    let host = host.and_then(|host| host.to_str().ok()).filter(is_host);
+    let sockets = host
+        .map(|host| format!(" ws://{host} wss://{host}"))
+        .unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+         media-src 'self' blob:; font-src 'self'; connect-src 'self'{sockets}; worker-src 'self'; \
+         frame-src 'self' blob:; object-src 'self' blob:; manifest-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_names_the_host_but_nothing_that_is_no_host() {
+        let policy_for = |host| {
+            policy(Some(&HeaderValue::from_static(host)))
+                .to_str()
+                .expect("text")
+                .to_owned()
+        };
+        assert!(
+            policy_for("[::1]:8000")
+                .contains("connect-src 'self' ws://[::1]:8000 wss://[::1]:8000;")
+        );
+        assert!(policy_for("a.example; script-src *").contains("connect-src 'self'; "));
+        assert!(!policy_for("a.example").contains("unsafe"));
+    }
+}

@@ -1,0 +1,179 @@
+//! The WebSocket handshake (RFC 6455, 4.2): on any path, for any page unless an allow list says otherwise.
+
+use axum::body::Body;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+const VERSION: HeaderValue = HeaderValue::from_static("13");
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_asked(headers: &HeaderMap) -> bool {
+    lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade")
+}
+
+/// Whether a header, which may be a list and may be repeated, holds a word in any case.
+fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(word))
+}
+
+/// The response that turns the connection into a WebSocket, or why it does not become one.
+pub(super) fn answer<B>(
+    request: &Request<B>,
+    origins: &[String],
+) -> Result<Response<Body>, Response<Body>> {
+    let headers = request.headers();
+    if request.method() != Method::GET {
+        return Err(refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "A WebSocket handshake is a GET request.\n",
+        ));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
+        let mut response = refused(
+            StatusCode::UPGRADE_REQUIRED,
+            "This server speaks version 13 of the WebSocket protocol.\n",
+        );
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, VERSION);
+        return Err(response);
+    }
+    let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| !key.is_empty()) else {
+        return Err(refused(
+            StatusCode::BAD_REQUEST,
+            "The header Sec-WebSocket-Key is missing.\n",
+        ));
+    };
+    if !is_allowed(headers.get(ORIGIN), origins) {
+        return Err(refused(
+            StatusCode::FORBIDDEN,
+            "Pages of this origin may not use this tracker.\n",
+        ));
+    }
+    Ok(accepted(key, headers.get(SEC_WEBSOCKET_PROTOCOL)))
+}
+
+/// Clients that are no browsers send no origin; an allow list is about pages.
+fn is_allowed(origin: Option<&HeaderValue>, allowed: &[String]) -> bool {
+    allowed.is_empty()
+        || origin.is_none_or(|origin| allowed.iter().any(|allowed| origin == allowed.as_str()))
+}
+
+fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
+    headers.extend(accept.ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    // A browser that offers subprotocols fails the connection unless one of them comes back.
+    let first = protocols.and_then(|list| list.to_str().ok()?.split(',').next());
+    let first = first.and_then(|name| HeaderValue::from_str(name.trim()).ok());
+    headers.extend(
+        first
+            .filter(|name| !name.is_empty())
+            .map(|name| (SEC_WEBSOCKET_PROTOCOL, name)),
+    );
+    response
+}
+
+fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, super::api::TEXT);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(more: &[(&'static str, &'static str)]) -> Request<()> {
+        let mut request = Request::new(());
+        let common = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "WebSocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        for (name, value) in common.iter().chain(more) {
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_static(value));
+        }
+        request
+    }
+
+    fn status(request: &Request<()>, origins: &[&str]) -> StatusCode {
+        let origins: Vec<_> = origins.iter().map(ToString::to_string).collect();
+        answer(request, &origins)
+            .unwrap_or_else(|refused| refused)
+            .status()
+    }
+
+    #[test]
+    fn the_key_is_answered_as_the_rfc_says() {
+        let response = answer(&request(&[]), &[]).expect("accepted");
+        assert_eq!(response.status(), 101);
+        assert_eq!(
+            response.headers()[SEC_WEBSOCKET_ACCEPT],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+        assert!(!response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
+        assert!(!response.headers().contains_key("sec-websocket-extensions"));
+    }
+
+    #[test]
+    fn the_first_subprotocol_comes_back() {
+        let response =
+            answer(&request(&[("sec-websocket-protocol", "a, b")]), &[]).expect("accepted");
+        assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "a");
+    }
+
+    #[test]
+    fn another_version_is_told_the_right_one() {
+        let response =
+            answer(&request(&[("sec-websocket-version", "8")]), &[]).expect_err("refused");
+        assert_eq!(response.status(), 426);
+        assert_eq!(response.headers()[SEC_WEBSOCKET_VERSION], "13");
+    }
+
+    #[test]
+    fn a_key_is_needed() {
+        let mut request = request(&[]);
+        request.headers_mut().remove(SEC_WEBSOCKET_KEY);
+        assert_eq!(status(&request, &[]), 400);
+    }
+
+    #[test]
+    fn an_allow_list_keeps_other_pages_out_but_no_other_clients() {
+        let page = request(&[("origin", "https://b.example")]);
+        assert_eq!(status(&page, &[]), 101);
+        assert_eq!(
+            status(&page, &["https://a.example", "https://b.example"]),
+            101
+        );
+        assert_eq!(status(&page, &["https://a.example"]), 403);
+        assert_eq!(status(&request(&[]), &["https://a.example"]), 101);
+    }
+
+    #[test]
+    fn only_a_request_with_both_headers_asks_for_a_websocket() {
+        assert!(is_asked(request(&[]).headers()));
+        assert!(!is_asked(request(&[("connection", "close")]).headers()));
+        assert!(!is_asked(request(&[("upgrade", "h2c")]).headers()));
+    }
+}

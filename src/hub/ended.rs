@@ -1,0 +1,60 @@
+//! Why a connection ended, and what its client is told.
+
+/// The end of a connection, sorted by whose doing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The client closed it in order.
+    ByClient,
+    /// The transport ended or failed without a close.
+    Lost,
+    /// A frame against RFC 6455.
+    Protocol,
+    /// A text message that is not UTF-8.
+    NotUtf8,
+    /// A message or frame over `connection.message_bytes_max`.
+    TooLong,
+    /// Over `connection.malformed_per_minute_max`.
+    Malformed,
+    /// Over `limits.refusals_per_minute_max`.
+    Flood,
+    /// Nothing heard for `connection.dead_after`.
+    Dead,
+    /// Nothing could be written for `connection.stuck_after`.
+    Stuck,
+    /// The server is stopping.
+    Stopping,
+}
+
+impl Ended {
+    /// Close code (RFC 6455, 7.4.1) and reason for the client; `None` if nobody is there to read it.
+    #[must_use]
+    pub const fn close_frame(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::ByClient | Self::Lost | Self::Dead => None,
+            Self::Protocol => Some((1002, "protocol error")),
+            Self::NotUtf8 => Some((1007, "text is not UTF-8")),
+            Self::TooLong => Some((1009, "message too long")),
+            Self::Malformed => Some((1008, "too many malformed messages")),
+            Self::Flood => Some((1008, "too many messages")),
+            Self::Stuck => Some((1013, "reading too slowly")),
+            Self::Stopping => Some((1001, "the tracker is stopping")),
+        }
+    }
+
+    /// The label under which it is logged.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ByClient => "by_client",
+            Self::Lost => "lost",
+            Self::Protocol => "protocol",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooLong => "too_long",
+            Self::Malformed => "malformed",
+            Self::Flood => "flood",
+            Self::Dead => "dead",
+            Self::Stuck => "stuck",
+            Self::Stopping => "stopping",
+        }
+    }
+}

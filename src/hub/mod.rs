@@ -1,0 +1,269 @@
+//! The connections of one worker: their outboxes, their deadlines, and the way from each request to its receivers.
+//!
+//! Parses with `protocol`, decides with `tracker`, and puts encoded messages into outboxes; connections drive
+//! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
+
+mod ended;
+mod entry;
+mod mailbox;
+mod node;
+mod outbox;
+mod serve;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use slab::Slab;
+use uuid::Uuid;
+
+use crate::insight::Counters;
+use crate::limits::{CachedTime, ConnectionLimits, Pace};
+use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use entry::Entry;
+
+pub use ended::Ended;
+pub use entry::Order;
+pub use mailbox::{Mail, Mailbox};
+pub use node::Node;
+pub use outbox::{Outbox, Pushed, Worth};
+pub use serve::Next;
+
+/// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
+/// [`Hub::check_deadlines`].
+pub const DEADLINE_SLICES: usize = 4;
+
+/// The hub of one worker.
+#[derive(Debug)]
+pub struct Hub {
+    node: Arc<Node>,
+    worker: u8,
+    time: CachedTime,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    entries: Slab<Entry>,
+    /// Of the next connection; wraps after four billion, long after the ids of the old ones are forgotten.
+    serial: u32,
+    rng: SmallRng,
+    pace: Pace,
+    slice: usize,
+    mail: Vec<Mail>,
+}
+
+impl Hub {
+    /// The hub of worker number `worker`, with `seed` for its random choices.
+    #[must_use]
+    pub fn new(node: Arc<Node>, worker: u8, seed: u64) -> Rc<Self> {
+        let state = State {
+            entries: Slab::new(),
+            serial: 0,
+            rng: SmallRng::seed_from_u64(seed),
+            pace: node.pace,
+            slice: 0,
+            mail: Vec::new(),
+        };
+        Rc::new(Self {
+            node,
+            worker,
+            time: CachedTime::default(),
+            state: RefCell::new(state),
+        })
+    }
+
+    /// What all workers share.
+    #[must_use]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The counters of this worker.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        static SPARE: std::sync::LazyLock<Counters> = std::sync::LazyLock::new(Counters::default);
+        self.node
+            .counters
+            .get(usize::from(self.worker))
+            .unwrap_or(&SPARE)
+    }
+
+    /// Sets the time, counted from the start of the process.
+    pub fn advance_to(&self, now: Duration) {
+        self.time.advance_to(now);
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.borrow().entries.len()
+    }
+
+    /// Takes a new connection in. `None` if there is no room for its id ([`ConnectionId::SLOTS_MAX`]).
+    pub fn open(&self) -> Option<(ConnectionId, Uuid)> {
+        let state = &mut *self.state.borrow_mut();
+        let place = state.entries.vacant_entry();
+        let slot = u32::try_from(place.key())
+            .ok()
+            .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
+        let id = ConnectionId::new(self.worker, slot, state.serial);
+        state.serial = state.serial.wrapping_add(1);
+        let uuid = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid();
+        let limits = self
+            .node
+            .policy
+            .as_ref()
+            .map(|policy| ConnectionLimits::new(policy, &self.time));
+        place.insert(Entry::new(id, uuid, limits, self.time.get()));
+        self.counters().connections_opened.add(1);
+        Some((id, uuid))
+    }
+
+    /// Forgets a connection and ends its memberships.
+    pub fn close(&self, id: ConnectionId) {
+        let entry = {
+            let state = &mut *self.state.borrow_mut();
+            let known = state
+                .entries
+                .get(id.slot())
+                .is_some_and(|entry| entry.id == id);
+            known.then(|| state.entries.remove(id.slot()))
+        };
+        if let Some(entry) = entry {
+            self.node.tracker.close(&entry.participant);
+            self.counters().connections_closed.add(1);
+        }
+    }
+
+    /// Begins a turn of a connection: whom to wake when there is something for it, and what is wanted of it.
+    pub fn begin_turn(&self, id: ConnectionId, waker: &Waker) -> Option<Order> {
+        self.with(id, |entry| {
+            entry.woken = false;
+            if !entry
+                .waker
+                .as_ref()
+                .is_some_and(|known| known.will_wake(waker))
+            {
+                entry.waker = Some(waker.clone());
+            }
+            entry.order.take()
+        })
+        .flatten()
+    }
+
+    /// Whether more may be read from a connection. Not while its own output piles up: who does not read replies
+    /// makes no more of them.
+    #[must_use]
+    pub fn may_read(&self, id: ConnectionId) -> bool {
+        let high_water = self.node.output_bytes_max / 2;
+        self.with(id, |entry| entry.outbox.bytes() <= high_water)
+            .unwrap_or(false)
+    }
+
+    /// Takes the next message to be written.
+    #[must_use]
+    pub fn next_output(&self, id: ConnectionId) -> Option<String> {
+        self.with(id, |entry| entry.outbox.pop()).flatten()
+    }
+
+    /// Told at the end of a turn: how many bytes the transport has taken so far, and whether any wait to be taken.
+    pub fn end_turn(&self, id: ConnectionId, bytes_out: u64, waiting: bool) {
+        let now = self.time.get();
+        let low_water = self.node.output_bytes_max / 4;
+        self.with(id, |entry| {
+            let progress = entry.bytes_out != bytes_out;
+            entry.bytes_out = bytes_out;
+            entry.stuck_since = match entry.stuck_since {
+                _ if !waiting => None,
+                Some(since) if !progress => Some(since),
+                _ => Some(now),
+            };
+            if entry.blocked && entry.outbox.bytes() <= low_water {
+                entry.blocked = false;
+                self.node.tracker.set_blocked(&mut entry.participant, false);
+            }
+        });
+    }
+
+    /// Looks at the deadlines of a part of the connections; each is looked at every [`DEADLINE_SLICES`] calls.
+    pub fn check_deadlines(&self) {
+        let now = self.time.get();
+        let state = &mut *self.state.borrow_mut();
+        state.slice = (state.slice + 1) % DEADLINE_SLICES;
+        for (slot, entry) in &mut state.entries {
+            if slot % DEADLINE_SLICES == state.slice && entry.check(self.node.heartbeat, now) {
+                self.counters().pings_sent.add(1);
+            }
+        }
+    }
+
+    /// Takes note of the load during `elapsed`, for the announce interval.
+    pub fn observe_load(&self, elapsed: Duration) {
+        self.state.borrow_mut().pace.observe(elapsed);
+    }
+
+    /// Ends what has expired in one part of the swarm table.
+    pub fn sweep(&self, part: usize) {
+        for expired in self.node.tracker.sweep(part, self.time.get()) {
+            self.counters().memberships_expired.add(1);
+            let owner = expired.member.connection;
+            if owner.worker() == self.worker {
+                self.forget(owner, expired.info_hash, expired.member.peer_id);
+            } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(owner.worker())) {
+                mailbox.push(Mail::Expired(expired));
+            }
+        }
+    }
+
+    fn forget(&self, id: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {
+        self.with(id, |entry| {
+            self.node
+                .tracker
+                .forget(&mut entry.participant, info_hash, peer_id)
+        });
+    }
+
+    /// Delivers what other workers have put into the mailbox.
+    pub fn poll_mail(&self, cx: &Context<'_>) -> Poll<()> {
+        let Some(mailbox) = self.node.mailboxes.get(usize::from(self.worker)) else {
+            return Poll::Pending;
+        };
+        let mut mail = std::mem::take(&mut self.state.borrow_mut().mail);
+        let taken = mailbox.poll_take(cx, &mut mail);
+        for mail in mail.drain(..) {
+            match mail {
+                Mail::Message { to, worth, text } => self.deliver(to, worth, text),
+                Mail::Expired(expired) => {
+                    self.forget(
+                        expired.member.connection,
+                        expired.info_hash,
+                        expired.member.peer_id,
+                    );
+                }
+            }
+        }
+        self.state.borrow_mut().mail = mail;
+        taken
+    }
+
+    /// Asks all connections to close.
+    pub fn close_all(&self, ended: Ended) {
+        for (_, entry) in &mut self.state.borrow_mut().entries {
+            entry.give(Order::Close(ended));
+        }
+    }
+
+    fn with<R>(&self, id: ConnectionId, act: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let mut state = self.state.borrow_mut();
+        state
+            .entries
+            .get_mut(id.slot())
+            .filter(|entry| entry.id == id)
+            .map(act)
+    }
+}

@@ -1,0 +1,98 @@
+//! What all workers of this process share.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Mailbox;
+use crate::config::Config;
+use crate::insight::{Counters, Snapshot};
+use crate::limits::{Pace, Policy};
+use crate::protocol::Bounds;
+use crate::swarm::Ttl;
+use crate::tracker::{Rules, Tracker};
+
+/// One tracker process: its swarms, its settings, and the way to each worker.
+#[derive(Debug)]
+pub struct Node {
+    /// Names the process in logs.
+    pub id: Uuid,
+    pub(super) tracker: Tracker,
+    pub(super) bounds: Bounds,
+    /// `None` when `no_limits` is set.
+    pub(super) policy: Option<Policy>,
+    pub(super) pace: Pace,
+    pub(super) output_bytes_max: usize,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) mailboxes: Box<[Mailbox]>,
+    pub(super) counters: Box<[Counters]>,
+}
+
+/// The deadlines of a connection, named as in the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heartbeat {
+    pub(super) ping_after: Duration,
+    pub(super) dead_after: Duration,
+    pub(super) stuck_after: Duration,
+}
+
+impl Node {
+    /// A node without connections, for `workers` workers.
+    #[must_use]
+    pub fn new(config: &Config, workers: usize) -> Self {
+        let (tracker, connection) = (&config.tracker, &config.connection);
+        let busy = tracker.busy_announces_per_second;
+        let pace = config.interval.map_or_else(
+            || Pace::new(tracker.interval_min, tracker.interval_max, busy),
+            Pace::fixed,
+        );
+        Self {
+            id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+            tracker: Tracker::new(rules(config)),
+            bounds: Bounds {
+                sdp_bytes_max: connection.sdp_bytes_max,
+                json_depth_max: connection.json_depth_max,
+                offers_max: tracker.offers_per_announce_max,
+                scrape_hashes_max: tracker.scrape_hashes_max,
+            },
+            policy: (!config.no_limits)
+                .then(|| Policy::new(&config.limits, connection.malformed_per_minute_max)),
+            pace,
+            output_bytes_max: connection.output_bytes_max,
+            heartbeat: Heartbeat {
+                ping_after: connection.ping_after,
+                dead_after: connection.dead_after,
+                stuck_after: connection.stuck_after,
+            },
+            mailboxes: (0..workers)
+                .map(|_| Mailbox::new(connection.inbox_relays_max))
+                .collect(),
+            counters: (0..workers).map(|_| Counters::default()).collect(),
+        }
+    }
+
+    /// The swarms and their rules.
+    #[must_use]
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// All counters, added up over the workers.
+    #[must_use]
+    pub fn counters(&self) -> Snapshot {
+        Snapshot::of(&self.counters)
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        memberships_max: config.tracker.memberships_max,
+        peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
+        pending_offers_max: config.tracker.pending_offers_max,
+        full_scrape: config.tracker.full_scrape,
+        ttl: Ttl {
+            membership: config.membership_ttl(),
+            pending_offer: config.tracker.pending_offer_ttl,
+        },
+    }
+}

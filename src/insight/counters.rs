@@ -1,0 +1,112 @@
+//! One set of counters per worker, so that counting is never shared between cores; they are added up when read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts `more`. Each counter has one writing thread, so a plain load and store do.
+    pub fn add(&self, more: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(more),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The number so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// The counters of one worker, on cache lines of their own.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: Counter,)+
+        }
+
+        /// The counters of all workers added up, at one moment.
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+        pub struct Snapshot {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        impl Snapshot {
+            /// Adds up the counters of all workers.
+            #[must_use]
+            pub fn of(workers: &[Counters]) -> Self {
+                let mut sum = Self::default();
+                for counters in workers {
+                    $(sum.$name = sum.$name.wrapping_add(counters.$name.get());)+
+                }
+                sum
+            }
+
+            /// Name and value of each counter.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// WebSocket connections opened.
+    connections_opened,
+    /// WebSocket connections closed, for whatever reason.
+    connections_closed,
+    /// Connections closed because nothing was heard for `connection.dead_after`.
+    connections_dead,
+    /// Connections closed because nothing could be written for `connection.stuck_after`.
+    connections_stuck,
+    /// Connections closed for a frame against the WebSocket protocol, a message that is not UTF-8 or too long.
+    connections_violating,
+    /// Connections closed for a flood of refused or malformed messages.
+    connections_flooding,
+    /// Upgrades refused: version, key, origin, or no room for another connection.
+    upgrades_refused,
+    /// Accepts that failed, mostly for want of file descriptors.
+    accepts_failed,
+    /// Pings sent to silent connections.
+    pings_sent,
+    /// Announces served, answers not included.
+    announces,
+    /// Offers relayed.
+    offers_relayed,
+    /// Offers left out because something in them was wrong.
+    offers_malformed,
+    /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
+    offers_dropped_output_full,
+    /// Answers relayed.
+    answers_relayed,
+    /// Answers dropped because nobody waited for them.
+    answers_unwanted,
+    /// Answers dropped because something in them was wrong.
+    answers_malformed,
+    /// Answers and replies dropped because the output of their receiver was full of others.
+    messages_dropped_output_full,
+    /// Relays dropped because too many waited to come over from other workers (`connection.inbox_relays_max`).
+    relays_dropped_inbox_full,
+    /// Relays whose receiver had gone in the meantime.
+    relays_without_receiver,
+    /// Scrapes served.
+    scrapes,
+    /// Messages answered with a failure because something in them was wrong.
+    failures_malformed,
+    /// Announces refused because the connection is in `tracker.memberships_max` swarms.
+    failures_memberships,
+    /// Scrapes of everything refused (`tracker.full_scrape`).
+    failures_full_scrape,
+    /// Messages refused because the connection stayed over its limits.
+    failures_too_fast,
+    /// Pauses in reading from a connection over its limits.
+    pauses,
+    /// Memberships ended because no announce came for `tracker.membership_ttl`.
+    memberships_expired,
+}

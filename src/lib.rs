@@ -1,0 +1,18 @@
+//! swarmhub: a WebTorrent tracker with in-page file sharing, in one binary and on one port.
+//!
+//! To embed the server, see [`Server::builder`].
+
+pub mod config;
+mod connection;
+mod http;
+pub mod hub;
+pub mod insight;
+pub mod limits;
+mod net;
+pub mod protocol;
+mod server;
+pub mod swarm;
+pub mod tracker;
+mod worker;
+
+pub use server::{Server, ServerBuilder, ServerError};

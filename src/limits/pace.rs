@@ -1,0 +1,91 @@
+//! How often clients are asked to announce: more seldom as the load grows.
+
+use std::time::Duration;
+
+/// The announce interval of one worker, following its load.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    least: Duration,
+    most: Duration,
+    /// Announces per second at which `most` is reached.
+    busy: f64,
+    /// Announces per second, smoothed.
+    rate: f64,
+    counted: u32,
+}
+
+/// Seconds over which the load is smoothed: long against a burst, short against an interval.
+const SMOOTHING: f64 = 10.0;
+
+impl Pace {
+    /// From `tracker.interval_min`, `tracker.interval_max` and `tracker.busy_announces_per_second`.
+    #[must_use]
+    pub fn new(least: Duration, most: Duration, busy_announces_per_second: u32) -> Self {
+        let busy = f64::from(busy_announces_per_second.max(1));
+        Self {
+            least,
+            most: most.max(least),
+            busy,
+            rate: 0.0,
+            counted: 0,
+        }
+    }
+
+    /// The same interval whatever the load.
+    #[must_use]
+    pub fn fixed(interval: Duration) -> Self {
+        Self::new(interval, interval, 1)
+    }
+
+    /// Counts one announce.
+    pub fn count(&mut self) {
+        self.counted = self.counted.saturating_add(1);
+    }
+
+    /// Takes in what was counted during `elapsed`.
+    pub fn observe(&mut self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        if seconds > 0.0 {
+            let weight = 1.0 - (-seconds / SMOOTHING).exp();
+            self.rate += (f64::from(self.counted) / seconds - self.rate) * weight;
+            self.counted = 0;
+        }
+    }
+
+    /// The interval to hand out now, in whole seconds, at least 1.
+    #[must_use]
+    pub fn interval(&self) -> u32 {
+        let share = (self.rate / self.busy).clamp(0.0, 1.0);
+        let interval = self.least + (self.most - self.least).mul_f64(share);
+        u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_grows_with_the_load_and_shrinks_again() {
+        let mut pace = Pace::new(Duration::from_secs(45), Duration::from_secs(120), 100);
+        assert_eq!(pace.interval(), 45);
+        let mut run = |announces: u32| {
+            for _ in 0..120 {
+                (0..announces).for_each(|_| pace.count());
+                pace.observe(Duration::from_secs(1));
+            }
+            pace.interval()
+        };
+        assert_eq!(run(50), 82);
+        assert!(run(1000) == 120);
+        assert_eq!(run(0), 45);
+    }
+
+    #[test]
+    fn a_fixed_interval_stays() {
+        let mut pace = Pace::fixed(Duration::from_secs(5));
+        (0..10_000).for_each(|_| pace.count());
+        pace.observe(Duration::from_secs(1));
+        assert_eq!(pace.interval(), 5);
+    }
+}

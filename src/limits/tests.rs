@@ -1,0 +1,130 @@
+use super::*;
+
+/// A connection, and a time that the test moves.
+struct Case {
+    limits: ConnectionLimits<CachedTime>,
+    policy: Policy,
+    clock: CachedTime,
+}
+
+impl Case {
+    fn new(change: impl FnOnce(&mut config::Limits)) -> Self {
+        let mut limits = config::Limits::default();
+        change(&mut limits);
+        let (policy, clock) = (Policy::new(&limits, 100), CachedTime::default());
+        clock.advance_to(Duration::from_secs(10));
+        Self {
+            limits: ConnectionLimits::new(&policy, &clock),
+            policy,
+            clock,
+        }
+    }
+
+    fn wait(&self, time: Duration) {
+        self.clock.advance_to(self.clock.get() + time);
+    }
+
+    /// Sends one message with relayed offers; gives the pause if it was served.
+    fn send(&mut self, offers: u32) -> Result<Option<Duration>, Admission> {
+        let now = self.clock.get();
+        match self.limits.admit(&self.policy, &self.clock, now) {
+            Admission::Serve => Ok(self.limits.charge(&self.policy, &self.clock, offers, now)),
+            refused => Err(refused),
+        }
+    }
+}
+
+#[test]
+fn a_burst_passes_at_once_and_then_reading_slows_to_the_rate() {
+    let mut case = Case::new(|_| {});
+    for _ in 0..500 {
+        assert_eq!(case.send(0), Ok(None));
+    }
+    for _ in 0..100 {
+        let pause = case.send(0).expect("served").expect("slowed");
+        assert!(pause <= Duration::from_millis(50), "{pause:?}");
+        case.wait(pause);
+    }
+}
+
+#[test]
+fn two_hundred_torrents_with_five_offers_each_are_served_completely() {
+    let mut case = Case::new(|_| {});
+    let mut slowed = Duration::ZERO;
+    for _ in 0..200 {
+        let pause = case.send(5).expect("served").unwrap_or_default();
+        assert!(pause <= Duration::from_secs(2));
+        slowed += pause;
+        case.wait(pause);
+    }
+    // 1,000 offers are 500 at once and 500 at 20 a second.
+    assert!(
+        slowed >= Duration::from_secs(24) && slowed <= Duration::from_secs(26),
+        "{slowed:?}"
+    );
+}
+
+#[test]
+fn a_pause_is_never_longer_than_delay_max_and_what_is_not_paid_then_is_refused() {
+    let mut case = Case::new(|limits| limits.offers_per_second = 1);
+    for _ in 0..25 {
+        assert_eq!(case.send(20), Ok(None));
+    }
+    assert_eq!(case.send(20), Ok(Some(Duration::from_secs(2))));
+    case.wait(Duration::from_secs(2));
+    assert_eq!(case.send(0), Err(Admission::Refuse));
+    case.wait(Duration::from_secs(18));
+    assert_eq!(case.send(0), Ok(None));
+}
+
+#[test]
+fn who_stays_over_the_limit_is_refused_when_patience_ends_and_served_again_when_calm() {
+    let mut case = Case::new(|limits| limits.patience = Duration::from_secs(3));
+    while case.send(0) == Ok(None) {}
+    case.wait(Duration::from_millis(50));
+    let began = case.clock.get();
+    while let Ok(pause) = case.send(0) {
+        case.wait(
+            pause
+                .unwrap_or(Duration::from_millis(1))
+                .min(Duration::from_millis(50)),
+        );
+    }
+    let lasted = case.clock.get() - began;
+    assert!(
+        lasted >= Duration::from_secs(3) && lasted < Duration::from_secs(4),
+        "{lasted:?}"
+    );
+    case.wait(Duration::from_secs(3));
+    assert_eq!(case.send(0), Ok(None));
+}
+
+#[test]
+fn only_a_flood_of_refused_messages_ends_the_connection() {
+    let mut case = Case::new(|limits| {
+        limits.patience = Duration::ZERO;
+        limits.refusals_per_minute_max = 50;
+    });
+    let mut refused = 0;
+    for _ in 0..5_000 {
+        match case.send(0) {
+            Ok(pause) => case.wait(pause.unwrap_or_default() / 100),
+            Err(Admission::Refuse) => refused += 1,
+            Err(_) => break,
+        }
+    }
+    assert_eq!(refused, 50);
+}
+
+#[test]
+fn malformed_messages_are_counted_by_the_minute() {
+    let mut case = Case::new(|_| {});
+    let mut malformed =
+        |times| (0..times).all(|_| case.limits.allow_malformed(&case.policy, &case.clock));
+    assert!(malformed(100));
+    assert!(!malformed(1));
+    case.clock.advance_to(Duration::from_secs(71));
+    let mut malformed =
+        |times| (0..times).all(|_| case.limits.allow_malformed(&case.policy, &case.clock));
+    assert!(malformed(100));
+}

@@ -1,0 +1,132 @@
+//! Listeners: how the workers share a port, and what a socket is set to.
+//!
+//! Knows no protocol. The server binds with it, each worker accepts from its own listeners.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that may wait to be accepted: a reconnect storm comes within one second.
+const BACKLOG: i32 = 4096;
+
+/// Whether the kernel divides connections between several sockets of one port. Elsewhere the workers share one.
+const KERNEL_BALANCES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// An address that is listened on, with one socket for each worker.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// The address, with the port the system chose if it was 0.
+    pub(crate) address: SocketAddr,
+    /// One for each worker, non-blocking.
+    pub(crate) sockets: Vec<StdListener>,
+}
+
+/// Binds an address for `workers` workers. `[::]` takes IPv4 as well, and is `0.0.0.0` where there is no IPv6.
+///
+/// # Errors
+///
+/// As the system says; a port that another process listens on is always an error, although sharing a port between
+/// workers would let two servers of one user share it too.
+pub(crate) fn bind(address: SocketAddr, workers: usize) -> io::Result<Listeners> {
+    let bound = bind_exactly(address, workers);
+    match bound {
+        Err(error) if is_any_ipv6(address) && is_without_ipv6(&error) => bind_exactly(
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
+            workers,
+        ),
+        bound => bound,
+    }
+}
+
+fn is_any_ipv6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    // EAFNOSUPPORT has a stable name nowhere in std: 97 on Linux, 47 on BSD and macOS, 10047 on Windows.
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
+}
+
+fn bind_exactly(address: SocketAddr, workers: usize) -> io::Result<Listeners> {
+    let first = socket(address, false)?;
+    let address = first
+        .local_addr()?
+        .as_socket()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let sockets = if KERNEL_BALANCES {
+        // It was bound alone only to find the port, and to see that it is free.
+        drop(first);
+        let listening = |_| {
+            let socket = socket(address, true)?;
+            socket.listen(BACKLOG)?;
+            Ok(StdListener::from(socket))
+        };
+        (0..workers).map(listening).collect::<io::Result<_>>()?
+    } else {
+        first.listen(BACKLOG)?;
+        let first = StdListener::from(first);
+        (0..workers)
+            .map(|_| first.try_clone())
+            .collect::<io::Result<_>>()?
+    };
+    Ok(Listeners { address, sockets })
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    // On Windows this option would let others take the port over.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_reuse_port(shared)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = shared;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv6Addr, TcpStream};
+
+    use super::*;
+
+    fn loopback(port: u16) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+
+    #[test]
+    fn all_workers_listen_on_the_same_port() {
+        let listeners = bind(loopback(0), 3).expect("a free port");
+        let ports: Vec<_> = listeners
+            .sockets
+            .iter()
+            .map(|socket| socket.local_addr().expect("bound").port())
+            .collect();
+        assert_eq!(ports, vec![listeners.address.port(); 3]);
+        TcpStream::connect(listeners.address).expect("somebody listens");
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error_even_if_it_is_shared() {
+        let listeners = bind(loopback(0), 2).expect("a free port");
+        let error = bind(listeners.address, 2).expect_err("taken");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn one_listener_takes_both_families() {
+        let listeners = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), 1).expect("a free port");
+        TcpStream::connect(loopback(listeners.address.port())).expect("IPv4 is served");
+    }
+}

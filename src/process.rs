@@ -1,0 +1,111 @@
+//! What the program has to do with the system around it: signals, open files, and the lines it prints at start.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context, bail};
+
+/// Fewer open files than this leave no room for connections beside listeners, runtimes and logs.
+const OPEN_FILES_MIN: u64 = 128;
+
+/// Raises the soft limit of open files to the hard one; returns the limit.
+pub(crate) fn raise_open_files() -> anyhow::Result<u64> {
+    let limit = rlimit::increase_nofile_limit(u64::MAX)
+        .context("the limit of open files cannot be read")?;
+    if limit < OPEN_FILES_MIN {
+        bail!(
+            "too few file descriptors: {limit} open files are allowed, at least {OPEN_FILES_MIN} are needed; \
+             raise the hard limit (ulimit -Hn, or LimitNOFILE= of systemd)"
+        );
+    }
+    Ok(limit)
+}
+
+/// Completes with the first signal to stop; the second ends the program at once.
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut signals = Signals::new().context("signals cannot be received")?;
+    Ok(async move {
+        signals.next().await;
+        tokio::spawn(async move {
+            signals.next().await;
+            tracing::warn!("second signal: ending at once");
+            std::process::exit(1);
+        });
+    })
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Prints where the page and the tracker are, for people and for scripts.
+pub(crate) fn print_addresses(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<()> {
+    let mut text = String::new();
+    for address in addresses {
+        let place = place(address);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "page     http://{place}/\ntracker  ws://{place}/\n");
+    }
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// The address as one opens it on this machine.
+fn place(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
+        IpAddr::V4(_) | IpAddr::V6(_) => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_takes_everything_is_opened_as_localhost() {
+        assert_eq!(place("[::]:8000".parse().unwrap()), "localhost:8000");
+        assert_eq!(place("0.0.0.0:80".parse().unwrap()), "localhost:80");
+        assert_eq!(place("[::1]:8000".parse().unwrap()), "[::1]:8000");
+        assert_eq!(place("127.0.0.1:8000".parse().unwrap()), "127.0.0.1:8000");
+    }
+}

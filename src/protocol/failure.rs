@@ -1,0 +1,105 @@
+//! What a client is told when its message cannot be served: the reason, and the form it is sent in.
+
+use super::{InfoHash, InvalidId};
+
+/// Why a message was refused. Sorted by whose fault it is: the client's words first, then our policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The message is not JSON.
+    NotJson,
+    /// The message is JSON, but no object.
+    NotAnObject,
+    /// Arrays and objects are nested deeper than `connection.json_depth_max`.
+    NestedTooDeeply,
+    /// `action` is missing or none of `announce` and `scrape`.
+    UnknownAction,
+    /// `info_hash` is unusable.
+    InfoHash(InvalidId),
+    /// `peer_id` is unusable.
+    PeerId(InvalidId),
+    /// None of the hashes of a scrape is usable.
+    ScrapeHashes,
+    /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
+    FullScrape,
+    /// The connection already has `tracker.memberships_max` memberships.
+    Memberships,
+    /// The connection sends more messages or offers than `limits` allow.
+    TooFast,
+}
+
+impl Failure {
+    /// The `failure reason` on the wire: short, English, never an echo of what the client wrote.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotJson => "The message is not valid JSON",
+            Self::NotAnObject => "The message is not a JSON object",
+            Self::NestedTooDeeply => "The message is nested too deeply",
+            Self::UnknownAction => "action must be \"announce\" or \"scrape\"",
+            Self::InfoHash(InvalidId::Hexadecimal) => {
+                "info_hash is 40 hexadecimal digits; send the 20 bytes as 20 characters"
+            }
+            Self::InfoHash(_) => {
+                "info_hash must be a string of 20 characters from U+0000 to U+00FF"
+            }
+            Self::PeerId(InvalidId::Hexadecimal) => {
+                "peer_id is 40 hexadecimal digits; send the 20 bytes as 20 characters"
+            }
+            Self::PeerId(_) => "peer_id must be a string of 20 characters from U+0000 to U+00FF",
+            Self::ScrapeHashes => {
+                "No info_hash of the scrape is a string of 20 characters from U+0000 to U+00FF"
+            }
+            Self::FullScrape => {
+                "This tracker does not list all swarms; name the info_hash to scrape"
+            }
+            Self::Memberships => "This connection is in too many swarms",
+            Self::TooFast => "Too many messages; please slow down",
+        }
+    }
+
+    /// The label under which the failure is counted.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NotJson => "not_json",
+            Self::NotAnObject => "not_an_object",
+            Self::NestedTooDeeply => "nested_too_deeply",
+            Self::UnknownAction => "unknown_action",
+            Self::InfoHash(_) => "info_hash",
+            Self::PeerId(_) => "peer_id",
+            Self::ScrapeHashes => "scrape_hashes",
+            Self::FullScrape => "full_scrape",
+            Self::Memberships => "memberships",
+            Self::TooFast => "too_fast",
+        }
+    }
+
+    /// Whether a working client never causes it, so that a flood of it ends the connection.
+    #[must_use]
+    pub const fn is_malformed(self) -> bool {
+        !matches!(self, Self::FullScrape | Self::Memberships | Self::TooFast)
+    }
+}
+
+/// What a failure is about, which decides the form in which clients survive it.
+///
+/// A message with `action: "announce"` and no `info_hash` makes the reference client throw and libtorrent hang up;
+/// this type cannot express it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// An announce of this swarm.
+    Announce(InfoHash),
+    /// A scrape.
+    Scrape,
+    /// Nothing that could be made out.
+    Nothing,
+}
+
+/// A message that is not served: why, and about what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub failure: Failure,
+    /// What the client asked for.
+    pub about: About,
+}

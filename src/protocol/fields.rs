@@ -1,0 +1,352 @@
+//! Takes one message apart in a single pass, whatever types its values have.
+//!
+//! Clients write `null`, numbers beyond 2^63 and words of their own where one expects something else, and none of
+//! that may cost them the message: so each field is kept as the raw JSON text it came as, and judged by `request`.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+use super::json;
+use super::{Bounds, Offer, OfferId, Sdp};
+
+/// The fields of a message that mean something, each as raw JSON text. Of a repeated key the last one counts.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    pub(super) action: Option<&'a str>,
+    pub(super) info_hash: Option<&'a str>,
+    pub(super) peer_id: Option<&'a str>,
+    pub(super) event: Option<&'a str>,
+    pub(super) left: Option<&'a str>,
+    pub(super) numwant: Option<&'a str>,
+    pub(super) to_peer_id: Option<&'a str>,
+    pub(super) offer_id: Option<&'a str>,
+    /// The valid offers, at most `bounds.offers_max`.
+    pub(super) offers: SmallVec<[Offer<'a>; 10]>,
+    /// Offers that were left out because something in them was wrong.
+    pub(super) bad_offers: u32,
+    pub(super) answer: Description<'a>,
+}
+
+/// The value of `offer` or `answer`.
+#[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Description<'a> {
+    /// Not there, or what JavaScript takes for false.
+    #[default]
+    Absent,
+    /// There, but no object with an `sdp`.
+    Unusable,
+    /// The raw JSON text of its `sdp`.
+    Sdp(&'a str),
+}
+
+/// What the pass over one message keeps an eye on.
+pub(super) struct Watch<'b> {
+    bounds: &'b Bounds,
+    /// Set when the message was given up because it is nested too deeply.
+    pub(super) too_deep: Cell<bool>,
+}
+
+impl<'b> Watch<'b> {
+    pub(super) fn new(bounds: &'b Bounds) -> Self {
+        Self {
+            bounds,
+            too_deep: Cell::new(false),
+        }
+    }
+
+    /// The raw text of a value that stands inside of `level` arrays and objects.
+    fn raw<'a, M: MapAccess<'a>>(&self, map: &mut M, level: usize) -> Result<&'a str, M::Error> {
+        let value = map.next_value::<&RawValue>()?.get();
+        self.check_depth(value, level)?;
+        Ok(value)
+    }
+
+    fn check_depth<E: Error>(&self, value: &str, level: usize) -> Result<(), E> {
+        if value.starts_with(['[', '{']) && level + json::depth(value) > self.bounds.json_depth_max
+        {
+            self.too_deep.set(true);
+            return Err(E::custom("nested too deeply"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a whole message.
+pub(super) struct Message<'w>(pub(super) &'w Watch<'w>);
+
+impl<'de> DeserializeSeed<'de> for Message<'_> {
+    type Value = Fields<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Fields<'de>, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Message<'_> {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
+        let watch = self.0;
+        let mut fields = Fields::default();
+        while let Some(key) = map.next_key::<Key>()? {
+            let place = match key {
+                Key::Offers => {
+                    (fields.offers, fields.bad_offers) = map.next_value_seed(Offers(watch))?;
+                    continue;
+                }
+                Key::Answer => {
+                    fields.answer = map.next_value_seed(Body { watch, level: 1 })?;
+                    continue;
+                }
+                Key::Action => &mut fields.action,
+                Key::InfoHash => &mut fields.info_hash,
+                Key::PeerId => &mut fields.peer_id,
+                Key::Event => &mut fields.event,
+                Key::Left => &mut fields.left,
+                Key::Numwant => &mut fields.numwant,
+                Key::ToPeerId => &mut fields.to_peer_id,
+                Key::OfferId => &mut fields.offer_id,
+                Key::Other => &mut None,
+            };
+            *place = Some(watch.raw(&mut map, 1)?);
+        }
+        Ok(fields)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    Action,
+    InfoHash,
+    PeerId,
+    Event,
+    Left,
+    Numwant,
+    ToPeerId,
+    OfferId,
+    Offers,
+    Answer,
+    #[serde(other)]
+    Other,
+}
+
+/// The answers of a visitor to types that it has no use for: all of them mean the same.
+macro_rules! otherwise {
+    ($value:expr; $($kind:ident),+) => { $(otherwise!(@ $kind $value);)+ };
+    (@ bool $value:expr) => { fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> { Ok($value) } };
+    (@ number $value:expr) => {
+        fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> { Ok($value) }
+        fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> { Ok($value) }
+        fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> { Ok($value) }
+    };
+    (@ text $value:expr) => { fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> { Ok($value) } };
+    (@ null $value:expr) => { fn visit_unit<E: Error>(self) -> Result<Self::Value, E> { Ok($value) } };
+    (@ array $value:expr) => {
+        fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+            while let Some(item) = list.next_element::<&RawValue>()? {
+                self.watch().check_depth(item.get(), self.level() + 1)?;
+            }
+            Ok($value)
+        }
+    };
+    (@ object $value:expr) => {
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            while map.next_key::<Key>()?.is_some() {
+                self.watch().raw(&mut map, self.level() + 1)?;
+            }
+            Ok($value)
+        }
+    };
+}
+
+/// Reads `offers`: the valid ones, and how many were not. Anything but an array is no offers.
+struct Offers<'w>(&'w Watch<'w>);
+
+impl<'w> Offers<'w> {
+    fn watch(&self) -> &'w Watch<'w> {
+        self.0
+    }
+
+    #[expect(clippy::unused_self, reason = "the macro asks every visitor")]
+    fn level(&self) -> usize {
+        1
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Offers<'_> {
+    type Value = (SmallVec<[Offer<'de>; 10]>, u32);
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Offers<'_> {
+    type Value = (SmallVec<[Offer<'de>; 10]>, u32);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("offers")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+        let (mut offers, mut bad) = (SmallVec::new(), 0);
+        while let Some(offer) = list.next_element_seed(Item(self.0))? {
+            match offer {
+                Some(offer) if offers.len() < self.0.bounds.offers_max => offers.push(offer),
+                Some(_) => {}
+                None => bad += 1,
+            }
+        }
+        Ok((offers, bad))
+    }
+
+    otherwise!(Default::default(); bool, number, text, null, object);
+}
+
+/// Reads one item of `offers`; `None` if anything in it is wrong.
+struct Item<'w>(&'w Watch<'w>);
+
+impl<'w> Item<'w> {
+    fn watch(&self) -> &'w Watch<'w> {
+        self.0
+    }
+
+    #[expect(clippy::unused_self, reason = "the macro asks every visitor")]
+    fn level(&self) -> usize {
+        2
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Item<'_> {
+    type Value = Option<Offer<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Item<'_> {
+    type Value = Option<Offer<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an offer")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let watch = self.0;
+        let (mut offer_id, mut body) = (None, Description::Absent);
+        while let Some(key) = map.next_key::<ItemKey>()? {
+            match key {
+                ItemKey::Offer => body = map.next_value_seed(Body { watch, level: 3 })?,
+                ItemKey::OfferId => offer_id = OfferId::from_json(watch.raw(&mut map, 3)?).ok(),
+                ItemKey::Other => drop(watch.raw(&mut map, 3)?),
+            }
+        }
+        let Description::Sdp(sdp) = body else {
+            return Ok(None);
+        };
+        let sdp = Sdp::check(sdp, watch.bounds.sdp_bytes_max);
+        Ok(offer_id
+            .zip(sdp)
+            .map(|(offer_id, sdp)| Offer { offer_id, sdp }))
+    }
+
+    otherwise!(None; bool, number, text, null, array);
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum ItemKey {
+    OfferId,
+    Offer,
+    #[serde(other)]
+    Other,
+}
+
+/// Reads the value of `offer` or `answer`, of which nothing but `sdp` counts.
+struct Body<'w> {
+    watch: &'w Watch<'w>,
+    level: usize,
+}
+
+impl<'w> Body<'w> {
+    fn watch(&self) -> &'w Watch<'w> {
+        self.watch
+    }
+
+    fn level(&self) -> usize {
+        self.level
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Body<'_> {
+    type Value = Description<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_> {
+    type Value = Description<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session description")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut description = Description::Unusable;
+        while let Some(key) = map.next_key::<BodyKey>()? {
+            let value = self.watch.raw(&mut map, self.level + 1)?;
+            if matches!(key, BodyKey::Sdp) {
+                description = Description::Sdp(value);
+            }
+        }
+        Ok(description)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(if value {
+            Description::Unusable
+        } else {
+            Description::Absent
+        })
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        self.visit_bool(value != 0)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        self.visit_bool(value != 0)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        self.visit_bool(value != 0.0)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        self.visit_bool(!value.is_empty())
+    }
+
+    otherwise!(Description::Absent; null);
+    otherwise!(Description::Unusable; array);
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum BodyKey {
+    Sdp,
+    #[serde(other)]
+    Other,
+}

@@ -1,0 +1,122 @@
+//! The identifiers of the protocol: 20 raw bytes each, written in JSON as 20 code points from U+0000 to U+00FF.
+
+use std::fmt;
+
+use super::json;
+
+/// Why a JSON value is not an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidId {
+    /// The value is no JSON string.
+    NotText,
+    /// The string is 40 hexadecimal digits: the client forgot to turn them into 20 bytes.
+    Hexadecimal,
+    /// The string has fewer or more than 20 characters.
+    Length,
+    /// A character is no byte: above U+00FF, or half of a surrogate pair.
+    Character,
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 20]);
+
+        impl $name {
+            /// Wraps the 20 raw bytes.
+            #[must_use]
+            pub const fn new(bytes: [u8; 20]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 20 raw bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 20] {
+                &self.0
+            }
+
+            /// Reads the identifier from the text of one JSON value.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidId`] if the value is not a string of exactly 20 code points, each at most U+00FF.
+            pub fn from_json(value: &str) -> Result<Self, InvalidId> {
+                json::bytes20(value).map(Self)
+            }
+
+            /// Appends the identifier as a JSON string, quotes included.
+            pub fn write_json(&self, out: &mut String) {
+                json::write_bytes(&self.0, out);
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        /// Forty hexadecimal digits.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    };
+}
+
+identifier! {
+    /// Names a swarm: all who share the same content.
+    InfoHash
+}
+identifier! {
+    /// Names a member inside a swarm. Chosen by the client; anybody may choose the same.
+    PeerId
+}
+identifier! {
+    /// Names an offer. Chosen by the offering client; comes back with the answer.
+    OfferId
+}
+
+/// Names one connection of this process: its worker, its place there and a serial number, so that the id of a
+/// closed connection never means a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// Most workers that ids can tell apart.
+    pub const WORKERS_MAX: usize = 1 << 8;
+    /// Most connections at once on one worker that ids can tell apart.
+    pub const SLOTS_MAX: usize = 1 << 24;
+
+    /// Builds an id. `slot` must be below [`Self::SLOTS_MAX`].
+    #[must_use]
+    pub const fn new(worker: u8, slot: u32, serial: u32) -> Self {
+        Self((worker as u64) << 56 | ((slot & 0x00ff_ffff) as u64) << 32 | serial as u64)
+    }
+
+    /// The worker that owns the connection.
+    #[must_use]
+    pub const fn worker(self) -> u8 {
+        (self.0 >> 56) as u8
+    }
+
+    /// The connection's place on its worker.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        (self.0 >> 32) as usize & (Self::SLOTS_MAX - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_id_gives_back_its_parts() {
+        let id = ConnectionId::new(255, 0x00ff_fffe, u32::MAX);
+        assert_eq!((id.worker(), id.slot()), (255, 0x00ff_fffe));
+        assert_ne!(id, ConnectionId::new(255, 0x00ff_fffe, 0));
+    }
+}

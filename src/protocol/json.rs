@@ -1,0 +1,245 @@
+//! JSON at the level of characters: identifiers in and out, and the check that lets an SDP pass undecoded.
+//!
+//! Every function takes the text of one complete JSON value that `serde_json` has already accepted, so quotes pair
+//! up, escapes have their digits and the text is UTF-8. What `serde_json` leaves open there, surrogates, is checked here.
+
+use memchr::memmem;
+
+use super::InvalidId;
+
+/// Reads 20 bytes from a JSON string of 20 code points up to U+00FF, in any legal spelling.
+pub(super) fn bytes20(value: &str) -> Result<[u8; 20], InvalidId> {
+    let text = inside_quotes(value).ok_or(InvalidId::NotText)?;
+    let mut bytes = [0; 20];
+    let mut places = bytes.iter_mut();
+    for unit in (Units {
+        rest: text.as_bytes(),
+    }) {
+        let byte = u8::try_from(unit).map_err(|_| InvalidId::Character)?;
+        *places.next().ok_or_else(|| wrong_length(text))? = byte;
+    }
+    if places.next().is_some() {
+        return Err(InvalidId::Length);
+    }
+    Ok(bytes)
+}
+
+fn wrong_length(text: &str) -> InvalidId {
+    if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        InvalidId::Hexadecimal
+    } else {
+        InvalidId::Length
+    }
+}
+
+/// Appends `bytes` as a JSON string: quotes, backslashes and control characters escaped, all else as UTF-8.
+pub(super) fn write_bytes(bytes: &[u8], out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push('"');
+    for &byte in bytes {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            0x20.. => out.push(char::from(byte)),
+            _ => {
+                out.push_str("\\u00");
+                out.extend(
+                    HEX.get(usize::from(byte >> 4))
+                        .map(|&digit| char::from(digit)),
+                );
+                out.extend(
+                    HEX.get(usize::from(byte & 15))
+                        .map(|&digit| char::from(digit)),
+                );
+            }
+        }
+    }
+    out.push('"');
+}
+
+/// The text between the quotes if the value is a string.
+pub(super) fn inside_quotes(value: &str) -> Option<&str> {
+    value.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// An SDP as the raw JSON string it came as, quotes and escapes included.
+///
+/// What it says is never looked at: some clients put ciphertext there (trystero). Invariant: a JSON string without
+/// lone surrogates, so that strict parsers (libtorrent's) accept what is relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sdp<'a>(&'a str);
+
+impl<'a> Sdp<'a> {
+    /// Checks the text of one JSON value. `None` if it is no string, longer than `bytes_max` between its quotes,
+    /// or holds half of a surrogate pair.
+    pub(super) fn check(value: &'a str, bytes_max: usize) -> Option<Self> {
+        let text = inside_quotes(value)?;
+        if text.len() > bytes_max {
+            return None;
+        }
+        // Few SDPs hold a \u escape at all, and the search for one costs a twentieth of reading the text.
+        let suspicious = memmem::find(text.as_bytes(), b"\\u").is_some();
+        (!suspicious || surrogates_pair_up(text)).then_some(Self(value))
+    }
+
+    /// The raw JSON string, quotes included.
+    #[must_use]
+    pub const fn as_json(&self) -> &'a str {
+        self.0
+    }
+}
+
+fn surrogates_pair_up(text: &str) -> bool {
+    let mut units = Units {
+        rest: text.as_bytes(),
+    };
+    while let Some(unit) = units.next() {
+        match unit {
+            0xd800..=0xdbff if !matches!(units.next(), Some(0xdc00..=0xdfff)) => return false,
+            0xdc00..=0xdfff => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// How deeply arrays and objects are nested in a JSON value; 0 for a string, a number or a word.
+pub(super) fn depth(value: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in value.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// The characters of a string as JSON spells them: escapes resolved one by one, surrogates left as they are.
+struct Units<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Units<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let (unit, used) = match *self.rest {
+            [] => return None,
+            [b'\\', b'u', a, b, c, d, ..] => {
+                let digits = [a, b, c, d].map(|digit| char::from(digit).to_digit(16).unwrap_or(0));
+                (digits.iter().fold(0, |unit, digit| unit << 4 | digit), 6)
+            }
+            [b'\\', short, ..] => (u32::from(unescape(short)), 2),
+            [lead @ 0xc0..0xe0, next, ..] => {
+                (u32::from(lead & 0x1f) << 6 | u32::from(next & 0x3f), 2)
+            }
+            // Longer characters only need to be known as "above U+00FF and no surrogate".
+            [0xe0..0xf0, ..] => (0x1000, 3),
+            [0xf0..=0xff, ..] => (0x1_0000, 4),
+            [byte, ..] => (u32::from(byte), 1),
+        };
+        self.rest = self.rest.get(used..).unwrap_or_default();
+        Some(unit)
+    }
+}
+
+fn unescape(short: u8) -> u8 {
+    match short {
+        b'b' => 0x08,
+        b't' => b'\t',
+        b'n' => b'\n',
+        b'f' => 0x0c,
+        b'r' => b'\r',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_identifier_survives_writing_and_reading(bytes in any::<[u8; 20]>()) {
+            let mut text = String::new();
+            write_bytes(&bytes, &mut text);
+            prop_assert_eq!(bytes20(&text), Ok(bytes));
+            // The same as everybody else writes it.
+            let characters: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+            prop_assert_eq!(serde_json::from_str::<String>(&text).unwrap(), characters.clone());
+            prop_assert_eq!(bytes20(&serde_json::to_string(&characters).unwrap()), Ok(bytes));
+        }
+
+        #[test]
+        fn an_identifier_is_read_in_any_spelling(bytes in any::<[u8; 20]>(), upper in any::<bool>()) {
+            let text: String = bytes
+                .iter()
+                .map(|byte| if upper { format!("\\u{byte:04X}") } else { format!("\\u{byte:04x}") })
+                .collect();
+            prop_assert_eq!(bytes20(&format!("\"{text}\"")), Ok(bytes));
+        }
+
+        #[test]
+        fn an_sdp_is_accepted_exactly_when_its_text_is_unicode(units in prop::collection::vec(
+            prop_oneof![0xd7f0_u16..0xe010, 0x20_u16..0x7f], 0..12)) {
+            let text: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let value = format!("\"{text}\"");
+            prop_assert_eq!(Sdp::check(&value, 1000).is_some(), serde_json::from_str::<String>(&value).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_short_escape_is_understood() {
+        let value = r#""\b\t\n\f\r\"\\\/aaaaaaaaaaaa""#;
+        assert_eq!(bytes20(value), Ok(*b"\x08\t\n\x0c\r\"\\/aaaaaaaaaaaa"));
+    }
+
+    #[test]
+    fn what_is_not_20_bytes_is_no_identifier() {
+        let hex = format!("\"{}\"", "0a".repeat(20));
+        for (value, why) in [
+            ("null", InvalidId::NotText),
+            ("12345678901234567890", InvalidId::NotText),
+            ("[]", InvalidId::NotText),
+            (r#""""#, InvalidId::Length),
+            (r#""aaaaaaaaaaaaaaaaaaa""#, InvalidId::Length),
+            (r#""aaaaaaaaaaaaaaaaaaaaa""#, InvalidId::Length),
+            (r#""aaaaaaaaaaaaaaaaaaaĀ""#, InvalidId::Character),
+            (r#""aaaaaaaaaaaaaaaaaaa€""#, InvalidId::Character),
+            (r#""aaaaaaaaaaaaaaaaaaa😀""#, InvalidId::Character),
+            (r#""aaaaaaaaaaaaaaaaaaa\ud800""#, InvalidId::Character),
+            (&hex, InvalidId::Hexadecimal),
+        ] {
+            assert_eq!(bytes20(value), Err(why), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_backslash_before_a_u_is_no_escape() {
+        assert!(Sdp::check(r#""a\\ud800""#, 100).is_some());
+        assert!(Sdp::check(r#""a\ud800""#, 100).is_none());
+        assert!(Sdp::check(r#""a\ud83d\ude00""#, 100).is_some());
+    }
+
+    #[test]
+    fn an_sdp_has_a_bound_and_is_a_string() {
+        assert!(Sdp::check(r#""12345""#, 5).is_some());
+        assert!(Sdp::check(r#""123456""#, 5).is_none());
+        assert!(Sdp::check("12", 5).is_none());
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        assert_eq!(depth(r#""[[[""#), 0);
+        assert_eq!(depth(r#"[{"a":[1,"\"[["]},[]]"#), 3);
+    }
+}

@@ -1,0 +1,17 @@
+//! The wire format: what a client may say, and what it is told.
+//!
+//! Turns the text of one WebSocket message into a checked [`Request`] that borrows from it, and builds every
+//! message that goes out from checked parts. Knows no socket, no state and no time; the tracker and the hub call it.
+
+mod failure;
+mod fields;
+mod ids;
+mod json;
+mod request;
+mod response;
+
+pub use failure::{About, Failure, Refusal};
+pub use ids::{ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
+pub use json::Sdp;
+pub use request::{Announce, Answer, Bounds, Event, Left, Offer, Request, Scrape, parse};
+pub use response::{Counts, announce_reply, failure, relayed_answer, relayed_offer, scrape_reply};

@@ -1,0 +1,234 @@
+//! What a client asks for, checked once here; nothing below checks again.
+
+use serde::de::DeserializeSeed;
+use smallvec::SmallVec;
+
+use super::fields::{Description, Fields, Message, Watch};
+use super::{About, Failure, InfoHash, InvalidId, OfferId, PeerId, Refusal, Sdp, json};
+
+/// The bounds on what a message may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// `connection.sdp_bytes_max`: most bytes of JSON text of one SDP.
+    pub sdp_bytes_max: usize,
+    /// `connection.json_depth_max`: most arrays and objects inside of each other.
+    pub json_depth_max: usize,
+    /// `tracker.offers_per_announce_max`: further offers of an announce are left out.
+    pub offers_max: usize,
+    /// `tracker.scrape_hashes_max`: further hashes of a scrape are left out.
+    pub scrape_hashes_max: usize,
+}
+
+/// A message from a client, borrowing the SDPs from its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// Join, refresh or leave a swarm, and perhaps offer connections to its members.
+    Announce(Announce<'a>),
+    /// Answer an offer.
+    Answer(Answer<'a>),
+    /// An answer that is unusable. Such messages are dropped: nobody waits for a reply to an answer.
+    BadAnswer,
+    /// Ask for the counts of swarms.
+    Scrape(Scrape),
+}
+
+/// An announce without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announce<'a> {
+    /// The swarm.
+    pub info_hash: InfoHash,
+    /// The id of the sender in it.
+    pub peer_id: PeerId,
+    /// What happened.
+    pub event: Event,
+    /// What the sender lacks.
+    pub left: Left,
+    /// The offers to be passed on, already cut to `numwant` and [`Bounds::offers_max`].
+    pub offers: SmallVec<[Offer<'a>; 10]>,
+    /// Offers that were left out because something in them was wrong.
+    pub bad_offers: u32,
+}
+
+/// One offer of an announce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer<'a> {
+    /// The id that comes back with the answer.
+    pub offer_id: OfferId,
+    /// What the receiver needs to connect.
+    pub sdp: Sdp<'a>,
+}
+
+/// What an announce reports. All that is none of these is [`Event::Update`], as clients invent words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// `started`
+    Started,
+    /// `completed`
+    Completed,
+    /// `stopped`
+    Stopped,
+    /// `paused` (BEP 21): treated as an update.
+    Paused,
+    /// None, or any other word.
+    Update,
+}
+
+/// What the sender of an announce says it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// `left` is 0: it has everything.
+    Nothing,
+    /// `left` is another number.
+    Something,
+    /// `left` is missing, `null` (a magnet link in webtorrent) or no number.
+    Unknown,
+}
+
+/// An answer to an offer that this connection got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// The swarm.
+    pub info_hash: InfoHash,
+    /// The member that made the offer.
+    pub to_peer_id: PeerId,
+    /// Its offer.
+    pub offer_id: OfferId,
+    /// What the offering member needs to connect.
+    pub sdp: Sdp<'a>,
+}
+
+/// A scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scrape {
+    /// The counts of these swarms. May be empty: some browser programs use that as a keep-alive.
+    Swarms(Vec<InfoHash>),
+    /// The counts of all swarms.
+    Everything,
+}
+
+/// Reads one message.
+///
+/// # Errors
+///
+/// [`Refusal`] says why the message cannot be served, and in which form the client shall be told.
+pub fn parse<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal> {
+    let fields = take_apart(text, bounds).map_err(|failure| refused(failure, About::Nothing))?;
+    match fields.action {
+        Some("\"announce\"") => match fields.answer {
+            Description::Absent => announce(fields).map(Request::Announce),
+            Description::Unusable => Ok(Request::BadAnswer),
+            Description::Sdp(sdp) => {
+                Ok(answer(&fields, sdp, bounds).map_or(Request::BadAnswer, Request::Answer))
+            }
+        },
+        Some("\"scrape\"") => scrape(fields.info_hash, bounds)
+            .map(Request::Scrape)
+            .map_err(|failure| refused(failure, About::Scrape)),
+        _ => Err(refused(Failure::UnknownAction, About::Nothing)),
+    }
+}
+
+fn refused(failure: Failure, about: About) -> Refusal {
+    Refusal { failure, about }
+}
+
+fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure> {
+    let watch = Watch::new(bounds);
+    let mut from = serde_json::Deserializer::from_str(text);
+    let fields = Message(&watch).deserialize(&mut from);
+    match fields.and_then(|fields| from.end().map(|()| fields)) {
+        Ok(fields) => Ok(fields),
+        Err(_) if watch.too_deep.get() => Err(Failure::NestedTooDeeply),
+        Err(error) if error.is_data() && !text.trim_start().starts_with('{') => {
+            Err(Failure::NotAnObject)
+        }
+        Err(_) => Err(Failure::NotJson),
+    }
+}
+
+fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
+    let info_hash = fields
+        .info_hash
+        .ok_or(InvalidId::NotText)
+        .and_then(InfoHash::from_json);
+    let info_hash = info_hash.map_err(|why| refused(Failure::InfoHash(why), About::Nothing))?;
+    let peer_id = fields
+        .peer_id
+        .ok_or(InvalidId::NotText)
+        .and_then(PeerId::from_json);
+    let peer_id =
+        peer_id.map_err(|why| refused(Failure::PeerId(why), About::Announce(info_hash)))?;
+    let mut offers = fields.offers;
+    if let Some(wanted) = fields.numwant.and_then(|number| number.parse().ok()) {
+        offers.truncate(wanted);
+    }
+    Ok(Announce {
+        info_hash,
+        peer_id,
+        event: event(fields.event),
+        left: left(fields.left),
+        offers,
+        bad_offers: fields.bad_offers,
+    })
+}
+
+fn event(value: Option<&str>) -> Event {
+    match value.and_then(json::inside_quotes) {
+        Some("started") => Event::Started,
+        Some("completed") => Event::Completed,
+        Some("stopped") => Event::Stopped,
+        Some("paused") => Event::Paused,
+        _ => Event::Update,
+    }
+}
+
+/// Numbers and strings of decimal digits count; the reference takes `null`, `[]` and `""` for 0, we do not.
+fn left(value: Option<&str>) -> Left {
+    let Some(value) = value else {
+        return Left::Unknown;
+    };
+    let digits = json::inside_quotes(value);
+    if digits.is_some_and(|text| text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Left::Unknown;
+    }
+    match digits.unwrap_or(value).parse::<f64>() {
+        Ok(0.0) => Left::Nothing,
+        Ok(_) => Left::Something,
+        Err(_) => Left::Unknown,
+    }
+}
+
+fn answer<'a>(fields: &Fields<'a>, sdp: &'a str, bounds: &Bounds) -> Option<Answer<'a>> {
+    Some(Answer {
+        info_hash: InfoHash::from_json(fields.info_hash?).ok()?,
+        to_peer_id: PeerId::from_json(fields.to_peer_id?).ok()?,
+        offer_id: OfferId::from_json(fields.offer_id?).ok()?,
+        sdp: Sdp::check(sdp, bounds.sdp_bytes_max)?,
+    })
+}
+
+fn scrape(value: Option<&str>, bounds: &Bounds) -> Result<Scrape, Failure> {
+    let value = match value {
+        None | Some("null") => return Ok(Scrape::Everything),
+        Some(value) => value,
+    };
+    if !value.starts_with('[') {
+        let info_hash = InfoHash::from_json(value).map_err(|_| Failure::ScrapeHashes)?;
+        return Ok(Scrape::Swarms(vec![info_hash]));
+    }
+    let items: Vec<&serde_json::value::RawValue> =
+        serde_json::from_str(value).map_err(|_| Failure::NotJson)?;
+    let valid = items
+        .iter()
+        .filter_map(|item| InfoHash::from_json(item.get()).ok());
+    let hashes: Vec<_> = valid.take(bounds.scrape_hashes_max).collect();
+    if hashes.is_empty() && !items.is_empty() {
+        return Err(Failure::ScrapeHashes);
+    }
+    Ok(Scrape::Swarms(hashes))
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

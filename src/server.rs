@@ -1,0 +1,256 @@
+//! The whole server: binds, starts the workers, stops them.
+//!
+//! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, InvalidConfig};
+use crate::http::Shared;
+use crate::hub::Node;
+use crate::net::{self, Listeners};
+use crate::protocol::ConnectionId;
+use crate::worker::Worker;
+
+/// Why the server does not start, or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Settings are impossible; each with the place and the remedy.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<InvalidConfig>),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_remedy(source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A worker could not be started, or ended with an error.
+    #[error("worker {number} failed: {source}")]
+    Worker {
+        /// Which one.
+        number: usize,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn listen_remedy(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port; stop it, or choose another address with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 mostly need a privilege, choose another with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address; see --listen".to_owned()
+        }
+        _ if error.raw_os_error() == Some(24) => {
+            "too few file descriptors; raise the limit of open files (ulimit -n)".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Makes a [`Server`].
+#[derive(Debug, Clone, Default)]
+pub struct ServerBuilder {
+    config: Config,
+    listen: Vec<SocketAddr>,
+}
+
+impl ServerBuilder {
+    /// Takes all settings at once.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Listens on this address, and not on the default one. May be called several times; port 0 lets the system choose.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen.push(address);
+        self
+    }
+
+    /// Checks the settings and binds the addresses; connections wait from then on, and are served by [`Server::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Config`] for impossible settings, [`ServerError::Listen`] for an address that cannot be bound.
+    #[expect(
+        clippy::unused_async,
+        reason = "binding may have to wait later (names, handed-over sockets)"
+    )]
+    pub async fn bind(mut self) -> Result<Server, ServerError> {
+        if !self.listen.is_empty() {
+            self.config.listen = self.listen;
+        }
+        self.config.check().map_err(ServerError::Config)?;
+        let workers = self
+            .config
+            .worker_count()
+            .get()
+            .min(ConnectionId::WORKERS_MAX);
+        let bind = |&address| {
+            net::bind(address, workers).map_err(|source| ServerError::Listen { address, source })
+        };
+        let listeners = self
+            .config
+            .listen
+            .iter()
+            .map(bind)
+            .collect::<Result<Vec<_>, _>>()?;
+        let node = Arc::new(Node::new(&self.config, workers));
+        Ok(Server {
+            config: self.config,
+            workers,
+            listeners,
+            node,
+        })
+    }
+}
+
+/// A server whose addresses are bound.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    workers: usize,
+    listeners: Vec<Listeners>,
+    node: Arc<Node>,
+}
+
+impl Server {
+    /// A server with default settings, to be changed before it is bound.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The addresses listened on, with real port numbers.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners.iter().map(|listeners| listeners.address)
+    }
+
+    /// What all workers share: the swarms and the counters.
+    #[must_use]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// How many workers it runs.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Serves until `shutdown` completes; then closes all connections and returns, after `drain.timeout` at the
+    /// latest.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let stop = CancellationToken::new();
+        let stop_at_exit = stop.clone().drop_guard();
+        let (workers, mut first_end) = self.start(&stop)?;
+        tracing::info!(node = %self.node.id, workers = self.workers, "serving");
+        tokio::select! {
+            () = shutdown => tracing::info!("stopping"),
+            // A worker ends only when it fails, or when its thread panics.
+            _ = &mut first_end => {}
+        }
+        drop(stop_at_exit);
+        let joined = tokio::task::spawn_blocking(move || {
+            workers
+                .into_iter()
+                .map(thread::JoinHandle::join)
+                .collect::<Vec<_>>()
+        });
+        for (number, ended) in joined.await.into_iter().flatten().enumerate() {
+            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
+            ended.map_err(|source| ServerError::Worker { number, source })?;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Starts all workers. The receiver completes when the first of them ends.
+    #[expect(
+        clippy::type_complexity,
+        reason = "the threads, and the end of the first"
+    )]
+    fn start(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<
+        (
+            Vec<thread::JoinHandle<io::Result<()>>>,
+            oneshot::Receiver<()>,
+        ),
+        ServerError,
+    > {
+        let (ended, first_end) = oneshot::channel();
+        let ended = Arc::new(parking_lot::Mutex::new(Some(ended)));
+        let site = Shared::new(&self.config, stop.clone());
+        let started = Instant::now();
+        let mut threads = Vec::new();
+        for number in 0..self.workers {
+            let failed = |source| ServerError::Worker { number, source };
+            let listeners = self
+                .listeners
+                .iter()
+                .filter_map(|listeners| listeners.sockets.get(number));
+            let worker = Worker {
+                number: u8::try_from(number)
+                    .map_err(io::Error::other)
+                    .map_err(failed)?,
+                workers: self.workers,
+                listeners: listeners
+                    .map(|socket| socket.try_clone())
+                    .collect::<io::Result<_>>()
+                    .map_err(failed)?,
+                node: Arc::clone(&self.node),
+                site: Arc::clone(&site),
+                started,
+                handshake_timeout: self.config.connection.handshake_timeout,
+                message_bytes_max: self.config.connection.message_bytes_max,
+                membership_ttl: self.config.membership_ttl(),
+                drain_timeout: self.config.drain.timeout,
+                stop: stop.clone(),
+            };
+            let ended = Ending(Arc::clone(&ended));
+            let thread = thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || {
+                    let _ended = ended;
+                    worker.run()
+                });
+            threads.push(thread.map_err(failed)?);
+        }
+        Ok((threads, first_end))
+    }
+}
+
+/// Tells that a worker has ended, also by a panic.
+struct Ending(Arc<parking_lot::Mutex<Option<oneshot::Sender<()>>>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.lock().take() {
+            // Nobody listens any more when the server is stopping anyway.
+            let _ = sender.send(());
+        }
+    }
+}

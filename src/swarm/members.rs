@@ -1,0 +1,174 @@
+//! The members of one swarm: leechers first, seeders behind them, so that the counts are two lengths and a random
+//! member of either kind is one index away.
+
+use std::hash::RandomState;
+
+use indexmap::IndexMap;
+
+use super::Joined;
+use crate::protocol::{ConnectionId, PeerId};
+
+/// A member of a swarm: the connection is part of its identity, so nobody can speak for a member of another
+/// connection, and a client that comes back is served while its old connection still dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Member {
+    /// The connection it announced on.
+    pub connection: ConnectionId,
+    /// The id it announced.
+    pub peer_id: PeerId,
+}
+
+/// Whether a member has everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// It has.
+    Seeder,
+    /// It has not, or did not say so.
+    Leecher,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Second of the last announce or answer.
+    heard: u32,
+    blocked: bool,
+    completed: bool,
+    /// The slots of its unanswered offers, oldest first.
+    offers: Vec<u32>,
+}
+
+/// Invariant: the entries before `leechers` are leechers, those from there on seeders.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    entries: IndexMap<Member, State, RandomState>,
+    leechers: usize,
+}
+
+impl Members {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn leechers(&self) -> u32 {
+        u32::try_from(self.leechers).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn seeders(&self) -> u32 {
+        u32::try_from(self.entries.len() - self.leechers).unwrap_or(u32::MAX)
+    }
+
+    /// The places of the leechers; the seeders' are from its end to [`Self::len`].
+    pub(super) fn leecher_places(&self) -> std::ops::Range<usize> {
+        0..self.leechers
+    }
+
+    /// The member at a place and whether its output is stuck.
+    pub(super) fn at(&self, place: usize) -> Option<(Member, bool)> {
+        self.entries
+            .get_index(place)
+            .map(|(member, state)| (*member, state.blocked))
+    }
+
+    pub(super) fn place_of(&self, member: Member) -> Option<usize> {
+        self.entries.get_index_of(&member)
+    }
+
+    pub(super) fn touch(&mut self, member: Member, heard: u32, blocked: bool) -> Joined {
+        if let Some(state) = self.entries.get_mut(&member) {
+            state.heard = heard;
+            return Joined::Before;
+        }
+        let state = State {
+            heard,
+            blocked,
+            completed: false,
+            offers: Vec::new(),
+        };
+        let (place, _) = self.entries.insert_full(member, state);
+        self.move_to_leechers(place);
+        Joined::New
+    }
+
+    pub(super) fn refresh(&mut self, member: Member, heard: u32) {
+        if let Some(state) = self.entries.get_mut(&member) {
+            state.heard = heard;
+        }
+    }
+
+    pub(super) fn set_role(&mut self, member: Member, role: Role) {
+        match (self.entries.get_index_of(&member), role) {
+            (Some(place), Role::Leecher) if place >= self.leechers => self.move_to_leechers(place),
+            (Some(place), Role::Seeder) if place < self.leechers => {
+                self.move_to_seeders(place);
+            }
+            _ => {}
+        }
+    }
+
+    fn move_to_leechers(&mut self, place: usize) {
+        self.entries.swap_indices(place, self.leechers);
+        self.leechers += 1;
+    }
+
+    /// Returns the member's new place.
+    fn move_to_seeders(&mut self, place: usize) -> usize {
+        self.leechers -= 1;
+        self.entries.swap_indices(place, self.leechers);
+        self.leechers
+    }
+
+    /// True the first time.
+    pub(super) fn complete(&mut self, member: Member) -> bool {
+        let state = self.entries.get_mut(&member);
+        state.is_some_and(|state| !std::mem::replace(&mut state.completed, true))
+    }
+
+    /// Removes the member and gives back the slots of its unanswered offers; `None` if it was none.
+    pub(super) fn remove(&mut self, member: Member) -> Option<Vec<u32>> {
+        let mut place = self.entries.get_index_of(&member)?;
+        if place < self.leechers {
+            place = self.move_to_seeders(place);
+        }
+        self.entries
+            .swap_remove_index(place)
+            .map(|(_, state)| state.offers)
+    }
+
+    pub(super) fn set_blocked(&mut self, member: Member, blocked: bool) {
+        if let Some(state) = self.entries.get_mut(&member) {
+            state.blocked = blocked;
+        }
+    }
+
+    pub(super) fn offers_of(&mut self, member: Member) -> Option<&mut Vec<u32>> {
+        self.entries.get_mut(&member).map(|state| &mut state.offers)
+    }
+
+    /// The member at a place, when it was last heard, and the slots of its unanswered offers.
+    pub(super) fn aged_at(&mut self, place: usize) -> Option<(Member, u32, &mut Vec<u32>)> {
+        self.entries
+            .get_index_mut(place)
+            .map(|(member, state)| (*member, state.heard, &mut state.offers))
+    }
+
+    /// Frees what a swarm that has shrunk no longer needs.
+    pub(super) fn give_room_back(&mut self) {
+        if self.entries.capacity() > 4 * self.entries.len() {
+            self.entries.shrink_to(2 * self.entries.len());
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
+        let role = |place| {
+            if place < self.leechers {
+                Role::Leecher
+            } else {
+                Role::Seeder
+            }
+        };
+        self.entries
+            .keys()
+            .enumerate()
+            .map(move |(place, member)| (*member, role(place)))
+    }
+}

@@ -1,0 +1,153 @@
+//! Who is in which swarm.
+//!
+//! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
+//! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
+
+mod members;
+mod offers;
+mod selection;
+mod table;
+
+pub use members::{Member, Role};
+pub use offers::GivenOffer;
+pub use selection::Chosen;
+pub use table::{Expired, Swarms, Totals, Ttl};
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
+use members::Members;
+use offers::PendingOffers;
+
+/// One swarm: all members that announced the same info-hash.
+#[derive(Debug, Default)]
+pub struct Swarm {
+    members: Members,
+    pending: PendingOffers,
+    downloaded: u32,
+}
+
+/// What an announce says about its sender's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It has everything.
+    Seeder,
+    /// It lacks something.
+    Leecher,
+    /// It does not say: a new member is a leecher, an old one stays what it is.
+    Unsaid,
+}
+
+/// Whether an announce made its sender a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// It was none before.
+    New,
+    /// It was one already.
+    Before,
+}
+
+impl Swarm {
+    /// Joins a member, or refreshes it. `blocked` says that the connection's output is stuck.
+    pub fn join(&mut self, member: Member, claim: Claim, blocked: bool, now: Duration) -> Joined {
+        let joined = self.members.touch(member, seconds(now), blocked);
+        match claim {
+            Claim::Seeder => self.members.set_role(member, Role::Seeder),
+            Claim::Leecher => self.members.set_role(member, Role::Leecher),
+            Claim::Unsaid => {}
+        }
+        joined
+    }
+
+    /// Counts a download as complete, once per member.
+    pub fn complete(&mut self, member: Member) {
+        if self.members.complete(member) {
+            self.downloaded = self.downloaded.saturating_add(1);
+        }
+    }
+
+    /// Removes a member together with its unanswered offers. Nothing happens if it is none.
+    pub fn leave(&mut self, member: Member) {
+        if let Some(offers) = self.members.remove(member) {
+            self.pending.forget(offers);
+        }
+    }
+
+    /// Marks a member as one whose output is stuck, or no longer is: it is left out when receivers are chosen.
+    pub fn set_blocked(&mut self, member: Member, blocked: bool) {
+        self.members.set_blocked(member, blocked);
+    }
+
+    /// The counts as they go into replies.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            complete: self.members.seeders(),
+            incomplete: self.members.leechers(),
+            downloaded: self.downloaded,
+        }
+    }
+
+    /// Chooses up to `wanted` different members for the offers of `sender`, uniformly at random: never the sender,
+    /// its connection or its peer_id, and nobody whose output is stuck. A seeder's offers go to leechers first.
+    pub fn choose(&self, sender: Member, wanted: usize, rng: &mut impl rand::Rng) -> Chosen {
+        selection::choose(&self.members, sender, wanted, rng)
+    }
+
+    /// Remembers that an offer of `from` is given to `to`, so that `to` may answer it. `pending_max` bounds how many
+    /// offers of one member wait; the oldest is forgotten. False if the offer shall not be relayed, because others
+    /// already gave `to` the same offer_id under the same peer_id.
+    pub fn give_offer(&mut self, offer: GivenOffer, now: Duration, pending_max: usize) -> bool {
+        let Some(offers) = self.members.offers_of(offer.from) else {
+            return false;
+        };
+        self.pending
+            .remember(offer, offers, seconds(now), pending_max)
+    }
+
+    /// Takes the offers that an answer from connection `from` is for: those with this id that a member `to_peer_id`
+    /// made and that were given to `from`. Mostly one, none if the answer is not wanted. The answering member counts
+    /// as alive.
+    pub fn take_answered(
+        &mut self,
+        from: ConnectionId,
+        to_peer_id: PeerId,
+        offer_id: OfferId,
+        now: Duration,
+        ttl: Duration,
+    ) -> SmallVec<[GivenOffer; 1]> {
+        let oldest = seconds(now.saturating_sub(ttl));
+        let taken = self.pending.take(from, to_peer_id, offer_id, oldest);
+        for (slot, offer) in &taken {
+            if let Some(offers) = self.members.offers_of(offer.from) {
+                offers.retain(|other| other != slot);
+            }
+            self.members.refresh(offer.to, seconds(now));
+        }
+        taken.into_iter().map(|(_, offer)| offer).collect()
+    }
+
+    /// Whether nobody is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.len() == 0
+    }
+
+    /// How many offers wait for an answer.
+    #[must_use]
+    pub fn pending_offers(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// All members with their roles, for recounts and views.
+    pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
+        self.members.iter()
+    }
+}
+
+/// Whole seconds since the process started, which is fine enough for expiry and keeps a member small.
+fn seconds(now: Duration) -> u32 {
+    u32::try_from(now.as_secs()).unwrap_or(u32::MAX)
+}

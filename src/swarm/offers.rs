@@ -1,0 +1,158 @@
+//! The offers of one swarm that were given to a member and not yet answered.
+//!
+//! They decide who may answer whom: an answer counts only from the connection that got the offer, once. The slots of
+//! a member's offers are kept with the member, oldest first; this file owns the slots and finds them again.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+use hashbrown::HashTable;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use super::Member;
+use crate::protocol::{ConnectionId, OfferId, PeerId};
+
+/// An offer on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenOffer {
+    /// The id that the offering client chose.
+    pub offer_id: OfferId,
+    /// Who made it.
+    pub from: Member,
+    /// Who got it.
+    pub to: Member,
+}
+
+/// Offers taken by an answer, with their slots.
+pub(super) type Taken = SmallVec<[(u32, GivenOffer); 1]>;
+
+/// How many connections may give one receiver the same offer_id under the same peer_id. More than one does only
+/// a client that came back while its old connection still dies, or a copycat.
+const COPIES_MAX: usize = 4;
+
+/// Keyed per process, so that nobody outside can make entries collide.
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+#[derive(Debug, Default)]
+pub(super) struct PendingOffers {
+    slots: Slab<(GivenOffer, u32)>,
+    index: HashTable<u32>,
+}
+
+impl PendingOffers {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// `own` are the slots of the offering member, oldest first. False if there are too many copies.
+    pub(super) fn remember(
+        &mut self,
+        offer: GivenOffer,
+        own: &mut Vec<u32>,
+        now: u32,
+        max: usize,
+    ) -> bool {
+        let hash = hash(offer.to.connection, offer.from.peer_id, offer.offer_id);
+        let mut copies = 0;
+        for &slot in self.index.iter_hash(hash) {
+            match self.slots.get_mut(slot as usize) {
+                Some((known, at)) if known.from == offer.from && same(known, &offer) => {
+                    (known.to, *at) = (offer.to, now);
+                    own.retain(|other| *other != slot);
+                    own.push(slot);
+                    return true;
+                }
+                Some((known, _)) if same(known, &offer) => copies += 1,
+                _ => {}
+            }
+        }
+        let slot = u32::try_from(self.slots.vacant_key());
+        let (Ok(slot), true) = (slot, copies < COPIES_MAX && max > 0) else {
+            return false;
+        };
+        if own.len() >= max {
+            let oldest = own.remove(0);
+            // The freed slot may now be the first vacant one, so it is looked up again.
+            self.forget([oldest]);
+            return self.remember(offer, own, now, max);
+        }
+        self.slots.insert((offer, now));
+        self.index
+            .insert_unique(hash, slot, |&slot| hash_of(&self.slots, slot));
+        own.push(slot);
+        true
+    }
+
+    /// Takes all offers with this id, made under `to_peer_id` and given to `from` at `oldest` or later.
+    pub(super) fn take(
+        &mut self,
+        from: ConnectionId,
+        to_peer_id: PeerId,
+        offer_id: OfferId,
+        oldest: u32,
+    ) -> Taken {
+        let is_meant = |offer: &GivenOffer| {
+            offer.to.connection == from
+                && offer.from.peer_id == to_peer_id
+                && offer.offer_id == offer_id
+        };
+        let mut taken = Taken::new();
+        for &slot in self.index.iter_hash(hash(from, to_peer_id, offer_id)) {
+            if let Some((offer, at)) = self.slots.get(slot as usize)
+                && is_meant(offer)
+                && *at >= oldest
+            {
+                taken.push((slot, *offer));
+            }
+        }
+        self.forget(taken.iter().map(|(slot, _)| *slot));
+        taken
+    }
+
+    /// Forgets the slots of `own` from before `oldest`.
+    pub(super) fn expire(&mut self, own: &mut Vec<u32>, oldest: u32) {
+        let is_old = |slot: &u32| {
+            self.slots
+                .get(*slot as usize)
+                .is_none_or(|(_, at)| *at < oldest)
+        };
+        let old = own.iter().take_while(|slot| is_old(slot)).count();
+        self.forget(own.drain(..old));
+        if own.is_empty() {
+            *own = Vec::new();
+        }
+    }
+
+    pub(super) fn forget(&mut self, slots: impl IntoIterator<Item = u32>) {
+        for slot in slots {
+            if let Ok(entry) = self
+                .index
+                .find_entry(hash_of(&self.slots, slot), |other| *other == slot)
+            {
+                entry.remove();
+            }
+            self.slots.try_remove(slot as usize);
+        }
+        if self.slots.is_empty() {
+            // A swarm lives longer than a burst of offers: give the room back.
+            *self = Self::default();
+        }
+    }
+}
+
+fn same(one: &GivenOffer, other: &GivenOffer) -> bool {
+    one.offer_id == other.offer_id
+        && one.from.peer_id == other.from.peer_id
+        && one.to.connection == other.to.connection
+}
+
+fn hash(to: ConnectionId, from: PeerId, offer_id: OfferId) -> u64 {
+    KEY.hash_one((to, from, offer_id))
+}
+
+fn hash_of(slots: &Slab<(GivenOffer, u32)>, slot: u32) -> u64 {
+    slots.get(slot as usize).map_or(0, |(offer, _)| {
+        hash(offer.to.connection, offer.from.peer_id, offer.offer_id)
+    })
+}

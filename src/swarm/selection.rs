@@ -1,0 +1,208 @@
+//! Chooses who gets the offers of an announce: different members, uniformly at random, independently each time.
+
+use std::ops::Range;
+
+use rand::{Rng, RngExt};
+use smallvec::SmallVec;
+
+use super::Member;
+use super::members::Members;
+
+/// The chosen members, no one twice.
+pub type Chosen = SmallVec<[Member; 10]>;
+
+/// How many members that cannot take an offer are passed over before the rest of the offers goes nowhere: it bounds
+/// the work in a swarm where nearly everybody's output is stuck.
+const PASSED_OVER_MAX: usize = 128;
+
+pub(super) fn choose(
+    members: &Members,
+    sender: Member,
+    wanted: usize,
+    rng: &mut impl Rng,
+) -> Chosen {
+    let leechers = members.leecher_places();
+    let seeders = leechers.end..members.len();
+    let sender_seeds = members
+        .place_of(sender)
+        .is_some_and(|place| place >= leechers.end);
+    let mut chosen = Chosen::new();
+    let mut pick = |places: Range<usize>| {
+        let mut passed_over = 0;
+        let mut shuffled = Shuffled::new(places);
+        while chosen.len() < wanted && passed_over < PASSED_OVER_MAX {
+            let Some(place) = shuffled.next(rng) else {
+                break;
+            };
+            match members.at(place) {
+                Some((member, false))
+                    if member.connection != sender.connection
+                        && member.peer_id != sender.peer_id =>
+                {
+                    chosen.push(member);
+                }
+                _ => passed_over += 1,
+            }
+        }
+    };
+    if sender_seeds {
+        pick(leechers);
+        pick(seeders);
+    } else {
+        pick(0..seeders.end);
+    }
+    chosen
+}
+
+/// Gives the numbers of a range in random order, each once, without writing the range down: a Fisher–Yates shuffle
+/// that remembers only the places it has touched.
+struct Shuffled {
+    start: usize,
+    left: usize,
+    moved: SmallVec<[(usize, usize); 16]>,
+}
+
+impl Shuffled {
+    fn new(range: Range<usize>) -> Self {
+        Self {
+            start: range.start,
+            left: range.len(),
+            moved: SmallVec::new(),
+        }
+    }
+
+    fn next(&mut self, rng: &mut impl Rng) -> Option<usize> {
+        self.left = self.left.checked_sub(1)?;
+        let place = rng.random_range(0..=self.left);
+        let picked = self.value(place);
+        let last = self.value(self.left);
+        match self.moved.iter_mut().find(|(at, _)| *at == place) {
+            Some((_, value)) => *value = last,
+            None => self.moved.push((place, last)),
+        }
+        Some(self.start + picked)
+    }
+
+    fn value(&self, place: usize) -> usize {
+        self.moved
+            .iter()
+            .find(|(at, _)| *at == place)
+            .map_or(place, |(_, value)| *value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+    use crate::protocol::{ConnectionId, PeerId};
+    use crate::swarm::Role;
+
+    fn member(number: u8) -> Member {
+        Member {
+            connection: ConnectionId::new(0, u32::from(number), 0),
+            peer_id: PeerId::new([number; 20]),
+        }
+    }
+
+    fn swarm(leechers: Range<u8>, seeders: Range<u8>) -> Members {
+        let mut members = Members::default();
+        for number in leechers.chain(seeders.clone()) {
+            members.touch(member(number), 0, false);
+        }
+        for number in seeders {
+            members.set_role(member(number), Role::Seeder);
+        }
+        members
+    }
+
+    #[test]
+    fn every_other_member_is_chosen_equally_often() {
+        let members = swarm(0..7, 7..10);
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut times = BTreeMap::new();
+        for _ in 0..9_000 {
+            for chosen in choose(&members, member(3), 2, &mut rng) {
+                *times.entry(chosen).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(times.len(), 9);
+        assert!(!times.contains_key(&member(3)));
+        // 2,000 expected for each; six standard deviations are 237.
+        assert!(
+            times.values().all(|count| (1_763..2_237).contains(count)),
+            "{times:?}"
+        );
+    }
+
+    #[test]
+    fn nobody_is_chosen_twice_and_all_are_if_wanted() {
+        let members = swarm(0..30, 30..40);
+        let mut rng = SmallRng::seed_from_u64(2);
+        for _ in 0..200 {
+            let mut chosen = choose(&members, member(0), 100, &mut rng);
+            chosen.sort_unstable();
+            chosen.dedup();
+            assert_eq!(chosen.len(), 39);
+        }
+    }
+
+    #[test]
+    fn a_seeder_offers_to_leechers_first_and_then_to_seeders() {
+        let members = swarm(0..3, 3..8);
+        let mut rng = SmallRng::seed_from_u64(3);
+        let chosen = choose(&members, member(7), 5, &mut rng);
+        assert!(
+            chosen
+                .iter()
+                .take(3)
+                .all(|member| member.connection.slot() < 3),
+            "{chosen:?}"
+        );
+        assert_eq!(chosen.len(), 5);
+    }
+
+    #[test]
+    fn the_own_connection_the_own_peer_id_and_stuck_members_are_left_out() {
+        let mut members = swarm(0..2, 0..0);
+        let same_connection = Member {
+            peer_id: PeerId::new([9; 20]),
+            ..member(0)
+        };
+        let same_peer_id = Member {
+            connection: ConnectionId::new(0, 9, 9),
+            ..member(0)
+        };
+        members.touch(same_connection, 0, false);
+        members.touch(same_peer_id, 0, false);
+        members.touch(member(5), 0, true);
+        let mut rng = SmallRng::seed_from_u64(4);
+        for _ in 0..50 {
+            assert_eq!(
+                choose(&members, member(0), 9, &mut rng).as_slice(),
+                [member(1)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_swarm_of_stuck_members_costs_a_bounded_number_of_looks() {
+        let mut members = Members::default();
+        for number in 0..1_000 {
+            let connection = ConnectionId::new(0, number, 0);
+            members.touch(
+                Member {
+                    connection,
+                    peer_id: PeerId::new([1; 20]),
+                },
+                0,
+                true,
+            );
+        }
+        assert!(choose(&members, member(200), 5, &mut SmallRng::seed_from_u64(5)).is_empty());
+    }
+}

@@ -1,0 +1,279 @@
+//! All swarms, behind sharded locks.
+//!
+//! The lock rule: a method locks one shard, calls back, unlocks and returns values; no lock is taken while another
+//! is held, and none is held while anything is sent.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+
+use super::{Member, Role, Swarm, seconds};
+use crate::protocol::InfoHash;
+
+/// How many locks the table is divided into: enough that two workers seldom meet.
+const SHARDS: usize = 256;
+
+/// How many members are looked at under one lock while expired ones are searched.
+const SLICE: usize = 1024;
+
+/// The swarms of this node.
+#[derive(Debug)]
+pub struct Swarms {
+    shards: Box<[Mutex<Shard>]>,
+    key: RandomState,
+    swarms: AtomicUsize,
+    seeders: AtomicUsize,
+    leechers: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    swarms: IndexMap<InfoHash, Swarm, RandomState>,
+    /// Where the search for expired members goes on: a swarm's place, and a member's in it.
+    cursor: (usize, usize),
+}
+
+/// Sizes of the whole table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Swarms with at least one member.
+    pub swarms: usize,
+    /// Seeders over all swarms.
+    pub seeders: usize,
+    /// Leechers over all swarms.
+    pub leechers: usize,
+}
+
+/// How long memberships and unanswered offers live without being renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl {
+    /// Since the last announce.
+    pub membership: Duration,
+    /// Since the offer was given.
+    pub pending_offer: Duration,
+}
+
+/// A membership that ended because nothing was heard for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// The swarm.
+    pub info_hash: InfoHash,
+    /// Who was a member of it.
+    pub member: Member,
+}
+
+impl Default for Swarms {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            key: RandomState::new(),
+            swarms: AtomicUsize::new(0),
+            seeders: AtomicUsize::new(0),
+            leechers: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Swarms {
+    /// Calls `act` with the swarm, if there is one; frees it if nobody is left afterwards.
+    pub fn with<R>(&self, info_hash: &InfoHash, act: impl FnOnce(&mut Swarm) -> R) -> Option<R> {
+        let mut shard = self.shard_of(info_hash)?.lock();
+        let (place, _, swarm) = shard.swarms.get_full_mut(info_hash)?;
+        let before = swarm.counts();
+        let result = act(swarm);
+        self.account(before.complete, before.incomplete, swarm);
+        if swarm.is_empty() {
+            shard.swarms.swap_remove_index(place);
+            self.swarms.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(result)
+    }
+
+    /// Calls `act` with the swarm, which is created if there is none; frees it if nobody is in it afterwards.
+    pub fn with_new<R>(
+        &self,
+        info_hash: &InfoHash,
+        act: impl FnOnce(&mut Swarm) -> R,
+    ) -> Option<R> {
+        let mut shard = self.shard_of(info_hash)?.lock();
+        let entry = shard.swarms.entry(*info_hash);
+        let place = entry.index();
+        let is_new = matches!(entry, indexmap::map::Entry::Vacant(_));
+        let swarm = entry.or_default();
+        let before = swarm.counts();
+        let result = act(swarm);
+        self.account(before.complete, before.incomplete, swarm);
+        match (is_new, swarm.is_empty()) {
+            (true, false) => {
+                self.swarms.fetch_add(1, Ordering::Relaxed);
+            }
+            (false, true) => {
+                self.swarms.fetch_sub(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        if swarm.is_empty() {
+            shard.swarms.swap_remove_index(place);
+        }
+        Some(result)
+    }
+
+    fn account(&self, seeders: u32, leechers: u32, swarm: &Swarm) {
+        let after = swarm.counts();
+        for (total, before, after) in [
+            (&self.seeders, seeders, after.complete),
+            (&self.leechers, leechers, after.incomplete),
+        ] {
+            // Shared between workers, so it is touched only when something changed.
+            if after > before {
+                total.fetch_add((after - before) as usize, Ordering::Relaxed);
+            } else if after < before {
+                total.fetch_sub((before - after) as usize, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many parts [`Self::sweep`] divides the table into.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Removes what has expired from one part of the table, and gives room back. The lock is released again and again.
+    pub fn sweep(&self, part: usize, now: Duration, ttl: Ttl) -> Vec<Expired> {
+        let mut expired = Vec::new();
+        while self.sweep_slice(part, now, ttl, &mut expired).is_some() {}
+        expired
+    }
+
+    /// `None` when the part has been gone through.
+    fn sweep_slice(
+        &self,
+        part: usize,
+        now: Duration,
+        ttl: Ttl,
+        expired: &mut Vec<Expired>,
+    ) -> Option<()> {
+        let mut shard = self.shards.get(part)?.lock();
+        let (mut place, mut from) = shard.cursor;
+        let mut budget = SLICE;
+        while budget > 0 {
+            let Some((info_hash, swarm)) = shard.swarms.get_index_mut(place) else {
+                shard.cursor = (0, 0);
+                let room = shard.swarms.len() * 2;
+                if shard.swarms.capacity() > 2 * room {
+                    shard.swarms.shrink_to(room);
+                }
+                return None;
+            };
+            let (before, gone) = (swarm.counts(), expired.len());
+            let next = swarm.expire(from, &mut budget, now, ttl, |member| {
+                expired.push(Expired {
+                    info_hash: *info_hash,
+                    member,
+                });
+            });
+            if expired.len() > gone {
+                self.account(before.complete, before.incomplete, swarm);
+            }
+            if swarm.is_empty() {
+                shard.swarms.swap_remove_index(place);
+                self.swarms.fetch_sub(1, Ordering::Relaxed);
+                from = 0;
+            } else if let Some(next) = next {
+                from = next;
+            } else {
+                (place, from) = (place + 1, 0);
+            }
+        }
+        shard.cursor = (place, from);
+        Some(())
+    }
+
+    /// The sizes, from running counters.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            swarms: self.swarms.load(Ordering::Relaxed),
+            seeders: self.seeders.load(Ordering::Relaxed),
+            leechers: self.leechers.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The sizes, counted member by member, and whether every swarm is in order: somebody in it, and as many seeders
+    /// and leechers as its members' roles say. For tests; it locks one shard after another.
+    #[must_use]
+    pub fn recount(&self) -> Option<Totals> {
+        let mut totals = Totals::default();
+        for shard in &self.shards {
+            for swarm in shard.lock().swarms.values() {
+                let seeders = swarm
+                    .members()
+                    .filter(|(_, role)| *role == Role::Seeder)
+                    .count();
+                let leechers = swarm.members().count() - seeders;
+                let counts = swarm.counts();
+                let agree =
+                    (counts.complete as usize, counts.incomplete as usize) == (seeders, leechers);
+                if swarm.is_empty() || !agree {
+                    return None;
+                }
+                totals.swarms += 1;
+                totals.seeders += seeders;
+                totals.leechers += leechers;
+            }
+        }
+        Some(totals)
+    }
+
+    /// Calls `visit` with every swarm, one shard locked at a time.
+    pub fn for_each(&self, mut visit: impl FnMut(&InfoHash, &Swarm)) {
+        for shard in &self.shards {
+            shard
+                .lock()
+                .swarms
+                .iter()
+                .for_each(|(info_hash, swarm)| visit(info_hash, swarm));
+        }
+    }
+
+    fn shard_of(&self, info_hash: &InfoHash) -> Option<&Mutex<Shard>> {
+        let hash = self.key.hash_one(info_hash);
+        self.shards
+            .get(usize::try_from(hash % SHARDS as u64).unwrap_or(0))
+    }
+}
+
+impl Swarm {
+    /// Goes through members from the place `from` until `budget` is used up; `Some` is where to go on. The cost of one
+    /// member is one, so even a swarm of a million is left after a bounded time.
+    fn expire(
+        &mut self,
+        mut from: usize,
+        budget: &mut usize,
+        now: Duration,
+        ttl: Ttl,
+        mut gone: impl FnMut(Member),
+    ) -> Option<usize> {
+        let oldest_announce = seconds(now.saturating_sub(ttl.membership));
+        let oldest_offer = seconds(now.saturating_sub(ttl.pending_offer));
+        while *budget > 0 {
+            *budget -= 1;
+            let Some((member, heard, offers)) = self.members.aged_at(from) else {
+                self.members.give_room_back();
+                return None;
+            };
+            if heard < oldest_announce {
+                self.leave(member);
+                gone(member);
+            } else {
+                self.pending.expire(offers, oldest_offer);
+                from += 1;
+            }
+        }
+        Some(from)
+    }
+}

@@ -1,0 +1,381 @@
+//! The rules of tracking: what happens to the swarms when a request comes in, and who is to be told.
+//!
+//! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
+//! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
+
+use std::time::Duration;
+
+use rand::Rng;
+use smallvec::SmallVec;
+
+use crate::protocol::{
+    About, Announce, Answer, ConnectionId, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId,
+    Refusal, Request, Scrape, Sdp,
+};
+use crate::swarm::{Claim, Expired, GivenOffer, Joined, Member, Swarm, Swarms, Ttl};
+
+/// The bounds and lifetimes of tracking, named as in the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// `tracker.memberships_max`, for one connection.
+    pub memberships_max: usize,
+    /// `tracker.peer_ids_per_swarm_max`, for one connection in one swarm.
+    pub peer_ids_per_swarm_max: usize,
+    /// `tracker.pending_offers_max`, for one member.
+    pub pending_offers_max: usize,
+    /// `tracker.full_scrape`
+    pub full_scrape: bool,
+    /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
+    pub ttl: Ttl,
+}
+
+/// One connection as the tracker sees it. Owned by the hub, which hands it to [`Tracker::close`] in the end.
+#[derive(Debug)]
+pub struct Participant {
+    connection: ConnectionId,
+    /// Oldest first. A membership is here exactly while the swarm knows it, or until [`Tracker::forget`] is told.
+    memberships: Vec<(InfoHash, PeerId)>,
+    blocked: bool,
+}
+
+impl Participant {
+    /// A connection that is in no swarm.
+    #[must_use]
+    pub const fn new(connection: ConnectionId) -> Self {
+        Self {
+            connection,
+            memberships: Vec::new(),
+            blocked: false,
+        }
+    }
+
+    /// Its memberships, oldest first.
+    #[must_use]
+    pub fn memberships(&self) -> &[(InfoHash, PeerId)] {
+        &self.memberships
+    }
+
+    fn member(&self, peer_id: PeerId) -> Member {
+        Member {
+            connection: self.connection,
+            peer_id,
+        }
+    }
+}
+
+/// What is to be sent because of one request.
+#[derive(Debug, Default)]
+pub struct Outcome<'a> {
+    /// To the sender of the request.
+    pub reply: Option<Reply>,
+    /// To others. Never to the sender, never outside of the swarm.
+    pub relays: SmallVec<[Relay<'a>; 10]>,
+    /// What became of an answer, if the request was one.
+    pub answer: Option<AnswerFate>,
+}
+
+/// What the sender of a request is told.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The counts of the swarm after its announce.
+    Announce(InfoHash, Counts),
+    /// The counts of the swarms it scraped.
+    Scrape(Vec<(InfoHash, Counts)>),
+    /// Why its request was not served.
+    Failure(Refusal),
+}
+
+/// A message to another member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relay<'a> {
+    /// Who gets it.
+    pub to: Member,
+    /// In which swarm.
+    pub info_hash: InfoHash,
+    /// The id under which the sender is known to the receiver.
+    pub from: PeerId,
+    /// The offer, or the one that is answered.
+    pub offer_id: OfferId,
+    /// What the receiver needs to connect.
+    pub sdp: Sdp<'a>,
+    /// Which of the two it is.
+    pub kind: RelayKind,
+}
+
+/// What is relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayKind {
+    /// An offer.
+    Offer,
+    /// The answer to one.
+    Answer,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerFate {
+    /// The offering member gets it.
+    Relayed,
+    /// Nobody waits for it: the offer was not given to this connection, was answered, expired, or its member left.
+    Unwanted,
+    /// It is malformed.
+    Malformed,
+}
+
+/// The swarms and the rules for them. Shared by all workers.
+#[derive(Debug)]
+pub struct Tracker {
+    rules: Rules,
+    swarms: Swarms,
+}
+
+impl Tracker {
+    /// A tracker without swarms.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            swarms: Swarms::default(),
+        }
+    }
+
+    /// The table of swarms, for counts and views.
+    #[must_use]
+    pub fn swarms(&self) -> &Swarms {
+        &self.swarms
+    }
+
+    /// Serves one request of `who`. `now` is the time since the process started.
+    pub fn handle<'a>(
+        &self,
+        who: &mut Participant,
+        request: Request<'a>,
+        now: Duration,
+        rng: &mut impl Rng,
+    ) -> Outcome<'a> {
+        match request {
+            Request::Announce(announce) if announce.event == Event::Stopped => {
+                self.leave(who, &announce)
+            }
+            Request::Announce(announce) => self.announce(who, &announce, now, rng),
+            Request::Answer(answer) => self.answer(who, &answer, now),
+            Request::BadAnswer => Outcome {
+                answer: Some(AnswerFate::Malformed),
+                ..Outcome::default()
+            },
+            Request::Scrape(scrape) => Outcome {
+                reply: Some(self.scrape(scrape)),
+                ..Outcome::default()
+            },
+        }
+    }
+
+    fn announce<'a>(
+        &self,
+        who: &mut Participant,
+        announce: &Announce<'a>,
+        now: Duration,
+        rng: &mut impl Rng,
+    ) -> Outcome<'a> {
+        let (info_hash, member) = (announce.info_hash, who.member(announce.peer_id));
+        if who.memberships.len() >= self.rules.memberships_max
+            && !who.memberships.contains(&(info_hash, announce.peer_id))
+        {
+            let refusal = Refusal {
+                failure: Failure::Memberships,
+                about: About::Announce(info_hash),
+            };
+            return Outcome {
+                reply: Some(Reply::Failure(refusal)),
+                ..Outcome::default()
+            };
+        }
+        let served = self.swarms.with_new(&info_hash, |swarm| {
+            let joined = swarm.join(member, claim(announce), who.blocked, now);
+            if announce.event == Event::Completed {
+                swarm.complete(member);
+            }
+            if joined == Joined::New {
+                self.remember_membership(who, swarm, info_hash, announce.peer_id);
+            }
+            let relays = self.relay_offers(swarm, member, announce, now, rng);
+            (swarm.counts(), relays)
+        });
+        let (counts, relays) = served.unwrap_or_default();
+        Outcome {
+            reply: Some(Reply::Announce(info_hash, counts)),
+            relays,
+            answer: None,
+        }
+    }
+
+    /// Notes a new membership; the oldest peer_id of the connection in this swarm goes if there are too many.
+    fn remember_membership(
+        &self,
+        who: &mut Participant,
+        swarm: &mut Swarm,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+    ) {
+        let own = who
+            .memberships
+            .iter()
+            .filter(|(hash, _)| *hash == info_hash);
+        if own.count() >= self.rules.peer_ids_per_swarm_max
+            && let Some(oldest) = who
+                .memberships
+                .iter()
+                .position(|(hash, _)| *hash == info_hash)
+        {
+            let (_, peer_id) = who.memberships.remove(oldest);
+            swarm.leave(who.member(peer_id));
+        }
+        who.memberships.push((info_hash, peer_id));
+    }
+
+    fn relay_offers<'a>(
+        &self,
+        swarm: &mut Swarm,
+        member: Member,
+        announce: &Announce<'a>,
+        now: Duration,
+        rng: &mut impl Rng,
+    ) -> SmallVec<[Relay<'a>; 10]> {
+        let mut relays = SmallVec::new();
+        if announce.offers.is_empty() {
+            return relays;
+        }
+        let receivers = swarm.choose(member, announce.offers.len(), rng);
+        for (offer, to) in announce.offers.iter().zip(receivers) {
+            let given = GivenOffer {
+                offer_id: offer.offer_id,
+                from: member,
+                to,
+            };
+            if swarm.give_offer(given, now, self.rules.pending_offers_max) {
+                relays.push(Relay {
+                    to,
+                    info_hash: announce.info_hash,
+                    from: member.peer_id,
+                    offer_id: offer.offer_id,
+                    sdp: offer.sdp,
+                    kind: RelayKind::Offer,
+                });
+            }
+        }
+        relays
+    }
+
+    fn leave<'a>(&self, who: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
+        let (info_hash, member) = (announce.info_hash, who.member(announce.peer_id));
+        let counts = self.swarms.with(&info_hash, |swarm| {
+            swarm.leave(member);
+            swarm.counts()
+        });
+        self.forget(who, info_hash, announce.peer_id);
+        let reply = Reply::Announce(info_hash, counts.unwrap_or_default());
+        Outcome {
+            reply: Some(reply),
+            ..Outcome::default()
+        }
+    }
+
+    fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
+        let ttl = self.rules.ttl.pending_offer;
+        let taken = self.swarms.with(&answer.info_hash, |swarm| {
+            swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
+        });
+        let relay = |offer: GivenOffer| Relay {
+            to: offer.from,
+            info_hash: answer.info_hash,
+            // The id under which the offer was given, whatever the answer says: old libtorrents invent one.
+            from: offer.to.peer_id,
+            offer_id: offer.offer_id,
+            sdp: answer.sdp,
+            kind: RelayKind::Answer,
+        };
+        let relays: SmallVec<_> = taken
+            .unwrap_or_default()
+            .into_iter()
+            .map(relay)
+            .collect();
+        let fate = if relays.is_empty() {
+            AnswerFate::Unwanted
+        } else {
+            AnswerFate::Relayed
+        };
+        Outcome {
+            reply: None,
+            relays,
+            answer: Some(fate),
+        }
+    }
+
+    fn scrape(&self, scrape: Scrape) -> Reply {
+        let mut files = Vec::new();
+        match scrape {
+            Scrape::Swarms(hashes) => files.extend(hashes.into_iter().map(|info_hash| {
+                (
+                    info_hash,
+                    self.swarms
+                        .with(&info_hash, |swarm| swarm.counts())
+                        .unwrap_or_default(),
+                )
+            })),
+            Scrape::Everything if self.rules.full_scrape => {
+                self.swarms
+                    .for_each(|info_hash, swarm| files.push((*info_hash, swarm.counts())));
+            }
+            Scrape::Everything => {
+                return Reply::Failure(Refusal {
+                    failure: Failure::FullScrape,
+                    about: About::Scrape,
+                });
+            }
+        }
+        Reply::Scrape(files)
+    }
+
+    /// Tells the swarms whether the output of `who` is stuck, so that others are chosen for offers.
+    pub fn set_blocked(&self, who: &mut Participant, blocked: bool) {
+        who.blocked = blocked;
+        for (info_hash, peer_id) in &who.memberships {
+            let member = who.member(*peer_id);
+            self.swarms
+                .with(info_hash, |swarm| swarm.set_blocked(member, blocked));
+        }
+    }
+
+    /// Removes a membership from the books of its connection, after it has ended in the swarm.
+    pub fn forget(&self, who: &mut Participant, info_hash: InfoHash, peer_id: PeerId) {
+        if let Some(place) = who
+            .memberships
+            .iter()
+            .position(|known| *known == (info_hash, peer_id))
+        {
+            who.memberships.remove(place);
+        }
+    }
+
+    /// Ends all memberships of a connection that is gone.
+    pub fn close(&self, who: &Participant) {
+        for (info_hash, peer_id) in &who.memberships {
+            self.swarms
+                .with(info_hash, |swarm| swarm.leave(who.member(*peer_id)));
+        }
+    }
+
+    /// Ends what has expired in one of [`Swarms::parts`]. The owners of the connections are to be told with
+    /// [`Self::forget`].
+    pub fn sweep(&self, part: usize, now: Duration) -> Vec<Expired> {
+        self.swarms.sweep(part, now, self.rules.ttl)
+    }
+}
+
+fn claim(announce: &Announce<'_>) -> Claim {
+    match (announce.left, announce.event) {
+        (Left::Nothing, _) | (Left::Unknown, Event::Completed) => Claim::Seeder,
+        (Left::Something, _) => Claim::Leecher,
+        (Left::Unknown, _) => Claim::Unsaid,
+    }
+}

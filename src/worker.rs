@@ -1,0 +1,192 @@
+//! One worker: a thread with its own runtime, its own listeners and its own hub.
+//!
+//! Accepts connections and keeps them until they end; nothing moves between workers but messages. The server starts
+//! the workers and tells them to stop.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::{self, Surroundings};
+use crate::http::{self, Shared, Site};
+use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
+
+/// How often a slice of the connections is looked at: each connection once a second.
+const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
+/// Longest time in which the whole swarm table is searched for expired members.
+const SWEEP_MAX: Duration = Duration::from_secs(30);
+/// How long accepting rests when the system refuses for want of file descriptors or memory.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How often the same trouble with accepting is logged at most.
+const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) number: u8,
+    pub(crate) workers: usize,
+    pub(crate) listeners: Vec<StdListener>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) site: Arc<Shared>,
+    pub(crate) started: Instant,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) membership_ttl: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Worker {
+    /// Runs on this thread until `stop` is cancelled and the connections have ended, or `drain_timeout` is over.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(Default::default())?;
+        let listeners = std::mem::take(&mut self.listeners);
+        runtime.block_on(async {
+            let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
+            let worker = Rc::new(Running {
+                site: Rc::new(Site::new(&self.site, Rc::clone(&hub))),
+                hub,
+                tasks: TaskTracker::new(),
+                seat: self,
+            });
+            worker.serve(listeners).await
+        })
+    }
+}
+
+/// A worker on its own thread.
+struct Running {
+    seat: Worker,
+    hub: Rc<Hub>,
+    site: Rc<Site>,
+    tasks: TaskTracker,
+}
+
+impl Running {
+    async fn serve(self: Rc<Self>, listeners: Vec<StdListener>) -> io::Result<()> {
+        for listener in listeners {
+            let listener = TcpListener::from_std(listener)?;
+            self.tasks.spawn_local(Rc::clone(&self).accept(listener));
+        }
+        let mail = tokio::task::spawn_local(Rc::clone(&self).take_mail());
+        let clock = tokio::task::spawn_local(Rc::clone(&self).tick());
+        self.seat.stop.cancelled().await;
+        self.hub.close_all(Ended::Stopping);
+        self.tasks.close();
+        if timeout(self.seat.drain_timeout, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                connections = self.hub.connections(),
+                "connections dropped: drain.timeout is over"
+            );
+        }
+        mail.abort();
+        clock.abort();
+        Ok(())
+    }
+
+    async fn accept(self: Rc<Self>, listener: TcpListener) {
+        let mut logged: Option<Instant> = None;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.seat.stop.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    self.tasks
+                        .spawn_local(Rc::clone(&self).serve_http(stream, peer));
+                }
+                Err(error) if is_of_one_connection(&error) => {
+                    self.hub.counters().accepts_failed.add(1)
+                }
+                Err(error) => {
+                    self.hub.counters().accepts_failed.add(1);
+                    if logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG_EVERY) {
+                        logged = Some(Instant::now());
+                        tracing::error!(%error, "new connections cannot be accepted");
+                    }
+                    sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    async fn serve_http(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
+        // Messages are flushed whole; waiting for more would only delay them. If it fails, the connection is gone.
+        let _ = stream.set_nodelay(true);
+        let timeout = self.seat.handshake_timeout;
+        let Some(upgraded) = http::serve(stream, peer, &self.site, timeout, &self.seat.stop).await
+        else {
+            return;
+        };
+        let around = Surroundings {
+            hub: Rc::clone(&self.hub),
+            started: self.seat.started,
+            message_bytes_max: self.seat.message_bytes_max,
+        };
+        // A task of its own, so that nothing of HTTP stays in memory.
+        self.tasks.spawn_local(connection::serve(
+            upgraded.stream,
+            upgraded.read_ahead,
+            around,
+        ));
+    }
+
+    async fn take_mail(self: Rc<Self>) {
+        loop {
+            std::future::poll_fn(|cx| self.hub.poll_mail(cx)).await;
+        }
+    }
+
+    async fn tick(self: Rc<Self>) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut last, mut part) = (Instant::now(), 0);
+        for tick in (0..DEADLINE_SLICES).cycle() {
+            let now = ticks.tick().await;
+            self.hub.advance_to(self.seat.started.elapsed());
+            self.hub.check_deadlines();
+            if tick == 0 {
+                self.hub.observe_load(now - last);
+                last = now;
+                part = self.sweep(part);
+            }
+        }
+    }
+
+    /// Searches the next parts of the swarm table that are this worker's; returns where to go on in a second.
+    fn sweep(&self, from: usize) -> usize {
+        let parts = self.seat.node.tracker().swarms().parts();
+        let pass = (self.seat.membership_ttl / 4)
+            .clamp(Duration::from_secs(1), SWEEP_MAX)
+            .as_secs();
+        let a_second = parts.div_ceil(usize::try_from(pass).unwrap_or(1));
+        let number = usize::from(self.seat.number);
+        (from..from + a_second)
+            .map(|part| part % parts)
+            .filter(|part| part % self.seat.workers == number)
+            .for_each(|part| self.hub.sweep(part));
+        (from + a_second) % parts
+    }
+}
+
+/// The client had gone before it was accepted: no reason to rest.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}
