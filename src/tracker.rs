@@ -294,11 +294,7 @@ impl Tracker {
             sdp: answer.sdp,
             kind: RelayKind::Answer,
         };
-        let relays: SmallVec<_> = taken
-            .unwrap_or_default()
-            .into_iter()
-            .map(relay)
-            .collect();
+        let relays: SmallVec<_> = taken.unwrap_or_default().into_iter().map(relay).collect();
         let fate = if relays.is_empty() {
             AnswerFate::Unwanted
         } else {

@@ -58,6 +58,7 @@ pub(crate) async fn serve<T: Transport>(
         pause: None,
     };
     let ended = poll_fn(|cx| connection.turn(cx)).await;
+    connection.feed_last_words(ended);
     let Connection { socket, seat, .. } = connection;
     seat.count(ended);
     // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
@@ -178,6 +179,19 @@ impl<T: Transport> Connection<T> {
         paused
     }
 
+    /// Queues what the client shall still hear before a close of ours, such as the reason for it. It is bounded like
+    /// the outbox, and the close bounds the time it may take.
+    fn feed_last_words(&mut self, ended: Ended) {
+        if ended == Ended::Stuck || ended.close_frame().is_none() {
+            return;
+        }
+        while let Some(message) = self.seat.hub.next_output(self.seat.id) {
+            if self.socket.feed(message).is_err() {
+                return;
+            }
+        }
+    }
+
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
         let (hub, id) = (&self.seat.hub, self.seat.id);
         let could_read = hub.may_read(id);
@@ -198,3 +212,6 @@ impl<T: Transport> Connection<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

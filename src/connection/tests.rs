@@ -1,0 +1,149 @@
+//! Connections over pipes in memory, under paused time: deadlines are exact and cost nothing.
+
+mod deadlines;
+mod frames;
+mod serving;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::{Surroundings, serve};
+use crate::config::Config;
+use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
+use crate::insight::Snapshot;
+use crate::swarm::Totals;
+
+/// A worker without sockets: a hub, its clock, and its heartbeat.
+struct World {
+    hub: Rc<Hub>,
+    started: Instant,
+}
+
+impl World {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        change(&mut config);
+        let (hub, started) = (
+            Hub::new(Arc::new(Node::new(&config, 1)), 0, 1),
+            Instant::now(),
+        );
+        let ticking = Rc::clone(&hub);
+        tokio::task::spawn_local(async move {
+            let mut ticks = interval(Duration::from_secs(1) / DEADLINE_SLICES as u32);
+            loop {
+                ticks.tick().await;
+                ticking.advance_to(started.elapsed());
+                ticking.check_deadlines();
+            }
+        });
+        Self { hub, started }
+    }
+
+    /// The client's end of a new connection, and the task at the server's end.
+    fn pipe(&self, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
+        let (client, server) = tokio::io::duplex(pipe_bytes);
+        let around = Surroundings {
+            hub: Rc::clone(&self.hub),
+            started: self.started,
+            message_bytes_max: Config::default().connection.message_bytes_max,
+        };
+        (
+            client,
+            tokio::task::spawn_local(serve(server, Vec::new(), around)),
+        )
+    }
+
+    async fn connect(&self) -> Client {
+        self.connect_with(1 << 20).await
+    }
+
+    async fn connect_with(&self, pipe_bytes: usize) -> Client {
+        let (pipe, task) = self.pipe(pipe_bytes);
+        Client {
+            socket: WebSocketStream::from_raw_socket(pipe, Role::Client, None).await,
+            task,
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let totals = self.hub.node().tracker().swarms().totals();
+        assert_eq!(self.hub.node().tracker().swarms().recount(), Some(totals));
+        totals
+    }
+
+    fn counters(&self) -> Snapshot {
+        self.hub.node().counters()
+    }
+}
+
+/// A client of the tracker.
+struct Client {
+    socket: WebSocketStream<DuplexStream>,
+    task: JoinHandle<Ended>,
+}
+
+impl Client {
+    async fn say(&mut self, message: &Value) {
+        self.send(Message::text(message.to_string())).await;
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.expect("the server reads");
+    }
+
+    /// The next message that is neither ping nor pong; `None` if none comes within a minute.
+    async fn hear(&mut self) -> Option<Message> {
+        let next = async {
+            loop {
+                match self.socket.next().await.and_then(Result::ok) {
+                    Some(Message::Ping(_) | Message::Pong(_)) => {}
+                    other => return other,
+                }
+            }
+        };
+        timeout(Duration::from_secs(60), next).await.ok().flatten()
+    }
+
+    async fn hear_json(&mut self) -> Value {
+        match self.hear().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
+            other => panic!("a text message expected, not {other:?}"),
+        }
+    }
+
+    async fn hear_close(&mut self) -> u16 {
+        loop {
+            match self.hear().await {
+                Some(Message::Close(Some(frame))) => return frame.code.into(),
+                Some(Message::Text(_)) => {}
+                other => panic!("a close frame expected, not {other:?}"),
+            }
+        }
+    }
+
+    async fn ended(self) -> Ended {
+        drop(self.socket);
+        self.task.await.expect("no panic")
+    }
+}
+
+fn announce(swarm: char, peer: char) -> Value {
+    json!({"action": "announce", "info_hash": swarm.to_string().repeat(20), "peer_id": peer.to_string().repeat(20)})
+}
+
+fn announce_with_offers(swarm: char, peer: char, offers: usize, sdp: &str) -> Value {
+    let offer = |number| json!({"offer_id": format!("{peer}{number:019}"), "offer": {"type": "offer", "sdp": sdp}});
+    let mut message = announce(swarm, peer);
+    message["offers"] = (0..offers).map(offer).collect();
+    message
+}

@@ -1,0 +1,164 @@
+use super::*;
+
+/// Deadlines are looked at once a second.
+const LATE: Duration = Duration::from_millis(1100);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_silent_connection_is_pinged_and_then_dropped() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    client.say(&announce('a', 'p')).await;
+    client.hear_json().await;
+    let since = Instant::now();
+    // Nothing reads the client's side any more, so no pong goes back.
+    assert_eq!(client.task.await.expect("no panic"), Ended::Dead);
+    assert!(
+        since.elapsed() >= seconds(120) && since.elapsed() <= seconds(120) + LATE,
+        "{:?}",
+        since.elapsed()
+    );
+    assert_eq!(world.counters().pings_sent, 1);
+    assert_eq!(world.counters().connections_dead, 1);
+    assert_eq!(world.totals(), Totals::default());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_idle_connection_that_answers_pings_stays() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    let since = Instant::now();
+    let mut pings = Vec::new();
+    while since.elapsed() < seconds(3600) {
+        match timeout(seconds(50), client.socket.next()).await {
+            Ok(Some(Ok(Message::Ping(_)))) => pings.push(since.elapsed()),
+            other => panic!("a ping expected, not {other:?}"),
+        }
+    }
+    let apart = pings.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        apart
+            .clone()
+            .all(|time| time >= seconds(45) && time <= seconds(45) + LATE),
+        "{pings:?}"
+    );
+    assert_eq!(world.hub.connections(), 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_connection_that_talks_is_not_pinged() {
+    let world = World::new(|config| config.no_limits = true);
+    let mut client = world.connect().await;
+    for _ in 0..20 {
+        tokio::time::sleep(seconds(40)).await;
+        client.say(&announce('a', 'p')).await;
+        client.hear_json().await;
+    }
+    assert_eq!(world.counters().pings_sent, 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
+    let world = World::new(|config| config.no_limits = true);
+    let mut deaf = world.connect_with(1024).await;
+    deaf.say(&announce('a', 'd')).await;
+    deaf.hear_json().await;
+    let mut talker = world.connect().await;
+    let sdp = "x".repeat(4000);
+    for round in 0..200 {
+        let mut message = announce_with_offers('a', 't', 1, &sdp);
+        message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
+        talker.say(&message).await;
+        assert_eq!(talker.hear_json().await["incomplete"], 2);
+    }
+    let counters = world.counters();
+    // Half of 256 KiB makes it "stuck"; what is still given to it is bounded.
+    assert!(
+        (30..45).contains(&counters.offers_relayed),
+        "{}",
+        counters.offers_relayed
+    );
+    let since = Instant::now();
+    assert_eq!(deaf.task.await.expect("no panic"), Ended::Stuck);
+    assert!(
+        since.elapsed() <= seconds(22) + LATE,
+        "{:?}",
+        since.elapsed()
+    );
+    assert_eq!(world.counters().connections_stuck, 1);
+    talker.say(&announce('a', 't')).await;
+    assert_eq!(talker.hear_json().await["incomplete"], 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_member_that_reads_again_gets_offers_again() {
+    let world = World::new(|config| config.no_limits = true);
+    let mut slow = world.connect_with(1024).await;
+    slow.say(&announce('a', 's')).await;
+    slow.hear_json().await;
+    let mut talker = world.connect().await;
+    let sdp = "x".repeat(4000);
+    let offer = |round: usize| {
+        let mut message = announce_with_offers('a', 't', 1, &sdp);
+        message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
+        message
+    };
+    for round in 0..100 {
+        talker.say(&offer(round)).await;
+        talker.hear_json().await;
+    }
+    let relayed = world.counters().offers_relayed;
+    for round in 0..relayed {
+        assert_eq!(slow.hear_json().await["offer_id"], format!("{round:020}"));
+    }
+    talker.say(&offer(999)).await;
+    assert_eq!(slow.hear_json().await["offer_id"], format!("{:020}", 999));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn who_does_not_read_replies_is_not_read_either() {
+    let world = World::new(|config| config.no_limits = true);
+    let mut client = world.connect_with(64 * 1024).await;
+    let mut sent = 0;
+    let message = announce('a', 'p').to_string();
+    while timeout(
+        seconds(5),
+        client.socket.send(Message::text(message.clone())),
+    )
+    .await
+    .is_ok()
+    {
+        sent += 1;
+        assert!(sent < 10_000, "the server goes on reading");
+    }
+    assert_eq!(world.counters().messages_dropped_output_full, 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn stopping_closes_with_going_away() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    client.say(&announce('a', 'p')).await;
+    client.hear_json().await;
+    world.hub.close_all(Ended::Stopping);
+    assert_eq!(client.hear_close().await, 1001);
+    assert_eq!(client.ended().await, Ended::Stopping);
+    assert_eq!(world.hub.connections(), 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn dropping_the_task_of_a_connection_ends_its_memberships() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    client.say(&announce('a', 'p')).await;
+    client.hear_json().await;
+    client.task.abort();
+    assert!(client.task.await.is_err());
+    assert_eq!(
+        (world.totals(), world.hub.connections()),
+        (Totals::default(), 0)
+    );
+}

@@ -1,0 +1,219 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CONTINUATION: u8 = 0;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const FIN: u8 = 0x80;
+
+/// A frame as a client sends it, with a mask of zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = head(first, payload.len());
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+fn head(first: u8, length: usize) -> Vec<u8> {
+    match length {
+        0..126 => vec![first, 0x80 | u8::try_from(length).unwrap()],
+        126..0x1_0000 => {
+            let length = u16::try_from(length).unwrap().to_be_bytes();
+            [&[first, 0x80 | 126][..], &length].concat()
+        }
+        _ => [&[first, 0x80 | 127][..], &(length as u64).to_be_bytes()].concat(),
+    }
+}
+
+fn join() -> Vec<u8> {
+    announce('a', 'p').to_string().into_bytes()
+}
+
+/// Sends bytes and gives what the server sent until it ended the connection or fell silent for a second.
+async fn exchange(world: &World, bytes: &[u8]) -> Vec<u8> {
+    let (mut pipe, task) = world.pipe(1 << 20);
+    pipe.write_all(bytes).await.expect("room in the pipe");
+    let mut heard = Vec::new();
+    let _ = timeout(Duration::from_secs(1), pipe.read_to_end(&mut heard)).await;
+    drop(pipe);
+    task.await.expect("no panic");
+    heard
+}
+
+/// The close code of a server's frame that ends what was heard.
+fn close_code(heard: &[u8]) -> Option<u16> {
+    let start = heard
+        .windows(2)
+        .rposition(|pair| pair[0] == FIN | CLOSE && usize::from(pair[1]) >= 2)?;
+    Some(u16::from_be_bytes([
+        *heard.get(start + 2)?,
+        *heard.get(start + 3)?,
+    ]))
+}
+
+fn replies(heard: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(heard);
+    text.matches("\"complete\":").count()
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn text_and_binary_frames_are_the_same() {
+    let world = World::new(|_| {});
+    for opcode in [TEXT, BINARY] {
+        let heard = exchange(&world, &frame(FIN | opcode, &join())).await;
+        assert_eq!((replies(&heard), close_code(&heard)), (1, None));
+        assert_eq!(heard[0], FIN | TEXT, "replies are text");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_message_may_come_in_pieces_with_a_ping_between() {
+    let world = World::new(|_| {});
+    let join = join();
+    let (one, rest) = join.split_at(30);
+    let (two, three) = rest.split_at(1);
+    let bytes = [
+        frame(TEXT, one),
+        frame(FIN | PING, b"hello"),
+        frame(CONTINUATION, two),
+        frame(CONTINUATION, b""),
+        frame(FIN | CONTINUATION, three),
+    ];
+    let heard = exchange(&world, &bytes.concat()).await;
+    assert_eq!((replies(&heard), close_code(&heard)), (1, None));
+    assert!(
+        heard.windows(7).any(|bytes| bytes == b"\x8a\x05hello"),
+        "the pong carries the ping's payload"
+    );
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_cut_leaves_nothing_behind() {
+    let world = World::new(|_| {});
+    let bytes = [
+        frame(TEXT, &join()[..20]),
+        frame(FIN | CONTINUATION, &join()[20..]),
+    ]
+    .concat();
+    for cut in 0..=bytes.len() {
+        let (mut pipe, task) = world.pipe(4096);
+        pipe.write_all(&bytes[..cut])
+            .await
+            .expect("room in the pipe");
+        tokio::task::yield_now().await;
+        drop(pipe);
+        assert_eq!(
+            task.await.expect("no panic"),
+            Ended::Lost,
+            "after {cut} bytes"
+        );
+        assert_eq!(
+            (world.hub.connections(), world.totals()),
+            (0, Totals::default())
+        );
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn violations_are_closed_with_their_code() {
+    let world = World::new(|_| {});
+    let unmasked = [&[FIN | TEXT, 2][..], b"{}"].concat();
+    let long_ping = frame(FIN | PING, &[0; 126]);
+    for (bytes, code, ended) in [
+        (unmasked, 1002, Ended::Protocol),
+        (frame(FIN | 0x40 | TEXT, b"{}"), 1002, Ended::Protocol),
+        (frame(FIN | 3, b"{}"), 1002, Ended::Protocol),
+        (frame(FIN | 0xb, b""), 1002, Ended::Protocol),
+        (frame(PING, b""), 1002, Ended::Protocol),
+        (long_ping, 1002, Ended::Protocol),
+        (frame(FIN | CONTINUATION, b"{}"), 1002, Ended::Protocol),
+        (
+            [frame(TEXT, b"{"), frame(FIN | TEXT, b"}")].concat(),
+            1002,
+            Ended::Protocol,
+        ),
+        (frame(FIN | TEXT, b"\xff\xfe"), 1007, Ended::NotUtf8),
+        (frame(FIN | TEXT, b"\xed\xa0\x80"), 1007, Ended::NotUtf8),
+    ] {
+        let (mut pipe, task) = world.pipe(1 << 20);
+        pipe.write_all(&bytes).await.expect("room in the pipe");
+        let mut heard = Vec::new();
+        pipe.read_to_end(&mut heard).await.expect("an orderly end");
+        drop(pipe);
+        let how = task.await.expect("no panic");
+        assert_eq!((close_code(&heard), how), (Some(code), ended), "{bytes:x?}");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_message_too_long_is_closed_by_its_length_alone() {
+    let world = World::new(|_| {});
+    for (bytes, code) in [
+        (head(FIN | TEXT, 131_073), Some(1009)),
+        (head(FIN | TEXT, usize::MAX >> 1), Some(1009)),
+        (
+            [
+                frame(TEXT, &[b' '; 100_000]),
+                head(FIN | CONTINUATION, 31_073),
+            ]
+            .concat(),
+            None,
+        ),
+    ] {
+        let bytes = [bytes, vec![0; 4]].concat();
+        let heard = exchange(&world, &bytes).await;
+        assert_eq!(close_code(&heard), code);
+    }
+    // The sum of fragments counts, as soon as the one that passes the bound is there.
+    let parts = [
+        frame(TEXT, &[b' '; 100_000]),
+        frame(CONTINUATION, &[b' '; 31_073]),
+    ]
+    .concat();
+    assert_eq!(close_code(&exchange(&world, &parts).await), Some(1009));
+
+    let longest = [join(), vec![b' '; 131_072 - join().len()]].concat();
+    let heard = exchange(&world, &frame(FIN | TEXT, &longest)).await;
+    assert_eq!((replies(&heard), close_code(&heard)), (1, None));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_close_is_answered_with_its_code_and_ends_the_transport() {
+    let world = World::new(|_| {});
+    for (payload, code) in [
+        (&[0x03, 0xe8][..], Some(1000)),
+        (&[0x0f, 0xa0, b'x'], Some(4000)),
+        (&[], None),
+    ] {
+        let (mut pipe, task) = world.pipe(4096);
+        pipe.write_all(&frame(FIN | CLOSE, payload))
+            .await
+            .expect("room in the pipe");
+        let mut heard = Vec::new();
+        pipe.read_to_end(&mut heard).await.expect("an orderly end");
+        assert_eq!((heard[0], close_code(&heard)), (FIN | CLOSE, code));
+        drop(pipe);
+        assert_eq!(task.await.expect("no panic"), Ended::ByClient);
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
+    let world = World::new(|_| {});
+    let (mut client, server) = tokio::io::duplex(4096);
+    let around = Surroundings {
+        hub: Rc::clone(&world.hub),
+        started: world.started,
+        message_bytes_max: 131_072,
+    };
+    let bytes = frame(FIN | TEXT, &join());
+    let (early, late) = bytes.split_at(50);
+    tokio::task::spawn_local(serve(server, early.to_vec(), around));
+    client.write_all(late).await.expect("room in the pipe");
+    let mut heard = vec![0; 100];
+    let read = client.read(&mut heard).await.expect("a reply");
+    assert_eq!(replies(&heard[..read]), 1);
+}

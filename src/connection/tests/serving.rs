@@ -1,0 +1,181 @@
+use super::*;
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn two_hundred_torrents_at_once_are_all_answered() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    for torrent in 0..200 {
+        client.say(&json!({"action": "announce", "info_hash": format!("{torrent:020}"), "peer_id": "p".repeat(20)})).await;
+    }
+    for torrent in 0..200 {
+        assert_eq!(
+            client.hear_json().await["info_hash"],
+            format!("{torrent:020}")
+        );
+    }
+    assert_eq!(world.totals().swarms, 200);
+    assert_eq!(world.counters().pauses, 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_burst_of_offers_reaches_a_healthy_member_whole() {
+    let world = World::new(|_| {});
+    let mut receiver = world.connect().await;
+    receiver.say(&announce('a', 'r')).await;
+    receiver.hear_json().await;
+    for peer in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789bcdefghijklmno".chars() {
+        let mut sender = world.connect().await;
+        sender.say(&announce_with_offers('a', peer, 1, "v=0")).await;
+        sender.hear_json().await;
+        let heard = receiver.hear_json().await;
+        assert_eq!(heard["peer_id"], peer.to_string().repeat(20));
+        assert_eq!(heard["offer"], json!({"type": "offer", "sdp": "v=0"}));
+        drop(sender);
+        tokio::task::yield_now().await;
+        while world.totals().leechers > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_introduction_runs_both_ways() {
+    let world = World::new(|_| {});
+    let (mut one, mut other) = (world.connect().await, world.connect().await);
+    other.say(&announce('a', 'o')).await;
+    assert_eq!(other.hear_json().await["interval"], 45);
+    one.say(&announce_with_offers('a', 'p', 2, "the offer\r\n"))
+        .await;
+    assert_eq!(one.hear_json().await["incomplete"], 2);
+    let offer = other.hear_json().await;
+    assert_eq!(offer["offer"]["sdp"], "the offer\r\n");
+    let mut answer = announce('a', 'o');
+    answer["to_peer_id"] = offer["peer_id"].clone();
+    answer["offer_id"] = offer["offer_id"].clone();
+    answer["answer"] = json!({"type": "answer", "sdp": "the answer", "interval": 1});
+    answer["interval"] = json!(1);
+    other.say(&answer).await;
+    let expected = json!({"action": "announce", "info_hash": "a".repeat(20), "peer_id": "o".repeat(20),
+        "offer_id": offer["offer_id"], "answer": {"type": "answer", "sdp": "the answer"}});
+    assert_eq!(one.hear_json().await, expected);
+    // Once only.
+    other.say(&answer).await;
+    assert!(one.hear().await.is_none());
+    assert_eq!(
+        (
+            world.counters().answers_relayed,
+            world.counters().answers_unwanted
+        ),
+        (1, 1)
+    );
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn over_the_limit_a_client_is_read_more_slowly_but_served() {
+    let world = World::new(|config| config.limits.messages_burst = 50);
+    let mut client = world.connect().await;
+    let since = Instant::now();
+    for _ in 0..150 {
+        client.say(&announce('a', 'p')).await;
+    }
+    for _ in 0..150 {
+        assert_eq!(client.hear_json().await["incomplete"], 1);
+    }
+    let taken = since.elapsed();
+    assert!(
+        taken >= Duration::from_millis(4_900) && taken < Duration::from_secs(6),
+        "{taken:?}"
+    );
+    assert!((90..=101).contains(&world.counters().pauses));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn impatience_refuses_readably_and_only_a_flood_closes() {
+    let world = World::new(|config| {
+        config.limits.messages_burst = 10;
+        config.limits.delay_max = Duration::from_millis(10);
+        config.limits.patience = Duration::from_millis(10);
+        config.limits.refusals_per_minute_max = 50;
+    });
+    let mut client = world.connect().await;
+    let mut refused = 0;
+    for _ in 0..1000 {
+        // When the server closes, what is still under way fails; the replies have been heard before.
+        if client
+            .socket
+            .feed(Message::text(announce('a', 'p').to_string()))
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    let _ = client.socket.flush().await;
+    loop {
+        match client.hear().await {
+            Some(Message::Text(text)) if text.contains("failure reason") => {
+                let failure: Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(
+                    (&failure["action"], &failure["info_hash"]),
+                    (&json!("announce"), &json!("a".repeat(20)))
+                );
+                assert!(failure["interval"].is_u64());
+                refused += 1;
+            }
+            Some(Message::Text(_)) => {}
+            Some(Message::Close(Some(frame))) => {
+                assert_eq!(u16::from(frame.code), 1008);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(refused, 50);
+    assert_eq!(world.counters().failures_too_fast, 50);
+    assert_eq!(world.counters().connections_flooding, 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_bad_message_costs_nothing_and_a_hundred_a_minute_the_connection() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    for _ in 0..100 {
+        client.send(Message::text("{")).await;
+        assert_eq!(
+            client.hear_json().await,
+            json!({"failure reason": "The message is not valid JSON"})
+        );
+    }
+    client.say(&announce('a', 'p')).await;
+    assert_eq!(client.hear_json().await["incomplete"], 1);
+    client.send(Message::binary(vec![0xff])).await;
+    assert_eq!(client.hear_close().await, 1008);
+    assert_eq!(client.ended().await, Ended::Malformed);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn pings_count_as_messages() {
+    let world = World::new(|config| config.limits.messages_burst = 5);
+    let mut client = world.connect().await;
+    for _ in 0..20 {
+        client.send(Message::Ping(vec![1].into())).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(world.counters().pauses >= 10, "{}", world.counters().pauses);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn without_limits_nothing_is_slowed() {
+    let world = World::new(|config| config.no_limits = true);
+    let mut client = world.connect().await;
+    for _ in 0..2000 {
+        client.say(&announce('a', 'p')).await;
+        client.hear_json().await;
+        client.send(Message::text("[]")).await;
+        client.hear_json().await;
+    }
+    assert_eq!(
+        (world.counters().pauses, world.counters().failures_malformed),
+        (0, 2000)
+    );
+}
