@@ -25,20 +25,20 @@ pub enum ServerError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<InvalidConfig>),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {}", listen_remedy(source))]
+    #[error("cannot listen on {address}: {}", listen_remedy(reason))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A worker could not be started, or ended with an error.
-    #[error("worker {number} failed: {source}")]
+    #[error("worker {number} failed: {reason}")]
     Worker {
         /// Which one.
         number: usize,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -104,7 +104,7 @@ impl ServerBuilder {
             .get()
             .min(ConnectionId::WORKERS_MAX);
         let bind = |&address| {
-            net::bind(address, workers).map_err(|source| ServerError::Listen { address, source })
+            net::bind(address, workers).map_err(|reason| ServerError::Listen { address, reason })
         };
         let listeners = self
             .config
@@ -180,7 +180,7 @@ impl Server {
         });
         for (number, ended) in joined.await.into_iter().flatten().enumerate() {
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
-            ended.map_err(|source| ServerError::Worker { number, source })?;
+            ended.map_err(|reason| ServerError::Worker { number, reason })?;
         }
         tracing::info!("stopped");
         Ok(())
@@ -207,7 +207,7 @@ impl Server {
         let started = Instant::now();
         let mut threads = Vec::new();
         for number in 0..self.workers {
-            let failed = |source| ServerError::Worker { number, source };
+            let failed = |reason| ServerError::Worker { number, reason };
             let listeners = self
                 .listeners
                 .iter()

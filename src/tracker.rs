@@ -210,6 +210,8 @@ impl Tracker {
     }
 
     /// Notes a new membership; the oldest peer_id of the connection in this swarm goes if there are too many.
+    ///
+    /// An entry of a membership that has expired without this connection having been told yet is replaced.
     fn remember_membership(
         &self,
         who: &mut Participant,
@@ -217,15 +219,12 @@ impl Tracker {
         info_hash: InfoHash,
         peer_id: PeerId,
     ) {
-        let own = who
-            .memberships
-            .iter()
-            .filter(|(hash, _)| *hash == info_hash);
-        if own.count() >= self.rules.peer_ids_per_swarm_max
-            && let Some(oldest) = who
-                .memberships
-                .iter()
-                .position(|(hash, _)| *hash == info_hash)
+        who.memberships
+            .retain(|known| *known != (info_hash, peer_id));
+        let is_own = |(hash, _): &(InfoHash, PeerId)| *hash == info_hash;
+        let own = who.memberships.iter().filter(|known| is_own(known)).count();
+        if own >= self.rules.peer_ids_per_swarm_max
+            && let Some(oldest) = who.memberships.iter().position(is_own)
         {
             let (_, peer_id) = who.memberships.remove(oldest);
             swarm.leave(who.member(peer_id));
@@ -342,14 +341,14 @@ impl Tracker {
         }
     }
 
-    /// Removes a membership from the books of its connection, after it has ended in the swarm.
+    /// Removes a membership from the books of its connection after it has ended in the swarm. Nothing happens if the
+    /// member has joined again in the meantime.
     pub fn forget(&self, who: &mut Participant, info_hash: InfoHash, peer_id: PeerId) {
-        if let Some(place) = who
-            .memberships
-            .iter()
-            .position(|known| *known == (info_hash, peer_id))
-        {
-            who.memberships.remove(place);
+        let member = who.member(peer_id);
+        let joined_again = self.swarms.with(&info_hash, |swarm| swarm.contains(member));
+        if joined_again != Some(true) {
+            who.memberships
+                .retain(|known| *known != (info_hash, peer_id));
         }
     }
 
@@ -368,10 +367,11 @@ impl Tracker {
     }
 }
 
+/// `completed` makes a seeder whatever `left` says, as with the reference.
 fn claim(announce: &Announce<'_>) -> Claim {
-    match (announce.left, announce.event) {
-        (Left::Nothing, _) | (Left::Unknown, Event::Completed) => Claim::Seeder,
-        (Left::Something, _) => Claim::Leecher,
-        (Left::Unknown, _) => Claim::Unsaid,
+    match (announce.event, announce.left) {
+        (Event::Completed, _) | (_, Left::Nothing) => Claim::Seeder,
+        (_, Left::Something) => Claim::Leecher,
+        (_, Left::Unknown) => Claim::Unsaid,
     }
 }

@@ -44,18 +44,50 @@ pub(super) enum Description<'a> {
     Sdp(&'a str),
 }
 
+/// How values in the places of `offers`, `offer` and `answer` are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// As what they are. Numbers beyond all bounds and halves of surrogate pairs are errors there.
+    Fast,
+    /// As raw text first, which those can be stepped over in: a second look at each byte.
+    Full,
+}
+
 /// What the pass over one message keeps an eye on.
 pub(super) struct Watch<'b> {
     bounds: &'b Bounds,
+    care: Care,
     /// Set when the message was given up because it is nested too deeply.
     pub(super) too_deep: Cell<bool>,
 }
 
 impl<'b> Watch<'b> {
-    pub(super) fn new(bounds: &'b Bounds) -> Self {
+    pub(super) fn new(bounds: &'b Bounds, care: Care) -> Self {
         Self {
             bounds,
+            care,
             too_deep: Cell::new(false),
+        }
+    }
+
+    /// Shows a value of whatever type to a visitor.
+    fn show<'a, D: Deserializer<'a>, V: Visitor<'a>>(
+        &self,
+        from: D,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        if self.care == Care::Fast {
+            return from.deserialize_any(visitor);
+        }
+        let value = <&RawValue>::deserialize(from)?.get();
+        match value.as_bytes() {
+            [b'[' | b'{', ..] => serde_json::Deserializer::from_str(value)
+                .deserialize_any(visitor)
+                .map_err(D::Error::custom),
+            [b'"', text @ ..] => visitor.visit_bool(text.len() > 1),
+            [b't', ..] => visitor.visit_bool(true),
+            [b'f' | b'n', ..] => visitor.visit_bool(false),
+            _ => visitor.visit_f64(value.parse().unwrap_or_default()),
         }
     }
 
@@ -187,7 +219,7 @@ impl<'de> DeserializeSeed<'de> for Offers<'_> {
     type Value = (SmallVec<[Offer<'de>; 10]>, u32);
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_any(self)
+        self.0.show(from, self)
     }
 }
 
@@ -231,7 +263,7 @@ impl<'de> DeserializeSeed<'de> for Item<'_> {
     type Value = Option<Offer<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_any(self)
+        self.0.show(from, self)
     }
 }
 
@@ -293,7 +325,7 @@ impl<'de> DeserializeSeed<'de> for Body<'_> {
     type Value = Description<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_any(self)
+        self.watch.show(from, self)
     }
 }
 

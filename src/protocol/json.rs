@@ -3,6 +3,8 @@
 //! Every function takes the text of one complete JSON value that `serde_json` has already accepted, so quotes pair
 //! up, escapes have their digits and the text is UTF-8. What `serde_json` leaves open there, surrogates, is checked here.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 
 use super::InvalidId;
@@ -59,6 +61,16 @@ pub(super) fn write_bytes(bytes: &[u8], out: &mut String) {
 /// The text between the quotes if the value is a string.
 pub(super) fn inside_quotes(value: &str) -> Option<&str> {
     value.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// What a string says, escapes resolved; `None` if the value is no string, or not Unicode.
+pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
+    let text = inside_quotes(value)?;
+    if text.contains('\\') {
+        serde_json::from_str(value).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(text))
+    }
 }
 
 /// An SDP as the raw JSON string it came as, quotes and escapes included.

@@ -1,9 +1,10 @@
 //! What a client asks for, checked once here; nothing below checks again.
 
+use indexmap::IndexSet;
 use serde::de::DeserializeSeed;
 use smallvec::SmallVec;
 
-use super::fields::{Description, Fields, Message, Watch};
+use super::fields::{Care, Description, Fields, Message, Watch};
 use super::{About, Failure, InfoHash, InvalidId, OfferId, PeerId, Refusal, Sdp, json};
 
 /// The bounds on what a message may hold.
@@ -113,15 +114,15 @@ pub enum Scrape {
 /// [`Refusal`] says why the message cannot be served, and in which form the client shall be told.
 pub fn parse<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal> {
     let fields = take_apart(text, bounds).map_err(|failure| refused(failure, About::Nothing))?;
-    match fields.action {
-        Some("\"announce\"") => match fields.answer {
+    match fields.action.and_then(json::text).as_deref() {
+        Some("announce") => match fields.answer {
             Description::Absent => announce(fields).map(Request::Announce),
             Description::Unusable => Ok(Request::BadAnswer),
             Description::Sdp(sdp) => {
                 Ok(answer(&fields, sdp, bounds).map_or(Request::BadAnswer, Request::Answer))
             }
         },
-        Some("\"scrape\"") => scrape(fields.info_hash, bounds)
+        Some("scrape") => scrape(fields.info_hash, bounds)
             .map(Request::Scrape)
             .map_err(|failure| refused(failure, About::Scrape)),
         _ => Err(refused(Failure::UnknownAction, About::Nothing)),
@@ -133,10 +134,21 @@ fn refused(failure: Failure, about: About) -> Refusal {
 }
 
 fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure> {
-    let watch = Watch::new(bounds);
-    let mut from = serde_json::Deserializer::from_str(text);
-    let fields = Message(&watch).deserialize(&mut from);
-    match fields.and_then(|fields| from.end().map(|()| fields)) {
+    let attempt = |watch: &Watch<'_>| {
+        let mut from = serde_json::Deserializer::from_str(text);
+        let fields = Message(watch).deserialize(&mut from);
+        fields.and_then(|fields| from.end().map(|()| fields))
+    };
+    let watch = Watch::new(bounds, Care::Fast);
+    if let Ok(fields) = attempt(&watch) {
+        return Ok(fields);
+    }
+    if watch.too_deep.get() {
+        return Err(Failure::NestedTooDeeply);
+    }
+    // Seldom: bad JSON, or a value in a strange place that only the careful way can step over.
+    let watch = Watch::new(bounds, Care::Full);
+    match attempt(&watch) {
         Ok(fields) => Ok(fields),
         Err(_) if watch.too_deep.get() => Err(Failure::NestedTooDeeply),
         Err(error) if error.is_data() && !text.trim_start().starts_with('{') => {
@@ -173,7 +185,7 @@ fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
 }
 
 fn event(value: Option<&str>) -> Event {
-    match value.and_then(json::inside_quotes) {
+    match value.and_then(json::text).as_deref() {
         Some("started") => Event::Started,
         Some("completed") => Event::Completed,
         Some("stopped") => Event::Stopped,
@@ -187,15 +199,15 @@ fn left(value: Option<&str>) -> Left {
     let Some(value) = value else {
         return Left::Unknown;
     };
-    let digits = json::inside_quotes(value);
-    if digits.is_some_and(|text| text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()))
-    {
-        return Left::Unknown;
-    }
-    match digits.unwrap_or(value).parse::<f64>() {
-        Ok(0.0) => Left::Nothing,
-        Ok(_) => Left::Something,
-        Err(_) => Left::Unknown,
+    let number = match json::text(value) {
+        Some(text) if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) => None,
+        Some(text) => text.parse().ok(),
+        None => value.parse().ok(),
+    };
+    match number {
+        Some(0.0) => Left::Nothing,
+        Some(_) => Left::Something,
+        None => Left::Unknown,
     }
 }
 
@@ -222,11 +234,12 @@ fn scrape(value: Option<&str>, bounds: &Bounds) -> Result<Scrape, Failure> {
     let valid = items
         .iter()
         .filter_map(|item| InfoHash::from_json(item.get()).ok());
-    let hashes: Vec<_> = valid.take(bounds.scrape_hashes_max).collect();
+    // Each once: a repeated hash would only be a repeated key of the reply.
+    let hashes: IndexSet<_> = valid.take(bounds.scrape_hashes_max).collect();
     if hashes.is_empty() && !items.is_empty() {
         return Err(Failure::ScrapeHashes);
     }
-    Ok(Scrape::Swarms(hashes))
+    Ok(Scrape::Swarms(hashes.into_iter().collect()))
 }
 
 #[cfg(test)]

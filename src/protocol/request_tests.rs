@@ -246,9 +246,12 @@ fn a_scrape_takes_one_hash_or_many() {
         scraped(json!(["x", hash(), null])),
         Ok(Scrape::Swarms(vec![info_hash]))
     );
+    let three: Vec<_> = ["a", "b", "c"].map(|id| id.repeat(20)).into();
+    let two = [b'a', b'b'].map(|id| InfoHash::new([id; 20])).into();
+    assert_eq!(scraped(json!(three)), Ok(Scrape::Swarms(two)));
     assert_eq!(
-        scraped(json!([hash(), hash(), hash()])),
-        Ok(Scrape::Swarms(vec![info_hash; 2]))
+        scraped(json!([hash(), hash()])),
+        Ok(Scrape::Swarms(vec![info_hash]))
     );
     assert_eq!(scraped(json!([])), Ok(Scrape::Swarms(vec![])));
     assert_eq!(scraped(json!(null)), Ok(Scrape::Everything));
@@ -332,5 +335,51 @@ fn nesting_has_a_bound_wherever_it_stands() {
     assert_eq!(
         refusal(&format!(r#"{{"x":{}}}"#, nested(60_000))).0,
         Failure::NestedTooDeeply
+    );
+}
+
+#[test]
+fn strange_values_in_the_place_of_offers_and_answers_are_stepped_over() {
+    let good = offer("a", "1").to_string();
+    for (offers, passed) in [
+        ("1e999", 0),
+        (r#""\ud800""#, 0),
+        (&format!("[1e999,{good}]"), 1),
+        (&format!(r#"["\ud800",{good},-1e999]"#), 1),
+        (
+            &format!(r#"[{{"offer_id":1e999,"offer":"\udead"}},{good}]"#),
+            1,
+        ),
+        (
+            &format!(r#"[{{"offer":1e999}},{{"offer":{{"sdp":"\udead"}}}},{good}]"#),
+            1,
+        ),
+    ] {
+        let text = with(&json!({"offers": "OFFERS"})).replace("\"OFFERS\"", offers);
+        assert_eq!(announced(&text).offers.len(), passed, "{text}");
+    }
+    for (answer, is_answer) in [
+        ("1e999", true),
+        (r#""\ud800""#, true),
+        ("0e999", false),
+        (r#"{"x":"\ud800"}"#, true),
+    ] {
+        let text = with(&json!({"answer": "ANSWER"})).replace("\"ANSWER\"", answer);
+        assert_eq!(
+            parse(&text, &BOUNDS) == Ok(Request::BadAnswer),
+            is_answer,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn words_may_be_spelled_with_escapes() {
+    let text = base().to_string().replace("announce", r"\u0061nnounce");
+    let text = text.replace('}', r#","event":"\u0073topped","left":"\u0030"}"#);
+    let announce = announced(&text);
+    assert_eq!(
+        (announce.event, announce.left),
+        (Event::Stopped, Left::Nothing)
     );
 }

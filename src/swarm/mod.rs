@@ -75,6 +75,12 @@ impl Swarm {
         }
     }
 
+    /// Whether somebody is a member.
+    #[must_use]
+    pub fn contains(&self, member: Member) -> bool {
+        self.members.place_of(member).is_some()
+    }
+
     /// Marks a member as one whose output is stuck, or no longer is: it is left out when receivers are chosen.
     pub fn set_blocked(&mut self, member: Member, blocked: bool) {
         self.members.set_blocked(member, blocked);

@@ -1,0 +1,72 @@
+//! Many connections that come and go: the server lives, others are served, and memory returns.
+
+#![cfg(target_os = "linux")]
+
+use futures::future::join_all;
+
+use crate::process::Program;
+use crate::support::{Client, announce};
+
+const ROUNDS: usize = 10;
+const CONNECTIONS_A_ROUND: usize = 1000;
+
+/// Resident memory of a process in bytes.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn ten_thousand_connections_come_and_go() {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--no-limits"]);
+    let (pid, address) = (program.child.id(), program.address);
+    let mut honest = Client::connect(address).await;
+    let mut after = Vec::new();
+    for round in 0..ROUNDS {
+        for part in 0..CONNECTIONS_A_ROUND / 250 {
+            join_all((0..250).map(|number| one(address, round, part * 250 + number))).await;
+        }
+        assert_eq!(honest.join("honest", "honest").await["incomplete"], 1);
+        after.push(resident(pid));
+    }
+    let reply = honest.join("swarm", "honest").await;
+    // The closes of the last round may still be under way; they are counted down, not up.
+    assert!(reply["incomplete"].as_u64().unwrap() <= 250, "{reply}");
+    let (first, last) = (after[0], after[ROUNDS - 1]);
+    assert!(
+        last < first + (8 << 20),
+        "memory grows from round to round: {after:?}"
+    );
+    program.signal("-TERM");
+    let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+/// One visitor: every third says goodbye, every third just vanishes, every third is cut in the middle of a message.
+async fn one(address: std::net::SocketAddr, round: usize, number: usize) {
+    let mut client = Client::connect(address).await;
+    let peer = format!("{round}-{number}-");
+    client.join("swarm", &peer).await;
+    match number % 3 {
+        0 => {
+            let mut message = announce("swarm", &peer);
+            message["event"] = "stopped".into();
+            client.say(&message).await;
+            let _ = client.socket.close(None).await;
+        }
+        1 => {
+            use tokio::io::AsyncWriteExt;
+            let _ = client
+                .socket
+                .get_mut()
+                .write_all(&[0x81, 0xfe, 0x10, 0x00, 0, 0, 0, 0, b'{'])
+                .await;
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,274 @@
+use std::time::Duration;
+
+use swarmhub::config::Config;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer, announce};
+
+const HANDSHAKE: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// Sends a raw request and reads until the server ends the connection.
+async fn raw(server: &TestServer, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut heard = Vec::new();
+    // A reset after the response is an end as well.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time");
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+async fn get(server: &TestServer, path: &str, headers: &str) -> String {
+    raw(
+        server,
+        format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n")
+            .as_bytes(),
+    )
+    .await
+}
+
+/// Sends a handshake and reads the head of the response.
+async fn upgrade(server: &TestServer, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    head(&mut stream).await
+}
+
+async fn head(stream: &mut TcpStream) -> String {
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\n") {
+        heard.push(
+            timeout(PATIENCE, stream.read_u8())
+                .await
+                .expect("in time")
+                .expect("a head"),
+        );
+    }
+    String::from_utf8(heard).unwrap()
+}
+
+fn content_length(response: &str) -> usize {
+    let header = "content-length: ";
+    let line = response
+        .lines()
+        .find_map(|line| line.to_lowercase().strip_prefix(header)?.parse().ok());
+    line.expect("a length")
+}
+
+fn status(response: &str) -> &str {
+    response.get(9..12).unwrap_or(response)
+}
+
+#[tokio::test]
+async fn any_path_becomes_a_websocket() {
+    let server = TestServer::start(|_| {});
+    for path in [
+        "/",
+        "/announce",
+        "/announce?x=y",
+        "/a/b/c",
+        "/healthz",
+        "/%00",
+    ] {
+        let response = upgrade(&server, path, HANDSHAKE).await;
+        assert_eq!(status(&response), "101", "{path}");
+        assert!(response.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert!(!response.to_lowercase().contains("sec-websocket-extensions"));
+    }
+}
+
+#[tokio::test]
+async fn handshakes_are_refused_with_the_reason() {
+    let server = TestServer::start(|config| config.origin = vec!["https://a.example".into()]);
+    let old = HANDSHAKE.replace("13", "8");
+    let response = upgrade(&server, "/", &old).await;
+    assert_eq!(status(&response), "426");
+    assert!(
+        response
+            .to_lowercase()
+            .contains("sec-websocket-version: 13")
+    );
+    let keyless = HANDSHAKE.replace("Sec-WebSocket-Key", "X-Key");
+    assert_eq!(status(&upgrade(&server, "/", &keyless).await), "400");
+    let foreign = format!("{HANDSHAKE}Origin: https://b.example\r\n");
+    assert_eq!(status(&upgrade(&server, "/", &foreign).await), "403");
+    let known = format!("{HANDSHAKE}Origin: https://a.example\r\n");
+    assert_eq!(status(&upgrade(&server, "/", &known).await), "101");
+    assert_eq!(server.node.counters().upgrades_refused, 3);
+}
+
+#[tokio::test]
+async fn a_handshake_may_come_byte_by_byte_and_frames_right_behind_it() {
+    let server = TestServer::start(|_| {});
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let request = format!("GET / HTTP/1.1\r\nhOST: x.example\r\n{HANDSHAKE}\r\n")
+        .replace("Upgrade:", "uPGRADE:");
+    for byte in request.as_bytes() {
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    let message = announce("swarm", "peer").to_string();
+    let length = u8::try_from(message.len()).expect("a short message");
+    assert!(length < 126);
+    stream
+        .write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0][..], message.as_bytes()].concat())
+        .await
+        .unwrap();
+    assert_eq!(status(&head(&mut stream).await), "101");
+    let mut frame = [0; 2];
+    timeout(PATIENCE, stream.read_exact(&mut frame))
+        .await
+        .expect("in time")
+        .unwrap();
+    assert_eq!(frame[0], 0x81);
+}
+
+#[tokio::test]
+async fn a_handshake_cut_anywhere_leaves_nothing_behind() {
+    let server = TestServer::start(|_| {});
+    let request = format!("GET / HTTP/1.1\r\nHost: x.example\r\n{HANDSHAKE}\r\n");
+    for cut in 0..request.len() {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&request.as_bytes()[..cut]).await.unwrap();
+    }
+    assert_eq!(status(&get(&server, "/healthz", "").await), "200");
+    assert_eq!(server.node.counters().connections_opened, 0);
+}
+
+#[tokio::test]
+async fn who_never_ends_the_head_is_dropped() {
+    let server = TestServer::start(|config| {
+        config.connection.handshake_timeout = Duration::from_millis(300)
+    });
+    let response = raw(&server, b"GET / HTTP/1.1\r\nHost: x.exam").await;
+    assert!(
+        response.is_empty() || status(&response) == "408",
+        "{response}"
+    );
+    // Also who sends nothing at all.
+    assert_eq!(raw(&server, b"").await, "");
+}
+
+#[tokio::test]
+async fn a_head_has_a_bound() {
+    let server = TestServer::start(|_| {});
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: x.example\r\nX: {}\r\n\r\n",
+        "x".repeat(100_000)
+    );
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // The server may hang up before it has read all of it.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut heard = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time");
+    let response = String::from_utf8_lossy(&heard);
+    assert!(
+        response.is_empty() || status(&response) == "431",
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn the_page_comes_with_a_strict_policy_and_its_assets_for_good() {
+    let server = TestServer::start(|_| {});
+    let page = get(&server, "/", "").await;
+    assert_eq!(status(&page), "200");
+    let lower = page.to_lowercase();
+    assert!(lower.contains("content-security-policy: default-src 'none'; script-src 'self';"));
+    assert!(lower.contains("connect-src 'self' ws://x.example wss://x.example;"));
+    assert!(
+        lower.contains("cache-control: no-cache")
+            && lower.contains("x-content-type-options: nosniff")
+    );
+    assert!(!page.contains("{{assets}}"));
+    let base = page
+        .split("/assets/")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next())
+        .expect("a link to assets");
+    let script = format!("/assets/{base}/vendor/webtorrent/webtorrent.min.js");
+    let plain = get(&server, &script, "").await;
+    assert!(
+        plain
+            .to_lowercase()
+            .contains("cache-control: public, max-age=31536000, immutable")
+    );
+    assert!(
+        plain
+            .to_lowercase()
+            .contains("content-type: text/javascript")
+    );
+    let packed = get(&server, &script, "Accept-Encoding: br, gzip\r\n").await;
+    assert!(packed.to_lowercase().contains("content-encoding: gzip"));
+    assert!(content_length(&packed) < content_length(&plain) / 2);
+    let other = get(&server, &script.replace(base, "0000"), "").await;
+    assert!(
+        other.to_lowercase().contains("cache-control: no-cache"),
+        "another version's name is not kept"
+    );
+    let worker = get(&server, "/sw.js", "").await;
+    assert_eq!(status(&worker), "200");
+    assert!(
+        worker.to_lowercase().contains("cache-control: no-cache") && !worker.contains("{{assets}}")
+    );
+}
+
+#[tokio::test]
+async fn nothing_else_is_served() {
+    let server = TestServer::start(|_| {});
+    for path in [
+        "/assets/x/package.json",
+        "/assets/x/../Cargo.toml",
+        "/assets/x/%2e%2e/%2e%2e/etc/passwd",
+        "/x",
+    ] {
+        assert_eq!(status(&get(&server, path, "").await), "404", "{path}");
+    }
+    let posted = raw(
+        &server,
+        b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    )
+    .await;
+    assert_eq!(status(&posted), "405");
+}
+
+#[tokio::test]
+async fn pages_are_told_the_ice_servers() {
+    let server = TestServer::start(|config: &mut Config| {
+        config.ice_server = vec![
+            "stun:stun.example:3478".into(),
+            "turn:user:secret@turn.example".into(),
+        ];
+    });
+    let response = get(&server, "/ice", "").await;
+    let body = response.split("\r\n\r\n").nth(1).unwrap();
+    let expected = serde_json::json!({"iceServers": [{"urls": "stun:stun.example:3478"},
+        {"urls": "turn:turn.example", "username": "user", "credential": "secret"}]});
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(body).unwrap(),
+        expected
+    );
+}
+
+#[tokio::test]
+async fn a_folder_is_served_fresh_from_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("share")).unwrap();
+    std::fs::write(folder.path().join("share/index.html"), "first {{assets}}").unwrap();
+    std::fs::write(folder.path().join("secret"), "no").unwrap();
+    let path = folder.path().to_path_buf();
+    let server = TestServer::start(move |config| config.web_dir = Some(path));
+    assert!(get(&server, "/", "").await.ends_with("first /assets/dev"));
+    std::fs::write(folder.path().join("share/index.html"), "second").unwrap();
+    assert!(get(&server, "/", "").await.ends_with("second"));
+    let asset = get(&server, "/assets/dev/share/index.html", "").await;
+    assert!(asset.ends_with("second") && asset.to_lowercase().contains("cache-control: no-cache"));
+    assert_eq!(status(&get(&server, "/assets/dev/secret", "").await), "404");
+}

@@ -1,0 +1,180 @@
+//! Holds the code to its layers: a module uses only what stands below it. `docs/architecture.md` draws the same table.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room and the rooms that it may use.
+const LAYERS: [(&str, &[&str]); 13] = [
+    ("main", &["cli", "process"]),
+    ("cli", &[]),
+    ("process", &[]),
+    (
+        "server",
+        &["worker", "net", "http", "hub", "config", "protocol"],
+    ),
+    ("worker", &["http", "connection", "hub"]),
+    ("http", &["hub", "insight", "config"]),
+    ("connection", &["hub", "protocol"]),
+    (
+        "hub",
+        &[
+            "tracker", "swarm", "protocol", "limits", "insight", "config",
+        ],
+    ),
+    ("tracker", &["swarm", "protocol"]),
+    ("swarm", &["protocol"]),
+    ("limits", &["config"]),
+    ("net", &[]),
+    ("ground", &[]),
+];
+const GROUND: [&str; 3] = ["protocol", "insight", "config"];
+
+/// Words that the core must not know: tasks, clocks, sockets, and randomness that is not handed in.
+const NOT_IN_CORE: [&str; 9] = [
+    "tokio",
+    "async ",
+    "time::Instant",
+    "Instant::now",
+    "SystemTime",
+    "rand::rng",
+    "rand::random",
+    "thread_rng",
+    "std::net",
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn room(file: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let first = file
+        .strip_prefix(root)
+        .unwrap()
+        .components()
+        .next()
+        .unwrap();
+    first
+        .as_os_str()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs")
+        .to_owned()
+}
+
+fn is_test(file: &Path) -> bool {
+    let text = file.to_str().unwrap();
+    text.contains("/tests/") || text.ends_with("tests.rs")
+}
+
+/// The code of a file without its tests and comments.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn is_program(room: &str) -> bool {
+    ["main", "cli", "process"].contains(&room)
+}
+
+/// The rooms of ours that a file names.
+fn used(file: &Path) -> BTreeSet<String> {
+    let code = code(file);
+    let (library, program) = (code.split("crate::"), code.split("swarmhub::"));
+    let named =
+        library.skip(1).chain(
+            program
+                .skip(1)
+                .take(if is_program(&room(file)) { 99 } else { 0 }),
+        );
+    let first_word = |rest: &str| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    named
+        .map(first_word)
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect()
+}
+
+fn files() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root)
+        .into_iter()
+        .filter(|file| !is_test(file))
+        .collect()
+}
+
+#[test]
+fn every_module_uses_only_what_stands_below_it() {
+    let mut wrong = Vec::new();
+    let mut edges = 0;
+    for file in files() {
+        let room = room(&file);
+        if room == "lib" {
+            continue;
+        }
+        // The program is a user of the library, of which it needs the settings and the server.
+        let name = if GROUND.contains(&room.as_str()) {
+            "ground"
+        } else {
+            &room
+        };
+        let (_, allowed) = LAYERS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap_or_else(|| panic!("no room {room}"));
+        for used in used(&file) {
+            edges += 1;
+            let is_library = is_program(&room) && ["config"].contains(&used.as_str());
+            if used != room && !is_library && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{} uses {used}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(edges > 30, "the test reads the code");
+}
+
+#[test]
+fn the_table_has_no_circle() {
+    let place = |name: &str| LAYERS.iter().position(|(room, _)| *room == name);
+    for (room, uses) in LAYERS {
+        for used in uses {
+            let below = GROUND.contains(used) || place(used) > place(room);
+            assert!(below, "{room} stands below {used}");
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_task_clock_or_socket() {
+    let core = ["protocol", "swarm", "tracker", "limits"];
+    let files: Vec<_> = files()
+        .into_iter()
+        .filter(|file| core.contains(&room(file).as_str()))
+        .collect();
+    assert!(files.len() > 10);
+    for file in files {
+        let code = code(&file);
+        for word in NOT_IN_CORE {
+            assert!(!code.contains(word), "{} says {word}", file.display());
+        }
+    }
+}

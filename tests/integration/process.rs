@@ -1,0 +1,283 @@
+//! The program: what it prints, how it ends, and what it says when it cannot start.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{Client, PATIENCE};
+
+/// The running program; killed if a test forgets it.
+pub struct Program {
+    pub child: Child,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    pub fn start(args: &[&str]) -> Self {
+        let mut child = command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let (page, tracker) = (
+            lines.next().expect("a line"),
+            lines.next().expect("a second line"),
+        );
+        let address = tracker
+            .strip_prefix("tracker  ws://")
+            .and_then(|rest| rest.strip_suffix('/'));
+        assert_eq!(page, format!("page     http://{}/", address.unwrap()));
+        Self {
+            address: address.unwrap().parse().unwrap(),
+            child,
+        }
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; gives its exit code and what it wrote to standard error.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let since = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(since.elapsed() < PATIENCE, "it does not end");
+            std::thread::park_timeout(Duration::from_millis(10));
+        };
+        let mut stderr = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        (status.code(), stderr)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.child.try_wait().ok().flatten().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
+    command.args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SWARMHUB_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
+
+#[tokio::test]
+async fn both_signals_drain_and_exit_with_0() {
+    for signal in ["-INT", "-TERM"] {
+        let program = Program::start(&LOOPBACK);
+        let mut client = Client::connect(program.address).await;
+        client.join("swarm", "peer").await;
+        program.signal(signal);
+        let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("open_files="), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--drain-timeout", "600"]);
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "peer").await;
+    // A connection that is in the middle of a request keeps the server draining.
+    let mut half = std::net::TcpStream::connect(program.address).unwrap();
+    std::io::Write::write_all(&mut half, b"GET / HTT").unwrap();
+    program.signal("-TERM");
+    // Its close shows that the first signal has arrived.
+    let heard = timeout(PATIENCE, client.socket.next())
+        .await
+        .expect("in time");
+    assert!(matches!(heard, Some(Ok(Message::Close(_)))), "{heard:?}");
+    program.signal("-TERM");
+    let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("second signal"), "{log}");
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, stdout, stderr) = run(&mut command(&["--listen", &address, "--log-level", "off"]));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        format!(
+            "swarmhub: cannot listen on {address}: another program uses this port; \
+             stop it, or choose another address with --listen\n"
+        )
+    );
+}
+
+#[test]
+fn two_servers_do_not_share_a_port_by_accident() {
+    let first = Program::start(&LOOPBACK);
+    let address = first.address.to_string();
+    let (code, _, stderr) = run(&mut command(&["--listen", &address]));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("another program uses this port"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn wrong_settings_are_refused_with_the_place_and_the_remedy() {
+    let (code, _, stderr) = run(command(&["--workers", "many"]).env("SWARMHUB_INTERVALL", "5"));
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.contains("--workers") && stderr.contains("SWARMHUB_INTERVALL"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.lines().all(|line| line.starts_with("swarmhub: ")),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn too_few_file_descriptors_are_one_clear_line() {
+    let binary = env!("CARGO_BIN_EXE_swarmhub");
+    let script = format!("ulimit -n 64; exec '{binary}' --listen 127.0.0.1:0 --log-level off");
+    let (code, _, stderr) = run(Command::new("sh").args(["-c", &script]));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.starts_with("swarmhub: too few file descriptors: 64"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised() {
+    let binary = env!("CARGO_BIN_EXE_swarmhub");
+    let script = format!("ulimit -Sn 200; exec '{binary}' --listen 127.0.0.1:0");
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .next()
+        .unwrap()
+        .unwrap();
+    let program = Program {
+        child,
+        address: ([127, 0, 0, 1], 0).into(),
+    };
+    program.signal("-TERM");
+    let (code, log) = program.end();
+    assert_eq!(code, Some(0));
+    assert!(
+        log.contains("open_files=") && !log.contains("open_files=200 "),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    program.signal("-TERM");
+    let (code, log) = program.end();
+    assert_eq!(code, Some(0));
+    assert!(log.lines().count() >= 3);
+    for line in log.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect(line);
+        assert!(event["level"].is_string() && event["timestamp"].is_string());
+    }
+}
+
+#[test]
+fn what_print_config_writes_check_config_accepts() {
+    let (code, printed, _) =
+        run(command(&["print-config", "--interval", "60"]).env("SWARMHUB_WORKERS", "3"));
+    assert_eq!(code, Some(0));
+    assert!(
+        printed.contains("interval = 60") && printed.contains("workers = 3"),
+        "{printed}"
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &printed).unwrap();
+    let (code, _, stderr) = run(&mut command(&[
+        "check-config",
+        "--config",
+        file.path().to_str().unwrap(),
+    ]));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn several_addresses_are_served() {
+    let mut child = command(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines: Vec<_> = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .take(4)
+        .map(Result::unwrap)
+        .collect();
+    let program = Program {
+        child,
+        address: ([127, 0, 0, 1], 0).into(),
+    };
+    for page in [&lines[0], &lines[2]] {
+        let address = page
+            .strip_prefix("page     http://")
+            .unwrap()
+            .trim_end_matches('/');
+        std::net::TcpStream::connect(address).unwrap();
+    }
+    assert!(lines[2].contains("127.0.0.2"));
+    program.signal("-TERM");
+    assert_eq!(program.end().0, Some(0));
+}

@@ -1,0 +1,149 @@
+//! A server on a port of its own, and a client that says what it means.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use swarmhub::config::Config;
+use swarmhub::hub::Node;
+use swarmhub::{Server, ServerError};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// Longest wait for anything that should happen at once.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server inside of this process.
+pub struct TestServer {
+    pub address: SocketAddr,
+    pub node: Arc<Node>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<Result<(), ServerError>>>,
+}
+
+impl TestServer {
+    /// Starts one with two workers and whatever `change` sets.
+    pub fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.workers = 2;
+        config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        change(&mut config);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, when_ready) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let server = Server::builder().config(config).bind().await?;
+                let address = server.addresses().next().unwrap();
+                ready.send((address, Arc::clone(server.node()))).unwrap();
+                server.run(async { drop(stopped.await) }).await
+            })
+        });
+        let (address, node) = when_ready.recv().expect("the server binds");
+        Self {
+            address,
+            node,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Stops it and gives how it ended.
+    pub fn stop(mut self) -> Result<(), ServerError> {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().expect("no panic")
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(
+                thread::panicking() || matches!(ended, Ok(Ok(()))),
+                "{ended:?}"
+            );
+        }
+    }
+}
+
+/// A client of the tracker.
+pub struct Client {
+    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        let connected = tokio_tungstenite::connect_async(format!("ws://{address}/announce"));
+        let (socket, _) = timeout(PATIENCE, connected)
+            .await
+            .expect("in time")
+            .expect("accepted");
+        Self { socket }
+    }
+
+    pub async fn say(&mut self, message: &Value) {
+        self.socket
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the server reads");
+    }
+
+    pub async fn hear(&mut self) -> Value {
+        loop {
+            let next = timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("in time");
+            match next.expect("the connection stays").expect("no error") {
+                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Joins a swarm and gives the reply.
+    pub async fn join(&mut self, swarm: &str, peer: &str) -> Value {
+        self.say(&announce(swarm, peer)).await;
+        self.hear().await
+    }
+}
+
+/// Twenty characters that begin with `name`.
+pub fn id(name: &str) -> String {
+    format!("{name:-<20}")
+}
+
+pub fn announce(swarm: &str, peer: &str) -> Value {
+    json!({"action": "announce", "info_hash": id(swarm), "peer_id": id(peer)})
+}
+
+pub fn offer(name: &str, sdp: &str) -> Value {
+    json!({"offer_id": id(name), "offer": {"type": "offer", "sdp": sdp}})
+}
+
+/// Waits until `condition` holds.
+pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let waiting = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what}"));
+}

@@ -1,0 +1,205 @@
+use std::collections::BTreeSet;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::json;
+use swarmhub::swarm::Totals;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
+
+#[tokio::test]
+async fn members_on_different_workers_are_introduced() {
+    let server = TestServer::start(|_| {});
+    let mut clients = Vec::new();
+    // With 16 connections the chance that all are on one worker is one in 32,768.
+    for number in 0..16 {
+        let mut client = server.connect().await;
+        let reply = client.join("swarm", &format!("peer{number}-")).await;
+        assert_eq!(reply["incomplete"], number + 1);
+        clients.push(client);
+    }
+    let mut offering = clients.remove(0);
+    let mut message = announce("swarm", "peer0-");
+    message["offers"] = (0..15)
+        .map(|number| offer(&format!("offer{number}-"), "v=0"))
+        .collect();
+    offering.say(&message).await;
+    assert_eq!(offering.hear().await["incomplete"], 16);
+    for (number, client) in clients.iter_mut().enumerate() {
+        let heard = client.hear().await;
+        assert_eq!(heard["peer_id"], id("peer0-"));
+        let answer = json!({"action": "announce", "info_hash": id("swarm"),
+            "peer_id": id(&format!("peer{}-", number + 1)), "to_peer_id": heard["peer_id"],
+            "offer_id": heard["offer_id"], "answer": {"type": "answer", "sdp": heard["offer_id"]}});
+        client.say(&answer).await;
+    }
+    let mut answered = BTreeSet::new();
+    for _ in 0..15 {
+        let heard = offering.hear().await;
+        assert_eq!(heard["offer_id"], heard["answer"]["sdp"]);
+        answered.insert(heard["peer_id"].to_string());
+    }
+    assert_eq!(answered.len(), 15);
+    assert_eq!(server.node.counters().answers_relayed, 15);
+}
+
+#[tokio::test]
+async fn whatever_is_said_the_server_lives_and_others_are_served() {
+    let server = TestServer::start(|config| config.no_limits = true);
+    let mut honest = server.connect().await;
+    honest.join("swarm", "honest").await;
+    let base = announce("swarm", "bad").to_string();
+    let field = |text: &str| format!("{},{text}}}", &base[..base.len() - 1]);
+    let long = "x".repeat(40_000);
+    let texts = [
+        String::new(),
+        "null".into(),
+        "[]".into(),
+        "5".into(),
+        "\"announce\"".into(),
+        "{}".into(),
+        "{\"action\":\"announce\"}".into(),
+        "{\"action\":7}".into(),
+        "{\"action\":\"scrape\",\"info_hash\":7}".into(),
+        "{\"action\":\"scrape\"}".into(),
+        "{\"action\":\"announce\",\"info_hash\":null,\"peer_id\":null}".into(),
+        "[".repeat(100_000),
+        "{\"a\":".repeat(20_000),
+        "{\"action\":\"announce\",\"info_hash\":\"\\ud800\"}".into(),
+        field("\"offers\":null"),
+        field("\"offers\":{}"),
+        field("\"offers\":[null,1,{},{\"offer_id\":1}]"),
+        field("\"offers\":[{\"offer_id\":\"x\",\"offer\":null}]"),
+        field(&format!("\"offers\":[{}]", offer("o", &long))),
+        field("\"answer\":5"),
+        field("\"answer\":{}"),
+        field("\"answer\":{\"sdp\":\"x\"},\"to_peer_id\":5,\"offer_id\":null"),
+        field("\"left\":\"x\",\"event\":[[]],\"numwant\":-1"),
+        field("\"left\":1e999,\"uploaded\":-0.0e-99"),
+        field("\"peer_id\":7"),
+    ];
+    for text in texts {
+        let mut bad = server.connect().await;
+        bad.socket.send(Message::text(text.clone())).await.unwrap();
+        // The connection stays: the next message is served.
+        bad.say(&announce("other", "bad")).await;
+        loop {
+            let heard = bad.hear().await;
+            assert!(
+                heard["action"] != "announce"
+                    || heard["info_hash"]
+                        .as_str()
+                        .is_some_and(|hash| hash.len() == 20),
+                "{text:.80}: {heard}"
+            );
+            if heard["info_hash"] == id("other") {
+                break;
+            }
+        }
+        honest.say(&announce("swarm", "honest")).await;
+        while honest.hear().await.get("complete").is_none() {}
+    }
+}
+
+#[tokio::test]
+async fn the_counts_are_right_at_once_when_connections_vanish() {
+    let server = TestServer::start(|_| {});
+    let mut watcher = server.connect().await;
+    for _ in 0..50 {
+        let mut client = server.connect().await;
+        client.join("swarm", "peer").await;
+        drop(client);
+    }
+    until("vanished members are gone", || {
+        server.node.tracker().swarms().totals() == Totals::default()
+    })
+    .await;
+    assert_eq!(watcher.join("swarm", "watcher").await["incomplete"], 1);
+}
+
+#[tokio::test]
+async fn an_announce_and_a_close_at_once_leave_no_ghost() {
+    let server = TestServer::start(|_| {});
+    for _ in 0..200 {
+        let mut client = server.connect().await;
+        client.say(&announce("swarm", "peer")).await;
+        let _ = client.socket.close(None).await;
+    }
+    until("no ghosts", || {
+        let counters = server.node.counters();
+        counters.connections_closed == counters.connections_opened
+            && counters.connections_opened == 200
+    })
+    .await;
+    assert_eq!(
+        server.node.tracker().swarms().recount(),
+        Some(Totals::default())
+    );
+}
+
+#[tokio::test]
+async fn a_membership_without_announces_expires_while_the_connection_lives() {
+    let server = TestServer::start(|config| {
+        config.interval = Some(std::time::Duration::from_secs(1));
+        config.tracker.membership_ttl = Some(std::time::Duration::from_secs(2));
+    });
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let mut client = server.connect().await;
+        client.join("swarm", "peer").await;
+        clients.push(client);
+    }
+    until("expired", || {
+        server.node.counters().memberships_expired == 8
+    })
+    .await;
+    assert_eq!(
+        server.node.tracker().swarms().recount(),
+        Some(Totals::default())
+    );
+    assert_eq!(clients[0].join("swarm", "peer").await["incomplete"], 1);
+}
+
+#[tokio::test]
+async fn stopping_closes_every_connection_with_going_away() {
+    let server = TestServer::start(|_| {});
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(server.connect().await);
+    }
+    let stopping = tokio::task::spawn_blocking(move || server.stop());
+    for mut client in clients {
+        match timeout(PATIENCE, client.socket.next())
+            .await
+            .expect("in time")
+        {
+            Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), 1001),
+            other => panic!("{other:?}"),
+        }
+    }
+    stopping.await.unwrap().expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_server_is_embedded_in_a_few_lines() {
+    let server = swarmhub::Server::builder()
+        .listen(([127, 0, 0, 1], 0).into())
+        .bind()
+        .await
+        .unwrap();
+    let address = server.addresses().next().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let reply = Client::connect(address).await.join("swarm", "peer").await;
+    assert_eq!(
+        (&reply["complete"], &reply["incomplete"]),
+        (&json!(0), &json!(1))
+    );
+    drop(stop);
+    timeout(PATIENCE, running)
+        .await
+        .expect("in time")
+        .unwrap()
+        .expect("a clean end");
+}
