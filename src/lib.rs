@@ -1,4 +1,4 @@
-//! swarmhub: a WebTorrent tracker with in-page file sharing, in one binary and on one port.
+//! A WebTorrent tracker with in-page file sharing, in one binary and on one port.
 //!
 //! To embed the server, see [`Server::builder`].
 

@@ -218,7 +218,7 @@ impl Server {
                     .map_err(failed)?,
                 workers: self.workers,
                 listeners: listeners
-                    .map(|socket| socket.try_clone())
+                    .map(std::net::TcpListener::try_clone)
                     .collect::<io::Result<_>>()
                     .map_err(failed)?,
                 node: Arc::clone(&self.node),

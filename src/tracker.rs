@@ -209,7 +209,7 @@ impl Tracker {
         }
     }
 
-    /// Notes a new membership; the oldest peer_id of the connection in this swarm goes if there are too many.
+    /// Notes a new membership; the oldest `peer_id` of the connection in this swarm goes if there are too many.
     ///
     /// An entry of a membership that has expired without this connection having been told yet is replaced.
     fn remember_membership(

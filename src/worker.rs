@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::LocalOptions;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,7 +49,7 @@ impl Worker {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build_local(Default::default())?;
+            .build_local(LocalOptions::default())?;
         let listeners = std::mem::take(&mut self.listeners);
         runtime.block_on(async {
             let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
@@ -109,7 +110,7 @@ impl Running {
                         .spawn_local(Rc::clone(&self).serve_http(stream, peer));
                 }
                 Err(error) if is_of_one_connection(&error) => {
-                    self.hub.counters().accepts_failed.add(1)
+                    self.hub.counters().accepts_failed.add(1);
                 }
                 Err(error) => {
                     self.hub.counters().accepts_failed.add(1);

@@ -92,7 +92,7 @@ impl Seat {
             Ended::Stuck => counters.connections_stuck.add(1),
             Ended::Malformed | Ended::Flood => counters.connections_flooding.add(1),
             Ended::Protocol | Ended::NotUtf8 | Ended::TooLong => {
-                counters.connections_violating.add(1)
+                counters.connections_violating.add(1);
             }
             Ended::ByClient | Ended::Lost | Ended::Stopping => {}
         }

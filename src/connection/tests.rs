@@ -39,7 +39,7 @@ impl World {
         );
         let ticking = Rc::clone(&hub);
         tokio::task::spawn_local(async move {
-            let mut ticks = interval(Duration::from_secs(1) / DEADLINE_SLICES as u32);
+            let mut ticks = interval(Duration::from_millis(1000 / DEADLINE_SLICES as u64));
             loop {
                 ticks.tick().await;
                 ticking.advance_to(started.elapsed());
@@ -111,7 +111,7 @@ impl Client {
                 }
             }
         };
-        timeout(Duration::from_secs(60), next).await.ok().flatten()
+        timeout(Duration::from_mins(1), next).await.ok().flatten()
     }
 
     async fn hear_json(&mut self) -> Value {

@@ -8,7 +8,7 @@ mod assets;
 mod site;
 mod upgrade;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     head_timeout: Duration,
     stop: &CancellationToken,
 ) -> Option<Upgraded> {
-    let is_upgraded = Rc::new(RefCell::new(false));
+    let is_upgraded = Rc::new(Cell::new(false));
     let service = service_fn({
         let (site, is_upgraded) = (Rc::clone(site), Rc::clone(&is_upgraded));
         move |request| Box::pin(answer(request, Rc::clone(&site), Rc::clone(&is_upgraded)))
@@ -85,15 +85,16 @@ pub(crate) async fn serve(
 async fn answer(
     request: Request<Incoming>,
     site: Rc<Site>,
-    is_upgraded: Rc<RefCell<bool>>,
+    is_upgraded: Rc<Cell<bool>>,
 ) -> Result<Response<Body>, Infallible> {
     if !upgrade::is_asked(request.headers()) {
         return Ok(site.answer(request).await);
     }
     let response = upgrade::answer(&request, site.origins());
-    match &response {
-        Ok(_) => *is_upgraded.borrow_mut() = true,
-        Err(_) => site.counters().upgrades_refused.add(1),
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        is_upgraded.set(true);
+    } else {
+        site.counters().upgrades_refused.add(1);
     }
-    Ok(response.unwrap_or_else(|refused| refused))
+    Ok(response)
 }

@@ -26,17 +26,14 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
         .any(|item| item.trim().eq_ignore_ascii_case(word))
 }
 
-/// The response that turns the connection into a WebSocket, or why it does not become one.
-pub(super) fn answer<B>(
-    request: &Request<B>,
-    origins: &[String],
-) -> Result<Response<Body>, Response<Body>> {
+/// The response: status 101 turns the connection into a WebSocket, any other says why it does not become one.
+pub(super) fn answer<B>(request: &Request<B>, origins: &[String]) -> Response<Body> {
     let headers = request.headers();
     if request.method() != Method::GET {
-        return Err(refused(
+        return refused(
             StatusCode::METHOD_NOT_ALLOWED,
             "A WebSocket handshake is a GET request.\n",
-        ));
+        );
     }
     if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
         let mut response = refused(
@@ -46,21 +43,21 @@ pub(super) fn answer<B>(
         response
             .headers_mut()
             .insert(SEC_WEBSOCKET_VERSION, VERSION);
-        return Err(response);
+        return response;
     }
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| !key.is_empty()) else {
-        return Err(refused(
+        return refused(
             StatusCode::BAD_REQUEST,
             "The header Sec-WebSocket-Key is missing.\n",
-        ));
+        );
     };
     if !is_allowed(headers.get(ORIGIN), origins) {
-        return Err(refused(
+        return refused(
             StatusCode::FORBIDDEN,
             "Pages of this origin may not use this tracker.\n",
-        ));
+        );
     }
-    Ok(accepted(key, headers.get(SEC_WEBSOCKET_PROTOCOL)))
+    accepted(key, headers.get(SEC_WEBSOCKET_PROTOCOL))
 }
 
 /// Clients that are no browsers send no origin; an allow list is about pages.
@@ -119,14 +116,12 @@ mod tests {
 
     fn status(request: &Request<()>, origins: &[&str]) -> StatusCode {
         let origins: Vec<_> = origins.iter().map(ToString::to_string).collect();
-        answer(request, &origins)
-            .unwrap_or_else(|refused| refused)
-            .status()
+        answer(request, &origins).status()
     }
 
     #[test]
     fn the_key_is_answered_as_the_rfc_says() {
-        let response = answer(&request(&[]), &[]).expect("accepted");
+        let response = answer(&request(&[]), &[]);
         assert_eq!(response.status(), 101);
         assert_eq!(
             response.headers()[SEC_WEBSOCKET_ACCEPT],
@@ -138,15 +133,13 @@ mod tests {
 
     #[test]
     fn the_first_subprotocol_comes_back() {
-        let response =
-            answer(&request(&[("sec-websocket-protocol", "a, b")]), &[]).expect("accepted");
+        let response = answer(&request(&[("sec-websocket-protocol", "a, b")]), &[]);
         assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "a");
     }
 
     #[test]
     fn another_version_is_told_the_right_one() {
-        let response =
-            answer(&request(&[("sec-websocket-version", "8")]), &[]).expect_err("refused");
+        let response = answer(&request(&[("sec-websocket-version", "8")]), &[]);
         assert_eq!(response.status(), 426);
         assert_eq!(response.headers()[SEC_WEBSOCKET_VERSION], "13");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::node::Heartbeat;
+use super::node::Deadlines;
 use super::{Ended, Outbox};
 use crate::limits::{CachedTime, ConnectionLimits};
 use crate::protocol::ConnectionId;
@@ -88,16 +88,16 @@ impl Entry {
     }
 
     /// Looks at the deadlines. True if a ping is to be sent.
-    pub(super) fn check(&mut self, deadlines: Heartbeat, now: Duration) -> bool {
+    pub(super) fn check(&mut self, deadlines: Deadlines, now: Duration) -> bool {
         let silent = now.saturating_sub(self.heard_at);
         let stuck = self
             .stuck_since
             .map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        if stuck >= deadlines.stuck_after {
+        if stuck >= deadlines.stuck {
             self.give(Order::Close(Ended::Stuck));
-        } else if silent >= deadlines.dead_after {
+        } else if silent >= deadlines.dead {
             self.give(Order::Close(Ended::Dead));
-        } else if silent >= deadlines.ping_after && !self.pinged {
+        } else if silent >= deadlines.ping && !self.pinged {
             self.pinged = true;
             self.give(Order::Ping);
             return true;

@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn a_full_queue_wakes_once_and_drops_what_is_too_much() {
         let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&wakes));
-        let (cx, mailbox, mut taken) = (Context::from_waker(&waker), Mailbox::new(2), Vec::new());
+        let handle = Waker::from(Arc::clone(&wakes));
+        let (cx, mailbox, mut taken) = (Context::from_waker(&handle), Mailbox::new(2), Vec::new());
         assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
         assert_eq!(
             [

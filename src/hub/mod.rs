@@ -196,7 +196,7 @@ impl Hub {
         let state = &mut *self.state.borrow_mut();
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         for (slot, entry) in &mut state.entries {
-            if slot % DEADLINE_SLICES == state.slice && entry.check(self.node.heartbeat, now) {
+            if slot % DEADLINE_SLICES == state.slice && entry.check(self.node.deadlines, now) {
                 self.counters().pings_sent.add(1);
             }
         }
@@ -224,7 +224,7 @@ impl Hub {
         self.with(id, |entry| {
             self.node
                 .tracker
-                .forget(&mut entry.participant, info_hash, peer_id)
+                .forget(&mut entry.participant, info_hash, peer_id);
         });
     }
 

@@ -23,17 +23,17 @@ pub struct Node {
     pub(super) policy: Option<Policy>,
     pub(super) pace: Pace,
     pub(super) output_bytes_max: usize,
-    pub(super) heartbeat: Heartbeat,
+    pub(super) deadlines: Deadlines,
     pub(super) mailboxes: Box<[Mailbox]>,
     pub(super) counters: Box<[Counters]>,
 }
 
-/// The deadlines of a connection, named as in the configuration.
+/// `connection.ping_after`, `connection.dead_after` and `connection.stuck_after`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Heartbeat {
-    pub(super) ping_after: Duration,
-    pub(super) dead_after: Duration,
-    pub(super) stuck_after: Duration,
+pub(super) struct Deadlines {
+    pub(super) ping: Duration,
+    pub(super) dead: Duration,
+    pub(super) stuck: Duration,
 }
 
 impl Node {
@@ -59,10 +59,10 @@ impl Node {
                 .then(|| Policy::new(&config.limits, connection.malformed_per_minute_max)),
             pace,
             output_bytes_max: connection.output_bytes_max,
-            heartbeat: Heartbeat {
-                ping_after: connection.ping_after,
-                dead_after: connection.dead_after,
-                stuck_after: connection.stuck_after,
+            deadlines: Deadlines {
+                ping: connection.ping_after,
+                dead: connection.dead_after,
+                stuck: connection.stuck_after,
             },
             mailboxes: (0..workers)
                 .map(|_| Mailbox::new(connection.inbox_relays_max))

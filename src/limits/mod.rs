@@ -90,8 +90,8 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
     #[must_use]
     pub fn new(policy: &Policy, clock: &C) -> Self {
         Self {
-            messages: RateLimiter::direct_with_clock(policy.messages, clock.clone()),
-            offers: RateLimiter::direct_with_clock(policy.offers, clock.clone()),
+            messages: bucket(policy.messages, clock),
+            offers: bucket(policy.offers, clock),
             owed_messages: 0,
             owed_offers: 0,
             slowed_since: None,
@@ -124,7 +124,7 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
         self.over_at = now;
         let refusals = self
             .refusals
-            .get_or_insert_with(|| bucket(policy.refusals, clock));
+            .get_or_insert_with(|| Box::new(bucket(policy.refusals, clock)));
         if refusals.check().is_ok() {
             Admission::Refuse
         } else {
@@ -151,7 +151,7 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
     /// Counts a malformed message. False if there are too many: the connection is to be closed.
     pub fn allow_malformed(&mut self, policy: &Policy, clock: &C) -> bool {
         self.malformed
-            .get_or_insert_with(|| bucket(policy.malformed, clock))
+            .get_or_insert_with(|| Box::new(bucket(policy.malformed, clock)))
             .check()
             .is_ok()
     }
@@ -169,8 +169,8 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
     }
 }
 
-fn bucket<C: Clock + Clone>(quota: Quota, clock: &C) -> Box<Bucket<C>> {
-    Box::new(RateLimiter::direct_with_clock(quota, clock.clone()))
+fn bucket<C: Clock + Clone>(quota: Quota, clock: &C) -> Bucket<C> {
+    RateLimiter::direct_with_clock(quota, clock.clone())
 }
 
 fn pay<C: Clock>(bucket: &Bucket<C>, quota: Quota, owed: &mut u32, clock: &C) -> Option<Duration> {

@@ -56,7 +56,7 @@ impl Pace {
     #[must_use]
     pub fn interval(&self) -> u32 {
         let share = (self.rate / self.busy).clamp(0.0, 1.0);
-        let interval = self.least + (self.most - self.least).mul_f64(share);
+        let interval = self.least + self.most.saturating_sub(self.least).mul_f64(share);
         u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1)
     }
 }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_interval_grows_with_the_load_and_shrinks_again() {
-        let mut pace = Pace::new(Duration::from_secs(45), Duration::from_secs(120), 100);
+        let mut pace = Pace::new(Duration::from_secs(45), Duration::from_mins(2), 100);
         assert_eq!(pace.interval(), 45);
         let mut run = |announces: u32| {
             for _ in 0..120 {

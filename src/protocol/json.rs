@@ -203,7 +203,7 @@ mod tests {
         #[test]
         fn an_sdp_is_accepted_exactly_when_its_text_is_unicode(units in prop::collection::vec(
             prop_oneof![0xd7f0_u16..0xe010, 0x20_u16..0x7f], 0..12)) {
-            let text: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let text = units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
             let value = format!("\"{text}\"");
             prop_assert_eq!(Sdp::check(&value, 1000).is_some(), serde_json::from_str::<String>(&value).is_ok());
         }

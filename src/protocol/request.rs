@@ -22,6 +22,10 @@ pub struct Bounds {
 
 /// A message from a client, borrowing the SDPs from its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack while one message is served; a box would be an allocation each"
+)]
 pub enum Request<'a> {
     /// Join, refresh or leave a swarm, and perhaps offer connections to its members.
     Announce(Announce<'a>),

@@ -97,14 +97,14 @@ impl Swarm {
     }
 
     /// Chooses up to `wanted` different members for the offers of `sender`, uniformly at random: never the sender,
-    /// its connection or its peer_id, and nobody whose output is stuck. A seeder's offers go to leechers first.
+    /// its connection or its `peer_id`, and nobody whose output is stuck. A seeder's offers go to leechers first.
     pub fn choose(&self, sender: Member, wanted: usize, rng: &mut impl rand::Rng) -> Chosen {
         selection::choose(&self.members, sender, wanted, rng)
     }
 
     /// Remembers that an offer of `from` is given to `to`, so that `to` may answer it. `pending_max` bounds how many
     /// offers of one member wait; the oldest is forgotten. False if the offer shall not be relayed, because others
-    /// already gave `to` the same offer_id under the same peer_id.
+    /// already gave `to` the same `offer_id` under the same `peer_id`.
     pub fn give_offer(&mut self, offer: GivenOffer, now: Duration, pending_max: usize) -> bool {
         let Some(offers) = self.members.offers_of(offer.from) else {
             return false;

@@ -27,7 +27,7 @@ pub struct GivenOffer {
 /// Offers taken by an answer, with their slots.
 pub(super) type Taken = SmallVec<[(u32, GivenOffer); 1]>;
 
-/// How many connections may give one receiver the same offer_id under the same peer_id. More than one does only
+/// How many connections may give one receiver the same `offer_id` under the same `peer_id`. More than one does only
 /// a client that came back while its old connection still dies, or a copycat.
 const COPIES_MAX: usize = 4;
 

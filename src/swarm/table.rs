@@ -24,7 +24,7 @@ const SLICE: usize = 1024;
 pub struct Swarms {
     shards: Box<[Mutex<Shard>]>,
     key: RandomState,
-    swarms: AtomicUsize,
+    count: AtomicUsize,
     seeders: AtomicUsize,
     leechers: AtomicUsize,
 }
@@ -70,7 +70,7 @@ impl Default for Swarms {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             key: RandomState::new(),
-            swarms: AtomicUsize::new(0),
+            count: AtomicUsize::new(0),
             seeders: AtomicUsize::new(0),
             leechers: AtomicUsize::new(0),
         }
@@ -87,7 +87,7 @@ impl Swarms {
         self.account(before.complete, before.incomplete, swarm);
         if swarm.is_empty() {
             shard.swarms.swap_remove_index(place);
-            self.swarms.fetch_sub(1, Ordering::Relaxed);
+            self.count.fetch_sub(1, Ordering::Relaxed);
         }
         Some(result)
     }
@@ -108,10 +108,10 @@ impl Swarms {
         self.account(before.complete, before.incomplete, swarm);
         match (is_new, swarm.is_empty()) {
             (true, false) => {
-                self.swarms.fetch_add(1, Ordering::Relaxed);
+                self.count.fetch_add(1, Ordering::Relaxed);
             }
             (false, true) => {
-                self.swarms.fetch_sub(1, Ordering::Relaxed);
+                self.count.fetch_sub(1, Ordering::Relaxed);
             }
             _ => {}
         }
@@ -181,7 +181,7 @@ impl Swarms {
             }
             if swarm.is_empty() {
                 shard.swarms.swap_remove_index(place);
-                self.swarms.fetch_sub(1, Ordering::Relaxed);
+                self.count.fetch_sub(1, Ordering::Relaxed);
                 from = 0;
             } else if let Some(next) = next {
                 from = next;
@@ -197,7 +197,7 @@ impl Swarms {
     #[must_use]
     pub fn totals(&self) -> Totals {
         Totals {
-            swarms: self.swarms.load(Ordering::Relaxed),
+            swarms: self.count.load(Ordering::Relaxed),
             seeders: self.seeders.load(Ordering::Relaxed),
             leechers: self.leechers.load(Ordering::Relaxed),
         }

@@ -143,7 +143,7 @@ async fn a_handshake_cut_anywhere_leaves_nothing_behind() {
 #[tokio::test]
 async fn who_never_ends_the_head_is_dropped() {
     let server = TestServer::start(|config| {
-        config.connection.handshake_timeout = Duration::from_millis(300)
+        config.connection.handshake_timeout = Duration::from_millis(300);
     });
     let response = raw(&server, b"GET / HTTP/1.1\r\nHost: x.exam").await;
     assert!(

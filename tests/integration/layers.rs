@@ -172,9 +172,9 @@ fn the_core_knows_no_task_clock_or_socket() {
         .collect();
     assert!(files.len() > 10);
     for file in files {
-        let code = code(&file);
+        let text = code(&file);
         for word in NOT_IN_CORE {
-            assert!(!code.contains(word), "{} says {word}", file.display());
+            assert!(!text.contains(word), "{} says {word}", file.display());
         }
     }
 }

@@ -1,5 +1,13 @@
 //! The server from outside: over TCP, as a program, and the core against a model of it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod churn;
 mod http;
 mod layers;

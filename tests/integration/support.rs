@@ -17,22 +17,25 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Longest wait for anything that should happen at once.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server inside of this process.
-pub struct TestServer {
-    pub address: SocketAddr,
-    pub node: Arc<Node>,
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) node: Arc<Node>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<Result<(), ServerError>>>,
 }
 
 impl TestServer {
     /// Starts one with two workers and whatever `change` sets.
-    pub fn start(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        config.workers = 2;
-        config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        let mut config = Config {
+            workers: 2,
+            listen,
+            ..Config::default()
+        };
         change(&mut config);
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, when_ready) = std::sync::mpsc::channel();
@@ -58,12 +61,12 @@ impl TestServer {
     }
 
     /// Stops it and gives how it ended.
-    pub fn stop(mut self) -> Result<(), ServerError> {
+    pub(crate) fn stop(mut self) -> Result<(), ServerError> {
         drop(self.stop.take());
         self.thread.take().unwrap().join().expect("no panic")
     }
 
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.address).await
     }
 }
@@ -82,12 +85,12 @@ impl Drop for TestServer {
 }
 
 /// A client of the tracker.
-pub struct Client {
-    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 impl Client {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let connected = tokio_tungstenite::connect_async(format!("ws://{address}/announce"));
         let (socket, _) = timeout(PATIENCE, connected)
             .await
@@ -96,14 +99,14 @@ impl Client {
         Self { socket }
     }
 
-    pub async fn say(&mut self, message: &Value) {
+    pub(crate) async fn say(&mut self, message: &Value) {
         self.socket
             .send(Message::text(message.to_string()))
             .await
             .expect("the server reads");
     }
 
-    pub async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         loop {
             let next = timeout(PATIENCE, self.socket.next())
                 .await
@@ -117,27 +120,27 @@ impl Client {
     }
 
     /// Joins a swarm and gives the reply.
-    pub async fn join(&mut self, swarm: &str, peer: &str) -> Value {
+    pub(crate) async fn join(&mut self, swarm: &str, peer: &str) -> Value {
         self.say(&announce(swarm, peer)).await;
         self.hear().await
     }
 }
 
 /// Twenty characters that begin with `name`.
-pub fn id(name: &str) -> String {
+pub(crate) fn id(name: &str) -> String {
     format!("{name:-<20}")
 }
 
-pub fn announce(swarm: &str, peer: &str) -> Value {
+pub(crate) fn announce(swarm: &str, peer: &str) -> Value {
     json!({"action": "announce", "info_hash": id(swarm), "peer_id": id(peer)})
 }
 
-pub fn offer(name: &str, sdp: &str) -> Value {
+pub(crate) fn offer(name: &str, sdp: &str) -> Value {
     json!({"offer_id": id(name), "offer": {"type": "offer", "sdp": sdp}})
 }
 
 /// Waits until `condition` holds.
-pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let waiting = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;
