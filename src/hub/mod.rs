@@ -55,6 +55,8 @@ struct State {
     pace: Pace,
     slice: usize,
     mail: Vec<Mail>,
+    /// Set when the worker stops: who comes late is closed as well.
+    closing: Option<Ended>,
 }
 
 impl Hub {
@@ -68,6 +70,7 @@ impl Hub {
             pace: node.pace,
             slice: 0,
             mail: Vec::new(),
+            closing: None,
         };
         Rc::new(Self {
             node,
@@ -119,7 +122,9 @@ impl Hub {
             .policy
             .as_ref()
             .map(|policy| ConnectionLimits::new(policy, &self.time));
-        place.insert(Entry::new(id, uuid, limits, self.time.get()));
+        let mut entry = Entry::new(id, uuid, limits, self.time.get());
+        entry.order = state.closing.map(Order::Close);
+        place.insert(entry);
         self.counters().connections_opened.add(1);
         Some((id, uuid))
     }
@@ -195,8 +200,9 @@ impl Hub {
         let now = self.time.get();
         let state = &mut *self.state.borrow_mut();
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
-        for (slot, entry) in &mut state.entries {
-            if slot % DEADLINE_SLICES == state.slice && entry.check(self.node.deadlines, now) {
+        for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
+            let entry = state.entries.get_mut(slot);
+            if entry.is_some_and(|entry| entry.check(self.node.deadlines, now)) {
                 self.counters().pings_sent.add(1);
             }
         }
@@ -251,9 +257,11 @@ impl Hub {
         taken
     }
 
-    /// Asks all connections to close.
+    /// Asks all connections to close, those that are still to come included.
     pub fn close_all(&self, ended: Ended) {
-        for (_, entry) in &mut self.state.borrow_mut().entries {
+        let state = &mut *self.state.borrow_mut();
+        state.closing = Some(ended);
+        for (_, entry) in &mut state.entries {
             entry.give(Order::Close(ended));
         }
     }

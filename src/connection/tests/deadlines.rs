@@ -147,6 +147,8 @@ async fn stopping_closes_with_going_away() {
     assert_eq!(client.hear_close().await, 1001);
     assert_eq!(client.ended().await, Ended::Stopping);
     assert_eq!(world.hub.connections(), 0);
+    let mut late = world.connect().await;
+    assert_eq!(late.hear_close().await, 1001);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
