@@ -12,7 +12,7 @@ use crate::protocol::{
     About, Announce, Answer, ConnectionId, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId,
     Refusal, Request, Scrape, Sdp,
 };
-use crate::swarm::{Claim, Expired, GivenOffer, Joined, Member, Swarm, Swarms, Ttl};
+use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Swarm, Swarms, Ttl};
 
 /// The bounds and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +72,19 @@ pub struct Outcome<'a> {
     pub relays: SmallVec<[Relay<'a>; 10]>,
     /// What became of an answer, if the request was one.
     pub answer: Option<AnswerFate>,
+    /// Which bounds were met.
+    pub bounded: Bounded,
+}
+
+/// What a request cost because of a bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounded {
+    /// Offers that no longer wait for their answer because of `tracker.pending_offers_max`.
+    pub pending_offers: u32,
+    /// Memberships that ended because of `tracker.peer_ids_per_swarm_max`.
+    pub peer_ids: u32,
+    /// Offers not relayed because others had given the same to the same receiver.
+    pub copies: u32,
 }
 
 /// What the sender of a request is told.
@@ -190,26 +203,25 @@ impl Tracker {
                 ..Outcome::default()
             };
         }
-        let served = self.swarms.with_new(&info_hash, |swarm| {
+        let mut outcome = Outcome::default();
+        let counts = self.swarms.with_new(&info_hash, |swarm| {
             let joined = swarm.join(member, claim(announce), who.blocked, now);
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
             if joined == Joined::New {
-                self.remember_membership(who, swarm, info_hash, announce.peer_id);
+                let ended = self.remember_membership(who, swarm, info_hash, announce.peer_id);
+                outcome.bounded.peer_ids = u32::from(ended);
             }
-            let relays = self.relay_offers(swarm, member, announce, now, rng);
-            (swarm.counts(), relays)
+            self.relay_offers(swarm, member, announce, (now, rng), &mut outcome);
+            swarm.counts()
         });
-        let (counts, relays) = served.unwrap_or_default();
-        Outcome {
-            reply: Some(Reply::Announce(info_hash, counts)),
-            relays,
-            answer: None,
-        }
+        outcome.reply = Some(Reply::Announce(info_hash, counts.unwrap_or_default()));
+        outcome
     }
 
-    /// Notes a new membership; the oldest `peer_id` of the connection in this swarm goes if there are too many.
+    /// Notes a new membership; the oldest `peer_id` of the connection in this swarm goes if there are too many, and
+    /// true is returned.
     ///
     /// An entry of a membership that has expired without this connection having been told yet is replaced.
     fn remember_membership(
@@ -218,18 +230,19 @@ impl Tracker {
         swarm: &mut Swarm,
         info_hash: InfoHash,
         peer_id: PeerId,
-    ) {
+    ) -> bool {
         who.memberships
             .retain(|known| *known != (info_hash, peer_id));
         let is_own = |(hash, _): &(InfoHash, PeerId)| *hash == info_hash;
         let own = who.memberships.iter().filter(|known| is_own(known)).count();
-        if own >= self.rules.peer_ids_per_swarm_max
-            && let Some(oldest) = who.memberships.iter().position(is_own)
-        {
+        let oldest = who.memberships.iter().position(is_own);
+        let oldest = oldest.filter(|_| own >= self.rules.peer_ids_per_swarm_max);
+        if let Some(oldest) = oldest {
             let (_, peer_id) = who.memberships.remove(oldest);
             swarm.leave(who.member(peer_id));
         }
         who.memberships.push((info_hash, peer_id));
+        oldest.is_some()
     }
 
     fn relay_offers<'a>(
@@ -237,12 +250,11 @@ impl Tracker {
         swarm: &mut Swarm,
         member: Member,
         announce: &Announce<'a>,
-        now: Duration,
-        rng: &mut impl Rng,
-    ) -> SmallVec<[Relay<'a>; 10]> {
-        let mut relays = SmallVec::new();
+        (now, rng): (Duration, &mut impl Rng),
+        outcome: &mut Outcome<'a>,
+    ) {
         if announce.offers.is_empty() {
-            return relays;
+            return;
         }
         let receivers = swarm.choose(member, announce.offers.len(), rng);
         for (offer, to) in announce.offers.iter().zip(receivers) {
@@ -251,18 +263,23 @@ impl Tracker {
                 from: member,
                 to,
             };
-            if swarm.give_offer(given, now, self.rules.pending_offers_max) {
-                relays.push(Relay {
-                    to,
-                    info_hash: announce.info_hash,
-                    from: member.peer_id,
-                    offer_id: offer.offer_id,
-                    sdp: offer.sdp,
-                    kind: RelayKind::Offer,
-                });
+            match swarm.give_offer(given, now, self.rules.pending_offers_max) {
+                Some(Given::New | Given::Again) => {}
+                Some(Given::InsteadOfOldest) => outcome.bounded.pending_offers += 1,
+                Some(Given::TooManyCopies) | None => {
+                    outcome.bounded.copies += 1;
+                    continue;
+                }
             }
+            outcome.relays.push(Relay {
+                to,
+                info_hash: announce.info_hash,
+                from: member.peer_id,
+                offer_id: offer.offer_id,
+                sdp: offer.sdp,
+                kind: RelayKind::Offer,
+            });
         }
-        relays
     }
 
     fn leave<'a>(&self, who: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
@@ -300,9 +317,9 @@ impl Tracker {
             AnswerFate::Relayed
         };
         Outcome {
-            reply: None,
             relays,
             answer: Some(fate),
+            ..Outcome::default()
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::{Ended, Hub, Mail, State, Worth};
 use crate::limits::Admission;
-use crate::protocol::{self, About, ConnectionId, Failure, Refusal, Request};
-use crate::tracker::{AnswerFate, Relay, RelayKind, Reply};
+use crate::protocol::{self, About, ConnectionId, Failure, Refusal, Request, Scrape};
+use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
 
 /// What a connection does after a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,7 @@ impl Hub {
             Some(AnswerFate::Malformed) => self.counters().answers_malformed.add(1),
             None => {}
         }
+        self.count_bounds(outcome.bounded);
         if let Some(reply) = outcome.reply {
             let text = match reply {
                 Reply::Announce(info_hash, counts) => {
@@ -158,10 +159,29 @@ impl Hub {
                 self.counters()
                     .offers_malformed
                     .add(u64::from(announce.bad_offers));
+                self.counters()
+                    .offers_surplus
+                    .add(u64::from(announce.surplus_offers));
             }
-            Request::Scrape(_) => self.counters().scrapes.add(1),
+            Request::Scrape(scrape) => {
+                self.counters().scrapes.add(1);
+                let max = self.node.bounds.scrape_hashes_max;
+                let is_full = matches!(scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
+                self.counters().scrapes_full.add(u64::from(is_full));
+            }
             Request::Answer(_) | Request::BadAnswer => {}
         }
+    }
+
+    fn count_bounds(&self, bounded: Bounded) {
+        let counters = self.counters();
+        counters
+            .offers_forgotten
+            .add(u64::from(bounded.pending_offers));
+        counters.offers_copied.add(u64::from(bounded.copies));
+        counters
+            .memberships_replaced
+            .add(u64::from(bounded.peer_ids));
     }
 
     fn relay(&self, state: &mut State, relay: &Relay<'_>) {

@@ -71,6 +71,8 @@ counters! {
     connections_flooding,
     /// Upgrades refused: version, key, origin, or no room for another connection.
     upgrades_refused,
+    /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
+    handshakes_failed,
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
     /// Pings sent to silent connections.
@@ -81,6 +83,12 @@ counters! {
     offers_relayed,
     /// Offers left out because something in them was wrong.
     offers_malformed,
+    /// Valid offers left out because an announce may have `tracker.offers_per_announce_max` of them.
+    offers_surplus,
+    /// Offers that no longer wait for their answer because of `tracker.pending_offers_max`.
+    offers_forgotten,
+    /// Offers not relayed because others had given the same `offer_id` under the same `peer_id` to the same receiver.
+    offers_copied,
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
     offers_dropped_output_full,
     /// Answers relayed.
@@ -97,6 +105,8 @@ counters! {
     relays_without_receiver,
     /// Scrapes served.
     scrapes,
+    /// Scrapes that used up `tracker.scrape_hashes_max`; what they asked beyond was left out.
+    scrapes_full,
     /// Messages answered with a failure because something in them was wrong.
     failures_malformed,
     /// Announces refused because the connection is in `tracker.memberships_max` swarms.
@@ -107,6 +117,8 @@ counters! {
     failures_too_fast,
     /// Pauses in reading from a connection over its limits.
     pauses,
+    /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
+    memberships_replaced,
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
 }

@@ -29,6 +29,8 @@ pub(super) struct Fields<'a> {
     pub(super) offers: SmallVec<[Offer<'a>; 10]>,
     /// Offers that were left out because something in them was wrong.
     pub(super) bad_offers: u32,
+    /// Valid offers beyond the bound.
+    pub(super) surplus_offers: u32,
     pub(super) answer: Description<'a>,
 }
 
@@ -132,7 +134,8 @@ impl<'de> Visitor<'de> for Message<'_> {
         while let Some(key) = map.next_key::<Key>()? {
             let place = match key {
                 Key::Offers => {
-                    (fields.offers, fields.bad_offers) = map.next_value_seed(Offers(watch))?;
+                    (fields.offers, fields.bad_offers, fields.surplus_offers) =
+                        map.next_value_seed(Offers(watch))?;
                     continue;
                 }
                 Key::Answer => {
@@ -201,7 +204,7 @@ macro_rules! otherwise {
     };
 }
 
-/// Reads `offers`: the valid ones, and how many were not. Anything but an array is no offers.
+/// Reads `offers`: the valid ones, how many were not, and how many were too many. Anything but an array is no offers.
 struct Offers<'w>(&'w Watch<'w>);
 
 impl<'w> Offers<'w> {
@@ -216,7 +219,7 @@ impl<'w> Offers<'w> {
 }
 
 impl<'de> DeserializeSeed<'de> for Offers<'_> {
-    type Value = (SmallVec<[Offer<'de>; 10]>, u32);
+    type Value = (SmallVec<[Offer<'de>; 10]>, u32, u32);
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         self.0.show(from, self)
@@ -224,22 +227,22 @@ impl<'de> DeserializeSeed<'de> for Offers<'_> {
 }
 
 impl<'de> Visitor<'de> for Offers<'_> {
-    type Value = (SmallVec<[Offer<'de>; 10]>, u32);
+    type Value = (SmallVec<[Offer<'de>; 10]>, u32, u32);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("offers")
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
-        let (mut offers, mut bad) = (SmallVec::new(), 0);
+        let (mut offers, mut bad, mut surplus) = (SmallVec::new(), 0, 0);
         while let Some(offer) = list.next_element_seed(Item(self.0))? {
             match offer {
                 Some(offer) if offers.len() < self.0.bounds.offers_max => offers.push(offer),
-                Some(_) => {}
+                Some(_) => surplus += 1,
                 None => bad += 1,
             }
         }
-        Ok((offers, bad))
+        Ok((offers, bad, surplus))
     }
 
     otherwise!(Default::default(); bool, number, text, null, object);

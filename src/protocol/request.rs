@@ -52,6 +52,8 @@ pub struct Announce<'a> {
     pub offers: SmallVec<[Offer<'a>; 10]>,
     /// Offers that were left out because something in them was wrong.
     pub bad_offers: u32,
+    /// Valid offers beyond [`Bounds::offers_max`], which are left out too.
+    pub surplus_offers: u32,
 }
 
 /// One offer of an announce.
@@ -185,6 +187,7 @@ fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
         left: left(fields.left),
         offers,
         bad_offers: fields.bad_offers,
+        surplus_offers: fields.surplus_offers,
     })
 }
 

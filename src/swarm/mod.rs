@@ -9,7 +9,7 @@ mod selection;
 mod table;
 
 pub use members::{Member, Role};
-pub use offers::GivenOffer;
+pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
 pub use table::{Expired, Swarms, Totals, Ttl};
 
@@ -102,15 +102,19 @@ impl Swarm {
         selection::choose(&self.members, sender, wanted, rng)
     }
 
-    /// Remembers that an offer of `from` is given to `to`, so that `to` may answer it. `pending_max` bounds how many
-    /// offers of one member wait; the oldest is forgotten. False if the offer shall not be relayed, because others
-    /// already gave `to` the same `offer_id` under the same `peer_id`.
-    pub fn give_offer(&mut self, offer: GivenOffer, now: Duration, pending_max: usize) -> bool {
-        let Some(offers) = self.members.offers_of(offer.from) else {
-            return false;
-        };
-        self.pending
-            .remember(offer, offers, seconds(now), pending_max)
+    /// Remembers that an offer is given to a member, so that this member may answer it. `pending_max` bounds how many
+    /// offers of one member wait; the oldest is forgotten. `None` if the offering member is none of this swarm.
+    pub fn give_offer(
+        &mut self,
+        offer: GivenOffer,
+        now: Duration,
+        pending_max: usize,
+    ) -> Option<Given> {
+        let offers = self.members.offers_of(offer.from)?;
+        Some(
+            self.pending
+                .remember(offer, offers, seconds(now), pending_max),
+        )
     }
 
     /// Takes the offers that an answer from connection `from` is for: those with this id that a member `to_peer_id`

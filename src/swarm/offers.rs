@@ -24,6 +24,20 @@ pub struct GivenOffer {
     pub to: Member,
 }
 
+/// What became of an offer that is to be given to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// It waits for its answer.
+    New,
+    /// It was given before, and waits for its answer anew.
+    Again,
+    /// It waits, and the oldest offer of its member no longer does.
+    InsteadOfOldest,
+    /// It shall not be relayed: `COPIES_MAX` others gave the same receiver the same `offer_id` under the same
+    /// `peer_id`.
+    TooManyCopies,
+}
+
 /// Offers taken by an answer, with their slots.
 pub(super) type Taken = SmallVec<[(u32, GivenOffer); 1]>;
 
@@ -45,14 +59,14 @@ impl PendingOffers {
         self.slots.len()
     }
 
-    /// `own` are the slots of the offering member, oldest first. False if there are too many copies.
+    /// `own` are the slots of the offering member, oldest first.
     pub(super) fn remember(
         &mut self,
         offer: GivenOffer,
         own: &mut Vec<u32>,
         now: u32,
         max: usize,
-    ) -> bool {
+    ) -> Given {
         let hash = hash(offer.to.connection, offer.from.peer_id, offer.offer_id);
         let mut copies = 0;
         for &slot in self.index.iter_hash(hash) {
@@ -61,7 +75,7 @@ impl PendingOffers {
                     (known.to, *at) = (offer.to, now);
                     own.retain(|other| *other != slot);
                     own.push(slot);
-                    return true;
+                    return Given::Again;
                 }
                 Some((known, _)) if same(known, &offer) => copies += 1,
                 _ => {}
@@ -69,19 +83,20 @@ impl PendingOffers {
         }
         let slot = u32::try_from(self.slots.vacant_key());
         let (Ok(slot), true) = (slot, copies < COPIES_MAX && max > 0) else {
-            return false;
+            return Given::TooManyCopies;
         };
         if own.len() >= max {
             let oldest = own.remove(0);
             // The freed slot may now be the first vacant one, so it is looked up again.
             self.forget([oldest]);
-            return self.remember(offer, own, now, max);
+            self.remember(offer, own, now, max);
+            return Given::InsteadOfOldest;
         }
         self.slots.insert((offer, now));
         self.index
             .insert_unique(hash, slot, |&slot| hash_of(&self.slots, slot));
         own.push(slot);
-        true
+        Given::New
     }
 
     /// Takes all offers with this id, made under `to_peer_id` and given to `from` at `oldest` or later.

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, TestServer, announce};
+use crate::support::{PATIENCE, TestServer, announce, until};
 
 const HANDSHAKE: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -152,6 +152,10 @@ async fn who_never_ends_the_head_is_dropped() {
     );
     // Also who sends nothing at all.
     assert_eq!(raw(&server, b"").await, "");
+    until("both are counted", || {
+        server.node.counters().handshakes_failed == 2
+    })
+    .await;
 }
 
 #[tokio::test]

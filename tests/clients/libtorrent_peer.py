@@ -1,0 +1,74 @@
+"""One libtorrent peer, steered by libtorrent.test.mjs: it seeds a file or downloads a magnet link over
+WebTorrent only, and prints what happens as JSON lines. It ends when its standard input closes."""
+
+import json
+import os
+import sys
+import threading
+
+import libtorrent as lt
+
+SETTINGS = {
+    "listen_interfaces": "127.0.0.1:0",
+    "alert_mask": lt.alert.category_t.tracker_notification | lt.alert.category_t.status_notification | lt.alert.category_t.error_notification,
+    # The tracker and WebRTC are the only ways to a peer.
+    "enable_dht": False,
+    "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
+    "enable_incoming_tcp": False,
+    "enable_outgoing_tcp": False,
+    "enable_incoming_utp": False,
+    "enable_outgoing_utp": False,
+    "webtorrent_stun_server": "",
+    # The tracker is on loopback, which libtorrent otherwise takes for an attack.
+    "ssrf_mitigation": False,
+}
+
+
+def say(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def seed_params(path, tracker):
+    torrent = lt.create_torrent(lt.list_files(path))
+    torrent.add_tracker(tracker)
+    lt.set_piece_hashes(torrent, os.path.dirname(path))
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent.generate())
+    params.save_path = os.path.dirname(path)
+    return params
+
+
+def download_params(magnet, folder):
+    params = lt.parse_magnet_uri(magnet)
+    params.save_path = folder
+    return params
+
+
+def report(alert):
+    if isinstance(alert, lt.tracker_reply_alert):
+        say("reply")
+    elif isinstance(alert, (lt.tracker_error_alert, lt.tracker_warning_alert)):
+        say("trouble", text=alert.message())
+    elif isinstance(alert, lt.torrent_finished_alert):
+        say("finished")
+
+
+def main():
+    role, what, where = sys.argv[1:4]
+    params = seed_params(what, where) if role == "seed" else download_params(what, where)
+    session = lt.session(SETTINGS)
+    handle = session.add_torrent(params)
+    say("added", magnet=lt.make_magnet_uri(handle))
+
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    while not ended.is_set():
+        if session.wait_for_alert(200):
+            for alert in session.pop_alerts():
+                report(alert)
+
+
+if __name__ == "__main__":
+    main()

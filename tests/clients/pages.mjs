@@ -1,0 +1,48 @@
+// The pages in which the browser tests run other people's libraries, and users who open them.
+
+import { fileURLToPath } from 'node:url'
+import { newUser, startStatic, within } from '../support/index.mjs'
+
+const IMPORTS = {
+  imports: {
+    'p2p-media-loader-core': '/nm/p2p-media-loader-core/dist/p2p-media-loader-core.es.js',
+    '@trystero-p2p/core': '/nm/@trystero-p2p/core/dist/index.mjs',
+    '@trystero-p2p/torrent': '/nm/@trystero-p2p/torrent/dist/index.mjs'
+  }
+}
+
+const page = script => `<!doctype html><html lang="en"><title>${script}</title>
+<script type="importmap">${JSON.stringify(IMPORTS)}</script><script type="module" src="/clients/${script}"></script>`
+
+const LIBRARIES = ['webtorrent', 'trystero', 'p2p-media-loader']
+
+/**
+ * A server with one page for each library: `/webtorrent` and so on.
+ * @param {Record<string, string>} [mounts] further folders
+ */
+export const startSite = mounts => startStatic({
+  pages: Object.fromEntries(LIBRARIES.map(name => [`/${name}`, page(`${name}-page.mjs`)])),
+  mounts: { '/clients/': fileURLToPath(new URL('.', import.meta.url)), ...mounts }
+})
+
+/**
+ * A user with `url` open and its module loaded. At the end of the test its page must be free of errors and
+ * of requests to other hosts.
+ * @param {import('node:test').TestContext} t
+ */
+export async function openPage (t, browser, url, options) {
+  const user = await newUser(browser, options)
+  t.after(async () => {
+    await user.close()
+    user.assertClean()
+  })
+  await user.page.goto(url)
+  await user.page.waitForFunction(() => window.ready)
+  return {
+    ...user,
+    /** The result of the page's global function `name`, within `ms`. */
+    call: (name, argument, ms = 30_000) =>
+      within(ms, user.page.evaluate(([name, argument]) => window[name](argument), [name, argument]), `${name}() in the page`),
+    seen: () => within(10_000, user.page.evaluate(() => window.seen), 'what the page has seen')
+  }
+}

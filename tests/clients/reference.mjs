@@ -1,0 +1,52 @@
+// The reference client (npm bittorrent-tracker) in Node, with everything that it emits written down. All
+// clients of one process and one URL share a connection, as the torrents of one webtorrent program do; give
+// a tracker URL another path to get another connection.
+
+import { EventEmitter } from 'node:events'
+import Client from 'bittorrent-tracker/client'
+import { randomId } from '../support/index.mjs'
+
+// Every torrent listens on the shared connection.
+EventEmitter.defaultMaxListeners = 1000
+
+export { Client }
+
+/** ICE stays on 127.0.0.1 and asks no STUN server. */
+export const rtcConfig = { iceServers: [], bindAddress: '127.0.0.1' }
+
+/**
+ * @param {string} tracker
+ * @param {{ infoHash?: string, peerId?: string, left?: number, offers?: number }} [options]
+ *   `offers` per announce; 0 spares the 5 s that the client gathers candidates in Node
+ */
+export function newClient (tracker, { infoHash = randomId(), peerId = randomId(), left = 1000, offers = 0 } = {}) {
+  const state = { left }
+  const client = new Client({
+    infoHash, peerId, port: 6881, announce: [tracker], rtcConfig,
+    getAnnounceOpts: () => ({ left: state.left, numwant: offers })
+  })
+  const seen = { updates: [], warnings: [], scrapes: [], peers: [] }
+  client.on('update', update => seen.updates.push(update))
+  client.on('scrape', scrape => seen.scrapes.push(scrape))
+  // The client also warns of WebRTC connections that fail, which is not the tracker's doing: with hundreds of
+  // them at once the native library now and then drops one.
+  client.on('warning', ({ message }) => { if (!message.startsWith('Connection error:')) seen.warnings.push(message) })
+  client.on('peer', peer => {
+    seen.peers.push(peer)
+    // A test that ends closes its peers; what they then report is nobody's concern.
+    peer.on('error', () => {})
+  })
+  return {
+    client,
+    infoHash,
+    peerId,
+    state,
+    seen,
+    /** The counts in the latest reply as `complete/incomplete`. */
+    counts: () => { const last = seen.updates.at(-1); return last && `${last.complete}/${last.incomplete}` },
+    destroy () {
+      for (const peer of seen.peers) peer.destroy()
+      return new Promise(resolve => client.destroyed ? resolve() : client.destroy(resolve))
+    }
+  }
+}

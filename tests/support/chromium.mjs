@@ -1,0 +1,136 @@
+// Headless Chromium that reaches nothing but 127.0.0.1, and "users" in it: one browser context each, with
+// its own storage, whose WebRTC stays on loopback and whose errors and foreign requests are noted down.
+
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+import { within } from './wait.mjs'
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+
+const ARGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  // One switch for all features: Chromium keeps only the last.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  // Together with the microphone permission this makes 127.0.0.1 an ICE candidate on every machine.
+  '--allow-loopback-in-peer-connection',
+  '--autoplay-policy=no-user-gesture-required',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'
+]
+
+/** Path of the browser; `CHROMIUM` in the environment names another one. */
+export function chromiumPath () {
+  const path = process.env.CHROMIUM ?? PLACES.find(existsSync)
+  if (path && existsSync(path)) return path
+  throw new Error('Chromium is missing: "apt-get install --no-install-recommends chromium", or set CHROMIUM to its path')
+}
+
+/** @param {{ args?: string[] }} [options] further switches */
+export const launchChromium = ({ args = [] } = {}) =>
+  chromium.launch({ executablePath: chromiumPath(), args: [...ARGS, ...args], timeout: 60_000 })
+
+/**
+ * One user: a fresh context with one page.
+ * @param {import('playwright-core').Browser} browser
+ * @param {object} [options]
+ * @param {boolean} [options.loopbackOnly] drop ICE candidates other than 127.0.0.1 (default true)
+ * @param {boolean} [options.shortRandom] scale Math.random() down, which shortens the reference client's wait
+ *   before a reconnect from 10..310 s to 10..16 s. Never for trystero, whose ids come from Math.random().
+ * @param {number} [options.firstRandom] the first value of Math.random(); trystero takes the first character of its id from it
+ * @param {import('playwright-core').BrowserContextOptions} [options.context]
+ */
+export async function newUser (browser, { loopbackOnly = true, shortRandom = false, firstRandom, context: contextOptions = {} } = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...contextOptions })
+  context.setDefaultTimeout(30_000)
+  await context.grantPermissions(['microphone'])
+  await context.addInitScript(inPage, { loopbackOnly, shortRandom, firstRandom })
+  const problems = watch(context)
+  const page = await context.newPage()
+  return {
+    context,
+    page,
+    problems,
+    close: () => context.close(),
+    /** Throws when the pages of this user logged an error, threw, or asked another host. `allow`: messages that are expected. */
+    assertClean ({ allow = [] } = {}) {
+      const all = [...problems.console, ...problems.thrown, ...problems.foreign]
+      const bad = all.filter(text => !allow.some(pattern => pattern.test(text)))
+      if (bad.length) throw new Error(`unexpected in the page:\n  ${bad.join('\n  ')}`)
+    }
+  }
+}
+
+/** @param {import('playwright-core').BrowserContext} context */
+function watch (context) {
+  const problems = { console: [], thrown: [], foreign: [] }
+  const visit = url => {
+    const { protocol, hostname } = new URL(url)
+    if (!['http:', 'https:', 'ws:', 'wss:'].includes(protocol)) return
+    if (hostname !== '127.0.0.1') problems.foreign.push(`request to ${url}`)
+  }
+  context.on('console', message => {
+    if (message.type() === 'error') problems.console.push(`console: ${message.text()} (${message.location().url})`)
+  })
+  context.on('weberror', error => problems.thrown.push(`thrown: ${error.error()?.stack ?? error.error()}`))
+  context.on('request', request => visit(request.url()))
+  context.on('page', page => page.on('websocket', socket => visit(socket.url())))
+  return problems
+}
+
+/** Runs in every page before its own scripts. */
+function inPage ({ loopbackOnly, shortRandom, firstRandom }) {
+  const random = Math.random
+  const scale = shortRandom ? 0.02 : 1
+  const first = firstRandom === undefined ? [] : [firstRandom]
+  if (shortRandom || first.length) Math.random = () => first.length ? first.shift() : random() * scale
+
+  const Native = window.RTCPeerConnection
+  if (!Native) return
+  const wanted = line => !loopbackOnly || line.split(' ')[4] === '127.0.0.1'
+  const strip = description => description && {
+    type: description.type,
+    sdp: description.sdp.replace(/a=candidate:[^\r\n]*\r?\n/g, line => wanted(line) ? line : '')
+  }
+  // Counted here because the statistics of a connection are gone once it is closed.
+  const total = window.__dataChannels = { channels: 0, bytesReceived: 0, bytesSent: 0 }
+  const size = data => data.byteLength ?? data.size ?? new TextEncoder().encode(data).length
+  const count = channel => {
+    total.channels++
+    channel.addEventListener('message', ({ data }) => { total.bytesReceived += size(data) })
+    return channel
+  }
+  const { send } = RTCDataChannel.prototype
+  RTCDataChannel.prototype.send = function (data) {
+    send.call(this, data)
+    total.bytesSent += size(data)
+  }
+  window.RTCPeerConnection = class RTCPeerConnection extends Native {
+    constructor (config = {}) {
+      super({ ...config, iceServers: [] })
+      this.addEventListener('datachannel', ({ channel }) => count(channel))
+    }
+
+    createDataChannel (...args) { return count(super.createDataChannel(...args)) }
+
+    get localDescription () {
+      const description = super.localDescription
+      return description && new RTCSessionDescription(strip(description))
+    }
+
+    setRemoteDescription (description, ...rest) { return super.setRemoteDescription(strip(description), ...rest) }
+
+    addIceCandidate (candidate, ...rest) {
+      if (candidate?.candidate && !wanted(candidate.candidate)) return Promise.resolve()
+      return super.addIceCandidate(candidate, ...rest)
+    }
+  }
+}
+
+/**
+ * What went over the data channels of a page made by `newUser`, since it was loaded: the proof that bytes
+ * came peer to peer.
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<{ channels: number, bytesReceived: number, bytesSent: number }>}
+ */
+export const dataChannelStats = page =>
+  within(10_000, page.evaluate(() => window.__dataChannels), 'statistics of the data channels')

@@ -1,0 +1,62 @@
+// Bounded waiting. Every wait of a test goes through here, so that nothing can hang a run and each
+// timeout says what it was waiting for. Nothing here sleeps for a fixed time in place of a condition.
+
+/**
+ * The value of `promise`, or an error that names `what` once `ms` have passed.
+ * @template T
+ * @param {number} ms @param {Promise<T>} promise @param {string} what @returns {Promise<T>}
+ */
+export async function within (ms, promise, what) {
+  let timer
+  const timeout = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([promise, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Asks `probe` again and again until it gives something truthy, and returns that. On a timeout the
+ * error shows the last value or the last exception.
+ * @template T
+ * @param {number} ms @param {() => T | Promise<T>} probe @param {string} what @returns {Promise<NonNullable<T>>}
+ */
+export async function eventually (ms, probe, what) {
+  const deadline = performance.now() + ms
+  let last
+  for (;;) {
+    const left = deadline - performance.now()
+    try {
+      last = await within(Math.max(left, 1), Promise.resolve().then(probe), what)
+      if (last) return last
+    } catch (error) {
+      last = error
+    }
+    if (performance.now() >= deadline) {
+      const seen = last instanceof Error ? last.message : JSON.stringify(last)
+      throw new Error(`${what}: not within ${ms} ms (last: ${seen})`, { cause: last })
+    }
+    await new Promise(resolve => setTimeout(resolve, 25))
+  }
+}
+
+/**
+ * The first argument of the next `event` of `emitter`; an `error` event ends the wait.
+ * @param {number} ms @param {import('node:events').EventEmitter} emitter @param {string} event @param {string} [what]
+ */
+export function nextEvent (ms, emitter, event, what = `event ${event}`) {
+  let onEvent, onError
+  const happened = new Promise((resolve, reject) => {
+    onEvent = resolve
+    onError = reject
+    emitter.once(event, onEvent)
+    if (event !== 'error') emitter.once('error', onError)
+  })
+  return within(ms, happened, what).finally(() => {
+    emitter.removeListener(event, onEvent)
+    emitter.removeListener('error', onError)
+  })
+}

@@ -1,0 +1,51 @@
+# Installs what the tests need and the machine lacks, and says so. Sourced by stages.sh; nothing here touches
+# what is already there.
+
+LIBTORRENT_VERSION=2.1.1
+
+say() {
+    echo "         $*" >&3
+}
+
+# npm packages of a folder, exactly as in its lock file; again only after a change of that file.
+npm_packages() {
+    local folder=$1
+    local stamp="$folder/node_modules/.installed"
+    if ! cat "$folder/package.json" "$folder/package-lock.json" | cmp -s - "$stamp"; then
+        say "installing the npm packages of $folder/"
+        (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)
+        cat "$folder/package.json" "$folder/package-lock.json" >"$stamp"
+    fi
+}
+
+chromium() {
+    if [ -n "${CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome >/dev/null; then
+        return 0
+    fi
+    apt_package chromium
+}
+
+# A Debian package, with sudo where we are not root.
+apt_package() {
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    command -v apt-get >/dev/null || {
+        echo "$1 is missing and there is no apt-get to install it with"
+        return 1
+    }
+    say "installing the Debian package $1"
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$1"
+}
+
+# A Python of our own with libtorrent. The tests skip themselves, with a reason, where there is none.
+libtorrent() {
+    export LIBTORRENT_PYTHON="${LIBTORRENT_PYTHON:-$TESTS_TARGET/test-python/bin/python}"
+    "$LIBTORRENT_PYTHON" -c 'import libtorrent' 2>/dev/null && return 0
+    say "installing libtorrent $LIBTORRENT_VERSION under $TESTS_TARGET"
+    if ! { python3 -c 'import ensurepip' || apt_package python3-venv; } \
+        || ! python3 -m venv "$TESTS_TARGET/test-python" \
+        || ! "$LIBTORRENT_PYTHON" -m pip install --quiet --disable-pip-version-check --only-binary :all: "libtorrent==$LIBTORRENT_VERSION"; then
+        say "libtorrent can't be installed; its tests will be skipped"
+    fi
+}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# What each stage of tests/run does. Called by tests/run with one stage; exit code 77 means "skipped", with a
+# line "skipped: REASON" before it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+: "${TESTS_TARGET:=$PWD/target}"
+# Without tests/run there is no console to talk to but the error output.
+{ true >&3; } 2>/dev/null || exec 3>&2
+# shellcheck source=tests/tools/install.sh
+source tests/tools/install.sh
+
+stage_tree() {
+    tests/tools/tree
+}
+
+stage_format() {
+    cargo fmt --all --check
+}
+
+stage_clippy() {
+    cargo clippy --locked --all-targets -- -D warnings
+}
+
+stage_docs() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+}
+
+stage_rust() {
+    # For the server every SWARMHUB_ variable is a setting.
+    unset SWARMHUB_BIN
+    # Both runs are wanted even if the first fails.
+    local code=0
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked --no-fail-fast || code=$?
+        cargo test --locked --doc --no-fail-fast || code=$?
+    else
+        cargo test --locked --no-fail-fast || code=$?
+    fi
+    return "$code"
+}
+
+stage_web() {
+    npm_packages web
+    (cd web && npm run --silent check)
+    node_tests 60 web/test
+}
+
+stage_clients() {
+    npm_packages tests
+    chromium
+    libtorrent
+    server_binary
+    node_tests 420 tests/clients
+}
+
+stage_page() {
+    npm_packages tests
+    chromium
+    server_binary
+    node_tests 420 tests/page
+}
+
+# The binary that the Node tests start.
+server_binary() {
+    [ -z "${SWARMHUB_BIN:-}" ] || return 0
+    cargo build --locked
+    export SWARMHUB_BIN="$TESTS_TARGET/debug/swarmhub"
+}
+
+# Runs the test files of a folder, one at a time: two cores are few for several browsers. The time limit is for
+# one file.
+node_tests() {
+    local file_seconds_max=$1 folder=$2
+    local files=("$folder"/*.test.*js)
+    [ -e "${files[0]}" ] || {
+        echo "no test files in $folder"
+        return 1
+    }
+    node --test --test-reporter=spec --test-concurrency=1 --test-timeout="${file_seconds_max}000" "${files[@]}"
+}
+
+"stage_$1"
