@@ -29,11 +29,12 @@ pub(crate) struct Listeners {
 /// As the system says; a port that another process listens on is always an error, although sharing a port between
 /// workers would let two servers of one user share it too.
 pub(crate) fn bind(address: SocketAddr, workers: usize) -> io::Result<Listeners> {
-    let bound = bind_exactly(address, workers);
+    let bound = bind_exactly(address, workers, KERNEL_BALANCES);
     match bound {
         Err(error) if is_any_ipv6(address) && is_without_ipv6(&error) => bind_exactly(
             SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
             workers,
+            KERNEL_BALANCES,
         ),
         bound => bound,
     }
@@ -49,13 +50,13 @@ fn is_without_ipv6(error: &io::Error) -> bool {
         || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
 }
 
-fn bind_exactly(address: SocketAddr, workers: usize) -> io::Result<Listeners> {
+fn bind_exactly(address: SocketAddr, workers: usize, balanced: bool) -> io::Result<Listeners> {
     let first = socket(address, false)?;
     let address = first
         .local_addr()?
         .as_socket()
         .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let sockets = if KERNEL_BALANCES {
+    let sockets = if balanced {
         // It was bound alone only to find the port, and to see that it is free.
         drop(first);
         let listening = |_| {
@@ -115,6 +116,17 @@ mod tests {
             .collect();
         assert_eq!(ports, vec![listeners.address.port(); 3]);
         TcpStream::connect(listeners.address).expect("somebody listens");
+    }
+
+    #[test]
+    fn workers_that_share_one_socket_each_accept_from_it() {
+        let listeners = bind_exactly(loopback(0), 2, false).expect("a free port");
+        for socket in &listeners.sockets {
+            let _client = TcpStream::connect(listeners.address).expect("somebody listens");
+            socket.set_nonblocking(false).expect("a socket");
+            socket.accept().expect("a connection");
+            socket.set_nonblocking(true).expect("a socket");
+        }
     }
 
     #[test]

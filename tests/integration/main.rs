@@ -9,8 +9,12 @@
 )]
 
 mod churn;
+mod docs;
 mod http;
 mod layers;
+mod model;
 mod process;
+mod rules;
+mod simulation;
 mod support;
 mod tracking;

@@ -1,0 +1,72 @@
+//! Holds the documents to the code: every test that they name exists, and every counter.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The text of all files with this ending below a folder.
+fn all(folder: &Path, ending: &str) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("node_modules") {
+            text += &all(&path, ending);
+        } else if path.to_str().unwrap().ends_with(ending) {
+            text += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn every_test_and_counter_that_the_protocol_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
+    let node = all(&root.join("tests/clients"), ".mjs");
+    let counters = read("src/insight/counters.rs");
+    let page = read("docs/protocol.md");
+    let rows = page.lines().filter(|line| line.starts_with('|'));
+    let mut known = BTreeSet::new();
+    for row in rows {
+        // The last column names tests: sentences in snake case are ours, sentences with spaces the clients'.
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        for name in tests.split('`').skip(1).step_by(2) {
+            if name.contains(' ') {
+                assert!(
+                    node.contains(&format!("'{name}'")),
+                    "no test is called '{name}'"
+                );
+            } else {
+                assert!(
+                    rust.contains(&format!("fn {name}(")),
+                    "there is no test {name}"
+                );
+            }
+            known.insert(name);
+        }
+    }
+    assert!(known.len() > 80, "{}", known.len());
+    let beside = "the_tracker_agrees_with_the_model_whatever_happens";
+    assert!(page.contains(beside) && rust.contains(&format!("fn {beside}()")));
+
+    let bounds = page
+        .split("## Bounds")
+        .nth(1)
+        .unwrap()
+        .split("## ")
+        .next()
+        .unwrap();
+    for row in bounds.lines().filter(|line| line.starts_with("| `")) {
+        let counted = row.split('|').nth(4).unwrap();
+        for name in counted.split('`').skip(1).step_by(2) {
+            assert!(
+                counters.contains(&format!("    {name},")),
+                "there is no counter {name}"
+            );
+        }
+    }
+}

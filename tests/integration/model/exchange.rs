@@ -1,0 +1,293 @@
+//! One message of a connection, what the tracker makes of it, and whether that is what the model expects.
+
+use swarmhub::protocol::{
+    About, Bounds, ConnectionId, Counts, Failure, InfoHash, OfferId, PeerId, Refusal, Request,
+    parse,
+};
+use swarmhub::tracker::{AnswerFate, Outcome, Relay, RelayKind, Reply};
+
+use super::naive::{Member, Said};
+use super::operation::{
+    AnswerKind, INFO_HASHES, Left, Numwant, OFFER_IDS, OFFERS_MAX, OfferItem, PEER_IDS,
+    SCRAPE_HASHES_MAX,
+};
+use super::wire::Spelling;
+use super::world::{World, ensure, ensure_eq};
+
+const BOUNDS: Bounds = Bounds {
+    sdp_bytes_max: 100,
+    json_depth_max: 6,
+    offers_max: OFFERS_MAX,
+    scrape_hashes_max: SCRAPE_HASHES_MAX,
+};
+
+impl World {
+    pub(super) fn announce(
+        &mut self,
+        from: u8,
+        (info_hash, peer_id): (InfoHash, PeerId),
+        (event, left, numwant): (Option<&str>, Left, Numwant),
+        offers: &[OfferItem],
+        spelling: Spelling,
+    ) -> Result<(), String> {
+        let offers: Vec<_> = offers.iter().map(|offer| (*offer, self.sdp())).collect();
+        let text = spelling.announce(info_hash, peer_id, event, left, numwant, &offers);
+        let Some(place) = self.place(from) else {
+            return Ok(());
+        };
+        let Some((id, outcome)) = self.send(place, &text)? else {
+            return Err(format!("refused: {text}"));
+        };
+        let said = Said {
+            info_hash,
+            peer_id,
+            stopped: event == Some("\"stopped\""),
+            completed: event == Some("\"completed\""),
+            left: left.1,
+        };
+        if !self.naive.announce(id, said) {
+            let refusal = Refusal {
+                failure: Failure::Memberships,
+                about: About::Announce(info_hash),
+            };
+            ensure(outcome.relays.is_empty(), || {
+                "relays of a refused announce".into()
+            })?;
+            return ensure_eq("reply", &outcome.reply, &Some(Reply::Failure(refusal)));
+        }
+        let replied = match outcome.reply {
+            Some(Reply::Announce(hash, counts)) if hash == info_hash => shown(counts),
+            other => return Err(format!("reply to an announce: {other:?}")),
+        };
+        ensure_eq("counts", &replied, &shown(self.naive.counts(info_hash)))?;
+        let good = offers.iter().filter_map(|(offer, sdp)| match offer {
+            OfferItem::Good(offer_id) => Some((*offer_id, sdp.as_str())),
+            OfferItem::Bad(_) => None,
+        });
+        let usable = if said.stopped {
+            0
+        } else {
+            numwant.1.unwrap_or(OFFERS_MAX).min(OFFERS_MAX)
+        };
+        let good: Vec<_> = good.take(usable).collect();
+        self.check_offers(info_hash, (id, peer_id), &good, &outcome.relays)
+    }
+
+    /// Goes through the offers in their order: each must have gone to a member that it may go to, or have found none.
+    fn check_offers(
+        &mut self,
+        info_hash: InfoHash,
+        sender: Member,
+        offers: &[(OfferId, &str)],
+        relays: &[Relay<'_>],
+    ) -> Result<(), String> {
+        let eligible = self.naive.eligible(info_hash, sender);
+        let mut relays = relays.iter().peekable();
+        let mut used: Vec<Member> = Vec::new();
+        let receivers = eligible.first.len() + eligible.second.len();
+        for (place, (offer_id, sdp)) in offers.iter().enumerate().take(receivers) {
+            let group = if place < eligible.first.len() {
+                &eligible.first
+            } else {
+                &eligible.second
+            };
+            let Some(relay) = relays.next_if(|relay| relay.sdp.as_json() == *sdp) else {
+                let explained = group.iter().any(|&to| {
+                    let naive = &self.naive;
+                    !used.contains(&to)
+                        && naive.has_too_many_copies(info_hash, sender, to, *offer_id)
+                });
+                ensure(explained, || format!("offer {place} went nowhere"))?;
+                continue;
+            };
+            let to = (relay.to.connection, relay.to.peer_id);
+            self.check_relay(info_hash, sender, relay)?;
+            ensure_eq("kind", &relay.kind, &RelayKind::Offer)?;
+            ensure_eq("from", &relay.from, &sender.1)?;
+            ensure_eq("offer_id", &relay.offer_id, offer_id)?;
+            ensure(group.contains(&to) && !used.contains(&to), || {
+                format!("offer {place} went to {to:?}, not one of {group:?} without {used:?}")
+            })?;
+            let too_many = self
+                .naive
+                .has_too_many_copies(info_hash, sender, to, *offer_id);
+            ensure(!too_many, || "one copy of an offer too many".into())?;
+            used.push(to);
+            self.naive.give(info_hash, sender, to, *offer_id);
+        }
+        ensure(relays.next().is_none(), || {
+            "a relay that nobody asked for".into()
+        })
+    }
+
+    /// What holds for every relay.
+    fn check_relay(
+        &self,
+        info_hash: InfoHash,
+        sender: Member,
+        relay: &Relay<'_>,
+    ) -> Result<(), String> {
+        let to = (relay.to.connection, relay.to.peer_id);
+        ensure_eq("swarm of a relay", &relay.info_hash, &info_hash)?;
+        ensure(to.0 != sender.0 && to.1 != sender.1, || {
+            format!("relay of {sender:?} to its own {to:?}")
+        })?;
+        let swarm = self.naive.swarms.get(&info_hash);
+        let inside =
+            swarm.is_some_and(|swarm| swarm.members.iter().any(|state| state.member == to));
+        ensure(inside, || {
+            format!("relay to {to:?}, who is outside of the swarm")
+        })
+    }
+
+    pub(super) fn answer(&mut self, from: u8, kind: AnswerKind) -> Result<(), String> {
+        let Some(place) = self.place(from) else {
+            return Ok(());
+        };
+        let own = self.open.get(place).map(|open| open.id);
+        let waiting = |number: u8| {
+            let pending = &self.naive.pending;
+            let place = usize::from(number).checked_rem(pending.len())?;
+            let offer = pending.get(place)?;
+            Some((offer.to.0, offer.info_hash, offer.from.1, offer.offer_id))
+        };
+        let answer = match kind {
+            AnswerKind::Right(number) => waiting(number),
+            AnswerKind::Copied(number) => waiting(number)
+                .zip(own)
+                .map(|((_, hash, to, offer_id), own)| (own, hash, to, offer_id)),
+            AnswerKind::WrongSwarm(number, other) => {
+                waiting(number).map(|(own, _, to, offer_id)| (own, other, to, offer_id))
+            }
+            AnswerKind::Again => self.last_answer,
+            AnswerKind::Any {
+                info_hash,
+                to_peer_id,
+                offer_id,
+            } => own.map(|own| (own, info_hash, to_peer_id, offer_id)),
+            AnswerKind::Bad => return self.bad_answer(place),
+        };
+        let Some((id, info_hash, to_peer_id, offer_id)) = answer else {
+            return Ok(());
+        };
+        let Some(place) = self.open.iter().position(|open| open.id == id) else {
+            return Ok(());
+        };
+        self.last_answer = answer;
+        let (sdp, spelling) = (self.sdp(), Spelling { escaped: false });
+        // Some old clients invent a peer_id for their answers.
+        let [invented, ..] = PEER_IDS;
+        let text = spelling.answer(info_hash, invented, to_peer_id, offer_id, &sdp);
+        let Some((_, outcome)) = self.send(place, &text)? else {
+            return Err(format!("refused: {text}"));
+        };
+        let expected = self.naive.answer(id, info_hash, to_peer_id, offer_id);
+        let fate = if expected.is_empty() {
+            AnswerFate::Unwanted
+        } else {
+            AnswerFate::Relayed
+        };
+        ensure_eq("answer", &outcome.answer, &Some(fate))?;
+        ensure_eq("reply to an answer", &outcome.reply, &None)?;
+        let mut told = Vec::new();
+        for relay in &outcome.relays {
+            self.check_relay(info_hash, (id, relay.from), relay)?;
+            ensure_eq("kind", &relay.kind, &RelayKind::Answer)?;
+            ensure_eq("offer_id", &relay.offer_id, &offer_id)?;
+            ensure_eq("sdp", &relay.sdp.as_json(), &sdp.as_str())?;
+            told.push(((relay.to.connection, relay.to.peer_id), relay.from));
+        }
+        let mut expected: Vec<_> = expected
+            .iter()
+            .map(|offer| (offer.from, offer.to.1))
+            .collect();
+        told.sort_unstable();
+        expected.sort_unstable();
+        ensure_eq("receivers of an answer", &told, &expected)
+    }
+
+    fn bad_answer(&mut self, place: usize) -> Result<(), String> {
+        let [peer_id, to_peer_id, ..] = PEER_IDS;
+        let [info_hash, ..] = INFO_HASHES;
+        let [offer_id, ..] = OFFER_IDS;
+        let text =
+            Spelling { escaped: false }.answer(info_hash, peer_id, to_peer_id, offer_id, "5");
+        let Some((_, outcome)) = self.send(place, &text)? else {
+            return Err("a bad answer was refused".into());
+        };
+        ensure(outcome.reply.is_none() && outcome.relays.is_empty(), || {
+            format!("{outcome:?}")
+        })?;
+        ensure_eq("answer", &outcome.answer, &Some(AnswerFate::Malformed))
+    }
+
+    pub(super) fn scrape(
+        &mut self,
+        from: u8,
+        hashes: Option<&[Option<InfoHash>]>,
+    ) -> Result<(), String> {
+        let Some(place) = self.place(from) else {
+            return Ok(());
+        };
+        let text = Spelling { escaped: false }.scrape(hashes);
+        let sent = self.send(place, &text)?;
+        let valid: Vec<_> = hashes
+            .unwrap_or_default()
+            .iter()
+            .flatten()
+            .copied()
+            .collect();
+        if hashes.is_some_and(|hashes| !hashes.is_empty() && valid.is_empty()) {
+            return ensure(sent.is_none(), || "a scrape without a usable hash".into());
+        }
+        let reply = sent.and_then(|(_, outcome)| outcome.reply);
+        let counted = |hash| (hash, self.naive.counts(hash));
+        let mut expected: Vec<_> = if hashes.is_some() {
+            valid
+                .into_iter()
+                .take(SCRAPE_HASHES_MAX)
+                .map(counted)
+                .collect()
+        } else if self.naive.rules.full_scrape {
+            self.naive.swarms.keys().copied().map(counted).collect()
+        } else {
+            let refusal = Refusal {
+                failure: Failure::FullScrape,
+                about: About::Scrape,
+            };
+            return ensure_eq("reply", &reply, &Some(Reply::Failure(refusal)));
+        };
+        let Some(Reply::Scrape(mut files)) = reply else {
+            return Err(format!("reply to a scrape: {reply:?}"));
+        };
+        // Every swarm once, in whatever order.
+        files.sort_unstable_by_key(|(info_hash, _)| *info_hash);
+        expected.sort_unstable_by_key(|(info_hash, _)| *info_hash);
+        expected.dedup();
+        ensure_eq("files", &files, &expected)
+    }
+
+    /// Sends a message; `None` if it is refused before it comes to the tracker.
+    fn send<'a>(
+        &mut self,
+        place: usize,
+        text: &'a str,
+    ) -> Result<Option<(ConnectionId, Outcome<'a>)>, String> {
+        let open = self.open.get_mut(place).ok_or("no such connection")?;
+        let request: Request<'a> = match parse(text, &BOUNDS) {
+            Ok(request) => request,
+            Err(refusal) if refusal.failure == Failure::ScrapeHashes => return Ok(None),
+            Err(refusal) => return Err(format!("{text}: {refusal:?}")),
+        };
+        let now = self.naive.now;
+        let outcome = self
+            .tracker
+            .handle(&mut open.participant, request, now, &mut self.rng);
+        Ok(Some((open.id, outcome)))
+    }
+}
+
+/// What an announce reply shows.
+fn shown(counts: Counts) -> (u32, u32) {
+    (counts.complete, counts.incomplete)
+}

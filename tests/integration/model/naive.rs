@@ -1,0 +1,332 @@
+//! The rules of tracking in their plainest form: lists, searched from one end to the other.
+//!
+//! It decides everything that the rules decide. What they leave to chance, who of the eligible members gets an offer,
+//! it is told afterwards, and says whether that was allowed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use swarmhub::protocol::{ConnectionId, Counts, InfoHash, OfferId, PeerId};
+use swarmhub::tracker::Rules;
+
+/// How many members with one `peer_id` may give a connection the same `offer_id`.
+const COPIES_MAX: usize = 4;
+
+/// A member, inside of a swarm.
+pub(super) type Member = (ConnectionId, PeerId);
+
+/// Everything that the tracker is to know.
+pub(super) struct Naive {
+    pub(super) rules: Rules,
+    pub(super) now: Duration,
+    pub(super) swarms: BTreeMap<InfoHash, Swarm>,
+    /// In the order in which they were given.
+    pub(super) pending: Vec<Pending>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+}
+
+#[derive(Default)]
+pub(super) struct Swarm {
+    pub(super) members: Vec<State>,
+    pub(super) downloaded: u32,
+}
+
+pub(super) struct State {
+    pub(super) member: Member,
+    pub(super) seeds: bool,
+    heard: Duration,
+    completed: bool,
+}
+
+/// An offer that waits for its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    pub(super) info_hash: InfoHash,
+    pub(super) from: Member,
+    pub(super) to: Member,
+    pub(super) offer_id: OfferId,
+    given: Duration,
+}
+
+#[derive(Default)]
+pub(super) struct Connection {
+    blocked: bool,
+    /// Its memberships, oldest first, and those that expired without its knowing it.
+    pub(super) memberships: Vec<(InfoHash, PeerId)>,
+}
+
+/// What an announce says, apart from its offers.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    pub(super) info_hash: InfoHash,
+    pub(super) peer_id: PeerId,
+    pub(super) stopped: bool,
+    pub(super) completed: bool,
+    /// Whether something is missing, if it says so.
+    pub(super) left: Option<bool>,
+}
+
+/// Who may be given offers: all of the first before one of the second.
+#[derive(Default)]
+pub(super) struct Eligible {
+    pub(super) first: Vec<Member>,
+    pub(super) second: Vec<Member>,
+}
+
+impl Swarm {
+    pub(super) fn counts(&self) -> Counts {
+        let seeders = self.members.iter().filter(|state| state.seeds).count();
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        Counts {
+            complete: number(seeders),
+            incomplete: number(self.members.len() - seeders),
+            downloaded: self.downloaded,
+        }
+    }
+
+    fn find(&mut self, member: Member) -> Option<&mut State> {
+        self.members.iter_mut().find(|state| state.member == member)
+    }
+}
+
+impl Naive {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            now: Duration::ZERO,
+            swarms: BTreeMap::new(),
+            pending: Vec::new(),
+            connections: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn counts(&self, info_hash: InfoHash) -> Counts {
+        self.swarms
+            .get(&info_hash)
+            .map_or_else(Counts::default, Swarm::counts)
+    }
+
+    fn knows(&self, info_hash: InfoHash, member: Member) -> bool {
+        let swarm = self.swarms.get(&info_hash);
+        swarm.is_some_and(|swarm| swarm.members.iter().any(|state| state.member == member))
+    }
+
+    /// Older than `lifetime`, by a clock that shows whole seconds.
+    fn outlived(&self, since: Duration, lifetime: Duration) -> bool {
+        self.now.as_secs() > since.as_secs() + lifetime.as_secs()
+    }
+
+    /// False if the announce is refused.
+    pub(super) fn announce(&mut self, connection: ConnectionId, said: Said) -> bool {
+        let member = (connection, said.peer_id);
+        if said.stopped {
+            self.leave(said.info_hash, member);
+            self.strike_out(connection, said.info_hash, said.peer_id);
+            return true;
+        }
+        let memberships = &self.books(connection).memberships;
+        let in_books = memberships.contains(&(said.info_hash, said.peer_id));
+        if !in_books && memberships.len() >= self.rules.memberships_max {
+            return false;
+        }
+        if !self.knows(said.info_hash, member) {
+            self.join(said.info_hash, member);
+        }
+        let now = self.now;
+        let swarm = self.swarms.entry(said.info_hash).or_default();
+        if let Some(state) = swarm.find(member) {
+            state.heard = now;
+            // Without a word about it a member stays what it is.
+            if said.completed {
+                state.seeds = true;
+            } else if let Some(missing) = said.left {
+                state.seeds = !missing;
+            }
+            let first_time = said.completed && !state.completed;
+            state.completed |= said.completed;
+            swarm.downloaded += u32::from(first_time);
+        }
+        true
+    }
+
+    fn join(&mut self, info_hash: InfoHash, member: Member) {
+        let (connection, peer_id) = member;
+        let state = State {
+            member,
+            seeds: false,
+            heard: self.now,
+            completed: false,
+        };
+        let swarm = self.swarms.entry(info_hash).or_default();
+        swarm.members.push(state);
+        self.strike_out(connection, info_hash, peer_id);
+        let books = &mut self.books(connection).memberships;
+        let here = |(hash, _): &&(InfoHash, PeerId)| *hash == info_hash;
+        let own: Vec<_> = books.iter().filter(here).copied().collect();
+        books.push((info_hash, peer_id));
+        if own.len() >= self.rules.peer_ids_per_swarm_max
+            && let Some((_, oldest)) = own.first()
+        {
+            self.leave(info_hash, (connection, *oldest));
+            self.strike_out(connection, info_hash, *oldest);
+        }
+    }
+
+    fn leave(&mut self, info_hash: InfoHash, member: Member) {
+        if let Some(swarm) = self.swarms.get_mut(&info_hash) {
+            swarm.members.retain(|state| state.member != member);
+        }
+        self.pending
+            .retain(|offer| (offer.info_hash, offer.from) != (info_hash, member));
+        self.swarms.retain(|_, swarm| !swarm.members.is_empty());
+    }
+
+    fn books(&mut self, connection: ConnectionId) -> &mut Connection {
+        self.connections.entry(connection).or_default()
+    }
+
+    fn strike_out(&mut self, connection: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection
+                .memberships
+                .retain(|known| *known != (info_hash, peer_id));
+        }
+    }
+
+    /// Who may be given the offers of a member.
+    pub(super) fn eligible(&self, info_hash: InfoHash, sender: Member) -> Eligible {
+        let mut eligible = Eligible::default();
+        let Some(swarm) = self.swarms.get(&info_hash) else {
+            return eligible;
+        };
+        let sender_seeds = swarm
+            .members
+            .iter()
+            .any(|state| state.member == sender && state.seeds);
+        for state in &swarm.members {
+            let (connection, peer_id) = state.member;
+            let blocked = self
+                .connections
+                .get(&connection)
+                .is_some_and(|connection| connection.blocked);
+            if blocked || connection == sender.0 || peer_id == sender.1 {
+                continue;
+            }
+            if sender_seeds && state.seeds {
+                eligible.second.push(state.member);
+            } else {
+                eligible.first.push(state.member);
+            }
+        }
+        eligible
+    }
+
+    /// Whether so many members with this `peer_id` have already given the connection of `to` an offer with this id
+    /// that one more is not passed on.
+    pub(super) fn has_too_many_copies(
+        &self,
+        info_hash: InfoHash,
+        from: Member,
+        to: Member,
+        offer_id: OfferId,
+    ) -> bool {
+        let is_copy = |offer: &&Pending| {
+            (offer.info_hash, offer.offer_id, offer.from.1, offer.to.0)
+                == (info_hash, offer_id, from.1, to.0)
+        };
+        let copies: Vec<_> = self.pending.iter().filter(is_copy).collect();
+        copies.len() >= COPIES_MAX && copies.iter().all(|offer| offer.from != from)
+    }
+
+    /// Takes note that an offer was given to a member.
+    pub(super) fn give(
+        &mut self,
+        info_hash: InfoHash,
+        from: Member,
+        to: Member,
+        offer_id: OfferId,
+    ) {
+        self.pending.retain(|offer| {
+            (offer.info_hash, offer.from, offer.offer_id, offer.to.0)
+                != (info_hash, from, offer_id, to.0)
+        });
+        let is_own = |offer: &Pending| (offer.info_hash, offer.from) == (info_hash, from);
+        let own = self.pending.iter().filter(|offer| is_own(offer)).count();
+        if own >= self.rules.pending_offers_max
+            && let Some(oldest) = self.pending.iter().position(is_own)
+        {
+            self.pending.remove(oldest);
+        }
+        let given = self.now;
+        self.pending.push(Pending {
+            info_hash,
+            from,
+            to,
+            offer_id,
+            given,
+        });
+    }
+
+    /// The offers that an answer is for; they no longer wait.
+    pub(super) fn answer(
+        &mut self,
+        connection: ConnectionId,
+        info_hash: InfoHash,
+        to_peer_id: PeerId,
+        offer_id: OfferId,
+    ) -> Vec<Pending> {
+        let is_meant = |offer: &Pending| {
+            (offer.info_hash, offer.offer_id, offer.from.1, offer.to.0)
+                == (info_hash, offer_id, to_peer_id, connection)
+                && !self.outlived(offer.given, self.rules.ttl.pending_offer)
+        };
+        let (answered, waiting): (Vec<_>, _) =
+            self.pending.iter().partition(|offer| is_meant(offer));
+        self.pending = waiting;
+        let now = self.now;
+        for offer in &answered {
+            let swarm = self.swarms.get_mut(&info_hash);
+            if let Some(state) = swarm.and_then(|swarm| swarm.find(offer.to)) {
+                state.heard = now;
+            }
+        }
+        answered
+    }
+
+    pub(super) fn set_blocked(&mut self, connection: ConnectionId, blocked: bool) {
+        self.books(connection).blocked = blocked;
+    }
+
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        let gone = self.connections.remove(&connection).unwrap_or_default();
+        for (info_hash, peer_id) in gone.memberships {
+            self.leave(info_hash, (connection, peer_id));
+        }
+    }
+
+    /// Ends what has expired. The books of the connections stay as they are until [`Self::tell`].
+    pub(super) fn sweep(&mut self) -> Vec<(InfoHash, Member)> {
+        let mut expired = Vec::new();
+        for (info_hash, swarm) in &self.swarms {
+            for state in &swarm.members {
+                if self.outlived(state.heard, self.rules.ttl.membership) {
+                    expired.push((*info_hash, state.member));
+                }
+            }
+        }
+        for (info_hash, member) in &expired {
+            self.leave(*info_hash, *member);
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let lives = |offer: &Pending| !self.outlived(offer.given, self.rules.ttl.pending_offer);
+        self.pending = pending.into_iter().filter(lives).collect();
+        expired
+    }
+
+    /// The connection hears that a membership has expired; it may have joined again in the meantime.
+    pub(super) fn tell(&mut self, info_hash: InfoHash, (connection, peer_id): Member) {
+        if !self.knows(info_hash, (connection, peer_id)) {
+            self.strike_out(connection, info_hash, peer_id);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What can happen to a tracker, out of pools so small that clashes are everyday. Read from bytes, which a seeded
+//! generator or a fuzzer gives: any bytes are some operations.
+
+use std::time::Duration;
+
+use swarmhub::protocol::{InfoHash, OfferId, PeerId};
+use swarmhub::swarm::Ttl;
+use swarmhub::tracker::Rules;
+
+/// Offers of one announce that are used; announces hold up to two more.
+pub(crate) const OFFERS_MAX: usize = 5;
+/// Hashes of one scrape that are used; scrapes name up to two more.
+pub(crate) const SCRAPE_HASHES_MAX: usize = 3;
+/// Most connections at the same time.
+pub(crate) const CONNECTIONS_MAX: usize = 12;
+
+/// The swarms. They hold bytes that JSON escapes, and such that take two in UTF-8.
+const ANNOUNCED: [InfoHash; 3] = [
+    InfoHash::new(*b"\x00\"\\\x7f\x80\xff\n/aaaaaaaaaaaa"),
+    InfoHash::new([b'h'; 20]),
+    InfoHash::new([0xc3; 20]),
+];
+/// The swarms, and one that does not exist.
+pub(crate) const INFO_HASHES: [InfoHash; 4] = [
+    ANNOUNCED[0],
+    ANNOUNCED[1],
+    ANNOUNCED[2],
+    InfoHash::new([b'?'; 20]),
+];
+/// The first comes often, so that many have the same.
+pub(crate) const PEER_IDS: [PeerId; 7] = [
+    PeerId::new(*b"-WW0207-aaaaaaaaaaaa"),
+    PeerId::new(*b"-WW0207-aaaaaaaaaaaa"),
+    PeerId::new(*b"-WW0207-aaaaaaaaaaaa"),
+    PeerId::new(*b"-WW0207-aaaaaaaaaaab"),
+    PeerId::new([0; 20]),
+    PeerId::new([0xff; 20]),
+    PeerId::new([b'\\'; 20]),
+];
+/// The first comes often, so that many offers have the same.
+pub(crate) const OFFER_IDS: [OfferId; 6] = [
+    OfferId::new([b'o'; 20]),
+    OfferId::new([b'o'; 20]),
+    OfferId::new([b'o'; 20]),
+    OfferId::new([b'p'; 20]),
+    OfferId::new([b'"'; 20]),
+    OfferId::new([0xe9; 20]),
+];
+
+/// JSON text, if the field is there, and whether it says that something is missing.
+pub(crate) type Left = (Option<&'static str>, Option<bool>);
+/// JSON text, if the field is there, and its value if that is usable.
+pub(crate) type Numwant = (Option<&'static str>, Option<usize>);
+
+/// The `event` of announces as JSON, if it is there.
+pub(crate) const EVENTS: [Option<&str>; 9] = [
+    None,
+    None,
+    Some("\"started\""),
+    Some("\"completed\""),
+    Some("\"completed\""),
+    Some("\"stopped\""),
+    Some("\"paused\""),
+    Some("\"<regular>\""),
+    Some("null"),
+];
+pub(crate) const LEFTS: [Left; 12] = [
+    (None, None),
+    (Some("null"), None),
+    (Some("false"), None),
+    (Some("\"\""), None),
+    (Some("0"), Some(false)),
+    (Some("0.0"), Some(false)),
+    (Some("\"0\""), Some(false)),
+    (Some("1"), Some(true)),
+    (Some("-1"), Some(true)),
+    (Some("1.5"), Some(true)),
+    (Some("\"7\""), Some(true)),
+    (Some("18446744073709551616"), Some(true)),
+];
+pub(crate) const NUMWANTS: [Numwant; 9] = [
+    (None, None),
+    (Some("50"), Some(50)),
+    (Some("0"), Some(0)),
+    (Some("1"), Some(1)),
+    (Some("2"), Some(2)),
+    (Some("-1"), None),
+    (Some("1.5"), None),
+    (Some("\"1\""), None),
+    (Some("null"), None),
+];
+/// Items of `offers` in which something is wrong.
+pub(crate) const BAD_OFFERS: [&str; 5] = [
+    "null",
+    "7",
+    r#"{"offer_id":"short","offer":{"type":"offer","sdp":"x"}}"#,
+    r#"{"offer_id":"oooooooooooooooooooo","offer":{"type":"offer"}}"#,
+    r#"{"offer_id":"oooooooooooooooooooo","offer":{"type":"offer","sdp":"\udead"}}"#,
+];
+
+/// One thing that happens. Numbers named `from` count through the open connections, all else comes from the pools.
+#[derive(Debug, Clone)]
+pub(crate) enum Operation {
+    /// A connection is opened.
+    Open,
+    /// A connection announces, whatever the event.
+    Announce {
+        from: u8,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+        event: Option<&'static str>,
+        left: Left,
+        numwant: Numwant,
+        offers: Vec<OfferItem>,
+        /// Ids are written with escapes throughout.
+        escaped: bool,
+    },
+    /// A connection answers.
+    Answer { from: u8, kind: AnswerKind },
+    /// A connection scrapes these swarms (`None`: something that is no hash), or everything.
+    Scrape {
+        from: u8,
+        hashes: Option<Vec<Option<InfoHash>>>,
+    },
+    /// A connection's output is stuck, or no longer is.
+    SetBlocked { from: u8, blocked: bool },
+    /// A connection closes.
+    Close { from: u8 },
+    /// Time goes on.
+    Wait(Duration),
+    /// All parts of the table are swept. The owners of expired memberships may hear of it only later, as they do if
+    /// they live on another worker.
+    Sweep { told: bool },
+    /// The owners of expired memberships hear of it.
+    Tell,
+}
+
+/// An item of `offers`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OfferItem {
+    /// A good one with this `offer_id`.
+    Good(OfferId),
+    /// One of [`BAD_OFFERS`].
+    Bad(&'static str),
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnswerKind {
+    /// The n-th offer that waits, by the connection that got it.
+    Right(u8),
+    /// The n-th offer that waits, by whoever.
+    Copied(u8),
+    /// The n-th offer that waits, by the connection that got it, in another swarm.
+    WrongSwarm(u8, InfoHash),
+    /// The last answer that was sent, again.
+    Again,
+    /// Any offer.
+    Any {
+        info_hash: InfoHash,
+        to_peer_id: PeerId,
+        offer_id: OfferId,
+    },
+    /// One whose `sdp` is no string.
+    Bad,
+}
+
+/// The bounds under which the operations happen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup(pub(crate) Rules);
+
+impl Setup {
+    pub(crate) fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
+        Some(Self(Rules {
+            memberships_max: pick(bytes, 6)? + 2,
+            peer_ids_per_swarm_max: pick(bytes, 3)? + 1,
+            pending_offers_max: pick(bytes, 6)? + 1,
+            full_scrape: pick(bytes, 2)? == 1,
+            ttl: Ttl {
+                membership: Duration::from_mins(1),
+                pending_offer: Duration::from_secs(20),
+            },
+        }))
+    }
+}
+
+/// All operations that the bytes hold, at most `most`.
+pub(crate) fn read_all(bytes: &mut impl Iterator<Item = u8>, most: usize) -> Vec<Operation> {
+    std::iter::from_fn(|| Operation::read(bytes))
+        .take(most)
+        .collect()
+}
+
+impl Operation {
+    fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
+        Some(match bytes.next()? {
+            0..=139 => Self::Announce {
+                from: bytes.next()?,
+                info_hash: one_of(bytes, &ANNOUNCED)?,
+                peer_id: one_of(bytes, &PEER_IDS)?,
+                event: one_of(bytes, &EVENTS)?,
+                left: one_of(bytes, &LEFTS)?,
+                numwant: one_of(bytes, &NUMWANTS)?,
+                offers: offers(bytes)?,
+                escaped: pick(bytes, 8)? == 0,
+            },
+            140..=189 => Self::Answer {
+                from: bytes.next()?,
+                kind: AnswerKind::read(bytes)?,
+            },
+            190..=199 => Self::Scrape {
+                from: bytes.next()?,
+                hashes: scraped(bytes)?,
+            },
+            200..=214 => Self::Open,
+            215..=222 => Self::Close {
+                from: bytes.next()?,
+            },
+            223..=232 => Self::SetBlocked {
+                from: bytes.next()?,
+                blocked: pick(bytes, 2)? == 1,
+            },
+            233..=244 => Self::Wait(wait(bytes)?),
+            245..=250 => Self::Sweep {
+                told: pick(bytes, 2)? == 1,
+            },
+            251..=255 => Self::Tell,
+        })
+    }
+}
+
+impl AnswerKind {
+    fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
+        Some(match pick(bytes, 16)? {
+            0..=7 => Self::Right(bytes.next()?),
+            8 | 9 => Self::Copied(bytes.next()?),
+            10 => Self::WrongSwarm(bytes.next()?, one_of(bytes, &INFO_HASHES)?),
+            11 | 12 => Self::Again,
+            13 | 14 => Self::Any {
+                info_hash: one_of(bytes, &INFO_HASHES)?,
+                to_peer_id: one_of(bytes, &PEER_IDS)?,
+                offer_id: one_of(bytes, &OFFER_IDS)?,
+            },
+            _ => Self::Bad,
+        })
+    }
+}
+
+fn pick(bytes: &mut impl Iterator<Item = u8>, many: usize) -> Option<usize> {
+    bytes.next().map(|byte| usize::from(byte) % many)
+}
+
+fn one_of<T: Copy>(bytes: &mut impl Iterator<Item = u8>, pool: &[T]) -> Option<T> {
+    pool.get(pick(bytes, pool.len())?).copied()
+}
+
+fn offers(bytes: &mut impl Iterator<Item = u8>) -> Option<Vec<OfferItem>> {
+    let count = pick(bytes, OFFERS_MAX + 3)?;
+    let mut item = || {
+        Some(match pick(bytes, 16)? {
+            0 => OfferItem::Bad(one_of(bytes, &BAD_OFFERS)?),
+            _ => OfferItem::Good(one_of(bytes, &OFFER_IDS)?),
+        })
+    };
+    (0..count).map(|_| item()).collect()
+}
+
+/// The outer `None`: the bytes are used up.
+#[expect(
+    clippy::option_option,
+    reason = "the inner one is a scrape without hashes"
+)]
+fn scraped(bytes: &mut impl Iterator<Item = u8>) -> Option<Option<Vec<Option<InfoHash>>>> {
+    let count = pick(bytes, SCRAPE_HASHES_MAX + 4)?;
+    if count == SCRAPE_HASHES_MAX + 3 {
+        return Some(None);
+    }
+    let mut hash = || {
+        Some(match pick(bytes, 5)? {
+            0 => None,
+            _ => Some(one_of(bytes, &INFO_HASHES)?),
+        })
+    };
+    let hashes: Option<Vec<_>> = (0..count).map(|_| hash()).collect();
+    hashes.map(Some)
+}
+
+/// Steps around the two lifetimes, and fractions of a second.
+fn wait(bytes: &mut impl Iterator<Item = u8>) -> Option<Duration> {
+    const MILLISECONDS: [u64; 10] = [
+        300, 700, 1_000, 3_000, 8_000, 19_700, 20_000, 21_000, 60_000, 61_000,
+    ];
+    one_of(bytes, &MILLISECONDS).map(Duration::from_millis)
+}

@@ -1,0 +1,249 @@
+//! A tracker with its connections, and the naive model beside it: every operation happens to both, and what the
+//! tracker says and does is compared with what the model expects.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use swarmhub::protocol::{ConnectionId, InfoHash, OfferId, PeerId};
+use swarmhub::swarm::{Expired, Role, Totals};
+use swarmhub::tracker::{Participant, Tracker};
+
+use super::naive::Naive;
+use super::operation::{CONNECTIONS_MAX, Operation, Setup};
+use super::wire::Spelling;
+
+/// After how many operations everything is compared, not only what the operation has caused.
+const CHECK_EVERY: usize = 16;
+
+/// Where the tracker and the model do not agree.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// The place of the operation after which it was noticed.
+    pub(crate) at: usize,
+    pub(crate) why: String,
+}
+
+/// Lets the operations happen to a new tracker, then closes all connections.
+pub(crate) fn run(setup: Setup, operations: &[Operation], seed: u64) -> Result<(), Broken> {
+    let mut world = World::new(setup, seed);
+    for (at, operation) in operations.iter().enumerate() {
+        let mut result = world.step(operation);
+        if at % CHECK_EVERY == 0 {
+            result = result.and_then(|()| world.check_everything());
+        }
+        result.map_err(|why| Broken { at, why })?;
+    }
+    let at = operations.len();
+    world.finish().map_err(|why| Broken { at, why })
+}
+
+pub(super) struct World {
+    pub(super) tracker: Tracker,
+    pub(super) naive: Naive,
+    pub(super) open: Vec<Open>,
+    /// Expired memberships of which their owners have not heard.
+    untold: Vec<Expired>,
+    pub(super) rng: SmallRng,
+    connections: u32,
+    sdps: u32,
+    pub(super) last_answer: Option<(ConnectionId, InfoHash, PeerId, OfferId)>,
+}
+
+pub(super) struct Open {
+    pub(super) id: ConnectionId,
+    pub(super) participant: Participant,
+}
+
+/// `Err` with the words if the condition does not hold.
+pub(super) fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+pub(super) fn ensure_eq<T: PartialEq + Debug>(
+    what: &str,
+    actual: &T,
+    expected: &T,
+) -> Result<(), String> {
+    ensure(actual == expected, || {
+        format!("{what}: {actual:?}, expected {expected:?}")
+    })
+}
+
+impl World {
+    fn new(setup: Setup, seed: u64) -> Self {
+        let Setup(rules) = setup;
+        let mut world = Self {
+            tracker: Tracker::new(rules),
+            naive: Naive::new(rules),
+            open: Vec::new(),
+            untold: Vec::new(),
+            rng: SmallRng::seed_from_u64(seed),
+            connections: 0,
+            sdps: 0,
+            last_answer: None,
+        };
+        for _ in 0..4 {
+            world.open();
+        }
+        world
+    }
+
+    fn step(&mut self, operation: &Operation) -> Result<(), String> {
+        match operation {
+            Operation::Open => self.open(),
+            Operation::Announce {
+                from,
+                info_hash,
+                peer_id,
+                event,
+                left,
+                numwant,
+                offers,
+                escaped,
+            } => {
+                let spelling = Spelling { escaped: *escaped };
+                let words = (*event, *left, *numwant);
+                return self.announce(*from, (*info_hash, *peer_id), words, offers, spelling);
+            }
+            Operation::Answer { from, kind } => return self.answer(*from, *kind),
+            Operation::Scrape { from, hashes } => return self.scrape(*from, hashes.as_deref()),
+            Operation::SetBlocked { from, blocked } => {
+                if let Some(place) = self.place(*from)
+                    && let Some(open) = self.open.get_mut(place)
+                {
+                    self.tracker.set_blocked(&mut open.participant, *blocked);
+                    self.naive.set_blocked(open.id, *blocked);
+                }
+            }
+            Operation::Close { from } => {
+                if let Some(place) = self.place(*from) {
+                    let open = self.open.swap_remove(place);
+                    self.tracker.close(&open.participant);
+                    self.naive.close(open.id);
+                }
+            }
+            Operation::Wait(time) => self.naive.now += *time,
+            Operation::Sweep { told } => {
+                self.sweep()?;
+                if *told {
+                    self.tell();
+                }
+            }
+            Operation::Tell => self.tell(),
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) {
+        if self.open.len() < CONNECTIONS_MAX {
+            // Places are used again, as in service; the serial number tells their connections apart.
+            let slot = u32::try_from(self.open.len()).unwrap_or(0);
+            let id = ConnectionId::new(0, slot, self.connections);
+            self.connections += 1;
+            self.naive.set_blocked(id, false);
+            self.open.push(Open {
+                id,
+                participant: Participant::new(id),
+            });
+        }
+    }
+
+    pub(super) fn place(&self, number: u8) -> Option<usize> {
+        usize::from(number).checked_rem(self.open.len())
+    }
+
+    pub(super) fn sdp(&mut self) -> String {
+        self.sdps += 1;
+        format!(r#""v=0\r\n{}""#, self.sdps)
+    }
+
+    fn sweep(&mut self) -> Result<(), String> {
+        let now = self.naive.now;
+        let parts = 0..self.tracker.swarms().parts();
+        let expired: Vec<_> = parts
+            .flat_map(|part| self.tracker.sweep(part, now))
+            .collect();
+        let key = |expired: &Expired| {
+            let member = expired.member;
+            (expired.info_hash, (member.connection, member.peer_id))
+        };
+        let mut ended: Vec<_> = expired.iter().map(key).collect();
+        let mut expected = self.naive.sweep();
+        ended.sort_unstable();
+        expected.sort_unstable();
+        self.untold.extend(expired);
+        ensure_eq("expired", &ended, &expected)
+    }
+
+    fn tell(&mut self) {
+        for expired in self.untold.drain(..) {
+            let (info_hash, member) = (expired.info_hash, expired.member);
+            let owner = self
+                .open
+                .iter_mut()
+                .find(|open| open.id == member.connection);
+            if let Some(owner) = owner {
+                self.tracker
+                    .forget(&mut owner.participant, info_hash, member.peer_id);
+                self.naive
+                    .tell(info_hash, (member.connection, member.peer_id));
+            }
+        }
+    }
+
+    /// The invariants of the whole: counters equal a recount and the model; every swarm has exactly the members, roles,
+    /// counts and waiting offers of the model, and there is no empty one; the books of each connection agree.
+    fn check_everything(&self) -> Result<(), String> {
+        let swarms = self.tracker.swarms();
+        ensure_eq("recount", &swarms.recount(), &Some(swarms.totals()))?;
+        let (mut found, mut result) = (BTreeMap::new(), Ok(()));
+        swarms.for_each(|info_hash, swarm| {
+            let counts = swarm.counts();
+            let members: BTreeMap<_, _> = swarm
+                .members()
+                .map(|(member, role)| ((member.connection, member.peer_id), role == Role::Seeder))
+                .collect();
+            if members.is_empty() || (counts.complete + counts.incomplete) as usize != members.len()
+            {
+                result = Err(format!("{counts:?} of {} members", members.len()));
+            }
+            found.insert(*info_hash, (members, counts, swarm.pending_offers()));
+        });
+        result?;
+        let expected = self.naive.swarms.iter().map(|(info_hash, swarm)| {
+            let members = swarm.members.iter();
+            let pending = self.naive.pending.iter();
+            let pending = pending
+                .filter(|offer| offer.info_hash == *info_hash)
+                .count();
+            let members = members.map(|state| (state.member, state.seeds)).collect();
+            (*info_hash, (members, swarm.counts(), pending))
+        });
+        ensure_eq("swarms", &found, &expected.collect())?;
+        for open in &self.open {
+            let known = self.naive.connections.get(&open.id);
+            let expected = known
+                .map(|known| known.memberships.as_slice())
+                .unwrap_or_default();
+            ensure_eq("memberships", &open.participant.memberships(), &expected)?;
+        }
+        Ok(())
+    }
+
+    /// Closes all connections: nothing must be left.
+    fn finish(mut self) -> Result<(), String> {
+        self.check_everything()?;
+        for open in self.open.drain(..) {
+            self.tracker.close(&open.participant);
+            self.naive.close(open.id);
+        }
+        self.check_everything()?;
+        ensure_eq(
+            "totals in the end",
+            &self.tracker.swarms().totals(),
+            &Totals::default(),
+        )
+    }
+}

@@ -1,0 +1,187 @@
+//! Who may answer whom, when and how often.
+
+use serde_json::json;
+use swarmhub::tracker::{AnswerFate, RelayKind, Rules};
+
+use super::{RULES, Relayed, World, all, announce, answer, offers, text, with};
+
+#[test]
+fn an_answer_reaches_only_the_peer_that_offered() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver, mut third] = world.join('h', ['a', 'b', 'c']);
+    world.tracker.set_blocked(&mut third.participant, true);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    let outcome = receiver.say(&answer('h', 'b', 'a', '1'));
+    assert_eq!(
+        (outcome.answer, outcome.reply.is_none()),
+        (Some(AnswerFate::Relayed), true)
+    );
+    let message = json!({"action": "announce", "info_hash": text('h'), "peer_id": text('b'),
+        "offer_id": text('1'), "answer": {"type": "answer", "sdp": "yes"}});
+    let expected = Relayed {
+        to: sender.id,
+        kind: RelayKind::Answer,
+        message,
+    };
+    assert_eq!(outcome.relays, [expected]);
+}
+
+#[test]
+fn an_answer_is_delivered_once() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    receiver.say(&answer('h', 'b', 'a', '1'));
+    for _ in 0..3 {
+        assert!(receiver.say(&answer('h', 'b', 'a', '1')).is_dropped());
+    }
+}
+
+#[test]
+fn who_did_not_get_an_offer_cannot_answer_it() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    let [mut member, mut twin] = world.join('h', ['c', 'b']);
+    for thief in [&mut member, &mut twin, &mut world.connect()] {
+        assert!(thief.say(&answer('h', 'b', 'a', '1')).is_dropped());
+    }
+    assert!(receiver.say(&answer('h', 'b', 'a', '2')).is_dropped());
+    assert!(receiver.say(&answer('h', 'b', 'c', '1')).is_dropped());
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 1);
+}
+
+#[test]
+fn an_answer_counts_only_in_the_swarm_of_its_offer() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&announce('i', 'a'));
+    receiver.say(&announce('i', 'b'));
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    assert!(receiver.say(&answer('i', 'b', 'a', '1')).is_dropped());
+}
+
+#[test]
+fn an_answer_comes_from_the_peer_id_that_got_the_offer_and_carries_no_foreign_keys() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    let foreign = json!({"interval": 1, "failure reason": "x", "complete": 9, "left": 0});
+    let outcome = receiver.say(&with(answer('h', 'x', 'a', '1'), &foreign));
+    let message = &outcome.relays[0].message;
+    assert_eq!(message["peer_id"], text('b'));
+    let keys: Vec<_> = message.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        keys,
+        ["action", "answer", "info_hash", "offer_id", "peer_id"]
+    );
+    assert_eq!(world.scrape('h'), (0, 2, 0));
+}
+
+#[test]
+fn an_answer_makes_nobody_a_member() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    receiver.say(&answer('h', 'z', 'a', '1'));
+    world.connect().say(&answer('h', 'y', 'a', '1'));
+    assert_eq!(world.totals(), (1, 0, 2));
+}
+
+#[test]
+fn an_answer_to_a_peer_that_has_left_is_dropped() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    sender.say(&with(announce('h', 'a'), &json!({"event": "stopped"})));
+    sender.say(&announce('h', 'a'));
+    assert!(receiver.say(&answer('h', 'b', 'a', '1')).is_dropped());
+
+    sender.say(&with(announce('h', 'a'), &offers("2")));
+    sender.close();
+    let [_copycat] = world.join('h', ['a']);
+    assert!(receiver.say(&answer('h', 'b', 'a', '2')).is_dropped());
+}
+
+#[test]
+fn an_unusable_answer_is_dropped_without_a_word() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    let outcome = receiver.say(&with(
+        answer('h', 'b', 'a', '1'),
+        &json!({"answer": {"sdp": 5}}),
+    ));
+    assert_eq!(outcome.answer, Some(AnswerFate::Malformed));
+    assert!(outcome.reply.is_none() && outcome.relays.is_empty());
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 1);
+}
+
+#[test]
+fn an_offer_waits_for_two_minutes() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    sender.say(&with(announce('h', 'a'), &offers("1")));
+    sender.say(&with(announce('h', 'a'), &offers("2")));
+    world.wait(120);
+    world.sweep();
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 1);
+    world.wait(1);
+    assert!(receiver.say(&answer('h', 'b', 'a', '2')).is_dropped());
+}
+
+#[test]
+fn an_offer_that_is_given_again_waits_anew() {
+    let world = World::new(RULES);
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    for _ in 0..4 {
+        sender.say(&with(announce('h', 'a'), &offers("1")));
+        world.wait(100);
+        world.sweep();
+    }
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 1);
+    assert!(
+        receiver.say(&answer('h', 'b', 'a', '1')).is_dropped(),
+        "it is one offer still"
+    );
+}
+
+#[test]
+fn of_too_many_waiting_offers_the_oldest_is_forgotten() {
+    let world = World::new(Rules {
+        pending_offers_max: 2,
+        ..RULES
+    });
+    let [mut sender, mut receiver] = world.join('h', ['a', 'b']);
+    for name in ["1", "2", "1", "3"] {
+        sender.say(&with(announce('h', 'a'), &offers(name)));
+    }
+    assert!(receiver.say(&answer('h', 'b', 'a', '2')).is_dropped());
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 1);
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '3')).relays.len(), 1);
+}
+
+#[test]
+fn an_answer_to_the_same_offer_of_a_peer_and_of_its_old_connection_reaches_both() {
+    let world = World::new(RULES);
+    let [mut old, mut new, mut receiver] = world.join('h', ['a', 'a', 'b']);
+    old.say(&with(announce('h', 'a'), &offers("1")));
+    new.say(&with(announce('h', 'a'), &offers("1")));
+    let outcome = receiver.say(&answer('h', 'b', 'a', '1'));
+    assert_eq!(outcome.receivers(), all([&old, &new]));
+    assert!(receiver.say(&answer('h', 'b', 'a', '1')).is_dropped());
+}
+
+#[test]
+fn at_most_four_members_with_one_peer_id_give_somebody_the_same_offer() {
+    let world = World::new(RULES);
+    let [mut receiver] = world.join('h', ['b']);
+    let twins = world.join('h', ['a'; 5]);
+    let given = twins.map(|mut twin| {
+        twin.say(&with(announce('h', 'a'), &offers("1")))
+            .relays
+            .len()
+    });
+    assert_eq!(given, [1, 1, 1, 1, 0]);
+    assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 4);
+}

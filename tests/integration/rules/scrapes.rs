@@ -1,0 +1,52 @@
+//! Scrapes.
+
+use serde_json::json;
+use swarmhub::protocol::{About, Failure, InfoHash};
+use swarmhub::tracker::{Reply, Rules};
+
+use super::{RULES, World, announce, id, text};
+
+#[test]
+fn a_scrape_counts_each_swarm_that_is_named_and_joins_none() {
+    let world = World::new(RULES);
+    let [mut connection] = world.join('h', ['a']);
+    let message =
+        json!({"action": "scrape", "info_hash": [text('h'), "no hash", text('z'), text('h')]});
+    let Some(Reply::Scrape(files)) = connection.say(&message).reply else {
+        panic!("no scrape reply");
+    };
+    let files: Vec<_> = files
+        .iter()
+        .map(|(hash, counts)| (*hash, counts.incomplete))
+        .collect();
+    assert_eq!(
+        files,
+        [(InfoHash::new(id('h')), 1), (InfoHash::new(id('z')), 0)]
+    );
+    assert_eq!(world.totals(), (1, 0, 1));
+}
+
+#[test]
+fn a_scrape_of_everything_needs_to_be_allowed() {
+    let everything = json!({"action": "scrape"});
+    let world = World::new(RULES);
+    let [mut connection, ..] = world.join('h', ['a']);
+    let Some(Reply::Failure(refusal)) = connection.say(&everything).reply else {
+        panic!("not refused");
+    };
+    assert_eq!(
+        (refusal.failure, refusal.about),
+        (Failure::FullScrape, About::Scrape)
+    );
+
+    let world = World::new(Rules {
+        full_scrape: true,
+        ..RULES
+    });
+    let [mut connection] = world.join('h', ['a']);
+    connection.say(&announce('i', 'a'));
+    let Some(Reply::Scrape(files)) = connection.say(&everything).reply else {
+        panic!("no scrape reply");
+    };
+    assert_eq!(files.len(), 2);
+}

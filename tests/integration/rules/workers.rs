@@ -1,0 +1,146 @@
+//! Several workers at once on one table: whatever the order, nothing is lost and nothing stays.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
+use swarmhub::protocol::{ConnectionId, parse};
+use swarmhub::swarm::{Expired, Totals, Ttl};
+use swarmhub::tracker::{Participant, Rules, Tracker};
+
+use super::{BOUNDS, RULES, announce, answer, offers, with};
+
+const WORKERS: u8 = 4;
+const OPERATIONS: usize = 4_000;
+const CONNECTIONS: usize = 6;
+
+struct Shared {
+    tracker: Tracker,
+    seconds: AtomicU64,
+    /// For each worker, expired memberships of its connections of which it has not heard.
+    notes: [Mutex<Vec<Expired>>; WORKERS as usize],
+}
+
+impl Shared {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.seconds.load(Ordering::Relaxed))
+    }
+
+    fn sweep(&self) {
+        let parts = 0..self.tracker.swarms().parts();
+        for expired in parts.flat_map(|part| self.tracker.sweep(part, self.now())) {
+            let owner = usize::from(expired.member.connection.worker());
+            self.notes[owner].lock().push(expired);
+        }
+    }
+
+    fn read_notes(&self, worker: u8, connections: &mut [(ConnectionId, Participant)]) {
+        let notes = std::mem::take(&mut *self.notes[usize::from(worker)].lock());
+        for Expired { info_hash, member } in notes {
+            let owner = connections
+                .iter_mut()
+                .find(|(id, _)| *id == member.connection);
+            if let Some((_, participant)) = owner {
+                self.tracker.forget(participant, info_hash, member.peer_id);
+            }
+        }
+    }
+
+    /// Lets one worker do this and that, and gives back its open connections.
+    fn work(&self, worker: u8) -> Vec<(ConnectionId, Participant)> {
+        let mut rng = SmallRng::seed_from_u64(u64::from(worker));
+        let mut connections: Vec<(ConnectionId, Participant)> = Vec::new();
+        for serial in 0..OPERATIONS {
+            if connections.len() < CONNECTIONS {
+                let serial = u32::try_from(serial).expect("few operations");
+                let id = ConnectionId::new(worker, 0, serial);
+                connections.push((id, Participant::new(id)));
+            }
+            let place = rng.random_range(0..connections.len());
+            let mut one_of = |names: &str| {
+                let place = rng.random_range(0..names.len());
+                names.chars().nth(place).expect("within the names")
+            };
+            let (swarm, peer) = (one_of("hij"), one_of("abcde"));
+            let message = match one_of("aaaaaaaoooosqxtwn") {
+                'a' => with(announce(swarm, peer), &offers("123")),
+                'o' => answer(swarm, peer, one_of("abcde"), one_of("123")),
+                's' => with(announce(swarm, peer), &json!({"event": "stopped"})),
+                'q' => with(announce(swarm, peer), &json!({"event": "completed"})),
+                'x' => {
+                    let (_, participant) = connections.swap_remove(place);
+                    self.tracker.close(&participant);
+                    continue;
+                }
+                't' => {
+                    self.seconds.fetch_add(7, Ordering::Relaxed);
+                    continue;
+                }
+                'w' => {
+                    self.sweep();
+                    continue;
+                }
+                _ => {
+                    self.read_notes(worker, &mut connections);
+                    continue;
+                }
+            };
+            let message = message.to_string();
+            let request = parse(&message, &BOUNDS).expect("a message that is served");
+            let (_, participant) = &mut connections[place];
+            self.tracker
+                .handle(participant, request, self.now(), &mut rng);
+        }
+        connections
+    }
+}
+
+#[test]
+fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
+    let ttl = Ttl {
+        membership: Duration::from_secs(30),
+        pending_offer: Duration::from_secs(10),
+    };
+    let shared = Shared {
+        tracker: Tracker::new(Rules { ttl, ..RULES }),
+        seconds: AtomicU64::new(0),
+        notes: [const { Mutex::new(Vec::new()) }; WORKERS as usize],
+    };
+    let mut workers: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..WORKERS)
+            .map(|worker| {
+                scope.spawn({
+                    let shared = &shared;
+                    move || shared.work(worker)
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    let swarms = shared.tracker.swarms();
+    assert_eq!(swarms.recount(), Some(swarms.totals()));
+
+    for (worker, connections) in (0..WORKERS).zip(&mut workers) {
+        shared.read_notes(worker, connections);
+    }
+    let connections = workers.iter().flatten();
+    let in_books: usize = connections
+        .map(|(_, participant)| participant.memberships().len())
+        .sum();
+    let totals = swarms.totals();
+    assert_eq!(totals.seeders + totals.leechers, in_books);
+    for (_, participant) in workers.iter().flatten() {
+        shared.tracker.close(participant);
+    }
+    assert_eq!(
+        (swarms.totals(), swarms.recount()),
+        (Totals::default(), Some(Totals::default()))
+    );
+}

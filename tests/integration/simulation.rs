@@ -1,0 +1,210 @@
+//! The seeded simulation: random operations against the tracker and the naive model. Also the bodies of the fuzz
+//! targets, as property tests.
+//!
+//! `SIMULATION_RUNS=10000` extends it, `SIMULATION_SEED=17 SIMULATION_RUNS=1` repeats one run.
+
+use std::path::Path;
+use std::{fs, thread};
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::model::operation::{Operation, Setup, read_all};
+use crate::model::run;
+
+#[path = "../../fuzz/bodies/operations.rs"]
+mod operations_body;
+#[path = "../../fuzz/bodies/request.rs"]
+mod request_body;
+
+const RUNS: u64 = 200;
+const OPERATIONS: usize = 2_000;
+
+/// How many of the last operations are shown if even the shortest list that fails is long.
+const TAIL: usize = 40;
+
+#[test]
+fn the_tracker_agrees_with_the_model_whatever_happens() {
+    let first = from_environment("SIMULATION_SEED").unwrap_or(0);
+    let runs = from_environment("SIMULATION_RUNS").unwrap_or(RUNS);
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                (first + thread..first + runs)
+                    .step_by(usize::try_from(threads).unwrap_or(1))
+                    .for_each(simulate);
+            });
+        }
+    });
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {value}")),
+    )
+}
+
+fn simulate(seed: u64) {
+    let _announced = Announced(seed);
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut bytes = std::iter::repeat_with(move || rng.random::<u8>());
+    let setup = Setup::read(&mut bytes).expect("bytes without end");
+    let operations = read_all(&mut bytes, OPERATIONS);
+    let Err(broken) = run(setup, &operations, seed) else {
+        return;
+    };
+    let shortest = shorten(setup, &operations[..OPERATIONS.min(broken.at + 1)], seed);
+    let why = run(setup, &shortest, seed)
+        .err()
+        .map_or(broken.why, |broken| broken.why);
+    let tail = &shortest[shortest.len().saturating_sub(TAIL)..];
+    let list: Vec<_> = tail
+        .iter()
+        .map(|operation| format!("  {operation:?}"))
+        .collect();
+    panic!(
+        "after operation {} of seed {seed}: {why}\n{setup:?}\nthe last of {} operations that do it:\n{}",
+        broken.at,
+        shortest.len(),
+        list.join("\n")
+    );
+}
+
+/// Leaves out operations, half of them at a time and then fewer, as long as the rest still fails.
+fn shorten(setup: Setup, operations: &[Operation], seed: u64) -> Vec<Operation> {
+    let mut list = operations.to_vec();
+    let mut step = list.len().div_ceil(2);
+    loop {
+        let before = list.len();
+        let mut from = 0;
+        while from < list.len() {
+            let mut shorter = list.clone();
+            shorter.drain(from..list.len().min(from + step));
+            if run(setup, &shorter, seed).is_err() {
+                list = shorter;
+            } else {
+                from += step;
+            }
+        }
+        if step == 1 && list.len() == before {
+            return list;
+        }
+        step = step.div_ceil(2);
+    }
+}
+
+/// Names the seed when the tracker itself panics.
+struct Announced(u64);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("repeat with SIMULATION_SEED={} SIMULATION_RUNS=1", self.0);
+        }
+    }
+}
+
+/// The committed inputs of a fuzz target.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    let files = fs::read_dir(folder).expect("the folder of seeds");
+    let mut paths: Vec<_> = files.map(|file| file.expect("a seed").path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no seeds of {target}");
+    paths
+        .iter()
+        .map(|path| fs::read(path).expect("a readable seed"))
+        .collect()
+}
+
+/// What makes one message another, or none.
+const PIECES: [&str; 32] = [
+    "",
+    "null",
+    "0",
+    "-1",
+    "1.5",
+    "1e999",
+    "true",
+    "false",
+    "[]",
+    "{}",
+    "\"\"",
+    "\"0\"",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "\\u0061",
+    "\\ud800",
+    "\\udc00",
+    "\u{ff}",
+    "\u{100}",
+    "\u{1f600}",
+    "\u{0}",
+    " ",
+    "\"sdp\":5,",
+    "\"answer\":1,",
+    "\"offers\":[7],",
+    "[[[[[[[[]]]]]]]]",
+];
+
+/// A seed of the request target, in a few places of which something is written over.
+fn messages() -> impl Strategy<Value = String> {
+    let texts = seeds("request")
+        .into_iter()
+        .map(|seed| String::from_utf8(seed).expect("UTF-8"));
+    let edit = (any::<Index>(), 0..24_usize, select(&PIECES[..]));
+    let edits = prop::collection::vec(edit, 0..4);
+    (select(texts.collect::<Vec<_>>()), edits).prop_map(|(text, edits)| {
+        let mut characters: Vec<char> = text.chars().collect();
+        for (at, removed, piece) in edits {
+            let from = at.index(characters.len() + 1);
+            let to = characters.len().min(from + removed);
+            characters.splice(from..to, piece.chars());
+        }
+        characters.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
+
+    #[test]
+    fn two_readings_of_a_message_agree(text in messages()) {
+        request_body::check(text.as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    #[test]
+    fn any_bytes_are_operations_on_which_tracker_and_model_agree(
+        bytes in prop::collection::vec(any::<u8>(), 0..2_000)
+    ) {
+        operations_body::check(&bytes);
+    }
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_targets_pass() {
+    for seed in seeds("request") {
+        request_body::check(&seed);
+    }
+    for seed in seeds("operations") {
+        operations_body::check(&seed);
+    }
+}
