@@ -1,0 +1,143 @@
+// What the tests of the page share: a server with a browser for one file of tests, users on the page, and the
+// steps that most tests take. Everything is found as a person finds it: by role and name.
+
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before } from 'node:test'
+import { launchChromium, newUser, root, seriousFindings, startServer } from '../support/index.mjs'
+
+export const STEP_MS = 45_000
+/** The console repeats these violations; they are held by `violations`, which leaves out what axe-core caused. */
+const INLINE_STYLE = /(Refused to apply|Applying) inline style/
+const SCREENSHOTS = join(root, 'target', 'screenshots')
+
+/**
+ * One server, one browser and one scratch folder for the tests of a file, and users that are closed after each.
+ * @param {{ browserArgs?: string[], serverArgs?: string[] }} [options]
+ */
+export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'] } = {}) {
+  const here = {}
+  before(async () => {
+    here.folder = await mkdtemp(join(tmpdir(), 'swarmhub-page-'))
+    here.server = await startServer({ args: serverArgs })
+    here.browser = await launchChromium({ args: browserArgs })
+  })
+  after(async () => {
+    await here.browser?.close()
+    await here.server?.stop()
+    if (here.folder) await rm(here.folder, { recursive: true, force: true })
+  })
+
+  /**
+   * Runs `story` with so many users, closes them, and holds that their pages logged no error and asked nobody else.
+   * @param {number} count
+   * @param {(...users: Awaited<ReturnType<typeof newUser>>[]) => Promise<void>} story
+   * @param {{ allow?: RegExp[], user?: object, init?: () => void }} [options] `allow`: messages that belong to the story; `init` runs in the pages first
+   */
+  const withUsers = (count, story, { allow = [], user = {}, init } = {}) => async () => {
+    const users = []
+    try {
+      for (let i = 0; i < count; i++) {
+        const one = await newUser(here.browser, user)
+        users.push(one)
+        one.page.setDefaultTimeout(STEP_MS)
+        await one.context.addInitScript(noteViolations)
+        if (init) await one.context.addInitScript(init)
+      }
+      await story(...users)
+      for (const one of users) {
+        assert.deepEqual(await violations(one.page), [], 'violations of the Content-Security-Policy')
+        one.assertClean({ allow: [...allow, INLINE_STYLE] })
+      }
+    } finally {
+      await Promise.all(users.map(one => one.close().catch(() => {})))
+    }
+  }
+  return { here, withUsers }
+}
+
+function noteViolations () {
+  window.__violations = []
+  document.addEventListener('securitypolicyviolation', event => window.__violations.push(`${event.violatedDirective} ${event.blockedURI}`))
+}
+
+const violations = page => page.evaluate(() => window.__violations ?? [])
+
+/** A file as the browser takes it. @param {string} name @param {Uint8Array | string} bytes */
+export const inMemory = (name, bytes) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })
+
+/** Chooses files on the start page and gives the link. @param {import('playwright-core').Page} page */
+export async function share (page, address, files) {
+  await page.goto(address)
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+  await page.locator('input[type=file]').first().setInputFiles(files)
+  return linkOf(page)
+}
+
+/** The link on a sharing page, once the hashing is over. @param {import('playwright-core').Page} page */
+export async function linkOf (page) {
+  const field = page.getByLabel('Link to this share')
+  await field.waitFor()
+  const link = await field.inputValue()
+  assert.match(link, /\/#[0-9a-f]{40}$/)
+  return link
+}
+
+/** Opens a link and waits for what it offers. @param {import('playwright-core').Page} page @param {string} link */
+export async function open (page, link) {
+  await page.goto(link)
+  await downloadButton(page).waitFor()
+}
+
+export const downloadButton = page => page.locator('[data-action=download]:visible')
+export const saveAllButton = page => page.locator('[data-action=save-all]:visible')
+export const row = (page, name) => page.getByRole('listitem').filter({ hasText: name })
+export const notice = (page, title) => page.locator('.notice', { hasText: title })
+
+/** @param {import('playwright-core').Page} page */
+export async function download (page) {
+  await downloadButton(page).click()
+  await saveAllButton(page).waitFor()
+}
+
+/** Presses a button that saves something. @returns {Promise<{ name: string, bytes: Buffer }>} */
+export async function saved (page, button) {
+  const [download] = await Promise.all([page.waitForEvent('download'), button.click()])
+  const failure = await download.failure()
+  assert.equal(failure, null)
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) }
+}
+
+/** Makes the data channels of a page give way slowly, so that a state lasts long enough to be seen. @param {import('playwright-core').Page} page */
+export const slowDown = (page, on = true) => page.evaluate(on => {
+  window.__slow = on
+  if (window.__send) return
+  const send = window.__send = RTCDataChannel.prototype.send
+  let last = Promise.resolve()
+  RTCDataChannel.prototype.send = function (data) {
+    // In order, and copied, since the sender may use its buffer again.
+    const copy = typeof data === 'string' ? data : data.slice()
+    last = last.then(() => window.__slow && (copy.byteLength ?? 0) > 1000 && new Promise(resolve => setTimeout(resolve, 12)))
+      .then(() => { if (this.readyState === 'open') send.call(this, copy) })
+  }
+}, on)
+
+/** A picture for people to look at, and a check for accessibility of the same state. @param {import('playwright-core').Page} page @param {string} name */
+export async function inspect (page, name, { axe = true } = {}) {
+  if (axe) {
+    const before = await violations(page)
+    assert.deepEqual(await seriousFindings(page), [], `accessibility of "${name}"`)
+    // axe-core itself tries inline styles; what it caused is not the page's.
+    await page.evaluate(before => { window.__violations = before }, before)
+  }
+  await picture(page, name)
+}
+
+/** @param {import('playwright-core').Page} page @param {string} name */
+export async function picture (page, name) {
+  await mkdir(SCREENSHOTS, { recursive: true })
+  // Hiding the caret or stopping animations would put a style element into the page, against its policy.
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, caret: 'initial', animations: 'allow' })
+}

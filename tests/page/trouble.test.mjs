@@ -1,0 +1,170 @@
+// What the page says, and does, when something is wrong.
+
+import assert from 'node:assert/strict'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pattern, randomId, sha256, startServer } from '../support/index.mjs'
+import { download, downloadButton, inMemory, inspect, notice, open, saveAllButton, saved, share, stage } from './support.mjs'
+
+// A name that is not localhost makes an insecure context, as when somebody opens the address of another machine.
+const FOREIGN_NAME = 'files.example.test'
+const { here, withUsers } = stage({ browserArgs: [`--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`] })
+const AWAY = [/WebSocket connection to .* failed/, /net::ERR_CONNECTION_REFUSED/]
+
+test('a tracker that stops is noticed, tried again, and its return brings a receiver together with the sender', withUsers(2, async (alice, bob) => {
+  const bytes = pattern(400_000, 20)
+  let server = await startServer({ args: ['--interval', '30'] })
+  try {
+    const link = await share(alice.page, server.page, inMemory('patient.bin', bytes))
+    await bob.page.goto(server.page, { waitUntil: 'networkidle' })
+    await server.stop()
+    const lost = notice(alice.page, 'Connection to the tracker lost')
+    await lost.waitFor()
+    await lost.getByText(/Trying again (in \d+ s|now)\./).waitFor()
+    await inspect(alice.page, 'error-tracker-lost')
+
+    // In the page that is open already, so nothing has to be loaded from the server.
+    await bob.page.evaluate(hash => { location.hash = hash }, new URL(link).hash)
+    await notice(bob.page, 'The tracker cannot be reached').waitFor()
+    await inspect(bob.page, 'error-tracker-unreachable')
+
+    server = await startServer({ args: ['--interval', '30'], port: server.port })
+    for (const { page } of [alice, bob]) {
+      await page.locator('[data-action=tracker-now]').click({ timeout: 3_000 }).catch(() => { /* it was tried meanwhile */ })
+      await page.locator('.notice', { hasText: 'tracker' }).waitFor({ state: 'detached' })
+    }
+    await download(bob.page)
+    assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+  } finally {
+    await server.stop()
+  }
+}, { allow: AWAY }))
+
+test('a transfer goes on while the tracker is away', withUsers(2, async (alice, bob) => {
+  const server = await startServer()
+  try {
+    const bytes = pattern(1_500_000, 21)
+    const link = await share(alice.page, server.page, inMemory('steady.bin', bytes))
+    await open(bob.page, link)
+    await server.stop()
+    await notice(bob.page, 'Connection to the tracker lost').waitFor()
+    await download(bob.page)
+    assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+  } finally {
+    await server.stop()
+  }
+}, { allow: AWAY }))
+
+test('the reason of a tracker that refuses is shown in its words', withUsers(1, async ({ page }) => {
+  await page.routeWebSocket(/announce/, socket => socket.onMessage(text => {
+    const { info_hash: infoHash } = JSON.parse(String(text))
+    socket.send(JSON.stringify({ action: 'announce', info_hash: infoHash, 'failure reason': 'not today' }))
+  }))
+  await page.goto(`${here.server.page}#${randomId()}`)
+  await notice(page, 'The tracker refuses').getByText('“not today”').waitFor()
+  await inspect(page, 'error-tracker-refuses')
+}))
+
+test('a link that nobody serves says so and keeps looking', withUsers(1, async ({ page }) => {
+  await page.goto(`${here.server.page}#${randomId()}`)
+  await page.getByRole('heading', { level: 1, name: 'Looking for the files' }).waitFor()
+  await notice(page, 'Nobody who has this is here right now').waitFor()
+  await inspect(page, 'error-nobody-there')
+}))
+
+test('a peer that cannot be connected is told from nobody being there', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('near.bin', 'so near'))
+  await bob.context.addInitScript(() => {
+    RTCPeerConnection.prototype.setRemoteDescription = () => Promise.reject(new Error('no way through'))
+  })
+  await bob.page.goto(link)
+  await notice(bob.page, 'could not be made').getByText(/firewall/).waitFor()
+  await inspect(bob.page, 'error-no-connection')
+}))
+
+test('a damaged link is called that, and the start page is one step away', withUsers(1, async ({ page }) => {
+  await page.goto(`${here.server.page}#0218db4d`)
+  await notice(page, 'This link is not complete').waitFor()
+  await inspect(page, 'error-broken-link')
+  await page.evaluate(() => { location.hash = '' })
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+  assert.equal(await page.locator('.notice').count(), 0)
+}))
+
+test('plain http from another machine is explained', withUsers(1, async ({ page, problems }) => {
+  await page.goto(`http://${FOREIGN_NAME}:${here.server.port}/`)
+  assert.equal(await page.evaluate(() => isSecureContext), false)
+  await notice(page, 'This page needs a secure address').getByText(/https/).waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Choose files' }).count(), 0)
+  await inspect(page, 'error-insecure')
+  // The one foreign name of all tests is this server under its other name.
+  assert.ok(problems.foreign.every(text => text.includes(`//${FOREIGN_NAME}:${here.server.port}/`)), problems.foreign.join())
+}, { allow: [/request to http:\/\/files\.example\.test:/] }))
+
+test('a browser without WebRTC is told what to do', withUsers(1, async ({ page }) => {
+  await page.goto(here.server.page)
+  await notice(page, 'This browser cannot connect to other browsers').getByText(/WebRTC/).waitFor()
+  await inspect(page, 'error-no-webrtc')
+}, { init: () => { delete window.RTCPeerConnection } }))
+
+test('storage that fills up ends the download with what to do, and trying again completes it', withUsers(2, async (alice, bob) => {
+  const bytes = pattern(12_000_000, 22)
+  const link = await share(alice.page, here.server.page, inMemory('heavy.bin', bytes))
+  const protocol = await bob.context.newCDPSession(bob.page)
+  const origin = new URL(link).origin
+  await protocol.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 3_000_000 })
+  await open(bob.page, link)
+  await downloadButton(bob.page).click()
+  const full = notice(bob.page, 'The storage is full')
+  await full.waitFor()
+  await inspect(bob.page, 'error-storage-full')
+
+  await protocol.send('Storage.overrideQuotaForOrigin', { origin })
+  await full.getByRole('button', { name: 'Try again' }).click()
+  await downloadButton(bob.page).click()
+  await saveAllButton(bob.page).waitFor()
+  assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+}))
+
+test('a download that will not fit is told before it starts', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('wide.bin', pattern(2_000_000, 25)))
+  await open(bob.page, link)
+  await notice(bob.page, 'There may not be enough space').getByText('The files take 2.00 MB, and the browser has 500 kB left').waitFor()
+  await inspect(bob.page, 'error-little-space')
+}, { init: () => { StorageManager.prototype.estimate = async () => ({ quota: 1_500_000, usage: 1_000_000 }) } }))
+
+test('without storage and without service worker files still arrive, in memory', withUsers(2, async (alice, bob) => {
+  const bytes = pattern(900_000, 23)
+  const link = await share(alice.page, here.server.page, inMemory('private.bin', bytes))
+  await bob.context.addInitScript(() => {
+    StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('not here', 'SecurityError'))
+    ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError'))
+    delete window.showSaveFilePicker
+  })
+  await open(bob.page, link)
+  await download(bob.page)
+  assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+  // The bundled client asks for the storage once too and does not catch the refusal.
+}, { allow: [/^thrown: \s*$/] }))
+
+test('only empty files are nothing to share', withUsers(1, async ({ page }) => {
+  await page.goto(here.server.page)
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+  await page.locator('input[type=file]').first().setInputFiles(inMemory('empty.txt', ''))
+  await notice(page, 'Nothing to share').waitFor()
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+}))
+
+test('a file that changes after it was chosen ends the sharing with the reason', withUsers(2, async (alice, bob) => {
+  const folder = join(here.folder, 'changing')
+  await mkdir(folder)
+  const path = join(folder, 'draft.bin')
+  await writeFile(path, pattern(600_000, 24))
+  const link = await share(alice.page, here.server.page, path)
+  await rm(path)
+  await open(bob.page, link)
+  await downloadButton(bob.page).click()
+  await notice(alice.page, 'A file can no longer be read').waitFor()
+  await inspect(alice.page, 'error-file-changed')
+}))

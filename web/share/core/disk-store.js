@@ -1,0 +1,196 @@
+// @ts-check
+// Where a download is kept: a file of the origin's private file system, which survives a reload, or the
+// memory where browsers refuse that. Speaks webtorrent's chunk store interface; knows nothing of torrents but
+// the info-hash that names the file. A Web Lock tells other tabs that the file is in use.
+
+const FOLDER = 'swarmhub'
+/** A download that nobody came back to is removed after this long. */
+const KEEP_MS = 24 * 3600 * 1000
+/** How long another holder of the same download may take to let go of it. */
+const PATIENCE_MS = 1500
+
+/** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Done} Done */
+/** @typedef {{ offset?: number, length?: number }} Part */
+/** @typedef {{ write (at: number, bytes: Uint8Array): Promise<void>, read (at: number, length: number): Promise<Uint8Array>, close (): Promise<void>, remove (): Promise<void> }} Backend */
+
+const WORKER = new URL('./opfs-worker.js', import.meta.url)
+// Into the browser's cache, so that a download can begin although the server has gone away.
+if (globalThis.Worker) fetch(WORKER).catch(() => {})
+
+export class DiskStore {
+  /** @type {Promise<Backend>} */
+  #backend
+  /** Resolves to true where the download has to stay in memory. @type {Promise<boolean>} */
+  inMemory
+
+  /** @param {number} chunkLength @param {{ length: number, infoHash: string }} options */
+  constructor (chunkLength, { length, infoHash }) {
+    this.chunkLength = chunkLength
+    this.length = length
+    this.#backend = OpfsFile.open(infoHash).catch(() => new Memory(chunkLength))
+    this.inMemory = this.#backend.then(backend => backend instanceof Memory)
+  }
+
+  /** @param {number} index @param {Uint8Array} bytes @param {Done} [done] */
+  put (index, bytes, done = () => {}) {
+    settle(this.#backend.then(backend => backend.write(index * this.chunkLength, bytes)), done)
+  }
+
+  /** @param {number} index @param {Part | null | undefined | Done} part @param {Done} [done] @returns {void} */
+  get (index, part, done = () => {}) {
+    if (typeof part === 'function') return this.get(index, null, part)
+    const start = index * this.chunkLength + (part?.offset ?? 0)
+    const whole = Math.min(this.chunkLength, this.length - index * this.chunkLength)
+    const length = part?.length ?? whole - (part?.offset ?? 0)
+    settle(this.#backend.then(backend => backend.read(start, length)), done)
+  }
+
+  /** @param {Done} [done] */
+  close (done = () => {}) {
+    settle(this.#backend.then(backend => backend.close()), done)
+  }
+
+  /** @param {Done} [done] */
+  destroy (done = () => {}) {
+    settle(this.#backend.then(backend => backend.remove()), done)
+  }
+}
+
+/** Removes downloads that no tab uses and that nobody came back to for a day. */
+export async function forgetOldDownloads (now = Date.now()) {
+  if (!navigator.storage?.getDirectory || !navigator.locks) return
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
+  const names = []
+  for await (const name of /** @type {any} */ (folder).keys()) names.push(name)
+  for (const name of names) {
+    await navigator.locks.request(lockName(name), { ifAvailable: true }, async lock => {
+      if (!lock) return
+      const { lastModified } = await (await folder.getFileHandle(name)).getFile()
+      if (now - lastModified > KEEP_MS) await folder.removeEntry(name)
+    })
+  }
+}
+
+/** One file, behind its worker. @implements {Backend} */
+class OpfsFile {
+  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
+  #waiting = new Map()
+  #next = 0
+  #worker
+  #unlock
+
+  /** @param {string} infoHash */
+  static async open (infoHash) {
+    if (!navigator.storage?.getDirectory || !navigator.locks) throw new Error('no private file system')
+    // Another tab may be downloading the same; then this one keeps a copy of its own.
+    const own = `${infoHash}-${crypto.randomUUID().slice(0, 8)}`
+    // A little patience, for the page that was just reloaded and for the attempt that just failed.
+    const first = await lock(infoHash, PATIENCE_MS)
+    const unlock = first ?? await lock(own, PATIENCE_MS)
+    if (!unlock) throw new Error('no lock')
+    const file = new OpfsFile(new Worker(WORKER, { type: 'module' }), unlock)
+    try {
+      await file.#ask('open', { folder: FOLDER, name: first ? infoHash : own })
+    } catch (error) {
+      file.#end()
+      throw error
+    }
+    return file
+  }
+
+  /** @param {Worker} worker @param {() => void} unlock */
+  constructor (worker, unlock) {
+    this.#worker = worker
+    this.#unlock = unlock
+    worker.addEventListener('message', ({ data: { id, value, error } }) => {
+      const { resolve, reject } = this.#waiting.get(id) ?? {}
+      this.#waiting.delete(id)
+      if (error) reject?.(Object.assign(new Error(error.message), { name: error.name }))
+      else resolve?.(value)
+    })
+    worker.addEventListener('error', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('the storage worker ended'))
+      this.#waiting.clear()
+    })
+  }
+
+  /** @param {number} at @param {Uint8Array} bytes */
+  write (at, bytes) {
+    // A view is cloned with its whole buffer.
+    return this.#ask('write', { at, bytes: bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice() })
+  }
+
+  /** @param {number} at @param {number} length @returns {Promise<Uint8Array>} */
+  read (at, length) {
+    return this.#ask('read', { at, length })
+  }
+
+  async close () {
+    await this.#ask('close').finally(() => this.#end())
+  }
+
+  async remove () {
+    await this.#ask('remove').finally(() => this.#end())
+  }
+
+  #end () {
+    this.#worker.terminate()
+    this.#unlock()
+  }
+
+  /** @param {string} operation @param {object} [message] @returns {Promise<any>} */
+  #ask (operation, message) {
+    return new Promise((resolve, reject) => {
+      const id = this.#next++
+      this.#waiting.set(id, { resolve, reject })
+      this.#worker.postMessage({ id, operation, ...message })
+    })
+  }
+}
+
+/** @implements {Backend} */
+class Memory {
+  /** @type {Map<number, Uint8Array>} chunks by their place */
+  #chunks = new Map()
+  #chunkLength
+
+  /** @param {number} chunkLength */
+  constructor (chunkLength) {
+    this.#chunkLength = chunkLength
+  }
+
+  /** @param {number} at @param {Uint8Array} bytes */
+  async write (at, bytes) { this.#chunks.set(at, bytes) }
+
+  /** @param {number} at @param {number} length */
+  async read (at, length) {
+    const start = at - at % this.#chunkLength
+    const bytes = this.#chunks.get(start)
+    if (!bytes) throw new Error('not stored')
+    return bytes.slice(at - start, at - start + length)
+  }
+
+  async close () { this.#chunks.clear() }
+  async remove () { this.#chunks.clear() }
+}
+
+/** @param {string} name */
+const lockName = name => `swarmhub-download-${name}`
+
+/**
+ * Takes the lock if it comes free in time, else gives null; the returned function gives it back.
+ * @param {string} name @param {number} ms @returns {Promise<(() => void) | null>}
+ */
+function lock (name, ms) {
+  return new Promise((resolve, reject) => {
+    const held = () => new Promise(release => resolve(() => release(undefined)))
+    navigator.locks.request(lockName(name), { signal: AbortSignal.timeout(ms) }, held)
+      .catch(error => error.name === 'TimeoutError' ? resolve(null) : reject(error))
+  })
+}
+
+/** @param {Promise<any>} promise @param {Done} done */
+function settle (promise, done) {
+  // Out of the promise chain: what `done` throws is not this promise's failure.
+  promise.then(value => queueMicrotask(() => done(null, value)), error => queueMicrotask(() => done(error)))
+}

@@ -1,0 +1,76 @@
+// @ts-check
+// Saves finished files to where the browser puts downloads, without holding them in memory where that can be
+// avoided: streamed by the service worker, else into a file the person picks, else as a Blob. Several files go
+// as one ZIP archive. Used by the receiver's view.
+
+import { makeZip, predictLength } from '../../vendor/client-zip/client-zip.js'
+import { distinct, safeFileName, safePath } from '../lib/names.js'
+
+/** @typedef {import('./transfer.js').Transfer} Transfer */
+/** @typedef {import('./transfer.js').FileState} FileState */
+/** @typedef {import('./stream-server.js').StreamServer} StreamServer */
+/** @typedef {import('./stream-server.js').Resource} Resource */
+
+/** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server */
+export function saveFile (transfer, { index, name, size }, server) {
+  return save(server, {
+    name: safeFileName(name),
+    type: 'application/octet-stream',
+    size,
+    attachment: true,
+    seekable: true,
+    open: (start, end) => transfer.read(index, { start, end })
+  })
+}
+
+/** @param {Transfer} transfer @param {FileState[]} files @param {string} name @param {StreamServer | null} server */
+export function saveAll (transfer, files, name, server) {
+  const paths = distinct(files.map(({ path }) => safePath(path)))
+  const entries = files.map((file, i) => ({ name: paths[i] ?? file.name, size: file.size, lastModified: new Date() }))
+  return save(server, {
+    name: `${safeFileName(name, 'files')}.zip`,
+    type: 'application/zip',
+    size: Number(predictLength(entries)),
+    attachment: true,
+    seekable: false,
+    open: () => makeZip(contents(transfer, files, entries))
+  })
+}
+
+/** @param {StreamServer | null} server @param {Resource} resource */
+async function save (server, resource) {
+  if (server) return saveByWorker(server, resource)
+  const whole = () => resource.size ? resource.open(0, resource.size - 1) : new Blob([]).stream()
+  const pick = /** @type {any} */ (window).showSaveFilePicker
+  if (pick) {
+    const handle = await pick.call(window, { suggestedName: resource.name })
+    return whole().pipeTo(await handle.createWritable())
+  }
+  // Browsers move big Blobs to disk by themselves.
+  const url = URL.createObjectURL(await new Response(whole()).blob())
+  const link = Object.assign(document.createElement('a'), { href: url, download: resource.name })
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+}
+
+/** Addresses stay valid as long as the page: browsers may pause and resume a download. @param {StreamServer} server @param {Resource} resource */
+function saveByWorker (server, resource) {
+  // A frame, because going to the address in the page itself would ask whether to leave it.
+  const frame = document.createElement('iframe')
+  frame.hidden = true
+  frame.title = 'Download'
+  frame.src = server.publish(resource).url
+  document.body.append(frame)
+  setTimeout(() => frame.remove(), 120_000)
+}
+
+/**
+ * The archive's files, each opened only when its turn comes.
+ * @param {Transfer} transfer @param {FileState[]} files @param {Array<{ name: string, size: number, lastModified: Date }>} entries
+ */
+async function * contents (transfer, files, entries) {
+  for (const [i, { index, size }] of files.entries()) {
+    const input = size ? transfer.read(index, { start: 0, end: size - 1 }) : new Blob([]).stream()
+    yield { .../** @type {any} */ (entries[i]), input }
+  }
+}

@@ -1,0 +1,198 @@
+// @ts-check
+// The page's half of the service worker (sw.js): gives files an address of this origin under which they can
+// be played, shown or saved while they arrive. It decides the headers, never the bytes; no DOM. Used by
+// the preview and by saving. One per page.
+
+import { parseRange } from '../lib/ranges.js'
+
+/** A reader that has not asked for this long lets go of its pieces; it continues where it was. */
+const IDLE_MS = 60_000
+/** Browsers end an idle service worker after 30 s, also while a stream runs. */
+const PING_MS = 15_000
+const START_MS = 10_000
+
+/**
+ * @typedef {object} Resource
+ * @property {string} name as it is saved
+ * @property {string} type media type
+ * @property {number} size bytes
+ * @property {boolean} attachment to be saved, not shown
+ * @property {boolean} seekable whether `open` takes a start other than 0
+ * @property {(start: number, end: number) => ReadableStream<Uint8Array>} open both ends included; never called for size 0
+ */
+
+export class StreamServer {
+  /** @type {Map<string, Resource>} */
+  #resources = new Map()
+  #clientId
+  #worker
+  #scope
+  #open = 0
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #ping
+
+  /**
+   * Registers the worker and waits until it controls the page.
+   * @param {string} workerUrl
+   * @returns {Promise<StreamServer>} rejects where service workers are missing, forbidden or do not start
+   */
+  static async start (workerUrl) {
+    if (!navigator.serviceWorker) throw new Error('no service workers here')
+    await navigator.serviceWorker.register(workerUrl, { updateViaCache: 'none' })
+    const registration = await inTime(navigator.serviceWorker.ready, 'the service worker does not start')
+    const worker = /** @type {ServiceWorker} */ (registration.active)
+    const { port1, port2 } = new MessageChannel()
+    const hello = new Promise(resolve => { port1.onmessage = ({ data }) => resolve(data.clientId) })
+    worker.postMessage({ type: 'hello' }, [port2])
+    const clientId = await inTime(hello, 'the service worker does not answer')
+    port1.close()
+    return new StreamServer(worker, registration.scope, clientId)
+  }
+
+  /** @param {ServiceWorker} worker @param {string} scope @param {string} clientId */
+  constructor (worker, scope, clientId) {
+    this.#worker = worker
+    this.#scope = scope
+    this.#clientId = clientId
+    navigator.serviceWorker.addEventListener('message', this.#onMessage)
+  }
+
+  /**
+   * Gives `resource` an address until it is revoked.
+   * @param {Resource} resource
+   * @returns {{ url: string, revoke: () => void }}
+   */
+  publish (resource) {
+    const token = crypto.randomUUID()
+    this.#resources.set(token, resource)
+    const url = new URL(`stream/${this.#clientId}/${token}/${encodeURIComponent(resource.name)}`, this.#scope).href
+    return { url, revoke: () => { this.#resources.delete(token) } }
+  }
+
+  close () {
+    navigator.serviceWorker.removeEventListener('message', this.#onMessage)
+    this.#resources.clear()
+    clearInterval(this.#ping)
+  }
+
+  /** @param {MessageEvent} event */
+  #onMessage = ({ data, ports: [port] }) => {
+    if (data?.type !== 'stream' || !port) return
+    const resource = this.#resources.get(data.token)
+    if (!resource) return port.postMessage({ status: 404, headers: SAFE, hasBody: false })
+    const { status, headers, range } = responseTo(resource, data.range)
+    const hasBody = data.method === 'GET' && range !== null
+    if (hasBody) this.#serve(port, new Pull(resource, range))
+    port.postMessage({ status, headers, hasBody })
+  }
+
+  /** @param {MessagePort} port @param {Pull} pull */
+  #serve (port, pull) {
+    this.#opened()
+    const end = () => {
+      port.onmessage = null
+      pull.release()
+      this.#closed()
+    }
+    port.onmessage = async ({ data }) => {
+      if (data === 'cancel') return end()
+      try {
+        const bytes = await pull.next()
+        port.postMessage({ bytes })
+        if (!bytes) end()
+      } catch {
+        port.postMessage({ failed: true })
+        end()
+      }
+    }
+  }
+
+  #opened () {
+    if (this.#open++ === 0) this.#ping = setInterval(() => this.#worker.postMessage({ type: 'ping' }), PING_MS)
+  }
+
+  #closed () {
+    if (--this.#open === 0) clearInterval(this.#ping)
+  }
+}
+
+/** The bytes of one answer, taken one chunk at a time. */
+class Pull {
+  #resource
+  #at
+  #end
+  /** @type {ReadableStreamDefaultReader<Uint8Array> | null} */
+  #reader = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #idle
+
+  /** @param {Resource} resource @param {{ start: number, end: number }} range */
+  constructor (resource, { start, end }) {
+    this.#resource = resource
+    this.#at = start
+    this.#end = end
+  }
+
+  /** @returns {Promise<Uint8Array | null>} null at the end */
+  async next () {
+    clearTimeout(this.#idle)
+    const left = this.#end - this.#at + 1
+    if (left <= 0) return null
+    this.#reader ??= this.#resource.open(this.#at, this.#end).getReader()
+    const { value, done } = await this.#reader.read()
+    if (done || !value) throw new Error('the file ended early')
+    // A view is cloned with its whole buffer when it is posted; a copy of the part is smaller.
+    const bytes = value.byteLength > left || value.byteLength !== value.buffer.byteLength ? value.slice(0, left) : value
+    this.#at += bytes.byteLength
+    // Paused media ask for nothing for a long time. Only what can be reopened in the middle is let go.
+    if (this.#resource.seekable) this.#idle = setTimeout(() => this.release(), IDLE_MS)
+    return bytes
+  }
+
+  release () {
+    clearTimeout(this.#idle)
+    this.#reader?.cancel().catch(() => {})
+    this.#reader = null
+  }
+}
+
+const SAFE = {
+  'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff'
+}
+
+/** @param {Resource} resource @param {string | null} header */
+function responseTo ({ name, type, size, attachment, seekable }, header) {
+  const wanted = seekable ? parseRange(header, size) : 'whole'
+  /** @type {Record<string, string>} */
+  const headers = {
+    ...SAFE,
+    'content-type': attachment ? 'application/octet-stream' : type,
+    'content-disposition': `${attachment ? 'attachment' : 'inline'}; filename*=UTF-8''${encodeName(name)}`,
+    'accept-ranges': seekable ? 'bytes' : 'none',
+    // Nothing of a file may load, run or be framed elsewhere. Browsers' PDF viewers do not start in a sandbox.
+    'content-security-policy': type === 'application/pdf' ? "frame-ancestors 'self'" : "default-src 'none'; frame-ancestors 'self'; sandbox"
+  }
+  if (wanted === 'unsatisfiable') return { status: 416, headers: { ...headers, 'content-range': `bytes */${size}` }, range: null }
+  const range = wanted === 'whole' ? { start: 0, end: size - 1 } : wanted
+  headers['content-length'] = String(range.end - range.start + 1)
+  if (wanted === 'whole') return { status: 200, headers, range }
+  return { status: 206, headers: { ...headers, 'content-range': `bytes ${range.start}-${range.end}/${size}` }, range }
+}
+
+/** RFC 5987. @param {string} name */
+const encodeName = name => encodeURIComponent(name).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+
+/** @template T @param {Promise<T>} promise @param {string} complaint @returns {Promise<T>} */
+async function inTime (promise, complaint) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(complaint)), START_MS) })
+  try {
+    return /** @type {T} */ (await Promise.race([promise, late]))
+  } finally {
+    clearTimeout(timer)
+  }
+}

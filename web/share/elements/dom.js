@@ -1,0 +1,81 @@
+// @ts-check
+// Small helpers to build elements from code. Text always goes in as text, so names from strangers can never
+// become markup; nothing here parses HTML.
+
+/**
+ * Creates an element. Properties that begin with `on` are listeners, booleans are attributes without value.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} [properties]
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function h (tag, properties = {}, ...children) {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === 'function') element.addEventListener(name.slice(2), value)
+    else if (value === true) element.setAttribute(name, '')
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value))
+  }
+  element.append(...children.filter(child => child !== null && child !== undefined))
+  return element
+}
+
+/**
+ * Creates an element of a picture.
+ * @param {string} tag @param {Record<string, string | number>} [attributes] @param {...Node} children
+ */
+export function s (tag, attributes = {}, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
+  element.append(...children)
+  return element
+}
+
+/** Sets text only when it differs, so that nothing is repainted or read out again. @param {Element} element @param {string} text */
+export function setText (element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+/** @param {string} name @param {CustomElementConstructor} element Safe to call when another script of the page already did. */
+export function define (name, element) {
+  if (!customElements.get(name)) customElements.define(name, element)
+}
+
+/** Tells the surroundings, also beyond a shadow root. @param {Element} from @param {string} type @param {unknown} [detail] */
+export function tell (from, type, detail) {
+  from.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }))
+}
+
+/** @type {Record<string, string>} 24 by 24, drawn as lines */
+const ICONS = {
+  arrowUp: 'M12 19V5M6 11l6-6 6 6',
+  arrowDown: 'M12 5v14M6 13l6 6 6-6',
+  check: 'M5 12.5l4.5 4.5L19 7.5',
+  copy: 'M9 9h10v11H9zM5 15V4h10',
+  file: 'M7 3h7l4 4v14H7zM14 3v4h4',
+  folder: 'M3 6h6l2 2h10v11H3z',
+  open: 'M2 12s3.5-6.5 10-6.5S22 12 22 12s-3.5 6.5-10 6.5S2 12 2 12zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z',
+  people: 'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c0-3.6 2.9-6 6.5-6s6.5 2.4 6.5 6M16 4.3a3.5 3.5 0 0 1 0 6.4M18 14.6c2.1.8 3.5 2.7 3.5 5.4',
+  qr: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2zM14 20h2M20 14v2',
+  save: 'M12 4v11M7 10.5l5 5 5-5M4.5 20h15',
+  share: 'M12 15V3M7.5 7L12 2.8 16.5 7M6 11H4.5v10h15V11H18',
+  stop: 'M7 7h10v10H7z',
+  clock: 'M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 7.5V12l3 2',
+  close: 'M6 6l12 12M18 6L6 18'
+}
+
+/** A decorative icon; the text beside it or the button's label says what it means. @param {string} name */
+export const icon = name => s('svg', { viewBox: '0 0 24 24', class: 'icon', 'aria-hidden': 'true', focusable: 'false' }, s('path', { d: ICONS[name] ?? '' }))
+
+/**
+ * @param {string} label @param {(event: Event) => void} onclick
+ * @param {{ icon?: string, kind?: 'primary' | 'quiet' | 'danger', name?: string, id?: string }} [look] `name`: a fuller name for screen readers
+ */
+export const button = (label, onclick, look = {}) => h('button', {
+  type: 'button',
+  class: look.kind ? `button ${look.kind}` : 'button',
+  'aria-label': look.name,
+  'data-action': look.id,
+  onclick
+}, look.icon ? icon(look.icon) : null, h('span', {}, label))

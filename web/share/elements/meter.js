@@ -1,0 +1,52 @@
+// @ts-check
+// <swarm-meter>: how far a transfer is in all: bar, percent, speeds, time left, people. Given a snapshot, it
+// draws it. The bar itself carries the value for screen readers and is not a live region.
+
+import { formatBytes, formatDuration, formatPercent, formatSpeed, plural } from '../lib/format.js'
+import { define, h, icon, setText } from './dom.js'
+
+/** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
+
+export class SwarmMeter extends HTMLElement {
+  #bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress of all files' })
+  #percent = h('span', { class: 'meter-percent' })
+  #amount = h('span', { class: 'meter-amount' })
+  #row = h('div', { class: 'meter-head' }, this.#percent, this.#amount)
+  #facts = h('dl', { class: 'facts' })
+  /** @type {Map<string, { box: HTMLElement, value: HTMLElement }>} */
+  #values = new Map()
+
+  connectedCallback () {
+    if (!this.firstChild) this.append(this.#row, this.#bar, this.#facts)
+  }
+
+  /** @param {Snapshot} now */
+  update (now) {
+    const fraction = now.phase === 'hashing' ? now.hashed / (now.size || 1) : now.size ? now.have / now.size : now.phase === 'done' ? 1 : 0
+    this.#row.hidden = this.#bar.hidden = now.phase === 'sharing'
+    this.#bar.value = fraction
+    setText(this.#percent, formatPercent(fraction))
+    setText(this.#amount, `${formatBytes(now.phase === 'hashing' ? now.hashed : now.have)} of ${formatBytes(now.size)}`)
+    const moving = now.phase !== 'hashing'
+    this.#fact('Down', 'arrowDown', now.phase === 'downloading' ? formatSpeed(now.down) : null)
+    this.#fact('Up', 'arrowUp', moving ? formatSpeed(now.up) : null)
+    this.#fact('Time left', 'clock', now.phase === 'downloading' ? formatDuration(now.secondsLeft) : null)
+    this.#fact('Passed on', 'share', now.phase === 'sharing' || now.phase === 'done' ? formatBytes(now.sent) : null)
+    this.#fact('Connected', 'people', moving ? plural(now.peers.length, 'peer') : null)
+  }
+
+  /** @param {string} label @param {string} picture @param {string | null} text null: not shown */
+  #fact (label, picture, text) {
+    let fact = this.#values.get(label)
+    if (!fact) {
+      const value = h('dd')
+      fact = { box: h('div', { class: 'fact' }, h('dt', {}, icon(picture), label), value), value }
+      this.#values.set(label, fact)
+      this.#facts.append(fact.box)
+    }
+    fact.box.hidden = text === null
+    if (text !== null) setText(fact.value, text)
+  }
+}
+
+define('swarm-meter', SwarmMeter)

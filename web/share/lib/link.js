@@ -1,0 +1,58 @@
+// @ts-check
+// Links of the page: the info-hash stands in the fragment, so that it never reaches a server log. Knows
+// no DOM; used by main.js and by the link card.
+
+const HEX = /^[0-9a-f]{40}$/i
+const BASE32 = /^[a-z2-7]{32}$/i
+const MAGNET = /(?:^|[?&])xt=urn:btih:([0-9a-z]+)/i
+
+/** @typedef {{ kind: 'none' } | { kind: 'share', infoHash: string } | { kind: 'broken' }} Link */
+
+/**
+ * What a fragment such as `#d2f1…` or a pasted magnet link asks for.
+ * @param {string} fragment with or without its `#`
+ * @returns {Link}
+ */
+export function parseLink (fragment) {
+  const text = decode(fragment.replace(/^#\/?/, '')).trim()
+  if (!text) return { kind: 'none' }
+  const id = MAGNET.exec(text)?.[1] ?? text.split('&', 1)[0] ?? ''
+  if (HEX.test(id)) return { kind: 'share', infoHash: id.toLowerCase() }
+  if (BASE32.test(id)) return { kind: 'share', infoHash: base32ToHex(id) }
+  return { kind: 'broken' }
+}
+
+/**
+ * The link to hand on. Query and fragment of the page's address are dropped.
+ * @param {string} pageUrl @param {string} infoHash
+ */
+export function shareLink (pageUrl, infoHash) {
+  const url = new URL(pageUrl)
+  url.search = ''
+  url.hash = infoHash
+  return url.href
+}
+
+/** The tracker of an origin, for pages that name none. @param {string} pageUrl */
+export function trackerOf (pageUrl) {
+  const url = new URL(pageUrl)
+  return `${url.protocol === 'https:' ? 'wss:' : 'ws:'}//${url.host}/announce`
+}
+
+/** @param {string} text */
+function decode (text) {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** @param {string} text 32 characters */
+function base32ToHex (text) {
+  let bits = 0n
+  for (const character of text.toLowerCase()) {
+    bits = bits << 5n | BigInt('abcdefghijklmnopqrstuvwxyz234567'.indexOf(character))
+  }
+  return bits.toString(16).padStart(40, '0')
+}

@@ -1,0 +1,53 @@
+// @ts-check
+// Geometry of the small picture of the swarm: this browser in the middle, the others around it. Knows no
+// DOM; elements/peer-view.js draws it.
+
+/** Drawn one by one up to this many; the rest is a number. */
+export const PEERS_DRAWN_MAX = 16
+
+/**
+ * @typedef {{ id: string, path: 'direct' | 'relayed' | 'connecting', down: number, up: number, progress: number }} DrawnPeer
+ * @typedef {{ id: string, x: number, y: number, path: DrawnPeer['path'], width: number, active: boolean, progress: number }} Spot
+ */
+
+/**
+ * Where each peer stands, in a box of `size` units. Order is kept, so a peer moves only when others come or go.
+ * @param {DrawnPeer[]} peers @param {number} size
+ * @returns {{ centre: number, spots: Spot[], more: number }}
+ */
+export function swarmPicture (peers, size) {
+  const centre = size / 2
+  const radius = size * 0.37
+  const drawn = peers.slice(0, PEERS_DRAWN_MAX)
+  const spots = drawn.map((peer, i) => {
+    const angle = 2 * Math.PI * i / drawn.length - Math.PI / 2
+    return {
+      id: peer.id,
+      x: round(centre + radius * Math.cos(angle)),
+      y: round(centre + radius * Math.sin(angle)),
+      path: peer.path,
+      width: lineWidth(peer.down + peer.up),
+      active: peer.down + peer.up > 0,
+      progress: Math.min(1, Math.max(0, peer.progress))
+    }
+  })
+  return { centre, spots, more: peers.length - drawn.length }
+}
+
+/** The picture in words. @param {DrawnPeer[]} peers */
+export function pictureText (peers) {
+  /** @param {DrawnPeer['path']} path */
+  const count = path => peers.filter(peer => peer.path === path).length
+  if (peers.length === 0) return 'Connected to nobody yet.'
+  const parts = []
+  if (count('direct')) parts.push(`${count('direct')} directly`)
+  if (count('relayed')) parts.push(`${count('relayed')} through a relay`)
+  if (count('connecting')) parts.push(`${count('connecting')} still being checked`)
+  return `Connected to ${peers.length}: ${parts.join(', ')}.`
+}
+
+/** Thicker for faster, by orders of magnitude: 1.5 at rest, 5 from 10 MB/s. @param {number} bytesPerSecond */
+const lineWidth = bytesPerSecond => round(1.5 + Math.min(3.5, Math.max(0, Math.log10(1 + bytesPerSecond / 1000) * 0.875)))
+
+/** @param {number} value */
+const round = value => Math.round(value * 100) / 100

@@ -1,0 +1,145 @@
+// @ts-check
+// What is wrong, in plain words: each trouble with its title, explanation, remedy and weight. Chooses texts
+// only; when a trouble is there is decided in core/, and how it looks in elements/notice.js.
+
+import { formatBytes, formatDuration, plural } from './format.js'
+
+/**
+ * @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, action?: { id: string, label: string } }} Notice
+ */
+
+/**
+ * Why the page cannot work in this browser or at this address; null when it can.
+ * @param {{ secure: boolean, webrtc: boolean, webSocket: boolean, subtle: boolean, address: string }} seen
+ * @returns {Notice | null}
+ */
+export function environmentNotice ({ secure, webrtc, webSocket, subtle, address }) {
+  if (!secure || !subtle) {
+    return {
+      tone: 'error',
+      title: 'This page needs a secure address',
+      text: `It was opened over plain http (${address}). Browsers then switch off the parts that check and save files. ` +
+        'Open it through https, or, on the machine that runs the server, as http://localhost. Whoever runs ' +
+        'the server can put it behind a web server with a certificate.'
+    }
+  }
+  if (!webrtc || !webSocket) {
+    return {
+      tone: 'error',
+      title: 'This browser cannot connect to other browsers',
+      text: 'WebRTC is missing or switched off (some privacy settings and add-ons do that). Switch it on for this page, or use a ' +
+        'current Firefox, Chrome, Edge or Safari.'
+    }
+  }
+  return null
+}
+
+/**
+ * What an error that ended a transfer means.
+ * @param {unknown} error
+ * @returns {Notice}
+ */
+export function failureNotice (error) {
+  const { name = '', message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
+  const again = { id: 'retry', label: 'Try again' }
+  if (name === 'QuotaExceededError' || /quota|no space|disk full/i.test(message)) {
+    return {
+      tone: 'error',
+      title: 'The storage is full',
+      text: 'The browser may not store more for this page. Free some disk space, or choose fewer files, and try again.',
+      action: again
+    }
+  }
+  if (name === 'NotReadableError' || name === 'NotFoundError' || name === 'ChangedFileError') {
+    return {
+      tone: 'error',
+      title: 'A file can no longer be read',
+      text: 'It was changed, moved or deleted after you chose it. Choose the files again to share them as they are now.'
+    }
+  }
+  if (name === 'EmptyShareError') {
+    return { tone: 'warning', title: 'Nothing to share', text: 'What you chose holds no data: only empty files or folders.' }
+  }
+  return { tone: 'error', title: 'The transfer has ended', text: `Something went wrong: ${message}`, action: again }
+}
+
+/**
+ * The state of the connection to the tracker; null while all is well.
+ * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker
+ * @returns {Notice | null}
+ */
+export function trackerNotice ({ state, secondsToRetry, refusal, everOpen }) {
+  const now = { id: 'tracker-now', label: 'Try now' }
+  if (refusal) return { tone: 'warning', title: 'The tracker refuses', text: `It says: “${refusal}”.`, action: now }
+  if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
+  const when = state === 'connecting' ? 'Trying again now.' : `Trying again in ${formatDuration(secondsToRetry)}.`
+  return {
+    tone: 'warning',
+    title: everOpen ? 'Connection to the tracker lost' : 'The tracker cannot be reached',
+    text: `${everOpen ? 'Transfers that run go on, but nobody new can be found.' : 'It introduces browsers to each other; without it nobody can be found.'} ${when}`,
+    action: now
+  }
+}
+
+/**
+ * Why nothing comes although the tracker answers; null while somebody is connected.
+ * @param {{ role: 'sender' | 'receiver', connected: number, connecting: number, failed: number, known: number | null, waitedSeconds: number }} peers
+ *   `known`: others in the swarm as the tracker counts them
+ * @returns {Notice | null}
+ */
+export function peersNotice ({ role, connected, connecting, failed, known, waitedSeconds }) {
+  if (connected > 0) return null
+  if (failed > 0 && connecting === 0) {
+    return {
+      tone: 'warning',
+      title: failed === 1 ? 'A connection could not be made' : `${plural(failed, 'connection')} could not be made`,
+      text: 'Somebody is there, but a firewall or network on one side lets no direct connection through. Another network (for example ' +
+        'a phone’s) often helps; whoever runs this server can add a relay (TURN). Trying again by itself.'
+    }
+  }
+  if (role === 'sender') return null
+  if (connecting > 0 || (known ?? 0) > 0) {
+    return waitedSeconds < 4 ? null : { tone: 'info', title: 'Connecting…', text: 'Somebody who has this was found. The connection is being made.' }
+  }
+  return waitedSeconds < 4
+    ? null
+    : {
+        tone: 'info',
+        title: 'Nobody who has this is here right now',
+        text: 'The sender’s page must be open. Ask them to open it, and leave this page open: it goes on by itself as soon as somebody is there.'
+      }
+}
+
+/**
+ * A warning before a download that will not fit; null when it fits or nobody knows.
+ * @param {number} bytes @param {{ quota?: number, usage?: number }} estimate @param {boolean} inMemory
+ * @returns {Notice | null}
+ */
+export function spaceNotice (bytes, { quota, usage }, inMemory) {
+  if (inMemory && bytes > 500e6) {
+    return {
+      tone: 'warning',
+      title: 'This may be too big for the memory',
+      text: `This browser gives the page no disk storage (private windows often do not), so ${formatBytes(bytes)} must fit into memory. Use a normal window if you can.`
+    }
+  }
+  if (inMemory || quota === undefined || usage === undefined || bytes <= quota - usage) return null
+  return {
+    tone: 'warning',
+    title: 'There may not be enough space',
+    text: `The files take ${formatBytes(bytes)}, and the browser has ${formatBytes(Math.max(0, quota - usage))} left for this page. Free some disk space or choose fewer files.`
+  }
+}
+
+/**
+ * Whether a warning of the BitTorrent client is the tracker's refusal, a peer that could not be connected, or
+ * the tracker's connection. The client gives text only.
+ * @param {string} message
+ * @returns {'peer' | 'connection' | 'refusal' | 'noise'}
+ */
+export function warningKind (message) {
+  if (/^Connection error: |ice connection failed|connection failed|connect timeout/i.test(message)) return 'peer'
+  if (/^connection error to ws|websocket|socket/i.test(message)) return 'connection'
+  if (/^(Piece \d+ failed|ignoring|Invalid tracker response|invalid scrape|invalid action|Unsupported tracker|Invalid tracker)/i.test(message)) return 'noise'
+  return 'refusal'
+}

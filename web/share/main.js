@@ -1,0 +1,47 @@
+// @ts-check
+// Start of the sharing page: ties the address and the title of this page to its swarm-share element. Knows
+// nothing of transfers. Loaded by index.html.
+
+import './elements/share-app.js'
+import { parseLink } from './lib/link.js'
+
+const app = /** @type {import('./elements/share-app.js').SwarmShare} */ (document.querySelector('swarm-share'))
+const ownTitle = document.title
+let shown = location.hash
+
+function follow () {
+  const link = parseLink(location.hash)
+  if (link.kind === 'broken') {
+    app.infoHash = null
+    app.showNotice({
+      tone: 'error',
+      title: 'This link is not complete',
+      text: 'It should end with 40 letters and digits after the “#”. Ask for it again, or copy it as a whole.'
+    })
+  } else {
+    app.infoHash = link.kind === 'share' ? link.infoHash : null
+  }
+}
+
+addEventListener('hashchange', () => {
+  if (app.underWay && location.hash !== shown && !confirm('A transfer is under way. Leave it for the other link?')) {
+    history.replaceState(null, '', location.pathname + shown)
+    return
+  }
+  shown = location.hash
+  follow()
+})
+
+app.addEventListener('share-title', event => {
+  const { detail } = /** @type {CustomEvent<string>} */ (event)
+  const title = detail ? `${detail} – ${ownTitle}` : ownTitle
+  if (document.title !== title) document.title = title
+})
+
+// The link was closed: a reload should not open it again.
+app.addEventListener('share-closed', () => {
+  shown = ''
+  history.replaceState(null, '', location.pathname)
+})
+
+follow()

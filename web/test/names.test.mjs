@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { distinct, isJunk, nameOfAll, safeFileName, safePath, shownName } from '../share/lib/names.js'
+
+test('a saved name names no folder, no device and nothing hidden', () => {
+  const cases = [['a/b\\c.txt', 'a_b_c.txt'], ['../../etc/passwd', '_.._etc_passwd'], ['.bashrc', 'bashrc'], ['con.txt', '_con.txt'], ['COM1', '_COM1'],
+    ['a\u0000b', 'ab'], ['photo\u202Egpj.exe', 'photogpj.exe'], ['  x. ', 'x'], ['', 'file'], ['...', 'file'], ['<svg>"?*|:', '_svg______'], ['naïve 日本.png', 'naïve 日本.png']]
+  for (const [name, safe] of cases) assert.equal(safeFileName(name), safe, JSON.stringify(name))
+})
+
+test('a long name is cut to what file systems take and keeps its ending', () => {
+  for (const letter of ['a', 'ü', '😀']) {
+    const safe = safeFileName(`${letter.repeat(300)}.jpeg`)
+    assert.ok(new TextEncoder().encode(safe).length <= 200)
+    assert.match(safe, /\.jpeg$/)
+    assert.ok(safe.isWellFormed?.() ?? true)
+  }
+})
+
+test('a path inside an archive never leads out of it', () => {
+  const cases = [['../../a', 'a'], ['/etc/passwd', 'etc/passwd'], ['a//b/./c', 'a/b/c'], ['..\\..\\a.exe', 'a.exe'], ['..', 'file'], ['C:/x', 'C_/x']]
+  for (const [path, safe] of cases) assert.equal(safePath(path), safe, path)
+})
+
+test('shown names lose what reverses or hides text', () => {
+  assert.equal(shownName('a\u202Etxt.exe'), 'atxt.exe')
+  assert.equal(shownName('\u200b'), 'unnamed')
+})
+
+test('equal paths are numbered, also when only their case differs', () => {
+  assert.deepEqual(distinct(['a.txt', 'A.txt', 'a (2).txt', 'a.txt', '.env', '.env']), ['a.txt', 'A (2).txt', 'a (2) (2).txt', 'a (3).txt', '.env', '.env (2)'])
+})
+
+test('several files are called by their folder, or by the first', () => {
+  assert.equal(nameOfAll(['trip/a.jpg', 'trip/more/b.jpg']), 'trip')
+  assert.equal(nameOfAll(['a.jpg']), 'a.jpg')
+  assert.equal(nameOfAll(['a.jpg', 'b.jpg', 'c.jpg']), 'a.jpg and 2 more')
+  assert.equal(nameOfAll(['trip/a.jpg', 'tripod/b.jpg']), 'a.jpg and 1 more')
+})
+
+test('files that systems leave behind are known', () => {
+  assert.ok(isJunk('x/.DS_Store') && isJunk('Thumbs.db'))
+  assert.ok(!isJunk('x/my.DS_Store.txt'))
+})

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { environmentNotice, failureNotice, peersNotice, spaceNotice, trackerNotice, warningKind } from '../share/lib/texts.js'
+
+const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, address: 'files.example' }
+const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
+const away = { state: 'waiting', secondsToRetry: 8, refusal: null, everOpen: false }
+
+test('nothing is said where nothing is wrong', () => {
+  assert.equal(environmentNotice(fine), null)
+  assert.equal(trackerNotice({ state: 'open', secondsToRetry: 0, refusal: null, everOpen: true }), null)
+  assert.equal(trackerNotice({ state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false }), null)
+  assert.equal(peersNotice({ ...alone, connected: 1, failed: 3 }), null)
+  assert.equal(spaceNotice(100, { quota: 1000, usage: 10 }, false), null)
+  assert.equal(spaceNotice(100, {}, false), null)
+})
+
+test('plain http from another machine is named as such, with what to do', () => {
+  const notice = environmentNotice({ ...fine, secure: false, subtle: false, webrtc: false, address: '192.168.1.5:8000' })
+  assert.match(notice?.text ?? '', /192\.168\.1\.5:8000.*https.*localhost/s)
+})
+
+test('a browser without WebRTC is told so', () => {
+  assert.match(environmentNotice({ ...fine, webrtc: false })?.text ?? '', /WebRTC/)
+})
+
+test('a tracker that is away says when it is tried again and lets one try now', () => {
+  const notice = trackerNotice(away)
+  assert.match(notice?.title ?? '', /cannot be reached/)
+  assert.match(notice?.text ?? '', /in 8 s/)
+  assert.equal(notice?.action?.id, 'tracker-now')
+  assert.match(trackerNotice({ ...away, everOpen: true })?.title ?? '', /lost/)
+})
+
+test('the words of a refusing tracker are shown', () => {
+  assert.match(trackerNotice({ state: 'open', secondsToRetry: 0, refusal: 'too many torrents', everOpen: true })?.text ?? '', /too many torrents/)
+})
+
+test('a receiver learns whether nobody is there, somebody is being connected, or cannot be', () => {
+  assert.match(peersNotice(alone)?.title ?? '', /Nobody/)
+  assert.equal(peersNotice({ ...alone, waitedSeconds: 1 }), null)
+  assert.match(peersNotice({ ...alone, known: 2 })?.title ?? '', /Connecting/)
+  assert.match(peersNotice({ ...alone, connecting: 1, failed: 1 })?.title ?? '', /Connecting/)
+  assert.match(peersNotice({ ...alone, failed: 1 })?.title ?? '', /^A connection could not be made$/)
+  assert.match(peersNotice({ ...alone, failed: 2, role: 'sender' })?.title ?? '', /^2 connections could not be made$/)
+  assert.equal(peersNotice({ ...alone, role: 'sender' }), null)
+})
+
+test('failures are told by their cause', () => {
+  assert.match(failureNotice(new DOMException('x', 'QuotaExceededError')).title, /storage is full/)
+  assert.match(failureNotice(new Error('No space left on device')).title, /storage is full/)
+  assert.match(failureNotice(new DOMException('x', 'NotReadableError')).title, /can no longer be read/)
+  assert.match(failureNotice(Object.assign(new Error(''), { name: 'EmptyShareError' })).title, /Nothing to share/)
+  assert.match(failureNotice(new Error('boom')).text, /boom/)
+  assert.match(failureNotice(undefined).text, /undefined/)
+})
+
+test('too little space is said before the download', () => {
+  assert.match(spaceNotice(2000, { quota: 1000, usage: 500 }, false)?.text ?? '', /500 B left/)
+  assert.match(spaceNotice(1e9, {}, true)?.text ?? '', /memory/)
+  assert.equal(spaceNotice(1e6, {}, true), null)
+})
+
+test('warnings of the client are sorted by whose they are', () => {
+  const cases = [['Connection error: Ice connection failed.', 'peer'], ['connection error to ws://127.0.0.1:8000/announce', 'connection'], ['Piece 3 failed verification', 'noise'],
+    ['Invalid tracker response', 'noise'], ['this info_hash is not allowed', 'refusal']]
+  for (const [text, kind] of cases) assert.equal(warningKind(text), kind, text)
+})
