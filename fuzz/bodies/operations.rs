@@ -1,0 +1,19 @@
+//! Reads bytes as bounds and operations, and lets them happen to the tracker and the model.
+
+use crate::model::operation::{Setup, read_all};
+use crate::model::run;
+
+/// So many that every bound is passed, few enough for many tries a second.
+const OPERATIONS_MAX: usize = 400;
+
+pub(crate) fn check(bytes: &[u8]) {
+    let mut rest = bytes.iter().copied();
+    let Some((seed, setup)) = rest.next().zip(Setup::read(&mut rest)) else {
+        return;
+    };
+    let operations = read_all(&mut rest, OPERATIONS_MAX);
+    if let Err(broken) = run(setup, &operations, u64::from(seed)) {
+        let done = operations.get(..=broken.at).unwrap_or(&operations);
+        panic!("{}\n{setup:?}\n{done:#?}", broken.why);
+    }
+}
