@@ -8,6 +8,7 @@ mod http;
 pub mod hub;
 pub mod insight;
 pub mod limits;
+mod memory;
 mod net;
 pub mod protocol;
 mod server;

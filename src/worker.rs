@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::connection::{self, Surroundings};
 use crate::http::{self, Shared, Site};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
+use crate::memory::{self, Tide};
 
 /// How often a slice of the connections is looked at: each connection once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
@@ -154,7 +155,7 @@ impl Running {
     async fn tick(self: Rc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut last, mut part) = (Instant::now(), 0);
+        let (mut last, mut part, mut tide) = (Instant::now(), 0, Tide::default());
         for tick in (0..DEADLINE_SLICES).cycle() {
             let now = ticks.tick().await;
             self.hub.advance_to(self.seat.started.elapsed());
@@ -163,6 +164,11 @@ impl Running {
                 self.hub.observe_load(now - last);
                 last = now;
                 part = self.sweep(part);
+                if tide.ebbs(self.hub.connections()) {
+                    self.hub.give_room_back();
+                    memory::give_back();
+                    tracing::debug!(took = ?now.elapsed(), "memory given back");
+                }
             }
         }
     }

@@ -208,6 +208,11 @@ impl Hub {
         }
     }
 
+    /// Frees the room of connections that have gone.
+    pub fn give_room_back(&self) {
+        self.state.borrow_mut().entries.shrink_to_fit();
+    }
+
     /// Takes note of the load during `elapsed`, for the announce interval.
     pub fn observe_load(&self, elapsed: Duration) {
         self.state.borrow_mut().pace.observe(elapsed);

@@ -5,7 +5,7 @@
 use futures::future::join_all;
 
 use crate::process::Program;
-use crate::support::{Client, announce};
+use crate::support::{Client, announce, until};
 
 const ROUNDS: usize = 10;
 const CONNECTIONS_A_ROUND: usize = 1000;
@@ -45,6 +45,30 @@ async fn ten_thousand_connections_come_and_go() {
     program.signal("-TERM");
     let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
     assert_eq!(code, Some(0), "{log}");
+}
+
+/// The allocator of other C libraries cannot be asked.
+#[cfg(target_env = "gnu")]
+#[tokio::test]
+async fn memory_returns_when_connections_have_gone() {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--no-limits"]);
+    let (pid, address) = (program.child.id(), program.address);
+    Client::connect(address).await.join("swarm", "first").await;
+    let before = resident(pid);
+    let mut clients = Vec::new();
+    for _ in 0..2000 / 250 {
+        clients.extend(join_all((0..250).map(|_| Client::connect(address))).await);
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.join("swarm", &format!("{number}-")).await;
+    }
+    let open = resident(pid);
+    // Linux counts resident pages lazily, so a small part may lag behind.
+    assert!(open > before + (8 << 20), "{before} {open}");
+    drop(clients);
+    let enough = before + (open - before) / 3;
+    until("memory returns", || resident(pid) < enough).await;
 }
 
 /// One visitor: every third says goodbye, every third just vanishes, every third is cut in the middle of a message.

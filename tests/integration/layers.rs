@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("main", &["cli", "process"]),
     ("cli", &[]),
     ("process", &[]),
@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
         "server",
         &["worker", "net", "http", "hub", "config", "protocol"],
     ),
-    ("worker", &["http", "connection", "hub"]),
+    ("worker", &["http", "connection", "hub", "memory"]),
     ("http", &["hub", "insight", "config"]),
     ("connection", &["hub", "protocol"]),
     (
@@ -26,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
     ("net", &[]),
+    ("memory", &[]),
     ("ground", &[]),
 ];
 const GROUND: [&str; 3] = ["protocol", "insight", "config"];
