@@ -4,27 +4,6 @@
 //! came and went left 40 MiB behind, for good. Asking it takes a foreign function, the only unsafe code of the crate.
 //! The worker calls this.
 
-/// Watches the number of connections for an ebb.
-#[derive(Debug, Default)]
-pub(crate) struct Tide {
-    peak: usize,
-}
-
-/// Fewer connections than this leave too little behind to be worth it.
-const PEAK_MIN: usize = 256;
-
-impl Tide {
-    /// Takes in how many connections there are. True once when they have fallen to half of what they were.
-    pub(crate) fn ebbs(&mut self, connections: usize) -> bool {
-        self.peak = self.peak.max(connections);
-        let ebbs = self.peak >= PEAK_MIN && connections <= self.peak / 2;
-        if ebbs {
-            self.peak = connections;
-        }
-        ebbs
-    }
-}
-
 /// Asks the allocator to give back to the system what it does not use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn give_back() {
@@ -43,17 +22,6 @@ pub(crate) fn give_back() {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_is_given_back_once_per_ebb() {
-        let mut tide = Tide::default();
-        let connections = [10, 0, 1000, 600, 501, 500, 499, 400, 200, 100, 300, 150];
-        let ebbs: Vec<_> = connections
-            .into_iter()
-            .filter(|&connections| tide.ebbs(connections))
-            .collect();
-        assert_eq!(ebbs, [500, 200, 150]);
-    }
 
     #[test]
     fn asking_does_no_harm() {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, InvalidConfig};
-use crate::http::Shared;
+use crate::http::{Shared, Timeouts};
 use crate::hub::Node;
 use crate::net::{self, Listeners};
 use crate::protocol::ConnectionId;
@@ -161,7 +161,7 @@ impl Server {
     /// # Errors
     ///
     /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let stop = CancellationToken::new();
         let stop_at_exit = stop.clone().drop_guard();
         let (workers, mut first_end) = self.start(&stop)?;
@@ -192,7 +192,7 @@ impl Server {
         reason = "the threads, and the end of the first"
     )]
     fn start(
-        &self,
+        &mut self,
         stop: &CancellationToken,
     ) -> Result<
         (
@@ -203,28 +203,27 @@ impl Server {
     > {
         let (ended, first_end) = oneshot::channel();
         let ended = Arc::new(parking_lot::Mutex::new(Some(ended)));
-        let site = Shared::new(&self.config, stop.clone());
+        let site = Shared::new(&self.config);
         let started = Instant::now();
         let mut threads = Vec::new();
         for number in 0..self.workers {
             let failed = |reason| ServerError::Worker { number, reason };
-            let listeners = self
-                .listeners
-                .iter()
-                .filter_map(|listeners| listeners.sockets.get(number));
+            // Given away, so that nothing goes on listening when the workers have stopped to.
+            let listeners = self.listeners.iter_mut();
+            let listeners = listeners.filter_map(|listeners| listeners.sockets.pop());
             let worker = Worker {
                 number: u8::try_from(number)
                     .map_err(io::Error::other)
                     .map_err(failed)?,
                 workers: self.workers,
-                listeners: listeners
-                    .map(std::net::TcpListener::try_clone)
-                    .collect::<io::Result<_>>()
-                    .map_err(failed)?,
+                listeners: listeners.collect(),
                 node: Arc::clone(&self.node),
                 site: Arc::clone(&site),
                 started,
-                handshake_timeout: self.config.connection.handshake_timeout,
+                timeouts: Timeouts {
+                    head: self.config.connection.handshake_timeout,
+                    whole: self.config.connection.http_timeout,
+                },
                 message_bytes_max: self.config.connection.message_bytes_max,
                 membership_ttl: self.config.membership_ttl(),
                 drain_timeout: self.config.drain.timeout,

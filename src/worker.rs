@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::{self, Surroundings};
-use crate::http::{self, Shared, Site};
+use crate::http::{self, Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
-use crate::memory::{self, Tide};
+use crate::memory;
 
 /// How often a slice of the connections is looked at: each connection once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
@@ -38,7 +38,7 @@ pub(crate) struct Worker {
     pub(crate) node: Arc<Node>,
     pub(crate) site: Arc<Shared>,
     pub(crate) started: Instant,
-    pub(crate) handshake_timeout: Duration,
+    pub(crate) timeouts: Timeouts,
     pub(crate) message_bytes_max: usize,
     pub(crate) membership_ttl: Duration,
     pub(crate) drain_timeout: Duration,
@@ -128,8 +128,8 @@ impl Running {
     async fn serve_http(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Messages are flushed whole; waiting for more would only delay them. If it fails, the connection is gone.
         let _ = stream.set_nodelay(true);
-        let timeout = self.seat.handshake_timeout;
-        let Some(upgraded) = http::serve(stream, peer, &self.site, timeout, &self.seat.stop).await
+        let timeouts = self.seat.timeouts;
+        let Some(upgraded) = http::serve(stream, peer, &self.site, timeouts, &self.seat.stop).await
         else {
             return;
         };
@@ -149,13 +149,15 @@ impl Running {
     async fn take_mail(self: Rc<Self>) {
         loop {
             std::future::poll_fn(|cx| self.hub.poll_mail(cx)).await;
+            // The receivers' turn; what comes in the meantime is taken at once.
+            tokio::task::yield_now().await;
         }
     }
 
     async fn tick(self: Rc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut last, mut part, mut tide) = (Instant::now(), 0, Tide::default());
+        let (mut last, mut part) = (Instant::now(), 0);
         for tick in (0..DEADLINE_SLICES).cycle() {
             let now = ticks.tick().await;
             self.hub.advance_to(self.seat.started.elapsed());
@@ -164,8 +166,7 @@ impl Running {
                 self.hub.observe_load(now - last);
                 last = now;
                 part = self.sweep(part);
-                if tide.ebbs(self.hub.connections()) {
-                    self.hub.give_room_back();
+                if self.hub.ebb() {
                     memory::give_back();
                     tracing::debug!(took = ?now.elapsed(), "memory given back");
                 }

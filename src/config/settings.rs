@@ -89,6 +89,9 @@ settings! {
         output_bytes_max: usize = 262_144, in 4096..=1_073_741_824;
         /// Seconds a new connection has for its request.
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0;
+        /// Seconds after which a connection that has not become a WebSocket is closed, whatever it does.
+        /// Long enough for the page's largest file on a bad line.
+        http_timeout: Duration = seconds(300), in 0.1..=3600.0;
         /// Seconds of silence after which a ping is sent.
         ping_after: Duration = seconds(45), in 0.1..=3600.0;
         /// Seconds of silence after which the connection is taken for dead.
@@ -97,8 +100,8 @@ settings! {
         stuck_after: Duration = seconds(20), in 0.1..=3600.0;
         /// Malformed messages per minute after which the connection is closed.
         malformed_per_minute_max: u32 = 100, in 1..=1_000_000;
-        /// Relays that may wait to come over from other workers, for each worker; more are dropped.
-        inbox_relays_max: usize = 65536, in 16..=16_777_216;
+        /// Bytes of relays that may wait to come over from other workers, for each worker; more are dropped.
+        inbox_bytes_max: usize = 67_108_864, in 65_536..=17_179_869_184;
     }
 
     /// How fast one connection may go, and what happens beyond that.
@@ -112,6 +115,11 @@ settings! {
         offers_per_second: u32 = 20, in 1..=1_000_000;
         /// Relayed offers that one connection may send at once.
         offers_burst: u32 = 500, in 1..=1_000_000;
+        /// Bytes per second that one connection may send for long.
+        /// Twenty announces of the largest kind seen are a third of it.
+        bytes_per_second: u32 = 1_048_576, in 1024..=4_294_967_295;
+        /// Bytes that one connection may send at once.
+        bytes_burst: u32 = 8_388_608, in 65_536..=4_294_967_295;
         /// Longest pause in seconds in reading from a connection that is over its limit.
         delay_max: Duration = seconds(2), in 0.0..=60.0;
         /// Seconds a connection may stay slowed without a break before its messages are refused.

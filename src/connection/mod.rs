@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -50,7 +51,8 @@ pub(crate) async fn serve<T: Transport>(
     let Some(seat) = Seat::take(&hub) else {
         return Ended::Stopping;
     };
-    let socket = Socket::new(transport, read_ahead, message_bytes_max).await;
+    // Boxed, here and below, because a task keeps room for the largest of its steps as long as it lives.
+    let socket = Box::pin(Socket::new(transport, read_ahead, message_bytes_max)).await;
     let mut connection = Connection {
         socket,
         seat,
@@ -63,7 +65,7 @@ pub(crate) async fn serve<T: Transport>(
     seat.count(ended);
     // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
     drop(seat);
-    socket.close(ended).await;
+    Box::pin(socket.close(ended)).await;
     ended
 }
 
@@ -120,24 +122,18 @@ impl<T: Transport> Connection<T> {
         self.seat.hub.advance_to(self.started.elapsed());
         let done = match self.seat.hub.begin_turn(self.seat.id, cx.waker()) {
             Some(Order::Close(ended)) => return Poll::Ready(ended),
-            Some(Order::Ping) => self.ping(cx),
+            Some(Order::Ping) => self.socket.feed_ping(),
             None => Ok(()),
         };
-        match done
-            .and_then(|()| self.read(cx))
-            .and_then(|()| self.write(cx))
-        {
+        let done = done.and_then(|()| self.read(cx));
+        let bytes_in = self.socket.take_bytes_in();
+        let pause = self.seat.hub.charge_bytes(self.seat.id, bytes_in);
+        if let Some(time) = pause.filter(|_| self.pause.is_none()) {
+            self.rest(time, cx);
+        }
+        match done.and_then(|()| self.write(cx)) {
             Ok(()) => Poll::Pending,
             Err(ended) => Poll::Ready(ended),
-        }
-    }
-
-    fn ping(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
-        match self.socket.poll_room(cx) {
-            Poll::Ready(Ok(())) => self.socket.feed_ping(),
-            Poll::Ready(Err(ended)) => Err(ended),
-            // Output is waiting already: its own deadline tells whether anybody is there.
-            Poll::Pending => Ok(()),
         }
     }
 
@@ -159,13 +155,20 @@ impl<T: Transport> Connection<T> {
             };
             match next {
                 Next::Read => {}
-                Next::Pause(time) => self.pause = Some(Box::pin(sleep(time))),
+                Next::Pause(time) => self.rest(time, cx),
                 Next::Close(ended) => return Err(ended),
             }
         }
         // More may be there, but others come first.
         cx.waker().wake_by_ref();
         Ok(())
+    }
+
+    /// Reads nothing for a time.
+    fn rest(&mut self, time: Duration, cx: &mut Context<'_>) {
+        self.pause = Some(Box::pin(sleep(time)));
+        // Being asked is what sets the timer.
+        self.is_paused(cx);
     }
 
     fn is_paused(&mut self, cx: &mut Context<'_>) -> bool {

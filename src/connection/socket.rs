@@ -93,7 +93,7 @@ impl<T: Transport> Socket<T> {
         self.start_send(Message::text(text))
     }
 
-    /// Queues a ping for the next flush. Ask [`Self::poll_room`] before.
+    /// Queues a ping for the next flush, room or not: it is small, and there is at most one in `connection.ping_after`.
     pub(super) fn feed_ping(&mut self) -> Result<(), Ended> {
         self.start_send(Message::Ping(Bytes::new()))
     }
@@ -109,6 +109,11 @@ impl<T: Transport> Socket<T> {
         Pin::new(&mut self.stream)
             .poll_flush(cx)
             .map_err(|error| ended(&error))
+    }
+
+    /// Ends a turn: gives how many bytes were read in it.
+    pub(super) fn take_bytes_in(&mut self) -> usize {
+        self.stream.get_mut().take_bytes_in()
     }
 
     /// How many bytes the transport has taken so far.

@@ -31,11 +31,18 @@ impl Transport for DuplexStream {
     }
 }
 
-/// Counts the bytes that a transport takes: only that tells a slow reader from a stuck one.
+/// How much is read in one turn of a connection: tungstenite goes on reading as long as no message is complete, and
+/// others have to come in between.
+const READ_BYTES_PER_TURN: usize = 32 * 1024;
+
+/// Counts bytes. What a transport takes tells a slow reader from a stuck one; what it gives is limited in each turn, and
+/// in the long run by the hub.
 #[derive(Debug)]
 pub(super) struct Counted<T> {
     inner: T,
     bytes_out: u64,
+    /// Read in this turn.
+    bytes_in: usize,
 }
 
 impl<T: Transport> Counted<T> {
@@ -43,11 +50,17 @@ impl<T: Transport> Counted<T> {
         Self {
             inner,
             bytes_out: 0,
+            bytes_in: 0,
         }
     }
 
     pub(super) fn bytes_out(&self) -> u64 {
         self.bytes_out
+    }
+
+    /// Ends a turn: gives how many bytes were read in it.
+    pub(super) fn take_bytes_in(&mut self) -> usize {
+        std::mem::take(&mut self.bytes_in)
     }
 
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -61,7 +74,14 @@ impl<T: Transport> AsyncRead for Counted<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        if self.bytes_in >= READ_BYTES_PER_TURN {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.bytes_in += buf.filled().len() - before;
+        read
     }
 }
 

@@ -23,12 +23,22 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use site::{Shared, Site};
 
 /// Bytes of a request's head, and of what may follow it before the upgrade is answered.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// `connection.handshake_timeout` and `connection.http_timeout`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// For the head of a request.
+    pub(crate) head: Duration,
+    /// For all of it that is no WebSocket.
+    pub(crate) whole: Duration,
+}
 
 /// A connection that has become a WebSocket.
 #[derive(Debug)]
@@ -44,7 +54,7 @@ pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     site: &Rc<Site>,
-    head_timeout: Duration,
+    timeouts: Timeouts,
     stop: &CancellationToken,
 ) -> Option<Upgraded> {
     let is_upgraded = Rc::new(Cell::new(false));
@@ -54,7 +64,7 @@ pub(crate) async fn serve(
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
+        .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     let done = tokio::select! {
@@ -63,6 +73,10 @@ pub(crate) async fn serve(
             // Ends at once when idle, else after the response under way.
             std::pin::Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+        () = sleep(timeouts.whole) => {
+            site.counters().http_timed_out.add(1);
+            return None;
         }
     };
     if let Err(error) = done {

@@ -12,7 +12,6 @@ use hyper::header::{
     HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Request, StatusCode};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::api;
@@ -38,13 +37,12 @@ pub(crate) struct Shared {
     assets: Assets,
     pub(super) ice: String,
     origins: Vec<String>,
-    pub(super) stop: CancellationToken,
 }
 
 impl Shared {
-    /// Reads what the site needs of the configuration. `stop` is cancelled when the server begins to stop.
+    /// Reads what the site needs of the configuration.
     #[must_use]
-    pub(crate) fn new(config: &Config, stop: CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(config: &Config) -> Arc<Self> {
         let ice = serde_json::json!({ "iceServers": config.ice_servers() }).to_string();
         let assets = config
             .web_dir
@@ -54,7 +52,6 @@ impl Shared {
             assets,
             ice,
             origins: config.origin.clone(),
-            stop,
         })
     }
 }

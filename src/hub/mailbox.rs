@@ -25,22 +25,29 @@ pub enum Mail {
     Expired(Expired),
 }
 
-/// The queue of one worker. Bounded by `connection.inbox_relays_max`; a message beyond that is dropped.
+/// The queue of one worker. Bounded by `connection.inbox_bytes_max`; a message beyond that is dropped.
 #[derive(Debug)]
 pub struct Mailbox {
-    queue: Mutex<Vec<Mail>>,
+    queue: Mutex<Queue>,
     waker: AtomicWaker,
-    messages_max: usize,
+    bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    mail: Vec<Mail>,
+    /// Invariant: the sum of the lengths of the messages in `mail`.
+    bytes: usize,
 }
 
 impl Mailbox {
     /// An empty one.
     #[must_use]
-    pub fn new(messages_max: usize) -> Self {
+    pub fn new(bytes_max: usize) -> Self {
         Self {
             queue: Mutex::default(),
             waker: AtomicWaker::new(),
-            messages_max,
+            bytes_max,
         }
     }
 
@@ -49,11 +56,14 @@ impl Mailbox {
     pub fn push(&self, mail: Mail) -> bool {
         let was_empty = {
             let mut queue = self.queue.lock();
-            if queue.len() >= self.messages_max && matches!(mail, Mail::Message { .. }) {
-                return false;
+            if let Mail::Message { text, .. } = &mail {
+                if queue.bytes + text.len() > self.bytes_max {
+                    return false;
+                }
+                queue.bytes += text.len();
             }
-            queue.push(mail);
-            queue.len() == 1
+            queue.mail.push(mail);
+            queue.mail.len() == 1
         };
         if was_empty {
             self.waker.wake();
@@ -65,7 +75,11 @@ impl Mailbox {
     pub fn poll_take(&self, cx: &Context<'_>, into: &mut Vec<Mail>) -> Poll<()> {
         // First the waker, then the look: what is put in between wakes.
         self.waker.register(cx.waker());
-        std::mem::swap(&mut *self.queue.lock(), into);
+        {
+            let mut queue = self.queue.lock();
+            std::mem::swap(&mut queue.mail, into);
+            queue.bytes = 0;
+        }
         if into.is_empty() {
             Poll::Pending
         } else {

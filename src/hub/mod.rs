@@ -37,6 +37,9 @@ pub use serve::Next;
 /// [`Hub::check_deadlines`].
 pub const DEADLINE_SLICES: usize = 4;
 
+/// Fewer connections than this leave too little memory behind to be worth the trouble.
+const EBB_PEAK_MIN: usize = 256;
+
 /// The hub of one worker.
 #[derive(Debug)]
 pub struct Hub {
@@ -54,6 +57,8 @@ struct State {
     rng: SmallRng,
     pace: Pace,
     slice: usize,
+    /// Most connections at once since memory was given back.
+    peak: usize,
     mail: Vec<Mail>,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
@@ -69,6 +74,7 @@ impl Hub {
             rng: SmallRng::seed_from_u64(seed),
             pace: node.pace,
             slice: 0,
+            peak: 0,
             mail: Vec::new(),
             closing: None,
         };
@@ -125,6 +131,7 @@ impl Hub {
         let mut entry = Entry::new(id, uuid, limits, self.time.get());
         entry.order = state.closing.map(Order::Close);
         place.insert(entry);
+        state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
         Some((id, uuid))
     }
@@ -208,9 +215,17 @@ impl Hub {
         }
     }
 
-    /// Frees the room of connections that have gone.
-    pub fn give_room_back(&self) {
-        self.state.borrow_mut().entries.shrink_to_fit();
+    /// Whether connections have ebbed to half of their peak, so that much memory lies idle. Then frees the hub's own part
+    /// of it, and starts a new peak.
+    pub fn ebb(&self) -> bool {
+        let state = &mut *self.state.borrow_mut();
+        let connections = state.entries.len();
+        let ebbs = state.peak >= EBB_PEAK_MIN && connections <= state.peak / 2;
+        if ebbs {
+            state.peak = connections;
+            state.entries.shrink_to_fit();
+        }
+        ebbs
     }
 
     /// Takes note of the load during `elapsed`, for the announce interval.

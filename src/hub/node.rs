@@ -65,7 +65,7 @@ impl Node {
                 stuck: connection.stuck_after,
             },
             mailboxes: (0..workers)
-                .map(|_| Mailbox::new(connection.inbox_relays_max))
+                .map(|_| Mailbox::new(connection.inbox_bytes_max))
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
         }

@@ -107,6 +107,19 @@ impl Hub {
         served.unwrap_or(Next::Close(Ended::Lost))
     }
 
+    /// Takes note of bytes read in a turn; `Some` is how long nothing shall be read.
+    pub fn charge_bytes(&self, id: ConnectionId, bytes: usize) -> Option<Duration> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let policy = self.node.policy.as_ref().filter(|_| bytes > 0)?;
+        let pause = self.with(id, |entry| {
+            let limits = entry.limits.as_mut()?;
+            limits.charge_bytes(policy, &self.time, bytes, self.time.get())
+        });
+        let pause = pause.flatten();
+        self.counters().pauses.add(u64::from(pause.is_some()));
+        pause
+    }
+
     fn admit(&self, entry: &mut Entry, now: Duration) -> Admission {
         match (&self.node.policy, &mut entry.limits) {
             (Some(policy), Some(limits)) => limits.admit(policy, &self.time, now),

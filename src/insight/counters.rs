@@ -73,6 +73,8 @@ counters! {
     upgrades_refused,
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
     handshakes_failed,
+    /// Connections closed because they had not become a WebSocket within `connection.http_timeout`.
+    http_timed_out,
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
     /// Pings sent to silent connections.
@@ -99,7 +101,7 @@ counters! {
     answers_malformed,
     /// Answers and replies dropped because the output of their receiver was full of others.
     messages_dropped_output_full,
-    /// Relays dropped because too many waited to come over from other workers (`connection.inbox_relays_max`).
+    /// Relays dropped because too many waited to come over from other workers (`connection.inbox_bytes_max`).
     relays_dropped_inbox_full,
     /// Relays whose receiver had gone in the meantime.
     relays_without_receiver,

@@ -27,6 +27,7 @@ type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Cl
 pub struct Policy {
     messages: Quota,
     offers: Quota,
+    bytes: Quota,
     malformed: Quota,
     refusals: Quota,
     delay_max: Duration,
@@ -42,6 +43,7 @@ impl Policy {
         Self {
             messages: per_second(limits.messages_per_second, limits.messages_burst),
             offers: per_second(limits.offers_per_second, limits.offers_burst),
+            bytes: per_second(limits.bytes_per_second, limits.bytes_burst),
             malformed: Quota::per_minute(at_least_one(malformed_per_minute_max)),
             refusals: Quota::per_minute(at_least_one(limits.refusals_per_minute_max)),
             delay_max: limits.delay_max,
@@ -70,9 +72,11 @@ pub enum Admission {
 pub struct ConnectionLimits<C: Clock> {
     messages: Bucket<C>,
     offers: Bucket<C>,
+    bytes: Bucket<C>,
     /// Served, but not yet paid for: reading pauses until it is.
     owed_messages: u32,
     owed_offers: u32,
+    owed_bytes: u32,
     /// When the connection began to be slowed, if it has not been calm since.
     slowed_since: Option<Duration>,
     /// When it was last over a limit.
@@ -94,6 +98,8 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
             offers: bucket(policy.offers, clock),
             owed_messages: 0,
             owed_offers: 0,
+            bytes: bucket(policy.bytes, clock),
+            owed_bytes: 0,
             slowed_since: None,
             over_at: Duration::ZERO,
             malformed: None,
@@ -143,9 +149,27 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
     ) -> Option<Duration> {
         self.owed_offers = self.owed_offers.saturating_add(offers);
         let wait = self.settle(policy, clock)?;
+        Some(self.slow_down(policy, wait, now))
+    }
+
+    fn slow_down(&mut self, policy: &Policy, wait: Duration, now: Duration) -> Duration {
         self.over_at = now;
         self.slowed_since.get_or_insert(now);
-        Some(wait.min(policy.delay_max))
+        wait.min(policy.delay_max)
+    }
+
+    /// Told how many bytes were read, whether they made a message or not; `Some` is how long the connection shall not be
+    /// read because of them. This is what stops floods of frames that never become a message.
+    pub fn charge_bytes(
+        &mut self,
+        policy: &Policy,
+        clock: &C,
+        bytes: u32,
+        now: Duration,
+    ) -> Option<Duration> {
+        self.owed_bytes = self.owed_bytes.saturating_add(bytes);
+        let wait = pay(&self.bytes, policy.bytes, &mut self.owed_bytes, clock)?;
+        Some(self.slow_down(policy, wait, now))
     }
 
     /// Counts a malformed message. False if there are too many: the connection is to be closed.
@@ -165,7 +189,8 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
             clock,
         );
         let offers = pay(&self.offers, policy.offers, &mut self.owed_offers, clock);
-        messages.max(offers)
+        let bytes = pay(&self.bytes, policy.bytes, &mut self.owed_bytes, clock);
+        messages.max(offers).max(bytes)
     }
 }
 

@@ -128,3 +128,19 @@ fn malformed_messages_are_counted_by_the_minute() {
         |times| (0..times).all(|_| case.limits.allow_malformed(&case.policy, &case.clock));
     assert!(malformed(100));
 }
+
+#[test]
+fn bytes_are_paid_for_whether_they_make_a_message_or_not() {
+    let mut case = Case::new(|limits| {
+        limits.bytes_per_second = 1000;
+        limits.bytes_burst = 10_000;
+    });
+    let mut read = |bytes| {
+        let now = case.clock.get();
+        case.limits
+            .charge_bytes(&case.policy, &case.clock, bytes, now)
+    };
+    assert_eq!(read(10_000), None);
+    let pause = read(500).expect("slowed");
+    assert!(pause <= Duration::from_millis(500) && pause > Duration::from_millis(490));
+}

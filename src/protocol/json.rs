@@ -4,6 +4,7 @@
 //! up, escapes have their digits and the text is UTF-8. What `serde_json` leaves open there, surrogates, is checked here.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -40,7 +41,10 @@ pub(super) fn write_bytes(bytes: &[u8], out: &mut String) {
     out.push('"');
     for &byte in bytes {
         match byte {
-            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b'"' | b'\\' => {
+                out.push('\\');
+                out.push(char::from(byte));
+            }
             0x20.. => out.push(char::from(byte)),
             _ => {
                 out.push_str("\\u00");
@@ -89,7 +93,7 @@ impl<'a> Sdp<'a> {
             return None;
         }
         // Few SDPs hold a \u escape at all, and the search for one costs a twentieth of reading the text.
-        let suspicious = memmem::find(text.as_bytes(), b"\\u").is_some();
+        let suspicious = UNICODE_ESCAPE.find(text.as_bytes()).is_some();
         (!suspicious || surrogates_pair_up(text)).then_some(Self(value))
     }
 
@@ -99,6 +103,8 @@ impl<'a> Sdp<'a> {
         self.0
     }
 }
+
+static UNICODE_ESCAPE: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new("\\u"));
 
 fn surrogates_pair_up(text: &str) -> bool {
     let mut units = Units {
@@ -141,9 +147,12 @@ struct Units<'a> {
 impl Iterator for Units<'_> {
     type Item = u32;
 
+    #[inline]
     fn next(&mut self) -> Option<u32> {
         let (unit, used) = match *self.rest {
             [] => return None,
+            // First, as most ids are plain characters.
+            [byte, ..] if byte.is_ascii() && byte != b'\\' => (u32::from(byte), 1),
             [b'\\', b'u', a, b, c, d, ..] => {
                 let digits = [a, b, c, d].map(|digit| char::from(digit).to_digit(16).unwrap_or(0));
                 (digits.iter().fold(0, |unit, digit| unit << 4 | digit), 6)

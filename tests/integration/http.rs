@@ -159,6 +159,33 @@ async fn who_never_ends_the_head_is_dropped() {
 }
 
 #[tokio::test]
+async fn who_never_reads_the_page_is_dropped() {
+    let server = TestServer::start(|config| {
+        config.connection.http_timeout = Duration::from_millis(500);
+    });
+    let page = get(&server, "/", "").await;
+    let base = page
+        .split("/assets/")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next());
+    let path = format!(
+        "/assets/{}/vendor/webtorrent/webtorrent.min.js",
+        base.unwrap()
+    );
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n\r\n");
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // Far more than the buffers of the system hold.
+    stream
+        .write_all(request.repeat(40).as_bytes())
+        .await
+        .unwrap();
+    until("it is dropped", || {
+        server.node.counters().http_timed_out == 1
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_head_has_a_bound() {
     let server = TestServer::start(|_| {});
     let request = format!(

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Client, PATIENCE};
+use crate::support::{Client, PATIENCE, until};
 
 /// The running program; killed if a test forgets it.
 pub(crate) struct Program {
@@ -134,6 +134,11 @@ async fn a_second_signal_ends_it_at_once() {
         .await
         .expect("in time");
     assert!(matches!(heard, Some(Ok(Message::Close(_)))), "{heard:?}");
+    let address = program.address;
+    until("nobody new is taken", || {
+        std::net::TcpStream::connect(address).is_err()
+    })
+    .await;
     program.signal("-TERM");
     let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
     assert_eq!(code, Some(1), "{log}");

@@ -164,3 +164,26 @@ async fn dropping_the_task_of_a_connection_ends_its_memberships() {
         (Totals::default(), 0)
     );
 }
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_ping_that_falls_due_while_output_waits_is_not_lost() {
+    let world = World::new(|config| config.no_limits = true);
+    let mut slow = world.connect_with(1024).await;
+    slow.say(&announce('a', 's')).await;
+    slow.hear_json().await;
+    tokio::time::sleep(seconds(40)).await;
+    let mut talker = world.connect().await;
+    talker
+        .say(&announce_with_offers('a', 't', 1, &"x".repeat(4000)))
+        .await;
+    talker.hear_json().await;
+    // The ping falls due now, behind four times of what the pipe holds.
+    tokio::time::sleep(seconds(10)).await;
+    assert!(slow.hear_json().await["offer"].is_object());
+    for _ in 0..4 {
+        assert!(slow.hear().await.is_none(), "only pings");
+    }
+    // The talker, whose side nobody reads, is gone by now; the slow one is not.
+    slow.say(&announce('a', 's')).await;
+    assert_eq!(slow.hear_json().await["incomplete"], 1);
+}

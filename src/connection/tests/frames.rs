@@ -217,3 +217,31 @@ async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
     let read = client.read(&mut heard).await.expect("a reply");
     assert_eq!(replies(&heard[..read]), 1);
 }
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
+    let world = World::new(|config| {
+        config.limits.bytes_per_second = 20_000;
+        config.limits.bytes_burst = 65_536;
+    });
+    let (mut pipe, _task) = world.pipe(4096);
+    let fragments = [frame(TEXT, b""), frame(CONTINUATION, b"").repeat(50_000)].concat();
+    assert!(fragments.len() > 300_000);
+    let since = Instant::now();
+    let flood = tokio::task::spawn_local(async move {
+        pipe.write_all(&fragments).await.expect("the server reads");
+        since.elapsed()
+    });
+    let mut honest = world.connect().await;
+    for _ in 0..10 {
+        let asked = Instant::now();
+        honest.say(&announce('a', 'h')).await;
+        honest.hear_json().await;
+        assert!(asked.elapsed() < Duration::from_millis(10));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let taken = flood.await.expect("no panic");
+    // 300,000 bytes are 65,536 at once and the rest at 20,000 a second.
+    assert!(taken > Duration::from_secs(10), "{taken:?}");
+    assert!(world.counters().pauses > 10);
+}
