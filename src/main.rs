@@ -43,7 +43,7 @@ fn tell(text: &dyn std::fmt::Display) {
 
 fn serve(config: Config) -> anyhow::Result<()> {
     cli::init_logging(config.log_format, &config.log_level);
-    let open_files = process::raise_open_files()?;
+    let open_files = process::raise_open_files(config.worker_count().get())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), open_files, "starting");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -6,16 +6,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
 
-/// Fewer open files than this leave no room for connections beside listeners, runtimes and logs.
-const OPEN_FILES_MIN: u64 = 128;
+/// Fewer open files than these, and those of each worker, leave no room for connections.
+const OPEN_FILES_MIN: u64 = 64;
+/// The runtime of a worker: its poller, its waker, its listeners.
+const OPEN_FILES_OF_WORKER: u64 = 16;
 
 /// Raises the soft limit of open files to the hard one; returns the limit.
-pub(crate) fn raise_open_files() -> anyhow::Result<u64> {
+pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
+    let least = OPEN_FILES_MIN + OPEN_FILES_OF_WORKER * workers as u64;
     let limit = rlimit::increase_nofile_limit(u64::MAX)
         .context("the limit of open files cannot be read")?;
-    if limit < OPEN_FILES_MIN {
+    if limit < least {
         bail!(
-            "too few file descriptors: {limit} open files are allowed, at least {OPEN_FILES_MIN} are needed; \
+            "too few file descriptors: {limit} open files are allowed, at least {least} are needed; \
              raise the hard limit (ulimit -Hn, or LimitNOFILE= of systemd)"
         );
     }

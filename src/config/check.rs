@@ -68,6 +68,12 @@ const ORDERS: &[Order] = &[
     },
     Order {
         low: "limits.delay_max",
+        high: "connection.dead_after",
+        holds: |config| config.limits.delay_max < config.connection.dead_after,
+        reason: "a connection that is not read for a pause must not be taken for dead",
+    },
+    Order {
+        low: "limits.delay_max",
         high: "limits.patience",
         holds: |config| config.limits.delay_max <= config.limits.patience,
         reason: "one pause would use up all patience",

@@ -27,7 +27,7 @@ settings! {
         /// `[::]` takes IPv6 and IPv4, port 0 any free port.
         listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000))];
         /// Number of worker threads; 0 means one per processor core.
-        workers: usize = 0, in 0..=1024;
+        workers: usize = 0, in 0..=256;
         /// Fix the announce interval, in seconds; else it follows the load.
         interval: Option<Duration> = None, in 1.0..=3600.0;
         /// Turn all rate limits off, for load tests and trusted networks.

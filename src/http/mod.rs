@@ -81,7 +81,7 @@ pub(crate) async fn serve(
     };
     if let Err(error) = done {
         site.counters().handshakes_failed.add(1);
-        tracing::debug!(family = if peer.is_ipv4() { "ipv4" } else { "ipv6" }, %error, "HTTP connection failed");
+        tracing::debug!(family = if peer.ip().to_canonical().is_ipv4() { "ipv4" } else { "ipv6" }, %error, "HTTP connection failed");
         return None;
     }
     let parts = connection.into_parts();

@@ -129,8 +129,8 @@ async fn asset(
         return missing().await;
     };
     // An older page may still ask for the files of its version. It gets today's, but must not keep them under that name.
-    let is_current =
-        shared.assets.base().ends_with(&version) && !matches!(shared.assets, Assets::Folder(_));
+    let is_current = shared.assets.base() == format!("/assets/{version}")
+        && !matches!(shared.assets, Assets::Folder(_));
     let Asset {
         content_type,
         plain,

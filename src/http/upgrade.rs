@@ -5,10 +5,11 @@ use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const VERSION: HeaderValue = HeaderValue::from_static("13");
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_asked(headers: &HeaderMap) -> bool {
@@ -29,10 +30,10 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 /// The response: status 101 turns the connection into a WebSocket, any other says why it does not become one.
 pub(super) fn answer<B>(request: &Request<B>, origins: &[String]) -> Response<Body> {
     let headers = request.headers();
-    if request.method() != Method::GET {
+    if request.method() != Method::GET || request.version() < Version::HTTP_11 {
         return refused(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "A WebSocket handshake is a GET request.\n",
+            StatusCode::BAD_REQUEST,
+            "A WebSocket handshake is a GET request of HTTP/1.1.\n",
         );
     }
     if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
@@ -40,9 +41,9 @@ pub(super) fn answer<B>(request: &Request<B>, origins: &[String]) -> Response<Bo
             StatusCode::UPGRADE_REQUIRED,
             "This server speaks version 13 of the WebSocket protocol.\n",
         );
-        response
-            .headers_mut()
-            .insert(SEC_WEBSOCKET_VERSION, VERSION);
+        let headers = response.headers_mut();
+        headers.insert(SEC_WEBSOCKET_VERSION, VERSION);
+        headers.insert(UPGRADE, WEBSOCKET);
         return response;
     }
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| !key.is_empty()) else {
@@ -71,7 +72,7 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(UPGRADE, WEBSOCKET);
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
     headers.extend(accept.ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
     // A browser that offers subprotocols fails the connection unless one of them comes back.
@@ -142,6 +143,17 @@ mod tests {
         let response = answer(&request(&[("sec-websocket-version", "8")]), &[]);
         assert_eq!(response.status(), 426);
         assert_eq!(response.headers()[SEC_WEBSOCKET_VERSION], "13");
+        assert_eq!(response.headers()[UPGRADE], "websocket");
+    }
+
+    #[test]
+    fn only_get_and_http_1_1_make_a_websocket() {
+        let mut posted = request(&[]);
+        *posted.method_mut() = Method::POST;
+        assert_eq!(status(&posted, &[]), 400);
+        let mut old = request(&[]);
+        *old.version_mut() = Version::HTTP_10;
+        assert_eq!(status(&old, &[]), 400);
     }
 
     #[test]

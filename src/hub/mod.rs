@@ -186,10 +186,17 @@ impl Hub {
     /// Told at the end of a turn: how many bytes the transport has taken so far, and whether any wait to be taken.
     pub fn end_turn(&self, id: ConnectionId, bytes_out: u64, waiting: bool) {
         let now = self.time.get();
-        let low_water = self.node.output_bytes_max / 4;
+        let (low_water, high_water) = (
+            self.node.output_bytes_max / 4,
+            self.node.output_bytes_max / 2,
+        );
         self.with(id, |entry| {
             let progress = entry.bytes_out != bytes_out;
             entry.bytes_out = bytes_out;
+            if progress && entry.outbox.bytes() > high_water {
+                // It is not read now, so what it takes is its sign of life.
+                entry.heard(now);
+            }
             entry.stuck_since = match entry.stuck_since {
                 _ if !waiting => None,
                 Some(since) if !progress => Some(since),

@@ -218,7 +218,8 @@ impl Hub {
         }
     }
 
-    pub(super) fn deliver(&self, to: ConnectionId, worth: Worth, text: String) {
+    /// Puts an encoded message into the outbox of a connection of this worker.
+    pub(crate) fn deliver(&self, to: ConnectionId, worth: Worth, text: String) {
         self.hand_over(&mut self.state.borrow_mut(), to, worth, text);
     }
 

@@ -82,7 +82,12 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
         Some(Protocol::TCP),
     )?;
     if address.is_ipv6() {
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        if address.ip().is_unspecified() {
+            // Some systems (OpenBSD) keep the families apart for good: IPv4 is not served then.
+            let _ = socket.set_only_v6(false);
+        } else {
+            socket.set_only_v6(true)?;
+        }
     }
     // On Windows this option would let others take the port over.
     #[cfg(not(windows))]

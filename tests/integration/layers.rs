@@ -95,6 +95,11 @@ fn is_program(room: &str) -> bool {
 /// The rooms of ours that a file names.
 fn used(file: &Path) -> BTreeSet<String> {
     let code = code(file);
+    assert!(
+        !code.contains("crate::{"),
+        "{}: one room a line, please",
+        file.display()
+    );
     let (library, program) = (code.split("crate::"), code.split("swarmhub::"));
     let named =
         library.skip(1).chain(

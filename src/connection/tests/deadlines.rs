@@ -1,4 +1,8 @@
+use tokio::io::AsyncReadExt;
+
 use super::*;
+use crate::hub::Worth;
+use crate::protocol::ConnectionId;
 
 /// Deadlines are looked at once a second.
 const LATE: Duration = Duration::from_millis(1100);
@@ -91,6 +95,28 @@ async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
     assert_eq!(world.counters().connections_stuck, 1);
     talker.say(&announce('a', 't')).await;
     assert_eq!(talker.hear_json().await["incomplete"], 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_slow_but_steady_reader_stays() {
+    let world = World::new(|_| {});
+    let (mut slow, task) = world.pipe(64);
+    while world.hub.connections() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Answers pile up to nearly the bound: more than half of it waits for minutes, and nothing is read so long.
+    let first = ConnectionId::new(0, 0, 0);
+    for _ in 0..60 {
+        world.hub.deliver(first, Worth::Kept, "x".repeat(4000));
+    }
+    for _ in 0..200 {
+        slow.read_exact(&mut [0; 500])
+            .await
+            .expect("the connection stays");
+        tokio::time::sleep(seconds(1)).await;
+    }
+    assert!(!task.is_finished());
+    assert_eq!(world.counters().messages_dropped_output_full, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
