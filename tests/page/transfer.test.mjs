@@ -143,6 +143,55 @@ test('leaving asks while a transfer is under way and not otherwise', withUsers(2
   assert.equal(await asked(bob.page), false)
 }))
 
+test('a file that is still being saved is not cut off without asking', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('long.bin', pattern(2_000_000, 12)))
+  await open(bob.page, link)
+  await download(bob.page)
+  const asked = () => bob.page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
+  assert.equal(await asked(), false)
+  await saveAllButton(bob.page).click()
+  await eventually(STEP_MS, asked, 'a save under way')
+  let question = ''
+  bob.page.once('dialog', dialog => {
+    question = dialog.message()
+    dialog.dismiss()
+  })
+  await bob.page.getByRole('button', { name: 'Close' }).click()
+  assert.match(question, /under way/)
+  await bob.page.evaluate(() => window.writeOn())
+  await eventually(STEP_MS, async () => !await asked(), 'the end of the save')
+}, { init: () => {
+  const waiting = new Promise(resolve => { window.writeOn = resolve })
+  ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError'))
+  window.showSaveFilePicker = async () => ({ createWritable: async () => new WritableStream({ write: () => waiting }) })
+} }))
+
+test('the own link, opened where it was made, leaves the sharing alone', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('mine.bin', pattern(200_000, 13)))
+  await alice.page.evaluate(link => { location.href = link }, link)
+  await eventually(STEP_MS, () => new URL(alice.page.url()).hash === '', 'the address of the sharing page')
+  await alice.page.getByRole('heading', { level: 1, name: 'Sharing mine.bin' }).waitFor()
+  await open(bob.page, link)
+  await download(bob.page)
+}))
+
+test('two elements on one page share and receive side by side', withUsers(2, async (alice, bob) => {
+  const bytes = pattern(300_000, 14)
+  const link = await share(alice.page, here.server.page, inMemory('first.bin', bytes))
+  await bob.page.goto(here.server.page)
+  await bob.page.getByRole('button', { name: 'Choose files' }).waitFor()
+  await bob.page.evaluate(hash => {
+    const second = Object.assign(document.createElement('swarm-share'), { infoHash: hash })
+    second.setAttribute('worker', '/sw.js')
+    document.querySelector('main').append(second)
+  }, new URL(link).hash.slice(1))
+  await download(bob.page)
+  assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+  await bob.page.locator('input[type=file]').first().setInputFiles(inMemory('second.bin', bytes))
+  await bob.page.getByRole('heading', { level: 1, name: 'Sharing second.bin' }).waitFor()
+  await bob.page.getByRole('heading', { level: 1, name: 'first.bin' }).waitFor()
+}))
+
 const storedDownloads = page => page.evaluate(async () => {
   const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('swarmhub')
   let count = 0

@@ -5,7 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pattern, randomId, sha256, startServer } from '../support/index.mjs'
-import { download, downloadButton, inMemory, inspect, notice, open, saveAllButton, saved, share, stage } from './support.mjs'
+import { download, downloadButton, inMemory, inspect, notice, open, saveAllButton, saved, share, slowDown, stage } from './support.mjs'
 
 // A name that is not localhost makes an insecure context, as when somebody opens the address of another machine.
 const FOREIGN_NAME = 'files.example.test'
@@ -147,6 +147,51 @@ test('without storage and without service worker files still arrive, in memory',
   assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
   // The bundled client asks for the storage once too and does not catch the refusal.
 }, { allow: [/^thrown: \s*$/] }))
+
+test('a file that cannot be saved says why, and can be saved again', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('kept.bin', pattern(100_000, 26)))
+  await open(bob.page, link)
+  await download(bob.page)
+  await saveAllButton(bob.page).click()
+  await notice(bob.page, 'Saving failed').getByText('no such drive').waitFor()
+  await inspect(bob.page, 'error-saving')
+  await bob.page.evaluate(() => { window.mended = true })
+  await saveAllButton(bob.page).click()
+  await notice(bob.page, 'Saving failed').waitFor({ state: 'detached' })
+}, { init: () => {
+  ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError'))
+  window.showSaveFilePicker = async () => ({
+    createWritable: async () => {
+      if (!window.mended) throw new Error('no such drive')
+      return new WritableStream()
+    }
+  })
+} }))
+
+test('a drop that cannot be read says so', withUsers(1, async ({ page }) => {
+  await page.goto(here.server.page)
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+  await page.evaluate(() => {
+    DataTransferItem.prototype.webkitGetAsEntry = () => ({ isFile: true, fullPath: '/gone.txt', file: (_, failed) => failed(new DOMException('gone', 'NotFoundError')) })
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File(['gone'], 'gone.txt'))
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))
+  })
+  await notice(page, 'A file can no longer be read').waitFor()
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+}))
+
+test('when everybody has left a download, no speed and no time is promised', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('half.bin', pattern(6_000_000, 27)))
+  await open(bob.page, link)
+  await slowDown(alice.page)
+  await downloadButton(bob.page).click()
+  const fact = name => bob.page.locator('.fact', { hasText: name }).locator('dd')
+  await fact('Down').getByText(/ kB\/s/).waitFor()
+  await alice.page.goto('about:blank')
+  await fact('Connected').getByText('0 peers').waitFor()
+  assert.deepEqual([await fact('Down').textContent(), await fact('Time left').textContent()], ['0 B/s', 'unknown'])
+}))
 
 test('only empty files are nothing to share', withUsers(1, async ({ page }) => {
   await page.goto(here.server.page)

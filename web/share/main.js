@@ -24,6 +24,12 @@ function follow () {
 }
 
 addEventListener('hashchange', () => {
+  const link = parseLink(location.hash)
+  // The own link, opened where it was made: the sharing goes on.
+  if (link.kind === 'share' && link.infoHash === app.sharing) {
+    history.replaceState(null, '', location.pathname + shown)
+    return
+  }
   if (app.underWay && location.hash !== shown && !confirm('A transfer is under way. Leave it for the other link?')) {
     history.replaceState(null, '', location.pathname + shown)
     return

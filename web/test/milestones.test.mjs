@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { milestone } from '../share/lib/milestones.js'
+import { milestone, titleOf } from '../share/lib/milestones.js'
 
 /** @returns {any} */
 const at = (phase, more = {}) => ({ role: 'receiver', phase, name: 'trip', files: [{}, {}], size: 1000, have: 0, peers: [], ...more })
@@ -26,4 +26,11 @@ test('a sender hears of receivers that come and go, not of their progress', () =
   assert.equal(milestone(at('sharing', { role: 'sender' }), now), '1 receiver connected.')
   assert.equal(milestone(now, at('sharing', { role: 'sender', peers: [{ progress: 0.5 }] })), null)
   assert.equal(milestone(now, at('sharing', { role: 'sender' })), 'No receiver connected.')
+})
+
+test('the tab shows how far it is, and no name that reverses its text', () => {
+  assert.equal(titleOf(at('downloading', { have: 250 })), '25 % · trip')
+  assert.equal(titleOf(at('hashing', { hashed: 500 })), '50 % · trip')
+  assert.equal(titleOf(at('done', { name: 'a\u202egpj.exe' })), 'agpj.exe')
+  assert.equal(titleOf(at('finding', { name: '' })), 'Looking…')
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { environmentNotice, failureNotice, peersNotice, spaceNotice, trackerNotice, warningKind } from '../share/lib/texts.js'
+import { environmentNotice, failureNotice, peersNotice, savingNotice, spaceNotice, trackerNotice, warningKind } from '../share/lib/texts.js'
 
 const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, address: 'files.example' }
 const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
@@ -30,6 +30,19 @@ test('a tracker that is away says when it is tried again and lets one try now', 
   assert.match(notice?.text ?? '', /in 8 s/)
   assert.equal(notice?.action?.id, 'tracker-now')
   assert.match(trackerNotice({ ...away, everOpen: true })?.title ?? '', /lost/)
+})
+
+test('a part of the page that does not come is not told in the words of the browser', () => {
+  for (const message of ['Failed to fetch dynamically imported module: http://x/y.js', 'error loading dynamically imported module', 'Importing a module script failed.']) {
+    const notice = failureNotice(new TypeError(message))
+    assert.match(notice.title, /could not be loaded/)
+    assert.equal(notice.action?.id, 'retry')
+  }
+  assert.match(failureNotice(new TypeError('x is not a function')).text, /x is not a function/)
+})
+
+test('what the browser says about a failed save is shown', () => {
+  assert.match(savingNotice(new Error('disk full')).text, /“disk full”.*still here/)
 })
 
 test('the words of a refusing tracker are shown', () => {

@@ -22,11 +22,14 @@ export class Services {
   #loaded = null
   /** Null where service workers are missing or forbidden; private windows often forbid them. @type {Promise<StreamServer | null>} */
   streams
+  /** @type {StreamServer | null} */
+  #server = null
 
   /** @param {Settings} settings */
   constructor (settings) {
     this.#settings = settings
     this.streams = startStreams(settings.worker)
+    this.streams.then(server => { this.#server = server })
     this.load().catch(() => { /* told when it is needed, after another attempt */ })
   }
 
@@ -38,6 +41,9 @@ export class Services {
     })
     return this.#loaded
   }
+
+  /** Whether a file is on its way to where the browser saves downloads. */
+  get saving () { return this.#server?.saving ?? false }
 
   close () {
     this.#loaded?.then(({ engine }) => engine.close(), () => {})

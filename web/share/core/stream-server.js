@@ -1,7 +1,7 @@
 // @ts-check
 // The page's half of the service worker (sw.js): gives files an address of this origin under which they can
 // be played, shown or saved while they arrive. It decides the headers, never the bytes; no DOM. Used by
-// the preview and by saving. One per page.
+// the preview and by saving. A page may hold several: each answers for its own addresses only.
 
 import { parseRange } from '../lib/ranges.js'
 
@@ -24,10 +24,12 @@ const START_MS = 10_000
 export class StreamServer {
   /** @type {Map<string, Resource>} */
   #resources = new Map()
+  /** Begins each token: the worker's messages reach every server of the page. */
+  #prefix = `${crypto.randomUUID()}.`
   #clientId
-  #worker
-  #scope
-  #open = 0
+  #registration
+  /** @type {Map<Pull, Resource>} the answers that are being read */
+  #open = new Map()
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ping
 
@@ -40,19 +42,16 @@ export class StreamServer {
     if (!navigator.serviceWorker) throw new Error('no service workers here')
     await navigator.serviceWorker.register(workerUrl, { updateViaCache: 'none' })
     const registration = await inTime(navigator.serviceWorker.ready, 'the service worker does not start')
-    const worker = /** @type {ServiceWorker} */ (registration.active)
     const { port1, port2 } = new MessageChannel()
     const hello = new Promise(resolve => { port1.onmessage = ({ data }) => resolve(data.clientId) })
-    worker.postMessage({ type: 'hello' }, [port2])
-    const clientId = await inTime(hello, 'the service worker does not answer')
-    port1.close()
-    return new StreamServer(worker, registration.scope, clientId)
+    registration.active?.postMessage({ type: 'hello' }, [port2])
+    const clientId = await inTime(hello, 'the service worker does not answer').finally(() => port1.close())
+    return new StreamServer(registration, clientId)
   }
 
-  /** @param {ServiceWorker} worker @param {string} scope @param {string} clientId */
-  constructor (worker, scope, clientId) {
-    this.#worker = worker
-    this.#scope = scope
+  /** @param {ServiceWorkerRegistration} registration @param {string} clientId */
+  constructor (registration, clientId) {
+    this.#registration = registration
     this.#clientId = clientId
     navigator.serviceWorker.addEventListener('message', this.#onMessage)
   }
@@ -63,10 +62,15 @@ export class StreamServer {
    * @returns {{ url: string, revoke: () => void }}
    */
   publish (resource) {
-    const token = crypto.randomUUID()
+    const token = this.#prefix + crypto.randomUUID()
     this.#resources.set(token, resource)
-    const url = new URL(`stream/${this.#clientId}/${token}/${encodeURIComponent(resource.name)}`, this.#scope).href
+    const url = new URL(`stream/${this.#clientId}/${token}/${encodeURIComponent(resource.name)}`, this.#registration.scope).href
     return { url, revoke: () => { this.#resources.delete(token) } }
+  }
+
+  /** Whether a file is on its way to where the browser saves downloads. */
+  get saving () {
+    return [...this.#open.values()].some(({ attachment }) => attachment)
   }
 
   close () {
@@ -77,22 +81,27 @@ export class StreamServer {
 
   /** @param {MessageEvent} event */
   #onMessage = ({ data, ports: [port] }) => {
-    if (data?.type !== 'stream' || !port) return
+    if (data?.type !== 'stream' || !port || !data.token.startsWith(this.#prefix)) return
     const resource = this.#resources.get(data.token)
     if (!resource) return port.postMessage({ status: 404, headers: SAFE, hasBody: false })
     const { status, headers, range } = responseTo(resource, data.range)
     const hasBody = data.method === 'GET' && range !== null
-    if (hasBody) this.#serve(port, new Pull(resource, range))
+    if (hasBody) this.#serve(port, resource, range)
     port.postMessage({ status, headers, hasBody })
   }
 
-  /** @param {MessagePort} port @param {Pull} pull */
-  #serve (port, pull) {
-    this.#opened()
+  /** @param {MessagePort} port @param {Resource} resource @param {{ start: number, end: number }} range */
+  #serve (port, resource, range) {
+    const pull = new Pull(resource, range)
+    // The worker that is active by then may be a newer one.
+    if (this.#open.size === 0) this.#ping = setInterval(() => this.#registration.active?.postMessage({ type: 'ping' }), PING_MS)
+    this.#open.set(pull, resource)
     const end = () => {
+      // Called twice when a reader leaves while its next piece is awaited.
+      if (!this.#open.delete(pull)) return
       port.onmessage = null
       pull.release()
-      this.#closed()
+      if (this.#open.size === 0) clearInterval(this.#ping)
     }
     port.onmessage = async ({ data }) => {
       if (data === 'cancel') return end()
@@ -105,14 +114,6 @@ export class StreamServer {
         end()
       }
     }
-  }
-
-  #opened () {
-    if (this.#open++ === 0) this.#ping = setInterval(() => this.#worker.postMessage({ type: 'ping' }), PING_MS)
-  }
-
-  #closed () {
-    if (--this.#open === 0) clearInterval(this.#ping)
   }
 }
 

@@ -2,41 +2,18 @@
 // One share, from either side: what is being hashed, offered, fetched or handed on, as a plain snapshot that
 // elements draw. It steers webtorrent's torrent and draws nothing. Made by Engine.
 
-import { Smoothed, secondsLeft } from '../lib/estimate.js'
-import { retryDelay } from '../lib/backoff.js'
+import { Smoothed } from '../lib/estimate.js'
 import { PeerBook } from './peers.js'
+import { fileStates, totals } from './snapshot.js'
+import { Solitude } from './solitude.js'
 import { TrackerLink } from './tracker-link.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
 /** @typedef {import('./disk-store.js').DiskStore} DiskStore */
 
-/**
- * Sender: hashing → sharing. Receiver: finding → checking → offered → downloading → done (and back to downloading when
- * more files are chosen). Either may end as failed or stopped.
- * @typedef {'hashing' | 'sharing' | 'finding' | 'checking' | 'offered' | 'downloading' | 'done' | 'failed' | 'stopped'} Phase
- */
-
-/**
- * @typedef {{ index: number, name: string, path: string, size: number, have: number, chosen: boolean, done: boolean }} FileState
- * @typedef {object} Snapshot
- * @property {'sender' | 'receiver'} role
- * @property {Phase} phase
- * @property {string} name
- * @property {string | null} infoHash
- * @property {FileState[]} files
- * @property {number} size bytes of the chosen files
- * @property {number} have bytes of them that are here
- * @property {number} hashed bytes read so far, while hashing
- * @property {number} down @property {number} up bytes per second
- * @property {number} received @property {number} sent bytes in all
- * @property {number} secondsLeft
- * @property {import('./peers.js').Peer[]} peers
- * @property {number} connecting @property {number} failed connections under way, and lately impossible
- * @property {number | null} known others, as the tracker counts them
- * @property {number} aloneSeconds since when nobody was connected
- * @property {ReturnType<TrackerLink['snapshot']>} tracker
- * @property {unknown} error when failed
- */
+/** @typedef {import('./snapshot.js').Phase} Phase */
+/** @typedef {import('./snapshot.js').FileState} FileState */
+/** @typedef {import('./snapshot.js').Snapshot} Snapshot */
 
 export class Transfer extends EventTarget {
   role
@@ -55,9 +32,7 @@ export class Transfer extends EventTarget {
   #total
   #down = new Smoothed()
   #up = new Smoothed()
-  #aloneSince
-  #announces = 0
-  #announceAt
+  #solitude
   /** @type {DiskStore | null} */
   store = null
 
@@ -75,14 +50,16 @@ export class Transfer extends EventTarget {
     this.#phase = role === 'sender' ? 'hashing' : 'finding'
     this.#tracker = new TrackerLink(torrent)
     this.#peers = new PeerBook(torrent, clock)
-    this.#aloneSince = clock()
-    this.#announceAt = this.#aloneSince + retryDelay(role === 'receiver' ? 0 : 3, Math.random())
+    this.#solitude = new Solitude(role, this.#tracker, clock())
     torrent.on('metadata', () => this.#onMetadata())
     torrent.on('ready', () => this.#onReady())
     torrent.on('error', error => this.fail(error))
   }
 
   get phase () { return this.#phase }
+
+  /** @returns {string | null} null before it is known */
+  get infoHash () { return this.#torrent.infoHash ?? null }
 
   /** Whether closing the page now would cut somebody off. */
   get underWay () {
@@ -104,7 +81,7 @@ export class Transfer extends EventTarget {
     // All off, then on again: a piece shared by two files must stay wanted when one of them is dropped.
     for (const file of this.#torrent.files) file.deselect()
     for (const index of this.#chosen) this.#torrent.files[index]?.select()
-    this.#enter('downloading')
+    this.#enter(this.#chosen.size ? 'downloading' : 'offered')
     this.#checkDone()
   }
 
@@ -147,7 +124,7 @@ export class Transfer extends EventTarget {
     this.#down.add(this.#torrent.downloadSpeed, now)
     this.#up.add(this.#torrent.uploadSpeed, now)
     this.#checkDone()
-    this.#announceWhileAlone(now)
+    this.#solitude.tick(now, this.#torrent.wires.length === 0)
   }
 
   /** @returns {Snapshot} */
@@ -155,50 +132,29 @@ export class Transfer extends EventTarget {
     const now = this.#clock()
     const torrent = this.#torrent
     const gone = torrent.destroyed
-    const files = gone ? [] : this.#files()
-    const wanted = files.filter(({ chosen }) => chosen)
-    const size = wanted.reduce((sum, file) => sum + file.size, 0) || (this.role === 'sender' ? this.#total : 0)
-    const have = wanted.reduce((sum, file) => sum + file.have, 0)
+    // Before the metadata there are no files; the descriptions then are not File objects yet.
+    const early = !torrent.ready && this.#phase === 'finding'
+    const files = gone || early ? [] : fileStates(torrent.files, this.#chosen)
     const peers = gone ? [] : this.#peers.list(now)
-    if (peers.length) this.#aloneSince = now
+    const sums = totals(files, { down: this.#down.value, up: this.#up.value, alone: peers.length === 0 })
     return {
+      ...sums,
       role: this.role,
       phase: this.#phase,
       name: torrent.name || this.#name,
-      infoHash: torrent.infoHash ?? null,
+      infoHash: this.infoHash,
       files,
-      size,
-      have,
+      size: sums.size || this.#total,
       hashed: this.#hashed,
-      down: gone ? 0 : this.#down.value,
-      up: gone ? 0 : this.#up.value,
-      received: torrent.received,
       sent: torrent.uploaded,
-      secondsLeft: secondsLeft(size - have, this.#down.value),
       peers,
       failed: this.#peers.failed(now),
       connecting: gone ? 0 : this.#peers.connecting,
       known: this.#tracker.known,
-      aloneSeconds: (now - this.#aloneSince) / 1000,
+      aloneSeconds: this.#solitude.seconds(now),
       tracker: this.#tracker.snapshot(now),
       error: this.#error
     }
-  }
-
-  /** @returns {FileState[]} */
-  #files () {
-    const { files, ready } = this.#torrent
-    // Before the metadata there are none; the descriptions then are not File objects yet.
-    if (!ready && this.#phase === 'finding') return []
-    return files.map(({ name, path, length, done, downloaded }, index) => ({
-      index,
-      name,
-      path,
-      size: length,
-      have: done ? length : downloaded ?? 0,
-      chosen: this.#chosen.has(index),
-      done
-    }))
   }
 
   #onMetadata () {
@@ -218,25 +174,6 @@ export class Transfer extends EventTarget {
     const { files } = this.#torrent
     const all = this.#phase === 'offered' ? [...files.keys()] : [...this.#chosen]
     if (all.length && all.every(index => files[index]?.done)) this.#enter('done')
-  }
-
-  /**
-   * Two browsers whose offers cross drop each other and would meet again only at the next regular announce,
-   * minutes later. While nobody is connected the tracker is therefore asked again, more and more rarely, and
-   * less often by the sender, so that the two do not cross again.
-   * @param {number} now
-   */
-  #announceWhileAlone (now) {
-    const patience = this.role === 'receiver' ? 0 : 3
-    if (this.#torrent.wires.length > 0) {
-      this.#announces = 0
-    } else if (now >= this.#announceAt) {
-      if (this.role === 'receiver' || (this.#tracker.known ?? 0) > 0) this.#tracker.announce()
-      this.#announces++
-    } else {
-      return
-    }
-    this.#announceAt = now + retryDelay(this.#announces + patience, Math.random())
   }
 
   /** @param {Phase} phase */

@@ -57,6 +57,9 @@ export class SwarmFiles extends HTMLElement {
     return ticked
   }
 
+  /** Back to where a file was opened from. @param {number} index */
+  focusOpen (index) { this.#rows[index]?.open.focus() }
+
   /** @param {FileState} file @param {string} folder @returns {Row} */
   #row ({ index, path, name, size }, folder) {
     const text = shownName(path.slice(folder.length))

@@ -1,6 +1,7 @@
 // @ts-check
 // <swarm-notices>: what is wrong, each with its remedy as a button. It shows the notices it is given; which
-// there are is decided elsewhere. Fires `notice-action` with the id of the button.
+// there are is decided elsewhere. Fires `notice-action` with the id of the button, and `notice-shown` with the title
+// of what is new and no error: errors are alerts, the rest is for the live region of the surroundings.
 
 import { button, define, h, setText, tell } from './dom.js'
 
@@ -26,14 +27,15 @@ export class SwarmNotices extends HTMLElement {
   }
 
   /** @param {Notice} notice */
-  #show ({ tone, title, action }) {
-    const text = h('p')
-    // The title alone is announced, once; a text that counts down would be read again and again.
-    const box = h('div', { class: `notice ${tone}`, 'data-notice': title },
-      h('h2', { class: 'notice-title', role: tone === 'error' ? 'alert' : 'status' }, title),
+  #show ({ tone, title, text: words, action }) {
+    const text = h('p', {}, words)
+    const box = h('div', { class: `notice ${tone}`, 'data-notice': title, role: tone === 'error' ? 'alert' : null },
+      h('h2', { class: 'notice-title' }, title),
       text,
       action ? button(action.label, () => tell(this, 'notice-action', action.id), { id: action.id }) : null)
     this.append(box)
+    // The title alone, once; a text that counts down would be read again and again.
+    if (tone !== 'error') tell(this, 'notice-shown', title)
     const shown = { box, text }
     this.#shown.set(title, shown)
     return shown

@@ -92,7 +92,7 @@ export class SwarmPeers extends HTMLElement {
 function setParts (element, parts) {
   const text = parts.join(' · ')
   if (element.textContent === text) return
-  element.replaceChildren(...parts.map((part, i) => h('span', {}, i ? ` · ${part}` : part)))
+  element.replaceChildren(...parts.map((part, i) => h('span', {}, i < parts.length - 1 ? `${part} · ` : part)))
 }
 
 define('swarm-peers', SwarmPeers)

@@ -1,6 +1,6 @@
 // @ts-check
 // <swarm-preview>: one file shown inside the page while it loads: video, audio, image, PDF or text. Only
-// types that cannot run script here get an address; everything else is text. Fires `preview-close`.
+// types that cannot run script here get an address; everything else is text. Fires `preview-close` with the file's index.
 
 import { TEXT_BYTES_MAX, previewKind, safeType } from '../lib/media.js'
 import { formatBytes } from '../lib/format.js'
@@ -39,6 +39,8 @@ export class SwarmPreview extends HTMLElement {
     else if (!server) stage.append(h('p', { class: 'hint' }, 'This browser offers no service worker here (private windows often do not), so the file cannot be shown while it loads. Save it to open it.'))
     else if (kind) this.#showMedia(stage, kind, transfer, file, server)
   }
+
+  disconnectedCallback () { this.close() }
 
   /** Takes the file off the page and lets go of its pieces. */
   close () {

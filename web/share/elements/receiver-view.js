@@ -65,7 +65,8 @@ export class SwarmReceiver extends HTMLElement {
     this.#peers.update(now)
   }
 
-  focusTitle () { this.#title.focus() }
+  /** Back to where a file was opened from. @param {number} index */
+  focusOpen (index) { this.#files.focusOpen(index) }
 }
 
 /** @param {Snapshot} now */

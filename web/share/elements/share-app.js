@@ -1,17 +1,15 @@
 // @ts-check
-// <swarm-share>: the whole of sharing and receiving, to be placed on any page. It owns the engine and the one
-// transfer that runs, shows the view that fits, and says what is wrong. Attributes: `tracker` (WebSocket address,
+// <swarm-share>: the whole of sharing and receiving, to be placed on any page. It shows the view that fits what its
+// session does, and says what is wrong. Attributes: `tracker` (WebSocket address,
 // default: the page's origin), `ice` (address of the ICE settings), `worker` (service worker, for streaming),
 // `page` (what links begin with). Properties:
 // `infoHash` (what to receive), `iceServers`. Fires `share-title` and `share-closed`.
 
-import { environment, storageEstimate } from '../core/environment.js'
-import { Services } from '../core/services.js'
-import { milestone } from '../lib/milestones.js'
-import { formatPercent } from '../lib/format.js'
+import { environment } from '../core/environment.js'
+import { Session } from '../core/session.js'
+import { milestone, titleOf } from '../lib/milestones.js'
 import { shareLink, trackerOf } from '../lib/link.js'
-import { shownName } from '../lib/names.js'
-import { environmentNotice, failureNotice, peersNotice, spaceNotice, trackerNotice } from '../lib/texts.js'
+import { environmentNotice, failureNotice, peersNotice, trackerNotice } from '../lib/texts.js'
 import { define, h, setText, tell } from './dom.js'
 import { DropTarget } from './drop-target.js'
 import './notice.js'
@@ -19,9 +17,7 @@ import './receiver-view.js'
 import './sender-view.js'
 import './start-view.js'
 
-/** @typedef {import('../core/transfer.js').Transfer} Transfer */
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
-/** @typedef {import('../core/engine.js').Chosen} Chosen */
 /** @typedef {import('../lib/texts.js').Notice} Notice */
 /** @typedef {import('./sender-view.js').SwarmSender} SwarmSender */
 /** @typedef {import('./receiver-view.js').SwarmReceiver} SwarmReceiver */
@@ -36,25 +32,23 @@ export class SwarmShare extends HTMLElement {
   #notices = /** @type {import('./notice.js').SwarmNotices} */ (document.createElement('swarm-notices'))
   #stage = h('div', { class: 'stage' })
   #live = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
-  #drop = new DropTarget({ welcome: () => !this.#transfer && !this.#infoHash && !this.#blocked, onFiles: chosen => this.#share(chosen) })
-  /** @type {Services | null} null where nothing can work */
-  #services = null
-  /** @type {Transfer | null} */
-  #transfer = null
+  #drop = new DropTarget({
+    welcome: () => this.#session !== null && !this.#session.transfer && !this.#infoHash,
+    onFiles: chosen => this.#share(chosen),
+    onFailed: error => this.showNotice(failureNotice(error))
+  })
+  /** @type {Session | null} null where nothing can work */
+  #session = null
   /** @type {Snapshot | null} */
   #before = null
   /** @type {Notice | null} why nothing can work here */
   #blocked = null
-  /** @type {Notice | null} what ended the last transfer */
-  #fatal = null
-  /** @type {Notice | null} */
-  #space = null
+  /** @type {Notice | null} the page's own */
+  #notice = null
   /** @type {string | null} */
   #infoHash = null
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer
-  /** Counts attempts, so that a late one does not take the place of a newer one. */
-  #attempt = 0
 
   connectedCallback () {
     if (!this.shadowRoot) this.#build()
@@ -63,14 +57,15 @@ export class SwarmShare extends HTMLElement {
     addEventListener('online', this.#onOnline)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#blocked = environmentNotice(environment(location.host))
-    this.#services = this.#blocked
-      ? null
-      : new Services({
+    if (!this.#blocked) {
+      this.#session = new Session({
         tracker: this.getAttribute('tracker') ?? trackerOf(location.href),
         iceServers: this.iceServers,
         ice: this.getAttribute('ice'),
         worker: this.getAttribute('worker')
       })
+      this.#session.addEventListener('change', () => this.#draw())
+    }
     if (this.#infoHash) this.#receive(this.#infoHash)
     else this.#draw()
   }
@@ -80,29 +75,31 @@ export class SwarmShare extends HTMLElement {
     removeEventListener('beforeunload', this.#onLeave)
     removeEventListener('online', this.#onOnline)
     clearInterval(this.#timer)
-    this.#leave()
-    this.#services?.close()
-    this.#services = null
+    this.#stage.replaceChildren()
+    this.#session?.close()
+    this.#session = this.#before = null
   }
 
   /** What is to be received; null for the start page. */
   get infoHash () { return this.#infoHash }
   set infoHash (infoHash) {
-    if (infoHash === this.#infoHash && this.#transfer) return
+    if (infoHash === this.#infoHash && this.#session?.transfer) return
+    if (infoHash && infoHash === this.sharing) return
     this.#infoHash = infoHash
     if (!this.isConnected) return
     if (infoHash) this.#receive(infoHash)
     else this.#reset()
   }
 
-  /** Whether closing the page would cut off a transfer. */
-  get underWay () { return this.#transfer?.underWay ?? false }
+  /** The info-hash of what is shared from here; null when nothing is. */
+  get sharing () { return this.#session?.sharing ?? null }
+
+  /** Whether closing the page would cut off a transfer, or a file that is being saved. */
+  get underWay () { return this.#session?.underWay ?? false }
 
   /** Shows a notice of the page's own, in place of everything that runs. @param {Notice} notice */
   showNotice (notice) {
-    this.#leave()
-    this.#fatal = notice
-    this.#draw()
+    this.#reset(notice)
   }
 
   #build () {
@@ -122,107 +119,45 @@ export class SwarmShare extends HTMLElement {
     const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ listener) =>
       root.addEventListener(type, event => listener(/** @type {CustomEvent} */ (event).detail))
     on('share-files', chosen => this.#share(chosen))
-    on('transfer-start', indices => this.#transfer?.download(indices))
+    on('transfer-start', indices => this.#session?.transfer?.download(indices))
     on('transfer-stop', () => this.#close())
-    on('files-chosen', indices => this.#choose(indices))
+    on('files-chosen', indices => this.#session?.choose(indices))
     on('file-open', index => this.#open(index))
-    on('preview-close', () => this.#receiver?.focusTitle())
-    on('file-save', index => this.#save([index]))
-    on('save-all', () => this.#save(null))
+    on('preview-close', index => this.#receiver?.focusOpen(index))
+    on('file-save', index => this.#session?.save([index]))
+    on('save-all', () => this.#session?.save(null))
     on('notice-action', id => this.#act(id))
+    on('notice-shown', title => setText(this.#live, title))
   }
 
-  /** @param {Chosen[]} chosen */
-  async #share (chosen) {
-    if (!this.#transfer) await this.#begin(engine => engine.share(chosen))
+  /** @param {import('../core/engine.js').Chosen[]} chosen */
+  #share (chosen) {
+    this.#notice = null
+    this.#session?.share(chosen)
   }
 
   /** @param {string} infoHash */
-  async #receive (infoHash) {
-    this.#leave()
-    await this.#begin(engine => engine.receive(infoHash))
-  }
-
-  /** @param {(engine: import('../core/engine.js').Engine) => Transfer} start */
-  async #begin (start) {
-    const attempt = ++this.#attempt
-    this.#fatal = this.#space = null
-    if (!this.#services) return this.#draw()
-    try {
-      const { engine } = await this.#services.load()
-      if (attempt !== this.#attempt) return
-      const transfer = this.#transfer = start(engine)
-      transfer.addEventListener('phase', () => this.#onPhase(transfer))
-    } catch (error) {
-      if (attempt !== this.#attempt) return
-      this.#fatal = failureNotice(error)
-    }
-    this.#draw()
-  }
-
-  /** @param {Transfer} transfer */
-  async #onPhase (transfer) {
-    if (transfer !== this.#transfer) return
-    if (transfer.phase === 'failed') {
-      this.#fatal = failureNotice(transfer.snapshot().error)
-      this.#receiver?.preview.close()
-      this.#transfer = null
-    }
-    if (transfer.phase === 'offered') this.#checkSpace(transfer)
-    this.#draw()
-  }
-
-  /** @param {Transfer} transfer */
-  async #checkSpace (transfer) {
-    const [inMemory, estimate] = await Promise.all([transfer.store?.inMemory ?? false, storageEstimate()])
-    const { files } = transfer.snapshot()
-    const missing = files.reduce((sum, { chosen, size, have }) => sum + (chosen ? size - have : 0), 0)
-    if (transfer === this.#transfer) this.#space = spaceNotice(missing, estimate, inMemory)
-  }
-
-  /** @param {number[]} indices */
-  #choose (indices) {
-    const transfer = this.#transfer
-    if (!transfer) return
-    if (transfer.phase === 'offered') transfer.choose(indices)
-    else transfer.download(indices)
-    this.#checkSpace(transfer)
+  #receive (infoHash) {
+    this.#notice = this.#before = null
+    this.#session?.receive(infoHash)
+    // The view of the last download goes at once, with its preview; that of the next comes once it can begin.
     this.#draw()
   }
 
   /** @param {number} index */
   async #open (index) {
-    const streams = await this.#services?.streams ?? null
-    const file = this.#transfer?.snapshot().files[index]
-    if (this.#transfer && file) this.#receiver?.preview.show(this.#transfer, file, streams)
-  }
-
-  /** @param {number[] | null} indices null: all that were chosen */
-  async #save (indices) {
-    const transfer = this.#transfer
-    if (!transfer || !this.#services) return
-    const [{ saving }, streams] = await Promise.all([this.#services.load(), this.#services.streams])
-    const { files, name } = transfer.snapshot()
-    const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
-    try {
-      const [only] = wanted
-      if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams)
-      else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams)
-    } catch (error) {
-      if (/** @type {Error} */ (error).name === 'AbortError') return
-      setText(this.#live, 'Saving failed.')
-      this.#space = { tone: 'error', title: 'Saving failed', text: String(/** @type {Error} */ (error).message ?? error) }
-    }
+    const session = this.#session
+    const streams = await session?.streams ?? null
+    const file = session?.transfer?.snapshot().files[index]
+    if (session?.transfer && file) this.#receiver?.preview.show(session.transfer, file, streams)
   }
 
   /** @param {string} id */
   #act (id) {
-    if (id === 'tracker-now') this.#transfer?.retryTracker()
-    if (id === 'retry') {
-      if (this.#infoHash) this.#receive(this.#infoHash)
-      else this.#reset()
-    }
-    this.#draw()
+    if (id === 'tracker-now') this.#session?.transfer?.retryTracker()
+    if (id === 'retry' && this.#infoHash) this.#receive(this.#infoHash)
+    else if (id === 'retry') this.#reset()
+    else this.#draw()
   }
 
   /** The person ends the transfer. */
@@ -234,18 +169,12 @@ export class SwarmShare extends HTMLElement {
     tell(this, 'share-closed')
   }
 
-  #reset () {
-    this.#leave()
-    this.#fatal = null
+  /** @param {Notice | null} notice */
+  #reset (notice = null) {
+    this.#session?.leave()
+    this.#notice = notice
+    this.#before = null
     this.#draw()
-  }
-
-  #leave () {
-    this.#attempt++
-    const transfer = this.#transfer
-    this.#transfer = this.#before = this.#space = null
-    this.#receiver?.preview.close()
-    transfer?.stop()
   }
 
   get #receiver () {
@@ -254,21 +183,21 @@ export class SwarmShare extends HTMLElement {
   }
 
   #tick () {
-    this.#transfer?.tick()
+    this.#session?.transfer?.tick()
     this.#draw()
   }
 
   #draw () {
-    const now = this.#transfer?.snapshot() ?? null
+    const now = this.#session?.transfer?.snapshot() ?? null
     this.#drawNotices(now)
     const tag = now ? `swarm-${now.role}` : this.#infoHash || this.#blocked ? null : 'swarm-start'
     this.#showView(tag)
     const view = this.#stage.firstElementChild
     if (now?.role === 'sender') {
-      const link = now.infoHash && now.phase === 'sharing' ? shareLink(this.getAttribute('page') ?? location.href, now.infoHash) : '';
+      const link = now.infoHash && now.phase === 'sharing' ? shareLink(new URL(this.getAttribute('page') ?? '', location.href).href, now.infoHash) : '';
       /** @type {SwarmSender} */ (view).update(now, link)
     }
-    if (now?.role === 'receiver') /** @type {SwarmReceiver} */ (view).update(now, this.#space)
+    if (now?.role === 'receiver') /** @type {SwarmReceiver} */ (view).update(now, this.#session?.space ?? null)
     if (now) {
       const text = milestone(this.#before, now)
       if (text) setText(this.#live, text)
@@ -282,7 +211,9 @@ export class SwarmShare extends HTMLElement {
     const running = now && now.phase !== 'hashing'
     this.#notices.update([
       this.#blocked,
-      this.#fatal,
+      this.#notice,
+      this.#session?.failure ?? null,
+      this.#session?.unsaved ?? null,
       running ? trackerNotice(now.tracker) : null,
       running && now.tracker.state === 'open'
         ? peersNotice({ role: now.role, connected: now.peers.length, connecting: now.connecting, failed: now.failed, known: now.known, waitedSeconds: now.phase === 'done' ? 0 : now.aloneSeconds })
@@ -300,20 +231,12 @@ export class SwarmShare extends HTMLElement {
     if (current) view?.querySelector('h1')?.focus()
   }
 
-  #onOnline = () => this.#transfer?.retryTracker()
+  #onOnline = () => this.#session?.transfer?.retryTracker()
 
   /** @param {BeforeUnloadEvent} event */
   #onLeave = event => {
     if (this.underWay) event.preventDefault()
   }
-}
-
-/** @param {Snapshot} now */
-function titleOf (now) {
-  const name = shownName(now.name || 'download')
-  if (now.phase === 'hashing' && now.size) return `${formatPercent(now.hashed / now.size)} · ${name}`
-  if (now.phase === 'downloading' && now.size) return `${formatPercent(now.have / now.size)} · ${name}`
-  return now.phase === 'finding' ? 'Looking…' : name
 }
 
 define('swarm-share', SwarmShare)

@@ -3,6 +3,7 @@
 // reads every percent is of no use. Knows no DOM; the app puts the text into its live region.
 
 import { formatBytes, formatPercent, plural } from './format.js'
+import { shownName } from './names.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
@@ -27,10 +28,10 @@ export function milestone (before, now) {
 function phaseText (now) {
   const what = `${plural(now.files.length, 'file')}, ${formatBytes(now.size)}`
   switch (now.phase) {
-    case 'hashing': return `Preparing ${now.name}.`
+    case 'hashing': return `Preparing ${shownName(now.name)}.`
     case 'sharing': return 'Ready. The link can be handed on.'
     case 'finding': return 'Looking for somebody who has this.'
-    case 'offered': return `Found ${now.name}: ${what}. Download starts when you say so.`
+    case 'offered': return `Found ${shownName(now.name)}: ${what}. Download starts when you say so.`
     case 'downloading': return 'Download started.'
     case 'done': return 'Download complete.'
     case 'stopped': return 'Stopped.'
@@ -40,3 +41,11 @@ function phaseText (now) {
 
 /** @param {Snapshot} snapshot */
 const quarter = ({ have, size }) => size ? Math.floor(have / size * 4) : 0
+
+/** The same state in the few words that fit a tab. @param {Snapshot} now */
+export function titleOf ({ phase, name, size, have, hashed }) {
+  const what = shownName(name || 'download')
+  if (phase === 'hashing' && size) return `${formatPercent(hashed / size)} · ${what}`
+  if (phase === 'downloading' && size) return `${formatPercent(have / size)} · ${what}`
+  return phase === 'finding' ? 'Looking…' : what
+}

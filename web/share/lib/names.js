@@ -6,7 +6,8 @@
 const NAME_BYTES_MAX = 200
 
 // Control characters, and those that reverse or hide parts of a name ("photo\u202Egpj.exe").
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g
+// The joiners U+200C and U+200D stay: scripts and emoji are written with them.
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g
 const FORBIDDEN = /[<>:"/\\|?*]/g
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
 const JUNK = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\.localized)$/i
@@ -16,7 +17,7 @@ const JUNK = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\.localized)$/i
  * @param {string} name @param {string} [otherwise] when nothing is left
  */
 export function safeFileName (name, otherwise = 'file') {
-  let safe = name.replace(INVISIBLE, '').replace(FORBIDDEN, '_').replace(/^[\s.]+|[\s.]+$/g, '')
+  let safe = name.replace(INVISIBLE, '').replace(FORBIDDEN, '_').replace(/^\s+|[\s.]+$/g, '')
   if (RESERVED.test(safe)) safe = `_${safe}`
   return shorten(safe) || otherwise
 }

@@ -60,7 +60,25 @@ export function failureNotice (error) {
   if (name === 'EmptyShareError') {
     return { tone: 'warning', title: 'Nothing to share', text: 'What you chose holds no data: only empty files or folders.' }
   }
+  if (name === 'TypeError' && /\b(module|importing)\b/i.test(message)) {
+    return {
+      tone: 'error',
+      title: 'A part of this page could not be loaded',
+      text: 'The server it comes from does not answer. Try again in a moment, or reload the page.',
+      action: again
+    }
+  }
   return { tone: 'error', title: 'The transfer has ended', text: `Something went wrong: ${message}`, action: again }
+}
+
+/**
+ * Why what was downloaded could not be written where the person wanted it.
+ * @param {unknown} error
+ * @returns {Notice}
+ */
+export function savingNotice (error) {
+  const { message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
+  return { tone: 'error', title: 'Saving failed', text: `The browser says: “${message}”. What was downloaded is still here: save it again, or in another place.` }
 }
 
 /**
