@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 /// Fewer open files than these, and those of each worker, leave no room for connections.
 const OPEN_FILES_MIN: u64 = 64;
 /// The runtime of a worker: its poller, its waker, its listeners.
-const OPEN_FILES_OF_WORKER: u64 = 16;
+const OPEN_FILES_OF_WORKER: u64 = 8;
 
 /// Raises the soft limit of open files to the hard one; returns the limit.
 pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::hub::{Ended, Hub, Next, Order};
 use crate::protocol::ConnectionId;
@@ -127,8 +127,7 @@ impl<T: Transport> Connection<T> {
         };
         let done = done.and_then(|()| self.read(cx));
         let bytes_in = self.socket.take_bytes_in();
-        let pause = self.seat.hub.charge_bytes(self.seat.id, bytes_in);
-        if let Some(time) = pause.filter(|_| self.pause.is_none()) {
+        if let Some(time) = self.seat.hub.charge_bytes(self.seat.id, bytes_in) {
             self.rest(time, cx);
         }
         match done.and_then(|()| self.write(cx)) {
@@ -164,9 +163,16 @@ impl<T: Transport> Connection<T> {
         Ok(())
     }
 
-    /// Reads nothing for a time.
+    /// Reads nothing for a time, or for what is left of a longer one.
     fn rest(&mut self, time: Duration, cx: &mut Context<'_>) {
-        self.pause = Some(Box::pin(sleep(time)));
+        let end = Instant::now() + time;
+        if self
+            .pause
+            .as_ref()
+            .is_none_or(|pause| pause.deadline() < end)
+        {
+            self.pause = Some(Box::pin(sleep_until(end)));
+        }
         // Being asked is what sets the timer.
         self.is_paused(cx);
     }

@@ -12,6 +12,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use site::{Shared, Site};
@@ -67,17 +68,21 @@ pub(crate) async fn serve(
         .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let done = tokio::select! {
-        done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => done,
-        () = stop.cancelled() => {
-            // Ends at once when idle, else after the response under way.
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
-        }
+    let ended = tokio::select! {
+        done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
+        () = stop.cancelled() => None,
         () = sleep(timeouts.whole) => {
             site.counters().http_timed_out.add(1);
-            return None;
+            None
         }
+    };
+    let done = if let Some(done) = ended {
+        done
+    } else {
+        // Ends at once when idle, else after the response under way if that is taken in time.
+        Pin::new(&mut connection).graceful_shutdown();
+        let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
+        timeout(timeouts.head, rest).await.ok()?
     };
     if let Err(error) = done {
         site.counters().handshakes_failed.add(1);

@@ -105,3 +105,22 @@ impl Entry {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_takes_no_close_back() {
+        let mut entry = Entry::new(
+            ConnectionId::new(0, 0, 0),
+            Uuid::nil(),
+            None,
+            Duration::ZERO,
+        );
+        entry.give(Order::Ping);
+        entry.give(Order::Close(Ended::Stopping));
+        entry.give(Order::Ping);
+        assert_eq!(entry.order, Some(Order::Close(Ended::Stopping)));
+    }
+}

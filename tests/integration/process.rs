@@ -202,7 +202,7 @@ fn too_few_file_descriptors_are_one_clear_line() {
         .replace("off", "off --workers 64");
     let (code, _, stderr) = run(Command::new("sh").args(["-c", &script]));
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("at least 1088 are needed"), "{stderr}");
+    assert!(stderr.contains("at least 576 are needed"), "{stderr}");
 }
 
 #[test]

@@ -143,22 +143,37 @@ async fn a_membership_without_announces_expires_while_the_connection_lives() {
     let server = TestServer::start(|config| {
         config.interval = Some(std::time::Duration::from_secs(1));
         config.tracker.membership_ttl = Some(std::time::Duration::from_secs(2));
+        config.tracker.memberships_max = 1;
     });
     let mut clients = Vec::new();
-    for _ in 0..8 {
+    for number in 0..16 {
         let mut client = server.connect().await;
-        client.join("swarm", "peer").await;
+        client.join(&format!("swarm{number}-"), "peer").await;
         clients.push(client);
     }
     until("expired", || {
-        server.node.counters().memberships_expired == 8
+        server.node.counters().memberships_expired == 16
     })
     .await;
     assert_eq!(
         server.node.tracker().swarms().recount(),
         Some(Totals::default())
     );
-    assert_eq!(clients[0].join("swarm", "peer").await["incomplete"], 1);
+    // Each connection has been told, whichever worker found out: it may join another swarm.
+    for mut client in clients {
+        let since = std::time::Instant::now();
+        while client
+            .join("another", "peer")
+            .await
+            .get("complete")
+            .is_none()
+        {
+            assert!(
+                since.elapsed() < PATIENCE,
+                "its books still hold the old membership"
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -202,4 +217,30 @@ async fn a_server_is_embedded_in_a_few_lines() {
         .expect("in time")
         .unwrap()
         .expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_on_sending_hears_the_close_and_no_reset() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = TestServer::start(|_| {});
+    let client = server.connect().await;
+    let tokio_tungstenite::MaybeTlsStream::Plain(mut stream) = client.socket.into_inner() else {
+        unreachable!("no TLS")
+    };
+    // Little fits into the buffers, so that writing shows whether the server reads.
+    socket2::SockRef::from(&stream)
+        .set_send_buffer_size(16 << 10)
+        .unwrap();
+    let start = [0x81, 0xff, 0, 0, 0, 0, 0, 0x08, 0, 0, 0, 0, 0, 0];
+    stream.write_all(&start).await.unwrap();
+    stream
+        .write_all(&vec![b'x'; 0x8_0000])
+        .await
+        .expect("it is read away");
+    let mut heard = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time")
+        .expect("no reset");
+    assert_eq!(heard[2..4], 1009_u16.to_be_bytes());
 }

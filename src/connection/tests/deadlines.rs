@@ -1,4 +1,4 @@
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::hub::Worth;
@@ -199,17 +199,71 @@ async fn a_ping_that_falls_due_while_output_waits_is_not_lost() {
     slow.hear_json().await;
     tokio::time::sleep(seconds(40)).await;
     let mut talker = world.connect().await;
-    talker
-        .say(&announce_with_offers('a', 't', 1, &"x".repeat(4000)))
-        .await;
-    talker.hear_json().await;
-    // The ping falls due now, behind four times of what the pipe holds.
+    for round in 0..10 {
+        let mut message = announce_with_offers('a', 't', 1, &"x".repeat(4000));
+        message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
+        talker.say(&message).await;
+        talker.hear_json().await;
+    }
+    // The ping falls due now, behind more than pipe and write buffer hold.
     tokio::time::sleep(seconds(10)).await;
-    assert!(slow.hear_json().await["offer"].is_object());
+    for _ in 0..10 {
+        assert!(slow.hear_json().await["offer"].is_object());
+    }
     for _ in 0..4 {
         assert!(slow.hear().await.is_none(), "only pings");
     }
     // The talker, whose side nobody reads, is gone by now; the slow one is not.
     slow.say(&announce('a', 's')).await;
     assert_eq!(slow.hear_json().await["incomplete"], 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn reading_goes_on_when_much_output_is_taken_at_once() {
+    let world = World::new(|_| {});
+    let (mut pipe, _task) = world.pipe(1 << 20);
+    while world.hub.connections() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let text = announce('a', 'p').to_string().into_bytes();
+    let head = [
+        0x81,
+        0x80 | u8::try_from(text.len()).expect("short"),
+        0,
+        0,
+        0,
+        0,
+    ];
+    pipe.write_all(&[&head[..], &text].concat())
+        .await
+        .expect("room in the pipe");
+    // Before the connection has its turn: it must not read now, and writes all of it in one go.
+    let first = ConnectionId::new(0, 0, 0);
+    for _ in 0..60 {
+        world.hub.deliver(first, Worth::Kept, "x".repeat(4000));
+    }
+    let since = Instant::now();
+    while world.totals().leechers == 0 {
+        pipe.read_exact(&mut [0; 100])
+            .await
+            .expect("the connection stays");
+    }
+    assert!(since.elapsed() < seconds(1));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_a_client_goes_on_sending_after_our_close_is_read_away() {
+    let world = World::new(|_| {});
+    let (mut pipe, task) = world.pipe(4096);
+    let since = Instant::now();
+    let unmasked = [0x81, 2, b'{', b'}'];
+    pipe.write_all(&[&unmasked[..], &vec![b'x'; 500_000]].concat())
+        .await
+        .expect("it is read away");
+    pipe.read_to_end(&mut Vec::new())
+        .await
+        .expect("an orderly end");
+    drop(pipe);
+    assert_eq!(task.await.expect("no panic"), Ended::Protocol);
+    assert!(since.elapsed() < seconds(1), "{:?}", since.elapsed());
 }

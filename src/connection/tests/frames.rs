@@ -234,10 +234,9 @@ async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
     });
     let mut honest = world.connect().await;
     for _ in 0..10 {
-        let asked = Instant::now();
         honest.say(&announce('a', 'h')).await;
         honest.hear_json().await;
-        assert!(asked.elapsed() < Duration::from_millis(10));
+        assert!(!flood.is_finished(), "it is served meanwhile");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let taken = flood.await.expect("no panic");
