@@ -115,8 +115,17 @@ test('what was received is removed from the browser when the download is closed'
   await open(bob.page, link)
   await download(bob.page)
   assert.equal(await storedDownloads(bob.page), 1)
-  await bob.page.getByRole('button', { name: 'Close' }).click()
+  const questions = []
+  bob.page.on('dialog', dialog => {
+    questions.push(dialog.message())
+    return questions.length === 1 ? dialog.dismiss() : dialog.accept()
+  })
+  const close = bob.page.getByRole('button', { name: 'Close' })
+  await close.click()
+  assert.equal(await storedDownloads(bob.page), 1)
+  await close.click()
   await bob.page.getByRole('heading', { level: 1, name: /Share files/ }).waitFor()
+  assert.deepEqual(questions, Array(2).fill('Nothing has been saved yet. Close and discard it?'))
   assert.equal(new URL(bob.page.url()).hash, '')
   await eventually(STEP_MS, async () => await storedDownloads(bob.page) === 0, 'removal of the stored download')
 }))

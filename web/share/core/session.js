@@ -21,6 +21,8 @@ export class Session extends EventTarget {
   space = null
   /** Why the last attempt to save went wrong. @type {Notice | null} */
   unsaved = null
+  /** Whether something of what was received has been saved. */
+  #kept = false
   /** Files or archives that the page itself is writing. */
   #saves = 0
   /** Counts attempts, so that a late one does not take the place of a newer one. */
@@ -43,6 +45,11 @@ export class Session extends EventTarget {
   /** Whether leaving would cut off a transfer, or a file that is being saved. */
   get underWay () {
     return (this.transfer?.underWay ?? false) || this.#saves > 0 || this.#services.saving
+  }
+
+  /** Whether closing would throw away a finished download of which nothing has been saved. */
+  get unkept () {
+    return this.transfer?.role === 'receiver' && this.transfer.phase === 'done' && !this.#kept
   }
 
   /** @param {Chosen[]} chosen */
@@ -79,6 +86,7 @@ export class Session extends EventTarget {
       const [only] = wanted
       if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams)
       else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams)
+      if (transfer === this.transfer) this.#kept = true
     } catch (error) {
       // Closing the system's dialog is no failure, nor is the end of the transfer.
       if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer) this.unsaved = savingNotice(error)
@@ -93,6 +101,7 @@ export class Session extends EventTarget {
     this.#attempt++
     const { transfer } = this
     this.transfer = this.failure = this.space = this.unsaved = null
+    this.#kept = false
     transfer?.stop()
   }
 

@@ -162,7 +162,10 @@ export class SwarmShare extends HTMLElement {
 
   /** The person ends the transfer. */
   #close () {
-    if (this.underWay && !confirm('A transfer is under way. Stop it?')) return
+    const question = this.underWay
+      ? 'A transfer is under way. Stop it?'
+      : this.#session?.unkept ? 'Nothing has been saved yet. Close and discard it?' : null
+    if (question && !confirm(question)) return
     this.#infoHash = null
     this.#reset()
     setText(this.#live, 'Stopped.')
