@@ -1,7 +1,6 @@
 //! Builds anew when a file of the page comes or goes; changes of known files are noticed without this.
 
 fn main() {
-    #[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
     for folder in ["web/share", "web/vendor"] {
         println!("cargo:rerun-if-changed={folder}");
     }
