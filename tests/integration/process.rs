@@ -145,6 +145,19 @@ async fn a_second_signal_ends_it_at_once() {
     assert!(log.contains("second signal"), "{log}");
 }
 
+#[tokio::test]
+async fn who_does_not_end_is_dropped_when_the_drain_timeout_is_over() {
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--drain-timeout", "0.5"]);
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "peer").await;
+    program.signal("-TERM");
+    // Nobody reads the close at the client's side, nor answers it.
+    let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("drain.timeout is over"), "{log}");
+    drop(client);
+}
+
 #[test]
 fn a_port_in_use_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
