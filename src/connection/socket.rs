@@ -51,7 +51,8 @@ impl<T: Transport> Socket<T> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(WRITE_BUFFER_BYTES)
-            // Room for what gathers before a write fails, and one message of any size on top.
+            // What gathers is bounded by whom it is taken from: one message over the size above while the connection
+            // lives, as room is asked for before each; the outbox when it is closed.
             .max_write_buffer_size(usize::MAX)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
@@ -88,7 +89,7 @@ impl<T: Transport> Socket<T> {
             .map_err(|error| ended(&error))
     }
 
-    /// Queues a message for the next flush. Ask [`Self::poll_room`] before.
+    /// Queues a message for the next flush. Ask [`Self::poll_room`] before, unless the connection is closing.
     pub(super) fn feed(&mut self, text: String) -> Result<(), Ended> {
         self.start_send(Message::text(text))
     }
