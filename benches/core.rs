@@ -73,7 +73,7 @@ fn answer_text(member: u64, to: u64, number: u64) -> String {
 fn scrape_text() -> String {
     text(|out| {
         out.push_str("{\"action\":\"scrape\",\"info_hash\":");
-        sample::info_hash(SWARM).write_json(out);
+        sample::push(out, |out| sample::info_hash(SWARM).write_json(out));
         out.push('}');
     })
 }
@@ -113,11 +113,18 @@ fn encode(criterion: &mut Criterion) {
         downloaded: 3,
     };
     let mut group = criterion.benchmark_group("encode");
+    let mut out = Vec::new();
     group.bench_function("announce reply", |bencher| {
-        bencher.iter(|| protocol::announce_reply(black_box(&info_hash), counts, 120));
+        bencher.iter(|| {
+            out.clear();
+            protocol::announce_reply(&mut out, black_box(&info_hash), counts, 120);
+        });
     });
     group.bench_function("relayed offer", |bencher| {
-        bencher.iter(|| protocol::relayed_offer(black_box(&info_hash), &from, &offer_id, sdp));
+        bencher.iter(|| {
+            out.clear();
+            protocol::relayed_offer(&mut out, black_box(&info_hash), &from, &offer_id, sdp);
+        });
     });
 }
 
@@ -227,18 +234,29 @@ fn round_trip(criterion: &mut Criterion) {
     });
 }
 
-fn encoded(outcome: &Outcome<'_>) -> Vec<String> {
+/// All messages of an outcome, as they would be put into outboxes.
+fn encoded(outcome: &Outcome<'_>) -> Vec<u8> {
     use swarmhub::tracker::{RelayKind, Reply};
-    let reply = outcome.reply.iter().map(|reply| match reply {
-        Reply::Announce(info_hash, counts) => protocol::announce_reply(info_hash, *counts, 120),
+    let mut out = Vec::new();
+    match &outcome.reply {
+        Some(Reply::Announce(info_hash, counts)) => {
+            protocol::announce_reply(&mut out, info_hash, *counts, 120);
+        }
+        None => {}
         other => unreachable!("an announce was replied to with {other:?}"),
-    });
-    let relays = outcome.relays.iter().map(|relay| {
+    }
+    for relay in &outcome.relays {
         let write = match relay.kind {
             RelayKind::Offer => protocol::relayed_offer,
             RelayKind::Answer => protocol::relayed_answer,
         };
-        write(&relay.info_hash, &relay.from, &relay.offer_id, relay.sdp)
-    });
-    reply.chain(relays).collect()
+        write(
+            &mut out,
+            &relay.info_hash,
+            &relay.from,
+            &relay.offer_id,
+            relay.sdp,
+        );
+    }
+    out
 }

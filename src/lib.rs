@@ -14,6 +14,7 @@ pub mod protocol;
 mod server;
 pub mod swarm;
 pub mod tracker;
+pub mod websocket;
 mod worker;
 
 pub use server::{Server, ServerBuilder, ServerError};

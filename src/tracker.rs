@@ -34,7 +34,7 @@ pub struct Rules {
 pub struct Participant {
     connection: ConnectionId,
     /// Oldest first. A membership is here exactly while the swarm knows it, or until [`Tracker::forget`] is told.
-    memberships: Vec<(InfoHash, PeerId)>,
+    memberships: SmallVec<[(InfoHash, PeerId); 1]>,
     blocked: bool,
 }
 
@@ -44,7 +44,7 @@ impl Participant {
     pub const fn new(connection: ConnectionId) -> Self {
         Self {
             connection,
-            memberships: Vec::new(),
+            memberships: SmallVec::new_const(),
             blocked: false,
         }
     }

@@ -56,6 +56,7 @@ impl Worker {
             let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
             let worker = Rc::new(Running {
                 site: Rc::new(Site::new(&self.site, Rc::clone(&hub))),
+                around: Surroundings::new(Rc::clone(&hub), self.started, self.message_bytes_max),
                 hub,
                 tasks: TaskTracker::new(),
                 seat: self,
@@ -70,6 +71,7 @@ struct Running {
     seat: Worker,
     hub: Rc<Hub>,
     site: Rc<Site>,
+    around: Rc<Surroundings>,
     tasks: TaskTracker,
 }
 
@@ -133,16 +135,11 @@ impl Running {
         else {
             return;
         };
-        let around = Surroundings {
-            hub: Rc::clone(&self.hub),
-            started: self.seat.started,
-            message_bytes_max: self.seat.message_bytes_max,
-        };
         // A task of its own, so that nothing of HTTP stays in memory.
         self.tasks.spawn_local(connection::serve(
             upgraded.stream,
             upgraded.read_ahead,
-            around,
+            Rc::clone(&self.around),
         ));
     }
 

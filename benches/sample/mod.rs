@@ -114,7 +114,7 @@ pub fn announce(
     for number in offers.clone() {
         out.push_str(if number > offers.start { "," } else { "" });
         out.push_str("{\"offer_id\":");
-        offer_id(number).write_json(out);
+        push(out, |out| offer_id(number).write_json(out));
         out.push_str(",\"offer\":{\"type\":\"offer\",\"sdp\":");
         sdp.write(number, out);
         out.push_str("}}");
@@ -126,9 +126,9 @@ pub fn announce(
 pub fn answer(swarm: u64, member: u64, to: &PeerId, number: u64, sdp: &SdpText, out: &mut String) {
     begin(swarm, member, out);
     out.push_str(",\"to_peer_id\":");
-    to.write_json(out);
+    push(out, |out| to.write_json(out));
     out.push_str(",\"offer_id\":");
-    offer_id(number).write_json(out);
+    push(out, |out| offer_id(number).write_json(out));
     out.push_str(",\"answer\":{\"type\":\"answer\",\"sdp\":");
     sdp.write(number, out);
     out.push_str("}}");
@@ -136,7 +136,14 @@ pub fn answer(swarm: u64, member: u64, to: &PeerId, number: u64, sdp: &SdpText, 
 
 fn begin(swarm: u64, member: u64, out: &mut String) {
     out.push_str("{\"action\":\"announce\",\"info_hash\":");
-    info_hash(swarm).write_json(out);
+    push(out, |out| info_hash(swarm).write_json(out));
     out.push_str(",\"peer_id\":");
-    peer_id(member).write_json(out);
+    push(out, |out| peer_id(member).write_json(out));
+}
+
+/// Appends what `write` writes.
+pub fn push(out: &mut String, write: impl FnOnce(&mut Vec<u8>)) {
+    let mut text = Vec::new();
+    write(&mut text);
+    out.push_str(&String::from_utf8_lossy(&text));
 }

@@ -4,91 +4,93 @@
 //! starts it after the upgrade.
 
 mod socket;
-mod transport;
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::hub::{Ended, Hub, Next, Order};
+use crate::hub::{Ended, Hub, Next};
 use crate::protocol::ConnectionId;
-use socket::{Incoming, Socket};
+use crate::websocket::{self, Message};
+use socket::{READ_BYTES_PER_TURN, Socket, Turn};
 
-pub(crate) use transport::Transport;
+pub(crate) use socket::Transport;
 
 /// Messages served before other connections have their turn.
 const MESSAGES_PER_TURN: usize = 32;
 
-/// What a connection needs to know of its worker.
-#[derive(Debug, Clone)]
+/// What the connections of one worker share.
+#[derive(Debug)]
 pub(crate) struct Surroundings {
-    /// The worker's hub.
-    pub(crate) hub: Rc<Hub>,
+    hub: Rc<Hub>,
     /// When the process started: the zero of the hub's time.
-    pub(crate) started: Instant,
+    started: Instant,
     /// `connection.message_bytes_max`
-    pub(crate) message_bytes_max: usize,
+    message_bytes_max: usize,
+    /// What is read goes here first. A connection has it for the length of a turn.
+    input: RefCell<Box<[u8]>>,
+}
+
+impl Surroundings {
+    /// For the connections of `hub`, whose time counts from `started`.
+    pub(crate) fn new(hub: Rc<Hub>, started: Instant, message_bytes_max: usize) -> Rc<Self> {
+        Rc::new(Self {
+            hub,
+            started,
+            message_bytes_max,
+            input: RefCell::new(vec![0; READ_BYTES_PER_TURN].into()),
+        })
+    }
 }
 
 /// Serves one WebSocket until it ends. `read_ahead` are bytes that came together with the handshake.
 ///
 /// Whatever ends it, also dropping the future, ends its memberships.
-pub(crate) async fn serve<T: Transport>(
+pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
-    around: Surroundings,
-) -> Ended {
-    let Surroundings {
-        hub,
-        started,
-        message_bytes_max,
-    } = around;
-    hub.advance_to(started.elapsed());
-    let Some(seat) = Seat::take(&hub) else {
-        return Ended::Stopping;
-    };
-    // Boxed, here and below, because a task keeps room for the largest of its steps as long as it lives.
-    let socket = Box::pin(Socket::new(transport, read_ahead, message_bytes_max)).await;
-    let mut connection = Connection {
-        socket,
+    around: Rc<Surroundings>,
+) -> impl Future<Output = Ended> {
+    // Taken before the future begins, so that the task has room for the connection and nothing else.
+    around.hub.advance_to(around.started.elapsed());
+    let mut connection = Seat::take(around).map(|seat| Connection {
+        socket: Socket::new(transport, read_ahead),
         seat,
-        started,
         pause: None,
-    };
-    let ended = poll_fn(|cx| connection.turn(cx)).await;
-    connection.feed_last_words(ended);
-    let Connection { socket, seat, .. } = connection;
-    seat.count(ended);
-    // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
-    drop(seat);
-    Box::pin(socket.close(ended)).await;
-    ended
+    });
+    async move {
+        let ended = match &mut connection {
+            Some(connection) => poll_fn(|cx| connection.turn(cx)).await,
+            None => Ended::Stopping,
+        };
+        if let Some(connection) = connection.take() {
+            // Boxed, because a task keeps room for the largest of its steps as long as it lives.
+            Box::pin(connection.close(ended)).await;
+        }
+        ended
+    }
 }
 
 /// A connection's place in the hub, given back when dropped.
 struct Seat {
-    hub: Rc<Hub>,
+    around: Rc<Surroundings>,
     id: ConnectionId,
-    uuid: uuid::Uuid,
 }
 
 impl Seat {
-    fn take(hub: &Rc<Hub>) -> Option<Self> {
-        let (id, uuid) = hub.open()?;
-        tracing::debug!(connection = %uuid, "connection opened");
-        Some(Self {
-            hub: Rc::clone(hub),
-            id,
-            uuid,
-        })
+    fn take(around: Rc<Surroundings>) -> Option<Self> {
+        let id = around.hub.open()?;
+        tracing::debug!(connection = %around.hub.name(id), "connection opened");
+        Some(Self { around, id })
     }
 
     fn count(&self, ended: Ended) {
-        let counters = self.hub.counters();
+        let counters = self.around.hub.counters();
         match ended {
             Ended::Dead => counters.connections_dead.add(1),
             Ended::Stuck => counters.connections_stuck.add(1),
@@ -98,36 +100,36 @@ impl Seat {
             }
             Ended::ByClient | Ended::Lost | Ended::Stopping => {}
         }
-        tracing::debug!(connection = %self.uuid, reason = ended.label(), "connection closed");
+        tracing::debug!(connection = %self.around.hub.name(self.id), reason = ended.label(), "connection closed");
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.hub.close(self.id);
+        self.around.hub.close(self.id);
     }
 }
 
 struct Connection<T> {
     socket: Socket<T>,
     seat: Seat,
-    started: Instant,
     /// Set while the client is over its limits: nothing is read until it ends.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T: Transport> Connection<T> {
-    /// One turn: reads what there is, then writes all that waits, with one flush.
+    /// One turn: reads what there is, then writes all that waits, in one go.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        self.seat.hub.advance_to(self.started.elapsed());
-        let done = match self.seat.hub.begin_turn(self.seat.id, cx.waker()) {
-            Some(Order::Close(ended)) => return Poll::Ready(ended),
-            Some(Order::Ping) => self.socket.feed_ping(),
-            None => Ok(()),
-        };
-        let done = done.and_then(|()| self.read(cx));
-        let bytes_in = self.socket.take_bytes_in();
-        if let Some(time) = self.seat.hub.charge_bytes(self.seat.id, bytes_in) {
+        let around = Rc::clone(&self.seat.around);
+        around.hub.advance_to(around.started.elapsed());
+        if let Some(ended) = around.hub.begin_turn(self.seat.id, cx.waker()) {
+            return Poll::Ready(ended);
+        }
+        let input = &mut **around.input.borrow_mut();
+        let mut turn = self.socket.begin_turn();
+        let done = self.read(&mut turn, input, cx);
+        self.socket.end_turn(&turn, input);
+        if let Some(time) = around.hub.charge_bytes(self.seat.id, turn.bytes_in()) {
             self.rest(time, cx);
         }
         match done.and_then(|()| self.write(cx)) {
@@ -136,21 +138,33 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
+    fn read(
+        &mut self,
+        turn: &mut Turn,
+        input: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Result<(), Ended> {
         for _ in 0..MESSAGES_PER_TURN {
-            if self.is_paused(cx) || !self.seat.hub.may_read(self.seat.id) {
+            let (around, id) = (&self.seat.around, self.seat.id);
+            let hub = &around.hub;
+            if is_paused(&mut self.pause, cx) || !hub.may_read(id) {
                 return Ok(());
             }
-            let hub = &self.seat.hub;
-            let Poll::Ready(incoming) = self.socket.poll_next(cx) else {
+            let next = self
+                .socket
+                .poll_next(turn, input, around.message_bytes_max, cx);
+            let Poll::Ready(message) = next else {
                 return Ok(());
             };
-            let next = match incoming? {
-                Incoming::Text(text) => hub.receive(self.seat.id, Some(text.as_str())),
-                Incoming::Binary(bytes) => {
-                    hub.receive(self.seat.id, std::str::from_utf8(&bytes).ok())
+            let next = match message? {
+                Message::Text(text) => hub.receive(id, Some(text)),
+                Message::Binary(bytes) => hub.receive(id, std::str::from_utf8(bytes).ok()),
+                Message::Ping(payload) => hub.receive_control(id, Some(payload)),
+                Message::Pong => hub.receive_control(id, None),
+                Message::Close(code) => {
+                    hub.answer_close(id, code.map(u16::from));
+                    return Err(Ended::ByClient);
                 }
-                Incoming::Control => hub.receive_control(self.seat.id),
             };
             match next {
                 Next::Read => {}
@@ -174,52 +188,49 @@ impl<T: Transport> Connection<T> {
             self.pause = Some(Box::pin(sleep_until(end)));
         }
         // Being asked is what sets the timer.
-        self.is_paused(cx);
-    }
-
-    fn is_paused(&mut self, cx: &mut Context<'_>) -> bool {
-        let paused = self
-            .pause
-            .as_mut()
-            .is_some_and(|pause| pause.as_mut().poll(cx).is_pending());
-        if !paused {
-            self.pause = None;
-        }
-        paused
-    }
-
-    /// Queues what the client shall still hear before a close of ours, such as the reason for it. It is bounded like
-    /// the outbox, and the close bounds the time it may take.
-    fn feed_last_words(&mut self, ended: Ended) {
-        if ended == Ended::Stuck || ended.close_frame().is_none() {
-            return;
-        }
-        while let Some(message) = self.seat.hub.next_output(self.seat.id) {
-            if self.socket.feed(message).is_err() {
-                return;
-            }
-        }
+        is_paused(&mut self.pause, cx);
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
-        let (hub, id) = (&self.seat.hub, self.seat.id);
+        let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let could_read = hub.may_read(id);
-        let flushed = loop {
-            match self.socket.poll_room(cx)? {
-                Poll::Ready(()) => match hub.next_output(id) {
-                    Some(message) => self.socket.feed(message)?,
-                    None => break self.socket.poll_flush(cx)?,
-                },
-                Poll::Pending => break Poll::Pending,
-            }
-        };
-        hub.end_turn(id, self.socket.bytes_out(), flushed.is_pending());
+        hub.write_output(id, |bytes| {
+            let taken = ready!(self.socket.poll_write(cx, bytes))?;
+            // Only a transport that gathers what it takes, such as TLS, has to do anything here.
+            let _ = self.socket.poll_flush(cx)?;
+            Poll::Ready(Ok(taken))
+        })?;
         if !could_read && hub.may_read(id) {
             // Reading was put off because of the output that is now gone.
             cx.waker().wake_by_ref();
         }
         Ok(())
     }
+
+    /// Ends it in order: what the client shall still hear is written, then the close, if that is ours to begin.
+    async fn close(self, ended: Ended) {
+        let Self { socket, seat, .. } = self;
+        let mut last_words = seat.around.hub.take_output(seat.id);
+        if let Some((code, reason)) = ended.close_frame() {
+            websocket::write_close(&mut last_words, Some((code, reason)));
+        }
+        seat.count(ended);
+        // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
+        drop(seat);
+        if !matches!(ended, Ended::Lost | Ended::Dead) {
+            socket.close(last_words).await;
+        }
+    }
+}
+
+fn is_paused(pause: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool {
+    let paused = pause
+        .as_mut()
+        .is_some_and(|pause| pause.as_mut().poll(cx).is_pending());
+    if !paused {
+        *pause = None;
+    }
+    paused
 }
 
 #[cfg(test)]

@@ -1,142 +1,211 @@
-//! The seam to tungstenite: frames in and out of one transport, every buffer of a named size.
+//! Reads frames from one transport into the buffer that all connections of a worker share, and ends the transport.
 //!
-//! Nothing else in the server knows the WebSocket library, so that the hot path can be replaced behind this file. It
-//! knows no tracker; the connection drives it.
+//! Between turns a connection keeps only what has come of a message that is not whole, or not wanted yet. Knows no
+//! tracker; the connection drives it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Sink, SinkExt, Stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 
-use super::transport::{Counted, Transport};
 use crate::hub::Ended;
+use crate::websocket::{Decoder, Error, Frame, Message};
 
-/// Bytes read at once. Each connection keeps that much for good, and tungstenite clears it before each read.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// Output gathered before it is written although the turn goes on.
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+/// Most bytes read in one turn of a connection: others come in between, whatever is sent.
+pub(super) const READ_BYTES_PER_TURN: usize = 32 * 1024;
 /// How long a close may take: writing what is left, and the client's own end of it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of what a client still sends is read away after a close, so that the close frame reaches it before a reset.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// Something from the client.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    /// A text message.
-    Text(Utf8Bytes),
-    /// A binary message.
-    Binary(Bytes),
-    /// A ping, already answered, or a pong.
-    Control,
-}
+/// What a WebSocket runs over: TCP in service, an in-memory pipe in tests.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
 
 /// One WebSocket, server side, after the handshake.
 #[derive(Debug)]
 pub(super) struct Socket<T> {
-    stream: WebSocketStream<Counted<T>>,
-    /// Whether a read may find something although the transport reports nothing new: frames read together with others.
-    buffered: bool,
+    transport: T,
+    decoder: Decoder,
+    /// Read in earlier turns and not served yet: at most one message and what one turn reads.
+    kept: Vec<u8>,
+}
+
+/// Where the unserved bytes of this turn are.
+#[derive(Debug)]
+pub(super) struct Turn {
+    place: Place,
+    /// Up to where they are served.
+    served: usize,
+    /// Read in this turn.
+    bytes_in: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// In the shared buffer, from its start.
+    Shared,
+    /// In what the connection keeps, with what is read in this turn put behind it.
+    Kept,
+}
+
+impl Turn {
+    /// How many bytes were read in this turn.
+    pub(super) fn bytes_in(&self) -> usize {
+        self.bytes_in
+    }
 }
 
 impl<T: Transport> Socket<T> {
     /// `read_ahead` are bytes that came together with the handshake.
-    pub(super) async fn new(transport: T, read_ahead: Vec<u8>, message_bytes_max: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES)
-            // What gathers is bounded by whom it is taken from: one message over the size above while the connection
-            // lives, as room is asked for before each; the outbox when it is closed.
-            .max_write_buffer_size(usize::MAX)
-            .max_message_size(Some(message_bytes_max))
-            .max_frame_size(Some(message_bytes_max));
-        let transport = Counted::new(transport);
-        let stream =
-            WebSocketStream::from_partially_read(transport, read_ahead, Role::Server, Some(config))
-                .await;
+    pub(super) fn new(transport: T, read_ahead: Vec<u8>) -> Self {
         Self {
-            stream,
-            buffered: true,
+            transport,
+            decoder: Decoder::default(),
+            kept: read_ahead,
         }
     }
 
-    /// Reads one message. A message must be dropped before the next is read, or tungstenite allocates anew.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Ended>> {
-        if !self.buffered {
-            ready!(self.stream.get_ref().poll_readable(cx)).map_err(|_| Ended::Lost)?;
+    /// Begins a turn, in which the shared buffer is this connection's. It ends with [`Self::end_turn`].
+    pub(super) fn begin_turn(&self) -> Turn {
+        Turn {
+            place: if self.kept.is_empty() {
+                Place::Shared
+            } else {
+                Place::Kept
+            },
+            served: 0,
+            bytes_in: 0,
         }
-        let next = Pin::new(&mut self.stream).poll_next(cx);
-        self.buffered = next.is_ready();
-        Poll::Ready(match ready!(next) {
-            Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
-            Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
-            Some(Ok(Message::Close(_))) | None => Err(Ended::ByClient),
-            Some(Ok(_)) => Ok(Incoming::Control),
-            Some(Err(error)) => Err(ended(&error)),
-        })
     }
 
-    /// Ready when another message may be fed.
-    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        Pin::new(&mut self.stream)
-            .poll_ready(cx)
-            .map_err(|error| ended(&error))
-    }
-
-    /// Queues a message for the next flush. Ask [`Self::poll_room`] before, unless the connection is closing.
-    pub(super) fn feed(&mut self, text: String) -> Result<(), Ended> {
-        self.start_send(Message::text(text))
-    }
-
-    /// Queues a ping for the next flush, room or not: it is small, and there is at most one in `connection.ping_after`.
-    pub(super) fn feed_ping(&mut self) -> Result<(), Ended> {
-        self.start_send(Message::Ping(Bytes::new()))
-    }
-
-    fn start_send(&mut self, message: Message) -> Result<(), Ended> {
-        Pin::new(&mut self.stream)
-            .start_send(message)
-            .map_err(|error| ended(&error))
-    }
-
-    /// Writes all that is queued; pending while the transport does not take it.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        Pin::new(&mut self.stream)
-            .poll_flush(cx)
-            .map_err(|error| ended(&error))
-    }
-
-    /// Ends a turn: gives how many bytes were read in it.
-    pub(super) fn take_bytes_in(&mut self) -> usize {
-        self.stream.get_mut().take_bytes_in()
-    }
-
-    /// How many bytes the transport has taken so far.
-    pub(super) fn bytes_out(&self) -> u64 {
-        self.stream.get_ref().bytes_out()
-    }
-
-    /// Ends the connection in order, within `CLOSE_TIMEOUT`.
-    pub(super) async fn close(mut self, ended: Ended) {
-        if matches!(ended, Ended::Lost | Ended::Dead) {
-            return;
-        }
-        // Whether the other side still listens is not known, and nothing depends on it.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
-            if let Some((code, reason)) = ended.close_frame() {
-                let frame = CloseFrame {
-                    code: code.into(),
-                    reason: reason.into(),
-                };
-                let _ = self.stream.feed(Message::Close(Some(frame))).await;
+    /// The next message. Pending also when the turn has read its share; it goes on then at once.
+    pub(super) fn poll_next<'a>(
+        &'a mut self,
+        turn: &mut Turn,
+        shared: &'a mut [u8],
+        message_bytes_max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Message<'a>, Ended>> {
+        self.decoder.tidy();
+        loop {
+            let frame = ready!(self.poll_frame(turn, shared, message_bytes_max, cx))?;
+            if frame.ends_message() {
+                let input = self.take(turn, shared, &frame);
+                let message = input
+                    .0
+                    .take(&frame, input.1)
+                    .map_err(|error| ended(&error))?;
+                return Poll::Ready(message.ok_or(Ended::Protocol));
             }
-            let _ = self.stream.flush().await;
+            let (decoder, input) = self.take(turn, shared, &frame);
+            decoder.take(&frame, input).map_err(|error| ended(&error))?;
+        }
+    }
+
+    /// Counts a frame as served, and gives what it takes to read it.
+    fn take<'a>(
+        &'a mut self,
+        turn: &mut Turn,
+        shared: &'a mut [u8],
+        frame: &Frame,
+    ) -> (&'a mut Decoder, &'a mut [u8]) {
+        let start = turn.served;
+        turn.served += frame.bytes();
+        let input = match turn.place {
+            Place::Shared => shared,
+            Place::Kept => &mut self.kept,
+        };
+        let input = input.get_mut(start..turn.served).unwrap_or_default();
+        (&mut self.decoder, input)
+    }
+
+    /// Reads until a whole frame is there.
+    fn poll_frame(
+        &mut self,
+        turn: &mut Turn,
+        shared: &mut [u8],
+        message_bytes_max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Frame, Ended>> {
+        loop {
+            let input = match turn.place {
+                Place::Shared => shared.get(turn.served..turn.bytes_in),
+                Place::Kept => self.kept.get(turn.served..),
+            };
+            let input = input.unwrap_or_default();
+            let frame = self.decoder.peek(input, message_bytes_max);
+            if let Some(frame) = frame.map_err(|error| ended(&error))?
+                && frame.bytes() <= input.len()
+            {
+                return Poll::Ready(Ok(frame));
+            }
+            ready!(self.poll_read(turn, shared, cx))?;
+        }
+    }
+
+    fn poll_read(
+        &mut self,
+        turn: &mut Turn,
+        shared: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Ended>> {
+        let room = shared.get_mut(turn.bytes_in..).unwrap_or_default();
+        if room.is_empty() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut room = ReadBuf::new(room);
+        let read = ready!(Pin::new(&mut self.transport).poll_read(cx, &mut room));
+        read.map_err(|_| Ended::Lost)?;
+        let bytes = room.filled();
+        if bytes.is_empty() {
+            return Poll::Ready(Err(Ended::Lost));
+        }
+        turn.bytes_in += bytes.len();
+        if turn.place == Place::Kept {
+            self.kept.extend_from_slice(bytes);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends a turn: keeps what is not served yet, and no room beside it.
+    pub(super) fn end_turn(&mut self, turn: &Turn, shared: &[u8]) {
+        self.decoder.tidy();
+        match turn.place {
+            Place::Shared => {
+                let rest = shared.get(turn.served..turn.bytes_in).unwrap_or_default();
+                self.kept.extend_from_slice(rest);
+            }
+            Place::Kept if turn.served >= self.kept.len() => self.kept = Vec::new(),
+            Place::Kept => {
+                self.kept.drain(..turn.served);
+            }
+        }
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, bytes)
+    }
+
+    /// Sees to it that the transport sends what it has taken.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    /// Ends the transport in order within `CLOSE_TIMEOUT`, after writing the last words.
+    pub(super) async fn close(mut self, last_words: Vec<u8>) {
+        // Whether the other side still listens is not known, and nothing depends on it.
+        let _ = timeout(CLOSE_TIMEOUT, async {
+            let _ = self.transport.write_all(&last_words).await;
+            let _ = self.transport.shutdown().await;
             self.linger().await;
         })
         .await;
@@ -144,12 +213,8 @@ impl<T: Transport> Socket<T> {
 
     /// Reads away what the client still sends until it ends the transport too.
     async fn linger(&mut self) {
-        let transport = self.stream.get_mut();
-        let _ = transport.shutdown().await;
         let (mut rest, mut scrap) = (LINGER_BYTES, [0; 1024]);
-        while let Ok(read @ 1..) = transport.read(&mut scrap).await {
-            // The limit of a turn does not hold any more: what is read here goes nowhere.
-            transport.take_bytes_in();
+        while let Ok(read @ 1..) = self.transport.read(&mut scrap).await {
             rest = rest.saturating_sub(read);
             if rest == 0 {
                 break;
@@ -160,20 +225,8 @@ impl<T: Transport> Socket<T> {
 
 fn ended(error: &Error) -> Ended {
     match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => Ended::ByClient,
-        Error::Protocol(error) if is_lost(error) => Ended::Lost,
-        Error::Protocol(_) | Error::AttackAttempt => Ended::Protocol,
         Error::Utf8(_) => Ended::NotUtf8,
         Error::Capacity(_) => Ended::TooLong,
-        _ => Ended::Lost,
+        _ => Ended::Protocol,
     }
-}
-
-/// The transport ended without a close frame, which tungstenite calls a protocol error.
-fn is_lost(error: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
-    use tokio_tungstenite::tungstenite::error::ProtocolError;
-    matches!(
-        error,
-        ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing
-    )
 }

@@ -26,7 +26,7 @@ use crate::swarm::Totals;
 /// A worker without sockets: a hub, its clock, and its heartbeat.
 struct World {
     hub: Rc<Hub>,
-    started: Instant,
+    around: Rc<Surroundings>,
 }
 
 impl World {
@@ -46,17 +46,17 @@ impl World {
                 ticking.check_deadlines();
             }
         });
-        Self { hub, started }
+        let message_bytes_max = config.connection.message_bytes_max;
+        Self {
+            around: Surroundings::new(Rc::clone(&hub), started, message_bytes_max),
+            hub,
+        }
     }
 
     /// The client's end of a new connection, and the task at the server's end.
     fn pipe(&self, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
-        let around = Surroundings {
-            hub: Rc::clone(&self.hub),
-            started: self.started,
-            message_bytes_max: Config::default().connection.message_bytes_max,
-        };
+        let around = Rc::clone(&self.around);
         (
             client,
             tokio::task::spawn_local(serve(server, Vec::new(), around)),

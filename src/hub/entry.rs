@@ -3,38 +3,26 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::node::Deadlines;
-use super::{Ended, Outbox};
-use crate::limits::{CachedTime, ConnectionLimits};
+use super::{Ended, Outbox, Worth};
+use crate::limits::Usage;
 use crate::protocol::ConnectionId;
 use crate::tracker::Participant;
-
-/// What the hub wants of a connection besides writing its outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Send a ping.
-    Ping,
-    /// Close.
-    Close(Ended),
-}
+use crate::websocket;
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: ConnectionId,
-    /// Names the connection in logs.
-    pub(super) uuid: Uuid,
     pub(super) participant: Participant,
     pub(super) outbox: Outbox,
-    pub(super) limits: Option<ConnectionLimits<CachedTime>>,
+    pub(super) usage: Usage,
     pub(super) heard_at: Duration,
     /// The heartbeat's two states: nothing asked, or a ping sent since something was heard.
     pub(super) pinged: bool,
     /// Since when output has waited without a byte being taken; `None` while nothing waits.
     pub(super) stuck_since: Option<Duration>,
-    pub(super) bytes_out: u64,
-    pub(super) order: Option<Order>,
+    /// Why it is to close, once it is.
+    pub(super) closing: Option<Ended>,
     /// Whether others have been told that its output is stuck.
     pub(super) blocked: bool,
     pub(super) waker: Option<Waker>,
@@ -43,23 +31,16 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
-        id: ConnectionId,
-        uuid: Uuid,
-        limits: Option<ConnectionLimits<CachedTime>>,
-        now: Duration,
-    ) -> Self {
+    pub(super) fn new(id: ConnectionId, now: Duration) -> Self {
         Self {
             id,
-            uuid,
             participant: Participant::new(id),
             outbox: Outbox::default(),
-            limits,
+            usage: Usage::default(),
             heard_at: now,
             pinged: false,
             stuck_since: None,
-            bytes_out: 0,
-            order: None,
+            closing: None,
             blocked: false,
             waker: None,
             woken: false,
@@ -80,47 +61,31 @@ impl Entry {
         }
     }
 
-    pub(super) fn give(&mut self, order: Order) {
-        if !matches!(self.order, Some(Order::Close(_))) {
-            self.order = Some(order);
+    pub(super) fn close(&mut self, ended: Ended) {
+        if self.closing.is_none() {
+            self.closing = Some(ended);
             self.wake();
         }
     }
 
-    /// Looks at the deadlines. True if a ping is to be sent.
+    /// Looks at the deadlines. True if a ping is sent.
     pub(super) fn check(&mut self, deadlines: Deadlines, now: Duration) -> bool {
         let silent = now.saturating_sub(self.heard_at);
         let stuck = self
             .stuck_since
             .map_or(Duration::ZERO, |since| now.saturating_sub(since));
         if stuck >= deadlines.stuck {
-            self.give(Order::Close(Ended::Stuck));
+            self.close(Ended::Stuck);
         } else if silent >= deadlines.dead {
-            self.give(Order::Close(Ended::Dead));
+            self.close(Ended::Dead);
         } else if silent >= deadlines.ping && !self.pinged {
             self.pinged = true;
-            self.give(Order::Ping);
+            // Room or not: it is small, and there is at most one in `connection.ping_after`.
+            self.outbox
+                .push(Worth::Kept, 0, usize::MAX, websocket::write_ping);
+            self.wake();
             return true;
         }
         false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ping_takes_no_close_back() {
-        let mut entry = Entry::new(
-            ConnectionId::new(0, 0, 0),
-            Uuid::nil(),
-            None,
-            Duration::ZERO,
-        );
-        entry.give(Order::Ping);
-        entry.give(Order::Close(Ended::Stopping));
-        entry.give(Order::Ping);
-        assert_eq!(entry.order, Some(Order::Close(Ended::Stopping)));
     }
 }

@@ -9,35 +9,53 @@ use super::Worth;
 use crate::protocol::ConnectionId;
 use crate::swarm::Expired;
 
-/// Something for a connection of another worker.
+/// What has gathered for one worker.
+#[derive(Debug, Default)]
+pub struct Mail {
+    letters: Vec<Letter>,
+    /// The frames of all letters, one behind the other.
+    frames: Vec<u8>,
+    /// Memberships that have expired in their swarms.
+    pub expired: Vec<Expired>,
+}
+
 #[derive(Debug)]
-pub enum Mail {
-    /// An encoded message to be sent.
-    Message {
-        /// Who gets it.
-        to: ConnectionId,
-        /// What it is worth when its outbox is full.
-        worth: Worth,
-        /// The message.
-        text: String,
-    },
-    /// A membership has expired in the swarm.
-    Expired(Expired),
+struct Letter {
+    to: ConnectionId,
+    worth: Worth,
+    /// Where its frame ends in `frames`.
+    end: usize,
+}
+
+impl Mail {
+    fn is_empty(&self) -> bool {
+        self.letters.is_empty() && self.expired.is_empty()
+    }
+
+    /// The frames, oldest first: for whom, what it is worth when an outbox is full, and the bytes.
+    pub fn letters(&self) -> impl Iterator<Item = (ConnectionId, Worth, &[u8])> {
+        let mut start = 0;
+        self.letters.iter().map(move |letter| {
+            let frame = self.frames.get(start..letter.end).unwrap_or_default();
+            start = letter.end;
+            (letter.to, letter.worth, frame)
+        })
+    }
+
+    /// Empties it, and keeps its room for what comes next.
+    pub fn clear(&mut self) {
+        self.letters.clear();
+        self.frames.clear();
+        self.expired.clear();
+    }
 }
 
 /// The queue of one worker. Bounded by `connection.inbox_bytes_max`; a message beyond that is dropped.
 #[derive(Debug)]
 pub struct Mailbox {
-    queue: Mutex<Queue>,
+    mail: Mutex<Mail>,
     waker: AtomicWaker,
     bytes_max: usize,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    mail: Vec<Mail>,
-    /// Invariant: the sum of the lengths of the messages in `mail`.
-    bytes: usize,
 }
 
 impl Mailbox {
@@ -45,41 +63,53 @@ impl Mailbox {
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
-            queue: Mutex::default(),
+            mail: Mutex::default(),
             waker: AtomicWaker::new(),
             bytes_max,
         }
     }
 
-    /// Puts something in; false if it was dropped. Notes of expired memberships are never dropped: there are no more
-    /// of them than memberships.
-    pub fn push(&self, mail: Mail) -> bool {
-        let was_empty = {
-            let mut queue = self.queue.lock();
-            if let Mail::Message { text, .. } = &mail {
-                if queue.bytes + text.len() > self.bytes_max {
-                    return false;
-                }
-                queue.bytes += text.len();
+    /// Puts in the frame that `write` appends, of about `size` bytes; false if there is no room for it.
+    pub fn push(
+        &self,
+        to: ConnectionId,
+        worth: Worth,
+        size: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        self.put(|mail| {
+            if mail.frames.len() + size > self.bytes_max {
+                return false;
             }
-            queue.mail.push(mail);
-            queue.mail.len() == 1
-        };
-        if was_empty {
-            self.waker.wake();
-        }
-        true
+            write(&mut mail.frames);
+            let end = mail.frames.len();
+            mail.letters.push(Letter { to, worth, end });
+            true
+        })
     }
 
-    /// Takes all there is, in order, leaving the (empty) room of `into` behind for what comes next.
-    pub fn poll_take(&self, cx: &Context<'_>, into: &mut Vec<Mail>) -> Poll<()> {
+    /// Puts in the note of an expired membership. It is never dropped: there are no more of them than memberships.
+    pub fn push_expired(&self, expired: Expired) {
+        self.put(|mail| mail.expired.push(expired));
+    }
+
+    fn put<R>(&self, put: impl FnOnce(&mut Mail) -> R) -> R {
+        let (put, is_first) = {
+            let mut mail = self.mail.lock();
+            let was_empty = mail.is_empty();
+            (put(&mut mail), was_empty && !mail.is_empty())
+        };
+        if is_first {
+            self.waker.wake();
+        }
+        put
+    }
+
+    /// Takes all there is, leaving the (empty) room of `into` behind for what comes next.
+    pub fn poll_take(&self, cx: &Context<'_>, into: &mut Mail) -> Poll<()> {
         // First the waker, then the look: what is put in between wakes.
         self.waker.register(cx.waker());
-        {
-            let mut queue = self.queue.lock();
-            std::mem::swap(&mut queue.mail, into);
-            queue.bytes = 0;
-        }
+        std::mem::swap(&mut *self.mail.lock(), into);
         if into.is_empty() {
             Poll::Pending
         } else {
@@ -104,30 +134,28 @@ mod tests {
         }
     }
 
-    fn mail(text: &str) -> Mail {
-        Mail::Message {
-            to: ConnectionId::new(0, 0, 0),
-            worth: Worth::Offer,
-            text: text.to_owned(),
-        }
-    }
-
     #[test]
     fn a_full_queue_wakes_once_and_drops_what_is_too_much() {
         let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
         let handle = Waker::from(Arc::clone(&wakes));
-        let (cx, mailbox, mut taken) = (Context::from_waker(&handle), Mailbox::new(2), Vec::new());
-        assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
-        assert_eq!(
-            [
-                mailbox.push(mail("a")),
-                mailbox.push(mail("b")),
-                mailbox.push(mail("c"))
-            ],
-            [true, true, false]
+        let (cx, mailbox, mut taken) = (
+            Context::from_waker(&handle),
+            Mailbox::new(2),
+            Mail::default(),
         );
+        let to = ConnectionId::new(0, 0, 0);
+        assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
+        let pushed = [b'a', b'b', b'c']
+            .map(|letter| mailbox.push(to, Worth::Offer, 1, |frames| frames.push(letter)));
+        assert_eq!(pushed, [true, true, false]);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
         assert!(mailbox.poll_take(&cx, &mut taken).is_ready());
-        assert_eq!(taken.len(), 2);
+        let letters: Vec<_> = taken.letters().collect();
+        assert_eq!(
+            letters,
+            [(to, Worth::Offer, &b"a"[..]), (to, Worth::Offer, b"b")]
+        );
+        taken.clear();
+        assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
     }
 }

@@ -9,6 +9,7 @@ mod mailbox;
 mod node;
 mod outbox;
 mod serve;
+mod write;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,18 +17,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 use slab::Slab;
 use uuid::Uuid;
 
 use crate::insight::Counters;
-use crate::limits::{CachedTime, ConnectionLimits, Pace};
+use crate::limits::{CachedTime, Limiter, Pace};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use entry::Entry;
 
 pub use ended::Ended;
-pub use entry::Order;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
 pub use outbox::{Outbox, Pushed, Worth};
@@ -46,6 +46,8 @@ pub struct Hub {
     node: Arc<Node>,
     worker: u8,
     time: CachedTime,
+    /// `None` when `no_limits` is set.
+    limiter: Option<Limiter<CachedTime>>,
     state: RefCell<State>,
 }
 
@@ -59,7 +61,8 @@ struct State {
     slice: usize,
     /// Most connections at once since memory was given back.
     peak: usize,
-    mail: Vec<Mail>,
+    /// The room of mail that was delivered.
+    mail: Mail,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
 }
@@ -75,13 +78,18 @@ impl Hub {
             pace: node.pace,
             slice: 0,
             peak: 0,
-            mail: Vec::new(),
+            mail: Mail::default(),
             closing: None,
         };
+        let time = CachedTime::default();
         Rc::new(Self {
+            limiter: node
+                .policy
+                .as_ref()
+                .map(|policy| Limiter::new(policy, &time)),
             node,
             worker,
-            time: CachedTime::default(),
+            time,
             state: RefCell::new(state),
         })
     }
@@ -114,7 +122,7 @@ impl Hub {
     }
 
     /// Takes a new connection in. `None` if there is no room for its id ([`ConnectionId::SLOTS_MAX`]).
-    pub fn open(&self) -> Option<(ConnectionId, Uuid)> {
+    pub fn open(&self) -> Option<ConnectionId> {
         let state = &mut *self.state.borrow_mut();
         let place = state.entries.vacant_entry();
         let slot = u32::try_from(place.key())
@@ -122,18 +130,22 @@ impl Hub {
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.serial);
         state.serial = state.serial.wrapping_add(1);
-        let uuid = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid();
-        let limits = self
-            .node
-            .policy
-            .as_ref()
-            .map(|policy| ConnectionLimits::new(policy, &self.time));
-        let mut entry = Entry::new(id, uuid, limits, self.time.get());
-        entry.order = state.closing.map(Order::Close);
+        let mut entry = Entry::new(id, self.time.get());
+        entry.closing = state.closing;
         place.insert(entry);
         state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
-        Some((id, uuid))
+        Some(id)
+    }
+
+    /// Names a connection in logs: the node's own bits, and the connection's.
+    #[must_use]
+    pub fn name(&self, id: ConnectionId) -> Uuid {
+        let (node, low) = self.node.id.as_u64_pair();
+        uuid::Builder::from_custom_bytes(
+            (u128::from(node) << 64 | u128::from(low ^ id.to_bits())).to_be_bytes(),
+        )
+        .into_uuid()
     }
 
     /// Forgets a connection and ends its memberships.
@@ -152,8 +164,8 @@ impl Hub {
         }
     }
 
-    /// Begins a turn of a connection: whom to wake when there is something for it, and what is wanted of it.
-    pub fn begin_turn(&self, id: ConnectionId, waker: &Waker) -> Option<Order> {
+    /// Begins a turn of a connection: whom to wake when there is something for it. `Some` if it is to close.
+    pub fn begin_turn(&self, id: ConnectionId, waker: &Waker) -> Option<Ended> {
         self.with(id, |entry| {
             entry.woken = false;
             if !entry
@@ -163,50 +175,9 @@ impl Hub {
             {
                 entry.waker = Some(waker.clone());
             }
-            entry.order.take()
+            entry.closing
         })
         .flatten()
-    }
-
-    /// Whether more may be read from a connection. Not while its own output piles up: who does not read replies
-    /// makes no more of them.
-    #[must_use]
-    pub fn may_read(&self, id: ConnectionId) -> bool {
-        let high_water = self.node.output_bytes_max / 2;
-        self.with(id, |entry| entry.outbox.bytes() <= high_water)
-            .unwrap_or(false)
-    }
-
-    /// Takes the next message to be written.
-    #[must_use]
-    pub fn next_output(&self, id: ConnectionId) -> Option<String> {
-        self.with(id, |entry| entry.outbox.pop()).flatten()
-    }
-
-    /// Told at the end of a turn: how many bytes the transport has taken so far, and whether any wait to be taken.
-    pub fn end_turn(&self, id: ConnectionId, bytes_out: u64, waiting: bool) {
-        let now = self.time.get();
-        let (low_water, high_water) = (
-            self.node.output_bytes_max / 4,
-            self.node.output_bytes_max / 2,
-        );
-        self.with(id, |entry| {
-            let progress = entry.bytes_out != bytes_out;
-            entry.bytes_out = bytes_out;
-            if progress && entry.outbox.bytes() > high_water {
-                // It is not read now, so what it takes is its sign of life.
-                entry.heard(now);
-            }
-            entry.stuck_since = match entry.stuck_since {
-                _ if !waiting => None,
-                Some(since) if !progress => Some(since),
-                _ => Some(now),
-            };
-            if entry.blocked && entry.outbox.bytes() <= low_water {
-                entry.blocked = false;
-                self.node.tracker.set_blocked(&mut entry.participant, false);
-            }
-        });
     }
 
     /// Looks at the deadlines of a part of the connections; each is looked at every [`DEADLINE_SLICES`] calls.
@@ -248,7 +219,7 @@ impl Hub {
             if owner.worker() == self.worker {
                 self.forget(owner, expired.info_hash, expired.member.peer_id);
             } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(owner.worker())) {
-                mailbox.push(Mail::Expired(expired));
+                mailbox.push_expired(expired);
             }
         }
     }
@@ -268,18 +239,17 @@ impl Hub {
         };
         let mut mail = std::mem::take(&mut self.state.borrow_mut().mail);
         let taken = mailbox.poll_take(cx, &mut mail);
-        for mail in mail.drain(..) {
-            match mail {
-                Mail::Message { to, worth, text } => self.deliver(to, worth, text),
-                Mail::Expired(expired) => {
-                    self.forget(
-                        expired.member.connection,
-                        expired.info_hash,
-                        expired.member.peer_id,
-                    );
-                }
-            }
+        for (to, worth, frame) in mail.letters() {
+            self.deliver(to, worth, frame);
         }
+        for expired in &mail.expired {
+            self.forget(
+                expired.member.connection,
+                expired.info_hash,
+                expired.member.peer_id,
+            );
+        }
+        mail.clear();
         self.state.borrow_mut().mail = mail;
         taken
     }
@@ -289,7 +259,7 @@ impl Hub {
         let state = &mut *self.state.borrow_mut();
         state.closing = Some(ended);
         for (_, entry) in &mut state.entries {
-            entry.give(Order::Close(ended));
+            entry.close(ended);
         }
     }
 

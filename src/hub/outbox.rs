@@ -1,9 +1,7 @@
-//! What waits to be written to one connection.
+//! What waits to be written to one connection: frames, one behind the other, in the buffer that goes to the socket.
 //!
-//! Bounded by `connection.output_bytes_max`. When it is full, relayed offers are dropped first: their senders have
-//! others, while a lost reply or answer is missed. The connection takes from it; nothing here writes.
-
-use std::collections::VecDeque;
+//! Bounded by `connection.output_bytes_max`. Relayed offers may fill only a part of it, as their senders have others,
+//! while a lost reply or answer is missed. The connection writes from it; nothing here does.
 
 /// How much a message is missed when it is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,80 +12,84 @@ pub enum Worth {
     Kept,
 }
 
-/// What became of a message for the outbox, and of others because of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pushed {
-    /// Offers dropped, the message itself included if it is one.
-    pub offers_dropped: u32,
-    /// Whether the message itself was dropped although it is more than an offer.
-    pub dropped: bool,
+/// What became of a message for the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits to be written.
+    Queued,
+    /// There was no room.
+    Dropped,
 }
 
-/// The queue of encoded messages.
+/// The frames that wait.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queue: VecDeque<(Worth, String)>,
-    /// Invariant: the sum of the lengths in `queue`.
-    bytes: usize,
+    frames: Vec<u8>,
+    /// Invariant: at most the length of `frames`, and less unless both are 0.
+    written: usize,
 }
 
 impl Outbox {
-    /// Appends a message. An empty outbox takes a message of any size: its bound is the size of one message then.
-    pub fn push(&mut self, worth: Worth, message: String, bytes_max: usize) -> Pushed {
-        let mut pushed = Pushed::default();
-        if !self.has_room(message.len(), bytes_max) {
-            if worth == Worth::Offer {
-                return Pushed {
-                    offers_dropped: 1,
-                    dropped: false,
-                };
-            }
-            pushed.offers_dropped = self.drop_offers(message.len(), bytes_max);
-            if !self.has_room(message.len(), bytes_max) {
-                return Pushed {
-                    dropped: true,
-                    ..pushed
-                };
-            }
+    /// Appends what `write` appends, whole frames of at most about `size` bytes. An empty outbox takes a message of
+    /// any size: its bound is the size of one message then.
+    pub fn push(
+        &mut self,
+        worth: Worth,
+        size: usize,
+        bytes_max: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Pushed {
+        let bytes_max = match worth {
+            Worth::Offer => bytes_max - bytes_max / 4,
+            Worth::Kept => bytes_max,
+        };
+        if !self.is_empty() && self.bytes() + size > bytes_max {
+            return Pushed::Dropped;
         }
-        self.bytes += message.len();
-        self.queue.push_back((worth, message));
-        pushed
-    }
-
-    fn has_room(&self, more: usize, bytes_max: usize) -> bool {
-        self.queue.is_empty() || self.bytes + more <= bytes_max
-    }
-
-    /// Drops offers, the oldest first, until `more` bytes have room. Returns how many.
-    fn drop_offers(&mut self, more: usize, bytes_max: usize) -> u32 {
-        let mut dropped = 0;
-        let bytes = &mut self.bytes;
-        self.queue.retain(|(worth, message)| {
-            let keep = *worth == Worth::Kept || *bytes + more <= bytes_max;
-            if !keep {
-                *bytes -= message.len();
-                dropped += 1;
-            }
-            keep
-        });
-        dropped
-    }
-
-    /// Takes the oldest message. An emptied outbox keeps no memory.
-    pub fn pop(&mut self) -> Option<String> {
-        let (_, message) = self.queue.pop_front()?;
-        self.bytes -= message.len();
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
-        Some(message)
+        self.frames.reserve(size);
+        write(&mut self.frames);
+        Pushed::Queued
     }
 
     /// Bytes waiting.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.frames.len() - self.written
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// What waits.
+    #[must_use]
+    pub fn waiting(&self) -> &[u8] {
+        self.frames.get(self.written..).unwrap_or_default()
+    }
+
+    /// Takes note that the first `bytes` of what waits have been written. An emptied outbox keeps no memory.
+    pub fn advance(&mut self, bytes: usize) {
+        self.written = self.frames.len().min(self.written + bytes);
+        if self.written == self.frames.len() {
+            *self = Self::default();
+        } else if self.written * 2 > self.frames.len() {
+            // What is moved is less than what was written, so in the long run a byte is moved once at most.
+            self.frames.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// Takes out all that waits.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        let Self {
+            mut frames,
+            written,
+        } = std::mem::take(self);
+        frames.drain(..written);
+        frames
     }
 }
 
@@ -95,71 +97,62 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn message(letter: char) -> String {
-        letter.to_string().repeat(10)
+    fn push(outbox: &mut Outbox, worth: Worth, letter: u8, bytes_max: usize) -> Pushed {
+        outbox.push(worth, 10, bytes_max, |frames| frames.extend([letter; 10]))
     }
 
     #[test]
-    fn messages_come_out_in_order() {
-        let mut outbox = Outbox::default();
-        outbox.push(Worth::Offer, message('a'), 30);
-        outbox.push(Worth::Kept, message('b'), 30);
-        assert_eq!(outbox.bytes(), 20);
-        assert_eq!(
-            (outbox.pop(), outbox.pop(), outbox.pop()),
-            (Some(message('a')), Some(message('b')), None)
-        );
-        assert_eq!(outbox.bytes(), 0);
+    fn messages_come_out_in_order_however_they_are_taken() {
+        for step in 1..40 {
+            let (mut outbox, mut out) = (Outbox::default(), Vec::new());
+            for letter in *b"abc" {
+                assert_eq!(push(&mut outbox, Worth::Kept, letter, 100), Pushed::Queued);
+            }
+            while !outbox.is_empty() {
+                let taken = step.min(outbox.bytes());
+                out.extend_from_slice(&outbox.waiting()[..taken]);
+                outbox.advance(taken);
+                if out.len() == step && step < 30 {
+                    push(&mut outbox, Worth::Offer, b'd', 100);
+                }
+            }
+            let expected: &[u8] = if step < 30 {
+                b"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"
+            } else {
+                b"aaaaaaaaaabbbbbbbbbbcccccccccc"
+            };
+            assert_eq!(out, expected, "{step} bytes at a time");
+            assert_eq!((outbox.bytes(), outbox.frames.capacity()), (0, 0));
+        }
     }
 
     #[test]
     fn a_full_outbox_drops_offers_first() {
         let mut outbox = Outbox::default();
-        for (worth, letter) in [(Worth::Offer, 'a'), (Worth::Kept, 'b'), (Worth::Offer, 'c')] {
-            assert_eq!(outbox.push(worth, message(letter), 30), Pushed::default());
-        }
-        assert_eq!(
-            outbox.push(Worth::Offer, message('d'), 30),
-            Pushed {
-                offers_dropped: 1,
-                dropped: false
-            }
-        );
-        assert_eq!(
-            outbox.push(Worth::Kept, message('e'), 30),
-            Pushed {
-                offers_dropped: 1,
-                dropped: false
-            }
-        );
-        assert_eq!(
-            outbox.push(Worth::Kept, message('f'), 30),
-            Pushed {
-                offers_dropped: 1,
-                dropped: false
-            }
-        );
-        assert_eq!(
-            outbox.push(Worth::Kept, message('g'), 30),
-            Pushed {
-                offers_dropped: 0,
-                dropped: true
-            }
-        );
-        let left: Vec<_> = std::iter::from_fn(|| outbox.pop()).collect();
-        assert_eq!(left, [message('b'), message('e'), message('f')]);
+        let heard: Vec<_> = [
+            (Worth::Offer, b'a'),
+            (Worth::Kept, b'b'),
+            (Worth::Offer, b'c'),
+            (Worth::Offer, b'd'),
+            (Worth::Kept, b'e'),
+            (Worth::Kept, b'f'),
+        ]
+        .into_iter()
+        .filter(|&(worth, letter)| push(&mut outbox, worth, letter, 40) == Pushed::Queued)
+        .map(|(_, letter)| letter)
+        .collect();
+        assert_eq!(heard, *b"abce");
+        assert_eq!(outbox.bytes(), 40);
+        outbox.advance(20);
+        assert_eq!(push(&mut outbox, Worth::Offer, b'g', 40), Pushed::Queued);
+        assert_eq!(outbox.take(), *b"cccccccccceeeeeeeeeegggggggggg");
+        assert!(outbox.is_empty());
     }
 
     #[test]
     fn an_empty_outbox_takes_any_message() {
         let mut outbox = Outbox::default();
-        assert_eq!(outbox.push(Worth::Kept, message('a'), 5), Pushed::default());
-        assert_eq!(
-            outbox.push(Worth::Kept, message('b'), 5),
-            Pushed {
-                offers_dropped: 0,
-                dropped: true
-            }
-        );
+        assert_eq!(push(&mut outbox, Worth::Offer, b'a', 5), Pushed::Queued);
+        assert_eq!(push(&mut outbox, Worth::Kept, b'b', 5), Pushed::Dropped);
     }
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::{Ended, Hub, Mail, State, Worth};
+use super::write::CONTROL_FRAME_BYTES;
+use super::{Ended, Hub, Worth};
 use crate::limits::Admission;
 use crate::protocol::{self, About, ConnectionId, Failure, Refusal, Request, Scrape};
-use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
+use crate::tracker::{AnswerFate, Bounded, RelayKind, Reply};
+use crate::websocket;
 
 /// What a connection does after a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +74,19 @@ impl Hub {
         }
         self.count_bounds(outcome.bounded);
         if let Some(reply) = outcome.reply {
-            let text = match reply {
+            match reply {
                 Reply::Announce(info_hash, counts) => {
-                    protocol::announce_reply(&info_hash, counts, interval)
+                    self.say(entry, protocol::REPLY_BYTES, |out| {
+                        protocol::announce_reply(out, &info_hash, counts, interval);
+                    });
                 }
-                Reply::Scrape(files) => protocol::scrape_reply(&files),
+                Reply::Scrape(files) => {
+                    self.say(entry, protocol::scrape_bytes(files.len()), |out| {
+                        protocol::scrape_reply(out, &files);
+                    });
+                }
                 Reply::Failure(refusal) => return self.refuse(entry, refusal, interval, now),
-            };
-            self.put(entry, Worth::Kept, text);
+            }
         }
         let offers = outcome
             .relays
@@ -94,11 +101,18 @@ impl Hub {
         next
     }
 
-    /// Takes note of a ping or pong from a client: a sign of life that counts as a message.
-    pub fn receive_control(&self, id: ConnectionId) -> Next {
+    /// Takes note of a ping or pong from a client: a sign of life that counts as a message. A ping is answered with its
+    /// own bytes.
+    pub fn receive_control(&self, id: ConnectionId, ping: Option<&[u8]>) -> Next {
         let now = self.time.get();
         let served = self.with(id, |entry| {
             entry.heard(now);
+            if let Some(payload) = ping {
+                let size = CONTROL_FRAME_BYTES + payload.len();
+                self.put(entry, Worth::Kept, size, |out| {
+                    websocket::write_pong(out, payload);
+                });
+            }
             match self.admit(entry, now) {
                 Admission::Serve | Admission::Refuse => self.charge(entry, 0, now),
                 Admission::Flood => Next::Close(Ended::Flood),
@@ -110,10 +124,9 @@ impl Hub {
     /// Takes note of bytes read in a turn; `Some` is how long nothing shall be read.
     pub fn charge_bytes(&self, id: ConnectionId, bytes: usize) -> Option<Duration> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let policy = self.node.policy.as_ref().filter(|_| bytes > 0)?;
+        let limiter = self.limiter.as_ref().filter(|_| bytes > 0)?;
         let pause = self.with(id, |entry| {
-            let limits = entry.limits.as_mut()?;
-            limits.charge_bytes(policy, &self.time, bytes, self.time.get())
+            limiter.charge_bytes(&mut entry.usage, bytes, self.time.get())
         });
         let pause = pause.flatten();
         self.counters().pauses.add(u64::from(pause.is_some()));
@@ -121,18 +134,15 @@ impl Hub {
     }
 
     fn admit(&self, entry: &mut Entry, now: Duration) -> Admission {
-        match (&self.node.policy, &mut entry.limits) {
-            (Some(policy), Some(limits)) => limits.admit(policy, &self.time, now),
-            _ => Admission::Serve,
-        }
+        self.limiter.as_ref().map_or(Admission::Serve, |limiter| {
+            limiter.admit(&mut entry.usage, now)
+        })
     }
 
     fn charge(&self, entry: &mut Entry, offers: usize, now: Duration) -> Next {
-        let (Some(policy), Some(limits)) = (&self.node.policy, &mut entry.limits) else {
-            return Next::Read;
-        };
         let offers = u32::try_from(offers).unwrap_or(u32::MAX);
-        match limits.charge(policy, &self.time, offers, now) {
+        let limiter = self.limiter.as_ref();
+        match limiter.and_then(|limiter| limiter.charge(&mut entry.usage, offers, now)) {
             Some(pause) => {
                 self.counters().pauses.add(1);
                 Next::Pause(pause)
@@ -150,11 +160,13 @@ impl Hub {
             Failure::TooFast => counters.failures_too_fast.add(1),
             _ => counters.failures_malformed.add(1),
         }
-        tracing::trace!(connection = %entry.uuid, failure = refusal.failure.label(), "message refused");
-        self.put(entry, Worth::Kept, protocol::failure(&refusal, interval));
+        tracing::trace!(connection = %self.name(entry.id), failure = refusal.failure.label(), "message refused");
+        self.say(entry, protocol::REPLY_BYTES, |out| {
+            protocol::failure(out, &refusal, interval);
+        });
         if refusal.failure.is_malformed()
-            && let (Some(policy), Some(limits)) = (&self.node.policy, &mut entry.limits)
-            && !limits.allow_malformed(policy, &self.time)
+            && let Some(limiter) = &self.limiter
+            && !limiter.allow_malformed(&mut entry.usage)
         {
             return Next::Close(Ended::Malformed);
         }
@@ -195,61 +207,6 @@ impl Hub {
         counters
             .memberships_replaced
             .add(u64::from(bounded.peer_ids));
-    }
-
-    fn relay(&self, state: &mut State, relay: &Relay<'_>) {
-        let (text, worth) = match relay.kind {
-            RelayKind::Offer => (
-                protocol::relayed_offer(&relay.info_hash, &relay.from, &relay.offer_id, relay.sdp),
-                Worth::Offer,
-            ),
-            RelayKind::Answer => (
-                protocol::relayed_answer(&relay.info_hash, &relay.from, &relay.offer_id, relay.sdp),
-                Worth::Kept,
-            ),
-        };
-        let to = relay.to.connection;
-        if to.worker() == self.worker {
-            self.hand_over(state, to, worth, text);
-        } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(to.worker()))
-            && !mailbox.push(Mail::Message { to, worth, text })
-        {
-            self.counters().relays_dropped_inbox_full.add(1);
-        }
-    }
-
-    /// Puts an encoded message into the outbox of a connection of this worker.
-    pub(crate) fn deliver(&self, to: ConnectionId, worth: Worth, text: String) {
-        self.hand_over(&mut self.state.borrow_mut(), to, worth, text);
-    }
-
-    fn hand_over(&self, state: &mut State, to: ConnectionId, worth: Worth, text: String) {
-        match state
-            .entries
-            .get_mut(to.slot())
-            .filter(|entry| entry.id == to)
-        {
-            Some(entry) => {
-                self.put(entry, worth, text);
-                entry.wake();
-            }
-            None => self.counters().relays_without_receiver.add(1),
-        }
-    }
-
-    /// Puts a message into an outbox, and tells the swarms when that begins to fill.
-    fn put(&self, entry: &mut Entry, worth: Worth, text: String) {
-        let pushed = entry.outbox.push(worth, text, self.node.output_bytes_max);
-        self.counters()
-            .offers_dropped_output_full
-            .add(u64::from(pushed.offers_dropped));
-        self.counters()
-            .messages_dropped_output_full
-            .add(u64::from(pushed.dropped));
-        if !entry.blocked && entry.outbox.bytes() > self.node.output_bytes_max / 2 {
-            entry.blocked = true;
-            self.node.tracker.set_blocked(&mut entry.participant, true);
-        }
     }
 }
 

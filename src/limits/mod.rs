@@ -4,23 +4,21 @@
 //! Counts with governor's token buckets on a time that is handed in; sleeps and sends nothing. The hub asks before and
 //! after each message.
 
+mod bucket;
 mod pace;
 mod time;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use governor::Quota;
 use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use crate::config;
+use bucket::{Bucket, Level};
 
 pub use pace::Pace;
 pub use time::CachedTime;
-
-type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The limits of every connection, named as in the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -67,71 +65,92 @@ pub enum Admission {
     Flood,
 }
 
-/// The limits of one connection, and how much of them it has used.
-#[derive(Debug)]
-pub struct ConnectionLimits<C: Clock> {
-    messages: Bucket<C>,
-    offers: Bucket<C>,
-    bytes: Bucket<C>,
+/// A connection that has kept within its limits for this long has its `limits.patience` back.
+const CALM: Duration = Duration::from_secs(2);
+
+/// How much of its limits one connection has used. Small, as there is one for each.
+#[derive(Debug, Default)]
+pub struct Usage {
+    messages: Level,
+    offers: Level,
+    bytes: Level,
     /// Served, but not yet paid for: reading pauses until it is.
     owed_messages: u32,
     owed_offers: u32,
     owed_bytes: u32,
-    /// When the connection began to be slowed, if it has not been calm since.
+    /// Made when first needed, as few connections ever do.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What is known of a connection that was over a limit once.
+#[derive(Debug, Default)]
+struct Trouble {
+    malformed: Level,
+    refusals: Level,
+    /// When it began to be slowed, if it has not been calm since.
     slowed_since: Option<Duration>,
     /// When it was last over a limit.
     over_at: Duration,
-    /// Made when first needed, as few connections ever do.
-    malformed: Option<Box<Bucket<C>>>,
-    refusals: Option<Box<Bucket<C>>>,
 }
 
-/// A connection that has kept within its limits for this long has its `limits.patience` back.
-const CALM: Duration = Duration::from_secs(2);
+impl Usage {
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+}
 
-impl<C: Clock + Clone> ConnectionLimits<C> {
-    /// Nothing used yet.
+/// Holds the connections of one worker to their limits.
+#[derive(Debug)]
+pub struct Limiter<C: Clock> {
+    messages: Bucket<C>,
+    offers: Bucket<C>,
+    bytes: Bucket<C>,
+    malformed: Bucket<C>,
+    refusals: Bucket<C>,
+    delay_max: Duration,
+    patience: Duration,
+}
+
+impl<C: Clock + Clone> Limiter<C> {
+    /// By `policy`, on the time of `clock`.
     #[must_use]
     pub fn new(policy: &Policy, clock: &C) -> Self {
         Self {
-            messages: bucket(policy.messages, clock),
-            offers: bucket(policy.offers, clock),
-            owed_messages: 0,
-            owed_offers: 0,
-            bytes: bucket(policy.bytes, clock),
-            owed_bytes: 0,
-            slowed_since: None,
-            over_at: Duration::ZERO,
-            malformed: None,
-            refusals: None,
+            messages: Bucket::new(policy.messages, clock),
+            offers: Bucket::new(policy.offers, clock),
+            bytes: Bucket::new(policy.bytes, clock),
+            malformed: Bucket::new(policy.malformed, clock),
+            refusals: Bucket::new(policy.refusals, clock),
+            delay_max: policy.delay_max,
+            patience: policy.patience,
         }
     }
 
-    /// Asked before a message is served. `now` is the time of `clock`.
-    pub fn admit(&mut self, policy: &Policy, clock: &C, now: Duration) -> Admission {
-        if now.saturating_sub(self.over_at) > CALM {
-            self.slowed_since = None;
+    /// Asked before a message is served. `now` is the time of the clock.
+    pub fn admit(&self, usage: &mut Usage, now: Duration) -> Admission {
+        if let Some(trouble) = &mut usage.trouble
+            && now.saturating_sub(trouble.over_at) > CALM
+        {
+            trouble.slowed_since = None;
         }
-        if self.settle(policy, clock).is_some() {
-            return self.refuse(policy, clock, now);
+        if self.settle(usage).is_some() {
+            return self.refuse(usage, now);
         }
-        self.owed_messages = 1;
-        let patience_is_over = self
-            .slowed_since
-            .is_some_and(|since| now.saturating_sub(since) > policy.patience);
-        if patience_is_over && self.settle(policy, clock).is_some() {
-            self.owed_messages = 0;
-            return self.refuse(policy, clock, now);
+        usage.owed_messages = 1;
+        let slowed_since = usage.trouble.as_ref().and_then(|known| known.slowed_since);
+        let patience_is_over =
+            slowed_since.is_some_and(|since| now.saturating_sub(since) > self.patience);
+        if patience_is_over && self.settle(usage).is_some() {
+            usage.owed_messages = 0;
+            return self.refuse(usage, now);
         }
         Admission::Serve
     }
 
-    fn refuse(&mut self, policy: &Policy, clock: &C, now: Duration) -> Admission {
-        self.over_at = now;
-        let refusals = self
-            .refusals
-            .get_or_insert_with(|| Box::new(bucket(policy.refusals, clock)));
-        if refusals.check().is_ok() {
+    fn refuse(&self, usage: &mut Usage, now: Duration) -> Admission {
+        let trouble = usage.trouble();
+        trouble.over_at = now;
+        if self.refusals.take(&trouble.refusals) {
             Admission::Refuse
         } else {
             Admission::Flood
@@ -140,75 +159,39 @@ impl<C: Clock + Clone> ConnectionLimits<C> {
 
     /// Told after a message was served, and how many offers were relayed for it. `Some` is how long the connection
     /// shall not be read, at most `limits.delay_max`.
-    pub fn charge(
-        &mut self,
-        policy: &Policy,
-        clock: &C,
-        offers: u32,
-        now: Duration,
-    ) -> Option<Duration> {
-        self.owed_offers = self.owed_offers.saturating_add(offers);
-        let wait = self.settle(policy, clock)?;
-        Some(self.slow_down(policy, wait, now))
-    }
-
-    fn slow_down(&mut self, policy: &Policy, wait: Duration, now: Duration) -> Duration {
-        self.over_at = now;
-        self.slowed_since.get_or_insert(now);
-        wait.min(policy.delay_max)
+    pub fn charge(&self, usage: &mut Usage, offers: u32, now: Duration) -> Option<Duration> {
+        usage.owed_offers = usage.owed_offers.saturating_add(offers);
+        let wait = self.settle(usage)?;
+        Some(self.slow_down(usage, wait, now))
     }
 
     /// Told how many bytes were read, whether they made a message or not; `Some` is how long the connection shall not be
     /// read because of them. This is what stops floods of frames that never become a message.
-    pub fn charge_bytes(
-        &mut self,
-        policy: &Policy,
-        clock: &C,
-        bytes: u32,
-        now: Duration,
-    ) -> Option<Duration> {
-        self.owed_bytes = self.owed_bytes.saturating_add(bytes);
-        let wait = pay(&self.bytes, policy.bytes, &mut self.owed_bytes, clock)?;
-        Some(self.slow_down(policy, wait, now))
+    pub fn charge_bytes(&self, usage: &mut Usage, bytes: u32, now: Duration) -> Option<Duration> {
+        usage.owed_bytes = usage.owed_bytes.saturating_add(bytes);
+        let wait = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes)?;
+        Some(self.slow_down(usage, wait, now))
+    }
+
+    fn slow_down(&self, usage: &mut Usage, wait: Duration, now: Duration) -> Duration {
+        let trouble = usage.trouble();
+        trouble.over_at = now;
+        trouble.slowed_since.get_or_insert(now);
+        wait.min(self.delay_max)
     }
 
     /// Counts a malformed message. False if there are too many: the connection is to be closed.
-    pub fn allow_malformed(&mut self, policy: &Policy, clock: &C) -> bool {
-        self.malformed
-            .get_or_insert_with(|| Box::new(bucket(policy.malformed, clock)))
-            .check()
-            .is_ok()
+    pub fn allow_malformed(&self, usage: &mut Usage) -> bool {
+        self.malformed.take(&usage.trouble().malformed)
     }
 
     /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
-    fn settle(&mut self, policy: &Policy, clock: &C) -> Option<Duration> {
-        let messages = pay(
-            &self.messages,
-            policy.messages,
-            &mut self.owed_messages,
-            clock,
-        );
-        let offers = pay(&self.offers, policy.offers, &mut self.owed_offers, clock);
-        let bytes = pay(&self.bytes, policy.bytes, &mut self.owed_bytes, clock);
+    fn settle(&self, usage: &mut Usage) -> Option<Duration> {
+        let messages = self.messages.pay(&usage.messages, &mut usage.owed_messages);
+        let offers = self.offers.pay(&usage.offers, &mut usage.owed_offers);
+        let bytes = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes);
         messages.max(offers).max(bytes)
     }
-}
-
-fn bucket<C: Clock + Clone>(quota: Quota, clock: &C) -> Bucket<C> {
-    RateLimiter::direct_with_clock(quota, clock.clone())
-}
-
-fn pay<C: Clock>(bucket: &Bucket<C>, quota: Quota, owed: &mut u32, clock: &C) -> Option<Duration> {
-    while let Some(all) = NonZeroU32::new(*owed) {
-        // More than the burst can never be paid at once.
-        let part = all.min(quota.burst_size());
-        match bucket.check_n(part) {
-            Ok(Ok(())) => *owed -= part.get(),
-            Ok(Err(not_until)) => return Some(not_until.wait_time_from(clock.now())),
-            Err(_) => *owed = 0,
-        }
-    }
-    None
 }
 
 #[cfg(test)]

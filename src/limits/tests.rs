@@ -2,8 +2,8 @@ use super::*;
 
 /// A connection, and a time that the test moves.
 struct Case {
-    limits: ConnectionLimits<CachedTime>,
-    policy: Policy,
+    usage: Usage,
+    limiter: Limiter<CachedTime>,
     clock: CachedTime,
 }
 
@@ -11,11 +11,12 @@ impl Case {
     fn new(change: impl FnOnce(&mut config::Limits)) -> Self {
         let mut limits = config::Limits::default();
         change(&mut limits);
-        let (policy, clock) = (Policy::new(&limits, 100), CachedTime::default());
+        let clock = CachedTime::default();
+        let limiter = Limiter::new(&Policy::new(&limits, 100), &clock);
         clock.advance_to(Duration::from_secs(10));
         Self {
-            limits: ConnectionLimits::new(&policy, &clock),
-            policy,
+            usage: Usage::default(),
+            limiter,
             clock,
         }
     }
@@ -27,8 +28,8 @@ impl Case {
     /// Sends one message with relayed offers; gives the pause if it was served.
     fn send(&mut self, offers: u32) -> Result<Option<Duration>, Admission> {
         let now = self.clock.get();
-        match self.limits.admit(&self.policy, &self.clock, now) {
-            Admission::Serve => Ok(self.limits.charge(&self.policy, &self.clock, offers, now)),
+        match self.limiter.admit(&mut self.usage, now) {
+            Admission::Serve => Ok(self.limiter.charge(&mut self.usage, offers, now)),
             refused => Err(refused),
         }
     }
@@ -119,13 +120,11 @@ fn only_a_flood_of_refused_messages_ends_the_connection() {
 #[test]
 fn malformed_messages_are_counted_by_the_minute() {
     let mut case = Case::new(|_| {});
-    let mut malformed =
-        |times| (0..times).all(|_| case.limits.allow_malformed(&case.policy, &case.clock));
+    let mut malformed = |times| (0..times).all(|_| case.limiter.allow_malformed(&mut case.usage));
     assert!(malformed(100));
     assert!(!malformed(1));
     case.clock.advance_to(Duration::from_secs(71));
-    let mut malformed =
-        |times| (0..times).all(|_| case.limits.allow_malformed(&case.policy, &case.clock));
+    let mut malformed = |times| (0..times).all(|_| case.limiter.allow_malformed(&mut case.usage));
     assert!(malformed(100));
 }
 
@@ -137,10 +136,23 @@ fn bytes_are_paid_for_whether_they_make_a_message_or_not() {
     });
     let mut read = |bytes| {
         let now = case.clock.get();
-        case.limits
-            .charge_bytes(&case.policy, &case.clock, bytes, now)
+        case.limiter.charge_bytes(&mut case.usage, bytes, now)
     };
     assert_eq!(read(10_000), None);
     let pause = read(500).expect("slowed");
     assert!(pause <= Duration::from_millis(500) && pause > Duration::from_millis(490));
+}
+
+#[test]
+fn connections_do_not_pay_for_each_other_and_late_ones_begin_with_all() {
+    let mut case = Case::new(|_| {});
+    while case.send(0) == Ok(None) {}
+    let spent = std::mem::take(&mut case.usage);
+    assert!(case.send(0).is_ok_and(|pause| pause.is_none()));
+    case.usage = spent;
+    assert!(case.send(0) != Ok(None));
+    case.wait(Duration::from_hours(1));
+    case.usage = Usage::default();
+    assert_eq!((0..500).filter(|_| case.send(0) == Ok(None)).count(), 500);
+    assert!(case.send(0) != Ok(None));
 }

@@ -46,7 +46,7 @@ macro_rules! identifier {
             }
 
             /// Appends the identifier as a JSON string, quotes included.
-            pub fn write_json(&self, out: &mut String) {
+            pub fn write_json(&self, out: &mut Vec<u8>) {
                 json::write_bytes(&self.0, out);
             }
         }
@@ -94,6 +94,12 @@ impl ConnectionId {
     #[must_use]
     pub const fn new(worker: u8, slot: u32, serial: u32) -> Self {
         Self((worker as u64) << 56 | ((slot & 0x00ff_ffff) as u64) << 32 | serial as u64)
+    }
+
+    /// The whole id as a number.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
     }
 
     /// The worker that owns the connection.

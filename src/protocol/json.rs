@@ -36,30 +36,22 @@ fn wrong_length(text: &str) -> InvalidId {
 }
 
 /// Appends `bytes` as a JSON string: quotes, backslashes and control characters escaped, all else as UTF-8.
-pub(super) fn write_bytes(bytes: &[u8], out: &mut String) {
+pub(super) fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push('"');
+    out.push(b'"');
     for &byte in bytes {
         match byte {
-            b'"' | b'\\' => {
-                out.push('\\');
-                out.push(char::from(byte));
-            }
-            0x20.. => out.push(char::from(byte)),
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0x20..0x80 => out.push(byte),
+            0x80.. => out.extend_from_slice(&[0xc0 | byte >> 6, 0x80 | byte & 0x3f]),
             _ => {
-                out.push_str("\\u00");
-                out.extend(
-                    HEX.get(usize::from(byte >> 4))
-                        .map(|&digit| char::from(digit)),
-                );
-                out.extend(
-                    HEX.get(usize::from(byte & 15))
-                        .map(|&digit| char::from(digit)),
-                );
+                out.extend_from_slice(b"\\u00");
+                out.extend(HEX.get(usize::from(byte >> 4)));
+                out.extend(HEX.get(usize::from(byte & 15)));
             }
         }
     }
-    out.push('"');
+    out.push(b'"');
 }
 
 /// The text between the quotes if the value is a string.
@@ -191,8 +183,9 @@ mod tests {
     proptest! {
         #[test]
         fn an_identifier_survives_writing_and_reading(bytes in any::<[u8; 20]>()) {
-            let mut text = String::new();
+            let mut text = Vec::new();
             write_bytes(&bytes, &mut text);
+            let text = String::from_utf8(text).unwrap();
             prop_assert_eq!(bytes20(&text), Ok(bytes));
             // The same as everybody else writes it.
             let characters: String = bytes.iter().map(|&byte| char::from(byte)).collect();

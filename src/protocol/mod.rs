@@ -14,4 +14,7 @@ pub use failure::{About, Failure, Refusal};
 pub use ids::{ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
 pub use json::Sdp;
 pub use request::{Announce, Answer, Bounds, Event, Left, Offer, Request, Scrape, parse};
-pub use response::{Counts, announce_reply, failure, relayed_answer, relayed_offer, scrape_reply};
+pub use response::{
+    Counts, REPLY_BYTES, announce_reply, failure, relay_bytes, relayed_answer, relayed_offer,
+    scrape_bytes, scrape_reply,
+};

@@ -1,4 +1,4 @@
-//! The messages that go out. Each is written once, from checked parts only, into a string of the right size.
+//! The messages that go out. Each is written once, from checked parts only, into the buffer that goes to the socket.
 
 use super::{About, InfoHash, OfferId, PeerId, Refusal, Sdp};
 
@@ -13,126 +13,116 @@ pub struct Counts {
     pub downloaded: u32,
 }
 
-/// Room for the fixed words of a message and three ids. An id takes 22 to 122 bytes, mostly fewer than 45.
+/// About the most that the fixed words of a message and three ids take. An id takes 22 to 122 bytes, mostly fewer
+/// than 45.
 const FIXED_BYTES: usize = 224;
 
-/// The reply to an announce. `interval` in seconds is when the client shall announce again.
+/// About the size of a reply to an announce, or of a failure.
+pub const REPLY_BYTES: usize = FIXED_BYTES;
+
+/// About the size of the relay of an SDP.
 #[must_use]
-pub fn announce_reply(info_hash: &InfoHash, counts: Counts, interval: u32) -> String {
-    let mut out = begin_announce(info_hash, 0);
-    number(&mut out, ",\"complete\":", counts.complete);
-    number(&mut out, ",\"incomplete\":", counts.incomplete);
-    number(&mut out, ",\"interval\":", interval);
-    out.push('}');
-    out
+pub const fn relay_bytes(sdp: Sdp<'_>) -> usize {
+    FIXED_BYTES + sdp.as_json().len()
+}
+
+/// About the size of the reply to a scrape of so many swarms.
+#[must_use]
+pub const fn scrape_bytes(swarms: usize) -> usize {
+    64 + swarms * 128
+}
+
+/// The reply to an announce. `interval` in seconds is when the client shall announce again.
+pub fn announce_reply(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts, interval: u32) {
+    begin_announce(out, info_hash);
+    number(out, b",\"complete\":", counts.complete);
+    number(out, b",\"incomplete\":", counts.incomplete);
+    number(out, b",\"interval\":", interval);
+    out.push(b'}');
 }
 
 /// An offer as its receiver gets it; `from` is the offering member.
-#[must_use]
 pub fn relayed_offer(
+    out: &mut Vec<u8>,
     info_hash: &InfoHash,
     from: &PeerId,
     offer_id: &OfferId,
     sdp: Sdp<'_>,
-) -> String {
-    relay(
-        info_hash,
-        from,
-        offer_id,
-        ",\"offer\":{\"type\":\"offer\",\"sdp\":",
-        sdp,
-    )
+) {
+    begin_relay(out, info_hash, from, offer_id);
+    out.extend_from_slice(b",\"offer\":{\"type\":\"offer\",\"sdp\":");
+    out.extend_from_slice(sdp.as_json().as_bytes());
+    out.extend_from_slice(b"}}");
 }
 
 /// An answer as the offering member gets it; `from` is the answering member.
-#[must_use]
 pub fn relayed_answer(
+    out: &mut Vec<u8>,
     info_hash: &InfoHash,
     from: &PeerId,
     offer_id: &OfferId,
     sdp: Sdp<'_>,
-) -> String {
-    relay(
-        info_hash,
-        from,
-        offer_id,
-        ",\"answer\":{\"type\":\"answer\",\"sdp\":",
-        sdp,
-    )
+) {
+    begin_relay(out, info_hash, from, offer_id);
+    out.extend_from_slice(b",\"answer\":{\"type\":\"answer\",\"sdp\":");
+    out.extend_from_slice(sdp.as_json().as_bytes());
+    out.extend_from_slice(b"}}");
 }
 
-fn relay(
-    info_hash: &InfoHash,
-    from: &PeerId,
-    offer_id: &OfferId,
-    body: &str,
-    sdp: Sdp<'_>,
-) -> String {
-    let mut out = begin_announce(info_hash, sdp.as_json().len());
-    out.push_str(",\"peer_id\":");
-    from.write_json(&mut out);
-    out.push_str(",\"offer_id\":");
-    offer_id.write_json(&mut out);
-    out.push_str(body);
-    out.push_str(sdp.as_json());
-    out.push_str("}}");
-    out
+fn begin_relay(out: &mut Vec<u8>, info_hash: &InfoHash, from: &PeerId, offer_id: &OfferId) {
+    begin_announce(out, info_hash);
+    out.extend_from_slice(b",\"peer_id\":");
+    from.write_json(out);
+    out.extend_from_slice(b",\"offer_id\":");
+    offer_id.write_json(out);
 }
 
 /// The reply to a scrape: one entry for every hash, zeros for unknown swarms (the reference client counts entries).
-#[must_use]
-pub fn scrape_reply(files: &[(InfoHash, Counts)]) -> String {
-    let mut out = String::with_capacity(64 + files.len() * 128);
-    out.push_str("{\"action\":\"scrape\",\"files\":{");
+pub fn scrape_reply(out: &mut Vec<u8>, files: &[(InfoHash, Counts)]) {
+    out.extend_from_slice(b"{\"action\":\"scrape\",\"files\":{");
     for (place, (info_hash, counts)) in files.iter().enumerate() {
         if place > 0 {
-            out.push(',');
+            out.push(b',');
         }
-        info_hash.write_json(&mut out);
-        number(&mut out, ":{\"complete\":", counts.complete);
-        number(&mut out, ",\"incomplete\":", counts.incomplete);
-        number(&mut out, ",\"downloaded\":", counts.downloaded);
-        out.push('}');
+        info_hash.write_json(out);
+        number(out, b":{\"complete\":", counts.complete);
+        number(out, b",\"incomplete\":", counts.incomplete);
+        number(out, b",\"downloaded\":", counts.downloaded);
+        out.push(b'}');
     }
-    out.push_str("}}");
-    out
+    out.extend_from_slice(b"}}");
 }
 
 /// A failure, in the form that clients survive. `interval` goes with an announce: libtorrent never announces a
 /// torrent again after a failure without it.
-#[must_use]
-pub fn failure(refusal: &Refusal, interval: u32) -> String {
-    let mut out = match refusal.about {
+pub fn failure(out: &mut Vec<u8>, refusal: &Refusal, interval: u32) {
+    match refusal.about {
         About::Announce(info_hash) => {
-            let mut out = begin_announce(&info_hash, 0);
-            number(&mut out, ",\"interval\":", interval);
-            out.push(',');
-            out
+            begin_announce(out, &info_hash);
+            number(out, b",\"interval\":", interval);
+            out.push(b',');
         }
-        About::Scrape => String::from("{\"action\":\"scrape\","),
-        About::Nothing => String::from("{"),
-    };
-    out.push_str("\"failure reason\":\"");
-    for character in refusal.failure.text().chars() {
-        if character == '"' {
-            out.push('\\');
-        }
-        out.push(character);
+        About::Scrape => out.extend_from_slice(b"{\"action\":\"scrape\","),
+        About::Nothing => out.push(b'{'),
     }
-    out.push_str("\"}");
-    out
+    out.extend_from_slice(b"\"failure reason\":\"");
+    for byte in refusal.failure.text().bytes() {
+        if byte == b'"' {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.extend_from_slice(b"\"}");
 }
 
-fn begin_announce(info_hash: &InfoHash, more: usize) -> String {
-    let mut out = String::with_capacity(FIXED_BYTES + more);
-    out.push_str("{\"action\":\"announce\",\"info_hash\":");
-    info_hash.write_json(&mut out);
-    out
+fn begin_announce(out: &mut Vec<u8>, info_hash: &InfoHash) {
+    out.extend_from_slice(b"{\"action\":\"announce\",\"info_hash\":");
+    info_hash.write_json(out);
 }
 
-fn number(out: &mut String, before: &str, value: u32) {
-    out.push_str(before);
-    out.push_str(itoa::Buffer::new().format(value));
+fn number(out: &mut Vec<u8>, before: &[u8], value: u32) {
+    out.extend_from_slice(before);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 #[cfg(test)]
@@ -144,8 +134,10 @@ mod tests {
 
     const HASH: InfoHash = InfoHash::new(*b"\x00\"\\\x7f\xff\xc3aaaaaaaaaaaaaa");
 
-    fn read(text: &str) -> Value {
-        serde_json::from_str(text).expect("what goes out is JSON")
+    fn read(write: impl FnOnce(&mut Vec<u8>)) -> Value {
+        let mut text = Vec::new();
+        write(&mut text);
+        serde_json::from_slice(&text).expect("what goes out is JSON")
     }
 
     fn characters(bytes: &[u8]) -> String {
@@ -161,31 +153,25 @@ mod tests {
         };
         let expected = json!({"action": "announce", "info_hash": characters(HASH.as_bytes()),
             "complete": 3, "incomplete": 7, "interval": 120});
-        assert_eq!(read(&announce_reply(&HASH, counts, 120)), expected);
+        assert_eq!(
+            read(|out| announce_reply(out, &HASH, counts, 120)),
+            expected
+        );
     }
 
     #[test]
     fn relays_carry_the_sdp_as_it_came_and_nothing_else() {
         let sdp = Sdp::check(r#""v=0\r\n\u00fc""#, 100).expect("a string");
-        let offer = relayed_offer(
-            &HASH,
-            &PeerId::new([b'p'; 20]),
-            &OfferId::new([b'o'; 20]),
-            sdp,
-        );
+        let (from, offer_id) = (PeerId::new([b'p'; 20]), OfferId::new([b'o'; 20]));
+        let offer = read(|out| relayed_offer(out, &HASH, &from, &offer_id, sdp));
         let mut expected = json!({"action": "announce", "info_hash": characters(HASH.as_bytes()),
             "peer_id": "p".repeat(20), "offer_id": "o".repeat(20), "offer": {"type": "offer", "sdp": "v=0\r\nü"}});
-        assert_eq!(read(&offer), expected);
+        assert_eq!(offer, expected);
 
-        let answer = relayed_answer(
-            &HASH,
-            &PeerId::new([b'p'; 20]),
-            &OfferId::new([b'o'; 20]),
-            sdp,
-        );
+        let answer = read(|out| relayed_answer(out, &HASH, &from, &offer_id, sdp));
         expected.as_object_mut().expect("an object").remove("offer");
         expected["answer"] = json!({"type": "answer", "sdp": "v=0\r\nü"});
-        assert_eq!(read(&answer), expected);
+        assert_eq!(answer, expected);
     }
 
     #[test]
@@ -200,11 +186,11 @@ mod tests {
             characters(HASH.as_bytes()): {"complete": 1, "incomplete": 2, "downloaded": 3},
             "b".repeat(20): {"complete": 0, "incomplete": 0, "downloaded": 0}}});
         assert_eq!(
-            read(&scrape_reply(&[(HASH, counts), (other, Counts::default())])),
+            read(|out| scrape_reply(out, &[(HASH, counts), (other, Counts::default())])),
             expected
         );
         assert_eq!(
-            read(&scrape_reply(&[])),
+            read(|out| scrape_reply(out, &[])),
             json!({"action": "scrape", "files": {}})
         );
     }
@@ -212,13 +198,11 @@ mod tests {
     #[test]
     fn a_failure_takes_the_form_that_clients_survive() {
         let failed = |about| {
-            read(&failure(
-                &Refusal {
-                    failure: Failure::UnknownAction,
-                    about,
-                },
-                90,
-            ))
+            let refusal = Refusal {
+                failure: Failure::UnknownAction,
+                about,
+            };
+            read(|out| failure(out, &refusal, 90))
         };
         let reason = Failure::UnknownAction.text();
         assert_eq!(

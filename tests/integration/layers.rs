@@ -15,11 +15,17 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ),
     ("worker", &["http", "connection", "hub", "memory"]),
     ("http", &["hub", "insight", "config"]),
-    ("connection", &["hub", "protocol"]),
+    ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",
         &[
-            "tracker", "swarm", "protocol", "limits", "insight", "config",
+            "tracker",
+            "swarm",
+            "protocol",
+            "limits",
+            "insight",
+            "config",
+            "websocket",
         ],
     ),
     ("tracker", &["swarm", "protocol"]),
@@ -29,7 +35,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("memory", &[]),
     ("ground", &[]),
 ];
-const GROUND: [&str; 3] = ["protocol", "insight", "config"];
+const GROUND: [&str; 4] = ["protocol", "insight", "config", "websocket"];
 
 /// Words that the core must not know: tasks, clocks, sockets, and randomness that is not handed in.
 const NOT_IN_CORE: [&str; 9] = [

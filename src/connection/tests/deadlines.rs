@@ -107,7 +107,7 @@ async fn a_slow_but_steady_reader_stays() {
     // Answers pile up to nearly the bound: more than half of it waits for minutes, and nothing is read so long.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..60 {
-        world.hub.deliver(first, Worth::Kept, "x".repeat(4000));
+        world.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
     }
     for _ in 0..200 {
         slow.read_exact(&mut [0; 500])
@@ -240,7 +240,7 @@ async fn reading_goes_on_when_much_output_is_taken_at_once() {
     // Before the connection has its turn: it must not read now, and writes all of it in one go.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..60 {
-        world.hub.deliver(first, Worth::Kept, "x".repeat(4000));
+        world.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
     }
     let since = Instant::now();
     while world.totals().leechers == 0 {

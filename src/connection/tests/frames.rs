@@ -151,29 +151,19 @@ async fn violations_are_closed_with_their_code() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_message_too_long_is_closed_by_its_length_alone() {
     let world = World::new(|_| {});
-    for (bytes, code) in [
-        (head(FIN | TEXT, 131_073), Some(1009)),
-        (head(FIN | TEXT, usize::MAX >> 1), Some(1009)),
-        (
-            [
-                frame(TEXT, &vec![b' '; 100_000]),
-                head(FIN | CONTINUATION, 31_073),
-            ]
-            .concat(),
-            None,
-        ),
+    for bytes in [
+        head(FIN | TEXT, 131_073),
+        head(FIN | TEXT, usize::MAX >> 1),
+        // The sum of fragments counts.
+        [
+            frame(TEXT, &vec![b' '; 100_000]),
+            head(FIN | CONTINUATION, 31_073),
+        ]
+        .concat(),
     ] {
-        let bytes = [bytes, vec![0; 4]].concat();
-        let heard = exchange(&world, &bytes).await;
-        assert_eq!(close_code(&heard), code);
+        let heard = exchange(&world, &[bytes, vec![0; 4]].concat()).await;
+        assert_eq!(close_code(&heard), Some(1009));
     }
-    // The sum of fragments counts, as soon as the one that passes the bound is there.
-    let parts = [
-        frame(TEXT, &vec![b' '; 100_000]),
-        frame(CONTINUATION, &vec![b' '; 31_073]),
-    ]
-    .concat();
-    assert_eq!(close_code(&exchange(&world, &parts).await), Some(1009));
 
     let longest = [join(), vec![b' '; 131_072 - join().len()]].concat();
     let heard = exchange(&world, &frame(FIN | TEXT, &longest)).await;
@@ -201,17 +191,49 @@ async fn a_close_is_answered_with_its_code_and_ends_the_transport() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn what_was_said_before_a_close_is_still_answered() {
+    let world = World::new(|_| {});
+    let bytes = [
+        frame(FIN | TEXT, &join()),
+        frame(FIN | CLOSE, &[0x03, 0xe8]),
+    ]
+    .concat();
+    let heard = exchange(&world, &bytes).await;
+    assert_eq!((replies(&heard), close_code(&heard)), (1, Some(1000)));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_connection_keeps_what_it_may_not_serve_yet_and_serves_it_later() {
+    let world = World::new(|config| config.limits.messages_burst = 1);
+    let (mut pipe, _task) = world.pipe(1 << 20);
+    let longest = [join(), vec![b' '; 100_000]].concat();
+    let bytes = [
+        frame(FIN | TEXT, &join()).repeat(100),
+        frame(FIN | TEXT, &longest),
+    ]
+    .concat();
+    // In portions that end anywhere, each after the one before has been read or put off.
+    for portion in bytes.chunks(997) {
+        pipe.write_all(portion).await.expect("room in the pipe");
+        tokio::task::yield_now().await;
+    }
+    let mut heard = Vec::new();
+    while replies(&heard) < 101 {
+        let mut more = [0; 4096];
+        let read = timeout(Duration::from_mins(1), pipe.read(&mut more)).await;
+        let read = read.expect("it goes on").expect("the connection stays");
+        heard.extend_from_slice(&more[..read]);
+    }
+    assert!(world.counters().pauses >= 100);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
     let world = World::new(|_| {});
     let (mut client, server) = tokio::io::duplex(4096);
-    let around = Surroundings {
-        hub: Rc::clone(&world.hub),
-        started: world.started,
-        message_bytes_max: 131_072,
-    };
     let bytes = frame(FIN | TEXT, &join());
     let (early, late) = bytes.split_at(50);
-    tokio::task::spawn_local(serve(server, early.to_vec(), around));
+    tokio::task::spawn_local(serve(server, early.to_vec(), Rc::clone(&world.around)));
     client.write_all(late).await.expect("room in the pipe");
     let mut heard = vec![0; 100];
     let read = client.read(&mut heard).await.expect("a reply");

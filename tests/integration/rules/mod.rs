@@ -172,11 +172,18 @@ impl Connection<'_> {
                 RelayKind::Offer => relayed_offer,
                 RelayKind::Answer => relayed_answer,
             };
-            let message = write(&relay.info_hash, &relay.from, &relay.offer_id, relay.sdp);
+            let mut message = Vec::new();
+            write(
+                &mut message,
+                &relay.info_hash,
+                &relay.from,
+                &relay.offer_id,
+                relay.sdp,
+            );
             Relayed {
                 to: relay.to.connection,
                 kind: relay.kind,
-                message: serde_json::from_str(&message).expect("JSON"),
+                message: serde_json::from_slice(&message).expect("JSON"),
             }
         });
         Outcome {

@@ -1,0 +1,172 @@
+//! The way of what is written: frames into outboxes and mailboxes, and from an outbox to its socket.
+
+use std::io;
+use std::task::Poll;
+
+use super::entry::Entry;
+use super::{Ended, Hub, Pushed, State, Worth};
+use crate::protocol::{self, ConnectionId};
+use crate::tracker::{Relay, RelayKind};
+use crate::websocket;
+
+/// Header of a control frame.
+pub(super) const CONTROL_FRAME_BYTES: usize = 2;
+/// A close frame with a code and no reason.
+const CLOSE_FRAME_BYTES: usize = 4;
+/// Longest header of a frame from a server.
+const HEADER_BYTES_MAX: usize = 10;
+
+impl Hub {
+    /// Puts a relay into the outbox of its receiver, or into the mailbox of the worker that has it.
+    pub(super) fn relay(&self, state: &mut State, relay: &Relay<'_>) {
+        let Relay {
+            to,
+            info_hash,
+            from,
+            offer_id,
+            sdp,
+            kind,
+        } = relay;
+        let size = protocol::relay_bytes(*sdp) + HEADER_BYTES_MAX;
+        let worth = match kind {
+            RelayKind::Offer => Worth::Offer,
+            RelayKind::Answer => Worth::Kept,
+        };
+        let write = |out: &mut Vec<u8>| {
+            websocket::write_text(out, |out| match kind {
+                RelayKind::Offer => protocol::relayed_offer(out, info_hash, from, offer_id, *sdp),
+                RelayKind::Answer => protocol::relayed_answer(out, info_hash, from, offer_id, *sdp),
+            });
+        };
+        let to = to.connection;
+        if to.worker() == self.worker {
+            self.hand_over(state, to, worth, size, write);
+        } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(to.worker()))
+            && !mailbox.push(to, worth, size, write)
+        {
+            self.counters().relays_dropped_inbox_full.add(1);
+        }
+    }
+
+    /// Puts a frame into the outbox of a connection of this worker.
+    pub(crate) fn deliver(&self, to: ConnectionId, worth: Worth, frame: &[u8]) {
+        let state = &mut self.state.borrow_mut();
+        self.hand_over(state, to, worth, frame.len(), |out| {
+            out.extend_from_slice(frame);
+        });
+    }
+
+    fn hand_over(
+        &self,
+        state: &mut State,
+        to: ConnectionId,
+        worth: Worth,
+        size: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        match state
+            .entries
+            .get_mut(to.slot())
+            .filter(|entry| entry.id == to)
+        {
+            Some(entry) => {
+                self.put(entry, worth, size, write);
+                entry.wake();
+            }
+            None => self.counters().relays_without_receiver.add(1),
+        }
+    }
+
+    /// Puts a message to the client itself, which has its turn, into its outbox.
+    pub(super) fn say(&self, entry: &mut Entry, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.put(entry, Worth::Kept, size + HEADER_BYTES_MAX, |out| {
+            websocket::write_text(out, write);
+        });
+    }
+
+    /// Puts frames into an outbox, and tells the swarms when that begins to fill.
+    pub(super) fn put(
+        &self,
+        entry: &mut Entry,
+        worth: Worth,
+        size: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let bytes_max = self.node.output_bytes_max;
+        match (worth, entry.outbox.push(worth, size, bytes_max, write)) {
+            (_, Pushed::Queued) => {}
+            (Worth::Offer, Pushed::Dropped) => self.counters().offers_dropped_output_full.add(1),
+            (Worth::Kept, Pushed::Dropped) => self.counters().messages_dropped_output_full.add(1),
+        }
+        if !entry.blocked && entry.outbox.bytes() > bytes_max / 2 {
+            entry.blocked = true;
+            self.node.tracker.set_blocked(&mut entry.participant, true);
+        }
+    }
+
+    /// Answers a client's close with its own code, if it has one.
+    pub fn answer_close(&self, id: ConnectionId, code: Option<u16>) {
+        self.with(id, |entry| {
+            self.put(entry, Worth::Kept, CLOSE_FRAME_BYTES, |out| {
+                websocket::write_close(out, code.map(|code| (code, "")));
+            });
+        });
+    }
+
+    /// Whether more may be read from a connection. Not while its own output piles up: who does not read replies
+    /// makes no more of them.
+    #[must_use]
+    pub fn may_read(&self, id: ConnectionId) -> bool {
+        let high_water = self.node.output_bytes_max / 2;
+        self.with(id, |entry| entry.outbox.bytes() <= high_water)
+            .unwrap_or(false)
+    }
+
+    /// Writes what waits for a connection. `write` takes as many bytes as it can; pending is what it says when it can
+    /// take no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended::Lost`] if `write` fails or takes nothing.
+    pub fn write_output(
+        &self,
+        id: ConnectionId,
+        mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>,
+    ) -> Result<(), Ended> {
+        let (now, bytes_max) = (self.time.get(), self.node.output_bytes_max);
+        let written = self.with(id, |entry| {
+            let before = entry.outbox.bytes();
+            while !entry.outbox.is_empty() {
+                match write(entry.outbox.waiting()) {
+                    Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes),
+                    Poll::Ready(_) => return Err(Ended::Lost),
+                    Poll::Pending => break,
+                }
+            }
+            let after = entry.outbox.bytes();
+            let progress = after < before;
+            if progress && after > bytes_max / 2 {
+                // It is not read now, so what it takes is its sign of life.
+                entry.heard(now);
+            }
+            entry.stuck_since = match entry.stuck_since {
+                _ if after == 0 => None,
+                Some(since) if !progress => Some(since),
+                _ => Some(now),
+            };
+            if entry.blocked && after <= bytes_max / 4 {
+                entry.blocked = false;
+                self.node.tracker.set_blocked(&mut entry.participant, false);
+            }
+            Ok(())
+        });
+        written.unwrap_or(Err(Ended::Lost))
+    }
+
+    /// Takes out all that waits for a connection, which is about to close.
+    #[must_use]
+    pub fn take_output(&self, id: ConnectionId) -> Vec<u8> {
+        self.with(id, |entry| entry.outbox.take())
+            .unwrap_or_default()
+    }
+}

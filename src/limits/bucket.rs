@@ -1,0 +1,78 @@
+//! Token buckets that share everything but how full they are: eight bytes for each connection and limit.
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{Quota, RateLimiter};
+
+/// How full one bucket is, as governor counts it; 0 for one that was never used, which is full.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Level(Cell<u64>);
+
+/// Governor wants keys that can be hashed; nothing hashes this one.
+impl Hash for Level {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.get().hash(state);
+    }
+}
+
+/// A store in which the key itself holds the state.
+#[derive(Debug)]
+struct InKey;
+
+impl StateStore for InKey {
+    type Key = Level;
+
+    fn measure_and_replace<T, F, E>(&self, level: &Level, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let known = Some(level.0.get()).filter(|&level| level > 0);
+        let (decision, next) = decide(known.map(Nanos::new))?;
+        level.0.set(next.as_u64());
+        Ok(decision)
+    }
+}
+
+/// One limit, for as many buckets as there are levels.
+#[derive(Debug)]
+pub(super) struct Bucket<C: Clock> {
+    limiter: RateLimiter<Level, InKey, C, NoOpMiddleware<C::Instant>>,
+    burst: NonZeroU32,
+}
+
+impl<C: Clock + Clone> Bucket<C> {
+    pub(super) fn new(quota: Quota, clock: &C) -> Self {
+        Self {
+            limiter: RateLimiter::new(quota, InKey, clock.clone()),
+            burst: quota.burst_size(),
+        }
+    }
+
+    /// Takes one out; false if it is empty.
+    pub(super) fn take(&self, level: &Level) -> bool {
+        self.limiter.check_key(level).is_ok()
+    }
+
+    /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
+    pub(super) fn pay(&self, level: &Level, owed: &mut u32) -> Option<Duration> {
+        while let Some(all) = NonZeroU32::new(*owed) {
+            // More than the burst can never be paid at once.
+            let part = all.min(self.burst);
+            match self.limiter.check_key_n(level, part) {
+                Ok(Ok(())) => *owed -= part.get(),
+                Ok(Err(not_until)) => {
+                    return Some(not_until.wait_time_from(self.limiter.clock().now()));
+                }
+                Err(_) => *owed = 0,
+            }
+        }
+        None
+    }
+}

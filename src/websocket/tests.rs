@@ -1,0 +1,195 @@
+use proptest::prelude::*;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::*;
+
+const MAX: usize = 1000;
+const FIN: u8 = 0x80;
+
+/// A frame as a client sends it.
+fn masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
+        length => {
+            frame.push(0xfe);
+            frame.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend(mask);
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    frame
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    masked(first, payload, [0x37, 0xfa, 0x21, 0x3d])
+}
+
+/// What one message was, kept beyond its buffer.
+fn keep(message: Message<'_>) -> String {
+    match message {
+        Message::Text(text) => format!("text {text}"),
+        Message::Binary(bytes) => format!("binary {bytes:x?}"),
+        Message::Ping(bytes) => format!("ping {bytes:x?}"),
+        Message::Pong => "pong".to_owned(),
+        Message::Close(code) => format!("close {code:?}"),
+    }
+}
+
+/// Decodes bytes that come in the given portions; also gives what was left over.
+fn decode(portions: &[&[u8]]) -> Result<(Vec<String>, usize), Error> {
+    let (mut decoder, mut input, mut heard) = (Decoder::default(), Vec::new(), Vec::new());
+    for portion in portions {
+        input.extend_from_slice(portion);
+        while let Some(frame) = decoder.peek(&input, MAX)? {
+            if input.len() < frame.bytes() {
+                break;
+            }
+            heard.extend(decoder.take(&frame, &mut input)?.map(keep));
+            decoder.tidy();
+            input.drain(..frame.bytes());
+        }
+    }
+    Ok((heard, input.len()))
+}
+
+#[test]
+fn the_examples_of_the_rfc_are_read() {
+    // RFC 6455, 5.7, the masked ones.
+    let hello = [
+        0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+    ];
+    let pong = [
+        0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+    ];
+    assert_eq!(
+        decode(&[&hello, &pong]).unwrap(),
+        (vec!["text Hello".to_owned(), "pong".to_owned()], 0)
+    );
+}
+
+#[test]
+fn the_examples_of_the_rfc_are_written() {
+    // RFC 6455, 5.7, the unmasked ones.
+    let mut out = Vec::new();
+    write_text(&mut out, |out| out.extend_from_slice(b"Hello"));
+    write_pong(&mut out, b"Hello");
+    assert_eq!(out, *b"\x81\x05Hello\x8a\x05Hello");
+    for (length, header) in [
+        (256, &[0x82, 0x7e, 0x01, 0x00][..]),
+        (65_536, &[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]),
+    ] {
+        let payload: Vec<u8> = (0..=255).cycle().take(length).collect();
+        let mut out = b"before".to_vec();
+        write_frame(&mut out, OpCode::Data(Data::Binary), |out| {
+            out.extend_from_slice(&payload);
+        });
+        assert_eq!(out, [b"before", header, &payload].concat());
+    }
+    let mut out = Vec::new();
+    write_ping(&mut out);
+    write_close(&mut out, None);
+    write_close(&mut out, Some((1001, "bye")));
+    assert_eq!(out, *b"\x89\0\x88\0\x88\x05\x03\xe9bye");
+}
+
+#[test]
+fn fragments_of_binary_messages_need_no_utf8() {
+    let bytes = [frame(2, &[0xff]), frame(FIN, &[0xfe])].concat();
+    assert_eq!(decode(&[&bytes]).unwrap().0, ["binary [ff, fe]"]);
+}
+
+#[test]
+fn broken_text_is_noticed_at_the_fragment_that_breaks_it() {
+    let cut = [frame(1, b"\xc3"), frame(FIN, b"\xbc")].concat();
+    assert_eq!(decode(&[&cut]).unwrap().0, ["text ü"]);
+    for broken in [
+        frame(1, b"a\xff"),
+        [frame(1, b"\xc3"), frame(0, b"a")].concat(),
+        [frame(1, b"\xc3"), frame(FIN, b"")].concat(),
+        frame(FIN | 1, b"\xed\xa0\x80"),
+    ] {
+        assert!(
+            matches!(decode(&[&broken]), Err(Error::Utf8(_))),
+            "{broken:x?}"
+        );
+    }
+}
+
+#[test]
+fn a_close_needs_a_code_that_may_be_sent() {
+    for (payload, heard) in [
+        (&[][..], Some("close None")),
+        (b"\x03\xe8", Some("close Some(Normal)")),
+        (b"\x0f\xa0why", Some("close Some(Library(4000))")),
+        (b"\x03", None),
+        (b"\x03\xed", None),
+        (b"\x00\x00", None),
+        (b"\x03\xe8\xff", None),
+    ] {
+        let decoded = decode(&[&frame(FIN | 8, payload)]);
+        assert_eq!(
+            decoded.ok().map(|(heard, _)| heard.concat()).as_deref(),
+            heard,
+            "{payload:x?}"
+        );
+    }
+}
+
+#[test]
+fn the_length_alone_refuses_what_is_too_long() {
+    let decoder = Decoder::default();
+    let head = |length: u64| [&[FIN | 1, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();
+    assert!(decoder.peek(&head(1000), MAX).unwrap().is_some());
+    for length in [1001, u64::MAX >> 1, u64::MAX] {
+        assert!(matches!(
+            decoder.peek(&head(length), MAX),
+            Err(Error::Capacity(_))
+        ));
+    }
+    let parts = [frame(1, &[b'a'; 600]), frame(0, &[b'a'; 401])].concat();
+    assert!(matches!(decode(&[&parts]), Err(Error::Capacity(_))));
+    let parts = [
+        frame(1, &[b'a'; 600]),
+        frame(FIN, &[b'a'; 400]),
+        frame(FIN | 1, &[b'a'; 1000]),
+    ];
+    assert_eq!(decode(&[&parts.concat()]).unwrap().0.len(), 2);
+}
+
+proptest! {
+    /// However the bytes are cut on their way, the same messages come out.
+    #[test]
+    fn cuts_do_not_matter(
+        parts in prop::collection::vec((0_u8..4, any::<bool>(), "\\PC{0,60}", any::<[u8; 4]>()), 0..8),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let (mut bytes, mut open) = (Vec::new(), false);
+        for (kind, ends, text, mask) in &parts {
+            let fin = if *ends { FIN } else { 0 };
+            match kind {
+                0 => bytes.extend(masked(FIN | 9, &text.as_bytes()[..text.len().min(125)], *mask)),
+                _ if open => {
+                    bytes.extend(masked(fin, text.as_bytes(), *mask));
+                    open = !ends;
+                }
+                _ => {
+                    bytes.extend(masked(fin | 1, text.as_bytes(), *mask));
+                    open = !ends;
+                }
+            }
+        }
+        let whole = decode(&[&bytes]).unwrap();
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let portions: Vec<_> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+        prop_assert_eq!(decode(&portions).unwrap(), whole);
+    }
+
+}
