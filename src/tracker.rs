@@ -256,17 +256,20 @@ impl Tracker {
         if announce.offers.is_empty() {
             return;
         }
-        let receivers = swarm.choose(member, announce.offers.len(), rng);
+        let Some(place) = swarm.place_of(member) else {
+            return;
+        };
+        let receivers = swarm.choose(place, announce.offers.len(), rng);
         for (offer, to) in announce.offers.iter().zip(receivers) {
             let given = GivenOffer {
                 offer_id: offer.offer_id,
                 from: member,
                 to,
             };
-            match swarm.give_offer(given, now, self.rules.pending_offers_max) {
-                Some(Given::New | Given::Again) => {}
-                Some(Given::InsteadOfOldest) => outcome.bounded.pending_offers += 1,
-                Some(Given::TooManyCopies) | None => {
+            match swarm.give_offer(place, given, now, self.rules.pending_offers_max) {
+                Given::New | Given::Again => {}
+                Given::InsteadOfOldest => outcome.bounded.pending_offers += 1,
+                Given::TooManyCopies => {
                     outcome.bounded.copies += 1;
                     continue;
                 }

@@ -1,6 +1,7 @@
 //! The identifiers of the protocol: 20 raw bytes each, written in JSON as 20 code points from U+0000 to U+00FF.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::json;
 
@@ -20,8 +21,15 @@ pub enum InvalidId {
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name([u8; 20]);
+
+        /// Without the length that an array's own hash begins with: it is the same for all.
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                state.write(&self.0);
+            }
+        }
 
         impl $name {
             /// Wraps the 20 raw bytes.

@@ -73,10 +73,11 @@ impl Members {
         self.entries.get_index_of(&member)
     }
 
-    pub(super) fn touch(&mut self, member: Member, heard: u32, blocked: bool) -> Joined {
-        if let Some(state) = self.entries.get_mut(&member) {
+    /// Makes somebody a member, or notes that it was heard. Also gives its place.
+    pub(super) fn touch(&mut self, member: Member, heard: u32, blocked: bool) -> (Joined, usize) {
+        if let Some((place, _, state)) = self.entries.get_full_mut(&member) {
             state.heard = heard;
-            return Joined::Before;
+            return (Joined::Before, place);
         }
         let state = State {
             heard,
@@ -85,8 +86,7 @@ impl Members {
             offers: Vec::new(),
         };
         let (place, _) = self.entries.insert_full(member, state);
-        self.move_to_leechers(place);
-        Joined::New
+        (Joined::New, self.move_to_leechers(place))
     }
 
     pub(super) fn refresh(&mut self, member: Member, heard: u32) {
@@ -95,19 +95,24 @@ impl Members {
         }
     }
 
-    pub(super) fn set_role(&mut self, member: Member, role: Role) {
-        match (self.entries.get_index_of(&member), role) {
-            (Some(place), Role::Leecher) if place >= self.leechers => self.move_to_leechers(place),
-            (Some(place), Role::Seeder) if place < self.leechers => {
+    /// Sets the role of the member at a place.
+    pub(super) fn set_role(&mut self, place: usize, role: Role) {
+        match role {
+            Role::Leecher if place >= self.leechers => {
+                self.move_to_leechers(place);
+            }
+            Role::Seeder if place < self.leechers => {
                 self.move_to_seeders(place);
             }
             _ => {}
         }
     }
 
-    fn move_to_leechers(&mut self, place: usize) {
+    /// Returns the member's new place.
+    fn move_to_leechers(&mut self, place: usize) -> usize {
         self.entries.swap_indices(place, self.leechers);
         self.leechers += 1;
+        self.leechers - 1
     }
 
     /// Returns the member's new place.
@@ -142,6 +147,13 @@ impl Members {
 
     pub(super) fn offers_of(&mut self, member: Member) -> Option<&mut Vec<u32>> {
         self.entries.get_mut(&member).map(|state| &mut state.offers)
+    }
+
+    /// The slots of the unanswered offers of the member at a place.
+    pub(super) fn offers_at(&mut self, place: usize) -> Option<&mut Vec<u32>> {
+        self.entries
+            .get_index_mut(place)
+            .map(|(_, state)| &mut state.offers)
     }
 
     /// The member at a place, when it was last heard, and the slots of its unanswered offers.

@@ -40,6 +40,10 @@ pub enum Claim {
     Unsaid,
 }
 
+/// The place of a member in its swarm, until somebody joins, leaves or changes its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(usize);
+
 /// Whether an announce made its sender a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
@@ -52,10 +56,10 @@ pub enum Joined {
 impl Swarm {
     /// Joins a member, or refreshes it. `blocked` says that the connection's output is stuck.
     pub fn join(&mut self, member: Member, claim: Claim, blocked: bool, now: Duration) -> Joined {
-        let joined = self.members.touch(member, seconds(now), blocked);
+        let (joined, place) = self.members.touch(member, seconds(now), blocked);
         match claim {
-            Claim::Seeder => self.members.set_role(member, Role::Seeder),
-            Claim::Leecher => self.members.set_role(member, Role::Leecher),
+            Claim::Seeder => self.members.set_role(place, Role::Seeder),
+            Claim::Leecher => self.members.set_role(place, Role::Leecher),
             Claim::Unsaid => {}
         }
         joined
@@ -96,25 +100,33 @@ impl Swarm {
         }
     }
 
-    /// Chooses up to `wanted` different members for the offers of `sender`, uniformly at random: never the sender,
-    /// its connection or its `peer_id`, and nobody whose output is stuck. A seeder's offers go to leechers first.
-    pub fn choose(&self, sender: Member, wanted: usize, rng: &mut impl rand::Rng) -> Chosen {
-        selection::choose(&self.members, sender, wanted, rng)
+    /// Where a member is, so that it need not be looked up again and again.
+    #[must_use]
+    pub fn place_of(&self, member: Member) -> Option<Place> {
+        self.members.place_of(member).map(Place)
     }
 
-    /// Remembers that an offer is given to a member, so that this member may answer it. `pending_max` bounds how many
-    /// offers of one member wait; the oldest is forgotten. `None` if the offering member is none of this swarm.
+    /// Chooses up to `wanted` different members for the offers of `sender`, uniformly at random: never the sender,
+    /// its connection or its `peer_id`, and nobody whose output is stuck. A seeder's offers go to leechers first.
+    pub fn choose(&self, sender: Place, wanted: usize, rng: &mut impl rand::Rng) -> Chosen {
+        selection::choose(&self.members, sender.0, wanted, rng)
+    }
+
+    /// Remembers that an offer of the member at `from` is given to another, so that this one may answer it.
+    /// `pending_max` bounds how many offers of one member wait; the oldest is forgotten.
     pub fn give_offer(
         &mut self,
+        from: Place,
         offer: GivenOffer,
         now: Duration,
         pending_max: usize,
-    ) -> Option<Given> {
-        let offers = self.members.offers_of(offer.from)?;
-        Some(
-            self.pending
-                .remember(offer, offers, seconds(now), pending_max),
-        )
+    ) -> Given {
+        self.members
+            .offers_at(from.0)
+            .map_or(Given::TooManyCopies, |offers| {
+                self.pending
+                    .remember(offer, offers, seconds(now), pending_max)
+            })
     }
 
     /// Takes the offers that an answer from connection `from` is for: those with this id that a member `to_peer_id`

@@ -112,8 +112,9 @@ impl PendingOffers {
                 && offer.from.peer_id == to_peer_id
                 && offer.offer_id == offer_id
         };
+        let hash = hash(from, to_peer_id, offer_id);
         let mut taken = Taken::new();
-        for &slot in self.index.iter_hash(hash(from, to_peer_id, offer_id)) {
+        for &slot in self.index.iter_hash(hash) {
             if let Some((offer, at)) = self.slots.get(slot as usize)
                 && is_meant(offer)
                 && *at >= oldest
@@ -121,7 +122,10 @@ impl PendingOffers {
                 taken.push((slot, *offer));
             }
         }
-        self.forget(taken.iter().map(|(slot, _)| *slot));
+        for (slot, _) in &taken {
+            self.free(hash, *slot);
+        }
+        self.give_room_back();
         taken
     }
 
@@ -141,16 +145,21 @@ impl PendingOffers {
 
     pub(super) fn forget(&mut self, slots: impl IntoIterator<Item = u32>) {
         for slot in slots {
-            if let Ok(entry) = self
-                .index
-                .find_entry(hash_of(&self.slots, slot), |other| *other == slot)
-            {
-                entry.remove();
-            }
-            self.slots.try_remove(slot as usize);
+            self.free(hash_of(&self.slots, slot), slot);
         }
+        self.give_room_back();
+    }
+
+    fn free(&mut self, hash: u64, slot: u32) {
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+            entry.remove();
+        }
+        self.slots.try_remove(slot as usize);
+    }
+
+    /// A swarm lives longer than a burst of offers.
+    fn give_room_back(&mut self) {
         if self.slots.is_empty() {
-            // A swarm lives longer than a burst of offers: give the room back.
             *self = Self::default();
         }
     }

@@ -15,18 +15,20 @@ pub type Chosen = SmallVec<[Member; 10]>;
 /// the work in a swarm where nearly everybody's output is stuck.
 const PASSED_OVER_MAX: usize = 128;
 
+/// For the sender at a place.
 pub(super) fn choose(
     members: &Members,
-    sender: Member,
+    sender: usize,
     wanted: usize,
     rng: &mut impl Rng,
 ) -> Chosen {
     let leechers = members.leecher_places();
     let seeders = leechers.end..members.len();
-    let sender_seeds = members
-        .place_of(sender)
-        .is_some_and(|place| place >= leechers.end);
+    let sender_seeds = sender >= leechers.end;
     let mut chosen = Chosen::new();
+    let Some((sender, _)) = members.at(sender) else {
+        return chosen;
+    };
     let mut pick = |places: Range<usize>| {
         let mut passed_over = 0;
         let mut shuffled = Shuffled::new(places);
@@ -109,13 +111,17 @@ mod tests {
         }
     }
 
+    fn place(members: &Members, number: u8) -> usize {
+        members.place_of(member(number)).expect("a member")
+    }
+
     fn swarm(leechers: Range<u8>, seeders: Range<u8>) -> Members {
         let mut members = Members::default();
         for number in leechers.chain(seeders.clone()) {
             members.touch(member(number), 0, false);
         }
         for number in seeders {
-            members.set_role(member(number), Role::Seeder);
+            members.set_role(place(&members, number), Role::Seeder);
         }
         members
     }
@@ -126,7 +132,7 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(1);
         let mut times = BTreeMap::new();
         for _ in 0..9_000 {
-            for chosen in choose(&members, member(3), 2, &mut rng) {
+            for chosen in choose(&members, place(&members, 3), 2, &mut rng) {
                 *times.entry(chosen).or_insert(0) += 1;
             }
         }
@@ -144,7 +150,7 @@ mod tests {
         let members = swarm(0..30, 30..40);
         let mut rng = SmallRng::seed_from_u64(2);
         for _ in 0..200 {
-            let mut chosen = choose(&members, member(0), 100, &mut rng);
+            let mut chosen = choose(&members, place(&members, 0), 100, &mut rng);
             chosen.sort_unstable();
             chosen.dedup();
             assert_eq!(chosen.len(), 39);
@@ -155,7 +161,7 @@ mod tests {
     fn a_seeder_offers_to_leechers_first_and_then_to_seeders() {
         let members = swarm(0..3, 3..8);
         let mut rng = SmallRng::seed_from_u64(3);
-        let chosen = choose(&members, member(7), 5, &mut rng);
+        let chosen = choose(&members, place(&members, 7), 5, &mut rng);
         assert!(
             chosen
                 .iter()
@@ -183,7 +189,7 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(4);
         for _ in 0..50 {
             assert_eq!(
-                choose(&members, member(0), 9, &mut rng).as_slice(),
+                choose(&members, place(&members, 0), 9, &mut rng).as_slice(),
                 [member(1)]
             );
         }
@@ -194,15 +200,17 @@ mod tests {
         let mut members = Members::default();
         for number in 0..1_000 {
             let connection = ConnectionId::new(0, number, 0);
+            let peer_id = PeerId::new([1; 20]);
             members.touch(
                 Member {
                     connection,
-                    peer_id: PeerId::new([1; 20]),
+                    peer_id,
                 },
                 0,
                 true,
             );
         }
-        assert!(choose(&members, member(200), 5, &mut SmallRng::seed_from_u64(5)).is_empty());
+        let mut rng = SmallRng::seed_from_u64(5);
+        assert!(choose(&members, 200, 5, &mut rng).is_empty());
     }
 }

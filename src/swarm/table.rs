@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
 use super::{Member, Role, Swarm, seconds};
@@ -31,7 +32,8 @@ pub struct Swarms {
 
 #[derive(Debug, Default)]
 struct Shard {
-    swarms: IndexMap<InfoHash, Swarm, RandomState>,
+    /// Hashed with the key of the whole table, by those who look: once for the shard and the place in it.
+    swarms: IndexMap<InfoHash, Swarm, ()>,
     /// Where the search for expired members goes on: a swarm's place, and a member's in it.
     cursor: (usize, usize),
 }
@@ -80,8 +82,13 @@ impl Default for Swarms {
 impl Swarms {
     /// Calls `act` with the swarm, if there is one; frees it if nobody is left afterwards.
     pub fn with<R>(&self, info_hash: &InfoHash, act: impl FnOnce(&mut Swarm) -> R) -> Option<R> {
-        let mut shard = self.shard_of(info_hash)?.lock();
-        let (place, _, swarm) = shard.swarms.get_full_mut(info_hash)?;
+        let hash = self.key.hash_one(info_hash);
+        let mut shard = self.shard_of(hash)?.lock();
+        let place = shard
+            .swarms
+            .raw_entry_v1()
+            .index_from_hash(hash, |key| key == info_hash)?;
+        let (_, swarm) = shard.swarms.get_index_mut(place)?;
         let before = swarm.counts();
         let result = act(swarm);
         self.account(before.complete, before.incomplete, swarm);
@@ -98,11 +105,20 @@ impl Swarms {
         info_hash: &InfoHash,
         act: impl FnOnce(&mut Swarm) -> R,
     ) -> Option<R> {
-        let mut shard = self.shard_of(info_hash)?.lock();
-        let entry = shard.swarms.entry(*info_hash);
+        let hash = self.key.hash_one(info_hash);
+        let mut shard = self.shard_of(hash)?.lock();
+        let entry = shard
+            .swarms
+            .raw_entry_mut_v1()
+            .from_hash(hash, |key| key == info_hash);
         let place = entry.index();
-        let is_new = matches!(entry, indexmap::map::Entry::Vacant(_));
-        let swarm = entry.or_default();
+        let (is_new, swarm) = match entry {
+            RawEntryMut::Occupied(entry) => (false, entry.into_mut()),
+            RawEntryMut::Vacant(entry) => {
+                let (_, swarm) = entry.insert_hashed_nocheck(hash, *info_hash, Swarm::default());
+                (true, swarm)
+            }
+        };
         let before = swarm.counts();
         let result = act(swarm);
         self.account(before.complete, before.incomplete, swarm);
@@ -240,10 +256,10 @@ impl Swarms {
         }
     }
 
-    fn shard_of(&self, info_hash: &InfoHash) -> Option<&Mutex<Shard>> {
-        let hash = self.key.hash_one(info_hash);
-        self.shards
-            .get(usize::try_from(hash % SHARDS as u64).unwrap_or(0))
+    /// The shard by bits from the middle of a hash: the table in it uses those at both ends.
+    fn shard_of(&self, hash: u64) -> Option<&Mutex<Shard>> {
+        let number = (hash >> 32) % SHARDS as u64;
+        self.shards.get(usize::try_from(number).unwrap_or(0))
     }
 }
 

@@ -122,7 +122,7 @@ impl Decoder {
         let payload = &*payload;
         match frame.header.opcode {
             OpCode::Data(Data::Text) if frame.header.is_final => {
-                Ok(Some(Message::Text(std::str::from_utf8(payload)?)))
+                Ok(Some(Message::Text(text(payload)?)))
             }
             OpCode::Data(Data::Binary) if frame.header.is_final => {
                 Ok(Some(Message::Binary(payload)))
@@ -157,7 +157,7 @@ impl Decoder {
         }
         Ok(match (fragments.done, fragments.is_text) {
             (false, _) => None,
-            (true, true) => Some(Message::Text(std::str::from_utf8(&fragments.payload)?)),
+            (true, true) => Some(Message::Text(text(&fragments.payload)?)),
             (true, false) => Some(Message::Binary(&fragments.payload)),
         })
     }
@@ -181,6 +181,13 @@ impl Fragments {
         }
         Ok(())
     }
+}
+
+/// A whole text, checked by wide steps, as most of it is ASCII.
+fn text(payload: &[u8]) -> Result<&str, Error> {
+    simdutf8::basic::from_utf8(payload)
+        .or_else(|_| std::str::from_utf8(payload))
+        .map_err(Error::from)
 }
 
 /// The code of a close frame's payload (RFC 6455, 5.5.1).
