@@ -1,4 +1,5 @@
-//! Holds the parser against a second reading of the same message, with `serde_json`'s own values.
+//! Holds the parser against a second reading of the same message, with `serde_json`'s own values, and its quick reading
+//! against its general one.
 //!
 //! The second reading decodes everything and knows no bounds but those on lists and depth; where it cannot read at
 //! all what the parser steps over (numbers beyond every range, halves of surrogate pairs), it has no opinion.
@@ -6,8 +7,8 @@
 use serde_json::{Map, Value, json};
 use swarmhub::protocol::{
     About, Announce, Bounds, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId, Refusal,
-    Request, Scrape, Sdp, announce_reply, failure, parse, relayed_answer, relayed_offer,
-    scrape_reply,
+    Request, Scrape, Sdp, announce_reply, failure, parse, parse_generally, relayed_answer,
+    relayed_offer, scrape_reply,
 };
 
 /// Bounds that are never in the way, except for the depth.
@@ -31,6 +32,8 @@ pub(crate) fn check(bytes: &[u8]) {
         return;
     };
     let wide = parse(text, &WIDE);
+    assert_eq!(wide, parse_generally(text, &WIDE), "{text}");
+    assert_eq!(parse(text, &TIGHT), parse_generally(text, &TIGHT), "{text}");
     match &wide {
         Ok(request) => check_output(request),
         Err(refusal) => check_failure(refusal),

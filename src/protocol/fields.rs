@@ -11,20 +11,20 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::json;
-use super::{Bounds, Offer, OfferId, Sdp};
+use super::{Bounds, InvalidId, Offer, OfferId, Sdp};
+use super::{json, spelling};
 
-/// The fields of a message that mean something, each as raw JSON text. Of a repeated key the last one counts.
+/// The fields of a message that mean something, most as raw JSON text. Of a repeated key the last one counts.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     pub(super) action: Option<&'a str>,
-    pub(super) info_hash: Option<&'a str>,
-    pub(super) peer_id: Option<&'a str>,
+    pub(super) info_hash: Option<Id<'a>>,
+    pub(super) peer_id: Option<Id<'a>>,
     pub(super) event: Option<&'a str>,
     pub(super) left: Option<&'a str>,
     pub(super) numwant: Option<&'a str>,
-    pub(super) to_peer_id: Option<&'a str>,
-    pub(super) offer_id: Option<&'a str>,
+    pub(super) to_peer_id: Option<Id<'a>>,
+    pub(super) offer_id: Option<Id<'a>>,
     /// The valid offers, at most `bounds.offers_max`.
     pub(super) offers: SmallVec<[Offer<'a>; 10]>,
     /// Offers that were left out because something in them was wrong.
@@ -34,16 +34,35 @@ pub(super) struct Fields<'a> {
     pub(super) answer: Description<'a>,
 }
 
+/// The value in the place of an identifier.
+#[derive(Clone, Copy)]
+pub(super) enum Id<'a> {
+    /// An identifier that is read already.
+    Read([u8; 20]),
+    /// Any value, as raw JSON text.
+    Raw(&'a str),
+}
+
+impl Id<'_> {
+    /// The identifier.
+    pub(super) fn bytes(self) -> Result<[u8; 20], InvalidId> {
+        match self {
+            Self::Read(bytes) => Ok(bytes),
+            Self::Raw(value) => spelling::bytes20(value),
+        }
+    }
+}
+
 /// The value of `offer` or `answer`.
 #[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Description<'a> {
     /// Not there, or what JavaScript takes for false.
     #[default]
     Absent,
-    /// There, but no object with an `sdp`.
+    /// There, but no object with a usable `sdp`.
     Unusable,
-    /// The raw JSON text of its `sdp`.
-    Sdp(&'a str),
+    /// Its `sdp`.
+    Sdp(Sdp<'a>),
 }
 
 /// How values in the places of `offers`, `offer` and `answer` are read.
@@ -132,27 +151,25 @@ impl<'de> Visitor<'de> for Message<'_> {
         let watch = self.0;
         let mut fields = Fields::default();
         while let Some(key) = map.next_key::<Key>()? {
-            let place = match key {
+            let mut raw = || watch.raw(&mut map, 1);
+            match key {
+                Key::Action => fields.action = Some(raw()?),
+                Key::InfoHash => fields.info_hash = Some(Id::Raw(raw()?)),
+                Key::PeerId => fields.peer_id = Some(Id::Raw(raw()?)),
+                Key::Event => fields.event = Some(raw()?),
+                Key::Left => fields.left = Some(raw()?),
+                Key::Numwant => fields.numwant = Some(raw()?),
+                Key::ToPeerId => fields.to_peer_id = Some(Id::Raw(raw()?)),
+                Key::OfferId => fields.offer_id = Some(Id::Raw(raw()?)),
                 Key::Offers => {
                     (fields.offers, fields.bad_offers, fields.surplus_offers) =
                         map.next_value_seed(Offers(watch))?;
-                    continue;
                 }
                 Key::Answer => {
                     fields.answer = map.next_value_seed(Body { watch, level: 1 })?;
-                    continue;
                 }
-                Key::Action => &mut fields.action,
-                Key::InfoHash => &mut fields.info_hash,
-                Key::PeerId => &mut fields.peer_id,
-                Key::Event => &mut fields.event,
-                Key::Left => &mut fields.left,
-                Key::Numwant => &mut fields.numwant,
-                Key::ToPeerId => &mut fields.to_peer_id,
-                Key::OfferId => &mut fields.offer_id,
-                Key::Other => &mut None,
-            };
-            *place = Some(watch.raw(&mut map, 1)?);
+                Key::Other => drop(raw()?),
+            }
         }
         Ok(fields)
     }
@@ -290,10 +307,7 @@ impl<'de> Visitor<'de> for Item<'_> {
         let Description::Sdp(sdp) = body else {
             return Ok(None);
         };
-        let sdp = Sdp::check(sdp, watch.bounds.sdp_bytes_max);
-        Ok(offer_id
-            .zip(sdp)
-            .map(|(offer_id, sdp)| Offer { offer_id, sdp }))
+        Ok(offer_id.map(|offer_id| Offer { offer_id, sdp }))
     }
 
     otherwise!(None; bool, number, text, null, array);
@@ -344,7 +358,8 @@ impl<'de> Visitor<'de> for Body<'_> {
         while let Some(key) = map.next_key::<BodyKey>()? {
             let value = self.watch.raw(&mut map, self.level + 1)?;
             if matches!(key, BodyKey::Sdp) {
-                description = Description::Sdp(value);
+                let sdp = Sdp::check(value, self.watch.bounds.sdp_bytes_max);
+                description = sdp.map_or(Description::Unusable, Description::Sdp);
             }
         }
         Ok(description)

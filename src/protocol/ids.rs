@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::json;
+use super::spelling;
 
 /// Why a JSON value is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +50,12 @@ macro_rules! identifier {
             ///
             /// [`InvalidId`] if the value is not a string of exactly 20 code points, each at most U+00FF.
             pub fn from_json(value: &str) -> Result<Self, InvalidId> {
-                json::bytes20(value).map(Self)
+                spelling::bytes20(value).map(Self)
             }
 
             /// Appends the identifier as a JSON string, quotes included.
             pub fn write_json(&self, out: &mut Vec<u8>) {
-                json::write_bytes(&self.0, out);
+                spelling::write_bytes(&self.0, out);
             }
         }
 

@@ -1,4 +1,4 @@
-//! JSON at the level of characters: identifiers in and out, and the check that lets an SDP pass undecoded.
+//! JSON at the level of characters: what a string says, and the check that lets an SDP pass undecoded.
 //!
 //! Every function takes the text of one complete JSON value that `serde_json` has already accepted, so quotes pair
 //! up, escapes have their digits and the text is UTF-8. What `serde_json` leaves open there, surrogates, is checked here.
@@ -7,52 +7,6 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem;
-
-use super::InvalidId;
-
-/// Reads 20 bytes from a JSON string of 20 code points up to U+00FF, in any legal spelling.
-pub(super) fn bytes20(value: &str) -> Result<[u8; 20], InvalidId> {
-    let text = inside_quotes(value).ok_or(InvalidId::NotText)?;
-    let mut bytes = [0; 20];
-    let mut places = bytes.iter_mut();
-    for unit in (Units {
-        rest: text.as_bytes(),
-    }) {
-        let byte = u8::try_from(unit).map_err(|_| InvalidId::Character)?;
-        *places.next().ok_or_else(|| wrong_length(text))? = byte;
-    }
-    if places.next().is_some() {
-        return Err(InvalidId::Length);
-    }
-    Ok(bytes)
-}
-
-fn wrong_length(text: &str) -> InvalidId {
-    if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        InvalidId::Hexadecimal
-    } else {
-        InvalidId::Length
-    }
-}
-
-/// Appends `bytes` as a JSON string: quotes, backslashes and control characters escaped, all else as UTF-8.
-pub(super) fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    for &byte in bytes {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0x20..0x80 => out.push(byte),
-            0x80.. => out.extend_from_slice(&[0xc0 | byte >> 6, 0x80 | byte & 0x3f]),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.extend(HEX.get(usize::from(byte >> 4)));
-                out.extend(HEX.get(usize::from(byte & 15)));
-            }
-        }
-    }
-    out.push(b'"');
-}
 
 /// The text between the quotes if the value is a string.
 pub(super) fn inside_quotes(value: &str) -> Option<&str> {
@@ -80,13 +34,16 @@ impl<'a> Sdp<'a> {
     /// Checks the text of one JSON value. `None` if it is no string, longer than `bytes_max` between its quotes,
     /// or holds half of a surrogate pair.
     pub(super) fn check(value: &'a str, bytes_max: usize) -> Option<Self> {
-        let text = inside_quotes(value)?;
-        if text.len() > bytes_max {
-            return None;
-        }
         // Few SDPs hold a \u escape at all, and the search for one costs a twentieth of reading the text.
-        let suspicious = UNICODE_ESCAPE.find(text.as_bytes()).is_some();
-        (!suspicious || surrogates_pair_up(text)).then_some(Self(value))
+        let numbered = UNICODE_ESCAPE.find(value.as_bytes()).is_some();
+        Self::check_scanned(value, numbered, bytes_max)
+    }
+
+    /// The same if it is known already that there is no `\u` escape, or that there may be one.
+    pub(super) fn check_scanned(value: &'a str, numbered: bool, bytes_max: usize) -> Option<Self> {
+        let text = inside_quotes(value)?;
+        let sound = text.len() <= bytes_max && (!numbered || surrogates_pair_up(text));
+        sound.then_some(Self(value))
     }
 
     /// The raw JSON string, quotes included.
@@ -99,9 +56,7 @@ impl<'a> Sdp<'a> {
 static UNICODE_ESCAPE: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new("\\u"));
 
 fn surrogates_pair_up(text: &str) -> bool {
-    let mut units = Units {
-        rest: text.as_bytes(),
-    };
+    let mut units = Units::of(text);
     while let Some(unit) = units.next() {
         match unit {
             0xd800..=0xdbff if !matches!(units.next(), Some(0xdc00..=0xdfff)) => return false,
@@ -132,8 +87,17 @@ pub(super) fn depth(value: &str) -> usize {
 }
 
 /// The characters of a string as JSON spells them: escapes resolved one by one, surrogates left as they are.
-struct Units<'a> {
+pub(super) struct Units<'a> {
     rest: &'a [u8],
+}
+
+impl<'a> Units<'a> {
+    /// Those of the text between the quotes of a string.
+    pub(super) fn of(text: &'a str) -> Self {
+        Self {
+            rest: text.as_bytes(),
+        }
+    }
 }
 
 impl Iterator for Units<'_> {
@@ -163,7 +127,8 @@ impl Iterator for Units<'_> {
     }
 }
 
-fn unescape(short: u8) -> u8 {
+/// The character behind the backslash of a short escape, as what it means.
+pub(super) fn unescape(short: u8) -> u8 {
     match short {
         b'b' => 0x08,
         b't' => b'\t',
@@ -182,58 +147,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_identifier_survives_writing_and_reading(bytes in any::<[u8; 20]>()) {
-            let mut text = Vec::new();
-            write_bytes(&bytes, &mut text);
-            let text = String::from_utf8(text).unwrap();
-            prop_assert_eq!(bytes20(&text), Ok(bytes));
-            // The same as everybody else writes it.
-            let characters: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-            prop_assert_eq!(serde_json::from_str::<String>(&text).unwrap(), characters.clone());
-            prop_assert_eq!(bytes20(&serde_json::to_string(&characters).unwrap()), Ok(bytes));
-        }
-
-        #[test]
-        fn an_identifier_is_read_in_any_spelling(bytes in any::<[u8; 20]>(), upper in any::<bool>()) {
-            let text: String = bytes
-                .iter()
-                .map(|byte| if upper { format!("\\u{byte:04X}") } else { format!("\\u{byte:04x}") })
-                .collect();
-            prop_assert_eq!(bytes20(&format!("\"{text}\"")), Ok(bytes));
-        }
-
-        #[test]
         fn an_sdp_is_accepted_exactly_when_its_text_is_unicode(units in prop::collection::vec(
             prop_oneof![0xd7f0_u16..0xe010, 0x20_u16..0x7f], 0..12)) {
             let text = units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
             let value = format!("\"{text}\"");
             prop_assert_eq!(Sdp::check(&value, 1000).is_some(), serde_json::from_str::<String>(&value).is_ok());
-        }
-    }
-
-    #[test]
-    fn every_short_escape_is_understood() {
-        let value = r#""\b\t\n\f\r\"\\\/aaaaaaaaaaaa""#;
-        assert_eq!(bytes20(value), Ok(*b"\x08\t\n\x0c\r\"\\/aaaaaaaaaaaa"));
-    }
-
-    #[test]
-    fn what_is_not_20_bytes_is_no_identifier() {
-        let hex = format!("\"{}\"", "0a".repeat(20));
-        for (value, why) in [
-            ("null", InvalidId::NotText),
-            ("12345678901234567890", InvalidId::NotText),
-            ("[]", InvalidId::NotText),
-            (r#""""#, InvalidId::Length),
-            (r#""aaaaaaaaaaaaaaaaaaa""#, InvalidId::Length),
-            (r#""aaaaaaaaaaaaaaaaaaaaa""#, InvalidId::Length),
-            (r#""aaaaaaaaaaaaaaaaaaaĀ""#, InvalidId::Character),
-            (r#""aaaaaaaaaaaaaaaaaaa€""#, InvalidId::Character),
-            (r#""aaaaaaaaaaaaaaaaaaa😀""#, InvalidId::Character),
-            (r#""aaaaaaaaaaaaaaaaaaa\ud800""#, InvalidId::Character),
-            (&hex, InvalidId::Hexadecimal),
-        ] {
-            assert_eq!(bytes20(value), Err(why), "{value}");
         }
     }
 

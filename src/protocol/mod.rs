@@ -7,13 +7,18 @@ mod failure;
 mod fields;
 mod ids;
 mod json;
+mod quick;
 mod request;
 mod response;
+mod spelling;
+mod strings;
 
 pub use failure::{About, Failure, Refusal};
 pub use ids::{ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
 pub use json::Sdp;
-pub use request::{Announce, Answer, Bounds, Event, Left, Offer, Request, Scrape, parse};
+pub use request::{
+    Announce, Answer, Bounds, Event, Left, Offer, Request, Scrape, parse, parse_generally,
+};
 pub use response::{
     Counts, REPLY_BYTES, announce_reply, failure, relay_bytes, relayed_answer, relayed_offer,
     scrape_bytes, scrape_reply,

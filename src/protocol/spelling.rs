@@ -1,0 +1,153 @@
+//! How 20 bytes are spelled in JSON: as 20 code points up to U+00FF.
+//!
+//! Reads them from values that are checked already and from text that is not, and writes them. Knows nothing of what
+//! they name; `ids` and `quick` call it.
+
+use super::json::{Units, inside_quotes, unescape};
+use super::{InvalidId, strings};
+
+/// Reads 20 bytes from a JSON string of 20 code points up to U+00FF, in any legal spelling. The text is one complete
+/// JSON value that `serde_json` has accepted.
+pub(super) fn bytes20(value: &str) -> Result<[u8; 20], InvalidId> {
+    let text = inside_quotes(value).ok_or(InvalidId::NotText)?;
+    let mut bytes = [0; 20];
+    let mut places = bytes.iter_mut();
+    for unit in Units::of(text) {
+        let byte = u8::try_from(unit).map_err(|_| InvalidId::Character)?;
+        *places.next().ok_or_else(|| wrong_length(text))? = byte;
+    }
+    if places.next().is_some() {
+        return Err(InvalidId::Length);
+    }
+    Ok(bytes)
+}
+
+fn wrong_length(text: &str) -> InvalidId {
+    if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        InvalidId::Hexadecimal
+    } else {
+        InvalidId::Length
+    }
+}
+
+/// Reads the same from UTF-8 that begins with such a string and of which nothing else is known. Gives the length of
+/// the string, quotes included; `None` if it is none, or spelled as nobody spells it.
+pub(super) fn leading_bytes20(text: &[u8]) -> Option<([u8; 20], usize)> {
+    if let Some([b'"', bytes @ .., b'"']) = text.first_chunk::<22>()
+        && let Some(bytes) = bytes.first_chunk()
+        && strings::is_plain_ascii(bytes)
+    {
+        return Some((*bytes, 22));
+    }
+    let mut rest = text.strip_prefix(b"\"")?;
+    let mut bytes = [0; 20];
+    for place in &mut bytes {
+        let [first, second] = *rest.first_chunk()?;
+        let length = *LENGTHS.get(usize::from(first))?;
+        if length == 0 {
+            (*place, rest) = leading_escape(rest)?;
+            continue;
+        }
+        let joined = first << 6 | second & 0x3f;
+        *place = if length == 1 { first } else { joined };
+        rest = rest.get(usize::from(length)..)?;
+    }
+    let rest = rest.strip_prefix(b"\"")?;
+    Some((bytes, text.len() - rest.len()))
+}
+
+/// How many bytes an unescaped character of an id has, by the first of them; 0 if that begins anything else.
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler")]
+const LENGTHS: [u8; 256] = {
+    let mut lengths = [0; 256];
+    let mut first = 0x20;
+    while first < 0x80 {
+        lengths[first] = 1;
+        first += 1;
+    }
+    lengths[b'"' as usize] = 0;
+    lengths[b'\\' as usize] = 0;
+    lengths[0xc2] = 2;
+    lengths[0xc3] = 2;
+    lengths
+};
+
+/// The byte of an escape, and what stands behind it.
+fn leading_escape(text: &[u8]) -> Option<(u8, &[u8])> {
+    match text {
+        [b'\\', b'u', b'0', b'0', high, low, rest @ ..] => {
+            let digit = |character| char::from(character).to_digit(16);
+            let byte = digit(*high)? << 4 | digit(*low)?;
+            Some((u8::try_from(byte).ok()?, rest))
+        }
+        [
+            b'\\',
+            short @ (b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'),
+            rest @ ..,
+        ] => Some((unescape(*short), rest)),
+        _ => None,
+    }
+}
+
+/// Appends `bytes` as a JSON string: quotes, backslashes and control characters escaped, all else as UTF-8.
+pub(super) fn write_bytes(bytes: &[u8; 20], out: &mut Vec<u8>) {
+    let mut room = [0; ROOM_BYTES];
+    out.extend_from_slice(spell(bytes, &mut room));
+}
+
+/// Two quotes, twenty escapes of six bytes, and the rest of the last [`Spelled`].
+const ROOM_BYTES: usize = 1 + 20 * 6 + 2;
+
+/// The bytes of a character, zeros behind them, and how many they are.
+type Spelled = [u8; 8];
+
+fn spell<'r>(bytes: &[u8; 20], room: &'r mut [u8; ROOM_BYTES]) -> &'r [u8] {
+    if strings::is_plain_ascii(bytes)
+        && let Some([open, plain @ .., close]) = room.first_chunk_mut::<22>()
+    {
+        (*open, *close) = (b'"', b'"');
+        plain.copy_from_slice(bytes);
+        return room.get(..22).unwrap_or_default();
+    }
+    room[0] = b'"';
+    let mut length = 1;
+    for &byte in bytes {
+        let spelled = SPELLED.get(usize::from(byte)).unwrap_or(&[0; 8]);
+        let place = room.get_mut(length..).and_then(<[u8]>::first_chunk_mut);
+        // All eight at once, as that is one store; the next character writes over what is too much.
+        if let Some(place) = place {
+            *place = *spelled;
+        }
+        length += usize::from(spelled[7]);
+    }
+    if let Some(end) = room.get_mut(length) {
+        *end = b'"';
+    }
+    room.get(..=length).unwrap_or_default()
+}
+
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler")]
+const SPELLED: [Spelled; 256] = {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'"' | b'\\' => [b'\\', byte, 0, 0, 0, 0, 0, 2],
+            ..0x20 => {
+                let (high, low) = (HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]);
+                [b'\\', b'u', b'0', b'0', high, low, 0, 6]
+            }
+            0x20..0x80 => [byte, 0, 0, 0, 0, 0, 0, 1],
+            0x80.. => [0xc0 | byte >> 6, 0x80 | byte & 0x3f, 0, 0, 0, 0, 0, 2],
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+#[cfg(test)]
+#[path = "spelling_tests.rs"]
+mod tests;

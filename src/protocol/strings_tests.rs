@@ -1,0 +1,89 @@
+use serde_json::value::RawValue;
+
+use super::*;
+
+/// The place behind the string at the beginning of `text`, and whether it is all right, as `serde_json` sees it.
+fn reference(text: &str) -> Option<usize> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    values.next()?.ok()?;
+    Some(values.byte_offset())
+}
+
+/// Everything that a string may hold or not, at every place of strings as long as a few windows.
+#[test]
+fn a_string_ends_where_serde_json_says_whatever_it_holds_wherever() {
+    const PIECES: [&str; 30] = [
+        "",
+        "\"",
+        "\\",
+        "\\\\",
+        "\\\"",
+        "\\/",
+        "\\b",
+        "\\f",
+        "\\n",
+        "\\r",
+        "\\t",
+        "\\u0041",
+        "\\ud800",
+        "\\uDBFF\\udc00",
+        "\\u00g0",
+        "\\u12",
+        "\\x",
+        "\\N",
+        "\\j",
+        "\\v",
+        "\\\u{7f}",
+        "\n",
+        "\0",
+        "\u{1f}",
+        " ",
+        "\u{7f}",
+        "ü\u{80}",
+        "\\\\\\\\n",
+        "\\r\\n\\\"\\n",
+        "\\\\\\\\\"",
+    ];
+    for piece in PIECES {
+        for second in ["", "\\r\\n", "\\q"] {
+            for place in 0..140 {
+                let (before, between) = ("v".repeat(place), "=".repeat(place % 7));
+                for behind in [
+                    "\"",
+                    "\",\"key\":\"a value that is longer than sixteen bytes\"}",
+                    "-- and no end",
+                ] {
+                    let text = format!("\"{before}{piece}{between}{second}{behind}");
+                    let expected = reference(&text);
+                    let found = end(text.as_bytes(), 0);
+                    assert_eq!(found.as_ref().map(|end| end.at), expected, "{text}");
+                    if let Some(found) = found {
+                        let string = &text[..found.at];
+                        assert_eq!(
+                            found.numbered,
+                            string.replace("\\\\", "").contains("\\u"),
+                            "{text}"
+                        );
+                    }
+                    let short = plain_end(text.as_bytes(), 1);
+                    assert!(short.is_none() || short == expected, "{text}");
+                    let is_short = expected
+                        .is_some_and(|end| end <= 2 * LANES + 1 && !text[..end].contains('\\'));
+                    assert_eq!(short.is_some(), is_short, "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn twenty_characters_are_plain_only_if_each_is() {
+    for byte in 0..=u8::MAX {
+        for place in 0..20 {
+            let mut characters = [b'a'; 20];
+            characters[place] = byte;
+            let expected = (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
+            assert_eq!(is_plain_ascii(&characters), expected, "{byte} at {place}");
+        }
+    }
+}
