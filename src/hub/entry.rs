@@ -4,6 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::node::Deadlines;
+use super::spare::Spare;
 use super::{Ended, Outbox, Worth};
 use crate::limits::Usage;
 use crate::protocol::ConnectionId;
@@ -69,7 +70,7 @@ impl Entry {
     }
 
     /// Looks at the deadlines. True if a ping is sent.
-    pub(super) fn check(&mut self, deadlines: Deadlines, now: Duration) -> bool {
+    pub(super) fn check(&mut self, deadlines: Deadlines, now: Duration, spare: &mut Spare) -> bool {
         let silent = now.saturating_sub(self.heard_at);
         let stuck = self
             .stuck_since
@@ -82,7 +83,7 @@ impl Entry {
             self.pinged = true;
             // Room or not: it is small, and there is at most one in `connection.ping_after`.
             self.outbox
-                .push(Worth::Kept, 0, usize::MAX, websocket::write_ping);
+                .push(Worth::Kept, 0, usize::MAX, spare, websocket::write_ping);
             self.wake();
             return true;
         }

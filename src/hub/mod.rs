@@ -9,6 +9,7 @@ mod mailbox;
 mod node;
 mod outbox;
 mod serve;
+mod spare;
 mod write;
 
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ use crate::insight::Counters;
 use crate::limits::{CachedTime, Limiter, Pace};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use entry::Entry;
+use spare::Spare;
 
 pub use ended::Ended;
 pub use mailbox::{Mail, Mailbox};
@@ -49,6 +51,8 @@ pub struct Hub {
     /// `None` when `no_limits` is set.
     limiter: Option<Limiter<CachedTime>>,
     state: RefCell<State>,
+    /// Apart from the state, because it is needed while an entry of that is borrowed.
+    spare: RefCell<Spare>,
 }
 
 #[derive(Debug)]
@@ -91,6 +95,7 @@ impl Hub {
             worker,
             time,
             state: RefCell::new(state),
+            spare: RefCell::default(),
         })
     }
 
@@ -183,11 +188,11 @@ impl Hub {
     /// Looks at the deadlines of a part of the connections; each is looked at every [`DEADLINE_SLICES`] calls.
     pub fn check_deadlines(&self) {
         let now = self.time.get();
-        let state = &mut *self.state.borrow_mut();
+        let (state, spare) = (&mut *self.state.borrow_mut(), &mut self.spare.borrow_mut());
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
             let entry = state.entries.get_mut(slot);
-            if entry.is_some_and(|entry| entry.check(self.node.deadlines, now)) {
+            if entry.is_some_and(|entry| entry.check(self.node.deadlines, now, spare)) {
                 self.counters().pings_sent.add(1);
             }
         }
@@ -202,6 +207,8 @@ impl Hub {
         if ebbs {
             state.peak = connections;
             state.entries.shrink_to_fit();
+            *self.spare.borrow_mut() = Spare::default();
+            state.mail = Mail::default();
         }
         ebbs
     }

@@ -3,6 +3,8 @@
 //! Bounded by `connection.output_bytes_max`. Relayed offers may fill only a part of it, as their senders have others,
 //! while a lost reply or answer is missed. The connection writes from it; nothing here does.
 
+use super::spare::Spare;
+
 /// How much a message is missed when it is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worth {
@@ -37,6 +39,7 @@ impl Outbox {
         worth: Worth,
         size: usize,
         bytes_max: usize,
+        spare: &mut Spare,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Pushed {
         let bytes_max = match worth {
@@ -46,7 +49,11 @@ impl Outbox {
         if !self.is_empty() && self.bytes() + size > bytes_max {
             return Pushed::Dropped;
         }
-        self.frames.reserve(size);
+        if self.frames.capacity() == 0 {
+            self.frames = spare.take(size);
+        } else {
+            self.frames.reserve(size);
+        }
         write(&mut self.frames);
         Pushed::Queued
     }
@@ -70,10 +77,10 @@ impl Outbox {
     }
 
     /// Takes note that the first `bytes` of what waits have been written. An emptied outbox keeps no memory.
-    pub fn advance(&mut self, bytes: usize) {
+    pub fn advance(&mut self, bytes: usize, spare: &mut Spare) {
         self.written = self.frames.len().min(self.written + bytes);
         if self.written == self.frames.len() {
-            *self = Self::default();
+            spare.put(std::mem::take(self).frames);
         } else if self.written * 2 > self.frames.len() {
             // What is moved is less than what was written, so in the long run a byte is moved once at most.
             self.frames.drain(..self.written);
@@ -98,7 +105,9 @@ mod tests {
     use super::*;
 
     fn push(outbox: &mut Outbox, worth: Worth, letter: u8, bytes_max: usize) -> Pushed {
-        outbox.push(worth, 10, bytes_max, |frames| frames.extend([letter; 10]))
+        outbox.push(worth, 10, bytes_max, &mut Spare::default(), |frames| {
+            frames.extend([letter; 10])
+        })
     }
 
     #[test]
@@ -111,7 +120,7 @@ mod tests {
             while !outbox.is_empty() {
                 let taken = step.min(outbox.bytes());
                 out.extend_from_slice(&outbox.waiting()[..taken]);
-                outbox.advance(taken);
+                outbox.advance(taken, &mut Spare::default());
                 if out.len() == step && step < 30 {
                     push(&mut outbox, Worth::Offer, b'd', 100);
                 }
@@ -143,7 +152,7 @@ mod tests {
         .collect();
         assert_eq!(heard, *b"abce");
         assert_eq!(outbox.bytes(), 40);
-        outbox.advance(20);
+        outbox.advance(20, &mut Spare::default());
         assert_eq!(push(&mut outbox, Worth::Offer, b'g', 40), Pushed::Queued);
         assert_eq!(outbox.take(), *b"cccccccccceeeeeeeeeegggggggggg");
         assert!(outbox.is_empty());

@@ -93,7 +93,9 @@ impl Hub {
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let bytes_max = self.node.output_bytes_max;
-        match (worth, entry.outbox.push(worth, size, bytes_max, write)) {
+        let spare = &mut self.spare.borrow_mut();
+        let pushed = entry.outbox.push(worth, size, bytes_max, spare, write);
+        match (worth, pushed) {
             (_, Pushed::Queued) => {}
             (Worth::Offer, Pushed::Dropped) => self.counters().offers_dropped_output_full.add(1),
             (Worth::Kept, Pushed::Dropped) => self.counters().messages_dropped_output_full.add(1),
@@ -134,11 +136,12 @@ impl Hub {
         mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>,
     ) -> Result<(), Ended> {
         let (now, bytes_max) = (self.time.get(), self.node.output_bytes_max);
+        let spare = &mut self.spare.borrow_mut();
         let written = self.with(id, |entry| {
             let before = entry.outbox.bytes();
             while !entry.outbox.is_empty() {
                 match write(entry.outbox.waiting()) {
-                    Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes),
+                    Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes, spare),
                     Poll::Ready(_) => return Err(Ended::Lost),
                     Poll::Pending => break,
                 }
