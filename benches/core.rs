@@ -10,40 +10,20 @@
 #![allow(unreachable_pub, reason = "the messages are shared with the load run")]
 
 mod sample;
+#[path = "sample/tracking.rs"]
+mod tracking;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
-use sample::{ANSWER_SDP_BYTES, OFFER_SDP_BYTES, SdpText};
-use swarmhub::protocol::{self, Bounds, ConnectionId, Counts, Request};
-use swarmhub::swarm::Ttl;
-use swarmhub::tracker::{Outcome, Participant, Rules, Tracker};
+use sample::{OFFER_SDP_BYTES, SdpText};
+use swarmhub::protocol::{self, Counts, Request};
+use swarmhub::tracker::Outcome;
+use tracking::{OFFERS, SWARM, Swarm, announce_text, answer_text, read, scrape_text};
 
-/// The defaults of the configuration.
-const BOUNDS: Bounds = Bounds {
-    sdp_bytes_max: 32_768,
-    json_depth_max: 32,
-    offers_max: 20,
-    scrape_hashes_max: 255,
-};
-const RULES: Rules = Rules {
-    memberships_max: 2000,
-    peer_ids_per_swarm_max: 4,
-    pending_offers_max: 256,
-    full_scrape: false,
-    ttl: Ttl {
-        membership: Duration::from_mins(6),
-        pending_offer: Duration::from_mins(2),
-    },
-};
-const SWARM: u64 = 0;
-const NOW: Duration = Duration::from_secs(1);
 /// Announces measured before their offers are answered, so that no more wait than in service.
 const ANNOUNCES_AT_ONCE: u64 = 32;
-const OFFERS: u64 = 5;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -52,34 +32,6 @@ fn main() {
     announce(&mut criterion);
     round_trip(&mut criterion);
     criterion.final_summary();
-}
-
-fn text(write: impl FnOnce(&mut String)) -> String {
-    let mut out = String::new();
-    write(&mut out);
-    out
-}
-
-fn announce_text(member: u64, offers: std::ops::Range<u64>) -> String {
-    let sdp = SdpText::new(OFFER_SDP_BYTES);
-    text(|out| sample::announce(SWARM, member, 1, offers, &sdp, out))
-}
-
-fn answer_text(member: u64, to: u64, number: u64) -> String {
-    let sdp = SdpText::new(ANSWER_SDP_BYTES);
-    text(|out| sample::answer(SWARM, member, &sample::peer_id(to), number, &sdp, out))
-}
-
-fn scrape_text() -> String {
-    text(|out| {
-        out.push_str("{\"action\":\"scrape\",\"info_hash\":");
-        sample::push(out, |out| sample::info_hash(SWARM).write_json(out));
-        out.push('}');
-    })
-}
-
-fn read(text: &str) -> Request<'_> {
-    protocol::parse(text, &BOUNDS).expect("a message as clients send it")
 }
 
 fn parse(criterion: &mut Criterion) {
@@ -128,34 +80,6 @@ fn encode(criterion: &mut Criterion) {
     });
 }
 
-/// A tracker with one swarm, and the connections in it; a connection's number is its place here.
-struct Swarm {
-    tracker: Tracker,
-    members: Vec<Participant>,
-    rng: SmallRng,
-}
-
-impl Swarm {
-    fn new(members: u32) -> Self {
-        let connection = |number| Participant::new(ConnectionId::new(0, number, number));
-        let mut swarm = Self {
-            tracker: Tracker::new(RULES),
-            members: (0..members).map(connection).collect(),
-            rng: SmallRng::seed_from_u64(1),
-        };
-        for number in 0..swarm.members.len() {
-            let text = announce_text(number as u64, 0..0);
-            swarm.handle(number, read(&text));
-        }
-        swarm
-    }
-
-    fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {
-        let who = &mut self.members[from];
-        self.tracker.handle(who, request, NOW, &mut self.rng)
-    }
-}
-
 fn announce(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("announce with 5 offers");
     for members in [10, 1_000, 100_000] {
@@ -196,21 +120,10 @@ fn announce(criterion: &mut Criterion) {
     }
 }
 
-/// Lets every receiver answer, which takes the offers out of the table again.
+/// Lets every receiver answer.
 fn answer_all(swarm: &mut Swarm, outcome: &Outcome<'_>) {
-    assert_eq!(
-        outcome.relays.len(),
-        5,
-        "every offer has a receiver in a swarm of ten"
-    );
-    for relay in &outcome.relays {
-        let answer = Request::Answer(protocol::Answer {
-            info_hash: relay.info_hash,
-            to_peer_id: relay.from,
-            offer_id: relay.offer_id,
-            sdp: relay.sdp,
-        });
-        let answered = swarm.handle(relay.to.connection.slot(), answer);
+    for (from, answer) in tracking::answers(outcome) {
+        let answered = swarm.handle(from, answer);
         assert_eq!(
             answered.relays.len(),
             1,

@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs'
 const SUMMARIES = [
   { runner: 'nextest', line: /^\s*Summary \[.*$/gm, passed: /(\d+) passed/, failed: /(\d+) (?:exec )?failed|(\d+) timed out/g, skipped: /(\d+) skipped/ },
   { runner: 'cargo test', line: /^test result: .*$/gm, passed: /(\d+) passed/, failed: /(\d+) failed/g, skipped: /(\d+) ignored/ },
-  { runner: 'node', line: /^ℹ (?:pass|fail|cancelled|skipped|todo) \d+$/gm, passed: /pass (\d+)/, failed: /(?:fail|cancelled) (\d+)/g, skipped: /(?:skipped|todo) (\d+)/ }
+  { runner: 'node', line: /^ℹ (?:pass|fail|cancelled|skipped|todo) \d+$/gm, passed: /pass (\d+)/, failed: /(?:fail|cancelled) (\d+)/g, skipped: /(?:skipped|todo) (\d+)/ },
+  { runner: 'guards', line: /^guards: \d+ passed, .*$/gm, passed: /(\d+) passed/, failed: /(\d+) failed/g, skipped: /(\d+) skipped/ }
 ]
 
 /** @param {string} log @returns {{ passed: number, failed: number, skipped: number }} */

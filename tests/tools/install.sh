@@ -25,6 +25,12 @@ chromium() {
     apt_package chromium
 }
 
+# Without it, instruction counts are skipped with a reason.
+install_valgrind() {
+    command -v valgrind >/dev/null && return 0
+    apt_package valgrind || say "valgrind can't be installed; instruction counts will be skipped"
+}
+
 # A Debian package, with sudo where we are not root.
 apt_package() {
     local sudo=()

@@ -60,6 +60,11 @@ stage_page() {
     node_tests 420 tests/page
 }
 
+stage_guards() {
+    install_valgrind
+    tests/guards/check
+}
+
 # The binary that the Node tests start.
 server_binary() {
     [ -z "${SWARMHUB_BIN:-}" ] || return 0

@@ -1,0 +1,116 @@
+//! A tracker with one swarm, and requests to it as texts: what both benches of the core measure. No sockets, no clock;
+//! the same seed every time.
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use swarmhub::protocol::{self, Answer, Bounds, ConnectionId, Request};
+use swarmhub::swarm::Ttl;
+use swarmhub::tracker::{Outcome, Participant, Rules, Tracker};
+
+use super::sample::{self, ANSWER_SDP_BYTES, OFFER_SDP_BYTES, SdpText};
+
+/// Offers of one announce.
+pub const OFFERS: u64 = 5;
+/// The one swarm.
+pub const SWARM: u64 = 0;
+const NOW: Duration = Duration::from_secs(1);
+
+/// The defaults of the configuration.
+const BOUNDS: Bounds = Bounds {
+    sdp_bytes_max: 32_768,
+    json_depth_max: 32,
+    offers_max: 20,
+    scrape_hashes_max: 255,
+};
+const RULES: Rules = Rules {
+    memberships_max: 2000,
+    peer_ids_per_swarm_max: 4,
+    pending_offers_max: 256,
+    full_scrape: false,
+    ttl: Ttl {
+        membership: Duration::from_mins(6),
+        pending_offer: Duration::from_mins(2),
+    },
+};
+
+fn text(write: impl FnOnce(&mut String)) -> String {
+    let mut out = String::new();
+    write(&mut out);
+    out
+}
+
+/// An announce of a leecher, with these offers.
+pub fn announce_text(member: u64, offers: std::ops::Range<u64>) -> String {
+    let sdp = SdpText::new(OFFER_SDP_BYTES);
+    text(|out| sample::announce(SWARM, member, 1, offers, &sdp, out))
+}
+
+/// The answer of a member to offer `number` of another.
+pub fn answer_text(member: u64, to: u64, number: u64) -> String {
+    let sdp = SdpText::new(ANSWER_SDP_BYTES);
+    text(|out| sample::answer(SWARM, member, &sample::peer_id(to), number, &sdp, out))
+}
+
+/// A scrape of the one swarm.
+pub fn scrape_text() -> String {
+    text(|out| {
+        out.push_str("{\"action\":\"scrape\",\"info_hash\":");
+        sample::push(out, |out| sample::info_hash(SWARM).write_json(out));
+        out.push('}');
+    })
+}
+
+/// Parses what must be a request.
+pub fn read(text: &str) -> Request<'_> {
+    protocol::parse(text, &BOUNDS).expect("a message as clients send it")
+}
+
+/// A tracker with one swarm, and the connections in it; a connection's number is its place here.
+pub struct Swarm {
+    tracker: Tracker,
+    pub members: Vec<Participant>,
+    rng: SmallRng,
+}
+
+impl Swarm {
+    /// One in which so many leechers have announced.
+    pub fn new(members: u32) -> Self {
+        let connection = |number| Participant::new(ConnectionId::new(0, number, number));
+        let mut swarm = Self {
+            tracker: Tracker::new(RULES),
+            members: (0..members).map(connection).collect(),
+            rng: SmallRng::seed_from_u64(1),
+        };
+        for number in 0..swarm.members.len() {
+            let text = announce_text(number as u64, 0..0);
+            swarm.handle(number, read(&text));
+        }
+        swarm
+    }
+
+    /// Serves one request of a member.
+    pub fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {
+        let who = &mut self.members[from];
+        self.tracker.handle(who, request, NOW, &mut self.rng)
+    }
+}
+
+/// The answer of every receiver, which takes the offers out of the table again: who says it, and what.
+pub fn answers<'a>(outcome: &Outcome<'a>) -> impl Iterator<Item = (usize, Request<'a>)> {
+    assert_eq!(
+        outcome.relays.len() as u64,
+        OFFERS,
+        "every offer has a receiver in a swarm of ten"
+    );
+    outcome.relays.iter().map(|relay| {
+        let answer = Answer {
+            info_hash: relay.info_hash,
+            to_peer_id: relay.from,
+            offer_id: relay.offer_id,
+            sdp: relay.sdp,
+        };
+        (relay.to.connection.slot(), Request::Answer(answer))
+    })
+}
