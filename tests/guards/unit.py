@@ -12,6 +12,7 @@ from client import OFFERS, Crowd
 from server import Server
 
 CONNECTIONS = 200
+UNDER_WAY = 64
 UNITS = (500, 1500)
 
 CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file={out}")
@@ -32,7 +33,7 @@ def counted(binary, tool, read, units):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out")
         with Server(binary, [word.format(out=out) for word in tool]) as server:
-            crowd = Crowd(server.port)
+            crowd = Crowd(server.port, UNDER_WAY)
             crowd.open(CONNECTIONS)
             crowd.announce(CONNECTIONS, 0)
             crowd.announce(units, OFFERS)
