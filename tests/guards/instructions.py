@@ -2,7 +2,8 @@
 unit of the whole server. Called by `check`.
 
 Two runs differ by less than 0.1 % although hash keys are random, the whole server by less than 1 %: it depends on how
-messages fall together in one turn."""
+messages fall together in one turn. A change elsewhere in the crate can move a small piece too, when the compiler inlines
+differently; the whole server then says whether it matters."""
 
 import os
 import shutil

@@ -19,7 +19,7 @@ class Server:
     def __init__(self, binary, wrapper=(), environment=None):
         self.process = subprocess.Popen(
             [*wrapper, binary, *ARGUMENTS],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if wrapper else None, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
             text=True, env=environment, preexec_fn=small_pages,
         )
         self.pid = self.process.pid

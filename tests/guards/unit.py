@@ -15,9 +15,9 @@ CONNECTIONS = 200
 UNDER_WAY = 64
 UNITS = (500, 1500)
 
-CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file={out}")
-HEAP = ("valgrind", "--tool=dhat", "--mode=heap", "--dhat-out-file={out}")
-COPIES = ("valgrind", "--tool=dhat", "--mode=copy", "--dhat-out-file={out}")
+CALLGRIND = ("valgrind", "-q", "--tool=callgrind", "--callgrind-out-file={out}")
+HEAP = ("valgrind", "-q", "--tool=dhat", "--mode=heap", "--dhat-out-file={out}")
+COPIES = ("valgrind", "-q", "--tool=dhat", "--mode=copy", "--dhat-out-file={out}")
 SYSTEM_CALLS = ("strace", "-f", "-c", "-qq", "-o", "{out}")
 
 
