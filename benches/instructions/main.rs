@@ -17,6 +17,7 @@
     reason = "messages and swarms are shared with the other benches"
 )]
 
+mod frames;
 mod messages;
 mod requests;
 #[path = "../sample/mod.rs"]
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 type Case = (&'static str, fn(u64) -> u64);
 
 fn main() -> ExitCode {
-    let cases: Vec<Case> = [messages::CASES, requests::CASES].concat();
+    let cases: Vec<Case> = [frames::CASES, messages::CASES, requests::CASES].concat();
     // Cargo adds an option of its own.
     let arguments: Vec<String> = std::env::args()
         .skip(1)

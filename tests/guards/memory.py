@@ -54,7 +54,7 @@ def per_connection(binary):
             readings.append(settled(server, QUIET_SECONDS))
         readings.append(when_closed(server, crowd, files))
     fresh = readings[0]
-    return {name: round((reading - fresh) / CONNECTIONS) for name, reading in zip(NAMES, readings[1:])}
+    return {name: max(0, round((reading - fresh) / CONNECTIONS)) for name, reading in zip(NAMES, readings[1:])}
 
 
 def open_files(server):
