@@ -12,6 +12,8 @@ SWARM_MEMBERS = 50
 OFFERS = 5
 OFFER_SDP_BYTES = 2000
 ANSWER_SDP_BYTES = 1600
+UNDER_WAY = 64
+"""Announces at the same time."""
 STRIDE = 7919
 """Who announces next is this many places on: a prime, so that everybody's turn comes once in a round."""
 SILENCE_SECONDS_MAX = 60
@@ -46,10 +48,10 @@ class Member:
 
 
 class Crowd:
-    """Connections in swarms of 50, numbered from `first_swarm` on; at most so many announces are under way."""
+    """Connections in swarms of 50, numbered from `first_swarm` on."""
 
-    def __init__(self, port, under_way_max, first_swarm=0):
-        self.port, self.under_way_max, self.first_swarm = port, under_way_max, first_swarm
+    def __init__(self, port, first_swarm=0):
+        self.port, self.first_swarm = port, first_swarm
         self.members, self.offers = [], {}
         self.selector = selectors.DefaultSelector()
         self.offer_numbers = itertools.count()
@@ -73,7 +75,7 @@ class Crowd:
     def announce(self, how_many, offers_each):
         """Lets so many announces be made in turn, and waits for all that belongs to them."""
         self.to_start, self.offers_each = how_many, offers_each
-        while self.under_way < min(self.under_way_max, len(self.members)) and self.to_start:
+        while self.under_way < min(UNDER_WAY, len(self.members)) and self.to_start:
             self._announce_next()
         while self.under_way:
             ready = self.selector.select(SILENCE_SECONDS_MAX)

@@ -10,8 +10,6 @@ from client import OFFERS, SWARM_MEMBERS, Crowd
 from server import Server
 
 CONNECTIONS = 2000
-UNDER_WAY = 8
-"""Announces at the same time: with more, chance decides how many messages fall together and how far buffers grow."""
 ACTIVE_ROUNDS = 3
 """Announces with offers of each, all answered."""
 WARM_SWARM = 1_000_000
@@ -40,13 +38,13 @@ def per_connection(binary):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with Server(binary) as server:
-        warm = Crowd(server.port, UNDER_WAY, WARM_SWARM)
+        warm = Crowd(server.port, WARM_SWARM)
         warm.open(SWARM_MEMBERS)
         # Not sooner: the worker opens some as it starts.
         files = open_files(server) - SWARM_MEMBERS
         warm.announce(SWARM_MEMBERS, 0)
         readings = [when_closed(server, warm, files)]
-        crowd = Crowd(server.port, UNDER_WAY)
+        crowd = Crowd(server.port)
         crowd.open(CONNECTIONS)
         readings.append(settled(server, QUIET_SECONDS))
         for announces, offers in ((CONNECTIONS, 0), (ACTIVE_ROUNDS * CONNECTIONS, OFFERS)):

@@ -12,7 +12,6 @@ from client import OFFERS, Crowd
 from server import Server
 
 CONNECTIONS = 200
-UNDER_WAY = 64
 UNITS = (500, 1500)
 
 CALLGRIND = ("valgrind", "-q", "--tool=callgrind", "--callgrind-out-file={out}")
@@ -33,7 +32,7 @@ def counted(binary, tool, read, units):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out")
         with Server(binary, [word.format(out=out) for word in tool]) as server:
-            crowd = Crowd(server.port, UNDER_WAY)
+            crowd = Crowd(server.port)
             crowd.open(CONNECTIONS)
             crowd.announce(CONNECTIONS, 0)
             crowd.announce(units, OFFERS)
