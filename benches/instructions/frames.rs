@@ -20,7 +20,9 @@ pub const CASES: &[Case] = &[
     ("frame out, relayed answer", |times| {
         frame_out(&answer_text(1, 2, 3), times)
     }),
-    ("frame out, ping", frame_out_ping),
+    ("frame out, 100 bytes", |times| {
+        frame_out(&"x".repeat(100), times)
+    }),
 ];
 
 const MESSAGE_BYTES_MAX: usize = 131_072;
@@ -73,15 +75,6 @@ fn frame_out(text: &str, times: u64) -> u64 {
                 out.extend_from_slice(black_box(text).as_bytes());
             });
         });
-    }
-    times
-}
-
-fn frame_out_ping(times: u64) -> u64 {
-    let mut out = Vec::with_capacity(16);
-    for _ in 0..times {
-        out.clear();
-        measured(|| websocket::write_ping(black_box(&mut out)));
     }
     times
 }

@@ -15,7 +15,9 @@ def build():
 
 
 def built(name, *what):
-    done = subprocess.run([*BUILD, *what], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([*BUILD, *what], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"cargo cannot build {name}")
     messages = map(json.loads, done.stdout.splitlines())
     return next(message["executable"] for message in messages
                 if message["reason"] == "compiler-artifact" and message["target"]["name"] == name and message["executable"])
