@@ -90,7 +90,8 @@ impl Swarm {
         swarm
     }
 
-    /// Serves one request of a member.
+    /// Serves one request of a member. Not inlined, so that what surrounds it does not change its instructions.
+    #[inline(never)]
     pub fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {
         let who = &mut self.members[from];
         self.tracker.handle(who, request, NOW, &mut self.rng)
