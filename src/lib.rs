@@ -4,6 +4,8 @@
 
 pub mod config;
 mod connection;
+#[cfg(feature = "echo")]
+pub mod echo;
 mod http;
 pub mod hub;
 pub mod insight;

@@ -157,6 +157,10 @@ impl<T: Transport> Connection<T> {
                 return Ok(());
             };
             let next = match message? {
+                #[cfg(any(test, feature = "echo"))]
+                message @ (Message::Text(_) | Message::Binary(_)) if hub.echoes() => {
+                    hub.echo(id, message)
+                }
                 Message::Text(text) => hub.receive(id, Some(text)),
                 Message::Binary(bytes) => hub.receive(id, std::str::from_utf8(bytes).ok()),
                 Message::Ping(payload) => hub.receive_control(id, Some(payload)),

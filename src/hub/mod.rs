@@ -3,6 +3,8 @@
 //! Parses with `protocol`, decides with `tracker`, and puts encoded messages into outboxes; connections drive
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
+#[cfg(any(test, feature = "echo"))]
+mod echo;
 mod ended;
 mod entry;
 mod mailbox;

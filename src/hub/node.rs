@@ -26,6 +26,8 @@ pub struct Node {
     pub(super) deadlines: Deadlines,
     pub(super) mailboxes: Box<[Mailbox]>,
     pub(super) counters: Box<[Counters]>,
+    #[cfg(any(test, feature = "echo"))]
+    pub(super) echoes: std::sync::atomic::AtomicBool,
 }
 
 /// `connection.ping_after`, `connection.dead_after` and `connection.stuck_after`.
@@ -68,6 +70,8 @@ impl Node {
                 .map(|_| Mailbox::new(connection.inbox_bytes_max))
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
+            #[cfg(any(test, feature = "echo"))]
+            echoes: false.into(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("main", &["cli", "process"]),
     ("cli", &[]),
     ("process", &[]),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
         &["worker", "net", "http", "hub", "config", "protocol"],
     ),
     ("worker", &["http", "connection", "hub", "memory"]),
+    ("echo", &["connection", "hub", "config"]),
     ("http", &["hub", "insight", "config"]),
     ("connection", &["hub", "protocol", "websocket"]),
     (

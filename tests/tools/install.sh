@@ -2,6 +2,7 @@
 # what is already there.
 
 LIBTORRENT_VERSION=2.1.1
+AUTOBAHN_VERSION=25.10.1
 
 say() {
     echo "         $*" >&3
@@ -54,4 +55,35 @@ libtorrent() {
         || ! "$LIBTORRENT_PYTHON" -m pip install --quiet --disable-pip-version-check --only-binary :all: "libtorrent==$LIBTORRENT_VERSION"; then
         say "libtorrent can't be installed; its tests will be skipped"
     fi
+}
+
+# The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv
+# nor venv, so the suite is a "user" installation of its own under target/.
+autobahn() {
+    local python
+    export PYTHONUSERBASE="$TESTS_TARGET/autobahn-python"
+    export WSTEST="$PYTHONUSERBASE/bin/wstest"
+    python=$(python_of_2_7) || {
+        echo "skipped: the Autobahn suite needs Python 2.7 with pip; name one by PYTHON2"
+        exit 77
+    }
+    "$WSTEST" --autobahnversion 2>/dev/null | grep -F "AutobahnTestSuite $AUTOBAHN_VERSION" >/dev/null && return 0
+    say "installing the Autobahn suite $AUTOBAHN_VERSION under $TESTS_TARGET"
+    "$python" -m pip install --user --quiet --disable-pip-version-check --no-warn-script-location \
+        "autobahntestsuite==$AUTOBAHN_VERSION" || {
+        echo "skipped: the Autobahn suite can't be installed"
+        exit 77
+    }
+}
+
+# The first Python 2.7 with pip, on the path or where pyenv puts it.
+python_of_2_7() {
+    local python
+    for python in "${PYTHON2:-}" python2.7 python2 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python; do
+        if [ -n "$python" ] && "$python" -c 'import sys, pip; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null; then
+            echo "$python"
+            return 0
+        fi
+    done
+    return 1
 }

@@ -65,6 +65,16 @@ stage_guards() {
     tests/guards/check
 }
 
+stage_autobahn() {
+    autobahn
+    cargo build --locked --example echo --features echo
+    export ECHO_BIN="$TESTS_TARGET/debug/examples/echo"
+    local code=0 line
+    node_tests 420 tests/autobahn || code=$?
+    while read -r line; do say "$line"; done < <(cat "$TESTS_TARGET/autobahn/summary.txt")
+    return "$code"
+}
+
 # The binary that the Node tests start.
 server_binary() {
     [ -z "${SWARMHUB_BIN:-}" ] || return 0

@@ -1,0 +1,46 @@
+//! Sends messages back instead of serving them, so that tests see frames through the tracker's own connections.
+//!
+//! Compiled for tests and with the feature `echo` only, and does nothing unless a program asks for it.
+
+use std::sync::atomic::Ordering;
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::{Ended, Hub, Next, Node, Worth};
+use crate::protocol::ConnectionId;
+use crate::websocket::{self, Message};
+
+/// Longest header of a frame from a server.
+const HEADER_BYTES_MAX: usize = 10;
+
+impl Node {
+    /// From now on all messages are sent back, text as text and binary as binary, and nothing is tracked.
+    pub fn echo(&self) {
+        self.echoes.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Hub {
+    pub(crate) fn echoes(&self) -> bool {
+        self.node.echoes.load(Ordering::Relaxed)
+    }
+
+    /// Sends a message back in one frame. A full outbox drops it as it drops any other.
+    pub(crate) fn echo(&self, id: ConnectionId, message: Message<'_>) -> Next {
+        let (data, payload) = match message {
+            Message::Text(text) => (Data::Text, text.as_bytes()),
+            Message::Binary(bytes) => (Data::Binary, bytes),
+            _ => return Next::Read,
+        };
+        let (now, size) = (self.time.get(), payload.len() + HEADER_BYTES_MAX);
+        let sent = self.with(id, |entry| {
+            entry.heard(now);
+            self.put(entry, Worth::Kept, size, |out| {
+                websocket::write_frame(out, OpCode::Data(data), |out| {
+                    out.extend_from_slice(payload);
+                });
+            });
+        });
+        sent.map_or(Next::Close(Ended::Lost), |()| Next::Read)
+    }
+}
