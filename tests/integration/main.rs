@@ -10,6 +10,7 @@
 
 mod churn;
 mod docs;
+mod frames;
 mod http;
 mod layers;
 mod model;

@@ -1,0 +1,190 @@
+//! Frames against RFC 6455 over TCP: the code of the close, and that the connection ends in order.
+
+use std::net::SocketAddr;
+
+use swarmhub::swarm::Totals;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::MaybeTlsStream;
+
+use crate::support::{Client, PATIENCE, TestServer, announce, until};
+
+const TEXT: u8 = 0x81;
+const TEXT_BEGINS: u8 = 0x01;
+const GOES_ON: u8 = 0x00;
+const ENDS: u8 = 0x80;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+
+/// A frame as a client sends it.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [0x37, 0xfa, 0x21, 0x3d];
+    let mut frame = head(first, payload.len());
+    frame.extend(mask);
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    frame
+}
+
+fn head(first: u8, length: usize) -> Vec<u8> {
+    match length {
+        0..126 => vec![first, 0x80 | u8::try_from(length).unwrap()],
+        126..0x1_0000 => {
+            let length = u16::try_from(length).unwrap().to_be_bytes();
+            [&[first, 0xfe][..], &length].concat()
+        }
+        _ => [&[first, 0xff][..], &(length as u64).to_be_bytes()].concat(),
+    }
+}
+
+/// A connection that has joined a swarm; from here on only bytes count.
+async fn joined(address: SocketAddr) -> TcpStream {
+    let mut client = Client::connect(address).await;
+    client.join("swarm", "peer").await;
+    let MaybeTlsStream::Plain(stream) = client.socket.into_inner() else {
+        unreachable!("no TLS")
+    };
+    stream
+}
+
+/// What the server says to these bytes until it ends the connection, which it does without a reset.
+async fn heard(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
+    stream.write_all(bytes).await.expect("the server reads");
+    let mut heard = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time")
+        .expect("no reset");
+    heard
+}
+
+/// Sends each of these on a connection of its own, and expects one close frame and the end.
+async fn all_close_with(code: u16, violations: &[Vec<u8>]) {
+    let server = TestServer::start(|_| {});
+    for bytes in violations {
+        let mut stream = joined(server.address).await;
+        let heard = heard(&mut stream, bytes).await;
+        let shown = &bytes[..bytes.len().min(40)];
+        assert_eq!(heard[0], CLOSE, "{shown:x?}");
+        assert_eq!(usize::from(heard[1]), heard.len() - 2, "{shown:x?}");
+        assert_eq!(heard[2..4], code.to_be_bytes(), "{shown:x?}");
+    }
+    let node = &server.node;
+    assert_eq!(
+        node.counters().connections_violating,
+        violations.len() as u64
+    );
+    until("all have left", || {
+        node.tracker().swarms().totals() == Totals::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn violations_of_the_protocol_close_with_1002() {
+    let together = |frames: &[Vec<u8>]| frames.concat();
+    all_close_with(
+        1002,
+        &[
+            // No mask; reserved bits; reserved opcodes.
+            b"\x81\x02{}".to_vec(),
+            frame(TEXT | 0x40, b"{}"),
+            frame(TEXT | 0x20, b"{}"),
+            frame(TEXT | 0x10, b"{}"),
+            frame(0x83, b""),
+            frame(0x87, b"{}"),
+            frame(0x8b, b""),
+            frame(0x8f, b"{}"),
+            // Control frames in pieces, or too long; the header says so, whatever follows.
+            frame(PING & 0x7f, b""),
+            frame(CLOSE & 0x7f, &[0x03, 0xe8]),
+            frame(PING, &[b'x'; 126]),
+            together(&[head(PING, 1 << 20), vec![0; 4]]),
+            // A continuation of nothing, a message within a message.
+            frame(GOES_ON, b"{}"),
+            frame(ENDS, b"{}"),
+            together(&[frame(TEXT_BEGINS, b"{"), frame(TEXT, b"}")]),
+            together(&[frame(TEXT_BEGINS, b"{"), frame(TEXT_BEGINS, b"}")]),
+            // Closes with half a code, or one that is not to be sent.
+            frame(CLOSE, &[3]),
+            frame(CLOSE, &0_u16.to_be_bytes()),
+            frame(CLOSE, &999_u16.to_be_bytes()),
+            frame(CLOSE, &1005_u16.to_be_bytes()),
+            frame(CLOSE, &1006_u16.to_be_bytes()),
+            frame(CLOSE, &1015_u16.to_be_bytes()),
+            frame(CLOSE, &2999_u16.to_be_bytes()),
+            frame(CLOSE, &5000_u16.to_be_bytes()),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_closes_with_1007() {
+    all_close_with(
+        1007,
+        &[
+            frame(TEXT, b"\xff"),
+            frame(TEXT, b"{\"a\":\"\xc0\xaf\"}"),
+            frame(TEXT, b"\xed\xa0\x80"),
+            frame(TEXT, b"\xf4\x90\x80\x80"),
+            // Cut off within a character.
+            frame(TEXT, b"\xf0\x9f\x98"),
+            [frame(TEXT_BEGINS, b"\xf0\x9f"), frame(ENDS, b"\x98")].concat(),
+            // Broken by its second piece; the message never ends.
+            [frame(TEXT_BEGINS, b"\xf0\x9f"), frame(GOES_ON, b"a")].concat(),
+            frame(CLOSE, b"\x03\xe8\xff"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn messages_over_the_limit_close_with_1009() {
+    let (max, mask) = (131_072, vec![0; 4]);
+    all_close_with(
+        1009,
+        &[
+            [head(TEXT, max + 1), mask.clone()].concat(),
+            [head(TEXT, usize::MAX), mask.clone()].concat(),
+            frame(TEXT, &vec![b' '; max + 1]),
+            [
+                frame(TEXT_BEGINS, &vec![b' '; max]),
+                head(GOES_ON, 1),
+                mask.clone(),
+            ]
+            .concat(),
+            [frame(0x02, &vec![0xff; max]), frame(ENDS, b"x")].concat(),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_comes_back_with_its_code_after_what_was_asked_before() {
+    let server = TestServer::start(|_| {});
+    for (payload, answer) in [
+        (&b""[..], &b"\x88\x00"[..]),
+        (b"\x03\xe8", b"\x88\x02\x03\xe8"),
+        (b"\x0f\xa0bye", b"\x88\x02\x0f\xa0"),
+    ] {
+        let mut stream = joined(server.address).await;
+        let bytes = [
+            frame(TEXT, announce("swarm", "peer").to_string().as_bytes()),
+            frame(PING, b"there?"),
+            frame(CLOSE, payload),
+            // Nobody hears what comes after a close.
+            frame(PING, b"more"),
+        ];
+        let heard = heard(&mut stream, &bytes.concat()).await;
+        let rest = heard.strip_suffix(answer).expect("the close at the end");
+        let reply = rest.strip_suffix(b"\x8a\x06there?").expect("the pong");
+        assert!(reply.windows(10).any(|text| text == b"\"complete\""));
+    }
+    assert_eq!(server.node.counters().connections_violating, 0);
+}
