@@ -1,6 +1,7 @@
 //! Connections over pipes in memory, under paused time: deadlines are exact and cost nothing.
 
 mod deadlines;
+mod echo;
 mod frames;
 mod serving;
 

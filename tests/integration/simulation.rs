@@ -14,10 +14,14 @@ use rand::{RngExt, SeedableRng};
 use crate::model::operation::{Operation, Setup, read_all};
 use crate::model::run;
 
+#[path = "../../fuzz/bodies/frames.rs"]
+mod frames;
 #[path = "../../fuzz/bodies/operations.rs"]
 mod operations_body;
 #[path = "../../fuzz/bodies/request.rs"]
 mod request_body;
+#[path = "../../fuzz/bodies/stream.rs"]
+mod stream;
 
 const RUNS: u64 = 200;
 const OPERATIONS: usize = 2_000;
@@ -199,8 +203,22 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn two_readings_of_frames_agree_however_they_are_cut(
+        bytes in prop::collection::vec(any::<u8>(), 0..500)
+    ) {
+        frames::check(&bytes);
+    }
+}
+
 #[test]
 fn the_seeds_of_the_fuzz_targets_pass() {
+    for seed in seeds("frames") {
+        frames::check(&seed);
+    }
     for seed in seeds("request") {
         request_body::check(&seed);
     }

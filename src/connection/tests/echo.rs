@@ -1,0 +1,53 @@
+//! Frames through a whole connection that echoes, against tungstenite's reading; the fuzz target `frames` does the same.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use tokio::runtime::Builder;
+
+use super::*;
+
+#[path = "../../../fuzz/bodies/served.rs"]
+mod served;
+#[path = "../../../fuzz/bodies/stream.rs"]
+mod stream;
+
+fn check(bytes: &[u8]) {
+    served::check(bytes, |wire, read_ahead| {
+        let mut config = Config {
+            no_limits: true,
+            ..Config::default()
+        };
+        // So little that reading often waits for writing.
+        config.connection.output_bytes_max = 4 * stream::MESSAGE_BYTES_MAX;
+        let node = Arc::new(Node::new(&config, 1));
+        node.echo();
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (hub, started) = (Hub::new(node, 0, 0), Instant::now());
+            let around = Surroundings::new(hub, started, stream::MESSAGE_BYTES_MAX);
+            serve(wire, read_ahead, around).await;
+        });
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn a_connection_hears_the_same_however_the_bytes_come(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+        check(&bytes);
+    }
+}
+
+#[test]
+fn the_seeds_come_back_as_they_should() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/frames");
+    let mut seeds = 0;
+    for seed in fs::read_dir(folder).expect("the folder of seeds") {
+        check(&fs::read(seed.unwrap().path()).unwrap());
+        seeds += 1;
+    }
+    assert!(seeds > 10);
+}
