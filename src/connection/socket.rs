@@ -181,9 +181,11 @@ impl<T: Transport> Socket<T> {
                 self.kept.extend_from_slice(rest);
             }
             Place::Kept if turn.served >= self.kept.len() => self.kept = Vec::new(),
-            Place::Kept => {
-                self.kept.drain(..turn.served);
+            Place::Kept if turn.served > 0 => {
+                // Into room of its own size: one byte of the next frame shall not hold that of a long message.
+                self.kept = self.kept.split_off(turn.served);
             }
+            Place::Kept => {}
         }
     }
 
@@ -230,3 +232,7 @@ fn ended(error: &Error) -> Ended {
         _ => Ended::Protocol,
     }
 }
+
+#[cfg(test)]
+#[path = "tests/keeping.rs"]
+mod tests;

@@ -1,0 +1,43 @@
+//! What a connection keeps in memory between its turns.
+
+use std::task::Waker;
+
+use tokio::io::AsyncWriteExt;
+
+use super::*;
+
+const MESSAGE_BYTES_MAX: usize = 131_072;
+
+/// One turn of a socket; gives how many messages came.
+fn turn<T: Transport>(socket: &mut Socket<T>, shared: &mut [u8]) -> usize {
+    let (mut turn, mut messages) = (socket.begin_turn(), 0);
+    let cx = &mut Context::from_waker(Waker::noop());
+    while let Poll::Ready(message) = socket.poll_next(&mut turn, shared, MESSAGE_BYTES_MAX, cx) {
+        message.expect("nothing is wrong");
+        messages += 1;
+    }
+    socket.end_turn(&turn, shared);
+    messages
+}
+
+#[tokio::test]
+async fn no_room_is_kept_beside_what_is_kept() {
+    let (mut client, server) = tokio::io::duplex(1 << 20);
+    let (mut socket, mut shared) = (
+        Socket::new(server, Vec::new()),
+        vec![0; READ_BYTES_PER_TURN],
+    );
+    let head = [0x82, 0xff, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0];
+    let longest = [&head[..], &vec![0; MESSAGE_BYTES_MAX]].concat();
+    // The longest message and one byte of the next.
+    client.write_all(&longest).await.unwrap();
+    client.write_all(&[0x81]).await.unwrap();
+    let messages: usize = (0..6).map(|_| turn(&mut socket, &mut shared)).sum();
+    assert_eq!((messages, socket.kept.len()), (1, 1));
+    assert!(socket.kept.capacity() < 64, "{}", socket.kept.capacity());
+
+    // The rest of that frame: nothing is left to keep.
+    client.write_all(&[0x80, 0, 0, 0, 0]).await.unwrap();
+    assert_eq!(turn(&mut socket, &mut shared), 1);
+    assert_eq!(socket.kept.capacity(), 0);
+}
