@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::node::Deadlines;
 use super::spare::Spare;
+use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Outbox, Worth};
 use crate::limits::Usage;
 use crate::protocol::ConnectionId;
@@ -82,8 +83,13 @@ impl Entry {
         } else if silent >= deadlines.ping && !self.pinged {
             self.pinged = true;
             // Room or not: it is small, and there is at most one in `connection.ping_after`.
-            self.outbox
-                .push(Worth::Kept, 0, usize::MAX, spare, websocket::write_ping);
+            self.outbox.push(
+                Worth::Kept,
+                CONTROL_FRAME_BYTES,
+                usize::MAX,
+                spare,
+                websocket::write_ping,
+            );
             self.wake();
             return true;
         }

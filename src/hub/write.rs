@@ -9,10 +9,10 @@ use crate::protocol::{self, ConnectionId};
 use crate::tracker::{Relay, RelayKind};
 use crate::websocket;
 
-/// Header of a control frame.
-pub(super) const CONTROL_FRAME_BYTES: usize = 2;
-/// A close frame with a code and no reason.
-const CLOSE_FRAME_BYTES: usize = 4;
+/// A control frame without payload, and the room that writing it takes.
+pub(super) const CONTROL_FRAME_BYTES: usize = 4;
+/// A close frame with a code and no reason, likewise.
+const CLOSE_FRAME_BYTES: usize = 6;
 /// Longest header of a frame from a server.
 const HEADER_BYTES_MAX: usize = 10;
 
