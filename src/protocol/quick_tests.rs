@@ -58,6 +58,102 @@ fn what_is_cut_or_goes_on_is_left_to_the_general_reading() {
     }
 }
 
+/// Values of every kind, right and wrong, common and odd.
+const VALUES: [&str; 48] = [
+    "null",
+    "nul",
+    "nulll",
+    "true",
+    "false",
+    "True",
+    "0",
+    "-0",
+    "00",
+    "-00",
+    "01",
+    "7",
+    "-7",
+    "-",
+    "+1",
+    "1.5",
+    "1.",
+    ".5",
+    "1e3",
+    "1e999",
+    "-1e999",
+    "0x1",
+    "18446744073709551616",
+    "[]",
+    "[1]",
+    "[[]]",
+    "{}",
+    "{\"sdp\":\"\"}",
+    "{\"sdp\":5}",
+    "[{}]",
+    "[{\"offer_id\":\"oooooooooooooooooooo\",\"offer\":{\"sdp\":\"s\"}}]",
+    "\"\"",
+    "\"0\"",
+    "\"started\"",
+    "\"scrape\"",
+    "\"aaaaaaaaaaaaaaaaaaaa\"",
+    "\"aaaaaaaaaaaaaaaaaaa\\n\"",
+    "\"aaaaaaaaaaaaaaaaaaaé\"",
+    "\"aaaaaaaaaaaaaaaaaaaĀ\"",
+    "\"aaaaaaaaaaaaaaaaaaa\u{1f}\"",
+    "\"aaaaaaaaaaaaaaaaaaa\u{7f}\"",
+    "\"\\ud800\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\\x\"",
+    "\"\n\"",
+    "\"",
+    "",
+    "1 2",
+];
+const KEYS: [&str; 14] = [
+    "action",
+    "info_hash",
+    "peer_id",
+    "event",
+    "left",
+    "numwant",
+    "to_peer_id",
+    "offer_id",
+    "offers",
+    "answer",
+    "offer",
+    "sdp",
+    "key",
+    "a key of more bytes than a quick one may have",
+];
+
+/// Around `PAIR`, which may change what the message already says.
+const PLACES: [&str; 6] = [
+    r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","to_peer_id":"tttttttttttttttttttt","offer_id":"oooooooooooooooooooo",PAIR}"#,
+    r#"{PAIR,"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{}],"left":5}"#,
+    r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{},{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}}],PAIR}"#,
+    r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"},PAIR}]}"#,
+    r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"type":"offer","sdp":"s",PAIR}}]}"#,
+    r#"{"action":"scrape","info_hash":"hhhhhhhhhhhhhhhhhhhh",PAIR}"#,
+];
+
+#[test]
+fn every_value_means_the_same_to_both_readings_wherever_it_stands() {
+    let mut quickly = 0;
+    for (place, key, value) in PLACES.iter().flat_map(|place| {
+        KEYS.iter()
+            .flat_map(move |key| VALUES.map(|value| (place, key, value)))
+    }) {
+        let text = place.replace("PAIR", &format!("\"{key}\":{value}"));
+        assert_eq!(
+            parse(&text, &BOUNDS),
+            parse_generally(&text, &BOUNDS),
+            "{text}"
+        );
+        quickly += usize::from(is_read(&text));
+    }
+    assert!(quickly > 1_000, "{quickly} are read quickly");
+}
+
 /// What makes one message another, or none.
 const PIECES: [&str; 40] = [
     "",
