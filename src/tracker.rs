@@ -12,7 +12,7 @@ use crate::protocol::{
     About, Announce, Answer, ConnectionId, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId,
     Refusal, Request, Scrape, Sdp,
 };
-use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Swarm, Swarms, Ttl};
+use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Ttl};
 
 /// The bounds and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -205,15 +205,20 @@ impl Tracker {
         }
         let mut outcome = Outcome::default();
         let counts = self.swarms.with_new(&info_hash, |swarm| {
-            let joined = swarm.join(member, claim(announce), who.blocked, now);
+            let (joined, mut place) = swarm.join(member, claim(announce), who.blocked, now);
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
             if joined == Joined::New {
                 let ended = self.remember_membership(who, swarm, info_hash, announce.peer_id);
                 outcome.bounded.peer_ids = u32::from(ended);
+                if ended {
+                    // Another has left, and with it the order of the places.
+                    place = swarm.place_of(member).unwrap_or(place);
+                }
             }
-            self.relay_offers(swarm, member, announce, (now, rng), &mut outcome);
+            let from = (member, place);
+            self.relay_offers(swarm, from, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
         outcome.reply = Some(Reply::Announce(info_hash, counts.unwrap_or_default()));
@@ -248,7 +253,7 @@ impl Tracker {
     fn relay_offers<'a>(
         &self,
         swarm: &mut Swarm,
-        member: Member,
+        (member, place): (Member, Place),
         announce: &Announce<'a>,
         (now, rng): (Duration, &mut impl Rng),
         outcome: &mut Outcome<'a>,
@@ -256,9 +261,6 @@ impl Tracker {
         if announce.offers.is_empty() {
             return;
         }
-        let Some(place) = swarm.place_of(member) else {
-            return;
-        };
         let receivers = swarm.choose(place, announce.offers.len(), rng);
         for (offer, to) in announce.offers.iter().zip(receivers) {
             let given = GivenOffer {

@@ -1,9 +1,9 @@
 //! Emptied output buffers of one worker, kept for the next connection that has something to write: they are warm and
 //! have grown already.
 
-/// How many are kept: as many as a worker mostly has under way at once.
-const BUFFERS_MAX: usize = 64;
-/// Larger ones are given back to the system. With `BUFFERS_MAX` this bounds what is kept to 1 MiB.
+/// How many are kept: about as many as a busy worker fills in one round of its loop.
+const BUFFERS_MAX: usize = 128;
+/// Larger ones are given back to the system. With `BUFFERS_MAX` this bounds what is kept to 2 MiB.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
 
 /// The buffers.

@@ -95,16 +95,12 @@ impl Members {
         }
     }
 
-    /// Sets the role of the member at a place.
-    pub(super) fn set_role(&mut self, place: usize, role: Role) {
+    /// Sets the role of the member at a place. Returns its new place.
+    pub(super) fn set_role(&mut self, place: usize, role: Role) -> usize {
         match role {
-            Role::Leecher if place >= self.leechers => {
-                self.move_to_leechers(place);
-            }
-            Role::Seeder if place < self.leechers => {
-                self.move_to_seeders(place);
-            }
-            _ => {}
+            Role::Leecher if place >= self.leechers => self.move_to_leechers(place),
+            Role::Seeder if place < self.leechers => self.move_to_seeders(place),
+            _ => place,
         }
     }
 

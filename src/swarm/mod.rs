@@ -54,15 +54,21 @@ pub enum Joined {
 }
 
 impl Swarm {
-    /// Joins a member, or refreshes it. `blocked` says that the connection's output is stuck.
-    pub fn join(&mut self, member: Member, claim: Claim, blocked: bool, now: Duration) -> Joined {
+    /// Joins a member, or refreshes it, and tells its place. `blocked` says that the connection's output is stuck.
+    pub fn join(
+        &mut self,
+        member: Member,
+        claim: Claim,
+        blocked: bool,
+        now: Duration,
+    ) -> (Joined, Place) {
         let (joined, place) = self.members.touch(member, seconds(now), blocked);
-        match claim {
+        let place = match claim {
             Claim::Seeder => self.members.set_role(place, Role::Seeder),
             Claim::Leecher => self.members.set_role(place, Role::Leecher),
-            Claim::Unsaid => {}
-        }
-        joined
+            Claim::Unsaid => place,
+        };
+        (joined, Place(place))
     }
 
     /// Counts a download as complete, once per member.
