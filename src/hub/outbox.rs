@@ -106,7 +106,7 @@ mod tests {
 
     fn push(outbox: &mut Outbox, worth: Worth, letter: u8, bytes_max: usize) -> Pushed {
         outbox.push(worth, 10, bytes_max, &mut Spare::default(), |frames| {
-            frames.extend([letter; 10])
+            frames.extend([letter; 10]);
         })
     }
 
