@@ -18,11 +18,11 @@ stage_format() {
 }
 
 stage_clippy() {
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --all-features -- -D warnings
 }
 
 stage_docs() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --document-private-items
 }
 
 stage_rust() {
