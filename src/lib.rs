@@ -10,6 +10,7 @@ mod http;
 pub mod hub;
 pub mod insight;
 pub mod limits;
+pub mod load;
 mod memory;
 mod net;
 pub mod protocol;

@@ -1,17 +1,18 @@
-//! The program `swarmhub`: reads its settings, starts the server, stops it on a signal.
+//! The program `swarmhub`: reads its settings, starts the server and stops it on a signal, or loads a tracker.
 
 mod cli;
 mod process;
 
 use std::env;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use swarmhub::Server;
 use swarmhub::config::Config;
+use swarmhub::load::{self, Live};
 
-use crate::cli::Command;
+use crate::cli::{Command, Load};
 
 fn main() -> ExitCode {
     let command = match cli::parse(env::args_os(), env::vars_os()) {
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
             .write_all(text.as_bytes())
             .context("cannot write to standard output"),
         Command::Run(config) => serve(*config),
+        Command::Load(load) => match run_load(&load) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +44,31 @@ fn main() -> ExitCode {
 fn tell(text: &dyn std::fmt::Display) {
     // When even standard error is gone there is nobody left to tell.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Loads a tracker. Only JSON goes to standard output when it is asked for; all else is for people, on standard error.
+fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
+    let mut live = Live::new(io::stderr(), io::stderr().is_terminal());
+    let ran = load::run(&load.options, &mut |progress| {
+        if !load.quiet {
+            live.tell(progress);
+        }
+    });
+    live.end();
+    let report = ran?;
+    if let Some(file) = &load.html {
+        std::fs::write(file, report.to_html())
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let text = report.to_text();
+    if load.json {
+        tell(&text);
+        io::stdout().write_all(report.to_json().as_bytes())
+    } else {
+        io::stdout().write_all(text.as_bytes())
+    }
+    .context("cannot write to standard output")?;
+    Ok(ExitCode::from(report.exit_code))
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {

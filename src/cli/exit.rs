@@ -6,6 +6,8 @@ use std::{fmt, process::ExitCode};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use swarmhub::config::{self, InvalidConfig};
 
+use super::load;
+
 /// The reason why the program does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exit {
@@ -28,10 +30,15 @@ impl Exit {
         }
     }
 
-    pub(super) fn usage(error: &clap::Error) -> Self {
+    /// A wrong word on the command line, of the server or of a load.
+    pub(super) fn usage(error: &clap::Error, is_load: bool) -> Self {
+        Self::line(&usage(error, is_load))
+    }
+
+    pub(super) fn line(text: &str) -> Self {
         Self {
             code: 2,
-            lines: vec![usage(error)],
+            lines: vec![text.to_owned()],
         }
     }
 }
@@ -47,7 +54,9 @@ impl fmt::Display for Exit {
     }
 }
 
-fn usage(error: &clap::Error) -> String {
+fn usage(error: &clap::Error, is_load: bool) -> String {
+    let see_help = || see_help(is_load);
+    let unexpected = |word: &str| unexpected(word, is_load);
     let told = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(one_line(text)),
         _ => None,
@@ -59,8 +68,12 @@ fn usage(error: &clap::Error) -> String {
                 .split('=')
                 .next()
                 .unwrap_or_default();
-            let remedy =
-                config::nearest(name).map(|setting| format!("did you mean --{}?", setting.flag()));
+            let nearest = if is_load {
+                load::nearest(name)
+            } else {
+                config::nearest(name).map(config::Setting::flag)
+            };
+            let remedy = nearest.map(|flag| format!("did you mean --{flag}?"));
             Some(format!(
                 "{given}: there is no such flag; {}",
                 remedy.unwrap_or_else(see_help)
@@ -85,15 +98,19 @@ fn usage(error: &clap::Error) -> String {
     })
 }
 
-fn unexpected(word: &str) -> String {
+fn unexpected(word: &str, is_load: bool) -> String {
     format!(
         "\"{word}\" is neither a command nor a flag's value; {}",
-        see_help()
+        see_help(is_load)
     )
 }
 
-fn see_help() -> String {
-    "see swarmhub --help".to_owned()
+fn see_help(is_load: bool) -> String {
+    if is_load {
+        "see swarmhub load --help".to_owned()
+    } else {
+        "see swarmhub --help".to_owned()
+    }
 }
 
 /// What was typed, without line breaks and other control characters.

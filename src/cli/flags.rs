@@ -32,7 +32,7 @@ pub(super) fn command() -> Command {
     Command::new("swarmhub")
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
-        .override_usage("swarmhub [FLAGS]\n       swarmhub check-config [FLAGS]\n       swarmhub print-config [FLAGS]")
+        .override_usage("swarmhub [FLAGS]\n       swarmhub check-config [FLAGS]\n       swarmhub print-config [FLAGS]\n       swarmhub load URL [FLAGS]")
         .after_help(SHORT_FOOTER)
         .after_long_help(LONG_FOOTER)
         .disable_help_subcommand(true)
@@ -43,6 +43,7 @@ pub(super) fn command() -> Command {
         .arg(version())
         .subcommand(about_config(CHECK, "Check the configuration, say what is wrong with it, and exit", &defaults))
         .subcommand(about_config(PRINT, "Print the settings in effect as TOML, and where each came from", &defaults))
+        .subcommand(super::load::command(help()))
 }
 
 /// A subcommand that takes all flags of the program, without showing them a second time.

@@ -3,6 +3,7 @@
 
 mod exit;
 mod flags;
+mod load;
 mod logging;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -11,6 +12,7 @@ use clap::{ArgMatches, error::ErrorKind};
 use swarmhub::config::{self, Config, Layers, Setting};
 
 pub(crate) use exit::Exit;
+pub(crate) use load::Load;
 pub(crate) use logging::init_logging;
 
 /// What the operator wants.
@@ -18,6 +20,8 @@ pub(crate) use logging::init_logging;
 pub(crate) enum Command {
     /// Serve with this configuration.
     Run(Box<Config>),
+    /// Load a tracker.
+    Load(Box<Load>),
     /// Print this on standard output and exit with 0: help, version, `check-config`, `print-config`.
     Print(String),
 }
@@ -30,6 +34,8 @@ pub(crate) fn parse(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, Exit> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let is_load = args.get(1).is_some_and(|word| word == load::LOAD);
     let matches = match flags::command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error)
@@ -40,8 +46,12 @@ pub(crate) fn parse(
         {
             return Ok(Command::Print(error.render().to_string()));
         }
-        Err(error) => return Err(Exit::usage(&error)),
+        Err(error) => return Err(Exit::usage(&error, is_load)),
     };
+    if let Some((load::LOAD, inner)) = matches.subcommand() {
+        refuse_settings(&matches)?;
+        return load::read(inner).map(|load| Command::Load(Box::new(load)));
+    }
     let layers = Layers {
         file: file(&matches),
         environment: env.into_iter().collect(),
@@ -56,6 +66,20 @@ pub(crate) fn parse(
         Some(flags::PRINT) => Command::Print(effective.to_toml()),
         _ => Command::Run(Box::new(effective.config)),
     })
+}
+
+/// A load has flags of its own; those of the server would do nothing.
+fn refuse_settings(matches: &ArgMatches) -> Result<(), Exit> {
+    let given = Setting::all()
+        .iter()
+        .find(|setting| matches.contains_id(setting.key));
+    match given {
+        None => Ok(()),
+        Some(setting) => Err(Exit::line(&format!(
+            "--{}: is a setting of the server, not of a load; see swarmhub load --help",
+            setting.flag()
+        ))),
+    }
 }
 
 /// The matches of the program and of its subcommand: flags may stand before and after its name.

@@ -215,3 +215,65 @@ fn the_version_is_the_packages() {
     );
     assert_eq!(printed("print-config"), defaults().to_toml());
 }
+
+fn asked_load(line: &str) -> swarmhub::load::Options {
+    match typed(line) {
+        Ok(Command::Load(load)) => load.options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_load_needs_nothing_but_an_address() {
+    use swarmhub::load::{Amount, Loop, Options};
+    let options = asked_load("load ws://127.0.0.1:8000/");
+    let seed = options.seed;
+    assert_eq!(
+        options,
+        Options {
+            seed,
+            ..Options::new("ws://127.0.0.1:8000/".parse().unwrap())
+        }
+    );
+    let options = asked_load(
+        "load wss://t.example --connections 9 --rate 5.5 --announces 7 --source 127.0.0.2-127.0.0.4 --source ::1 \
+         --storm-every 2 --storm-share 0.25 --think-ms 5-9 --seed 3 --insecure",
+    );
+    assert_eq!(options.pace, Loop::Open { per_second: 5.5 });
+    assert_eq!(options.amount, Amount::Requests(7));
+    assert_eq!(
+        (options.connections, options.sources.len(), options.seed),
+        (9, 4, 3)
+    );
+    let storm = options.storm.unwrap();
+    assert_eq!(
+        (storm.every.as_secs(), storm.share, storm.reset_share),
+        (2, 0.25, 0.5)
+    );
+}
+
+#[test]
+fn each_mistake_about_a_load_is_one_line() {
+    let lines = [
+        "load",
+        "load http://t.example/",
+        "load ws://t.example/ --conections 5",
+        "load ws://t.example/ --seeders 2",
+        "load ws://t.example/ --closed 5 --rate 5",
+        "load ws://t.example/ --swarm-size 0",
+        "load ws://t.example/ --syscalls",
+        "load ws://t.example/ --rate",
+        "load ws://t.example/ again",
+        "--workers 2 load ws://t.example/",
+    ];
+    let reports: Vec<String> = lines
+        .iter()
+        .map(|line| format!("$ swarmhub {line}\n{}", refused(line)))
+        .collect();
+    insta::assert_snapshot!(reports.join("\n"));
+}
+
+#[test]
+fn a_load_explains_itself() {
+    insta::assert_snapshot!(printed("load --help"));
+}

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const LAYERS: [(&str, &[&str]); 15] = [
-    ("main", &["cli", "process"]),
-    ("cli", &[]),
+const LAYERS: [(&str, &[&str]); 16] = [
+    ("main", &["cli", "process", "load"]),
+    ("cli", &["load"]),
+    ("load", &["protocol"]),
     ("process", &[]),
     (
         "server",

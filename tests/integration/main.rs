@@ -13,6 +13,7 @@ mod docs;
 mod frames;
 mod http;
 mod layers;
+mod load;
 mod model;
 mod process;
 mod rules;

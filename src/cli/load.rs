@@ -1,0 +1,325 @@
+//! The subcommand `load`: its flags, and the load that they ask for. It opens nothing; `main` runs what comes out.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use swarmhub::load::{Amount, Loop, Options, Sources, Storm, SwarmSize, Target, Think, Wave};
+
+use super::Exit;
+
+/// The subcommand's name.
+pub(super) const LOAD: &str = "load";
+
+const FOOTER: &str = "\
+Without flags: 200 connections, 64 announces with 5 offers under way, for about 15 seconds.
+It exits with 0 if every message came as it should, 3 if not, 1 if it could not run, 2 for a wrong flag.
+A tracker limits what one address may do; for swarmhub itself, `--no-limits` turns that off.";
+
+/// A load, and where its report goes.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) options: Options,
+    pub(crate) json: bool,
+    pub(crate) html: Option<PathBuf>,
+    pub(crate) quiet: bool,
+}
+
+/// The subcommand with all its flags.
+pub(super) fn command(help: Arg) -> Command {
+    Command::new(LOAD)
+        .about("Load a WebTorrent tracker as browsers do, measure it, and check every message that comes back")
+        .override_usage("swarmhub load URL [FLAGS]")
+        .after_help(FOOTER)
+        .disable_help_flag(true)
+        .arg(Arg::new("url").value_name("URL").value_parser(value_parser!(Target)).help("The tracker, such as ws://127.0.0.1:8000/ or wss://tracker.example.org/"))
+        .args(of("Members", members()))
+        .args(of("Load", load()))
+        .args(of("Coming and going", churn()))
+        .args(of("Connections", connections()))
+        .args(of("Measuring and reporting", report()))
+        .arg(help.help("Explain the flags").help_heading("Measuring and reporting"))
+}
+
+fn of<const N: usize>(heading: &'static str, args: [Arg; N]) -> impl Iterator<Item = Arg> {
+    args.into_iter().map(move |arg| arg.help_heading(heading))
+}
+
+fn flag(
+    name: &'static str,
+    value: &'static str,
+    parser: impl Into<ValueParser>,
+    help: &'static str,
+) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .value_parser(parser)
+        .help(help)
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .action(ArgAction::SetTrue)
+        .help(help)
+}
+
+fn members() -> [Arg; 3] {
+    [
+        flag(
+            "connections",
+            "N",
+            value_parser!(u32).range(1..=1_000_000),
+            "Connections, each with one member [default 200]",
+        ),
+        flag(
+            "swarm-size",
+            "SIZE",
+            value_parser!(SwarmSize),
+            "Members of a swarm: 50, 10-100 (any between), zipf:1000 (largest; few big, many small), one (all in one) [default 50]",
+        ),
+        flag(
+            "seeders",
+            "SHARE",
+            share,
+            "Share of seeders, 0 to 1 [default 0.2]",
+        ),
+    ]
+}
+
+fn load() -> [Arg; 12] {
+    [
+        flag("offers", "N", value_parser!(u64).range(0..=100), "Offers in an announce [default 5]"),
+        flag("answers", "SHARE", share, "Share of received offers that are answered [default 1]"),
+        flag("think-ms", "MS", value_parser!(Think), "Milliseconds between offer and answer, or a range such as 20-200 [default 0]"),
+        flag("offer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an offer's SDP [default 2000]"),
+        flag("answer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an answer's SDP [default 1600]"),
+        flag("scrapes", "SHARE", share, "Share of the requests that are scrapes [default 0]"),
+        flag("closed", "N", value_parser!(u32).range(1..=1_000_000), "Closed loop: N requests under way, which shows how much the tracker can do [default 64]").conflicts_with("rate"),
+        flag("rate", "PER_SECOND", rate, "Open loop: so many requests a second whatever becomes of them, which shows how long clients wait"),
+        flag("warmup", "SECONDS", seconds, "Load before anything is measured [default 1]"),
+        flag("duration", "SECONDS", seconds, "Load that is measured; 0: connections only [default 10]").conflicts_with("announces"),
+        flag("announces", "N", value_parser!(u64), "Exactly N requests instead of a duration"),
+        flag("timeout", "SECONDS", positive, "What has not come after this time is lost [default 10]"),
+    ]
+}
+
+fn churn() -> [Arg; 5] {
+    [
+        flag(
+            "wave-every",
+            "SECONDS",
+            positive,
+            "Members leave and join again in waves, so far apart",
+        ),
+        flag(
+            "wave-share",
+            "SHARE",
+            share,
+            "Share of the members in a wave [default 0.1]",
+        ),
+        flag(
+            "storm-every",
+            "SECONDS",
+            positive,
+            "Connections break and come back all at once, so far apart",
+        ),
+        flag(
+            "storm-share",
+            "SHARE",
+            share,
+            "Share of the connections in a storm [default 0.5]",
+        ),
+        flag(
+            "storm-rst",
+            "SHARE",
+            share,
+            "Share of those that end without a word (RST) [default 0.5]",
+        ),
+    ]
+}
+
+fn connections() -> [Arg; 5] {
+    [
+        flag("threads", "N", value_parser!(u16).range(1..=256), "Threads that make the load; a swarm stays on one [default 1]"),
+        flag("source", "ADDRESS", value_parser!(Sources), "Connect from this address, or a range such as 127.0.0.2-127.0.0.9; repeatable; each has about 28,000 ports").action(ArgAction::Append),
+        flag("origin", "URL", header, "Origin that the browsers name [default that of the tracker]"),
+        flag("ca", "FILE", value_parser!(PathBuf), "Trust the certificate authorities in this PEM file too"),
+        switch("insecure", "Trust any certificate"),
+    ]
+}
+
+fn report() -> [Arg; 6] {
+    [
+        flag(
+            "server-pid",
+            "PID",
+            value_parser!(u32).range(1..),
+            "Measure CPU time and memory of this process (Linux)",
+        ),
+        switch(
+            "syscalls",
+            "Count its system calls with strace, after the measured load",
+        ),
+        switch("json", "Print the report as JSON on standard output"),
+        flag(
+            "html",
+            "FILE",
+            value_parser!(PathBuf),
+            "Write the report as a page with plots",
+        ),
+        flag(
+            "seed",
+            "N",
+            value_parser!(u64),
+            "Repeat the ids and choices of a run",
+        ),
+        switch("quiet", "Do not tell how far it is"),
+    ]
+}
+
+/// The load that the words ask for.
+pub(super) fn read(matches: &ArgMatches) -> Result<Load, Exit> {
+    let url = given::<Target>(matches, "url").ok_or_else(|| Exit::line("load: the tracker's address is missing, such as ws://127.0.0.1:8000/; see swarmhub load --help"))?;
+    let mut options = Options::new(url);
+    let o = &mut options;
+    put(&mut o.connections, small(matches, "connections"));
+    put(&mut o.swarm_size, given(matches, "swarm-size"));
+    put(&mut o.seeders, given(matches, "seeders"));
+    put(&mut o.offers, given(matches, "offers"));
+    put(&mut o.answers, given(matches, "answers"));
+    put(&mut o.think, given(matches, "think-ms"));
+    put(&mut o.offer_bytes, small(matches, "offer-bytes"));
+    put(&mut o.answer_bytes, small(matches, "answer-bytes"));
+    put(&mut o.scrapes, given(matches, "scrapes"));
+    put(
+        &mut o.pace,
+        small(matches, "closed").map(|under_way| Loop::Closed { under_way }),
+    );
+    put(
+        &mut o.pace,
+        given(matches, "rate").map(|per_second| Loop::Open { per_second }),
+    );
+    put(&mut o.warmup, given(matches, "warmup"));
+    put(&mut o.amount, given(matches, "duration").map(Amount::For));
+    put(
+        &mut o.amount,
+        given(matches, "announces").map(Amount::Requests),
+    );
+    put(&mut o.timeout, given(matches, "timeout"));
+    put(
+        &mut o.threads,
+        given::<u16>(matches, "threads").map(usize::from),
+    );
+    put(&mut o.seed, given(matches, "seed"));
+    let share = |name, default| given(matches, name).unwrap_or(default);
+    o.wave = given(matches, "wave-every").map(|every| Wave {
+        every,
+        share: share("wave-share", 0.1),
+    });
+    o.storm = given(matches, "storm-every").map(|every| Storm {
+        every,
+        share: share("storm-share", 0.5),
+        reset_share: share("storm-rst", 0.5),
+    });
+    let sources = matches.get_many::<Sources>("source").unwrap_or_default();
+    o.sources = sources
+        .flat_map(|sources| sources.0.iter().copied())
+        .collect();
+    o.origin = given(matches, "origin");
+    o.authorities = given(matches, "ca");
+    o.insecure = matches.get_flag("insecure");
+    o.server_pid = given(matches, "server-pid");
+    o.syscalls = matches.get_flag("syscalls");
+    if o.syscalls && o.server_pid.is_none() {
+        return Err(Exit::line(
+            "--syscalls: of which process? give --server-pid too",
+        ));
+    }
+    Ok(Load {
+        options,
+        json: matches.get_flag("json"),
+        html: given(matches, "html"),
+        quiet: matches.get_flag("quiet"),
+    })
+}
+
+/// The flag of `load` most like a misspelt one.
+pub(super) fn nearest(word: &str) -> Option<String> {
+    let command = command(Arg::new("help"));
+    let flags = command.get_arguments().filter_map(Arg::get_long);
+    let likeness = |flag: &str| strsim::normalized_damerau_levenshtein(flag, word);
+    let best = flags.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) > 0.7).then(|| best.to_owned())
+}
+
+fn given<T: Any + Clone + Send + Sync>(matches: &ArgMatches, name: &str) -> Option<T> {
+    matches.get_one::<T>(name).cloned()
+}
+
+/// A number that clap keeps as `u32`.
+fn small(matches: &ArgMatches, name: &str) -> Option<usize> {
+    given::<u32>(matches, name).and_then(|number| usize::try_from(number).ok())
+}
+
+fn put<T>(place: &mut T, given: Option<T>) {
+    if let Some(value) = given {
+        *place = value;
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| "give a number".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = number(text)?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("give a share from 0 to 1".to_owned())
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = number(text)?;
+    if (0.1..=1e6).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("give a rate from 0.1 to 1000000 a second".to_owned())
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = number(text)?;
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("give seconds from 0 to 86400".to_owned())
+    }
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|time| {
+        if time < Duration::from_millis(10) {
+            Err("give at least 0.01 seconds".to_owned())
+        } else {
+            Ok(time)
+        }
+    })
+}
+
+/// What may stand in a header.
+fn header(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        Err("it has a line break or the like".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}

@@ -1,0 +1,272 @@
+//! Opens connections as browsers do: TCP from one of several addresses, TLS if the URL says so, the upgrade.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::error::LoadError;
+use super::options::Options;
+use super::stream::Stream;
+use super::target::Target;
+use super::tls;
+
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// However little patience there is with messages, a connection is given so long to open.
+const OPENING_MIN: Duration = Duration::from_secs(10);
+/// How many connections one address is given before the next one has its turn.
+pub(super) const PER_SOURCE_MAX: usize = 25_000;
+
+/// All that is needed to open a connection; threads share it.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    target: Target,
+    address: SocketAddr,
+    sources: Vec<IpAddr>,
+    next_source: Cell<usize>,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    origin: String,
+    timeout: Duration,
+}
+
+impl Connector {
+    /// Finds the tracker's address, and the first one where somebody listens if there are several.
+    pub(super) async fn new(options: &Options) -> Result<Self, LoadError> {
+        let target = options.target.clone();
+        let tls = if target.is_tls {
+            let name = ServerName::try_from(target.host.clone());
+            let no_name = |error| LoadError::Host {
+                host: target.host.clone(),
+                source: io::Error::other(error),
+            };
+            Some((tls::config(options)?, name.map_err(no_name)?))
+        } else {
+            None
+        };
+        let scheme = if target.is_tls { "https" } else { "http" };
+        let page = || format!("{scheme}://{}", target.authority);
+        let mut connector = Self {
+            origin: options.origin.clone().unwrap_or_else(page),
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            sources: options.sources.clone(),
+            next_source: Cell::new(0),
+            tls,
+            timeout: options.timeout.max(OPENING_MIN),
+            target,
+        };
+        connector.find().await?;
+        if connector.sources.is_empty() {
+            connector.sources = own_sources(connector.address, options.connections);
+        }
+        Ok(connector)
+    }
+
+    async fn find(&mut self) -> Result<(), LoadError> {
+        let host = &self.target.host;
+        let no_host = |source| LoadError::Host {
+            host: host.clone(),
+            source,
+        };
+        let found = lookup_host((host.as_str(), self.target.port))
+            .await
+            .map_err(no_host)?;
+        let mut last = no_host(io::Error::other("it has no address"));
+        for address in found {
+            self.address = address;
+            match self.open().await {
+                Ok(_) => return Ok(()),
+                Err(error @ LoadError::Connect { .. }) => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    /// Opens a connection and upgrades it.
+    pub(super) async fn open(&self) -> Result<Stream, LoadError> {
+        let late = |_| LoadError::Late {
+            what: format!("connecting to {}", self.address),
+            seconds: self.timeout.as_secs(),
+        };
+        timeout(self.timeout, self.open_at_leisure())
+            .await
+            .map_err(late)?
+    }
+
+    async fn open_at_leisure(&self) -> Result<Stream, LoadError> {
+        let tcp = self.connect().await?;
+        // Fails only where there is no such option; then the system's own way is taken.
+        let _ = tcp.set_nodelay(true);
+        let mut stream = match &self.tls {
+            None => Stream::Plain(tcp),
+            Some((config, name)) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                let tls = connector.connect(name.clone(), tcp).await;
+                let failed = |source| LoadError::Tls {
+                    address: self.address.to_string(),
+                    source,
+                };
+                Stream::Tls(Box::new(tls.map_err(failed)?))
+            }
+        };
+        self.upgrade(&mut stream).await?;
+        Ok(stream)
+    }
+
+    async fn connect(&self) -> Result<TcpStream, LoadError> {
+        let address = self.address.to_string();
+        let system = |source| LoadError::System {
+            what: "no socket",
+            source,
+        };
+        let socket = if self.address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }
+        .map_err(system)?;
+        let turn = self
+            .next_source
+            .replace(self.next_source.get().wrapping_add(1));
+        let source = turn
+            .checked_rem(self.sources.len())
+            .and_then(|turn| self.sources.get(turn));
+        if let Some(&from) = source {
+            socket
+                .bind(SocketAddr::new(from, 0))
+                .map_err(|source| match source.kind() {
+                    io::ErrorKind::AddrInUse => LoadError::Ports,
+                    _ => LoadError::Source {
+                        from,
+                        address: address.clone(),
+                        source,
+                    },
+                })?;
+        }
+        socket
+            .connect(self.address)
+            .await
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::AddrNotAvailable => LoadError::Ports,
+                _ => LoadError::Connect { address, source },
+            })
+    }
+
+    async fn upgrade(&self, stream: &mut Stream) -> Result<(), LoadError> {
+        let url = || self.target.to_string();
+        let broken = |source: io::Error| LoadError::NoHandshake {
+            url: url(),
+            reason: source.to_string(),
+        };
+        let key = generate_key();
+        stream
+            .write_all(self.request(&key).as_bytes())
+            .await
+            .map_err(broken)?;
+        stream.flush().await.map_err(broken)?;
+        let mut answer = Vec::with_capacity(512);
+        // One byte too many would be lost, so the end is looked for after every read; a tracker says nothing before it is asked.
+        while !answer.ends_with(b"\r\n\r\n") {
+            let read = stream.read_buf(&mut answer).await.map_err(broken)?;
+            if read == 0 || answer.len() > ANSWER_BYTES_MAX {
+                let first = first_line(&answer);
+                let reason = if first.is_empty() {
+                    "the connection ended without an answer".to_owned()
+                } else {
+                    format!("the answer \"{first}\" is none to a request for a WebSocket")
+                };
+                return Err(LoadError::NoHandshake { url: url(), reason });
+            }
+            if answer.len() > 12 && !answer.starts_with(b"HTTP/1.1 101") {
+                return Err(LoadError::NotUpgraded {
+                    url: url(),
+                    answer: first_line(&answer),
+                });
+            }
+        }
+        let accepted = derive_accept_key(key.as_bytes());
+        if is_accepted(&String::from_utf8_lossy(&answer), &accepted) {
+            return Ok(());
+        }
+        let reason = "Sec-WebSocket-Accept is missing or wrong".to_owned();
+        Err(LoadError::NoHandshake { url: url(), reason })
+    }
+
+    /// What a browser asks with. Compression is not offered, so that zlib is not what is measured.
+    fn request(&self, key: &str) -> String {
+        format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
+             User-Agent: Mozilla/5.0 (swarmhub load {})\r\nUpgrade: websocket\r\nOrigin: {}\r\n\
+             Sec-WebSocket-Version: 13\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\n\
+             Sec-WebSocket-Key: {key}\r\n\r\n",
+            self.target.path,
+            self.target.authority,
+            env!("CARGO_PKG_VERSION"),
+            self.origin
+        )
+    }
+}
+
+fn first_line(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
+    let line = text.lines().next().unwrap_or_default().chars().take(100);
+    line.map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn is_accepted(answer: &str, accepted: &str) -> bool {
+    answer
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .any(|(name, value)| {
+            name.eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == accepted
+        })
+}
+
+/// On loopback every address of 127.0.0.0/8 is ours, so a big load needs no word from the user.
+fn own_sources(target: SocketAddr, connections: usize) -> Vec<IpAddr> {
+    let is_loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
+    if !is_loopback || connections <= PER_SOURCE_MAX || !cfg!(target_os = "linux") {
+        return Vec::new();
+    }
+    let addresses = connections.div_ceil(PER_SOURCE_MAX).min(250);
+    (0..addresses)
+        .filter_map(|place| u8::try_from(place + 2).ok())
+        .map(|last| IpAddr::from([127, 0, 0, last]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_gets_an_address_for_each_25000_connections() {
+        let local = "127.0.0.1:8000".parse().unwrap();
+        assert_eq!(own_sources(local, 25_000).len(), 0);
+        if cfg!(target_os = "linux") {
+            assert_eq!(own_sources(local, 100_000).len(), 4);
+        }
+        assert_eq!(
+            own_sources("192.0.2.1:80".parse().unwrap(), 100_000).len(),
+            0
+        );
+    }
+
+    #[test]
+    fn an_upgrade_is_believed_only_with_the_right_key() {
+        let answer = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-ACCEPT:  x=\r\n\r\n";
+        assert!(is_accepted(answer, "x="));
+        assert!(!is_accepted(answer, "y="));
+    }
+}

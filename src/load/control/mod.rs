@@ -1,0 +1,321 @@
+//! The course of a load: threads are started and ordered through its phases, and between them the server is looked at.
+//!
+//! The only part that knows threads, phases and the server's process together; `run` is what the command line calls.
+
+mod course;
+
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
+use crate::load::connect::Connector;
+use crate::load::crew::Crew;
+use crate::load::driver::{Order, Plan};
+use crate::load::error::LoadError;
+use crate::load::exchange::{Micros, Settings};
+use crate::load::options::Options;
+use crate::load::procfs::{Cpu, Memory, describe};
+use crate::load::report::{Closing, Memories, Report, ServerSeen, Syscalls};
+use crate::load::session::Gauges;
+use crate::load::sizes::share_out;
+use crate::load::summary::{Found, Window};
+use crate::load::syscalls;
+
+/// Descriptors besides those of connections: runtimes, files of /proc.
+const OTHER_DESCRIPTORS: u64 = 100;
+const MEMORY_SETTLES: Duration = Duration::from_secs(2);
+const SYSCALL_WINDOW: Duration = Duration::from_secs(2);
+/// Time from the order until the first request of an open loop is due, so that no thread begins late.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: &'static str,
+    /// Since the beginning of the phase.
+    pub elapsed: Duration,
+    /// Connections open.
+    pub connections: u64,
+    /// Announces done so far.
+    pub announces: u64,
+    /// Messages sent and received so far.
+    pub messages: u64,
+    /// Faults so far.
+    pub faults: u64,
+}
+
+/// Runs a load from the beginning to the end; `watch` is told several times a second how far it is.
+///
+/// # Errors
+/// [`LoadError`] if it could not be run. That a tracker answers wrongly is no error but what the report says.
+pub fn run(options: &Options, watch: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    raise_descriptors(options)?;
+    if let Some(pid) = options.server_pid {
+        look_at(pid)?;
+    }
+    let mut control = Control {
+        crew: start(options)?,
+        options,
+        found: Found::default(),
+        watch,
+    };
+    control.go()?;
+    let parts = control.crew.dismiss()?;
+    Ok(control.found.report(options, parts))
+}
+
+fn raise_descriptors(options: &Options) -> Result<(), LoadError> {
+    let failed = |source| LoadError::System {
+        what: "the limit of open files cannot be read",
+        source,
+    };
+    let allowed = rlimit::increase_nofile_limit(u64::MAX).map_err(failed)?;
+    let needed = options.connections as u64 + OTHER_DESCRIPTORS;
+    if allowed < needed {
+        return Err(LoadError::Descriptors {
+            connections: options.connections,
+            needed,
+            allowed,
+        });
+    }
+    Ok(())
+}
+
+/// Fails if the process cannot be observed.
+fn look_at(pid: u32) -> Result<(Cpu, Memory), LoadError> {
+    if !cfg!(target_os = "linux") {
+        let reason = "processes can be observed on Linux only".to_owned();
+        return Err(LoadError::Pid { pid, reason });
+    }
+    let failed = |what: &str, error: &std::io::Error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such process".to_owned(),
+            std::io::ErrorKind::PermissionDenied => {
+                format!("{what} may not be read; run as the server's user or as root")
+            }
+            _ => format!("{what} cannot be read: {error}"),
+        };
+        LoadError::Pid { pid, reason }
+    };
+    let cpu = Cpu::of_process(pid).map_err(|error| failed("its CPU time", &error))?;
+    let memory = Memory::of_process(pid).map_err(|error| failed("its memory", &error))?;
+    Ok((cpu, memory))
+}
+
+/// Finds the tracker, divides the members among threads, and starts them.
+fn start(options: &Options) -> Result<Crew, LoadError> {
+    let system = |source| LoadError::System {
+        what: "no runtime",
+        source,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system)?;
+    let connector = runtime.block_on(Connector::new(options))?;
+    let sizes = options.swarm_size.sizes(
+        options.connections,
+        &mut SmallRng::seed_from_u64(options.seed),
+    );
+    let clock = Instant::now();
+    let mut first_swarm = 0;
+    let mut plans = Vec::new();
+    for (number, sizes) in share_out(sizes, options.threads).into_iter().enumerate() {
+        let swarms = sizes.len() as u64;
+        plans.push(Plan {
+            number,
+            sizes,
+            first_swarm,
+            settings: settings(options),
+            seed: options.seed,
+            wave: options.wave,
+            storm: options.storm,
+            connector: connector.clone(),
+            gauges: std::sync::Arc::new(Gauges::default()),
+            clock,
+        });
+        first_swarm += swarms;
+    }
+    Crew::start(plans, clock)
+}
+
+fn settings(options: &Options) -> Settings {
+    Settings {
+        offers: options.offers,
+        offer_bytes: options.offer_bytes,
+        answer_bytes: options.answer_bytes,
+        answers: options.answers,
+        think: (micros(options.think.least), micros(options.think.most)),
+        seeders: options.seeders,
+        scrapes: options.scrapes,
+        timeout: micros(options.timeout),
+    }
+}
+
+fn micros(time: Duration) -> Micros {
+    Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX)
+}
+
+struct Control<'a> {
+    crew: Crew,
+    options: &'a Options,
+    found: Found,
+    watch: &'a mut dyn FnMut(&Progress),
+}
+
+impl Control<'_> {
+    fn go(&mut self) -> Result<(), LoadError> {
+        self.found.swarm_sizes = self.crew.swarm_sizes();
+        self.found.threads = self.crew.threads();
+        self.order("warming up", Order::Warm)?;
+        let fresh = self.memory("warming up")?;
+        let connections = self.options.connections;
+        self.found.open = Some(self.phase("connecting", Order::Open, connections)?);
+        let open = self.memory("connecting")?;
+        self.found.join = Some(self.phase("joining", Order::Join, connections)?);
+        let joined = self.memory("joining")?;
+        let mut loaded = None;
+        if self.options.has_load() {
+            self.load()?;
+            loaded = self.memory("measuring memory")?;
+        }
+        self.see_server()?;
+        let closed = self.close()?;
+        if let (Some(fresh), Some(open), Some(joined), Some(closed)) = (fresh, open, joined, closed)
+        {
+            self.found.memory = Some(Memories {
+                fresh,
+                open,
+                joined,
+                loaded,
+                closed,
+                per_open_connection: open.per_connection(&fresh, connections),
+                per_joined_connection: joined.per_connection(&fresh, connections),
+                per_loaded_connection: loaded
+                    .map(|loaded| loaded.per_connection(&fresh, connections)),
+            });
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, phase: &'static str, order: Order) -> Result<(), LoadError> {
+        self.crew.order(phase, |_| order, self.watch)
+    }
+
+    /// Opens or joins everybody, looking at the server before and after.
+    fn phase(
+        &mut self,
+        name: &'static str,
+        order: Order,
+        units: usize,
+    ) -> Result<Window, LoadError> {
+        let before = self.window()?;
+        self.order(name, order)?;
+        Ok(before.until(&self.window()?, units as u64))
+    }
+
+    /// A reading of everything that counts up.
+    fn window(&self) -> Result<Window, LoadError> {
+        let cpu = self.options.server_pid.map(look_at_cpu).transpose()?;
+        Ok(Window::now(cpu, self.crew.totals(), self.crew.own_cpu()))
+    }
+
+    /// The server's memory, once it stays the same.
+    fn memory(&mut self, phase: &'static str) -> Result<Option<Memory>, LoadError> {
+        let Some(pid) = self.options.server_pid else {
+            return Ok(None);
+        };
+        let begin = Instant::now();
+        let mut before = look_at(pid)?.1;
+        while begin.elapsed() < MEMORY_SETTLES {
+            self.crew
+                .pause(Duration::from_millis(100), phase, self.watch);
+            let now = look_at(pid)?.1;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        Ok(Some(before))
+    }
+
+    fn see_server(&mut self) -> Result<(), LoadError> {
+        let Some(pid) = self.options.server_pid else {
+            return Ok(());
+        };
+        let (name, threads) = describe(pid);
+        let syscalls = if self.options.syscalls && self.options.has_load() {
+            Some(self.syscalls(pid)?)
+        } else {
+            None
+        };
+        self.found.server = Some(ServerSeen {
+            pid,
+            name,
+            threads,
+            syscalls,
+        });
+        Ok(())
+    }
+
+    fn syscalls(&mut self, pid: u32) -> Result<Syscalls, LoadError> {
+        let begin = self.crew.now() + LEAD;
+        // Nothing of this is measured but the calls.
+        self.drive(
+            u64::MAX,
+            begin,
+            begin + SYSCALL_WINDOW * 2,
+            (Duration::ZERO, Duration::ZERO),
+        )?;
+        let count = syscalls::Count::start(pid)?;
+        let before = self.window()?;
+        self.crew
+            .pause(SYSCALL_WINDOW, "counting system calls", self.watch);
+        let window = before.until(&self.window()?, 0);
+        let calls = count.stop();
+        self.order("counting system calls", Order::Finish { stops: true })?;
+        let announces = window.announces();
+        let each = |calls: u64| crate::load::summary::ratio(calls, announces);
+        let calls = calls?;
+        Ok(Syscalls {
+            seconds: window.elapsed(),
+            announces,
+            per_announce: each(calls.values().sum()),
+            by_name: calls
+                .into_iter()
+                .map(|(name, calls)| (name, each(calls)))
+                .collect(),
+        })
+    }
+
+    fn close(&mut self) -> Result<Option<Memory>, LoadError> {
+        let connections = usize::try_from(self.crew.totals().connections).unwrap_or(0);
+        let before = self.window()?;
+        let begin = Instant::now();
+        self.order("closing", Order::Close)?;
+        let elapsed_s = begin.elapsed().as_secs_f64();
+        let mut closing = Closing {
+            connections,
+            elapsed_s,
+            server: None,
+        };
+        let mut memory = None;
+        if let Some(pid) = self.options.server_pid {
+            self.crew.pause(MEMORY_SETTLES, "closing", self.watch);
+            closing.server = before.until(&self.window()?, connections as u64).cpu_used();
+            memory = Some(look_at(pid)?.1);
+        }
+        self.found.close = Some(closing);
+        Ok(memory)
+    }
+}
+
+fn look_at_cpu(pid: u32) -> Result<Cpu, LoadError> {
+    let ended = |_| LoadError::Pid {
+        pid,
+        reason: "the process has ended".to_owned(),
+    };
+    Cpu::of_process(pid).map_err(ended)
+}

@@ -1,0 +1,233 @@
+//! The threads of a load, seen from the controller: given orders all at once, waited for, and read while they work.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{Sender, channel};
+
+use super::control::Progress;
+use super::driver::{self, Order, Part, Plan, Said};
+use super::error::LoadError;
+use super::procfs::{Cpu, this_thread};
+use super::session::Gauges;
+
+/// How often the user hears something.
+const WATCH: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+struct Hand {
+    orders: Option<Sender<Order>>,
+    said: Receiver<Result<Said, LoadError>>,
+    gauges: Arc<Gauges>,
+    sizes: Vec<usize>,
+    /// Where its CPU time stands.
+    place: Option<PathBuf>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// All threads.
+#[derive(Debug)]
+pub(super) struct Crew {
+    hands: Vec<Hand>,
+    clock: Instant,
+    phase: (&'static str, Instant),
+}
+
+/// Running totals of all threads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) connections: u64,
+    pub(super) announces: u64,
+    pub(super) scrapes: u64,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) faults: u64,
+}
+
+impl Crew {
+    pub(super) fn start(plans: Vec<Plan>, clock: Instant) -> Result<Self, LoadError> {
+        let hands: Result<Vec<Hand>, LoadError> = plans.into_iter().map(hire).collect();
+        Ok(Self {
+            hands: hands?,
+            clock,
+            phase: ("", clock),
+        })
+    }
+
+    /// Since the beginning of the run.
+    pub(super) fn now(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.hands.len()
+    }
+
+    pub(super) fn swarm_sizes(&self) -> Vec<usize> {
+        self.hands
+            .iter()
+            .flat_map(|hand| hand.sizes.iter().copied())
+            .collect()
+    }
+
+    /// The share of all members that each thread has.
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
+    pub(super) fn shares(&self) -> Vec<f64> {
+        let members = |hand: &Hand| hand.sizes.iter().sum::<usize>();
+        let all: usize = self.hands.iter().map(members).sum();
+        self.hands
+            .iter()
+            .map(|hand| members(hand) as f64 / all.max(1) as f64)
+            .collect()
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for Hand { gauges, .. } in &self.hands {
+            totals.connections += gauges.connections.load(Relaxed);
+            totals.announces += gauges.announces.load(Relaxed);
+            totals.scrapes += gauges.scrapes.load(Relaxed);
+            totals.sent += gauges.sent.load(Relaxed);
+            totals.received += gauges.received.load(Relaxed);
+            totals.faults += gauges.faults.load(Relaxed);
+        }
+        totals
+    }
+
+    /// CPU time of each thread, where the system tells it.
+    pub(super) fn own_cpu(&self) -> Vec<Cpu> {
+        let places = self.hands.iter().filter_map(|hand| hand.place.as_ref());
+        places
+            .filter_map(|place| Cpu::of_thread(place).ok())
+            .collect()
+    }
+
+    /// Gives every thread its order, and waits until all have carried it out.
+    pub(super) fn order(
+        &mut self,
+        phase: &'static str,
+        mut order: impl FnMut(usize) -> Order,
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<(), LoadError> {
+        for (number, hand) in self.hands.iter().enumerate() {
+            // A thread that has ended says so below.
+            let _ = hand
+                .orders
+                .as_ref()
+                .map(|orders| orders.blocking_send(order(number)));
+        }
+        for number in 0..self.hands.len() {
+            while let Some(hand) = self.hands.get(number) {
+                match hand.said.recv_timeout(WATCH) {
+                    Ok(Ok(_)) => break,
+                    Ok(Err(error)) => return Err(error),
+                    Err(RecvTimeoutError::Timeout) => self.tell(phase, watch),
+                    Err(RecvTimeoutError::Disconnected) => return Err(ended()),
+                }
+            }
+        }
+        self.tell(phase, watch);
+        Ok(())
+    }
+
+    /// Lets the threads work for a while.
+    pub(super) fn pause(
+        &mut self,
+        time: Duration,
+        phase: &'static str,
+        watch: &mut dyn FnMut(&Progress),
+    ) {
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::park_timeout(left.min(WATCH));
+            self.tell(phase, watch);
+        }
+    }
+
+    fn tell(&mut self, phase: &'static str, watch: &mut dyn FnMut(&Progress)) {
+        if self.phase.0 != phase {
+            self.phase = (phase, Instant::now());
+        }
+        let totals = self.totals();
+        watch(&Progress {
+            phase,
+            elapsed: self.phase.1.elapsed(),
+            connections: totals.connections,
+            announces: totals.announces,
+            messages: totals.sent + totals.received,
+            faults: totals.faults,
+        });
+    }
+
+    /// Ends the threads; returns what each counted.
+    pub(super) fn dismiss(mut self) -> Result<Vec<Part>, LoadError> {
+        let mut parts = Vec::new();
+        for hand in &mut self.hands {
+            drop(hand.orders.take());
+            match hand.said.recv() {
+                Ok(Ok(Said::Counted(part))) => parts.push(*part),
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(Said::Done)) | Err(_) => return Err(ended()),
+            }
+        }
+        Ok(parts)
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        for hand in &mut self.hands {
+            drop(hand.orders.take());
+        }
+        for hand in &mut self.hands {
+            if let Some(thread) = hand.thread.take() {
+                // A thread that is in the middle of an order would wait for its timeouts; the program ends anyway.
+                if thread.is_finished() {
+                    // A panic there was printed.
+                    let _ = thread.join();
+                }
+            }
+        }
+    }
+}
+
+fn ended() -> LoadError {
+    LoadError::Broken("a thread of the load has ended by mistake".to_owned())
+}
+
+fn hire(plan: Plan) -> Result<Hand, LoadError> {
+    let (orders, of_thread) = channel(1);
+    // Room for all that is said without being asked.
+    let (say, said) = sync_channel(2);
+    let (tell_place, place) = sync_channel(1);
+    let (gauges, sizes) = (Arc::clone(&plan.gauges), plan.sizes.clone());
+    let system = |source| LoadError::System {
+        what: "no thread",
+        source,
+    };
+    let thread = thread::Builder::new()
+        .name(format!("load-{}", plan.number))
+        .spawn(move || {
+            // It is waited for below.
+            let _ = tell_place.send(this_thread());
+            driver::run(plan, of_thread, &say);
+        })
+        .map_err(system)?;
+    let place = place.recv().ok().flatten();
+    Ok(Hand {
+        orders: Some(orders),
+        said,
+        gauges,
+        sizes,
+        place,
+        thread: Some(thread),
+    })
+}

@@ -1,0 +1,243 @@
+//! One thread of the load: does what the controller orders, one order after the other, and hands in what it counted.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::LocalOptions;
+use tokio::sync::mpsc::Receiver;
+
+use super::churn::{Churn, StormSeen, WaveSeen};
+use super::connect::Connector;
+use super::error::LoadError;
+use super::exchange::{Drive, Exchange, Habit, Latencies, Micros, Settings};
+use super::options::{Storm, Wave};
+use super::session::{Gauges, Session};
+use super::tally::{Errors, Tally};
+
+/// Connections of the warm-up, which makes the tracker allocate what it needs only once.
+const WARM_CONNECTIONS: usize = 20;
+const WARM_ANNOUNCES: u64 = 60;
+/// Swarms of warm-ups are numbered from here on.
+const WARM_SWARM: u64 = 1 << 20;
+/// Joins at the same time.
+const JOINS_AT_ONCE: usize = 64;
+/// After the timeout of a message, so long until nothing can come any more.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a thread is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    /// A few connections come, announce and go.
+    Warm,
+    Open,
+    Join,
+    /// Begin the load; what is due in the range is measured. Answered at once.
+    Drive(Drive, (Micros, Micros)),
+    /// Wait until what was begun, or asked for, is over.
+    Finish {
+        stops: bool,
+    },
+    Close,
+}
+
+/// What a thread is made of.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) number: usize,
+    pub(super) sizes: Vec<usize>,
+    pub(super) first_swarm: u64,
+    pub(super) settings: Settings,
+    pub(super) seed: u64,
+    pub(super) wave: Option<Wave>,
+    pub(super) storm: Option<Storm>,
+    pub(super) connector: Connector,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) clock: Instant,
+}
+
+/// What a thread counted.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) tally: Tally,
+    pub(super) errors: Errors,
+    pub(super) latencies: Latencies,
+    pub(super) waves: Vec<WaveSeen>,
+    pub(super) storms: Vec<StormSeen>,
+}
+
+/// What a thread says.
+#[derive(Debug)]
+pub(super) enum Said {
+    Done,
+    /// After the last order.
+    Counted(Box<Part>),
+}
+
+/// Carries out orders until there are none any more. Runs on a thread of its own.
+pub(super) fn run(
+    plan: Plan,
+    mut orders: Receiver<Order>,
+    say: &SyncSender<Result<Said, LoadError>>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            // Nobody listens only when the controller has failed.
+            let _ = say.send(Err(LoadError::System {
+                what: "no runtime",
+                source,
+            }));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let mut driver = Driver::new(plan);
+        while let Some(order) = orders.recv().await {
+            if say
+                .send(driver.carry_out(order).await.map(|()| Said::Done))
+                .is_err()
+            {
+                return;
+            }
+        }
+        let _ = say.send(Ok(Said::Counted(Box::new(driver.part()))));
+    });
+}
+
+struct Driver {
+    plan: Plan,
+    session: Rc<Session>,
+    churn: Rc<Churn>,
+    warm: Part,
+}
+
+impl Driver {
+    fn new(plan: Plan) -> Self {
+        let Plan {
+            settings,
+            seed,
+            number,
+            first_swarm,
+            sizes,
+            ..
+        } = &plan;
+        let exchange = Exchange::new(settings.clone(), *seed, *number, *first_swarm, sizes);
+        Self {
+            churn: Churn::new(timeout_of(&plan)),
+            session: session(&plan, exchange),
+            warm: Part::default(),
+            plan,
+        }
+    }
+
+    async fn carry_out(&mut self, order: Order) -> Result<(), LoadError> {
+        match order {
+            Order::Warm => self.warm_up().await?,
+            Order::Open => self.session.open_all().await?,
+            Order::Join => {
+                self.session.exchange.borrow_mut().measured = 0..Micros::MAX;
+                self.session.drive(Drive::Join {
+                    next: 0,
+                    at_once: JOINS_AT_ONCE,
+                })?;
+                self.session.finish(false, self.patience()).await;
+            }
+            Order::Drive(drive, (begin, end)) => {
+                self.session.exchange.borrow_mut().measured = begin..end;
+                self.session.drive(drive)?;
+                self.churn
+                    .start(&self.session, self.plan.wave, self.plan.storm);
+            }
+            Order::Finish { stops } => {
+                if stops {
+                    self.churn.stop();
+                }
+                self.session.finish(stops, self.patience()).await;
+                self.churn.finish().await;
+                self.session.finish(true, self.patience()).await;
+                self.session.listen_on().await;
+            }
+            Order::Close => self.session.close(),
+        }
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        timeout_of(&self.plan) + Duration::from_micros(self.plan.settings.think.1) + PATIENCE
+    }
+
+    async fn warm_up(&mut self) -> Result<(), LoadError> {
+        let plan = &self.plan;
+        let members = plan.sizes.iter().sum::<usize>().min(WARM_CONNECTIONS);
+        let mut settings = plan.settings.clone();
+        settings.scrapes = 0.0;
+        let first_swarm = WARM_SWARM + plan.number as u64;
+        let mut exchange = Exchange::new(settings, plan.seed, plan.number, first_swarm, &[members]);
+        exchange.habit = Habit::Unknown;
+        let session = session(plan, exchange);
+        session.open_all().await?;
+        session.drive(Drive::Join {
+            next: 0,
+            at_once: JOINS_AT_ONCE,
+        })?;
+        session.finish(false, self.patience()).await;
+        session.drive(Drive::Closed {
+            at_once: 4,
+            to_begin: WARM_ANNOUNCES,
+        })?;
+        session.finish(false, self.patience()).await;
+        session.listen_on().await;
+        session.close();
+        self.warm = count(&session);
+        // A habit is what is done nearly always; a reply now and then is one too many.
+        let tally = &mut self.warm.tally;
+        let habit = if tally.replies_to_answers * 2 > tally.answers_sent {
+            Habit::Replies
+        } else {
+            tally.replies_duplicated += std::mem::take(&mut tally.replies_to_answers);
+            Habit::Silent
+        };
+        self.session.exchange.borrow_mut().habit = habit;
+        Ok(())
+    }
+
+    fn part(&self) -> Part {
+        let mut part = count(&self.session);
+        part.tally += self.warm.tally;
+        part.errors.merge(self.warm.errors.clone());
+        part.waves = self.churn.waves.take();
+        part.storms = self.churn.storms.take();
+        part
+    }
+}
+
+fn timeout_of(plan: &Plan) -> Duration {
+    Duration::from_micros(plan.settings.timeout)
+}
+
+fn session(plan: &Plan, exchange: Exchange) -> Rc<Session> {
+    let thinks = plan.settings.think.1 > 0;
+    Session::new(
+        exchange,
+        plan.connector.clone(),
+        Arc::clone(&plan.gauges),
+        plan.clock,
+        plan.seed,
+        thinks,
+    )
+}
+
+fn count(session: &Session) -> Part {
+    let exchange = session.exchange.borrow();
+    Part {
+        tally: exchange.tally,
+        errors: exchange.errors.clone(),
+        latencies: exchange.latencies.clone(),
+        ..Part::default()
+    }
+}

@@ -1,0 +1,199 @@
+//! Requests begin here: announces with their offers, joins, leaves, scrapes, and answers to offers.
+
+use std::fmt::Write as _;
+
+use rand::RngExt;
+
+use super::latencies::record;
+use super::state::{Answer, Kind, Micros, NOTICE, Offer, State, Unit};
+use super::{Exchange, Habit, Outbox};
+use crate::load::ids;
+
+/// How many members are looked at for one that has nothing under way.
+const LOOKED_AT_MAX: usize = 256;
+/// Bytes that a leecher says are left.
+const LEFT: u64 = 1 << 20;
+
+impl Exchange {
+    /// Lets the next member announce or scrape. False if nobody is free.
+    pub(super) fn begin_next(&mut self, due: Micros, now: Micros, out: &mut impl Outbox) -> bool {
+        let all = self.members.len();
+        for _ in 0..all.min(LOOKED_AT_MAX) {
+            self.turn = (self.turn + self.stride) % all;
+            let member = &self.members[self.turn];
+            if member.has_joined() && member.unit.is_none() {
+                let is_scrape =
+                    self.settings.scrapes > 0.0 && self.rng.random_bool(self.settings.scrapes);
+                let kind = if is_scrape {
+                    Kind::Scrape
+                } else {
+                    Kind::Announce
+                };
+                let offers = if is_scrape { 0 } else { self.settings.offers };
+                self.begin(self.turn, kind, offers, (due, now), true, out);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Lets a member that is connected join its swarm.
+    pub(in crate::load) fn join(
+        &mut self,
+        member: usize,
+        offers: u64,
+        is_counted: bool,
+        now: Micros,
+        out: &mut impl Outbox,
+    ) {
+        self.swarm_of(member).begin_change();
+        self.begin(member, Kind::Join, offers, (now, now), is_counted, out);
+    }
+
+    /// Lets a member leave its swarm.
+    pub(super) fn leave(&mut self, member: usize, now: Micros, out: &mut impl Outbox) {
+        let swarm = self.swarm_of(member);
+        swarm.begin_change();
+        swarm.present = swarm.present.saturating_sub(1);
+        swarm.lenient_until = now + NOTICE;
+        self.members[member].gone_at = Some(now);
+        self.begin(member, Kind::Stop, 0, (now, now), false, out);
+    }
+
+    fn begin(
+        &mut self,
+        member: usize,
+        kind: Kind,
+        offers: u64,
+        (due, now): (Micros, Micros),
+        is_counted: bool,
+        out: &mut impl Outbox,
+    ) {
+        self.serial += 1;
+        let (first, is_measured) = (self.offers.next_number(), self.measured.contains(&due));
+        for _ in 0..offers {
+            self.offers.push(Offer {
+                from: member,
+                serial: self.serial,
+                due,
+                sent: now,
+                is_measured,
+                to: None,
+                answer: Answer::None,
+            });
+        }
+        let of_member = &self.members[member];
+        let swarm = &self.swarms[of_member.swarm];
+        let others = swarm
+            .present
+            .saturating_sub(u64::from(of_member.state == State::Joined));
+        let unit = Unit {
+            kind,
+            serial: self.serial,
+            due,
+            sent: now,
+            awaits_reply: true,
+            is_measured,
+            is_counted,
+            expected: offers.min(others),
+            relayed: 0,
+            answers: 0,
+            replies_ahead: of_member.answers_unreplied,
+            version: swarm.version,
+            is_lenient: swarm.changing > 0 || swarm.lenient_until > now,
+        };
+        self.members[member].unit = Some(Box::new(unit));
+        self.under_way += usize::from(is_counted);
+        self.begun.push((member, self.serial));
+        if is_measured && kind != Kind::Join {
+            record(&mut self.latencies.lateness, now - due);
+        }
+        self.text.clear();
+        if kind == Kind::Scrape {
+            self.tally.scrapes_sent += 1;
+            let json = &self.swarms[self.members[member].swarm].json;
+            // Writing to a string cannot fail.
+            let _ = write!(
+                self.text,
+                "{{\"action\":\"scrape\",\"info_hash\":[{json}]}}"
+            );
+        } else {
+            self.tally.announces_sent += 1;
+            self.tally.offers_sent += offers;
+            self.write_announce(member, kind, first, offers);
+        }
+        self.sent_messages += 1;
+        out.send(member, &self.text);
+    }
+
+    /// The keys in the order of the reference client.
+    fn write_announce(&mut self, member: usize, kind: Kind, first: u64, offers: u64) {
+        let text = &mut self.text;
+        let of_member = &self.members[member];
+        let left = if of_member.seeds { 0 } else { LEFT };
+        let _ = write!(
+            text,
+            "{{\"numwant\":{offers},\"uploaded\":0,\"downloaded\":0,\"left\":{left}"
+        );
+        text.push_str(match kind {
+            Kind::Join => ",\"event\":\"started\"",
+            Kind::Stop => ",\"event\":\"stopped\"",
+            Kind::Announce | Kind::Scrape => "",
+        });
+        text.push_str(",\"action\":\"announce\",\"info_hash\":");
+        text.push_str(&self.swarms[of_member.swarm].json);
+        text.push_str(",\"peer_id\":");
+        ids::write(of_member.peer_id.as_bytes(), text);
+        text.push_str(",\"offers\":[");
+        for number in first..first + offers {
+            text.push_str(if number > first { "," } else { "" });
+            text.push_str("{\"offer\":{\"type\":\"offer\",\"sdp\":");
+            self.offer_sdp.write(number, text);
+            text.push_str("},\"offer_id\":");
+            ids::write(ids::offer_id(self.salt, number).as_bytes(), text);
+            text.push('}');
+        }
+        text.push_str("]}");
+    }
+
+    /// Answers an offer, if the member that got it is still there.
+    pub(super) fn answer(&mut self, number: u64, now: Micros, out: &mut impl Outbox) {
+        let Some(offer) = self.offers.get(number) else {
+            return;
+        };
+        let Some(to) = offer.to.filter(|_| offer.answer == Answer::Thinking) else {
+            return;
+        };
+        if self.members[to].state != State::Joined || self.members[to].went_after(offer.sent) {
+            offer.answer = Answer::Excused;
+            let offer = *offer;
+            self.no_answer_to(&offer, now, out);
+            return;
+        }
+        offer.answer = Answer::Sent;
+        let from = offer.from;
+        if self.habit != Habit::Silent {
+            self.members[to].answers_unreplied += 1;
+        }
+        self.tally.answers_sent += 1;
+        let text = &mut self.text;
+        text.clear();
+        text.push_str("{\"action\":\"announce\",\"info_hash\":");
+        text.push_str(&self.swarms[self.members[to].swarm].json);
+        text.push_str(",\"peer_id\":");
+        ids::write(self.members[to].peer_id.as_bytes(), text);
+        text.push_str(",\"to_peer_id\":");
+        ids::write(self.members[from].peer_id.as_bytes(), text);
+        text.push_str(",\"offer_id\":");
+        ids::write(ids::offer_id(self.salt, number).as_bytes(), text);
+        text.push_str(",\"answer\":{\"type\":\"answer\",\"sdp\":");
+        self.answer_sdp.write(number, text);
+        text.push_str("}}");
+        self.sent_messages += 1;
+        out.send(to, &self.text);
+    }
+
+    pub(super) fn swarm_of(&mut self, member: usize) -> &mut super::state::Swarm {
+        &mut self.swarms[self.members[member].swarm]
+    }
+}

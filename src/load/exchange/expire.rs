@@ -1,0 +1,216 @@
+//! How requests end: all has come, it took too long, or one of those involved has gone.
+
+use super::state::{Answer, Kind, Micros, NOTICE, State};
+use super::{Exchange, Outbox};
+
+/// How long offers that may come to nobody are waited for after the reply.
+const GRACE: Micros = 1_000_000;
+/// How long the reply to `stopped` is waited for, which not every tracker sends.
+const STOP_TIMEOUT: Micros = 1_000_000;
+
+impl Exchange {
+    /// Ends the member's request if all that belongs to it has come.
+    pub(super) fn settle(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
+        let member = &mut self.members[at];
+        if member.unit.as_ref().is_some_and(|unit| unit.is_over()) {
+            self.end(at, now, out);
+        }
+    }
+
+    fn end(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
+        let Some(unit) = self.members[at].unit.take() else {
+            return;
+        };
+        self.under_way -= usize::from(unit.is_counted);
+        match unit.kind {
+            Kind::Scrape => self.done.scrapes += 1,
+            _ => self.done.announces += 1,
+        }
+        match unit.kind {
+            // The second half of a wave: it comes back.
+            Kind::Stop if self.members[at].state == State::Left => {
+                let offers = self.settings.offers;
+                self.join(at, offers, false, now, out);
+            }
+            Kind::Join if self.members[at].wants_to_leave => {
+                self.members[at].wants_to_leave = false;
+                self.waving = self.waving.saturating_sub(1);
+            }
+            _ if self.members[at].wants_to_leave => self.leave(at, now, out),
+            _ => {}
+        }
+    }
+
+    /// To be called ten times a second: what took too long is lost.
+    pub(in crate::load) fn tick(&mut self, now: Micros, out: &mut impl Outbox) {
+        if std::mem::take(&mut self.members_gone) {
+            self.excuse_answers(now, out);
+        }
+        let mut begun = std::mem::take(&mut self.begun);
+        begun.retain(|&(at, serial)| {
+            let unit = self.members[at].unit.as_ref();
+            let Some(unit) = unit.filter(|unit| unit.serial == serial) else {
+                return false;
+            };
+            let age = now.saturating_sub(unit.sent);
+            let is_lenient = self.is_lenient(at);
+            if age > self.settings.timeout + self.settings.think.1 {
+                self.lose(at, now, out);
+                false
+            } else if unit.kind == Kind::Stop && unit.awaits_reply && age > STOP_TIMEOUT {
+                self.unreplied(at);
+                self.end(at, now, out);
+                false
+            } else if is_lenient && !unit.awaits_reply && unit.answers == 0 && age > GRACE {
+                self.tally.offers_excused += unit.expected.saturating_sub(unit.relayed);
+                self.end(at, now, out);
+                false
+            } else {
+                true
+            }
+        });
+        // Requests that began meanwhile.
+        begun.append(&mut self.begun);
+        self.begun = begun;
+        self.forget_offers(now);
+        self.go_on(now, out);
+    }
+
+    /// Whether members came or went while the request was under way, so that fewer offers than expected may arrive.
+    fn is_lenient(&self, at: usize) -> bool {
+        let member = &self.members[at];
+        let swarm = &self.swarms[member.swarm];
+        member.unit.as_ref().is_some_and(|unit| {
+            let own_change = u64::from(unit.kind == Kind::Join && !unit.awaits_reply);
+            unit.is_lenient || swarm.version != unit.version + own_change
+        })
+    }
+
+    fn lose(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
+        let is_lenient = self.is_lenient(at);
+        if let Some(unit) = &self.members[at].unit {
+            let missing = unit.expected.saturating_sub(unit.relayed);
+            match (unit.awaits_reply, unit.kind) {
+                (false, _) | (true, Kind::Stop) => {}
+                (true, Kind::Scrape) => self.tally.scrapes_lost += 1,
+                (true, _) => self.tally.replies_lost += 1,
+            }
+            if is_lenient {
+                self.tally.offers_excused += missing;
+            } else {
+                self.tally.offers_lost += missing;
+            }
+            if unit.awaits_reply {
+                self.unreplied(at);
+            }
+        }
+        self.end(at, now, out);
+    }
+
+    /// What the lack of a reply means for the member and its swarm.
+    pub(super) fn unreplied(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        let swarm = &mut self.swarms[member.swarm];
+        match member.unit.as_ref().map(|unit| unit.kind) {
+            Some(Kind::Join) => {
+                swarm.end_change();
+                swarm.is_unsure = true;
+            }
+            Some(Kind::Stop) => {
+                self.tally.stops_unreplied += 1;
+                member.state = State::Left;
+                swarm.end_change();
+            }
+            _ => member.answers_unreplied = 0,
+        }
+    }
+
+    /// Judges the answers to offers that are too old, and forgets them.
+    fn forget_offers(&mut self, now: Micros) {
+        let timeout = self.settings.timeout;
+        // An answer was sent later than its offer, so it is given more time.
+        let longest = timeout + self.settings.think.1 + timeout.min(GRACE);
+        let Some(before) = now.checked_sub(longest) else {
+            return;
+        };
+        while let Some(offer) = self.offers.pop_older(before) {
+            if matches!(offer.answer, Answer::Sent | Answer::Thinking) {
+                self.answers_to_come = self.answers_to_come.saturating_sub(1);
+            }
+            if offer.answer == Answer::Sent {
+                if self.is_one_gone(&offer) {
+                    self.tally.answers_excused += 1;
+                } else {
+                    self.tally.answers_lost += 1;
+                }
+            }
+        }
+    }
+
+    fn is_one_gone(&self, offer: &super::state::Offer) -> bool {
+        let went = |member: usize| self.members[member].went_after(offer.sent);
+        went(offer.from) || offer.to.is_some_and(went)
+    }
+
+    /// Answers between members of whom one has gone are not waited for.
+    fn excuse_answers(&mut self, now: Micros, out: &mut impl Outbox) {
+        let members = &self.members;
+        let mut excused = Vec::new();
+        for offer in self
+            .offers
+            .iter_mut()
+            .filter(|offer| offer.answer == Answer::Sent)
+        {
+            let went = |member: usize| members[member].went_after(offer.sent);
+            if went(offer.from) || offer.to.is_some_and(went) {
+                offer.answer = Answer::Excused;
+                excused.push(*offer);
+            }
+        }
+        self.tally.answers_excused += excused.len() as u64;
+        for offer in excused {
+            self.no_answer_to(&offer, now, out);
+        }
+    }
+
+    /// The member is connected now.
+    pub(in crate::load) fn opened(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        if member.gone_at.is_some() {
+            member.renew(self.salt);
+        }
+        member.state = State::Open;
+    }
+
+    /// The member's connection has ended; what it had under way is excused.
+    pub(in crate::load) fn closed(&mut self, at: usize, now: Micros) {
+        let member = &mut self.members[at];
+        let swarm = &mut self.swarms[member.swarm];
+        let before = std::mem::replace(&mut member.state, State::Closed);
+        member.gone_at = Some(now);
+        member.answers_unreplied = 0;
+        let unit = member.unit.take();
+        let kind = unit
+            .as_ref()
+            .filter(|unit| unit.awaits_reply)
+            .map(|unit| unit.kind);
+        if let Some(unit) = unit {
+            self.under_way -= usize::from(unit.is_counted);
+            self.tally.offers_excused += unit.expected.saturating_sub(unit.relayed);
+        }
+        if matches!(kind, Some(Kind::Join | Kind::Stop)) {
+            swarm.end_change();
+        }
+        // Who leaves was taken off already.
+        if before == State::Joined && kind != Some(Kind::Stop) {
+            swarm.present = swarm.present.saturating_sub(1);
+        }
+        if std::mem::take(&mut member.wants_to_leave) {
+            self.waving = self.waving.saturating_sub(1);
+        }
+        swarm.version += 1;
+        swarm.lenient_until = now + NOTICE;
+        swarm.is_unsure = true;
+        self.members_gone = true;
+    }
+}

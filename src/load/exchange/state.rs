@@ -1,0 +1,247 @@
+//! What the exchange knows: swarms, members, requests under way, offers. Only the exchange uses it.
+
+use std::collections::VecDeque;
+
+use crate::load::ids;
+use crate::protocol::{InfoHash, PeerId};
+
+/// Microseconds since the beginning of the run.
+pub(in crate::load) type Micros = u64;
+
+/// How long a tracker may take to notice that a connection has ended: until then offers may go to it.
+pub(super) const NOTICE: Micros = 5_000_000;
+
+#[derive(Debug)]
+pub(super) struct Swarm {
+    info_hash: InfoHash,
+    /// The info-hash as it is written in messages.
+    pub(super) json: String,
+    /// Members whose announce was replied to, and who have not begun to leave.
+    pub(super) present: u64,
+    /// Joins and leaves under way.
+    pub(super) changing: u64,
+    /// Grows with each beginning and end of a join or leave.
+    pub(super) version: u64,
+    /// Until then offers to members that are gone are no loss.
+    pub(super) lenient_until: Micros,
+    /// Whether the tracker may not know yet who is gone.
+    pub(super) is_unsure: bool,
+}
+
+impl Swarm {
+    pub(super) fn new(salt: u64, number: u64) -> Self {
+        let info_hash = ids::info_hash(salt, number);
+        let mut json = String::new();
+        ids::write(info_hash.as_bytes(), &mut json);
+        Self {
+            info_hash,
+            json,
+            present: 0,
+            changing: 0,
+            version: 0,
+            lenient_until: 0,
+            is_unsure: false,
+        }
+    }
+
+    /// Whether the JSON value is its info-hash, in any spelling.
+    pub(super) fn is(&self, json: &str) -> bool {
+        json == self.json || InfoHash::from_json(json) == Ok(self.info_hash)
+    }
+
+    pub(super) fn begin_change(&mut self) {
+        self.changing += 1;
+        self.version += 1;
+    }
+
+    pub(super) fn end_change(&mut self) {
+        self.changing = self.changing.saturating_sub(1);
+        self.version += 1;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// No connection.
+    Closed,
+    /// Connected, and in no swarm.
+    Open,
+    Joined,
+    /// Has left its swarm.
+    Left,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) swarm: usize,
+    pub(super) seeds: bool,
+    pub(super) state: State,
+    pub(super) unit: Option<Box<Unit>>,
+    pub(super) peer_id: PeerId,
+    number: u64,
+    /// Answers that the tracker may reply to.
+    pub(super) answers_unreplied: u64,
+    /// When it last left or lost its connection.
+    pub(super) gone_at: Option<Micros>,
+    pub(super) wants_to_leave: bool,
+    reconnects: u64,
+}
+
+impl Member {
+    pub(super) fn new(salt: u64, swarm: usize, seeds: bool, number: u64) -> Self {
+        Self {
+            swarm,
+            seeds,
+            state: State::Closed,
+            unit: None,
+            peer_id: ids::peer_id(salt, number),
+            number,
+            answers_unreplied: 0,
+            gone_at: None,
+            wants_to_leave: false,
+            reconnects: 0,
+        }
+    }
+
+    pub(super) fn has_joined(&self) -> bool {
+        self.state == State::Joined && !self.wants_to_leave
+    }
+
+    pub(super) fn may_join(&self) -> bool {
+        self.state == State::Open && self.unit.is_none()
+    }
+
+    /// A page that is loaded again has a new `peer_id`.
+    pub(super) fn renew(&mut self, salt: u64) {
+        self.reconnects += 1;
+        let run = salt.wrapping_add(self.reconnects.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        self.peer_id = ids::peer_id(run, self.number);
+    }
+
+    pub(super) fn went_after(&self, at: Micros) -> bool {
+        self.gone_at.is_some_and(|gone| gone >= at)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Join,
+    Announce,
+    Stop,
+    Scrape,
+}
+
+/// A request under way.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(super) struct Unit {
+    pub(super) kind: Kind,
+    pub(super) serial: u64,
+    pub(super) due: Micros,
+    pub(super) sent: Micros,
+    pub(super) awaits_reply: bool,
+    pub(super) is_measured: bool,
+    /// Whether it takes one of the places of the closed loop.
+    pub(super) is_counted: bool,
+    /// How many of its offers have to come to somebody.
+    pub(super) expected: u64,
+    pub(super) relayed: u64,
+    /// Answers to come.
+    pub(super) answers: u64,
+    /// Replies to earlier answers that come before its own.
+    pub(super) replies_ahead: u64,
+    /// Of the swarm, when it began.
+    pub(super) version: u64,
+    /// Whether its offers may come to nobody.
+    pub(super) is_lenient: bool,
+}
+
+impl Unit {
+    pub(super) fn is_over(&self) -> bool {
+        !self.awaits_reply && self.relayed >= self.expected && self.answers == 0
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offer {
+    pub(super) from: usize,
+    /// The serial number of the announce that it belongs to.
+    pub(super) serial: u64,
+    /// When it was due to be sent.
+    pub(super) due: Micros,
+    pub(super) sent: Micros,
+    pub(super) is_measured: bool,
+    pub(super) to: Option<usize>,
+    pub(super) answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    None,
+    Thinking,
+    Sent,
+    Received,
+    /// It is known that it will not come.
+    Excused,
+}
+
+/// The offers of the last seconds, by number.
+#[derive(Debug)]
+pub(super) struct Offers {
+    very_first: u64,
+    first: u64,
+    all: VecDeque<Offer>,
+}
+
+/// What an offer's number stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Now,
+    /// So long ago that it is over.
+    Over,
+    Never,
+}
+
+impl Offers {
+    pub(super) fn new(first: u64) -> Self {
+        Self {
+            very_first: first,
+            first,
+            all: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.first + self.all.len() as u64
+    }
+
+    pub(super) fn push(&mut self, offer: Offer) {
+        self.all.push_back(offer);
+    }
+
+    pub(super) fn knows(&self, number: u64) -> Known {
+        if number >= self.next_number() || number < self.very_first {
+            Known::Never
+        } else if number < self.first {
+            Known::Over
+        } else {
+            Known::Now
+        }
+    }
+
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut Offer> {
+        let place = number.checked_sub(self.first)?;
+        self.all.get_mut(usize::try_from(place).ok()?)
+    }
+
+    /// Takes the oldest one out if it was sent before `before`.
+    pub(super) fn pop_older(&mut self, before: Micros) -> Option<Offer> {
+        self.all.front().filter(|offer| offer.sent < before)?;
+        self.first += 1;
+        self.all.pop_front()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Offer> {
+        self.all.iter_mut()
+    }
+}

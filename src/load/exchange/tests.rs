@@ -1,0 +1,530 @@
+//! The exchange against trackers made of a few lines: a good one, and ones with one fault each, which must be noticed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const MEMBERS: usize = 12;
+
+/// Texts to the tracker.
+#[derive(Default)]
+struct Sent(VecDeque<(usize, String)>);
+
+impl Outbox for Sent {
+    fn send(&mut self, member: usize, text: &str) {
+        self.0.push_back((member, text.to_owned()));
+    }
+}
+
+/// A tracker: members of each swarm with their connection, and where offers came from.
+#[derive(Default)]
+struct Tracker {
+    swarms: BTreeMap<String, Vec<(usize, Value)>>,
+    offers: BTreeMap<String, usize>,
+}
+
+/// Texts from the tracker: to which connection, and what.
+type Out = Vec<(usize, Value)>;
+
+impl Tracker {
+    fn serve(&mut self, from: usize, text: &str) -> Out {
+        let message: Value = serde_json::from_str(text).unwrap();
+        let hash = &message["info_hash"];
+        if message["action"] == "scrape" {
+            let files: BTreeMap<_, _> =
+                [(hash[0].as_str().unwrap(), json!({"complete": 1}))].into();
+            return vec![(from, json!({"action": "scrape", "files": files}))];
+        }
+        let swarm = self.swarms.entry(hash.to_string()).or_default();
+        let me = message["peer_id"].clone();
+        if message["answer"].is_object() {
+            let to = self
+                .offers
+                .remove(&message["offer_id"].to_string())
+                .unwrap();
+            return vec![(
+                to,
+                json!({"action": "announce", "info_hash": hash, "peer_id": me,
+                "offer_id": message["offer_id"], "answer": message["answer"]}),
+            )];
+        }
+        swarm.retain(|(at, _)| *at != from);
+        if message["event"] != "stopped" {
+            swarm.push((from, me.clone()));
+        }
+        let mut out = vec![(
+            from,
+            json!({"action": "announce", "info_hash": hash, "interval": 120,
+            "complete": 0, "incomplete": swarm.len()}),
+        )];
+        let others = swarm.iter().filter(|(at, _)| *at != from);
+        for (offer, (to, _)) in message["offers"].as_array().unwrap().iter().zip(others) {
+            self.offers.insert(offer["offer_id"].to_string(), from);
+            out.push((
+                *to,
+                json!({"action": "announce", "info_hash": hash, "peer_id": me,
+                "offer_id": offer["offer_id"], "offer": offer["offer"]}),
+            ));
+        }
+        out
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        offers: 3,
+        offer_bytes: 300,
+        answer_bytes: 300,
+        answers: 1.0,
+        think: (0, 0),
+        seeders: 0.5,
+        scrapes: 0.0,
+        timeout: 5_000_000,
+    }
+}
+
+/// An exchange with all members joined, and everything between it and its tracker.
+struct World {
+    exchange: Exchange,
+    tracker: Tracker,
+    sent: Sent,
+    now: Micros,
+}
+
+impl World {
+    fn new(settings: Settings) -> Self {
+        let exchange = Exchange::new(settings, 7, 0, 0, &[MEMBERS / 2, MEMBERS / 2]);
+        let mut world = Self {
+            exchange,
+            tracker: Tracker::default(),
+            sent: Sent::default(),
+            now: 1,
+        };
+        (0..MEMBERS).for_each(|member| world.exchange.opened(member));
+        world.drive(
+            Drive::Join {
+                next: 0,
+                at_once: 4,
+            },
+            &mut |_| {},
+        );
+        assert!((0..MEMBERS).all(|member| world.exchange.has_joined(member)));
+        world
+    }
+
+    fn drive(&mut self, drive: Drive, spoil: &mut dyn FnMut(&mut Out)) {
+        self.exchange.drive = drive;
+        self.exchange.go_on(self.now, &mut self.sent);
+        self.deliver(spoil);
+    }
+
+    /// Lets the tracker serve all that was sent; `spoil` may change what it says.
+    fn deliver(&mut self, spoil: &mut dyn FnMut(&mut Out)) {
+        while let Some((from, text)) = self.sent.0.pop_front() {
+            let mut out = self.tracker.serve(from, &text);
+            spoil(&mut out);
+            for (to, message) in out {
+                self.now += 100;
+                self.exchange
+                    .receive(to, &message.to_string(), self.now, &mut self.sent);
+            }
+        }
+    }
+
+    fn announce(&mut self, requests: u64, spoil: &mut dyn FnMut(&mut Out)) {
+        self.drive(
+            Drive::Closed {
+                at_once: 4,
+                to_begin: requests,
+            },
+            spoil,
+        );
+    }
+
+    /// Lets so much time pass that everything that is to come is given up.
+    fn give_up(&mut self) -> Tally {
+        for _ in 0..20 {
+            self.now += 1_000_000;
+            self.exchange.tick(self.now, &mut self.sent);
+            self.deliver(&mut |_| {});
+        }
+        assert!(self.exchange.is_settled());
+        self.exchange.tally
+    }
+}
+
+/// What is counted when the tracker spoils its messages so; the fault comes once.
+fn with_fault(mut is_it: impl FnMut(&mut Out) -> bool) -> Tally {
+    let mut world = World::new(settings());
+    let mut is_over = false;
+    world.announce(20, &mut |out| is_over = is_over || is_it(out));
+    assert!(is_over, "the fault was made");
+    world.give_up()
+}
+
+fn is_offer(message: &Value) -> bool {
+    message["offer"].is_object()
+}
+
+fn is_answer(message: &Value) -> bool {
+    message["answer"].is_object()
+}
+
+fn first(out: &Out, is_it: fn(&Value) -> bool) -> Option<usize> {
+    out.iter().position(|(_, message)| is_it(message))
+}
+
+/// Does something to the first message of a kind.
+fn spoil(is_it: fn(&Value) -> bool, how: impl Fn(&mut Out, usize)) -> Tally {
+    with_fault(|out| match first(out, is_it) {
+        Some(place) => {
+            how(out, place);
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn a_good_tracker_has_no_fault_and_everything_is_counted() {
+    let mut world = World::new(settings());
+    world.exchange.measured = 0..Micros::MAX;
+    world.announce(50, &mut |_| {});
+    let tally = world.give_up();
+    assert_eq!((tally.faults(), tally.remarks()), (vec![], vec![]));
+    assert_eq!(
+        (tally.replies, tally.offers_sent, tally.offers_relayed),
+        (62, 150, 150)
+    );
+    assert_eq!((tally.answers_sent, tally.answers_received), (150, 150));
+    assert_eq!(world.exchange.latencies.answer.len(), 150);
+    assert_eq!(world.exchange.latencies.reply.len(), 50);
+}
+
+#[test]
+fn a_lost_message_is_noticed() {
+    let lose = |out: &mut Out, place: usize| drop(out.remove(place));
+    assert_eq!(
+        spoil(is_offer, lose).faults(),
+        [(
+            1,
+            "offers came to nobody although the swarm had members for them"
+        )]
+    );
+    assert_eq!(
+        spoil(is_answer, lose).faults(),
+        [(1, "answers did not come back in time")]
+    );
+    let is_reply = |message: &Value| message["interval"].is_number();
+    assert_eq!(
+        spoil(is_reply, lose).faults(),
+        [(1, "announces got no reply in time")]
+    );
+}
+
+#[test]
+fn a_doubled_message_is_noticed() {
+    let double = |out: &mut Out, place: usize| out.push(out[place].clone());
+    assert_eq!(spoil(is_offer, double).offers_duplicated, 1);
+    assert_eq!(spoil(is_answer, double).answers_duplicated, 1);
+    assert_eq!(
+        spoil(|message| message["interval"].is_number(), double).replies_duplicated,
+        1
+    );
+    // The second copy may also come to somebody else.
+    let copy = |out: &mut Out, place: usize| {
+        let (to, message) = out[place].clone();
+        let from = out[0].0;
+        let other = (0..MEMBERS / 2)
+            .map(|other| other + to / 6 * 6)
+            .find(|&other| other != to && other != from);
+        out.push((other.unwrap(), message));
+    };
+    assert_eq!(spoil(is_offer, copy).offers_duplicated, 1);
+}
+
+#[test]
+fn a_misdirected_message_is_noticed() {
+    let elsewhere =
+        |out: &mut Out, place: usize| out[place].0 = (out[place].0 + MEMBERS / 2) % MEMBERS;
+    let tally = spoil(is_offer, elsewhere);
+    assert_eq!((tally.offers_wrong_swarm, tally.offers_lost), (1, 1));
+    let tally = spoil(is_answer, elsewhere);
+    assert_eq!((tally.answers_wrong_member, tally.answers_lost), (1, 1));
+    let to_sender = |out: &mut Out, place: usize| out[place].0 = out[0].0;
+    assert_eq!(spoil(is_offer, to_sender).offers_to_sender, 1);
+}
+
+#[test]
+fn an_invented_or_altered_message_is_noticed() {
+    let invent = |out: &mut Out, place: usize| {
+        let (to, mut message) = out[place].clone();
+        message["offer_id"] = json!("xxxxxxxxxxxxxxxxxxxx");
+        out.push((to, message));
+    };
+    assert_eq!(spoil(is_offer, invent).offers_unknown, 1);
+    assert_eq!(spoil(is_answer, invent).answers_unknown, 1);
+    let alter = |out: &mut Out, place: usize| {
+        for kind in ["offer", "answer"] {
+            if let Some(sdp) = out[place].1[kind]["sdp"].as_str() {
+                let other = sdp.replace("BUNDLE", "BUNDLF");
+                out[place].1[kind]["sdp"] = json!(other);
+            }
+        }
+    };
+    assert_eq!(spoil(is_offer, alter).offers_altered, 1);
+    assert_eq!(spoil(is_answer, alter).answers_altered, 1);
+    let somebody =
+        |out: &mut Out, place: usize| out[place].1["peer_id"] = json!("-WW0208-aaaaaaaaaaaa");
+    assert_eq!(spoil(is_offer, somebody).offers_altered, 1);
+    assert_eq!(spoil(is_answer, somebody).answers_altered, 1);
+}
+
+#[test]
+fn a_failure_and_nonsense_are_noticed() {
+    let mut world = World::new(settings());
+    let mut once = 0;
+    world.announce(5, &mut |out| {
+        if once == 0 && out[0].1["interval"].is_number() {
+            *out = vec![
+                (
+                    out[0].0,
+                    json!({"failure reason": "no room", "action": "announce"}),
+                ),
+                (1, json!([])),
+            ];
+            once += 1;
+        }
+    });
+    let tally = world.give_up();
+    assert_eq!((tally.failures, tally.messages_invalid), (1, 1));
+    let errors = world.exchange.errors.clone().into_map();
+    assert!(
+        errors.contains_key("the tracker refused: no room"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_wrong_count_is_remarked_only_while_nobody_comes_or_goes() {
+    let mut world = World::new(settings());
+    world.announce(5, &mut |out| {
+        if let Some(count) = out[0].1.get_mut("incomplete") {
+            *count = json!(99);
+        }
+    });
+    let tally = world.give_up();
+    assert_eq!(tally.counts_off, 5);
+    assert_eq!(tally.faults(), []);
+}
+
+#[test]
+fn replies_to_answers_are_allowed_where_they_are_the_habit() {
+    let reply_too = |out: &mut Out| {
+        if let Some((_, message)) = out.first().filter(|(_, message)| is_answer(message)) {
+            let of = message["peer_id"].clone();
+            let hash = message["info_hash"].clone();
+            let reply =
+                json!({"action": "announce", "info_hash": hash, "complete": 0, "incomplete": 6});
+            out.push((usize::MAX, json!([of, reply])));
+        }
+    };
+    let run = |habit| {
+        let mut world = World::new(settings());
+        world.exchange.habit = habit;
+        let ids: Vec<_> = world
+            .exchange
+            .members
+            .iter()
+            .map(|member| member.peer_id)
+            .collect();
+        world.announce(30, &mut |out| {
+            reply_too(out);
+            for (to, message) in out.iter_mut().filter(|(to, _)| *to == usize::MAX) {
+                let mut json = String::new();
+                *to = ids
+                    .iter()
+                    .position(|id| {
+                        json.clear();
+                        crate::load::ids::write(id.as_bytes(), &mut json);
+                        serde_json::from_str::<Value>(&json).unwrap() == message[0]
+                    })
+                    .unwrap();
+                *message = message[1].clone();
+            }
+        });
+        world.give_up()
+    };
+    let tally = run(Habit::Replies);
+    assert_eq!((tally.replies_to_answers, tally.faults()), (90, vec![]));
+    assert!(run(Habit::Unknown).replies_to_answers > 0);
+    assert!(run(Habit::Silent).replies_duplicated > 0);
+}
+
+#[test]
+fn scrapes_are_checked() {
+    let mut world = World::new(Settings {
+        scrapes: 1.0,
+        ..settings()
+    });
+    world.announce(10, &mut |_| {});
+    let tally = world.give_up();
+    assert_eq!(
+        (tally.scrapes_sent, tally.scrapes_replied, tally.faults()),
+        (10, 10, vec![])
+    );
+    world.announce(1, &mut |out| out[0].1["files"] = json!({"other": {}}));
+    assert_eq!(world.give_up().scrapes_wrong, 1);
+}
+
+#[test]
+fn a_wave_leaves_and_comes_back_without_a_fault() {
+    for silent in [false, true] {
+        let mut world = World::new(settings());
+        let left = world.exchange.wave(0.5, world.now, &mut world.sent);
+        assert!(left > 0 && world.exchange.waving() == left);
+        // wt-tracker sends no reply to `stopped`.
+        let mut joined = MEMBERS;
+        world.deliver(&mut |out| {
+            if silent && joined > 0 {
+                joined -= 1;
+                out.retain(|(_, message)| message["incomplete"] == 6);
+            }
+        });
+        let tally = world.give_up();
+        assert_eq!(
+            (world.exchange.waving(), tally.faults()),
+            (0, vec![]),
+            "{tally:?}"
+        );
+        assert!((0..MEMBERS).all(|member| world.exchange.has_joined(member)));
+    }
+}
+
+#[test]
+fn a_connection_that_ends_excuses_what_hung_on_it() {
+    let mut world = World::new(settings());
+    // Everything is under way: nothing has been served.
+    world.exchange.drive = Drive::Closed {
+        at_once: 4,
+        to_begin: 4,
+    };
+    world.exchange.go_on(world.now, &mut world.sent);
+    for member in 0..3 {
+        world.exchange.closed(member, world.now);
+    }
+    world.sent.0.retain(|(from, _)| *from >= 3);
+    world.deliver(&mut |out| out.retain(|(to, _)| *to >= 3));
+    let tally = world.give_up();
+    assert_eq!(tally.faults(), [], "{tally:?}");
+    assert!(tally.offers_excused > 0);
+}
+
+#[test]
+fn an_open_loop_is_counted_from_when_requests_were_due() {
+    let mut world = World::new(settings());
+    let begin = world.now;
+    world.exchange.measured = 0..Micros::MAX;
+    world.exchange.drive = Drive::Open {
+        begin,
+        end: begin + 1_000_000,
+        per_second: 20.0,
+        next: 0,
+    };
+    // The loop gets to it only half a second late: all that was due by then goes out at once.
+    world.now += 500_000;
+    world.exchange.go_on(world.now, &mut world.sent);
+    assert_eq!(world.sent.0.len(), 11, "requests 0 to 10, one each 50 ms");
+    world.deliver(&mut |_| {});
+    let latencies = &world.exchange.latencies;
+    assert!(
+        latencies.lateness.max() >= 499_000,
+        "{}",
+        latencies.lateness.max()
+    );
+    assert!(latencies.reply.max() >= 500_000);
+    assert!(latencies.reply.min() < 100_000);
+    // It never gets to the others.
+    world.exchange.stop(begin + 1_000_000);
+    assert_eq!(world.exchange.latencies.unsent, 9);
+}
+
+#[test]
+fn an_open_loop_does_not_wait_for_a_tracker_that_is_stuck() {
+    let mut world = World::new(settings());
+    let begin = world.now;
+    world.exchange.measured = 0..Micros::MAX;
+    world.exchange.drive = Drive::Open {
+        begin,
+        end: begin + 1_000_000,
+        per_second: 100.0,
+        next: 0,
+    };
+    for _ in 0..100 {
+        world.now += 10_000;
+        world.exchange.go_on(world.now, &mut world.sent);
+    }
+    // Every member has one under way; the rest waits, and its waiting is told.
+    assert_eq!(world.sent.0.len(), MEMBERS);
+    world.exchange.stop(world.now);
+    assert_eq!(world.exchange.latencies.unsent, 100 - MEMBERS as u64);
+    assert!(world.exchange.latencies.reply.max() > 800_000);
+}
+
+#[test]
+fn think_time_holds_answers_back() {
+    let mut world = World::new(Settings {
+        think: (20_000, 40_000),
+        ..settings()
+    });
+    world.announce(1, &mut |_| {});
+    assert_eq!(world.exchange.tally.answers_sent, 0);
+    world.exchange.think(world.now + 10_000, &mut world.sent);
+    assert_eq!(world.exchange.tally.answers_sent, 0);
+    world.exchange.think(world.now + 50_000, &mut world.sent);
+    assert_eq!(world.exchange.tally.answers_sent, 3);
+    world.deliver(&mut |_| {});
+    assert_eq!(world.give_up().faults(), []);
+}
+
+#[test]
+fn the_share_of_answers_is_kept() {
+    let mut world = World::new(Settings {
+        answers: 0.5,
+        ..settings()
+    });
+    world.announce(400, &mut |_| {});
+    let tally = world.give_up();
+    assert!(
+        (500..700).contains(&tally.answers_sent),
+        "{}",
+        tally.answers_sent
+    );
+    assert_eq!(tally.faults(), []);
+}
+
+#[test]
+fn seeders_are_spread_and_their_share_is_exact() {
+    for (share, members, expected) in [
+        (0.2, 50, 10),
+        (0.0, 50, 0),
+        (1.0, 50, 50),
+        (0.25, 4, 1),
+        (0.5, 7, 3),
+    ] {
+        let count = (0..members).filter(|&place| seeds(place, share)).count();
+        assert_eq!(count, expected, "{share} of {members}");
+    }
+}
+
+#[test]
+fn everybody_has_a_turn() {
+    for members in [1, 2, 3, 50, 200, 7919, 10_000] {
+        let stride = coprime_stride(members);
+        let turns: std::collections::HashSet<_> =
+            (0..members).map(|turn| turn * stride % members).collect();
+        assert_eq!(turns.len(), members);
+    }
+}

@@ -1,0 +1,121 @@
+//! The identifiers that the load sends: as binary as real ones, but an `offer_id` gives back its number without a table.
+
+use std::fmt::Write as _;
+
+use crate::protocol::{InfoHash, OfferId, PeerId};
+
+/// Bits of an offer's number that say which thread made it; a swarm lives on one thread.
+const THREAD_SHIFT: u32 = 56;
+
+/// The number of the first offer of a thread.
+pub(super) fn first_offer(thread: usize) -> u64 {
+    (thread as u64) << THREAD_SHIFT
+}
+
+/// The info-hash of a swarm of the run that `salt` names.
+pub(super) fn info_hash(salt: u64, swarm: u64) -> InfoHash {
+    InfoHash::new(spread(mix(salt ^ mix(swarm))))
+}
+
+/// The `offer_id` of a number.
+pub(super) fn offer_id(salt: u64, number: u64) -> OfferId {
+    OfferId::new(spread(mix(number ^ salt)))
+}
+
+/// The number of an `offer_id`; `None` if it is none of this run.
+pub(super) fn offer_number(salt: u64, id: OfferId) -> Option<u64> {
+    let first = id.as_bytes().first_chunk().copied()?;
+    let number = unmix(u64::from_le_bytes(first)) ^ salt;
+    (offer_id(salt, number) == id).then_some(number)
+}
+
+/// A `peer_id` in the form of webtorrent's: its name and twelve letters and digits.
+pub(super) fn peer_id(salt: u64, number: u64) -> PeerId {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut bytes = *b"-WW0208-000000000000";
+    let mut rest = mix(number ^ salt);
+    for byte in bytes.iter_mut().rev().take(12) {
+        let digit = usize::try_from(rest % 62).unwrap_or(0);
+        *byte = DIGITS.get(digit).copied().unwrap_or(b'0');
+        rest /= 62;
+    }
+    PeerId::new(bytes)
+}
+
+/// Appends an identifier as a JSON string: each byte is a character.
+pub(super) fn write(id: &[u8; 20], text: &mut String) {
+    text.push('"');
+    for &byte in id {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
+            0x20.. => text.push(char::from(byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(text, "\\u{byte:04x}")),
+        }
+    }
+    text.push('"');
+}
+
+/// Twenty bytes that differ wherever `first` does.
+fn spread(first: u64) -> [u8; 20] {
+    let second = mix(first ^ 0x6a09_e667_f3bc_c908);
+    let third = mix(second);
+    let mut bytes = [0; 20];
+    let all = [first, second, third];
+    let source = all.iter().flat_map(|word| word.to_le_bytes());
+    bytes
+        .iter_mut()
+        .zip(source)
+        .for_each(|(byte, from)| *byte = from);
+    bytes
+}
+
+/// The end of `SplitMix64`: a bijection in which every bit depends on every other.
+fn mix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+fn unmix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 31) ^ (word >> 62)).wrapping_mul(0x3196_42b2_d24d_8ec3);
+    word = (word ^ (word >> 27) ^ (word >> 54)).wrapping_mul(0x96de_1b17_3f11_9089);
+    word ^ (word >> 30) ^ (word >> 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_id_gives_back_its_number_and_no_other_run_knows_it() {
+        for number in [0, 1, 77, first_offer(3) + 5, u64::MAX] {
+            let id = offer_id(42, number);
+            assert_eq!(offer_number(42, id), Some(number));
+            assert_ne!(offer_number(43, id), Some(number));
+        }
+        assert_eq!(offer_number(42, OfferId::new([b'x'; 20])), None);
+    }
+
+    #[test]
+    fn a_written_identifier_is_the_one_that_is_read() {
+        let mut bytes = *b"\"\\\0\n\x1f\x20\x7f\x80\xff/abcdefghij";
+        for first in 0..=255 {
+            bytes[0] = first;
+            let mut text = String::new();
+            write(&bytes, &mut text);
+            assert_eq!(InfoHash::from_json(&text), Ok(InfoHash::new(bytes)));
+            assert!(serde_json::from_str::<String>(&text).is_ok());
+        }
+    }
+
+    #[test]
+    fn peer_ids_are_readable_and_differ() {
+        let ids: std::collections::HashSet<_> = (0..1000).map(|n| peer_id(7, n)).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(
+            ids.iter()
+                .all(|id| id.as_bytes().starts_with(b"-WW0208-") && id.as_bytes().is_ascii())
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Tells a person how far the load is: one line that is written again and again on a terminal, a line for each phase
+//! and every few seconds elsewhere.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use super::control::Progress;
+
+/// Between two lines where lines stay.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Clears the rest of a terminal's line.
+const CLEAR: &str = "\x1b[K";
+
+/// Writes progress.
+#[derive(Debug)]
+pub struct Live<W> {
+    out: W,
+    is_terminal: bool,
+    before: Option<(Instant, Progress)>,
+    line_at: Option<Instant>,
+}
+
+impl<W: Write> Live<W> {
+    /// Writes to `out`, which may be a terminal.
+    pub fn new(out: W, is_terminal: bool) -> Self {
+        Self {
+            out,
+            is_terminal,
+            before: None,
+            line_at: None,
+        }
+    }
+
+    /// Tells how far the load is, if it is time to.
+    pub fn tell(&mut self, progress: &Progress) {
+        let now = Instant::now();
+        let is_new = self
+            .before
+            .is_none_or(|(_, before)| before.phase != progress.phase);
+        let is_due = self.line_at.is_none_or(|at| now - at >= LINE_EVERY);
+        if self.is_terminal || is_new || is_due {
+            let line = self.line(now, progress, is_new);
+            // Who cannot hear it does not miss it.
+            let _ = if self.is_terminal {
+                write!(self.out, "\r{line}{CLEAR}")
+            } else {
+                writeln!(self.out, "{line}")
+            };
+            let _ = self.out.flush();
+            self.line_at = Some(now);
+            self.before = Some((now, *progress));
+        }
+    }
+
+    fn line(&self, now: Instant, progress: &Progress, is_new: bool) -> String {
+        let Progress {
+            phase,
+            elapsed,
+            connections,
+            announces,
+            messages,
+            faults,
+        } = progress;
+        let mut line = format!(
+            "{phase:<12} {:>5.1} s  {connections} connections",
+            elapsed.as_secs_f64()
+        );
+        let rate = |now_count: u64, before: u64, seconds: f64| {
+            super::summary::float(now_count.saturating_sub(before)) / seconds.max(1e-3)
+        };
+        if let Some((at, before)) = self.before.filter(|_| !is_new) {
+            let seconds = (now - at).as_secs_f64();
+            // Writing to a string cannot fail.
+            let _ = write!(
+                line,
+                "  {:.0} announces/s  {:.0} messages/s",
+                rate(*announces, before.announces, seconds),
+                rate(*messages, before.messages, seconds)
+            );
+        }
+        if *faults > 0 {
+            let _ = write!(line, "  {faults} faults");
+        }
+        line
+    }
+
+    /// Ends the line that is written again and again.
+    pub fn end(&mut self) {
+        if self.is_terminal && self.before.is_some() {
+            let _ = write!(self.out, "\r{CLEAR}");
+            let _ = self.out.flush();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(is_terminal: bool) -> String {
+        let mut out = Vec::new();
+        let mut live = Live::new(&mut out, is_terminal);
+        for announces in [0, 10, 20] {
+            live.tell(&Progress {
+                phase: "measuring",
+                announces,
+                connections: 7,
+                ..Progress::default()
+            });
+        }
+        live.tell(&Progress {
+            phase: "closing",
+            faults: 3,
+            ..Progress::default()
+        });
+        live.end();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_terminal_gets_one_line_and_a_file_a_line_for_each_phase() {
+        let terminal = told(true);
+        assert_eq!(terminal.lines().count(), 1);
+        assert!(
+            terminal.contains("announces/s") && terminal.contains("3 faults"),
+            "{terminal}"
+        );
+        let file = told(false);
+        assert_eq!(file.lines().count(), 2, "{file}");
+        assert!(!file.contains('\x1b') && !file.contains('\r'));
+    }
+}

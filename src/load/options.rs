@@ -1,0 +1,243 @@
+//! What the user asks for: everything that decides what load is made. Defaults make a useful run of about 15 seconds.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::sizes::SwarmSize;
+use super::target::Target;
+
+/// What makes the next request begin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Loop {
+    /// So many requests under way at any time: finds out how much the tracker can do.
+    Closed {
+        /// Requests under way.
+        under_way: usize,
+    },
+    /// So many a second whatever becomes of them: finds out how long clients wait.
+    Open {
+        /// Requests a second.
+        per_second: f64,
+    },
+}
+
+/// How long the load lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// So long; no load at all if zero.
+    For(Duration),
+    /// Exactly so many requests after the warm-up.
+    Requests(u64),
+}
+
+/// Members that leave their swarm and join it again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wave {
+    /// Time between two waves.
+    pub every: Duration,
+    /// Share of the members in each.
+    pub share: f64,
+}
+
+/// Connections that end and come back all at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Storm {
+    /// Time between two storms.
+    pub every: Duration,
+    /// Share of the connections in each.
+    pub share: f64,
+    /// Share of those that end without a word (RST).
+    pub reset_share: f64,
+}
+
+/// A load to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The tracker.
+    pub target: Target,
+    /// Connections, each with one member.
+    pub connections: usize,
+    /// Threads that drive them.
+    pub threads: usize,
+    /// Members of the swarms.
+    pub swarm_size: SwarmSize,
+    /// Share of the members that have everything.
+    pub seeders: f64,
+    /// Offers in an announce.
+    pub offers: u64,
+    /// Bytes of an offer's SDP as JSON text.
+    pub offer_bytes: usize,
+    /// Bytes of an answer's SDP as JSON text.
+    pub answer_bytes: usize,
+    /// Share of the received offers that are answered.
+    pub answers: f64,
+    /// Time between an offer and its answer.
+    pub think: Think,
+    /// Closed or open loop.
+    pub pace: Loop,
+    /// Load before anything is measured.
+    pub warmup: Duration,
+    /// Load that is measured.
+    pub amount: Amount,
+    /// Share of the requests that are scrapes.
+    pub scrapes: f64,
+    /// Members that leave and join.
+    pub wave: Option<Wave>,
+    /// Connections that break and come back.
+    pub storm: Option<Storm>,
+    /// Addresses to connect from; empty: the system chooses.
+    pub sources: Vec<IpAddr>,
+    /// The page that the browsers say they show.
+    pub origin: Option<String>,
+    /// Certificates of authorities to trust besides the public ones.
+    pub authorities: Option<PathBuf>,
+    /// Trust any certificate.
+    pub insecure: bool,
+    /// What has not come after this time is lost.
+    pub timeout: Duration,
+    /// Makes a run repeatable in its ids and choices.
+    pub seed: u64,
+    /// The process of the server on this machine.
+    pub server_pid: Option<u32>,
+    /// Whether to count its system calls.
+    pub syscalls: bool,
+}
+
+impl Options {
+    /// The default load on a tracker.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            connections: 200,
+            threads: 1,
+            swarm_size: SwarmSize::Fixed(50),
+            seeders: 0.2,
+            offers: 5,
+            offer_bytes: 2000,
+            answer_bytes: 1600,
+            answers: 1.0,
+            think: Think::default(),
+            pace: Loop::Closed { under_way: 64 },
+            warmup: Duration::from_secs(1),
+            amount: Amount::For(Duration::from_secs(10)),
+            scrapes: 0.0,
+            wave: None,
+            storm: None,
+            sources: Vec::new(),
+            origin: None,
+            authorities: None,
+            insecure: false,
+            timeout: Duration::from_secs(10),
+            seed: rand::random(),
+            server_pid: None,
+            syscalls: false,
+        }
+    }
+
+    /// Whether there is a load phase at all.
+    pub(super) fn has_load(&self) -> bool {
+        !matches!(
+            self.amount,
+            Amount::For(Duration::ZERO) | Amount::Requests(0)
+        )
+    }
+}
+
+/// Shortest and longest time between an offer and its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Think {
+    /// At least so long.
+    pub least: Duration,
+    /// At most so long.
+    pub most: Duration,
+}
+
+impl FromStr for Think {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let millis = |text: &str| match text.parse() {
+            Ok(millis @ ..=60_000) => Ok(Duration::from_millis(millis)),
+            _ => Err(
+                "give milliseconds such as 50, or a range such as 20-200, up to 60000".to_owned(),
+            ),
+        };
+        let (least, most) = text.split_once('-').unwrap_or((text, text));
+        let think = Self {
+            least: millis(least)?,
+            most: millis(most)?,
+        };
+        if think.least > think.most {
+            return Err("the shorter time stands first".to_owned());
+        }
+        Ok(think)
+    }
+}
+
+/// Addresses to connect from: one, or all from a first to a last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources(pub Vec<IpAddr>);
+
+/// More addresses than anybody has connections for.
+const SOURCES_MAX: u32 = 4096;
+
+impl FromStr for Sources {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            "give an address such as 127.0.0.2, or a range such as 127.0.0.2-127.0.0.9".to_owned()
+        };
+        let Some((first, last)) = text.split_once('-') else {
+            return Ok(Self(vec![text.parse().map_err(|_| wrong())?]));
+        };
+        let number = |text: &str| text.parse().map(Ipv4Addr::to_bits).map_err(|_| wrong());
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last || last - first >= SOURCES_MAX {
+            return Err(format!(
+                "a range goes from the lower to the higher address, at most {SOURCES_MAX}"
+            ));
+        }
+        Ok(Self(
+            (first..=last)
+                .map(|number| IpAddr::V4(number.into()))
+                .collect(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_one_address_or_a_range() {
+        let sources = |text: &str| text.parse::<Sources>().map(|sources| sources.0);
+        assert_eq!(sources("::1").unwrap().len(), 1);
+        let range = sources("127.0.0.254-127.0.1.2").unwrap();
+        assert_eq!(range.len(), 5);
+        assert_eq!(range[2].to_string(), "127.0.1.0");
+        for text in [
+            "",
+            "x",
+            "127.0.0.9-127.0.0.2",
+            "10.0.0.0-11.0.0.0",
+            "::1-::2",
+        ] {
+            assert!(sources(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn think_times_are_one_or_a_range() {
+        let think: Think = "20-200".parse().unwrap();
+        assert_eq!((think.least.as_millis(), think.most.as_millis()), (20, 200));
+        assert_eq!("5".parse::<Think>().unwrap().least.as_millis(), 5);
+        for text in ["", "-1", "9-2", "99999"] {
+            assert!(text.parse::<Think>().is_err(), "{text}");
+        }
+    }
+}

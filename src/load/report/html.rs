@@ -1,0 +1,139 @@
+//! The report as one page that needs nothing from elsewhere: verdict, plots, and the same lines as on a terminal.
+
+use super::plot::{Line, Plot};
+use super::{Report, text};
+use crate::load::summary::float;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --faint: #d0d7de; --a: #0969da; --b: #bc4c00; --c: #1a7f37;
+  --good: #1a7f37; --bad: #cf222e; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --faint: #30363d; --a: #58a6ff; --b: #f0883e;
+  --c: #3fb950; --good: #3fb950; --bad: #ff7b72; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 76rem; margin: 2rem auto;
+  padding: 0 1rem; }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
+.good { color: var(--good); } .bad { color: var(--bad); } .good, .bad { font-weight: 600; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 1rem; }
+figure { margin: 0; } figcaption { font-weight: 600; }
+svg { width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 11px; }
+.grid { stroke: var(--faint); } polyline { fill: none; stroke-width: 2; }
+.line0 { stroke: var(--a); } .line1 { stroke: var(--b); } .line2 { stroke: var(--c); }
+.key { margin: 0; font-size: .85rem; } .key0 { color: var(--a); } .key1 { color: var(--b); } .key2 { color: var(--c); }
+pre { overflow-x: auto; border-top: 1px solid var(--faint); padding-top: 1rem; }";
+
+/// Writes the page.
+pub(super) fn write(report: &Report) -> String {
+    let class = if report.correct { "good" } else { "bad" };
+    let list = |words: &[String]| {
+        let items = words
+            .iter()
+            .map(|word| ["<li>", &escaped(word), "</li>"].concat());
+        items.collect::<String>()
+    };
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{tool}: {target}</title><style>{STYLE}</style></head><body>\n\
+         <h1>{tool} on {target}</h1><p class=\"{class}\">{verdict}</p><ul>{problems}{remarks}</ul>\n\
+         <div class=\"plots\">{plots}</div>\n<pre>{text}</pre>\n</body></html>\n",
+        tool = escaped(&report.tool),
+        target = escaped(&report.target),
+        verdict = escaped(text::verdict(report)),
+        problems = list(&report.problems),
+        remarks = list(&report.remarks),
+        plots = plots(report).iter().map(Plot::svg).collect::<String>(),
+        text = escaped(&text::write(report)),
+    )
+}
+
+fn plots(report: &Report) -> Vec<Plot> {
+    let samples = report.load.as_ref().map_or(&[][..], |load| &load.samples);
+    let over_time = |name, value: &dyn Fn(&super::Sample) -> Option<f64>| Line {
+        name,
+        points: samples
+            .iter()
+            .filter_map(|sample| Some((sample.at_s, value(sample)?)))
+            .collect(),
+    };
+    let each_second =
+        |count: u64, sample: &super::Sample| Some(float(count) / sample.elapsed_s.max(1e-9));
+    let across = "seconds";
+    let curve = |name, points: &[(f64, u64)]| Line {
+        name,
+        points: points
+            .iter()
+            .filter(|(share, _)| *share < 1.0)
+            .map(|(share, micros)| (nines(*share), float(*micros) / 1e3))
+            .collect(),
+    };
+    vec![
+        Plot {
+            title: "Announces a second",
+            across,
+            marks: Vec::new(),
+            lines: vec![over_time("announces", &|sample| {
+                each_second(sample.announces, sample)
+            })],
+        },
+        Plot {
+            title: "Messages a second",
+            across,
+            marks: Vec::new(),
+            lines: vec![
+                over_time("to the tracker", &|sample| {
+                    each_second(sample.sent_messages, sample)
+                }),
+                over_time("from the tracker", &|sample| {
+                    each_second(sample.received_messages, sample)
+                }),
+            ],
+        },
+        Plot {
+            title: "Latency in milliseconds, by percentile",
+            across: "percentile",
+            marks: [
+                (0.0, "0"),
+                (0.5, ""),
+                (1.0, "90"),
+                (2.0, "99"),
+                (3.0, "99.9"),
+                (4.0, "99.99"),
+                (5.0, "99.999"),
+            ]
+            .map(|(at, word)| (at, word.to_owned()))
+            .to_vec(),
+            lines: vec![
+                curve("announce → reply", &report.curves.reply),
+                curve("offer → answer", &report.curves.answer),
+            ],
+        },
+        Plot {
+            title: "The server's CPU, cores",
+            across,
+            marks: Vec::new(),
+            lines: vec![over_time("CPU", &|sample| {
+                Some(sample.cpu_s? / sample.elapsed_s.max(1e-9))
+            })],
+        },
+        Plot {
+            title: "The server's memory (RSS), MiB",
+            across,
+            marks: Vec::new(),
+            lines: vec![over_time("RSS", &|sample| {
+                Some(sample.rss_bytes? / f64::from(1 << 20))
+            })],
+        },
+    ]
+}
+
+/// 0.9 is 1, 0.99 is 2: the slowest few get as much room as all others.
+fn nines(share: f64) -> f64 {
+    -(1.0 - share).log10()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

@@ -1,0 +1,162 @@
+//! Plots as inline SVG: lines over a labelled grid, in colours that the page's style sets for light and dark.
+
+use std::fmt::Write as _;
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 240.0;
+const LEFT: f64 = 64.0;
+const BOTTOM: f64 = 36.0;
+const TOP: f64 = 12.0;
+const RIGHT: f64 = 12.0;
+
+/// One line of a plot.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+/// A plot with lines over one axis.
+#[derive(Debug)]
+pub(super) struct Plot {
+    pub(super) title: &'static str,
+    pub(super) across: &'static str,
+    /// Places on the axis across that get a word, with the word; none: even steps.
+    pub(super) marks: Vec<(f64, String)>,
+    pub(super) lines: Vec<Line>,
+}
+
+impl Plot {
+    /// The plot as a figure; nothing if there is nothing to draw.
+    pub(super) fn svg(&self) -> String {
+        let all = || self.lines.iter().flat_map(|line| &line.points);
+        if all().count() < 2 {
+            return String::new();
+        }
+        let right = all().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
+        let top = nice(all().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max));
+        let x = |value: f64| LEFT + value / right * (WIDTH - LEFT - RIGHT);
+        let y = |value: f64| HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP);
+        let mut svg = format!(
+            "<figure><figcaption>{}</figcaption><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+            self.title, self.title
+        );
+        for step in 0..=4 {
+            let value = top * f64::from(step) / 4.0;
+            let at = y(value);
+            // Writing to a string cannot fail.
+            let _ = write!(
+                svg,
+                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                WIDTH - RIGHT,
+                LEFT - 6.0,
+                at + 4.0,
+                short(value)
+            );
+        }
+        for (value, word) in self.marks_or_steps(right) {
+            let _ = write!(
+                svg,
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{word}</text>",
+                x(value),
+                HEIGHT - BOTTOM + 16.0
+            );
+        }
+        let _ = write!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            WIDTH - RIGHT,
+            HEIGHT - 4.0,
+            self.across
+        );
+        for (number, line) in self.lines.iter().enumerate() {
+            let points: Vec<String> = line
+                .points
+                .iter()
+                .map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b)))
+                .collect();
+            let _ = write!(
+                svg,
+                "<polyline class=\"line{number}\" points=\"{}\"/>",
+                points.join(" ")
+            );
+        }
+        svg.push_str("</svg><p class=\"key\">");
+        for (number, line) in self.lines.iter().enumerate() {
+            let _ = write!(svg, "<span class=\"key{number}\">{}</span> ", line.name);
+        }
+        svg.push_str("</p></figure>");
+        svg
+    }
+
+    fn marks_or_steps(&self, right: f64) -> Vec<(f64, String)> {
+        if self.marks.is_empty() {
+            let step = |step: u8| right * f64::from(step) / 5.0;
+            return (0..=5)
+                .map(|number| (step(number), short(step(number))))
+                .collect();
+        }
+        self.marks
+            .iter()
+            .filter(|(at, _)| *at <= right)
+            .cloned()
+            .collect()
+    }
+}
+
+/// The next round number: 1, 2, 2.5, 5 or 10 times a power of ten.
+fn nice(value: f64) -> f64 {
+    let power = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
+    steps
+        .into_iter()
+        .find(|step| *step >= value)
+        .unwrap_or(value)
+}
+
+/// A number in few characters.
+fn short(value: f64) -> String {
+    match value {
+        _ if value >= 1e6 => format!("{:.1}M", value / 1e6),
+        _ if value >= 1e4 => format!("{:.0}k", value / 1e3),
+        _ if value >= 10.0 || value.fract() == 0.0 => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plot_stays_within_its_frame() {
+        let line = Line {
+            name: "n",
+            points: vec![(0.0, 1.0), (5.0, 1234.0)],
+        };
+        let plot = Plot {
+            title: "t",
+            across: "s",
+            marks: Vec::new(),
+            lines: vec![line],
+        };
+        let svg = plot.svg();
+        assert!(
+            svg.contains(&format!("{:.1},", WIDTH - RIGHT)),
+            "the last point stands at the right: {svg}"
+        );
+        assert!(
+            svg.contains(">2000</text>"),
+            "the axis ends at a round number: {svg}"
+        );
+        assert_eq!(
+            Plot {
+                lines: Vec::new(),
+                ..plot
+            }
+            .svg(),
+            ""
+        );
+    }
+}

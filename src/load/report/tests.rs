@@ -1,0 +1,150 @@
+//! The report's three forms, of a run that was right and of one that was not.
+
+use super::*;
+use crate::load::exchange::{Latencies, record};
+use crate::load::options::Options;
+use crate::load::summary::Found;
+
+fn report(is_wrong: bool) -> Report {
+    let mut latencies = Latencies::default();
+    for micros in 1..=1000 {
+        record(&mut latencies.reply, micros * 10);
+    }
+    let tally = Tally {
+        replies: 1000,
+        offers_lost: u64::from(is_wrong) * 3,
+        ..Tally::default()
+    };
+    let part = crate::load::driver::Part {
+        tally,
+        latencies,
+        ..Default::default()
+    };
+    let options = Options::new(
+        "ws://tracker.example/<a>"
+            .parse()
+            .unwrap_or_else(|_| "ws://t.example/".parse().unwrap()),
+    );
+    let mut report = Found {
+        threads: 1,
+        swarm_sizes: vec![50, 50],
+        ..Found::default()
+    }
+    .report(&options, vec![part]);
+    let sample = |second: u8| Sample {
+        at_s: f64::from(second),
+        elapsed_s: 1.0,
+        announces: 100 + u64::from(second),
+        sent_messages: 600,
+        received_messages: 1100,
+        cpu_s: Some(0.5),
+        rss_bytes: Some(1e7),
+    };
+    report.load = Some(Load {
+        elapsed_s: 3.0,
+        announces: 306,
+        announces_per_s: 102.0,
+        scrapes: 0,
+        scrapes_per_s: 0.0,
+        sent_messages: 1800,
+        sent_messages_per_s: 600.0,
+        received_messages: 3300,
+        received_messages_per_s: 1100.0,
+        reply_latency_us: Percentiles {
+            count: 1000,
+            p50: Some(5000),
+            ..Percentiles::default()
+        },
+        answer_latency_us: Percentiles::default(),
+        scrape_latency_us: Percentiles::default(),
+        lateness_us: Percentiles::default(),
+        unsent: 0,
+        server: None,
+        samples: (1..=3).map(sample).collect(),
+    });
+    report
+}
+
+#[test]
+fn json_has_the_verdict_the_plan_and_units_in_its_names() {
+    let json: serde_json::Value = serde_json::from_str(&report(false).to_json()).unwrap();
+    assert_eq!(
+        (&json["correct"], &json["exit_code"]),
+        (&true.into(), &0.into())
+    );
+    assert_eq!(json["plan"]["loop"], "closed");
+    assert_eq!(json["plan"]["under_way"], 64);
+    assert!(json["plan"]["rate_per_s"].is_null());
+    assert_eq!(json["load"]["reply_latency_us"]["p50"], 5000);
+    assert!(
+        json["load"]["answer_latency_us"]["p99"].is_null(),
+        "nothing measured is null, not 0"
+    );
+    assert_eq!(json["load"]["samples"].as_array().unwrap().len(), 3);
+    assert_eq!(json["correctness"]["replies"], 1000);
+    assert!(json["memory"].is_null());
+}
+
+#[test]
+fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
+    let report = report(true);
+    assert_eq!((report.correct, report.exit_code), (false, 3));
+    let fault = "3 offers came to nobody";
+    for text in [report.to_json(), report.to_text(), report.to_html()] {
+        assert!(text.contains(fault), "{text}");
+    }
+    assert!(report.to_text().contains("NOT CORRECT") && report.to_html().contains("NOT CORRECT"));
+}
+
+#[test]
+fn a_full_core_is_stated_in_every_form() {
+    let mut report = report(false);
+    report.own.full = true;
+    report
+        .remarks
+        .push("the load tool's own core was full".to_owned());
+    for text in [report.to_json(), report.to_text(), report.to_html()] {
+        assert!(text.contains("own core was full"), "{text}");
+    }
+}
+
+#[test]
+fn the_page_has_its_plots_and_needs_nothing_from_elsewhere() {
+    let html = report(false).to_html();
+    // Announces, messages, latency, CPU, memory.
+    assert_eq!(html.matches("<svg ").count(), 5, "{html}");
+    assert_eq!(
+        html.matches("<figure>").count(),
+        html.matches("</figure>").count()
+    );
+    for outside in [
+        "http://", "https://", "src=", "href=", "url(", "@import", "<script",
+    ] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert!(html.contains("prefers-color-scheme: dark"));
+}
+
+#[test]
+fn percentiles_are_those_of_the_histogram() {
+    let mut latencies = Latencies::default();
+    for micros in 1..=1000 {
+        record(&mut latencies.reply, micros);
+    }
+    let percentiles = Percentiles::of(&latencies.reply);
+    assert_eq!(
+        (
+            percentiles.min,
+            percentiles.p50,
+            percentiles.p99,
+            percentiles.max
+        ),
+        (Some(1), Some(500), Some(990), Some(1000))
+    );
+    let curve = curve(&latencies.reply);
+    assert!(
+        curve
+            .windows(2)
+            .all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1)
+    );
+}

@@ -1,0 +1,253 @@
+//! The report as lines for a terminal: what was done, how fast, what it cost, and first of all whether it was right.
+
+use std::fmt::{self, Write as _};
+
+use super::{CpuUsed, Load, Percentiles, Report};
+
+/// Writes all lines.
+pub(super) fn write(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = try_write(report, &mut text);
+    text
+}
+
+fn try_write(report: &Report, text: &mut String) -> fmt::Result {
+    let plan = &report.plan;
+    writeln!(text, "{} on {}", report.tool, report.target)?;
+    writeln!(
+        text,
+        "  {} connections, {} swarms of {} to {}, {} offers an announce, {} % of them answered, {}",
+        plan.connections,
+        plan.swarms,
+        plan.swarm_members_min,
+        plan.swarm_members_max,
+        plan.offers,
+        plan.answers * 100.0,
+        pace(report)
+    )?;
+    writeln!(text, "\n{}", verdict(report))?;
+    for problem in &report.problems {
+        writeln!(text, "  wrong: {problem}")?;
+    }
+    for remark in &report.remarks {
+        writeln!(text, "  note:  {remark}")?;
+    }
+    for (error, count) in &report.errors {
+        writeln!(text, "  {count} × {error}")?;
+    }
+    writeln!(text)?;
+    phases(report, text)?;
+    if let Some(load) = &report.load {
+        load_lines(report, load, text)?;
+    }
+    for storm in &report.storms {
+        let back = storm.back_s.map_or("not all came back".to_owned(), |s| {
+            format!("all back after {s:.2} s")
+        });
+        writeln!(
+            text,
+            "storm at {:.1} s    {} connections ended, {} by RST; {back}",
+            storm.at_s, storm.closed, storm.reset
+        )?;
+    }
+    for wave in &report.waves {
+        let back = wave.back_s.map_or("not all came back".to_owned(), |s| {
+            format!("all back after {s:.2} s")
+        });
+        writeln!(
+            text,
+            "wave at {:.1} s     {} members left; {back}",
+            wave.at_s, wave.left
+        )?;
+    }
+    memory_lines(report, text)?;
+    counted(report, text)
+}
+
+/// How requests were begun, in words.
+pub(super) fn pace(report: &Report) -> String {
+    let plan = &report.plan;
+    match (plan.under_way, plan.rate_per_s) {
+        (Some(under_way), _) => format!("closed loop with {under_way} under way"),
+        (None, Some(rate)) => format!("open loop at {rate}/s"),
+        (None, None) => String::new(),
+    }
+}
+
+/// The most important line.
+pub(super) fn verdict(report: &Report) -> &'static str {
+    if report.correct {
+        "correct: every message came where it should, once, and as it was sent"
+    } else {
+        "NOT CORRECT: the figures below are not worth anything"
+    }
+}
+
+fn phases(report: &Report, text: &mut String) -> fmt::Result {
+    for (name, phase) in [
+        ("connections", &report.open),
+        ("first announces", &report.join),
+    ] {
+        write!(
+            text,
+            "{name:<17} {} in {:.2} s, {:.0}/s; {}",
+            phase.units,
+            phase.elapsed_s,
+            phase.per_s,
+            times(&phase.latency_us)
+        )?;
+        cpu(phase.server.as_ref(), "each", text)?;
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
+    writeln!(
+        text,
+        "announces         {} in {:.2} s, {:.0}/s",
+        load.announces, load.elapsed_s, load.announces_per_s
+    )?;
+    if load.scrapes > 0 {
+        writeln!(
+            text,
+            "scrapes           {}, {:.0}/s",
+            load.scrapes, load.scrapes_per_s
+        )?;
+    }
+    let (sent, received) = (load.sent_messages_per_s, load.received_messages_per_s);
+    writeln!(
+        text,
+        "messages          {sent:.0}/s to the tracker, {received:.0}/s from it"
+    )?;
+    let latencies = [
+        ("announce → reply", &load.reply_latency_us),
+        ("offer → answer", &load.answer_latency_us),
+        ("scrape → reply", &load.scrape_latency_us),
+    ];
+    for (name, latency) in latencies
+        .into_iter()
+        .filter(|(_, latency)| latency.count > 0)
+    {
+        writeln!(text, "{name:<17} {}", times(latency))?;
+    }
+    if report.plan.rate_per_s.is_some() {
+        writeln!(
+            text,
+            "sent late by      {} (the load tool's own part of the above)",
+            times(&load.lateness_us)
+        )?;
+    }
+    if let Some(used) = &load.server {
+        write!(
+            text,
+            "server            {:.0} % of a core",
+            used.cpu_share * 100.0
+        )?;
+        cpu(Some(used), "an announce", text)?;
+        let message = used.cpu_us_per_message.unwrap_or_default();
+        writeln!(text, ", {message:.1} µs a message")?;
+    }
+    if let (Some(share), Some(busy)) = (report.own.cpu_share, report.own.busy_share_max) {
+        let (share, busy) = (share * 100.0, busy * 100.0);
+        writeln!(
+            text,
+            "the load tool     {share:.0} % of each of its {} threads, the busiest {busy:.0} %",
+            report.own.threads
+        )?;
+    }
+    Ok(())
+}
+
+fn cpu(used: Option<&CpuUsed>, of: &str, text: &mut String) -> fmt::Result {
+    let Some(used) = used else {
+        return Ok(());
+    };
+    write!(
+        text,
+        "; {:.1} µs of the server's CPU {of} ({:.1} user, {:.1} system)",
+        used.cpu_us_per_unit, used.user_us_per_unit, used.system_us_per_unit
+    )
+}
+
+fn times(latency: &Percentiles) -> String {
+    let millis = |micros: Option<u64>| super::super::summary::float(micros.unwrap_or(0)) / 1e3;
+    if latency.count == 0 {
+        return "nothing measured".to_owned();
+    }
+    format!(
+        "p50 {:.2}  p90 {:.2}  p99 {:.2}  p99.9 {:.2}  max {:.2} ms",
+        millis(latency.p50),
+        millis(latency.p90),
+        millis(latency.p99),
+        millis(latency.p999),
+        millis(latency.max)
+    )
+}
+
+fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
+    if let Some(memory) = &report.memory {
+        writeln!(
+            text,
+            "memory            bytes for each connection: PSS / RSS / private"
+        )?;
+        let rows = [
+            ("open", Some(memory.per_open_connection)),
+            ("joined", Some(memory.per_joined_connection)),
+            ("after the load", memory.per_loaded_connection),
+        ];
+        for (name, memory) in rows {
+            if let Some(memory) = memory {
+                let super::Memory {
+                    pss_bytes: pss,
+                    rss_bytes: rss,
+                    private_bytes: private,
+                    ..
+                } = memory;
+                writeln!(text, "  {name:<15} {pss:.0} / {rss:.0} / {private:.0}")?;
+            }
+        }
+        let mebibytes = |bytes: f64| bytes / f64::from(1 << 20);
+        let (fresh, closed) = (
+            mebibytes(memory.fresh.pss_bytes),
+            mebibytes(memory.closed.pss_bytes),
+        );
+        writeln!(
+            text,
+            "  all of it       {fresh:.1} MiB PSS before, {closed:.1} MiB 2 s after all had gone"
+        )?;
+    }
+    if let Some(calls) = report
+        .server
+        .as_ref()
+        .and_then(|server| server.syscalls.as_ref())
+    {
+        write!(
+            text,
+            "system calls      {:.1} an announce:",
+            calls.per_announce
+        )?;
+        let mut by_name: Vec<_> = calls.by_name.iter().collect();
+        by_name.sort_by(|a, b| b.1.total_cmp(a.1));
+        for (name, count) in by_name.into_iter().take(6) {
+            write!(text, " {name} {count:.1}")?;
+        }
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn counted(report: &Report, text: &mut String) -> fmt::Result {
+    let tally = &report.correctness;
+    writeln!(
+        text,
+        "counted           {} announces, {} replies; {} offers, {} relayed; {} answers, {} received",
+        tally.announces_sent,
+        tally.replies,
+        tally.offers_sent,
+        tally.offers_relayed,
+        tally.answers_sent,
+        tally.answers_received
+    )
+}

@@ -1,0 +1,96 @@
+//! The SDPs that the load sends: a template in which only a number differs, so that one is written with two copies and a
+//! relayed one is checked byte by byte against what was sent.
+
+use std::fmt::Write as _;
+
+const NUMBER_DIGITS: usize = 20;
+/// Below this there is no room for the lines that every SDP has.
+pub(super) const BYTES_MIN: usize = 200;
+
+/// An SDP as JSON text.
+#[derive(Debug)]
+pub(super) struct SdpText {
+    before: String,
+    after: String,
+}
+
+impl SdpText {
+    /// A text of `bytes` bytes (at least [`BYTES_MIN`]), quotes not counted.
+    pub(super) fn new(bytes: usize) -> Self {
+        let before = "\"v=0\\r\\no=- ".to_owned();
+        let mut after = " 2 IN IP4 127.0.0.1\\r\\ns=-\\r\\nt=0 0\\r\\na=group:BUNDLE 0\\r\\na=ice-options:trickle\\r\\n"
+            .to_owned();
+        let wanted = bytes.max(BYTES_MIN) + 1 - before.len() - NUMBER_DIGITS;
+        for line in 0.. {
+            let candidate = format!(
+                "a=candidate:{} 1 udp {} 192.0.2.{} {} typ host generation 0\\r\\n",
+                1_811_406_225_u32.wrapping_add(line),
+                2_122_260_223_u32.wrapping_sub(line),
+                line % 256,
+                49_152 + line % 16_384
+            );
+            if after.len() + candidate.len() > wanted {
+                break;
+            }
+            after.push_str(&candidate);
+        }
+        after.extend(std::iter::repeat_n('z', wanted - after.len()));
+        after.push('"');
+        Self { before, after }
+    }
+
+    /// Appends the text, quotes included.
+    pub(super) fn write(&self, number: u64, out: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{}{number:0NUMBER_DIGITS$}{}", self.before, self.after);
+    }
+
+    /// How long the JSON string is with which `text` begins, if it is one of this template: found without looking for its
+    /// end character by character.
+    pub(super) fn end_in(&self, text: &str) -> Option<usize> {
+        let rest = text.strip_prefix(self.before.as_str())?;
+        let after = rest.get(NUMBER_DIGITS..)?;
+        after
+            .starts_with(self.after.as_str())
+            .then_some(self.before.len() + NUMBER_DIGITS + self.after.len())
+    }
+
+    /// Whether the JSON string `text` says what [`Self::write`] writes, however it is spelled.
+    pub(super) fn is(&self, number: u64, text: &str) -> bool {
+        if self.is_spelled_as_sent(number, text) {
+            return true;
+        }
+        let mut sent = String::new();
+        self.write(number, &mut sent);
+        let said = |json: &str| serde_json::from_str::<String>(json).ok();
+        said(text).is_some_and(|text| said(&sent) == Some(text))
+    }
+
+    fn is_spelled_as_sent(&self, number: u64, text: &str) -> bool {
+        let inside = text
+            .strip_prefix(self.before.as_str())
+            .and_then(|text| text.strip_suffix(self.after.as_str()));
+        inside.is_some_and(|digits| {
+            digits.len() == NUMBER_DIGITS && digits.parse::<u64>() == Ok(number)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_its_size_and_is_recognised_however_it_is_spelled() {
+        for bytes in [200, 1600, 2000, 20_000] {
+            let (sdp, mut text) = (SdpText::new(bytes), String::new());
+            sdp.write(5, &mut text);
+            assert_eq!(text.len(), bytes + 2);
+            assert!(sdp.is(5, &text) && !sdp.is(6, &text));
+            assert_eq!(sdp.end_in(&format!("{text},\"x\":1")), Some(text.len()));
+            let other = text.replace("\\r", "\\u000d");
+            assert!(sdp.is(5, &other));
+            assert!(!sdp.is(5, &text.replace("BUNDLE", "BUNDLF")));
+        }
+    }
+}

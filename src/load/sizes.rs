@@ -1,0 +1,166 @@
+//! How many members each swarm has: the distribution that the user chose, made into sizes that add up to the connections.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rand::{Rng, RngExt};
+
+/// The distribution of swarm sizes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SwarmSize {
+    /// All swarms of one size; the last may be smaller.
+    Fixed(usize),
+    /// Any size from the first to the second, each as likely.
+    Uniform(usize, usize),
+    /// A few big swarms and many small ones: the swarm of rank `r` has `largest / r^exponent` members.
+    Zipf {
+        /// Members of the biggest swarm.
+        largest: usize,
+        /// How fast the sizes fall.
+        exponent: f64,
+    },
+    /// Everybody in one swarm.
+    One,
+}
+
+impl SwarmSize {
+    /// The sizes of all swarms; they add up to `members`, and none is 0.
+    pub(super) fn sizes(self, members: usize, rng: &mut impl Rng) -> Vec<usize> {
+        let (mut sizes, mut left) = (Vec::new(), members);
+        while left > 0 {
+            let wanted = match self {
+                Self::Fixed(size) => size,
+                Self::Uniform(least, most) => rng.random_range(least..=most),
+                Self::Zipf { largest, exponent } => zipf(largest, exponent, sizes.len() + 1),
+                Self::One => members,
+            };
+            let size = wanted.clamp(1, left);
+            sizes.push(size);
+            left -= size;
+        }
+        sizes
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes are far below 2^52, and a quotient of positive numbers is positive"
+)]
+fn zipf(largest: usize, exponent: f64, rank: usize) -> usize {
+    (largest as f64 / (rank as f64).powf(exponent)).round() as usize
+}
+
+impl FromStr for SwarmSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            "give a number such as 50, a range such as 10-100, zipf:LARGEST such as zipf:1000, or one".to_owned()
+        };
+        let size = |text: &str| match text.parse() {
+            Ok(0) | Err(_) => Err(wrong()),
+            Ok(size) => Ok(size),
+        };
+        if text == "one" {
+            return Ok(Self::One);
+        }
+        if let Some(rest) = text.strip_prefix("zipf:") {
+            let (largest, exponent) = rest.split_once(':').unwrap_or((rest, "1"));
+            let exponent = exponent.parse().map_err(|_| wrong())?;
+            if !(0.0..=10.0).contains(&exponent) {
+                return Err("the exponent of zipf is from 0 to 10".to_owned());
+            }
+            return Ok(Self::Zipf {
+                largest: size(largest)?,
+                exponent,
+            });
+        }
+        match text.split_once('-') {
+            None => Ok(Self::Fixed(size(text)?)),
+            Some((least, most)) => {
+                let (least, most) = (size(least)?, size(most)?);
+                if least > most {
+                    return Err("the smaller size stands first".to_owned());
+                }
+                Ok(Self::Uniform(least, most))
+            }
+        }
+    }
+}
+
+impl fmt::Display for SwarmSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(size) => write!(f, "{size}"),
+            Self::Uniform(least, most) => write!(f, "{least}-{most}"),
+            Self::Zipf { largest, exponent } => write!(f, "zipf:{largest}:{exponent}"),
+            Self::One => f.write_str("one"),
+        }
+    }
+}
+
+/// Shares the swarms out: a swarm belongs to one thread, so that every message of it is checked where its sender is known.
+pub(super) fn share_out(mut sizes: Vec<usize>, threads: usize) -> Vec<Vec<usize>> {
+    let mut shares = vec![Vec::new(); threads.clamp(1, sizes.len().max(1))];
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    for size in sizes {
+        let least = shares
+            .iter_mut()
+            .min_by_key(|share: &&mut Vec<usize>| share.iter().sum::<usize>());
+        if let Some(share) = least {
+            share.push(size);
+        }
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+
+    fn drawn(spec: &str, members: usize) -> Vec<usize> {
+        let size: SwarmSize = spec.parse().unwrap();
+        let sizes = size.sizes(members, &mut SmallRng::seed_from_u64(1));
+        assert_eq!(sizes.iter().sum::<usize>(), members, "{spec}");
+        assert!(sizes.iter().all(|&size| size > 0), "{spec}");
+        sizes
+    }
+
+    #[test]
+    fn sizes_follow_the_distribution_and_add_up() {
+        assert_eq!(drawn("50", 120), [50, 50, 20]);
+        assert_eq!(drawn("one", 7), [7]);
+        assert_eq!(drawn("zipf:100", 208)[..4], [100, 50, 33, 25]);
+        let uniform = drawn("10-20", 10_000);
+        let all_but_last = &uniform[..uniform.len() - 1];
+        assert!(all_but_last.iter().all(|size| (10..=20).contains(size)));
+        for size in 10..=20 {
+            assert!(all_but_last.contains(&size), "{size} never came");
+        }
+    }
+
+    #[test]
+    fn a_wrong_distribution_says_what_is_right() {
+        for text in ["0", "x", "20-10", "zipf:0", "zipf:9:x", "zipf:9:-1", ""] {
+            assert!(text.parse::<SwarmSize>().is_err(), "{text}");
+        }
+        for text in ["50", "10-20", "zipf:100:1.5", "one"] {
+            let size: SwarmSize = text.parse().unwrap();
+            assert_eq!(size.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn swarms_are_shared_out_evenly_and_whole() {
+        let shares = share_out(vec![10; 9], 4);
+        let mut members: Vec<usize> = shares.iter().map(|share| share.iter().sum()).collect();
+        members.sort_unstable();
+        assert_eq!(members, [20, 20, 20, 30]);
+        assert_eq!(share_out(vec![5], 8).len(), 1, "a swarm is never divided");
+    }
+}

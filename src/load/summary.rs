@@ -1,0 +1,369 @@
+//! From readings to the report: differences, ratios, and the words for what went wrong.
+
+use std::time::Instant;
+
+use super::crew::Totals;
+use super::driver::Part;
+use super::exchange::Latencies;
+use super::options::{Amount, Loop, Options};
+use super::procfs::Cpu;
+use super::report::{
+    Closing, CpuUsed, Curves, Load, Memories, Own, Percentiles, Phase, PlanMade, Report, Sample,
+    ServerSeen, StormPlan, WavePlan, curve,
+};
+use super::tally::{Errors, Tally};
+
+/// Above this share of a core a thread of the load is full.
+const FULL: f64 = 0.9;
+/// What the program exits with when messages did not come as they should.
+const EXIT_INCORRECT: u8 = 3;
+
+/// A reading of all that counts up, or the difference of two.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    at: Instant,
+    elapsed: f64,
+    units: u64,
+    server: Option<Cpu>,
+    totals: Totals,
+    own: Vec<Cpu>,
+}
+
+impl Window {
+    pub(super) fn now(server: Option<Cpu>, totals: Totals, own: Vec<Cpu>) -> Self {
+        Self {
+            at: Instant::now(),
+            elapsed: 0.0,
+            units: 0,
+            server,
+            totals,
+            own,
+        }
+    }
+
+    /// What happened from this reading to a later one, in which `units` were done.
+    pub(super) fn until(&self, later: &Self, units: u64) -> Self {
+        let (before, now) = (&self.totals, &later.totals);
+        Self {
+            at: later.at,
+            elapsed: (later.at - self.at).as_secs_f64(),
+            units,
+            server: self
+                .server
+                .zip(later.server)
+                .map(|(before, now)| now - before),
+            totals: Totals {
+                connections: now.connections,
+                announces: now.announces.saturating_sub(before.announces),
+                scrapes: now.scrapes.saturating_sub(before.scrapes),
+                sent: now.sent.saturating_sub(before.sent),
+                received: now.received.saturating_sub(before.received),
+                faults: now.faults.saturating_sub(before.faults),
+            },
+            own: self
+                .own
+                .iter()
+                .zip(&later.own)
+                .map(|(before, now)| *now - *before)
+                .collect(),
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> f64 {
+        self.elapsed
+    }
+
+    pub(super) fn announces(&self) -> u64 {
+        self.totals.announces
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.totals.sent
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.totals.received
+    }
+
+    /// Requests done: announces, or scrapes if nothing else is made.
+    pub(super) fn done(&self) -> u64 {
+        self.totals.announces + self.totals.scrapes
+    }
+
+    pub(super) fn cpu_seconds(&self) -> Option<f64> {
+        self.server.map(|cpu| cpu.ran)
+    }
+
+    /// What it cost the server.
+    pub(super) fn cpu_used(&self) -> Option<CpuUsed> {
+        let cpu = self.server?;
+        let (user, system) = (
+            cpu.ran * cpu.user_share(),
+            cpu.ran * (1.0 - cpu.user_share()),
+        );
+        let each = |seconds: f64| {
+            if self.units == 0 {
+                0.0
+            } else {
+                seconds * 1e6 / float(self.units)
+            }
+        };
+        Some(CpuUsed {
+            cpu_s: cpu.ran,
+            user_s: user,
+            system_s: system,
+            waited_s: cpu.waited,
+            cpu_share: cpu.ran / self.elapsed.max(1e-9),
+            cpu_us_per_unit: each(cpu.ran),
+            user_us_per_unit: each(user),
+            system_us_per_unit: each(system),
+            cpu_us_per_message: None,
+        })
+    }
+
+    fn phase(&self, latency_us: Percentiles) -> Phase {
+        Phase {
+            units: usize::try_from(self.units).unwrap_or(usize::MAX),
+            elapsed_s: self.elapsed,
+            per_s: self.per_second(self.units),
+            latency_us,
+            server: self.cpu_used(),
+        }
+    }
+
+    fn per_second(&self, count: u64) -> f64 {
+        float(count) / self.elapsed.max(1e-9)
+    }
+
+    fn own(&self, threads: usize) -> Own {
+        let share = |seconds: f64| seconds / self.elapsed.max(1e-9);
+        let busiest = self
+            .own
+            .iter()
+            .map(|cpu| share(cpu.ran + cpu.waited))
+            .reduce(f64::max);
+        let ran: f64 = self.own.iter().map(|cpu| cpu.ran).sum();
+        Own {
+            threads,
+            cpu_share: (!self.own.is_empty()).then(|| share(ran) / float(self.own.len() as u64)),
+            busy_share_max: busiest,
+            full: busiest.is_some_and(|busiest| busiest > FULL),
+        }
+    }
+}
+
+/// A quotient; 0 if there is nothing to divide by.
+pub(super) fn ratio(whole: u64, parts: u64) -> f64 {
+    if parts == 0 {
+        0.0
+    } else {
+        float(whole) / float(parts)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(super) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// What the controller has read so far.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) swarm_sizes: Vec<usize>,
+    pub(super) threads: usize,
+    pub(super) open: Option<Window>,
+    pub(super) join: Option<Window>,
+    pub(super) load: Option<Window>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) close: Option<Closing>,
+    pub(super) memory: Option<Memories>,
+    pub(super) server: Option<ServerSeen>,
+}
+
+impl Found {
+    /// Adds what the threads counted, and judges.
+    pub(super) fn report(self, options: &Options, parts: Vec<Part>) -> Report {
+        let (mut tally, mut errors, mut latencies) =
+            (Tally::default(), Errors::default(), Latencies::default());
+        let (mut waves, mut storms) = (Vec::new(), Vec::new());
+        for part in parts {
+            tally += part.tally;
+            errors.merge(part.errors);
+            latencies.merge(&part.latencies);
+            waves.extend(part.waves);
+            storms.extend(part.storms);
+        }
+        let missing = storms.iter().filter(|storm| storm.back_s.is_none()).count()
+            + waves.iter().filter(|wave| wave.back_s.is_none()).count();
+        let mut problems: Vec<String> = words(&tally.faults());
+        if missing > 0 {
+            problems.push(format!(
+                "{missing} storms or waves did not end with everybody back"
+            ));
+        }
+        let own = self
+            .load
+            .as_ref()
+            .or(self.join.as_ref())
+            .map(|window| window.own(self.threads));
+        let own = own.unwrap_or(Own {
+            threads: self.threads,
+            cpu_share: None,
+            busy_share_max: None,
+            full: false,
+        });
+        let mut remarks = words(&tally.remarks());
+        if own.full && options.has_load() {
+            let share = own.busy_share_max.unwrap_or_default() * 100.0;
+            remarks.insert(0, format!(
+                "the load tool's own core was full ({share:.0} %): it may be what was measured, not the tracker; give --threads or \
+                 a core of its own"
+            ));
+        }
+        if latencies.unsent > 0 {
+            remarks.push(format!(
+                "{} requests were due and never sent: the tracker did not keep up",
+                latencies.unsent
+            ));
+        }
+        let load = self
+            .load
+            .as_ref()
+            .map(|window| measured(window, &latencies, self.samples));
+        let phase = |window: Option<Window>, latency| {
+            window.map_or_else(empty_phase, |window| window.phase(latency))
+        };
+        Report {
+            tool: "swarmhub load".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target: options.target.to_string(),
+            seed: options.seed,
+            plan: plan(options, self.threads, &self.swarm_sizes),
+            correct: problems.is_empty(),
+            exit_code: if problems.is_empty() {
+                0
+            } else {
+                EXIT_INCORRECT
+            },
+            problems,
+            remarks,
+            own,
+            open: phase(self.open, Percentiles::of(&latencies.connect)),
+            join: phase(self.join, Percentiles::of(&latencies.join)),
+            load,
+            close: self.close.unwrap_or(Closing {
+                connections: 0,
+                elapsed_s: 0.0,
+                server: None,
+            }),
+            memory: self.memory,
+            server: self.server,
+            storms,
+            waves,
+            correctness: tally,
+            errors: errors.into_map(),
+            curves: Curves {
+                reply: curve(&latencies.reply),
+                answer: curve(&latencies.answer),
+            },
+        }
+    }
+}
+
+fn words(counted: &[(u64, &str)]) -> Vec<String> {
+    counted
+        .iter()
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect()
+}
+
+fn empty_phase() -> Phase {
+    Phase {
+        units: 0,
+        elapsed_s: 0.0,
+        per_s: 0.0,
+        latency_us: Percentiles::default(),
+        server: None,
+    }
+}
+
+fn measured(window: &Window, latencies: &Latencies, samples: Vec<Sample>) -> Load {
+    let Totals {
+        announces,
+        scrapes,
+        sent,
+        received,
+        ..
+    } = window.totals;
+    let mut server = window.cpu_used();
+    if let Some(cpu) = &mut server {
+        cpu.cpu_us_per_message = Some(if sent + received == 0 {
+            0.0
+        } else {
+            cpu.cpu_s * 1e6 / float(sent + received)
+        });
+    }
+    Load {
+        elapsed_s: window.elapsed,
+        announces,
+        announces_per_s: window.per_second(announces),
+        scrapes,
+        scrapes_per_s: window.per_second(scrapes),
+        sent_messages: sent,
+        sent_messages_per_s: window.per_second(sent),
+        received_messages: received,
+        received_messages_per_s: window.per_second(received),
+        reply_latency_us: Percentiles::of(&latencies.reply),
+        answer_latency_us: Percentiles::of(&latencies.answer),
+        scrape_latency_us: Percentiles::of(&latencies.scrape),
+        lateness_us: Percentiles::of(&latencies.lateness),
+        unsent: latencies.unsent,
+        server,
+        samples,
+    }
+}
+
+fn plan(options: &Options, threads: usize, sizes: &[usize]) -> PlanMade {
+    let (under_way, rate_per_s) = match options.pace {
+        Loop::Closed { under_way } => (Some(under_way), None),
+        Loop::Open { per_second } => (None, Some(per_second)),
+    };
+    let (duration_s, announces) = match options.amount {
+        Amount::For(time) => (Some(time.as_secs_f64()), None),
+        Amount::Requests(requests) => (None, Some(requests)),
+    };
+    PlanMade {
+        connections: options.connections,
+        threads,
+        swarms: sizes.len(),
+        swarm_size: options.swarm_size.to_string(),
+        swarm_members_min: sizes.iter().copied().min().unwrap_or(0),
+        swarm_members_max: sizes.iter().copied().max().unwrap_or(0),
+        seeders: options.seeders,
+        offers: options.offers,
+        offer_bytes: options.offer_bytes,
+        answer_bytes: options.answer_bytes,
+        answers: options.answers,
+        think_ms: [options.think.least, options.think.most].map(|time| time.as_secs_f64() * 1e3),
+        r#loop: if under_way.is_some() {
+            "closed"
+        } else {
+            "open"
+        },
+        under_way,
+        rate_per_s,
+        warmup_s: options.warmup.as_secs_f64(),
+        duration_s,
+        announces,
+        scrapes: options.scrapes,
+        wave: options.wave.map(|wave| WavePlan {
+            every_s: wave.every.as_secs_f64(),
+            share: wave.share,
+        }),
+        storm: options.storm.map(|storm| StormPlan {
+            every_s: storm.every.as_secs_f64(),
+            share: storm.share,
+            reset_share: storm.reset_share,
+        }),
+    }
+}

@@ -1,0 +1,127 @@
+//! The tracker's address: a URL, taken apart and checked before anything is opened.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where the tracker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    text: String,
+    /// Whether TLS is spoken.
+    pub(super) is_tls: bool,
+    /// Name or address, without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// As it stands in the `Host` header.
+    pub(super) authority: String,
+    /// What is asked for: path and query.
+    pub(super) path: String,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let uri: http::Uri = text
+            .parse()
+            .map_err(|error| format!("{error}; give an address such as ws://127.0.0.1:8000/"))?;
+        let is_tls = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
+            Some("http") => return Err(instead(text, "http", "ws")),
+            Some("https") => return Err(instead(text, "https", "wss")),
+            _ => {
+                return Err(
+                    "it begins with ws:// or wss://, such as ws://127.0.0.1:8000/".to_owned(),
+                );
+            }
+        };
+        let authority = uri.authority().ok_or("the host is missing")?;
+        if authority.as_str().contains('@') {
+            return Err("a WebSocket's address has no user name".to_owned());
+        }
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        if host.is_empty() {
+            return Err("the host is missing".to_owned());
+        }
+        let port = match authority
+            .as_str()
+            .strip_prefix(authority.host())
+            .unwrap_or_default()
+        {
+            "" => None,
+            rest => Some(
+                rest.trim_start_matches(':')
+                    .parse()
+                    .map_err(|_| "the port is no number from 0 to 65535")?,
+            ),
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            is_tls,
+            host: host.to_owned(),
+            port: port.unwrap_or(if is_tls { 443 } else { 80 }),
+            authority: authority.as_str().to_owned(),
+            path: uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
+        })
+    }
+}
+
+fn instead(text: &str, scheme: &str, right: &str) -> String {
+    let rest = text.get(scheme.len()..).unwrap_or_default();
+    format!("trackers speak WebSocket: {right}{rest}")
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        let target: Target = "wss://tracker.example".parse().unwrap();
+        assert_eq!(
+            (target.host.as_str(), target.port, target.is_tls),
+            ("tracker.example", 443, true)
+        );
+        assert_eq!(target.path, "/");
+        let target: Target = "ws://[::1]:8000/announce?x=y".parse().unwrap();
+        assert_eq!((target.host.as_str(), target.port), ("::1", 8000));
+        assert_eq!(
+            (target.authority.as_str(), target.path.as_str()),
+            ("[::1]:8000", "/announce?x=y")
+        );
+    }
+
+    #[test]
+    fn a_wrong_address_says_what_is_right() {
+        let wrong = |text: &str| text.parse::<Target>().unwrap_err();
+        assert_eq!(
+            wrong("https://a.example/x"),
+            "trackers speak WebSocket: wss://a.example/x"
+        );
+        for text in [
+            "",
+            "localhost:8000",
+            "ws://",
+            "ws:///x",
+            "ws://a b/",
+            "ws://u@h/",
+            "udp://a:1",
+            "ws://a:70000/",
+        ] {
+            assert!(!wrong(text).is_empty(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! `swarmhub load` against a real server, through TLS, and against trackers that do something wrong.
+
+#![expect(clippy::print_stdout, reason = "a skip is told with its reason")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use swarmhub::load::{
+    Amount, LoadError, Loop, Options, Report, Storm, SwarmSize, Tally, Think, Wave, run,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::TestServer;
+
+/// How long a message is waited for that does not come.
+const SHORT: Duration = Duration::from_millis(200);
+
+fn server() -> TestServer {
+    TestServer::start(|config| config.no_limits = true)
+}
+
+/// A small load that takes exactly so many requests.
+fn options(url: &str) -> Options {
+    Options {
+        connections: 30,
+        swarm_size: SwarmSize::Fixed(10),
+        pace: Loop::Closed { under_way: 8 },
+        warmup: Duration::ZERO,
+        amount: Amount::Requests(100),
+        ..Options::new(url.parse().unwrap())
+    }
+}
+
+fn on(address: SocketAddr) -> Options {
+    options(&format!("ws://{address}/announce"))
+}
+
+fn ran(options: &Options) -> Report {
+    run(options, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn failed(options: &Options) -> LoadError {
+    run(options, &mut |_| {}).expect_err("it cannot be run")
+}
+
+#[track_caller]
+fn assert_correct(report: &Report) {
+    assert!(report.correct, "{:?} {:?}", report.problems, report.errors);
+    assert_eq!(report.exit_code, 0);
+}
+
+#[test]
+fn a_closed_loop_counts_every_message() {
+    let server = server();
+    let mut options = on(server.address);
+    options.server_pid = cfg!(target_os = "linux").then(std::process::id);
+    let mut phases = Vec::new();
+    let report = run(&options, &mut |progress| phases.push(progress.phase)).unwrap();
+    assert_correct(&report);
+    let load = report.load.as_ref().unwrap();
+    assert_eq!(
+        (
+            load.announces,
+            load.reply_latency_us.count,
+            load.answer_latency_us.count
+        ),
+        (100, 100, 500)
+    );
+    assert_eq!((load.sent_messages, load.received_messages), (600, 1100));
+    assert_eq!((report.open.units, report.join.units), (30, 30));
+    let counted = &report.correctness;
+    assert_eq!(counted.offers_sent, counted.offers_relayed);
+    assert_eq!(counted.answers_sent, counted.answers_received);
+    assert_eq!(counted.counts_off, 0);
+    for phase in ["connecting", "joining", "measuring", "closing"] {
+        assert!(phases.contains(&phase), "{phases:?}");
+    }
+    if cfg!(target_os = "linux") {
+        assert!(load.server.unwrap().cpu_us_per_unit > 0.0);
+        assert!(report.memory.unwrap().fresh.pss_bytes > 0.0);
+    } else {
+        println!("skipped: CPU time and memory are read on Linux only");
+    }
+}
+
+#[test]
+fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
+    let server = server();
+    let report = ran(&Options {
+        pace: Loop::Open { per_second: 200.0 },
+        scrapes: 0.3,
+        answers: 0.5,
+        swarm_size: SwarmSize::Zipf {
+            largest: 12,
+            exponent: 1.0,
+        },
+        threads: 2,
+        think: "1-20".parse::<Think>().unwrap(),
+        ..on(server.address)
+    });
+    assert_correct(&report);
+    let load = report.load.unwrap();
+    assert_eq!(load.announces + load.scrapes + load.unsent, 100);
+    assert!(load.scrapes > 0);
+    assert!(
+        load.elapsed_s >= 0.48,
+        "100 requests at 200 a second take half a second: {}",
+        load.elapsed_s
+    );
+    assert_eq!(report.own.threads, 2);
+}
+
+#[test]
+fn waves_and_storms_pass_without_a_fault() {
+    let server = server();
+    let every = Duration::from_millis(200);
+    let report = ran(&Options {
+        amount: Amount::For(Duration::from_millis(900)),
+        wave: Some(Wave { every, share: 0.3 }),
+        storm: Some(Storm {
+            every: every * 2,
+            share: 0.5,
+            reset_share: 0.5,
+        }),
+        ..on(server.address)
+    });
+    assert_correct(&report);
+    assert!(!report.storms.is_empty() && !report.waves.is_empty());
+    assert!(report.storms.iter().all(|storm| storm.back_s.is_some()));
+    assert!(report.storms.iter().any(|storm| storm.closed > 0));
+}
+
+#[test]
+fn connections_alone_are_a_load_too_and_may_come_from_several_addresses() {
+    let server = server();
+    let mut options = on(server.address);
+    options.amount = Amount::For(Duration::ZERO);
+    if cfg!(target_os = "linux") {
+        options.sources = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];
+    } else {
+        println!("skipped: other addresses of loopback are usable on Linux only");
+    }
+    let report = ran(&options);
+    assert_correct(&report);
+    assert!(report.load.is_none());
+    assert_eq!(report.close.connections, 30);
+}
+
+/// A tracker in front of `behind` that may change, drop or repeat what it says. Runs until the test ends.
+fn spoiling(
+    behind: SocketAddr,
+    spoil: impl Fn(String) -> Vec<String> + Send + Sync + 'static,
+) -> SocketAddr {
+    let spoil = Arc::new(spoil);
+    serve(move |tcp| {
+        let spoil = Arc::clone(&spoil);
+        async move {
+            let mut front = tokio_tungstenite::accept_async(tcp).await.ok()?;
+            let (mut back, _) = tokio_tungstenite::connect_async(format!("ws://{behind}/"))
+                .await
+                .ok()?;
+            loop {
+                tokio::select! {
+                    message = front.next() => back.send(message?.ok()?).await.ok()?,
+                    message = back.next() => match message?.ok()? {
+                        Message::Text(text) => for text in spoil(text.to_string()) {
+                            front.send(Message::text(text)).await.ok()?;
+                        },
+                        other => front.send(other).await.ok()?,
+                    },
+                }
+            }
+        }
+    })
+}
+
+/// Serves every connection with `what` on a thread that ends with the process.
+fn serve<F>(what: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = Option<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((tcp, _)) = listener.accept().await {
+                tokio::spawn(what(tcp));
+            }
+        });
+    });
+    address
+}
+
+/// Does something to every sixtieth message that has this in it.
+fn each_sixtieth(
+    part: &'static str,
+    what: impl Fn(String) -> Vec<String> + Send + Sync + 'static,
+) -> impl Fn(String) -> Vec<String> + Send + Sync + 'static {
+    let seen = AtomicUsize::new(0);
+    move |text| {
+        let is_it = text.contains(part) && seen.fetch_add(1, Ordering::Relaxed) % 60 == 59;
+        if is_it { what(text) } else { vec![text] }
+    }
+}
+
+/// What is counted of a tracker that does this to every sixtieth message with `part` in it.
+fn found_out(part: &'static str, what: fn(String) -> Vec<String>) -> Tally {
+    let server = server();
+    let address = spoiling(server.address, each_sixtieth(part, what));
+    let report = ran(&Options {
+        timeout: SHORT,
+        ..on(address)
+    });
+    assert_eq!((report.correct, report.exit_code), (false, 3), "{part}");
+    report.correctness
+}
+
+#[test]
+fn a_tracker_that_drops_messages_is_found_out() {
+    assert!(found_out("\"offer\":", |_| Vec::new()).offers_lost > 0);
+    assert!(found_out("\"answer\":", |_| Vec::new()).answers_lost > 0);
+    assert!(found_out("\"interval\":", |_| Vec::new()).replies_lost > 0);
+}
+
+#[test]
+fn a_tracker_that_doubles_messages_is_found_out() {
+    let twice = |text: String| vec![text.clone(), text];
+    assert!(found_out("\"offer\":", twice).offers_duplicated > 0);
+    assert!(found_out("\"answer\":", twice).answers_duplicated > 0);
+    assert!(found_out("\"interval\":", twice).replies_duplicated > 0);
+}
+
+#[test]
+fn a_tracker_that_alters_messages_is_found_out() {
+    let other = |text: String| vec![text.replace("BUNDLE", "BUNDLF")];
+    assert!(found_out("\"answer\":", other).answers_altered > 0);
+    assert!(found_out("\"interval\":", |_| vec!["{}".to_owned()]).messages_invalid > 0);
+}
+
+#[test]
+fn wss_is_spoken_with_who_is_trusted() {
+    let server = server();
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = certified.signing_key.serialize_der();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key.try_into().unwrap())
+        .unwrap();
+    let (acceptor, behind) = (TlsAcceptor::from(Arc::new(config)), server.address);
+    let address = serve(move |tcp| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut front = acceptor.accept(tcp).await.ok()?;
+            let mut back = tokio::net::TcpStream::connect(behind).await.ok()?;
+            tokio::io::copy_bidirectional(&mut front, &mut back)
+                .await
+                .ok()
+                .map(drop)
+        }
+    });
+    let options = options(&format!("wss://localhost:{}/", address.port()));
+    let error = failed(&options);
+    assert!(matches!(error, LoadError::Tls { .. }), "{error}");
+    assert!(error.to_string().contains("--ca"), "{error}");
+    assert_correct(&ran(&Options {
+        insecure: true,
+        ..options.clone()
+    }));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, certified.cert.pem()).unwrap();
+    assert_correct(&ran(&Options {
+        authorities: Some(file.clone()),
+        ..options.clone()
+    }));
+    std::fs::write(&file, "nothing").unwrap();
+    let error = failed(&Options {
+        authorities: Some(file),
+        ..options
+    });
+    assert!(matches!(error, LoadError::Authority { .. }), "{error}");
+}
+
+#[test]
+fn what_is_no_tracker_is_told_in_words() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let error = failed(&on(free));
+    assert!(matches!(error, LoadError::Connect { .. }), "{error}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answering = thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        let read = tcp.read(&mut request).unwrap();
+        tcp.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").unwrap();
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    let error = failed(&on(address)).to_string();
+    assert!(error.contains("404 Not Found"), "{error}");
+    let request = answering.join().unwrap();
+    for header in [
+        &format!("Origin: http://{address}\r\n"),
+        "Sec-WebSocket-Version: 13\r\n",
+        "User-Agent: Mozilla/5.0",
+    ] {
+        assert!(request.contains(header), "{request}");
+    }
+
+    let server = server();
+    let error = failed(&Options {
+        server_pid: Some(u32::MAX / 2),
+        ..on(server.address)
+    });
+    assert!(matches!(error, LoadError::Pid { .. }), "{error}");
+    let error = failed(&Options {
+        connections: 100_000_000,
+        ..on(server.address)
+    })
+    .to_string();
+    assert!(error.contains("file descriptors"), "{error}");
+}
+
+#[test]
+fn refusals_are_told_in_the_trackers_own_words() {
+    let server = server();
+    let reason = r#"{"failure reason":"not today","action":"announce"}"#;
+    let address = spoiling(
+        server.address,
+        each_sixtieth("\"interval\":", move |_| vec![reason.to_owned()]),
+    );
+    let report = ran(&Options {
+        timeout: SHORT,
+        ..on(address)
+    });
+    assert!(report.correctness.failures > 0);
+    assert!(
+        report.errors.contains_key("the tracker refused: not today"),
+        "{:?}",
+        report.errors
+    );
+}
+
+#[test]
+fn the_program_prints_json_alone_and_exits_with_the_verdict() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    let load = |address: SocketAddr| {
+        let url = format!("ws://{address}/");
+        let flags = "--connections 20 --swarm-size 10 --warmup 0 --announces 60 --timeout 0.2 --json --html";
+        Command::new(env!("CARGO_BIN_EXE_swarmhub"))
+            .args(["load", &url])
+            .args(flags.split(' '))
+            .arg(&page)
+            .output()
+            .unwrap()
+    };
+    let output = load(server.address);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&json["correct"], &json["load"]["announces"]),
+        (&true.into(), &60.into())
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("correct: every message"));
+    assert!(
+        std::fs::read_to_string(&page)
+            .unwrap()
+            .ends_with("</html>\n")
+    );
+
+    let bad = spoiling(server.address, each_sixtieth("\"answer\":", |_| Vec::new()));
+    assert_eq!(load(bad).status.code(), Some(3));
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let output = load(nobody);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+}
