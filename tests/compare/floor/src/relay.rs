@@ -1,0 +1,285 @@
+//! The event loop: reads whatever is ready into one shared buffer, decides, and writes once to every connection that
+//! has got something, round by round.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use socket2::{Domain, Socket, Type};
+
+use crate::connection::Connection;
+use crate::frame::{self, Frame};
+use crate::handshake::{self, Request};
+use crate::message::{Kind, Message, Reader};
+use crate::swarms::Swarms;
+
+const BACKLOG: i32 = 4096;
+const EVENTS_AT_ONCE: usize = 1024;
+/// The largest message is about 11 kB for five offers.
+const READ_BYTES: usize = 128 * 1024;
+const INTERVAL_SECONDS: u32 = 3600;
+const LISTENER: Token = Token(usize::MAX);
+/// Output buffers kept for the next round, and how large one may be for that.
+const SPARE_MAX: usize = 256;
+const SPARE_BYTES_MAX: usize = 32 * 1024;
+
+pub struct Relay {
+    poll: Poll,
+    listener: TcpListener,
+    connections: Slab<Connection>,
+    swarms: Swarms,
+    touched: Vec<u32>,
+    chosen: Vec<u32>,
+    spare: Vec<Vec<u8>>,
+    reader: Reader,
+}
+
+impl Relay {
+    pub fn listen(address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        // Linux hands this down to what is accepted, which saves a call for each.
+        socket.set_tcp_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let mut listener = TcpListener::from_std(socket.into());
+        let (poll, address) = (Poll::new()?, listener.local_addr()?);
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        let relay = Self {
+            poll,
+            listener,
+            connections: Slab::new(),
+            swarms: Swarms::default(),
+            touched: Vec::new(),
+            chosen: Vec::new(),
+            spare: Vec::new(),
+            reader: Reader::new(),
+        };
+        Ok((relay, address))
+    }
+
+    /// Serves until the poll fails.
+    pub fn run(&mut self) -> io::Error {
+        let (mut events, mut buffer) = (Events::with_capacity(EVENTS_AT_ONCE), vec![0; READ_BYTES]);
+        loop {
+            match self.poll.poll(&mut events, None) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return error,
+            }
+            for event in &events {
+                let Token(slot) = event.token();
+                if event.token() == LISTENER {
+                    self.accept();
+                } else if self.connections.contains(slot) {
+                    if event.is_writable() && self.connections[slot].stuck {
+                        self.touch(slot);
+                    }
+                    if event.is_readable() && !self.read(slot, event.is_read_closed(), &mut buffer)
+                    {
+                        self.close(slot);
+                    }
+                }
+            }
+            self.flush();
+        }
+    }
+
+    fn accept(&mut self) {
+        // Out of descriptors is like nothing there: who waits is taken when the next one comes.
+        while let Ok((stream, _)) = self.listener.accept() {
+            let entry = self.connections.vacant_entry();
+            let token = Token(entry.key());
+            let connection = entry.insert(Connection::new(stream));
+            let registered =
+                self.poll
+                    .registry()
+                    .register(&mut connection.stream, token, Interest::READABLE);
+            if registered.is_err() {
+                self.connections.remove(token.0);
+            }
+        }
+    }
+
+    /// Reads and serves what there is. False if the connection is to end.
+    fn read(&mut self, slot: usize, closed: bool, buffer: &mut [u8]) -> bool {
+        loop {
+            let Some((there, more)) = self.connections[slot].read(buffer) else {
+                return false;
+            };
+            let Some(used) = self.serve(slot, &mut buffer[..there]) else {
+                return false;
+            };
+            if used < there {
+                if there - used == buffer.len() {
+                    return false;
+                }
+                self.connections[slot].partial = buffer[used..there].to_vec();
+            }
+            // The poll tells an edge once: after a short read the next bytes make a new one, but an end does not.
+            if !(more || closed && there > 0) {
+                return true;
+            }
+        }
+    }
+
+    /// Serves the whole messages in `bytes` and returns how long they are. `None` if the connection is to end.
+    fn serve(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
+        let mut used = 0;
+        if !self.connections[slot].upgraded {
+            self.touch(slot);
+            match handshake::upgrade(bytes, &mut self.connections[slot].out) {
+                Request::Upgraded(length) => used = length,
+                Request::Partial => return Some(0),
+                Request::Bad => return None,
+            }
+            self.connections[slot].upgraded = true;
+        }
+        while let Some(frame) = Frame::read(&bytes[used..]) {
+            let payload = frame.unmask(&mut bytes[used..]);
+            match frame.opcode {
+                frame::TEXT => self.message(slot, &self.reader.read(payload)?),
+                frame::PING => {
+                    self.touch(slot);
+                    let out = &mut self.connections[slot].out;
+                    frame::head(frame::PONG, payload.len(), out);
+                    out.extend_from_slice(payload);
+                }
+                frame::PONG => {}
+                _ => return None,
+            }
+            used += frame.end;
+        }
+        Some(used)
+    }
+
+    fn message(&mut self, slot: usize, message: &Message<'_>) {
+        let from = number(slot);
+        match message.kind {
+            Kind::Announce { stopped: true, .. } => {
+                let known = (message.info_hash, message.peer_id);
+                let swarm = self.swarms.join(&mut self.connections, from, known, false);
+                self.swarms.leave(&mut self.connections, from);
+                self.reply(slot, message.info_hash, swarm);
+            }
+            Kind::Announce { seeder, offers, .. } => {
+                let known = (message.info_hash, message.peer_id);
+                let swarm = self.swarms.join(&mut self.connections, from, known, seeder);
+                self.reply(slot, message.info_hash, swarm);
+                self.offer(from, swarm, message.head, offers);
+            }
+            Kind::Answer { ref to, tail } => {
+                if let Some(to) = self.swarms.find(&self.connections, from, to) {
+                    self.send(to as usize, &[b"{", message.head, tail]);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, slot: usize, info_hash: &[u8], swarm: u32) {
+        let (complete, incomplete) = self.swarms.counts(swarm);
+        let mut numbers = [0; 96];
+        let mut rest = &mut numbers[..];
+        // Three numbers of ten digits at most fit.
+        let _ = write!(
+            rest,
+            r#"","complete":{complete},"incomplete":{incomplete},"interval":{INTERVAL_SECONDS}}}"#
+        );
+        let unused = rest.len();
+        let length = numbers.len() - unused;
+        self.send(
+            slot,
+            &[
+                br#"{"action":"announce","info_hash":""#,
+                info_hash,
+                &numbers[..length],
+            ],
+        );
+    }
+
+    fn offer(&mut self, from: u32, swarm: u32, head: &[u8], mut offers: &[u8]) {
+        self.chosen.clear();
+        while let Some(offer) = self.reader.next_offer(&mut offers)
+            && let Some(to) = self.swarms.choose(swarm, from, &self.chosen)
+        {
+            self.chosen.push(to);
+            self.send(to as usize, &[b"{", head, b",", offer]);
+        }
+    }
+
+    /// Appends one text message.
+    fn send(&mut self, slot: usize, parts: &[&[u8]]) {
+        self.touch(slot);
+        let out = &mut self.connections[slot].out;
+        frame::head(frame::TEXT, parts.iter().map(|part| part.len()).sum(), out);
+        for part in parts {
+            out.extend_from_slice(part);
+        }
+    }
+
+    /// Notes that there is something to write, and gives it a buffer.
+    fn touch(&mut self, slot: usize) {
+        let connection = &mut self.connections[slot];
+        if !connection.touched {
+            connection.touched = true;
+            self.touched.push(number(slot));
+            if connection.out.capacity() == 0 {
+                connection.out = self.spare.pop().unwrap_or_default();
+            }
+        }
+    }
+
+    /// Writes once to every touched connection.
+    fn flush(&mut self) {
+        while let Some(slot) = self.touched.pop() {
+            let slot = slot as usize;
+            let Some(connection) = self.connections.get_mut(slot).filter(|one| one.touched) else {
+                continue;
+            };
+            connection.touched = false;
+            if !connection.out.is_empty() && !connection.write() {
+                self.close(slot);
+                continue;
+            }
+            let stuck = !connection.out.is_empty();
+            if stuck != connection.stuck {
+                connection.stuck = stuck;
+                let interest = if stuck {
+                    Interest::READABLE | Interest::WRITABLE
+                } else {
+                    Interest::READABLE
+                };
+                // An error shows when reading.
+                let _ =
+                    self.poll
+                        .registry()
+                        .reregister(&mut connection.stream, Token(slot), interest);
+            }
+            if !stuck {
+                let out = std::mem::take(&mut connection.out);
+                if self.spare.len() < SPARE_MAX && out.capacity() <= SPARE_BYTES_MAX {
+                    self.spare.push(out);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, slot: usize) {
+        self.swarms.leave(&mut self.connections, number(slot));
+        // Dropping the socket closes it, which also takes it out of the poll.
+        self.connections.remove(slot);
+        if self.connections.is_empty() {
+            // An empty server holds no more than a new one.
+            (self.connections, self.swarms, self.spare) = Default::default();
+        }
+    }
+}
+
+/// There are never more than 2^32 connections.
+fn number(slot: usize) -> u32 {
+    u32::try_from(slot).unwrap_or(u32::MAX)
+}
