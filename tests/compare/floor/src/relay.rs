@@ -22,7 +22,7 @@ const READ_BYTES: usize = 128 * 1024;
 const INTERVAL_SECONDS: u32 = 3600;
 const LISTENER: Token = Token(usize::MAX);
 /// Output buffers kept for the next round, and how large one may be for that.
-const SPARE_MAX: usize = 256;
+const SPARE_MAX: usize = 64;
 const SPARE_BYTES_MAX: usize = 32 * 1024;
 
 pub struct Relay {

@@ -1,0 +1,143 @@
+//! A tracker full of members, and the time that it takes to serve announces and answers of random ones.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use swarmhub::protocol::{self, Answer, Bounds, ConnectionId, Request};
+use swarmhub::swarm::Ttl;
+use swarmhub::tracker::{Outcome, Participant, Relay, Rules, Tracker};
+
+use crate::sample::{self, OFFER_SDP_BYTES, SdpText};
+
+/// The defaults of the configuration.
+const BOUNDS: Bounds = Bounds {
+    sdp_bytes_max: 32_768,
+    json_depth_max: 32,
+    offers_max: 20,
+    scrape_hashes_max: 255,
+};
+const RULES: Rules = Rules {
+    memberships_max: 2000,
+    peer_ids_per_swarm_max: 4,
+    pending_offers_max: 256,
+    full_scrape: false,
+    ttl: Ttl {
+        membership: Duration::from_mins(6),
+        pending_offer: Duration::from_mins(2),
+    },
+};
+const NOW: Duration = Duration::from_secs(1);
+pub const OFFERS: u64 = 5;
+/// Announces parsed, then served, then answered together, as a busy worker has several in one turn.
+const AT_ONCE: usize = 32;
+const BATCHES: usize = 64;
+
+/// A tracker, and its participants; member `m` is in swarm `m / members`.
+pub struct World {
+    tracker: Tracker,
+    participants: Vec<Participant>,
+    members: u32,
+    offers_made: u64,
+    sdp: SdpText,
+    rng: SmallRng,
+}
+
+impl World {
+    /// So many swarms, each with so many members.
+    pub fn new(swarms: u32, members: u32) -> Self {
+        let connection = |number| Participant::new(ConnectionId::new(0, number, number));
+        let mut world = Self {
+            tracker: Tracker::new(RULES),
+            participants: (0..swarms * members).map(connection).collect(),
+            members,
+            offers_made: 0,
+            sdp: SdpText::new(OFFER_SDP_BYTES),
+            rng: SmallRng::seed_from_u64(1),
+        };
+        let mut text = String::new();
+        for from in 0..world.participants.len() {
+            world.announce_text(from, 0, &mut text);
+            world.handle(from, read(&text));
+        }
+        world
+    }
+
+    fn announce_text(&mut self, from: usize, offers: u64, text: &mut String) {
+        let numbers = self.offers_made..self.offers_made + offers;
+        self.offers_made = numbers.end;
+        text.clear();
+        let swarm = from as u64 / u64::from(self.members);
+        sample::announce(swarm, from as u64, 1, numbers, &self.sdp, text);
+    }
+
+    fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {
+        let who = &mut self.participants[from];
+        self.tracker.handle(who, request, NOW, &mut self.rng)
+    }
+
+    /// Nanoseconds per announce, over many of random members.
+    pub fn repetition(&mut self) -> f64 {
+        let mut taken = Duration::ZERO;
+        for _ in 0..BATCHES {
+            let batch: Vec<(usize, String)> = (0..AT_ONCE)
+                .map(|_| {
+                    let from = self.rng.random_range(0..self.participants.len());
+                    let mut text = String::new();
+                    self.announce_text(from, OFFERS, &mut text);
+                    (from, text)
+                })
+                .collect();
+            taken += self.serve(&batch);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let announces = (BATCHES * AT_ONCE) as f64;
+        taken.as_secs_f64() * 1e9 / announces
+    }
+
+    fn serve(&mut self, batch: &[(usize, String)]) -> Duration {
+        let requests: Vec<_> = batch
+            .iter()
+            .map(|(from, text)| (*from, read(text)))
+            .collect();
+        let mut outcomes = Vec::with_capacity(requests.len());
+        let start = Instant::now();
+        for (from, request) in requests {
+            outcomes.push(self.handle(from, request));
+        }
+        let announced = start.elapsed();
+        let answers: Vec<_> = outcomes
+            .iter()
+            .flat_map(|outcome| outcome.relays.iter().map(answer))
+            .collect();
+        assert_eq!(
+            answers.len() as u64,
+            batch.len() as u64 * OFFERS,
+            "every offer has a receiver"
+        );
+        let start = Instant::now();
+        for (from, request) in answers {
+            assert_eq!(
+                self.handle(from, request).relays.len(),
+                1,
+                "an answer goes to who made the offer"
+            );
+        }
+        announced + start.elapsed()
+    }
+}
+
+fn read(text: &str) -> Request<'_> {
+    protocol::parse(text, &BOUNDS).expect("a message as clients send it")
+}
+
+/// What the receiver of an offer sends, and who that is. What an SDP says does not matter here.
+fn answer<'a>(relay: &Relay<'a>) -> (usize, Request<'a>) {
+    let answer = Answer {
+        info_hash: relay.info_hash,
+        to_peer_id: relay.from,
+        offer_id: relay.offer_id,
+        sdp: relay.sdp,
+    };
+    (relay.to.connection.slot(), Request::Answer(answer))
+}

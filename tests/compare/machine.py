@@ -1,0 +1,42 @@
+"""What the figures were measured on."""
+
+import os
+import platform
+import re
+import subprocess
+
+
+def cpu_name():
+    try:
+        with open("/proc/cpuinfo") as text:
+            found = re.search(r"model name\s*:\s*(.+)", text.read())
+    except OSError:
+        found = None
+    return found.group(1) if found else platform.processor() or "unknown"
+
+
+def version(*command):
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.split("\n")[0].strip()
+
+
+def describe():
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
+        "rustc": version("rustc", "--version"),
+        "node": version("node", "--version"),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def divide():
+    """Cores for the server and for the load tool; the same ones if there is only one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None, None
+    cores = sorted(os.sched_getaffinity(0))
+    return {cores[0]}, {cores[min(1, len(cores) - 1)]}

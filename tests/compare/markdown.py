@@ -1,0 +1,105 @@
+"""The tables for people, as Markdown."""
+
+
+def number(value, digits=3):
+    """Three digits that count, thousands separated."""
+    if abs(value) >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    return f"{value:.{max(digits - max(whole, 1), 0)}f}"
+
+
+def cell(figures, name, with_spread=False):
+    value = figures.get(name)
+    if value is None:
+        return "–"
+    text = number(value["median"])
+    if with_spread and value["rounds"] > 1:
+        text += f" ({number(value['min'])}–{number(value['max'])})"
+    return text
+
+
+def pair(figures, first, second):
+    return f"{cell(figures, first)} / {cell(figures, second)}"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def cpu(servers):
+    head = ["server", "µs CPU per announce, K = 5", "× floor", "user / system", "announces/s"]
+    head += ["µs CPU per announce, K = 0", "× floor", "system calls per announce"]
+    rows = [
+        [
+            name,
+            cell(own, "offers_cpu_us", True),
+            cell(own, "offers_cpu_us_times_floor"),
+            pair(own, "offers_user_us", "offers_system_us"),
+            cell(own, "offers_per_s") + ("*" if own.get("load_tool_was_full") else ""),
+            cell(own, "presence_cpu_us", True),
+            cell(own, "presence_cpu_us_times_floor"),
+            cell(own, "syscalls"),
+        ]
+        for name, own in servers
+    ]
+    return table(head, rows)
+
+
+def memory(servers):
+    head = ["server", "bytes per open idle connection", "bytes per joined idle connection", "bytes per connection after activity"]
+    head += ["MiB fresh", "MiB after activity", "MiB 2 s after closing all", "µs CPU per connection opened", "× floor"]
+    rows = [
+        [
+            name,
+            *(cell(own, key, True) for key in ("open_bytes", "joined_bytes", "loaded_bytes")),
+            *(cell(own, key) for key in ("fresh_mib", "loaded_mib", "closed_mib")),
+            cell(own, "opened_cpu_us", True),
+            cell(own, "opened_cpu_us_times_floor"),
+        ]
+        for name, own in servers
+    ]
+    return table(head, rows)
+
+
+def latency(servers, kind):
+    head = ["server", "announce→reply p50 / p99, ms", "offer→answer p50 / p99, ms", "p99 of the reply, spread", "µs CPU per announce"]
+    rows = [
+        [
+            name,
+            pair(own, f"{kind}_reply_p50_ms", f"{kind}_reply_p99_ms"),
+            pair(own, f"{kind}_answer_p50_ms", f"{kind}_answer_p99_ms"),
+            cell(own, f"{kind}_reply_p99_ms", True),
+            cell(own, f"{kind}_cpu_us", True),
+        ]
+        for name, own in servers
+        if f"{kind}_cpu_us" in own
+    ]
+    return table(head, rows)
+
+
+def machine(of):
+    parts = [f"{of['cores']} cores ({of['cpu']})", of["kernel"], of["rustc"], f"Node {of['node']}"]
+    return ", ".join(part for part in parts if part)
+
+
+def report(result):
+    """Everything, ready for a page of documentation."""
+    servers, sizes = list(result["servers"].items()), result["sizes"]
+    parts = [
+        f"{machine(result['machine'])}. Server on core 0, load tool on core 1, TCP over loopback. {result['rounds']} rounds, every other one"
+        f" backwards; median (lowest–highest). {sizes['connections']:,} connections in swarms of {sizes['swarm_size']},"
+        f" {sizes['under_way']} announces under way, offers of 2,000 B, each answered with 1,600 B.",
+        cpu(servers),
+        "\\* the load tool's core was full: the server could do more." if any(own.get("load_tool_was_full") for _, own in servers) else "",
+        f"Memory is private to the process; idle with {sizes['idle_connections']:,} connections.",
+        memory(servers),
+        f"Open loop, {sizes['rate_per_s']:,} announces/s, K = 5; latency from when the announce was due:",
+        latency(servers, "open"),
+    ]
+    if result["half_per_s"]:
+        parts += [f"The same at {result['half_per_s']:,.0f} announces/s, half of what the slower of the two did:", latency(servers, "half")]
+    for name, failures in result["failures"].items():
+        parts += [f"**{name} failed**", *(f"```\n{failure}\n```" for failure in failures)]
+    return "\n\n".join(part for part in parts if part) + "\n"

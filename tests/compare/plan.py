@@ -1,0 +1,134 @@
+"""What is measured: the runs of the load tool that every server goes through in each round, each on a fresh server."""
+
+from dataclasses import dataclass, field
+
+from child import Failed
+
+# Largest time a run may take besides its measured window: connecting, joining, settling, closing.
+MARGIN_SECONDS = 120
+SYSCALL_CONNECTIONS = 500
+
+
+@dataclass
+class Sizes:
+    connections: int = 2000
+    idle_connections: int = 5000
+    under_way: int = 64
+    rate_per_s: int = 400
+    warmup_s: float = 2
+    duration_s: float = 6
+    swarm_size: int = 50
+
+    def closed(self, offers, connections=None, swarm_size=None):
+        """As many announces as can be, a fixed number of them under way."""
+        return [
+            *self._common(offers, connections or self.connections, swarm_size or self.swarm_size),
+            *("--closed", str(self.under_way)),
+        ]
+
+    def open(self, rate_per_s, connections=None):
+        """Announces at a fixed rate, whatever the server does."""
+        return [
+            *self._common(5, connections or self.connections, self.swarm_size),
+            *("--rate", str(round(rate_per_s))),
+        ]
+
+    def idle(self):
+        """Connections that join and then stay."""
+        common = ["--connections", str(self.idle_connections), "--swarm-size", str(self.swarm_size)]
+        return [*common, "--duration", "0"]
+
+    def _common(self, offers, connections, swarm_size):
+        return [
+            *("--connections", str(connections), "--swarm-size", str(swarm_size)),
+            *("--offers", str(offers), "--answers", "1"),
+            *("--warmup", str(self.warmup_s), "--duration", str(self.duration_s)),
+        ]
+
+    def seconds_max(self):
+        return self.warmup_s + self.duration_s + MARGIN_SECONDS
+
+
+QUICK = {"connections": 500, "idle_connections": 1000, "warmup_s": 0.5, "duration_s": 1.5}
+
+
+@dataclass
+class Results:
+    """What came out, by server and measurement; failures are kept beside it."""
+
+    runs: dict = field(default_factory=dict)
+    failures: dict = field(default_factory=dict)
+
+    def add(self, server, measurement, run):
+        self.runs.setdefault(server, {}).setdefault(measurement, []).append(run)
+
+    def fail(self, server, measurement, text):
+        known = self.failures.setdefault(server, [])
+        line = f"{measurement}: {text}"
+        if line not in known:
+            known.append(line)
+
+    def get(self, server, measurement):
+        return self.runs.get(server, {}).get(measurement, [])
+
+
+class Bench:
+    """One machine's division of cores, the load tool, and the results so far."""
+
+    def __init__(self, load, server_cores, folder, sizes, say):
+        self.load = load
+        self.server_cores = server_cores
+        self.folder = folder
+        self.sizes = sizes
+        self.say = say
+        self.results = Results()
+        self.started = 0
+
+    def measure(self, server, measurement, arguments, cores=None):
+        """A fresh server, one run of the load tool. What goes wrong is noted, and the others go on."""
+        self.started += 1
+        log = self.folder / f"{server.name}-{self.started}.log"
+        try:
+            child, url = server.start(log, cores or self.server_cores)
+            with child:
+                run = self.load.run(url, child.pid, arguments, self.sizes.seconds_max())
+                if not child.alive():
+                    raise Failed("the server ended during the run")
+        except Failed as failed:
+            text = str(failed)
+            last = log.read_text(errors="replace").strip().splitlines()[-4:] if log.exists() else []
+            if last and last[-1] not in text:
+                text += "\nlast lines of its log:\n" + "\n".join(last)
+            self.results.fail(server.name, measurement, text)
+            self.say(f"  {server.name} {measurement}: FAILED, {text.splitlines()[0]}")
+            return None
+        self.results.add(server.name, measurement, run)
+        return run
+
+    def compare(self, servers, rounds, syscalls):
+        """All measurements on all servers, every other round backwards."""
+        half_per_s = None
+        for turn in range(rounds):
+            for server in servers if turn % 2 == 0 else servers[::-1]:
+                self.say(f"round {turn + 1} of {rounds}: {server.name}")
+                self.measure(server, "offers", self.sizes.closed(offers=5))
+                self.measure(server, "presence", self.sizes.closed(offers=0))
+                self.measure(server, "idle", self.sizes.idle())
+                self.measure(server, "open", self.sizes.open(self.sizes.rate_per_s))
+                if turn == 0 and syscalls:
+                    few = self.sizes.open(self.sizes.rate_per_s, SYSCALL_CONNECTIONS)
+                    self.measure(server, "syscalls", [*few, "--syscalls"])
+            half_per_s = half_per_s or self._half_of_slower(servers)
+            for server in servers if turn % 2 == 0 else servers[::-1]:
+                if half_per_s and server.name in LEAN:
+                    self.measure(server, "half", self.sizes.open(half_per_s))
+        return half_per_s
+
+    def _half_of_slower(self, servers):
+        """Half of what the slower of the lean servers did in the closed loop, for latency under the same load."""
+        lean = [self.results.get(server.name, "offers") for server in servers if server.name in LEAN]
+        rates = [runs[0]["load"]["announces_per_s"] for runs in lean if runs]
+        return min(rates) / 2 if rates else None
+
+
+LEAN = ("floor", "swarmhub")
