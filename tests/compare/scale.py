@@ -16,14 +16,13 @@ SWARM_CONNECTIONS = 10_000
 SWARM_SIZES = (1_000, 100, 10, 6)
 # Descriptors that are no connections, on either side.
 SPARE_DESCRIPTORS = 200
+SERVERS = [servers.Floor(), servers.Hub()]
+WORKERS = {count: servers.Hub(f"swarmhub, --workers {count}", workers=count) for count in (1, 2)}
 CPU = "load.server.cpu_us_per_unit"
 BENCH_SECONDS_MAX = 900
 
 
-def run(bench, rounds, images):
-    pair = [servers.Floor(), servers.Hub()]
-    for server in pair:
-        server.prepare()
+def run(bench, pair, rounds, images):
     room = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - SPARE_DESCRIPTORS
     counts = sorted({min(count, room // 50 * 50) for count in CONNECTIONS})
     most = min(SWARM_CONNECTIONS, room // 1000 * 1000)
@@ -36,14 +35,13 @@ def run(bench, rounds, images):
                 bench.measure(server, f"swarms {most // size}", bench.sizes.closed(5, most, size))
         everywhere = bench.server_cores | bench.load.cores if bench.server_cores else None
         for workers in (1, 2) if turn % 2 == 0 else (2, 1):
-            with_workers = servers.Hub(f"swarmhub, {workers} workers", workers=workers)
-            bench.measure(with_workers, "workers", bench.sizes.closed(5), everywhere)
+            bench.measure(WORKERS[workers], "workers", bench.sizes.closed(5), everywhere)
     found = {
         "connections": gather(bench, pair, "connections", counts),
         "swarms": gather(bench, pair, "swarms", [most // size for size in SWARM_SIZES]),
         "workers": {
-            name: spread([dig(run, CPU) for run in bench.results.get(name, "workers")])
-            for name in ("swarmhub, 1 workers", "swarmhub, 2 workers")
+            server.name: spread([dig(run, CPU) for run in bench.results.get(server.name, "workers")])
+            for server in WORKERS.values()
         },
         "swarm_connections": most,
         "core": core(bench),
