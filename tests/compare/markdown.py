@@ -86,11 +86,15 @@ def machine(of):
 
 def report(result):
     """Everything, ready for a page of documentation."""
-    servers, sizes = list(result["servers"].items()), result["sizes"]
+    sizes = result["sizes"]
+    servers = [
+        (f"{name} (failed, see below)" if name in result["failures"] else name, own)
+        for name, own in result["servers"].items()
+    ]
     parts = [
         f"{machine(result['machine'])}. Server on core 0, load tool on core 1, TCP over loopback. {result['rounds']} rounds, every other one"
         f" backwards; median (lowest–highest). {sizes['connections']:,} connections in swarms of {sizes['swarm_size']},"
-        f" {sizes['under_way']} announces under way, offers of 2,000 B, each answered with 1,600 B.",
+        f" {sizes['under_way']} announces under way (closed loop), offers of 2,000 B, each answered with 1,600 B.",
         cpu(servers),
         "\\* the load tool's core was full: the server could do more." if any(own.get("load_tool_was_full") for _, own in servers) else "",
         f"Memory is private to the process; idle with {sizes['idle_connections']:,} connections.",
