@@ -25,6 +25,23 @@ def tail(path, lines=8):
         return "".join(log.readlines()[-lines:]).strip()
 
 
+def run_tool(what, command, **options):
+    """Builds or installs something; what it says is shown only if it fails."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+        **options,
+    )
+    if done.returncode != 0:
+        end = "\n".join(done.stdout.splitlines()[-12:])
+        raise Failed(f"{what} failed with {done.returncode}:\n{end}")
+
+
 def _prepare(cores):
     """What happens in the child before it becomes the program."""
 

@@ -8,6 +8,7 @@ mod frame;
 mod handshake;
 mod message;
 mod relay;
+mod serve;
 mod swarms;
 
 use std::io;

@@ -1,7 +1,7 @@
-//! The event loop: reads whatever is ready into one shared buffer, decides, and writes once to every connection that
-//! has got something, round by round.
+//! The event loop: reads whatever is ready into one shared buffer, has it served, and writes once to every connection
+//! that has got something, round by round.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 
 use mio::net::TcpListener;
@@ -10,16 +10,13 @@ use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
 use crate::connection::Connection;
-use crate::frame::{self, Frame};
-use crate::handshake::{self, Request};
-use crate::message::{Kind, Message, Reader};
+use crate::message::Reader;
 use crate::swarms::Swarms;
 
 const BACKLOG: i32 = 4096;
 const EVENTS_AT_ONCE: usize = 1024;
 /// The largest message is about 11 kB for five offers.
 const READ_BYTES: usize = 128 * 1024;
-const INTERVAL_SECONDS: u32 = 3600;
 const LISTENER: Token = Token(usize::MAX);
 /// Output buffers kept for the next round, and how large one may be for that.
 const SPARE_MAX: usize = 64;
@@ -28,12 +25,15 @@ const SPARE_BYTES_MAX: usize = 32 * 1024;
 pub struct Relay {
     poll: Poll,
     listener: TcpListener,
-    connections: Slab<Connection>,
-    swarms: Swarms,
-    touched: Vec<u32>,
-    chosen: Vec<u32>,
-    spare: Vec<Vec<u8>>,
-    reader: Reader,
+    pub connections: Slab<Connection>,
+    pub swarms: Swarms,
+    /// Connections that have something to write.
+    pub touched: Vec<u32>,
+    /// Empty buffers for them.
+    pub spare: Vec<Vec<u8>>,
+    /// The receivers of one announce's offers.
+    pub chosen: Vec<u32>,
+    pub reader: Reader,
 }
 
 impl Relay {
@@ -127,112 +127,6 @@ impl Relay {
         }
     }
 
-    /// Serves the whole messages in `bytes` and returns how long they are. `None` if the connection is to end.
-    fn serve(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
-        let mut used = 0;
-        if !self.connections[slot].upgraded {
-            self.touch(slot);
-            match handshake::upgrade(bytes, &mut self.connections[slot].out) {
-                Request::Upgraded(length) => used = length,
-                Request::Partial => return Some(0),
-                Request::Bad => return None,
-            }
-            self.connections[slot].upgraded = true;
-        }
-        while let Some(frame) = Frame::read(&bytes[used..]) {
-            let payload = frame.unmask(&mut bytes[used..]);
-            match frame.opcode {
-                frame::TEXT => self.message(slot, &self.reader.read(payload)?),
-                frame::PING => {
-                    self.touch(slot);
-                    let out = &mut self.connections[slot].out;
-                    frame::head(frame::PONG, payload.len(), out);
-                    out.extend_from_slice(payload);
-                }
-                frame::PONG => {}
-                _ => return None,
-            }
-            used += frame.end;
-        }
-        Some(used)
-    }
-
-    fn message(&mut self, slot: usize, message: &Message<'_>) {
-        let from = number(slot);
-        match message.kind {
-            Kind::Announce { stopped: true, .. } => {
-                let known = (message.info_hash, message.peer_id);
-                let swarm = self.swarms.join(&mut self.connections, from, known, false);
-                self.swarms.leave(&mut self.connections, from);
-                self.reply(slot, message.info_hash, swarm);
-            }
-            Kind::Announce { seeder, offers, .. } => {
-                let known = (message.info_hash, message.peer_id);
-                let swarm = self.swarms.join(&mut self.connections, from, known, seeder);
-                self.reply(slot, message.info_hash, swarm);
-                self.offer(from, swarm, message.head, offers);
-            }
-            Kind::Answer { ref to, tail } => {
-                if let Some(to) = self.swarms.find(&self.connections, from, to) {
-                    self.send(to as usize, &[b"{", message.head, tail]);
-                }
-            }
-        }
-    }
-
-    fn reply(&mut self, slot: usize, info_hash: &[u8], swarm: u32) {
-        let (complete, incomplete) = self.swarms.counts(swarm);
-        let mut numbers = [0; 96];
-        let mut rest = &mut numbers[..];
-        // Three numbers of ten digits at most fit.
-        let _ = write!(
-            rest,
-            r#"","complete":{complete},"incomplete":{incomplete},"interval":{INTERVAL_SECONDS}}}"#
-        );
-        let unused = rest.len();
-        let length = numbers.len() - unused;
-        self.send(
-            slot,
-            &[
-                br#"{"action":"announce","info_hash":""#,
-                info_hash,
-                &numbers[..length],
-            ],
-        );
-    }
-
-    fn offer(&mut self, from: u32, swarm: u32, head: &[u8], mut offers: &[u8]) {
-        self.chosen.clear();
-        while let Some(offer) = self.reader.next_offer(&mut offers)
-            && let Some(to) = self.swarms.choose(swarm, from, &self.chosen)
-        {
-            self.chosen.push(to);
-            self.send(to as usize, &[b"{", head, b",", offer]);
-        }
-    }
-
-    /// Appends one text message.
-    fn send(&mut self, slot: usize, parts: &[&[u8]]) {
-        self.touch(slot);
-        let out = &mut self.connections[slot].out;
-        frame::head(frame::TEXT, parts.iter().map(|part| part.len()).sum(), out);
-        for part in parts {
-            out.extend_from_slice(part);
-        }
-    }
-
-    /// Notes that there is something to write, and gives it a buffer.
-    fn touch(&mut self, slot: usize) {
-        let connection = &mut self.connections[slot];
-        if !connection.touched {
-            connection.touched = true;
-            self.touched.push(number(slot));
-            if connection.out.capacity() == 0 {
-                connection.out = self.spare.pop().unwrap_or_default();
-            }
-        }
-    }
-
     /// Writes once to every touched connection.
     fn flush(&mut self) {
         while let Some(slot) = self.touched.pop() {
@@ -280,6 +174,6 @@ impl Relay {
 }
 
 /// There are never more than 2^32 connections.
-fn number(slot: usize) -> u32 {
+pub fn number(slot: usize) -> u32 {
     u32::try_from(slot).unwrap_or(u32::MAX)
 }
