@@ -3,8 +3,8 @@
 
 /// How many are kept: about as many as a busy worker fills in one round of its loop.
 const BUFFERS_MAX: usize = 128;
-/// Larger ones are given back to the system. With `BUFFERS_MAX` this bounds what is kept to 2 MiB.
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// Room for three relayed offers. Larger ones are given back to the system. With `BUFFERS_MAX` this bounds what is kept to 1 MiB.
+const BUFFER_BYTES_MAX: usize = 8 * 1024;
 
 /// The buffers.
 #[derive(Debug, Default)]
