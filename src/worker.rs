@@ -19,6 +19,7 @@ use crate::connection::{self, Surroundings};
 use crate::http::{self, Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
 use crate::memory;
+use crate::net;
 
 /// How often a slice of the connections is looked at: each connection once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
@@ -128,8 +129,7 @@ impl Running {
     }
 
     async fn serve_http(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        // Messages are flushed whole; waiting for more would only delay them. If it fails, the connection is gone.
-        let _ = stream.set_nodelay(true);
+        net::set_up(&stream);
         let timeouts = self.seat.timeouts;
         let Some(upgraded) = http::serve(stream, peer, &self.site, timeouts, &self.seat.stop).await
         else {

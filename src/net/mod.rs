@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
 
 /// Connections that may wait to be accepted: a reconnect storm comes within one second.
 const BACKLOG: i32 = 4096;
@@ -96,9 +97,19 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_reuse_port(shared)?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = shared;
+    // Messages are written whole, so waiting for more would only delay them. Linux hands the option on to what is
+    // accepted, which saves a system call for each; elsewhere `set_up` does it.
+    socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Sets what an accepted connection has not inherited from its listener. If it fails, the connection is gone.
+pub(crate) fn set_up(accepted: &TcpStream) {
+    if cfg!(not(target_os = "linux")) {
+        let _ = accepted.set_nodelay(true);
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +132,17 @@ mod tests {
             .collect();
         assert_eq!(ports, vec![listeners.address.port(); 3]);
         TcpStream::connect(listeners.address).expect("somebody listens");
+    }
+
+    #[tokio::test]
+    async fn accepted_connections_send_small_messages_at_once() {
+        let mut listeners = bind(loopback(0), 1).expect("a free port");
+        let listener = listeners.sockets.remove(0);
+        let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
+        let _client = TcpStream::connect(listeners.address).expect("somebody listens");
+        let (accepted, _) = listener.accept().await.expect("a connection");
+        set_up(&accepted);
+        assert!(accepted.nodelay().expect("a socket"));
     }
 
     #[test]

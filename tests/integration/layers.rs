@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
         "server",
         &["worker", "net", "http", "hub", "config", "protocol"],
     ),
-    ("worker", &["http", "connection", "hub", "memory"]),
+    ("worker", &["net", "http", "connection", "hub", "memory"]),
     ("echo", &["connection", "hub", "config"]),
     ("http", &["hub", "insight", "config"]),
     ("connection", &["hub", "protocol", "websocket"]),
