@@ -387,6 +387,16 @@ impl Tracker {
     pub fn sweep(&self, part: usize, now: Duration) -> Vec<Expired> {
         self.swarms.sweep(part, now, self.rules.ttl)
     }
+
+    /// The same for one slice of the part; `None` when it has been gone through.
+    pub fn sweep_slice(
+        &self,
+        part: usize,
+        now: Duration,
+        expired: &mut Vec<Expired>,
+    ) -> Option<()> {
+        self.swarms.sweep_slice(part, now, self.rules.ttl, expired)
+    }
 }
 
 /// `completed` makes a seeder whatever `left` says, as with the reference.

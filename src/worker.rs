@@ -162,7 +162,7 @@ impl Running {
             if tick == 0 {
                 self.hub.observe_load(now - last);
                 last = now;
-                part = self.sweep(part);
+                part = self.sweep(part).await;
                 if self.hub.ebb() {
                     memory::give_back();
                     tracing::debug!(took = ?now.elapsed(), "memory given back");
@@ -172,17 +172,22 @@ impl Running {
     }
 
     /// Searches the next parts of the swarm table that are this worker's; returns where to go on in a second.
-    fn sweep(&self, from: usize) -> usize {
+    async fn sweep(&self, from: usize) -> usize {
         let parts = self.seat.node.tracker().swarms().parts();
         let pass = (self.seat.membership_ttl / 4)
             .clamp(Duration::from_secs(1), SWEEP_MAX)
             .as_secs();
         let a_second = parts.div_ceil(usize::try_from(pass).unwrap_or(1));
         let number = usize::from(self.seat.number);
-        (from..from + a_second)
-            .map(|part| part % parts)
-            .filter(|part| part % self.seat.workers == number)
-            .for_each(|part| self.hub.sweep(part));
+        for part in from..from + a_second {
+            let part = part % parts;
+            if part % self.seat.workers == number {
+                while self.hub.sweep_slice(part).is_some() {
+                    // A swarm may be huge; connections have their turns in between.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
         (from + a_second) % parts
     }
 }

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -198,12 +198,7 @@ impl<T: Transport> Connection<T> {
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let could_read = hub.may_read(id);
-        hub.write_output(id, |bytes| {
-            let taken = ready!(self.socket.poll_write(cx, bytes))?;
-            // Only a transport that gathers what it takes, such as TLS, has to do anything here.
-            let _ = self.socket.poll_flush(cx)?;
-            Poll::Ready(Ok(taken))
-        })?;
+        hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes))?;
         if !could_read && hub.may_read(id) {
             // Reading was put off because of the output that is now gone.
             cx.waker().wake_by_ref();

@@ -20,7 +20,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of what a client still sends is read away after a close, so that the close frame reaches it before a reset.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// What a WebSocket runs over: TCP in service, an in-memory pipe in tests.
+/// What a WebSocket runs over: TCP in service, an in-memory pipe in tests. It sends what it takes without being asked
+/// again.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
@@ -195,11 +196,6 @@ impl<T: Transport> Socket<T> {
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.transport).poll_write(cx, bytes)
-    }
-
-    /// Sees to it that the transport sends what it has taken.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.transport).poll_flush(cx)
     }
 
     /// Ends the transport in order within `CLOSE_TIMEOUT`, after writing the last words.

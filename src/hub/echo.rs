@@ -6,12 +6,10 @@ use std::sync::atomic::Ordering;
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use super::write::HEADER_BYTES_MAX;
 use super::{Ended, Hub, Next, Node, Worth};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
-
-/// Longest header of a frame from a server.
-const HEADER_BYTES_MAX: usize = 10;
 
 impl Node {
     /// From now on all messages are sent back, text as text and binary as binary, and nothing is tracked.

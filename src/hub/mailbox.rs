@@ -9,6 +9,9 @@ use super::Worth;
 use crate::protocol::ConnectionId;
 use crate::swarm::Expired;
 
+/// Room for frames that is kept from one batch to the next. Each mailbox has two of that.
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+
 /// What has gathered for one worker.
 #[derive(Debug, Default)]
 pub struct Mail {
@@ -42,8 +45,11 @@ impl Mail {
         })
     }
 
-    /// Empties it, and keeps its room for what comes next.
+    /// Empties it, and keeps its room for what comes next unless a burst has made it large.
     pub fn clear(&mut self) {
+        if self.frames.capacity() > KEPT_BYTES_MAX {
+            *self = Self::default();
+        }
         self.letters.clear();
         self.frames.clear();
         self.expired.clear();
@@ -157,5 +163,15 @@ mod tests {
         );
         taken.clear();
         assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
+    }
+
+    #[test]
+    fn the_room_of_a_burst_is_given_back() {
+        let mut mail = Mail::default();
+        for (bytes, is_kept) in [(KEPT_BYTES_MAX / 2, true), (KEPT_BYTES_MAX * 2, false)] {
+            mail.frames = Vec::with_capacity(bytes);
+            mail.clear();
+            assert_eq!(mail.frames.capacity() > 0, is_kept);
+        }
     }
 }

@@ -220,9 +220,14 @@ impl Hub {
         self.state.borrow_mut().pace.observe(elapsed);
     }
 
-    /// Ends what has expired in one part of the swarm table.
-    pub fn sweep(&self, part: usize) {
-        for expired in self.node.tracker.sweep(part, self.time.get()) {
+    /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.
+    pub fn sweep_slice(&self, part: usize) -> Option<()> {
+        let mut all = Vec::new();
+        let more = self
+            .node
+            .tracker
+            .sweep_slice(part, self.time.get(), &mut all);
+        for expired in all {
             self.counters().memberships_expired.add(1);
             let owner = expired.member.connection;
             if owner.worker() == self.worker {
@@ -231,6 +236,7 @@ impl Hub {
                 mailbox.push_expired(expired);
             }
         }
+        more
     }
 
     fn forget(&self, id: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {

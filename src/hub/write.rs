@@ -14,7 +14,7 @@ pub(super) const CONTROL_FRAME_BYTES: usize = 4;
 /// A close frame with a code and no reason, likewise.
 const CLOSE_FRAME_BYTES: usize = 6;
 /// Longest header of a frame from a server.
-const HEADER_BYTES_MAX: usize = 10;
+pub(super) const HEADER_BYTES_MAX: usize = 10;
 
 impl Hub {
     /// Puts a relay into the outbox of its receiver, or into the mailbox of the worker that has it.

@@ -165,8 +165,9 @@ impl Swarms {
         expired
     }
 
-    /// `None` when the part has been gone through.
-    fn sweep_slice(
+    /// The same for a bounded number of members, from where it has stopped before, so that a part with a huge swarm
+    /// keeps nobody waiting. `None` when the part has been gone through.
+    pub fn sweep_slice(
         &self,
         part: usize,
         now: Duration,
