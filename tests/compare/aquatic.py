@@ -16,9 +16,10 @@ READY_SECONDS_MAX = 30
 class Aquatic:
     name = "aquatic_ws"
 
-    def __init__(self, root):
-        self.root = root
-        self.binary = root / "bin/aquatic_ws"
+    def __init__(self, cache):
+        # Of one version only: another one is built beside it.
+        self.root = cache / f"aquatic-{VERSION}"
+        self.binary = self.root / "bin/aquatic_ws"
 
     def prepare(self):
         if self.binary.exists():

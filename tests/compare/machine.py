@@ -23,10 +23,12 @@ def version(*command):
     return said.split("\n")[0].strip()
 
 
-def describe():
+def describe(server_cores, load_cores):
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
+        "server_cores": sorted(server_cores) if server_cores else None,
+        "load_cores": sorted(load_cores) if load_cores else None,
         "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "rustc": version("rustc", "--version"),
         "node": version("node", "--version"),

@@ -64,13 +64,15 @@ def memory(servers):
 
 
 def latency(servers, kind):
-    head = ["server", "announce→reply p50 / p99, ms", "offer→answer p50 / p99, ms", "p99 of the reply, spread", "µs CPU per announce"]
+    head = ["server", "announce→reply p50 / p99, ms", "offer→answer p50 / p99, ms"]
+    head += ["p99 of the reply, spread", "× floor", "µs CPU per announce"]
     rows = [
         [
             name,
             pair(own, f"{kind}_reply_p50_ms", f"{kind}_reply_p99_ms"),
             pair(own, f"{kind}_answer_p50_ms", f"{kind}_answer_p99_ms"),
             cell(own, f"{kind}_reply_p99_ms", True),
+            cell(own, f"{kind}_reply_p99_ms_times_floor", True),
             cell(own, f"{kind}_cpu_us", True),
         ]
         for name, own in servers
@@ -84,6 +86,24 @@ def machine(of):
     return ", ".join(part for part in parts if part)
 
 
+def places(of):
+    """Which cores were whose."""
+    server, load = of["server_cores"], of["load_cores"]
+    if server is None:
+        return "Server and load tool on whatever core the system chose"
+    server, load = (", ".join(map(str, cores)) for cores in (server, load))
+    return f"Server and load tool on core {server}" if server == load else f"Server on core {server}, load tool on core {load}"
+
+
+def under_half(half):
+    """What the rate of the last table is half of."""
+    of = half["of"][0] if len(half["of"]) == 1 else f"the slower of {' and '.join(half['of'])}"
+    text = f"The same at {half['per_s']:,.0f} announces/s, half of what {of} did in the closed loop of the first round"
+    if half["load_tool_was_full"]:
+        text += "; that is less than half of what it can do, as the load tool's core was full there"
+    return text + ":"
+
+
 def report(result):
     """Everything, ready for a page of documentation."""
     sizes = result["sizes"]
@@ -92,18 +112,18 @@ def report(result):
         for name, own in result["servers"].items()
     ]
     parts = [
-        f"{machine(result['machine'])}. Server on core 0, load tool on core 1, TCP over loopback. {result['rounds']} rounds, every other one"
+        f"{machine(result['machine'])}. {places(result['machine'])}, TCP over loopback. {result['rounds']} rounds, every other one"
         f" backwards; median (lowest–highest). {sizes['connections']:,} connections in swarms of {sizes['swarm_size']},"
         f" {sizes['under_way']} announces under way (closed loop), offers of 2,000 B, each answered with 1,600 B.",
         cpu(servers),
         "\\* the load tool's core was full: the server could do more." if any(own.get("load_tool_was_full") for _, own in servers) else "",
-        f"Memory is private to the process; idle with {sizes['idle_connections']:,} connections.",
+        f"Memory is the process's anonymous pages: heap and stacks, not the pages of the program's file; idle with {sizes['idle_connections']:,} connections.",
         memory(servers),
         f"Open loop, {sizes['rate_per_s']:,} announces/s, K = 5; latency from when the announce was due:",
         latency(servers, "open"),
     ]
-    if result["half_per_s"]:
-        parts += [f"The same at {result['half_per_s']:,.0f} announces/s, half of what the slower of the two did:", latency(servers, "half")]
+    if result["half"]:
+        parts += [under_half(result["half"]), latency(servers, "half")]
     for name, failures in result["failures"].items():
         parts += [f"**{name} failed**", *(f"```\n{failure}\n```" for failure in failures)]
     return "\n\n".join(part for part in parts if part) + "\n"

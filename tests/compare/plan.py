@@ -1,8 +1,9 @@
 """What is measured: the runs of the load tool that every server goes through in each round, each on a fresh server."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from child import Failed
+from results import LEAN, Results
 
 # Largest time a run may take besides its measured window: connecting, joining, settling, closing.
 MARGIN_SECONDS = 120
@@ -52,26 +53,6 @@ class Sizes:
 QUICK = {"connections": 500, "idle_connections": 1000, "warmup_s": 0.5, "duration_s": 1.5}
 
 
-@dataclass
-class Results:
-    """What came out, by server and measurement; failures are kept beside it."""
-
-    runs: dict = field(default_factory=dict)
-    failures: dict = field(default_factory=dict)
-
-    def add(self, server, measurement, run):
-        self.runs.setdefault(server, {}).setdefault(measurement, []).append(run)
-
-    def fail(self, server, measurement, text):
-        known = self.failures.setdefault(server, [])
-        line = f"{measurement}: {text}"
-        if line not in known:
-            known.append(line)
-
-    def get(self, server, measurement):
-        return self.runs.get(server, {}).get(measurement, [])
-
-
 class Bench:
     """One machine's division of cores, the load tool, and the results so far."""
 
@@ -83,6 +64,7 @@ class Bench:
         self.say = say
         self.results = Results()
         self.started = 0
+        self.round = 1
 
     def measure(self, server, measurement, arguments, cores=None):
         """A fresh server, one run of the load tool. What goes wrong is noted, and the others go on."""
@@ -102,15 +84,15 @@ class Bench:
             self.results.fail(server.name, measurement, text)
             self.say(f"  {server.name} {measurement}: FAILED, {text.splitlines()[0]}")
             return None
-        self.results.add(server.name, measurement, run)
+        self.results.add(server.name, measurement, self.round, run)
         return run
 
     def compare(self, servers, rounds, syscalls):
         """All measurements on all servers, every other round backwards."""
-        half_per_s = None
         for turn in range(rounds):
+            self.round = turn + 1
             for server in servers if turn % 2 == 0 else servers[::-1]:
-                self.say(f"round {turn + 1} of {rounds}: {server.name}")
+                self.say(f"round {self.round} of {rounds}: {server.name}")
                 self.measure(server, "offers", self.sizes.closed(offers=5))
                 self.measure(server, "presence", self.sizes.closed(offers=0))
                 self.measure(server, "idle", self.sizes.idle())
@@ -118,17 +100,7 @@ class Bench:
                 if turn == 0 and syscalls:
                     few = self.sizes.open(self.sizes.rate_per_s, SYSCALL_CONNECTIONS)
                     self.measure(server, "syscalls", [*few, "--syscalls"])
-            half_per_s = half_per_s or self._half_of_slower(servers)
+            half = self.results.half()
             for server in servers if turn % 2 == 0 else servers[::-1]:
-                if half_per_s and server.name in LEAN:
-                    self.measure(server, "half", self.sizes.open(half_per_s))
-        return half_per_s
-
-    def _half_of_slower(self, servers):
-        """Half of what the slower of the lean servers did in the closed loop, for latency under the same load."""
-        lean = [self.results.get(server.name, "offers") for server in servers if server.name in LEAN]
-        rates = [runs[0]["load"]["announces_per_s"] for runs in lean if runs]
-        return min(rates) / 2 if rates else None
-
-
-LEAN = ("floor", "swarmhub")
+                if half and server.name in LEAN:
+                    self.measure(server, "half", self.sizes.open(half["per_s"]))

@@ -27,7 +27,8 @@ def run(bench, pair, rounds, images):
     counts = sorted({min(count, room // 50 * 50) for count in CONNECTIONS})
     most = min(SWARM_CONNECTIONS, room // 1000 * 1000)
     for turn in range(rounds):
-        bench.say(f"round {turn + 1} of {rounds}")
+        bench.round = turn + 1
+        bench.say(f"round {bench.round} of {rounds}")
         for server in pair if turn % 2 == 0 else pair[::-1]:
             for count in counts:
                 bench.measure(server, f"connections {count}", bench.sizes.closed(5, count))

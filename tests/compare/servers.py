@@ -78,4 +78,4 @@ def _ready(child):
         raise
 
 
-ALL = [Floor(), Hub(), Aquatic(CACHE / "aquatic"), BittorrentTracker()]
+ALL = [Floor(), Hub(), Aquatic(CACHE), BittorrentTracker()]

@@ -14,12 +14,12 @@ FIGURES = {
     "presence_per_s": ("presence", "load.announces_per_s", 1),
     "opened_cpu_us": ("idle", "open.server.cpu_us_per_unit", 1),
     "joined_cpu_us": ("idle", "join.server.cpu_us_per_unit", 1),
-    "open_bytes": ("idle", "memory.per_open_connection.private_bytes", 1),
-    "joined_bytes": ("idle", "memory.per_joined_connection.private_bytes", 1),
-    "loaded_bytes": ("offers", "memory.per_loaded_connection.private_bytes", 1),
-    "fresh_mib": ("offers", "memory.fresh.private_bytes", 1 / MIB),
-    "loaded_mib": ("offers", "memory.loaded.private_bytes", 1 / MIB),
-    "closed_mib": ("offers", "memory.closed.private_bytes", 1 / MIB),
+    "open_bytes": ("idle", "memory.per_open_connection.anonymous_bytes", 1),
+    "joined_bytes": ("idle", "memory.per_joined_connection.anonymous_bytes", 1),
+    "loaded_bytes": ("offers", "memory.per_loaded_connection.anonymous_bytes", 1),
+    "fresh_mib": ("offers", "memory.fresh.anonymous_bytes", 1 / MIB),
+    "loaded_mib": ("offers", "memory.loaded.anonymous_bytes", 1 / MIB),
+    "closed_mib": ("offers", "memory.closed.anonymous_bytes", 1 / MIB),
     "open_cpu_us": ("open", "load.server.cpu_us_per_unit", 1),
     "open_reply_p50_ms": ("open", "load.reply_latency_us.p50", 1e-3),
     "open_reply_p99_ms": ("open", "load.reply_latency_us.p99", 1e-3),
@@ -33,7 +33,7 @@ FIGURES = {
     "syscalls": ("syscalls", "server.syscalls.per_announce", 1),
 }
 # Each of these also as a multiple of the floor's of the same round.
-TIMES_FLOOR = ("offers_cpu_us", "presence_cpu_us", "opened_cpu_us", "half_reply_p99_ms")
+TIMES_FLOOR = ("offers_cpu_us", "presence_cpu_us", "opened_cpu_us", "open_reply_p99_ms", "half_reply_p99_ms")
 
 
 def dig(report, path):
@@ -49,21 +49,21 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values)}
 
 
-def values(runs, path, factor):
-    found = (dig(run, path) for run in runs)
-    return [None if value is None else value * factor for value in found]
+def by_round(runs, path, factor):
+    """Round → value: a round that failed is missing, and the others keep their numbers."""
+    found = {run["round"]: dig(run, path) for run in runs}
+    return {turn: value * factor for turn, value in found.items() if value is not None}
 
 
 def figures(results, server):
     """All figures of one server; those that were not measured are left out."""
     found = {}
     for name, (measurement, path, factor) in FIGURES.items():
-        own = values(results.get(server, measurement), path, factor)
-        found[name] = spread(own)
+        own = by_round(results.get(server, measurement), path, factor)
+        found[name] = spread(own.values())
         if name in TIMES_FLOOR:
-            floor = values(results.get("floor", measurement), path, factor)
-            pairs = zip(own, floor) if len(own) == len(floor) else ()
-            ratios = [mine / least for mine, least in pairs if mine is not None and least]
+            floor = by_round(results.get("floor", measurement), path, factor)
+            ratios = [mine / floor[turn] for turn, mine in own.items() if floor.get(turn)]
             found[f"{name}_times_floor"] = spread(ratios)
     calls = results.get(server, "syscalls")
     if calls:
