@@ -82,7 +82,7 @@ def latency(servers, kind):
 
 
 def machine(of):
-    parts = [f"{of['cores']} cores ({of['cpu']})", of["kernel"], of["rustc"], f"Node {of['node']}"]
+    parts = [f"{of['cores']} cores ({of['cpu']})", of["kernel"], of["rustc"], of["node"] and f"Node {of['node']}"]
     return ", ".join(part for part in parts if part)
 
 

@@ -101,6 +101,8 @@ def draw(found, images):
 
 
 def by_count(label, by_server):
+    # Saved figures have texts for keys.
+    by_server = {name: {int(count): value for count, value in found.items()} for name, found in by_server.items()}
     names = list(by_server)
     counts = sorted({count for found in by_server.values() for count in found})
     rows = []
