@@ -119,11 +119,10 @@ fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
     assert_eq!(report.own.threads, 2);
 }
 
-#[test]
-fn waves_and_storms_pass_without_a_fault() {
-    let server = server();
+/// A load whose members come and go all the time.
+fn stormy(address: SocketAddr) -> Options {
     let every = Duration::from_millis(200);
-    let report = ran(&Options {
+    Options {
         amount: Amount::For(Duration::from_millis(900)),
         wave: Some(Wave { every, share: 0.3 }),
         storm: Some(Storm {
@@ -131,9 +130,24 @@ fn waves_and_storms_pass_without_a_fault() {
             share: 0.5,
             reset_share: 0.5,
         }),
-        ..on(server.address)
-    });
+        ..on(address)
+    }
+}
+
+#[test]
+fn waves_and_storms_pass_without_a_fault() {
+    let server = server();
+    let report = ran(&stormy(server.address));
     assert_correct(&report);
+    let counted = &report.correctness;
+    assert!(
+        counted.offers_relayed * 10 > counted.offers_sent * 9,
+        "{counted:?}"
+    );
+    assert!(
+        counted.answers_received * 10 > counted.answers_sent * 9,
+        "{counted:?}"
+    );
     assert!(!report.storms.is_empty() && !report.waves.is_empty());
     assert!(report.storms.iter().all(|storm| storm.back_s.is_some()));
     assert!(report.storms.iter().any(|storm| storm.closed > 0));
@@ -235,6 +249,26 @@ fn a_tracker_that_drops_messages_is_found_out() {
     assert!(found_out("\"offer\":", |_| Vec::new()).offers_lost > 0);
     assert!(found_out("\"answer\":", |_| Vec::new()).answers_lost > 0);
     assert!(found_out("\"interval\":", |_| Vec::new()).replies_lost > 0);
+}
+
+/// Who comes and goes excuses offers in number, not all of them as long as it lasts.
+#[test]
+fn a_tracker_that_drops_offers_is_found_out_in_waves_and_storms_too() {
+    let server = server();
+    let drops_all = spoiling(server.address, |text| {
+        let is_offer = text.contains("\"offer\":");
+        if is_offer { Vec::new() } else { vec![text] }
+    });
+    let drops_some = spoiling(server.address, each_sixtieth("\"offer\":", |_| Vec::new()));
+    for address in [drops_all, drops_some] {
+        let report = ran(&Options {
+            timeout: SHORT,
+            ..stormy(address)
+        });
+        let counted = &report.correctness;
+        assert_eq!((report.correct, report.exit_code), (false, 3));
+        assert!(counted.offers_lost > 0, "{counted:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rand::RngExt;
 
 use super::latencies::record;
-use super::state::{Answer, Kind, Micros, NOTICE, Offer, State, Unit};
+use super::state::{Answer, Kind, Micros, Offer, State, Unit};
 use super::{Exchange, Habit, Outbox};
 use crate::load::ids;
 
@@ -55,7 +55,7 @@ impl Exchange {
         let swarm = self.swarm_of(member);
         swarm.begin_change();
         swarm.present = swarm.present.saturating_sub(1);
-        swarm.lenient_until = now + NOTICE;
+        swarm.gone += 1;
         self.members[member].gone_at = Some(now);
         self.begin(member, Kind::Stop, 0, (now, now), false, out);
     }
@@ -83,7 +83,7 @@ impl Exchange {
             });
         }
         let of_member = &self.members[member];
-        let swarm = &self.swarms[of_member.swarm];
+        let swarm = &mut self.swarms[of_member.swarm];
         let others = swarm
             .present
             .saturating_sub(u64::from(of_member.state == State::Joined));
@@ -100,7 +100,11 @@ impl Exchange {
             answers: 0,
             replies_ahead: of_member.answers_unreplied,
             version: swarm.version,
-            is_lenient: swarm.changing > 0 || swarm.lenient_until > now,
+            others,
+            ghosts: swarm.ghosts(now) + swarm.changing,
+            gone_before: swarm.gone,
+            replied: now,
+            excused_max: None,
         };
         self.members[member].unit = Some(Box::new(unit));
         self.under_way += usize::from(is_counted);

@@ -1,9 +1,10 @@
 //! How requests end: all has come, it took too long, or one of those involved has gone.
 
-use super::state::{Answer, Kind, Micros, NOTICE, State};
+use super::state::{Answer, Kind, Micros, State};
 use super::{Exchange, Outbox};
 
-/// How long offers that may come to nobody are waited for after the reply.
+/// How long offers that may come to nobody are waited for after the reply. Who goes later is no excuse: else a tracker
+/// that drops everything would be excused by whoever leaves while its offers are waited for.
 const GRACE: Micros = 1_000_000;
 /// How long the reply to `stopped` is waited for, which not every tracker sends.
 const STOP_TIMEOUT: Micros = 1_000_000;
@@ -48,12 +49,15 @@ impl Exchange {
         }
         let mut begun = std::mem::take(&mut self.begun);
         begun.retain(|&(at, serial)| {
-            let unit = self.members[at].unit.as_ref();
+            let member = &mut self.members[at];
+            let unit = member.unit.as_mut();
             let Some(unit) = unit.filter(|unit| unit.serial == serial) else {
                 return false;
             };
             let age = now.saturating_sub(unit.sent);
-            let is_lenient = self.is_lenient(at);
+            let is_excused = !unit.awaits_reply
+                && now.saturating_sub(unit.replied) > GRACE
+                && unit.missing() <= unit.excuse(self.swarms[member.swarm].gone);
             if age > self.settings.timeout + self.settings.think.1 {
                 self.lose(at, now, out);
                 false
@@ -61,8 +65,8 @@ impl Exchange {
                 self.unreplied(at);
                 self.end(at, now, out);
                 false
-            } else if is_lenient && !unit.awaits_reply && unit.answers == 0 && age > GRACE {
-                self.tally.offers_excused += unit.expected.saturating_sub(unit.relayed);
+            } else if is_excused && unit.answers == 0 {
+                self.tally.offers_excused += unit.missing();
                 self.end(at, now, out);
                 false
             } else {
@@ -76,30 +80,18 @@ impl Exchange {
         self.go_on(now, out);
     }
 
-    /// Whether members came or went while the request was under way, so that fewer offers than expected may arrive.
-    fn is_lenient(&self, at: usize) -> bool {
-        let member = &self.members[at];
-        let swarm = &self.swarms[member.swarm];
-        member.unit.as_ref().is_some_and(|unit| {
-            let own_change = u64::from(unit.kind == Kind::Join && !unit.awaits_reply);
-            unit.is_lenient || swarm.version != unit.version + own_change
-        })
-    }
-
     fn lose(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
-        let is_lenient = self.is_lenient(at);
-        if let Some(unit) = &self.members[at].unit {
-            let missing = unit.expected.saturating_sub(unit.relayed);
+        let member = &mut self.members[at];
+        if let Some(unit) = &mut member.unit {
+            let missing = unit.missing();
+            let excused = missing.min(unit.excuse(self.swarms[member.swarm].gone));
             match (unit.awaits_reply, unit.kind) {
                 (false, _) | (true, Kind::Stop) => {}
                 (true, Kind::Scrape) => self.tally.scrapes_lost += 1,
                 (true, _) => self.tally.replies_lost += 1,
             }
-            if is_lenient {
-                self.tally.offers_excused += missing;
-            } else {
-                self.tally.offers_lost += missing;
-            }
+            self.tally.offers_excused += excused;
+            self.tally.offers_lost += missing - excused;
             if unit.awaits_reply {
                 self.unreplied(at);
             }
@@ -196,7 +188,7 @@ impl Exchange {
             .map(|unit| unit.kind);
         if let Some(unit) = unit {
             self.under_way -= usize::from(unit.is_counted);
-            self.tally.offers_excused += unit.expected.saturating_sub(unit.relayed);
+            self.tally.offers_excused += unit.missing();
         }
         if matches!(kind, Some(Kind::Join | Kind::Stop)) {
             swarm.end_change();
@@ -208,9 +200,7 @@ impl Exchange {
         if std::mem::take(&mut member.wants_to_leave) {
             self.waving = self.waving.saturating_sub(1);
         }
-        swarm.version += 1;
-        swarm.lenient_until = now + NOTICE;
-        swarm.is_unsure = true;
+        swarm.lose_connection(now);
         self.members_gone = true;
     }
 }

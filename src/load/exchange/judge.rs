@@ -79,7 +79,7 @@ impl Exchange {
                 return;
             }
         };
-        unit.awaits_reply = false;
+        unit.replied(members, swarm.gone, now);
         self.tally.replies += 1;
         if unit.is_measured {
             let histogram = match unit.kind {

@@ -9,7 +9,7 @@ use crate::protocol::{InfoHash, PeerId};
 pub(in crate::load) type Micros = u64;
 
 /// How long a tracker may take to notice that a connection has ended: until then offers may go to it.
-pub(super) const NOTICE: Micros = 5_000_000;
+const NOTICE: Micros = 5_000_000;
 
 #[derive(Debug)]
 pub(super) struct Swarm {
@@ -22,8 +22,10 @@ pub(super) struct Swarm {
     pub(super) changing: u64,
     /// Grows with each beginning and end of a join or leave.
     pub(super) version: u64,
-    /// Until then offers to members that are gone are no loss.
-    pub(super) lenient_until: Micros,
+    /// How often members have begun to leave or lost their connection, ever.
+    pub(super) gone: u64,
+    /// When connections of members ended, for as long as the tracker may not have noticed.
+    ended: VecDeque<Micros>,
     /// Whether the tracker may not know yet who is gone.
     pub(super) is_unsure: bool,
 }
@@ -39,7 +41,8 @@ impl Swarm {
             present: 0,
             changing: 0,
             version: 0,
-            lenient_until: 0,
+            gone: 0,
+            ended: VecDeque::new(),
             is_unsure: false,
         }
     }
@@ -57,6 +60,24 @@ impl Swarm {
     pub(super) fn end_change(&mut self) {
         self.changing = self.changing.saturating_sub(1);
         self.version += 1;
+    }
+
+    /// A member's connection has ended.
+    pub(super) fn lose_connection(&mut self, now: Micros) {
+        self.gone += 1;
+        self.version += 1;
+        self.is_unsure = true;
+        self.ghosts(now);
+        self.ended.push_back(now);
+    }
+
+    /// How many ended connections the tracker may still take for members.
+    pub(super) fn ghosts(&mut self, now: Micros) -> u64 {
+        let noticed = |ended: &Micros| ended.saturating_add(NOTICE) <= now;
+        while self.ended.front().is_some_and(noticed) {
+            self.ended.pop_front();
+        }
+        self.ended.len() as u64
     }
 }
 
@@ -152,11 +173,44 @@ pub(super) struct Unit {
     pub(super) replies_ahead: u64,
     /// Of the swarm, when it began.
     pub(super) version: u64,
-    /// Whether its offers may come to nobody.
-    pub(super) is_lenient: bool,
+    /// Members besides its own that the tracker had to know, when it began.
+    pub(super) others: u64,
+    /// How many of the members that the tracker may give its offers to may have been gone already.
+    pub(super) ghosts: u64,
+    /// What `gone` of the swarm was when it began.
+    pub(super) gone_before: u64,
+    pub(super) replied: Micros,
+    /// How many of its offers may come to nobody, once that is certain.
+    pub(super) excused_max: Option<u64>,
 }
 
 impl Unit {
+    /// Takes in the reply. The tracker chose among as many members as it counts, so no more of them can have been gone
+    /// than it counts too many; a count that is too low says nothing.
+    pub(super) fn replied(&mut self, members: u64, gone: u64, now: Micros) {
+        self.awaits_reply = false;
+        self.replied = now;
+        let there = self.others.saturating_sub(gone - self.gone_before);
+        if let Some(too_many) = members
+            .checked_sub(1)
+            .and_then(|counted| counted.checked_sub(there))
+        {
+            self.ghosts = self.ghosts.min(too_many);
+        }
+    }
+
+    /// How many of its offers have not come.
+    pub(super) fn missing(&self) -> u64 {
+        self.expected.saturating_sub(self.relayed)
+    }
+
+    /// Fixes how many offers may come to nobody: each member that had gone, or went since, may have cost one.
+    pub(super) fn excuse(&mut self, gone: u64) -> u64 {
+        *self
+            .excused_max
+            .get_or_insert(self.ghosts + (gone - self.gone_before))
+    }
+
     pub(super) fn is_over(&self) -> bool {
         !self.awaits_reply && self.relayed >= self.expected && self.answers == 0
     }
