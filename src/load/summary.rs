@@ -178,6 +178,8 @@ pub(super) struct Found {
     pub(super) close: Option<Closing>,
     pub(super) memory: Option<Memories>,
     pub(super) server: Option<ServerSeen>,
+    /// What could not be measured, in words.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Found {
@@ -220,6 +222,7 @@ impl Found {
                  a core of its own"
             ));
         }
+        remarks.extend(self.remarks);
         if latencies.unsent > 0 {
             remarks.push(format!(
                 "{} requests were due and never sent: the tracker did not keep up",

@@ -439,3 +439,30 @@ fn the_program_prints_json_alone_and_exits_with_the_verdict() {
     let output = load(nobody);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
 }
+
+/// A missing strace once threw away all that had been measured.
+#[test]
+fn without_strace_everything_else_is_measured() {
+    if !cfg!(target_os = "linux") {
+        return println!("skipped: processes are observed on Linux only");
+    }
+    let server = server();
+    let nothing = tempfile::tempdir().unwrap();
+    let pid = std::process::id().to_string();
+    let flags =
+        "--connections 20 --swarm-size 10 --warmup 0 --announces 60 --json --syscalls --server-pid";
+    let output = Command::new(env!("CARGO_BIN_EXE_swarmhub"))
+        .args(["load", &format!("ws://{}/", server.address)])
+        .args(flags.split(' '))
+        .arg(&pid)
+        .env("PATH", nothing.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["load"]["announces"], 60);
+    assert!(json["server"]["syscalls"].is_null());
+    let remarks = json["remarks"].to_string();
+    assert!(remarks.contains("strace cannot be started"), "{remarks}");
+}

@@ -59,8 +59,10 @@ pub fn run(options: &Options, watch: &mut dyn FnMut(&Progress)) -> Result<Report
         crew: start(options)?,
         options,
         found: Found::default(),
+        counts_syscalls: false,
         watch,
     };
+    control.try_syscalls();
     control.go()?;
     let parts = control.crew.dismiss()?;
     Ok(control.found.report(options, parts))
@@ -162,6 +164,8 @@ struct Control<'a> {
     crew: Crew,
     options: &'a Options,
     found: Found,
+    /// Whether system calls are asked for and can be counted.
+    counts_syscalls: bool,
     watch: &'a mut dyn FnMut(&Progress),
 }
 
@@ -246,11 +250,13 @@ impl Control<'_> {
             return Ok(());
         };
         let (name, threads) = describe(pid);
-        let syscalls = if self.options.syscalls && self.options.has_load() {
-            Some(self.syscalls(pid)?)
-        } else {
-            None
-        };
+        let mut syscalls = None;
+        if self.counts_syscalls {
+            match self.syscalls(pid) {
+                Err(LoadError::Syscalls(reason)) => self.not_counted(&reason),
+                counted => syscalls = Some(counted?),
+            }
+        }
         self.found.server = Some(ServerSeen {
             pid,
             name,
@@ -258,6 +264,30 @@ impl Control<'_> {
             syscalls,
         });
         Ok(())
+    }
+
+    /// Finds out before anything begins whether system calls can be counted. That they cannot is no reason to measure nothing.
+    fn try_syscalls(&mut self) {
+        let Some(pid) = self.options.server_pid else {
+            return;
+        };
+        if !self.options.syscalls || !self.options.has_load() {
+            return;
+        }
+        match syscalls::Count::start(pid) {
+            Ok(count) => {
+                // A server with nothing to do makes none that could be counted.
+                let _ = count.stop();
+                self.counts_syscalls = true;
+            }
+            Err(LoadError::Syscalls(reason)) => self.not_counted(&reason),
+            Err(other) => self.not_counted(&other.to_string()),
+        }
+    }
+
+    fn not_counted(&mut self, reason: &str) {
+        let remark = format!("system calls were not counted: {reason}");
+        self.found.remarks.push(remark);
     }
 
     fn syscalls(&mut self, pid: u32) -> Result<Syscalls, LoadError> {
@@ -269,16 +299,21 @@ impl Control<'_> {
             begin + SYSCALL_WINDOW * 2,
             (Duration::ZERO, Duration::ZERO),
         )?;
+        let counted = self.count_syscalls(pid);
+        // The threads are not left at work, whatever came of the counting.
+        self.order("counting system calls", Order::Finish { stops: true })?;
+        counted
+    }
+
+    fn count_syscalls(&mut self, pid: u32) -> Result<Syscalls, LoadError> {
         let count = syscalls::Count::start(pid)?;
         let before = self.window()?;
         self.crew
             .pause(SYSCALL_WINDOW, "counting system calls", self.watch);
         let window = before.until(&self.window()?, 0);
-        let calls = count.stop();
-        self.order("counting system calls", Order::Finish { stops: true })?;
+        let calls = count.stop()?;
         let announces = window.announces();
         let each = |calls: u64| crate::load::summary::ratio(calls, announces);
-        let calls = calls?;
         Ok(Syscalls {
             seconds: window.elapsed(),
             announces,
