@@ -63,6 +63,18 @@ impl Crew {
         self.clock.elapsed()
     }
 
+    /// The moment so long after the beginning of the run.
+    pub(super) fn moment(&self, since: Duration) -> Instant {
+        self.clock + since
+    }
+
+    /// When the last request of all threads ended.
+    pub(super) fn last_done(&self) -> Instant {
+        let of_hand = |hand: &Hand| hand.gauges.last_done.load(Relaxed);
+        let last = self.hands.iter().map(of_hand).max().unwrap_or_default();
+        self.moment(Duration::from_micros(last))
+    }
+
     pub(super) fn threads(&self) -> usize {
         self.hands.len()
     }

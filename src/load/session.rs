@@ -30,6 +30,8 @@ pub(super) struct Gauges {
     pub(super) connections: AtomicU64,
     pub(super) announces: AtomicU64,
     pub(super) scrapes: AtomicU64,
+    /// When the last request ended, in microseconds of the run.
+    pub(super) last_done: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) faults: AtomicU64,
@@ -94,6 +96,9 @@ impl Session {
         self.gauges
             .scrapes
             .store(exchange.done.scrapes, Ordering::Relaxed);
+        self.gauges
+            .last_done
+            .store(exchange.done.last, Ordering::Relaxed);
         self.gauges
             .sent
             .store(exchange.sent_messages, Ordering::Relaxed);

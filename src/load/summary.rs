@@ -41,12 +41,17 @@ impl Window {
         }
     }
 
+    /// The reading, as if taken at another moment between which and its own nothing happened.
+    pub(super) fn at(self, at: Instant) -> Self {
+        Self { at, ..self }
+    }
+
     /// What happened from this reading to a later one, in which `units` were done.
     pub(super) fn until(&self, later: &Self, units: u64) -> Self {
         let (before, now) = (&self.totals, &later.totals);
         Self {
             at: later.at,
-            elapsed: (later.at - self.at).as_secs_f64(),
+            elapsed: later.at.saturating_duration_since(self.at).as_secs_f64(),
             units,
             server: self
                 .server

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use swarmhub::load::{
-    Amount, LoadError, Loop, Options, Report, Storm, SwarmSize, Tally, Think, Wave, run,
+    Amount, LoadError, Loop, Options, Progress, Report, Storm, SwarmSize, Tally, Think, Wave, run,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -63,10 +63,22 @@ fn a_closed_loop_counts_every_message() {
     let server = server();
     let mut options = on(server.address);
     options.server_pid = cfg!(target_os = "linux").then(std::process::id);
-    let mut phases = Vec::new();
-    let report = run(&options, &mut |progress| phases.push(progress.phase)).unwrap();
+    let (mut phases, mut measuring) = (Vec::new(), Duration::ZERO);
+    let mut watch = |progress: &Progress| {
+        phases.push(progress.phase);
+        if progress.phase == "measuring" {
+            measuring = progress.elapsed;
+        }
+    };
+    let report = run(&options, &mut watch).unwrap();
     assert_correct(&report);
     let load = report.load.as_ref().unwrap();
+    // After the last announce the load listens on for a tenth of a second, which counts for nothing.
+    assert!(
+        load.elapsed_s > 0.0 && load.elapsed_s + 0.09 < measuring.as_secs_f64(),
+        "{} {measuring:?}",
+        load.elapsed_s
+    );
     assert_eq!(
         (
             load.announces,

@@ -51,10 +51,14 @@ impl Control<'_> {
                 begin + Duration::from_secs_f64(requests_in(requests, per_second))
             }
         };
-        let before = self.window()?;
+        let mut before = self.window()?;
+        if let Loop::Open { .. } = self.options.pace {
+            before = before.at(self.crew.moment(begin));
+        }
         self.drive(requests, begin, end, (Duration::ZERO, Duration::MAX))?;
         self.order("measuring", Order::Finish { stops: false })?;
-        let after = self.window()?;
+        // The threads have listened on for messages that nobody asked for, which is no time of the load.
+        let after = self.window()?.at(self.crew.last_done());
         self.found.load = Some(before.until(&after, after.done().saturating_sub(before.done())));
         Ok(())
     }

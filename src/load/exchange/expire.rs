@@ -23,6 +23,7 @@ impl Exchange {
             return;
         };
         self.under_way -= usize::from(unit.is_counted);
+        self.done.last = now;
         match unit.kind {
             Kind::Scrape => self.done.scrapes += 1,
             _ => self.done.announces += 1,

@@ -84,6 +84,8 @@ pub(super) enum Habit {
 pub(super) struct Done {
     pub(super) announces: u64,
     pub(super) scrapes: u64,
+    /// When the last one ended.
+    pub(super) last: Micros,
 }
 
 #[derive(Debug)]
