@@ -139,20 +139,22 @@ impl Session {
     /// Opens the connections of all members.
     pub(super) async fn open_all(self: &Rc<Self>) -> Result<(), LoadError> {
         let members = self.exchange.borrow().member_count();
-        let opening = futures::stream::iter(0..members).map(|member| self.open(member));
+        let opening = futures::stream::iter(0..members).map(async |member| {
+            let begin = self.now();
+            self.open(member).await?;
+            // Those that a storm makes come back say so in its own line.
+            self.with(|exchange, now, _| record(&mut exchange.latencies.connect, now - begin));
+            Ok(())
+        });
         opening.buffer_unordered(OPENING_MAX).try_collect().await
     }
 
     /// Opens the connection of a member.
     pub(super) async fn open(self: &Rc<Self>, member: usize) -> Result<(), LoadError> {
-        let begin = self.now();
         let wire = Wire::new(self.connector.open().await?);
         self.wires.put(member, Rc::clone(&wire));
         self.gauges.connections.fetch_add(1, Ordering::Relaxed);
-        self.with(|exchange, now, _| {
-            record(&mut exchange.latencies.connect, now - begin);
-            exchange.opened(member);
-        });
+        self.with(|exchange, _, _| exchange.opened(member));
         let reading = spawn_local(Rc::clone(self).read(member, wire));
         if let Some(place) = self.tasks.borrow_mut().get_mut(member) {
             *place = Some(reading.abort_handle());

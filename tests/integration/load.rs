@@ -160,6 +160,11 @@ fn waves_and_storms_pass_without_a_fault() {
         counted.answers_received * 10 > counted.answers_sent * 9,
         "{counted:?}"
     );
+    // Those who come back are in the lines of their storms and waves.
+    assert_eq!(
+        (report.open.latency_us.count, report.join.latency_us.count),
+        (30, 30)
+    );
     assert!(!report.storms.is_empty() && !report.waves.is_empty());
     assert!(report.storms.iter().all(|storm| storm.back_s.is_some()));
     assert!(report.storms.iter().any(|storm| storm.closed > 0));

@@ -109,7 +109,7 @@ impl Exchange {
         self.members[member].unit = Some(Box::new(unit));
         self.under_way += usize::from(is_counted);
         self.begun.push((member, self.serial));
-        if is_measured && kind != Kind::Join {
+        if is_measured && matches!(kind, Kind::Announce | Kind::Scrape) {
             record(&mut self.latencies.lateness, now - due);
         }
         self.text.clear();

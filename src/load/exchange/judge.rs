@@ -83,10 +83,14 @@ impl Exchange {
         self.tally.replies += 1;
         if unit.is_measured {
             let histogram = match unit.kind {
-                Kind::Join => &mut self.latencies.join,
-                _ => &mut self.latencies.reply,
+                Kind::Announce => Some(&mut self.latencies.reply),
+                Kind::Join if unit.is_counted => Some(&mut self.latencies.join),
+                // What waves and storms make is in their own lines.
+                _ => None,
             };
-            record(histogram, now - unit.due);
+            if let Some(histogram) = histogram {
+                record(histogram, now - unit.due);
+            }
         }
         match unit.kind {
             Kind::Join => {

@@ -9,7 +9,7 @@ use super::Micros;
 pub(in crate::load) struct Latencies {
     /// Announce to reply.
     pub(in crate::load) reply: Histogram<u64>,
-    /// First announce to reply.
+    /// First announce to reply, those of waves and storms not counted.
     pub(in crate::load) join: Histogram<u64>,
     /// Offer sent to answer received.
     pub(in crate::load) answer: Histogram<u64>,
@@ -17,7 +17,7 @@ pub(in crate::load) struct Latencies {
     pub(in crate::load) scrape: Histogram<u64>,
     /// Due to sent.
     pub(in crate::load) lateness: Histogram<u64>,
-    /// Connecting to upgraded.
+    /// Connecting to upgraded, those of storms not counted.
     pub(in crate::load) connect: Histogram<u64>,
     /// Requests that were due and never sent.
     pub(in crate::load) unsent: u64,

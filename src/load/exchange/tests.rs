@@ -390,6 +390,7 @@ fn scrapes_are_checked() {
 fn a_wave_leaves_and_comes_back_without_a_fault() {
     for silent in [false, true] {
         let mut world = World::new(settings());
+        world.exchange.measured = 0..Micros::MAX;
         let left = world.exchange.wave(0.5, world.now, &mut world.sent);
         assert!(left > 0 && world.exchange.waving() == left);
         // wt-tracker sends no reply to `stopped`.
@@ -407,6 +408,9 @@ fn a_wave_leaves_and_comes_back_without_a_fault() {
             "{tally:?}"
         );
         assert!((0..MEMBERS).all(|member| world.exchange.has_joined(member)));
+        let latencies = &world.exchange.latencies;
+        let recorded = [&latencies.join, &latencies.reply, &latencies.lateness].map(|h| h.len());
+        assert_eq!(recorded, [0; 3], "waves are apart from joining and load");
     }
 }
 
