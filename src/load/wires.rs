@@ -1,6 +1,9 @@
 //! The open connections of one thread: frames out at once where the kernel takes them, messages in through one buffer that
 //! all connections share. Knows frames, and nothing of what messages say.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
@@ -50,37 +53,27 @@ impl Wire {
     /// Writes a frame; what does not go out now goes out later, in order. An error shows when reading.
     fn write(&self, bytes: &[u8]) {
         let mut out = self.out.borrow_mut();
-        let is_first = out.is_empty();
-        out.extend_from_slice(bytes);
-        if is_first {
-            drop(out);
-            let done = self.poll_out(&mut Context::from_waker(Waker::noop()));
-            if !matches!(done, Poll::Ready(Ok(())))
-                && let Some(waker) = &*self.waker.borrow()
-            {
-                waker.wake_by_ref();
-            }
+        if !out.is_empty() {
+            return out.extend_from_slice(bytes);
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let (written, done) = push(&mut self.stream.borrow_mut(), bytes, &mut cx);
+        // Only the rest is copied: most connections never need a buffer of their own.
+        out.extend_from_slice(bytes.get(written..).unwrap_or_default());
+        if !matches!(done, Poll::Ready(Ok(())))
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
         }
     }
 
     fn poll_out(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (mut out, mut stream) = (self.out.borrow_mut(), self.stream.borrow_mut());
-        let mut stream = Pin::new(&mut *stream);
-        let mut written = 0;
-        let done = loop {
-            let rest = out.get(written..).unwrap_or_default();
-            if rest.is_empty() {
-                break stream.as_mut().poll_flush(cx);
-            }
-            match stream.as_mut().poll_write(cx, rest) {
-                Poll::Ready(Ok(bytes)) => written += bytes,
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
-            }
-        };
-        out.drain(..written);
-        if out.is_empty() && out.capacity() > READ_BYTES {
+        let mut out = self.out.borrow_mut();
+        let (written, done) = push(&mut self.stream.borrow_mut(), &out, cx);
+        if written == out.len() {
             *out = Vec::new();
+        } else {
+            out.drain(..written);
         }
         done
     }
@@ -100,6 +93,25 @@ impl Wire {
             self.write(&close);
         }
     }
+}
+
+/// Writes as much as goes out now, and flushes after the last byte; returns how many bytes went.
+fn push(stream: &mut Stream, bytes: &[u8], cx: &mut Context<'_>) -> (usize, Poll<io::Result<()>>) {
+    let mut stream = Pin::new(stream);
+    let mut written = 0;
+    let done = loop {
+        let rest = bytes.get(written..).unwrap_or_default();
+        if rest.is_empty() {
+            break stream.as_mut().poll_flush(cx);
+        }
+        match stream.as_mut().poll_write(cx, rest) {
+            Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(bytes)) => written += bytes,
+            Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+            Poll::Pending => break Poll::Pending,
+        }
+    };
+    (written, done)
 }
 
 /// Masking keys: unlike each other, as those of browsers are, and cheap.

@@ -1,0 +1,44 @@
+//! A connection keeps only what the kernel did not take, in order, and no room when nothing is left.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::*;
+
+/// Longer than a loaded machine takes, shorter than a person waits.
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_connection_keeps_only_what_the_kernel_did_not_take() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (near, far) = tokio::join!(
+        TcpStream::connect(listener.local_addr().unwrap()),
+        listener.accept()
+    );
+    let (near, (mut far, _)) = (near.unwrap(), far.unwrap());
+    near.writable().await.unwrap();
+    let wire = Wire::new(Stream::Plain(near));
+    let frames: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte; 100_000]).collect();
+    wire.write(&frames[0]);
+    assert_eq!(
+        wire.out.borrow().capacity(),
+        0,
+        "the kernel had room for one"
+    );
+    frames[1..].iter().for_each(|frame| wire.write(frame));
+    assert!(!wire.out.borrow().is_empty(), "25 MB are more than fit");
+
+    let mut received = vec![0; frames.len() * 100_000];
+    let (write, read) = tokio::join!(
+        timeout(LONG, poll_fn(|cx| wire.poll_out(cx))),
+        timeout(LONG, far.read_exact(&mut received))
+    );
+    write.unwrap().unwrap();
+    read.unwrap().unwrap();
+    assert!(received == frames.concat(), "all came, in order");
+    assert_eq!(wire.out.borrow().capacity(), 0);
+}
