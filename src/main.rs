@@ -4,7 +4,9 @@ mod cli;
 mod process;
 
 use std::env;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -48,6 +50,8 @@ fn tell(text: &dyn std::fmt::Display) {
 
 /// Loads a tracker. Only JSON goes to standard output when it is asked for; all else is for people, on standard error.
 fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
+    // A wrong path is told now, not after a load whose report it would cost.
+    let page = load.html.as_deref().map(open_page).transpose()?;
     let mut live = Live::new(io::stderr(), io::stderr().is_terminal());
     let ran = load::run(&load.options, &mut |progress| {
         if !load.quiet {
@@ -56,19 +60,34 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
     });
     live.end();
     let report = ran?;
-    if let Some(file) = &load.html {
-        std::fs::write(file, report.to_html())
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
     let text = report.to_text();
-    if load.json {
+    let printed = if load.json {
         tell(&text);
         io::stdout().write_all(report.to_json().as_bytes())
     } else {
         io::stdout().write_all(text.as_bytes())
+    };
+    // Where one of the two cannot be written, the other still is.
+    if let Some((file, page)) = page {
+        // Fails only for what has no length, such as a pipe.
+        let _ = page.set_len(0);
+        (&page)
+            .write_all(report.to_html().as_bytes())
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    .context("cannot write to standard output")?;
+    printed.context("cannot write to standard output")?;
     Ok(ExitCode::from(report.exit_code))
+}
+
+/// Opens the page's file. What is in it stays until there is something to put in its place.
+fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
+    let page = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(file)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok((file, page))
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {

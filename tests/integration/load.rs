@@ -455,6 +455,29 @@ fn the_program_prints_json_alone_and_exits_with_the_verdict() {
         .unwrap();
     let output = load(nobody);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(
+        std::fs::read_to_string(&page)
+            .unwrap()
+            .ends_with("</html>\n"),
+        "a load that could not run leaves the page of the one before"
+    );
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_told_before_the_load() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens there: had anything begun, the error would be another.
+    let output = Command::new(env!("CARGO_BIN_EXE_swarmhub"))
+        .args(["load", "ws://127.0.0.1:1/", "--html"])
+        .arg(folder.path().join("no-such-folder").join("report.html"))
+        .output()
+        .unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("cannot write") && error.contains("report.html"),
+        "{error}"
+    );
 }
 
 /// A missing strace once threw away all that had been measured.
