@@ -106,7 +106,7 @@ pub enum LoadError {
     /// System calls cannot be counted.
     #[error("--syscalls: {0}")]
     Syscalls(String),
-    /// Most connections were lost before the load began.
+    /// The load tool itself is broken: one of its threads has ended.
     #[error("{0}")]
     Broken(String),
     /// The system refused something else.

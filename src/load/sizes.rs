@@ -103,17 +103,16 @@ impl fmt::Display for SwarmSize {
 
 /// Shares the swarms out: a swarm belongs to one thread, so that every message of it is checked where its sender is known.
 pub(super) fn share_out(mut sizes: Vec<usize>, threads: usize) -> Vec<Vec<usize>> {
-    let mut shares = vec![Vec::new(); threads.clamp(1, sizes.len().max(1))];
+    let mut shares = vec![(0, Vec::new()); threads.clamp(1, sizes.len().max(1))];
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     for size in sizes {
-        let least = shares
-            .iter_mut()
-            .min_by_key(|share: &&mut Vec<usize>| share.iter().sum::<usize>());
-        if let Some(share) = least {
+        // The sum stands beside the share: to add up a million swarms for each of them would take minutes.
+        if let Some((members, share)) = shares.iter_mut().min_by_key(|(members, _)| *members) {
+            *members += size;
             share.push(size);
         }
     }
-    shares
+    shares.into_iter().map(|(_, share)| share).collect()
 }
 
 #[cfg(test)]
@@ -162,5 +161,12 @@ mod tests {
         members.sort_unstable();
         assert_eq!(members, [20, 20, 20, 30]);
         assert_eq!(share_out(vec![5], 8).len(), 1, "a swarm is never divided");
+    }
+
+    #[test]
+    fn as_many_swarms_as_there_may_be_are_shared_out_without_a_wait() {
+        let shares = share_out(vec![1; 1_000_000], 4);
+        let swarms: Vec<usize> = shares.iter().map(Vec::len).collect();
+        assert_eq!(swarms, [250_000; 4]);
     }
 }
