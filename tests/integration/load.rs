@@ -440,7 +440,7 @@ fn the_program_prints_json_alone_and_exits_with_the_verdict() {
         (&json["correct"], &json["load"]["announces"]),
         (&true.into(), &60.into())
     );
-    assert!(String::from_utf8_lossy(&output.stderr).contains("correct: every message"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("correct: no message"));
     assert!(
         std::fs::read_to_string(&page)
             .unwrap()

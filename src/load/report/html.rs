@@ -38,7 +38,7 @@ pub(super) fn write(report: &Report) -> String {
          <div class=\"plots\">{plots}</div>\n<pre>{text}</pre>\n</body></html>\n",
         tool = escaped(&report.tool),
         target = escaped(&report.target),
-        verdict = escaped(text::verdict(report)),
+        verdict = escaped(&text::verdict(report)),
         problems = list(&report.problems),
         remarks = list(&report.remarks),
         plots = plots(report).iter().map(Plot::svg).collect::<String>(),
@@ -58,6 +58,11 @@ fn plots(report: &Report) -> Vec<Plot> {
     let each_second =
         |count: u64, sample: &super::Sample| Some(float(count) / sample.elapsed_s.max(1e-9));
     let across = "seconds";
+    let answer = if text::thinking(report).is_some() {
+        "offer → answer, incl. think time"
+    } else {
+        text::OFFER_TO_ANSWER
+    };
     let curve = |name, points: &[(f64, u64)]| Line {
         name,
         points: points
@@ -104,7 +109,7 @@ fn plots(report: &Report) -> Vec<Plot> {
             .to_vec(),
             lines: vec![
                 curve("announce → reply", &report.curves.reply),
-                curve("offer → answer", &report.curves.answer),
+                curve(answer, &report.curves.answer),
             ],
         },
         Plot {

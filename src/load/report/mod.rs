@@ -28,7 +28,8 @@ pub struct Report {
     pub seed: u64,
     /// What was to be done.
     pub plan: PlanMade,
-    /// Whether every message came as it should.
+    /// Whether no message was found lost, doubled, misdirected or altered. What could not be judged, because members came
+    /// or went, is counted in `correctness.offers_excused` and `correctness.answers_excused`.
     pub correct: bool,
     /// What the program exits with.
     pub exit_code: u8,
@@ -168,7 +169,7 @@ pub struct CpuUsed {
     pub waited_s: f64,
     /// Cores used.
     pub cpu_share: f64,
-    /// For each unit.
+    /// For each unit: a connection, a member, or a request of the load (an announce or a scrape).
     pub cpu_us_per_unit: f64,
     /// For each unit, in the program itself.
     pub user_us_per_unit: f64,
@@ -235,7 +236,7 @@ pub struct Load {
     pub received_messages_per_s: f64,
     /// Announce to reply; in the open loop from when it was due.
     pub reply_latency_us: Percentiles,
-    /// Offer to answer.
+    /// Offer to answer, the receiver's think time (`plan.think_ms`) included; in the open loop from when the announce was due.
     pub answer_latency_us: Percentiles,
     /// Scrape to reply.
     pub scrape_latency_us: Percentiles,
@@ -309,7 +310,7 @@ pub struct Syscalls {
     pub seconds: f64,
     /// Announces done in it.
     pub announces: u64,
-    /// Calls for each announce.
+    /// Calls for each announce; those for scrapes are in it.
     pub per_announce: f64,
     /// The same by name.
     pub by_name: BTreeMap<String, f64>,

@@ -97,6 +97,46 @@ fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
 }
 
 #[test]
+fn the_verdict_claims_no_more_than_could_be_judged() {
+    let mut report = report(false);
+    let judged = "could not be judged";
+    assert!(!report.to_text().contains(judged) && !report.to_html().contains(judged));
+    report.correctness.offers_excused = 4;
+    report.correctness.answers_excused = 3;
+    for text in [report.to_text(), report.to_html()] {
+        assert!(text.contains("; 7 offers and answers could not"), "{text}");
+    }
+}
+
+#[test]
+fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
+    let mut report = report(false);
+    let load = report.load.as_mut().unwrap();
+    load.answer_latency_us = load.reply_latency_us;
+    load.server = Some(CpuUsed {
+        cpu_s: 1.0,
+        user_s: 0.5,
+        system_s: 0.5,
+        waited_s: 0.0,
+        cpu_share: 0.3,
+        cpu_us_per_unit: 10.0,
+        user_us_per_unit: 5.0,
+        system_us_per_unit: 5.0,
+        cpu_us_per_message: Some(1.0),
+    });
+    let (text, page) = (report.to_text(), report.to_html());
+    assert!(text.contains("CPU an announce"), "{text}");
+    assert!(!text.contains("think time") && !page.contains("think time"));
+
+    report.plan.think_ms = [20.0, 200.0];
+    report.plan.scrapes = 0.1;
+    let (text, page) = (report.to_text(), report.to_html());
+    assert!(text.contains("(incl. 20-200 ms think time)"), "{text}");
+    assert!(text.contains("CPU a request"), "{text}");
+    assert!(page.contains("offer → answer, incl. think time"), "{page}");
+}
+
+#[test]
 fn a_full_core_is_stated_in_every_form() {
     let mut report = report(false);
     report.own.full = true;

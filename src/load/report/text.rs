@@ -4,6 +4,9 @@ use std::fmt::{self, Write as _};
 
 use super::{CpuUsed, Load, Percentiles, Report};
 
+/// The time of an answer's whole way: to the receiver of the offer, through its thinking, and back.
+pub(super) const OFFER_TO_ANSWER: &str = "offer → answer";
+
 /// Writes all lines.
 pub(super) fn write(report: &Report) -> String {
     let mut text = String::new();
@@ -75,13 +78,29 @@ pub(super) fn pace(report: &Report) -> String {
     }
 }
 
-/// The most important line.
-pub(super) fn verdict(report: &Report) -> &'static str {
-    if report.correct {
-        "correct: every message came where it should, once, and as it was sent"
-    } else {
-        "NOT CORRECT: the figures below are not worth anything"
+/// How long members take to answer, which is the tool's own part of the time from offer to answer.
+pub(super) fn thinking(report: &Report) -> Option<String> {
+    let [least, most] = report.plan.think_ms;
+    (most > 0.0).then(|| format!("{least}-{most} ms think time"))
+}
+
+/// The most important line. It claims no more than was looked for and could be judged.
+pub(super) fn verdict(report: &Report) -> String {
+    if !report.correct {
+        return "NOT CORRECT: the figures below are not worth anything".to_owned();
     }
+    let tally = &report.correctness;
+    let excused = tally.offers_excused + tally.answers_excused;
+    let mut verdict =
+        "correct: no message was found lost, doubled, misdirected or altered".to_owned();
+    if excused > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            verdict,
+            "; {excused} offers and answers could not be judged, as members came or went"
+        );
+    }
+    verdict
 }
 
 fn phases(report: &Report, text: &mut String) -> fmt::Result {
@@ -123,14 +142,18 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
     )?;
     let latencies = [
         ("announce → reply", &load.reply_latency_us),
-        ("offer → answer", &load.answer_latency_us),
+        (OFFER_TO_ANSWER, &load.answer_latency_us),
         ("scrape → reply", &load.scrape_latency_us),
     ];
     for (name, latency) in latencies
         .into_iter()
         .filter(|(_, latency)| latency.count > 0)
     {
-        writeln!(text, "{name:<17} {}", times(latency))?;
+        write!(text, "{name:<17} {}", times(latency))?;
+        if let (OFFER_TO_ANSWER, Some(thinking)) = (name, thinking(report)) {
+            write!(text, " (incl. {thinking})")?;
+        }
+        writeln!(text)?;
     }
     if report.plan.rate_per_s.is_some() {
         writeln!(
@@ -145,7 +168,13 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
             "server            {:.0} % of a core",
             used.cpu_share * 100.0
         )?;
-        cpu(Some(used), "an announce", text)?;
+        // Scrapes are requests too, and the CPU time cannot be told apart.
+        let unit = if report.plan.scrapes > 0.0 {
+            "a request"
+        } else {
+            "an announce"
+        };
+        cpu(Some(used), unit, text)?;
         let message = used.cpu_us_per_message.unwrap_or_default();
         writeln!(text, ", {message:.1} µs a message")?;
     }
@@ -223,9 +252,14 @@ fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
         .as_ref()
         .and_then(|server| server.syscalls.as_ref())
     {
+        let scrapes = if report.plan.scrapes > 0.0 {
+            " (with those of scrapes)"
+        } else {
+            ""
+        };
         write!(
             text,
-            "system calls      {:.1} an announce:",
+            "system calls      {:.1} an announce{scrapes}:",
             calls.per_announce
         )?;
         let mut by_name: Vec<_> = calls.by_name.iter().collect();
