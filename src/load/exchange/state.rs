@@ -154,7 +154,6 @@ pub(super) enum Kind {
 
 /// A request under way.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Unit {
     pub(super) kind: Kind,
     pub(super) serial: u64,

@@ -409,7 +409,8 @@ fn a_wave_leaves_and_comes_back_without_a_fault() {
         );
         assert!((0..MEMBERS).all(|member| world.exchange.has_joined(member)));
         let latencies = &world.exchange.latencies;
-        let recorded = [&latencies.join, &latencies.reply, &latencies.lateness].map(|h| h.len());
+        let recorded = [&latencies.join, &latencies.reply, &latencies.lateness]
+            .map(hdrhistogram::Histogram::len);
         assert_eq!(recorded, [0; 3], "waves are apart from joining and load");
     }
 }
