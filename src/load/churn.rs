@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{interval_at, sleep, timeout};
 
+use super::error::LoadError;
 use super::options::{Storm, Wave};
 use super::session::Session;
 
@@ -48,6 +49,7 @@ pub(super) struct Churn {
     /// How many waves and storms are under way.
     busy: Cell<usize>,
     is_over: Cell<bool>,
+    has_no_port: Cell<bool>,
     patience: Duration,
 }
 
@@ -59,6 +61,7 @@ impl Churn {
             tasks: RefCell::default(),
             busy: Cell::new(0),
             is_over: Cell::new(false),
+            has_no_port: Cell::new(false),
             patience,
         })
     }
@@ -120,8 +123,9 @@ impl Churn {
         self.is_over.set(true);
     }
 
-    /// Begins none any more, and waits for those under way.
-    pub(super) async fn finish(&self) {
+    /// Begins none any more, and waits for those under way. Fails if members could not come back for want of ports of this
+    /// machine, which is nothing that the tracker could be blamed for.
+    pub(super) async fn finish(&self) -> Result<(), LoadError> {
         self.stop();
         let wait = async {
             while self.busy.get() > 0 {
@@ -133,6 +137,10 @@ impl Churn {
         for task in self.tasks.borrow_mut().drain(..) {
             task.abort();
         }
+        if self.has_no_port.get() {
+            return Err(LoadError::Ports);
+        }
+        Ok(())
     }
 
     async fn wave(&self, session: &Rc<Session>, wave: Wave, begin: Instant) {
@@ -182,6 +190,8 @@ impl Churn {
                 .errors
                 .add(&format!("reconnecting: {error}"));
             if begin.elapsed() > self.patience {
+                let is_own = matches!(error, LoadError::Ports);
+                self.has_no_port.set(self.has_no_port.get() || is_own);
                 return;
             }
             sleep(RETRY).await;

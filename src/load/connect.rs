@@ -142,16 +142,14 @@ impl Connector {
             .checked_rem(self.sources.len())
             .and_then(|turn| self.sources.get(turn));
         if let Some(&from) = source {
-            socket
-                .bind(SocketAddr::new(from, 0))
-                .map_err(|source| match source.kind() {
-                    io::ErrorKind::AddrInUse => LoadError::Ports,
-                    _ => LoadError::Source {
-                        from,
-                        address: address.clone(),
-                        source,
-                    },
-                })?;
+            bind(&socket, from).map_err(|source| match source.kind() {
+                io::ErrorKind::AddrInUse => LoadError::Ports,
+                _ => LoadError::Source {
+                    from,
+                    address: address.clone(),
+                    source,
+                },
+            })?;
         }
         socket
             .connect(self.address)
@@ -217,6 +215,21 @@ impl Connector {
     }
 }
 
+/// Fixes the address to connect from, and on Linux leaves the port to `connect`.
+///
+/// A port that is chosen here must be free of everything, also of connections that ended within the last minute:
+/// a second big load, or a storm, would find none. `connect` takes any that makes the connection a new one.
+fn bind(socket: &TcpSocket, from: IpAddr) -> io::Result<()> {
+    // Fails only on kernels older than the option (4.2); then the port is chosen here.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::socket::setsockopt(
+        socket,
+        nix::sys::socket::sockopt::IpBindAddressNoPort,
+        &true,
+    );
+    socket.bind(SocketAddr::new(from, 0))
+}
+
 fn first_line(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
     let line = text.lines().next().unwrap_or_default().chars().take(100);
@@ -261,6 +274,20 @@ mod tests {
             own_sources("192.0.2.1:80".parse().unwrap(), 100_000).len(),
             0
         );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_source_takes_no_port_before_it_connects() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _inside = runtime.enter();
+        let socket = TcpSocket::new_v4().unwrap();
+        bind(&socket, IpAddr::from([127, 0, 0, 2])).unwrap();
+        let bound = socket.local_addr().unwrap();
+        assert_eq!(bound, "127.0.0.2:0".parse().unwrap());
     }
 
     #[test]

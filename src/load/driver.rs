@@ -158,7 +158,7 @@ impl Driver {
                     self.churn.stop();
                 }
                 self.session.finish(stops, self.patience()).await;
-                self.churn.finish().await;
+                self.churn.finish().await?;
                 self.session.finish(true, self.patience()).await;
                 self.session.listen_on().await;
             }

@@ -24,8 +24,8 @@ pub enum LoadError {
     },
     /// The addresses of this machine have no free port left.
     #[error(
-        "no free port to connect from: an address has about 28,000; give more with --source, for example \
-         --source 127.0.0.2-127.0.0.9"
+        "no free port to connect from on this machine: an address has about 28,000, and those of ended connections are \
+         taken for up to a minute; give more addresses with --source, for example --source 127.0.0.2-127.0.0.9"
     )]
     Ports,
     /// An address to connect from is none of this machine, or of the wrong family.
