@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+/// Nearly everywhere.
+const TICKS_PER_S: f64 = 100.0;
+/// User and system time are each cut to ticks, at both ends of a difference.
+const TICKS_OFF_MAX: f64 = 2.0;
+
 /// CPU time since the start of a process or thread, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Cpu {
     pub(super) ran: f64,
     /// Ready to run, but the core was taken by others.
     pub(super) waited: f64,
-    /// In clock ticks, so only their ratio is worth something.
+    /// In clock ticks: too coarse but for their ratio, and for what threads took with them that have ended.
     user: f64,
     system: f64,
 }
@@ -38,8 +43,8 @@ impl Cpu {
             .filter_map(|number| number.parse().ok());
         (cpu.user, cpu.system) = (ticks.next().unwrap_or(0.0), ticks.next().unwrap_or(0.0));
         if cpu.ran <= 0.0 {
-            // A kernel without scheduler statistics: ticks are a hundredth of a second nearly everywhere.
-            cpu.ran = (cpu.user + cpu.system) / 100.0;
+            // A kernel without scheduler statistics.
+            cpu.ran = (cpu.user + cpu.system) / TICKS_PER_S;
         }
         Ok(cpu)
     }
@@ -68,11 +73,18 @@ impl Sub for Cpu {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
+        let (user, system) = (
+            (self.user - before.user).max(0.0),
+            (self.system - before.system).max(0.0),
+        );
+        let ran = (self.ran - before.ran).max(0.0);
+        let ticks_s = (user + system - TICKS_OFF_MAX) / TICKS_PER_S;
         Self {
-            ran: (self.ran - before.ran).max(0.0),
+            // The sum over threads lacks those that ended in between.
+            ran: ran.max(ticks_s),
             waited: (self.waited - before.waited).max(0.0),
-            user: (self.user - before.user).max(0.0),
-            system: (self.system - before.system).max(0.0),
+            user,
+            system,
         }
     }
 }
@@ -168,6 +180,25 @@ impl Memory {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_threads_ran_is_not_forgotten_when_they_end() {
+        let before = Cpu {
+            ran: 5.0,
+            user: 400.0,
+            system: 100.0,
+            ..Cpu::default()
+        };
+        // A thread that had run for 3 s has ended; the others ran for 0.5 s.
+        let now = Cpu {
+            ran: 2.5,
+            user: 430.0,
+            system: 120.0,
+            ..Cpu::default()
+        };
+        let ran = (now - before).ran;
+        assert!((0.47..=0.5).contains(&ran), "{ran}");
+    }
 
     #[test]
     fn this_process_uses_time_and_memory() {
