@@ -1,5 +1,6 @@
 //! How requests end: all has come, it took too long, or one of those involved has gone.
 
+use super::latencies::record;
 use super::state::{Answer, Kind, Micros, State};
 use super::{Exchange, Outbox};
 
@@ -94,6 +95,10 @@ impl Exchange {
             self.tally.offers_excused += excused;
             self.tally.offers_lost += missing - excused;
             if unit.awaits_reply {
+                if unit.is_measured && unit.kind == Kind::Announce {
+                    // It waited at least so long.
+                    record(&mut self.latencies.reply, now - unit.due);
+                }
                 self.unreplied(at);
             }
         }

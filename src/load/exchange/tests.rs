@@ -232,6 +232,28 @@ fn a_lost_message_is_noticed() {
 }
 
 #[test]
+fn a_reply_that_never_comes_is_as_late_as_it_was_waited_for() {
+    let mut world = World::new(settings());
+    world.exchange.measured = 0..Micros::MAX;
+    let mut is_lost = false;
+    world.announce(50, &mut |out| {
+        if !is_lost && let Some(place) = first(out, |message| message["interval"].is_number()) {
+            out.remove(place);
+            is_lost = true;
+        }
+    });
+    assert_eq!(world.give_up().replies_lost, 1);
+    let reply = &world.exchange.latencies.reply;
+    assert_eq!(reply.len(), 50);
+    // The histogram keeps three digits.
+    assert!(
+        reply.max() >= settings().timeout / 1000 * 999,
+        "{}",
+        reply.max()
+    );
+}
+
+#[test]
 fn a_doubled_message_is_noticed() {
     let double = |out: &mut Out, place: usize| out.push(out[place].clone());
     assert_eq!(spoil(is_offer, double).offers_duplicated, 1);

@@ -218,7 +218,8 @@ impl Percentiles {
 pub struct Load {
     /// How long it was.
     pub elapsed_s: f64,
-    /// Announces done: replied to, and all their offers and answers over.
+    /// Announces done: replied to, and all their offers and answers over. With waves and storms also those that leave
+    /// and join again.
     pub announces: u64,
     /// The same a second.
     pub announces_per_s: f64,
