@@ -382,13 +382,8 @@ impl Tracker {
         }
     }
 
-    /// Ends what has expired in one of [`Swarms::parts`]. The owners of the connections are to be told with
-    /// [`Self::forget`].
-    pub fn sweep(&self, part: usize, now: Duration) -> Vec<Expired> {
-        self.swarms.sweep(part, now, self.rules.ttl)
-    }
-
-    /// The same for one slice of the part; `None` when it has been gone through.
+    /// Ends what has expired in a slice of one of [`Swarms::parts`]; `None` when the part has been gone through. The
+    /// owners of the connections are to be told with [`Self::forget`].
     pub fn sweep_slice(
         &self,
         part: usize,

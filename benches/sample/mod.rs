@@ -2,9 +2,30 @@
 //! SDPs of many short lines. Holds no state; both benches use it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use swarmhub::protocol::{InfoHash, OfferId, PeerId};
+use swarmhub::protocol::{Bounds, InfoHash, OfferId, PeerId};
+use swarmhub::swarm::Ttl;
+use swarmhub::tracker::Rules;
 
+/// What a message may hold, by the defaults of the configuration.
+pub const BOUNDS: Bounds = Bounds {
+    sdp_bytes_max: 32_768,
+    json_depth_max: 32,
+    offers_max: 20,
+    scrape_hashes_max: 255,
+};
+/// The rules of tracking, by the same.
+pub const RULES: Rules = Rules {
+    memberships_max: 2000,
+    peer_ids_per_swarm_max: 4,
+    pending_offers_max: 256,
+    full_scrape: false,
+    ttl: Ttl {
+        membership: Duration::from_mins(6),
+        pending_offer: Duration::from_mins(2),
+    },
+};
 /// Bytes of an offer's SDP as JSON text, without its quotes.
 pub const OFFER_SDP_BYTES: usize = 2000;
 /// Bytes of an answer's SDP as JSON text, without its quotes.

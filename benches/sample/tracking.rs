@@ -5,35 +5,16 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use swarmhub::protocol::{self, Answer, Bounds, ConnectionId, Request};
-use swarmhub::swarm::Ttl;
-use swarmhub::tracker::{Outcome, Participant, Rules, Tracker};
+use swarmhub::protocol::{self, Answer, ConnectionId, Request};
+use swarmhub::tracker::{Outcome, Participant, Tracker};
 
-use super::sample::{self, ANSWER_SDP_BYTES, OFFER_SDP_BYTES, SdpText};
+use super::sample::{self, ANSWER_SDP_BYTES, BOUNDS, OFFER_SDP_BYTES, RULES, SdpText};
 
 /// Offers of one announce.
 pub const OFFERS: u64 = 5;
 /// The one swarm.
 pub const SWARM: u64 = 0;
 const NOW: Duration = Duration::from_secs(1);
-
-/// The defaults of the configuration.
-const BOUNDS: Bounds = Bounds {
-    sdp_bytes_max: 32_768,
-    json_depth_max: 32,
-    offers_max: 20,
-    scrape_hashes_max: 255,
-};
-const RULES: Rules = Rules {
-    memberships_max: 2000,
-    peer_ids_per_swarm_max: 4,
-    pending_offers_max: 256,
-    full_scrape: false,
-    ttl: Ttl {
-        membership: Duration::from_mins(6),
-        pending_offer: Duration::from_mins(2),
-    },
-};
 
 fn text(write: impl FnOnce(&mut String)) -> String {
     let mut out = String::new();

@@ -4,29 +4,11 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use swarmhub::protocol::{self, Answer, Bounds, ConnectionId, Request};
-use swarmhub::swarm::Ttl;
-use swarmhub::tracker::{Outcome, Participant, Relay, Rules, Tracker};
+use swarmhub::protocol::{self, Answer, ConnectionId, Request};
+use swarmhub::tracker::{Outcome, Participant, Relay, Tracker};
 
-use crate::sample::{self, OFFER_SDP_BYTES, SdpText};
+use crate::sample::{self, BOUNDS, OFFER_SDP_BYTES, RULES, SdpText};
 
-/// The defaults of the configuration.
-const BOUNDS: Bounds = Bounds {
-    sdp_bytes_max: 32_768,
-    json_depth_max: 32,
-    offers_max: 20,
-    scrape_hashes_max: 255,
-};
-const RULES: Rules = Rules {
-    memberships_max: 2000,
-    peer_ids_per_swarm_max: 4,
-    pending_offers_max: 256,
-    full_scrape: false,
-    ttl: Ttl {
-        membership: Duration::from_mins(6),
-        pending_offer: Duration::from_mins(2),
-    },
-};
 const NOW: Duration = Duration::from_secs(1);
 pub const OFFERS: u64 = 5;
 /// Announces parsed, then served, then answered together, as a busy worker has several in one turn.

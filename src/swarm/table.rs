@@ -152,21 +152,15 @@ impl Swarms {
         }
     }
 
-    /// How many parts [`Self::sweep`] divides the table into.
+    /// How many parts [`Self::sweep_slice`] divides the table into.
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
     }
 
-    /// Removes what has expired from one part of the table, and gives room back. The lock is released again and again.
-    pub fn sweep(&self, part: usize, now: Duration, ttl: Ttl) -> Vec<Expired> {
-        let mut expired = Vec::new();
-        while self.sweep_slice(part, now, ttl, &mut expired).is_some() {}
-        expired
-    }
-
-    /// The same for a bounded number of members, from where it has stopped before, so that a part with a huge swarm
-    /// keeps nobody waiting. `None` when the part has been gone through.
+    /// Removes what has expired from a slice of one part of the table, and gives room back. A slice is a bounded number
+    /// of members, from where the last one has stopped, so that a part with a huge swarm keeps nobody waiting. `None`
+    /// when the part has been gone through.
     pub fn sweep_slice(
         &self,
         part: usize,

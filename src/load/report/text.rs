@@ -17,14 +17,16 @@ pub(super) fn write(report: &Report) -> String {
 
 fn try_write(report: &Report, text: &mut String) -> fmt::Result {
     let plan = &report.plan;
+    let members = match (plan.swarm_members_min, plan.swarm_members_max) {
+        (least, most) if least == most => most.to_string(),
+        (least, most) => format!("{least} to {most}"),
+    };
     writeln!(text, "{} on {}", report.tool, report.target)?;
     writeln!(
         text,
-        "  {} connections, {} swarms of {} to {}, {} offers an announce, {} % of them answered, {}",
+        "  {} connections, {} swarms of {members}, {} offers an announce, {} % of them answered, {}",
         plan.connections,
         plan.swarms,
-        plan.swarm_members_min,
-        plan.swarm_members_max,
         plan.offers,
         plan.answers * 100.0,
         pace(report)

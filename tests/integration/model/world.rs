@@ -161,10 +161,10 @@ impl World {
 
     fn sweep(&mut self) -> Result<(), String> {
         let now = self.naive.now;
-        let parts = 0..self.tracker.swarms().parts();
-        let expired: Vec<_> = parts
-            .flat_map(|part| self.tracker.sweep(part, now))
-            .collect();
+        let mut expired = Vec::new();
+        for part in 0..self.tracker.swarms().parts() {
+            while self.tracker.sweep_slice(part, now, &mut expired).is_some() {}
+        }
         let key = |expired: &Expired| {
             let member = expired.member;
             (expired.info_hash, (member.connection, member.peer_id))

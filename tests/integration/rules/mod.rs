@@ -132,10 +132,7 @@ impl World {
     }
 
     fn sweep(&self) -> Vec<Expired> {
-        let parts = 0..self.tracker.swarms().parts();
-        parts
-            .flat_map(|part| self.tracker.sweep(part, self.now.get()))
-            .collect()
+        sweep(&self.tracker, self.now.get())
     }
 
     fn totals(&self) -> (usize, usize, usize) {
@@ -158,6 +155,15 @@ impl World {
         let (_, counts) = files[0];
         (counts.complete, counts.incomplete, counts.downloaded)
     }
+}
+
+/// Goes through the whole table, slice by slice.
+fn sweep(tracker: &Tracker, now: Duration) -> Vec<Expired> {
+    let mut expired = Vec::new();
+    for part in 0..tracker.swarms().parts() {
+        while tracker.sweep_slice(part, now, &mut expired).is_some() {}
+    }
+    expired
 }
 
 impl Connection<'_> {

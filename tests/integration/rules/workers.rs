@@ -31,8 +31,7 @@ impl Shared {
     }
 
     fn sweep(&self) {
-        let parts = 0..self.tracker.swarms().parts();
-        for expired in parts.flat_map(|part| self.tracker.sweep(part, self.now())) {
+        for expired in super::sweep(&self.tracker, self.now()) {
             let owner = usize::from(expired.member.connection.worker());
             self.notes[owner].lock().push(expired);
         }
