@@ -13,7 +13,7 @@ use crate::hub::{Ended, Hub, Node};
 
 /// Serves one WebSocket with these settings until it ends. `read_ahead` are bytes that came together with the
 /// handshake. Works within a tokio runtime with time.
-pub fn serve<T: AsyncRead + AsyncWrite + Unpin>(
+pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     transport: T,
     read_ahead: Vec<u8>,
     config: &Config,

@@ -262,11 +262,13 @@ impl Tracker {
             return;
         }
         let receivers = swarm.choose(place, announce.offers.len(), rng);
-        for (offer, to) in announce.offers.iter().zip(receivers) {
+        for (offer, (to, to_place)) in announce.offers.iter().zip(receivers) {
             let given = GivenOffer {
                 offer_id: offer.offer_id,
                 from: member,
                 to,
+                from_place: place,
+                to_place,
             };
             match swarm.give_offer(place, given, now, self.rules.pending_offers_max) {
                 Given::New | Given::Again => {}

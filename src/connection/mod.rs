@@ -6,10 +6,9 @@
 mod socket;
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -55,24 +54,42 @@ pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
     around: Rc<Surroundings>,
-) -> impl Future<Output = Ended> {
-    // Taken before the future begins, so that the task has room for the connection and nothing else.
+) -> Service<T> {
     around.hub.advance_to(around.started.elapsed());
-    let mut connection = Seat::take(around).map(|seat| Connection {
-        socket: Socket::new(transport, read_ahead),
-        seat,
-        pause: None,
-    });
-    async move {
-        let ended = match &mut connection {
-            Some(connection) => poll_fn(|cx| connection.turn(cx)).await,
-            None => Ended::Stopping,
-        };
-        if let Some(connection) = connection.take() {
-            // Boxed, because a task keeps room for the largest of its steps as long as it lives.
-            Box::pin(connection.close(ended)).await;
+    match Seat::take(around) {
+        Some(seat) => Service::Open(Connection {
+            socket: Socket::new(transport, read_ahead),
+            seat,
+            pause: None,
+        }),
+        None => Service::Over,
+    }
+}
+
+/// The service of one WebSocket, as a task. Not an `async` block, which keeps room for what it was made from: this one
+/// and what tokio puts before it fill the two cache lines that a turn needs.
+pub(crate) enum Service<T> {
+    Open(Connection<T>),
+    /// Boxed, because a task keeps room for the largest of its steps as long as it lives.
+    Closing(Pin<Box<dyn Future<Output = Ended>>>),
+    /// There was no place for it.
+    Over,
+}
+
+impl<T: Transport> Future for Service<T> {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        if let Self::Open(connection) = &mut *self {
+            let ended = ready!(connection.turn(cx));
+            if let Self::Open(connection) = std::mem::replace(&mut *self, Self::Over) {
+                *self = Self::Closing(Box::pin(connection.close(ended)));
+            }
         }
-        ended
+        match &mut *self {
+            Self::Closing(closing) => closing.as_mut().poll(cx),
+            Self::Open(_) | Self::Over => Poll::Ready(Ended::Stopping),
+        }
     }
 }
 
@@ -110,7 +127,7 @@ impl Drop for Seat {
     }
 }
 
-struct Connection<T> {
+pub(crate) struct Connection<T> {
     socket: Socket<T>,
     seat: Seat,
     /// Set while the client is over its limits: nothing is read until it ends.
@@ -207,7 +224,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Ends it in order: what the client shall still hear is written, then the close, if that is ours to begin.
-    async fn close(self, ended: Ended) {
+    async fn close(self, ended: Ended) -> Ended {
         let Self { socket, seat, .. } = self;
         let mut last_words = seat.around.hub.take_output(seat.id);
         if let Some((code, reason)) = ended.close_frame() {
@@ -219,6 +236,7 @@ impl<T: Transport> Connection<T> {
         if !matches!(ended, Ended::Lost | Ended::Dead) {
             socket.close(last_words).await;
         }
+        ended
     }
 }
 

@@ -22,18 +22,22 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// What a WebSocket runs over: TCP in service, an in-memory pipe in tests. It sends what it takes without being asked
 /// again.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Transport for T {}
 
 /// One WebSocket, server side, after the handshake.
 #[derive(Debug)]
 pub(super) struct Socket<T> {
     transport: T,
     decoder: Decoder,
-    /// Read in earlier turns and not served yet: at most one message and what one turn reads.
-    kept: Vec<u8>,
+    /// Boxed, because mostly there is none.
+    kept: Option<Box<Kept>>,
 }
+
+/// Read in earlier turns and not served yet: at most one message and what one turn reads.
+#[derive(Debug)]
+struct Kept(Vec<u8>);
 
 /// Where the unserved bytes of this turn are.
 #[derive(Debug)]
@@ -66,17 +70,17 @@ impl<T: Transport> Socket<T> {
         Self {
             transport,
             decoder: Decoder::default(),
-            kept: read_ahead,
+            kept: keep(read_ahead),
         }
     }
 
     /// Begins a turn, in which the shared buffer is this connection's. It ends with [`Self::end_turn`].
     pub(super) fn begin_turn(&self) -> Turn {
         Turn {
-            place: if self.kept.is_empty() {
-                Place::Shared
-            } else {
+            place: if self.kept.is_some() {
                 Place::Kept
+            } else {
+                Place::Shared
             },
             served: 0,
             bytes_in: 0,
@@ -118,7 +122,10 @@ impl<T: Transport> Socket<T> {
         turn.served += frame.bytes();
         let input = match turn.place {
             Place::Shared => shared,
-            Place::Kept => &mut self.kept,
+            Place::Kept => self
+                .kept
+                .as_mut()
+                .map_or(&mut [][..], |kept| &mut kept.0[..]),
         };
         let input = input.get_mut(start..turn.served).unwrap_or_default();
         (&mut self.decoder, input)
@@ -135,7 +142,10 @@ impl<T: Transport> Socket<T> {
         loop {
             let input = match turn.place {
                 Place::Shared => shared.get(turn.served..turn.bytes_in),
-                Place::Kept => self.kept.get(turn.served..),
+                Place::Kept => self
+                    .kept
+                    .as_ref()
+                    .and_then(|kept| kept.0.get(turn.served..)),
             };
             let input = input.unwrap_or_default();
             let frame = self.decoder.peek(input, message_bytes_max);
@@ -167,8 +177,10 @@ impl<T: Transport> Socket<T> {
             return Poll::Ready(Err(Ended::Lost));
         }
         turn.bytes_in += bytes.len();
-        if turn.place == Place::Kept {
-            self.kept.extend_from_slice(bytes);
+        if turn.place == Place::Kept
+            && let Some(kept) = &mut self.kept
+        {
+            kept.0.extend_from_slice(bytes);
         }
         Poll::Ready(Ok(()))
     }
@@ -176,17 +188,15 @@ impl<T: Transport> Socket<T> {
     /// Ends a turn: keeps what is not served yet, and no room beside it.
     pub(super) fn end_turn(&mut self, turn: &Turn, shared: &[u8]) {
         self.decoder.tidy();
-        match turn.place {
-            Place::Shared => {
-                let rest = shared.get(turn.served..turn.bytes_in).unwrap_or_default();
-                self.kept.extend_from_slice(rest);
+        if turn.place == Place::Shared {
+            if turn.served < turn.bytes_in {
+                let rest = shared.get(turn.served..turn.bytes_in);
+                self.kept = keep(rest.unwrap_or_default().to_vec());
             }
-            Place::Kept if turn.served >= self.kept.len() => self.kept = Vec::new(),
-            Place::Kept if turn.served > 0 => {
-                // Into room of its own size: one byte of the next frame shall not hold that of a long message.
-                self.kept = self.kept.split_off(turn.served);
-            }
-            Place::Kept => {}
+        } else if turn.served > 0 {
+            // Into room of its own size: one byte of the next frame shall not hold that of a long message.
+            let kept = self.kept.take();
+            self.kept = kept.and_then(|mut kept| keep(kept.0.split_off(turn.served)));
         }
     }
 
@@ -219,6 +229,10 @@ impl<T: Transport> Socket<T> {
             }
         }
     }
+}
+
+fn keep(bytes: Vec<u8>) -> Option<Box<Kept>> {
+    (!bytes.is_empty()).then(|| Box::new(Kept(bytes)))
 }
 
 fn ended(error: &Error) -> Ended {

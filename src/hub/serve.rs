@@ -1,13 +1,14 @@
 //! The way of one message: limits, parsing, rules, and delivery.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use super::entry::Entry;
 use super::write::CONTROL_FRAME_BYTES;
-use super::{Ended, Hub, Worth};
+use super::{Ended, Hub, State, Worth};
 use crate::limits::Admission;
 use crate::protocol::{self, About, ConnectionId, Failure, Refusal, Request, Scrape};
-use crate::tracker::{AnswerFate, Bounded, RelayKind, Reply};
+use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
 use crate::websocket;
 
 /// What a connection does after a message.
@@ -95,10 +96,23 @@ impl Hub {
             .count();
         let next = self.charge(entry, offers, now);
         self.counters().offers_relayed.add(offers as u64);
+        self.fetch_receivers(state, &outcome.relays);
         for relay in &outcome.relays {
             self.relay(state, relay);
         }
         next
+    }
+
+    /// Reads a word of each receiver, so that the processor fetches them from far memory side by side: what is done for
+    /// one after the other has to wait for each.
+    fn fetch_receivers(&self, state: &State, relays: &[Relay<'_>]) {
+        let own = relays.iter().map(|relay| relay.to.connection);
+        let waiting: usize = own
+            .filter(|to| to.worker() == self.worker)
+            .filter_map(|to| state.entries.get(to.slot()))
+            .map(|entry| entry.outbox.bytes())
+            .sum();
+        black_box(waiting);
     }
 
     /// Takes note of a ping or pong from a client: a sign of life that counts as a message. A ping is answered with its

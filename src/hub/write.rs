@@ -3,7 +3,7 @@
 use std::io;
 use std::task::Poll;
 
-use super::entry::Entry;
+use super::entry::{Entry, Moment};
 use super::{Ended, Hub, Pushed, State, Worth};
 use crate::protocol::{self, ConnectionId};
 use crate::tracker::{Relay, RelayKind};
@@ -155,7 +155,7 @@ impl Hub {
             entry.stuck_since = match entry.stuck_since {
                 _ if after == 0 => None,
                 Some(since) if !progress => Some(since),
-                _ => Some(now),
+                _ => Some(Moment::of(now)),
             };
             if entry.blocked && after <= bytes_max / 4 {
                 entry.blocked = false;

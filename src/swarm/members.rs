@@ -89,10 +89,22 @@ impl Members {
         (Joined::New, self.move_to_leechers(place))
     }
 
-    pub(super) fn refresh(&mut self, member: Member, heard: u32) {
-        if let Some(state) = self.entries.get_mut(&member) {
+    /// `place` is where it was last.
+    pub(super) fn refresh(&mut self, member: Member, place: usize, heard: u32) {
+        if let Some(state) = self.find(member, place) {
             state.heard = heard;
         }
+    }
+
+    /// Looks where it was last before it hashes: few move between an offer and its answer.
+    fn find(&mut self, member: Member, place: usize) -> Option<&mut State> {
+        let known = self.entries.get_index(place);
+        let place = if known.is_some_and(|(known, _)| *known == member) {
+            place
+        } else {
+            self.entries.get_index_of(&member)?
+        };
+        self.entries.get_index_mut(place).map(|(_, state)| state)
     }
 
     /// Sets the role of the member at a place. Returns its new place.
@@ -141,8 +153,9 @@ impl Members {
         }
     }
 
-    pub(super) fn offers_of(&mut self, member: Member) -> Option<&mut Vec<u32>> {
-        self.entries.get_mut(&member).map(|state| &mut state.offers)
+    /// The slots of the unanswered offers of a member; `place` is where it was last.
+    pub(super) fn offers_of(&mut self, member: Member, place: usize) -> Option<&mut Vec<u32>> {
+        self.find(member, place).map(|state| &mut state.offers)
     }
 
     /// The slots of the unanswered offers of the member at a place.

@@ -149,10 +149,11 @@ impl Swarm {
         let oldest = seconds(now.saturating_sub(ttl));
         let taken = self.pending.take(from, to_peer_id, offer_id, oldest);
         for (slot, offer) in &taken {
-            if let Some(offers) = self.members.offers_of(offer.from) {
+            if let Some(offers) = self.members.offers_of(offer.from, offer.from_place.0) {
                 offers.retain(|other| other != slot);
             }
-            self.members.refresh(offer.to, seconds(now));
+            self.members
+                .refresh(offer.to, offer.to_place.0, seconds(now));
         }
         taken.into_iter().map(|(_, offer)| offer).collect()
     }

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use super::Member;
+use super::{Member, Place};
 use crate::protocol::{ConnectionId, OfferId, PeerId};
 
 /// An offer on its way.
@@ -22,6 +22,10 @@ pub struct GivenOffer {
     pub from: Member,
     /// Who got it.
     pub to: Member,
+    /// Where the one who made it was then.
+    pub from_place: Place,
+    /// Where the one who got it was then.
+    pub to_place: Place,
 }
 
 /// What became of an offer that is to be given to a member.

@@ -5,11 +5,11 @@ use std::ops::Range;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
-use super::Member;
 use super::members::Members;
+use super::{Member, Place};
 
-/// The chosen members, no one twice.
-pub type Chosen = SmallVec<[Member; 10]>;
+/// The chosen members and their places, no one twice.
+pub type Chosen = SmallVec<[(Member, Place); 10]>;
 
 /// How many members that cannot take an offer are passed over before the rest of the offers goes nowhere: it bounds
 /// the work in a swarm where nearly everybody's output is stuck.
@@ -41,7 +41,7 @@ pub(super) fn choose(
                     if member.connection != sender.connection
                         && member.peer_id != sender.peer_id =>
                 {
-                    chosen.push(member);
+                    chosen.push((member, Place(place)));
                 }
                 _ => passed_over += 1,
             }
@@ -103,6 +103,16 @@ mod tests {
     use super::*;
     use crate::protocol::{ConnectionId, PeerId};
     use crate::swarm::Role;
+
+    /// The members only, each found at the place it is said to have.
+    fn choose(members: &Members, sender: usize, wanted: usize, rng: &mut impl Rng) -> Vec<Member> {
+        let chosen = super::choose(members, sender, wanted, rng);
+        let member = |(member, Place(place))| {
+            assert_eq!(members.at(place).map(|(known, _)| known), Some(member));
+            member
+        };
+        chosen.into_iter().map(member).collect()
+    }
 
     fn member(number: u8) -> Member {
         Member {

@@ -33,11 +33,13 @@ async fn no_room_is_kept_beside_what_is_kept() {
     client.write_all(&longest).await.unwrap();
     client.write_all(&[0x81]).await.unwrap();
     let messages: usize = (0..6).map(|_| turn(&mut socket, &mut shared)).sum();
-    assert_eq!((messages, socket.kept.len()), (1, 1));
-    assert!(socket.kept.capacity() < 64, "{}", socket.kept.capacity());
+    assert_eq!(messages, 1);
+    let kept = &socket.kept.as_ref().unwrap().0;
+    assert_eq!(kept.len(), 1);
+    assert!(kept.capacity() < 64, "{}", kept.capacity());
 
     // The rest of that frame: nothing is left to keep.
     client.write_all(&[0x80, 0, 0, 0, 0]).await.unwrap();
     assert_eq!(turn(&mut socket, &mut shared), 1);
-    assert_eq!(socket.kept.capacity(), 0);
+    assert!(socket.kept.is_none());
 }
