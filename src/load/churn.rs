@@ -1,7 +1,9 @@
 //! Members that come and go while others announce: waves of leaving and joining, storms of connections that break and
 //! come back all at once. Runs beside the load on the thread of a session.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,11 @@ use super::session::Session;
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const RETRY: Duration = Duration::from_millis(50);
 
-/// A wave that was made.
+/// Which wave or storm of a run it was: in the how-manieth start of the load, and its how-manieth step there. The same on
+/// all threads, whichever a thread was too late for.
+pub(super) type Turn = (u32, u128);
+
+/// A wave that was made, on all threads together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct WaveSeen {
     /// Seconds since the load began.
@@ -27,7 +33,16 @@ pub struct WaveSeen {
     pub back_s: Option<f64>,
 }
 
-/// A storm that was made.
+impl AddAssign for WaveSeen {
+    /// Adds the part that another thread had in it.
+    fn add_assign(&mut self, other: Self) {
+        self.at_s = self.at_s.min(other.at_s);
+        self.left += other.left;
+        self.back_s = latest(self.back_s, other.back_s);
+    }
+}
+
+/// A storm that was made, on all threads together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StormSeen {
     /// Seconds since the load began.
@@ -40,11 +55,39 @@ pub struct StormSeen {
     pub back_s: Option<f64>,
 }
 
+impl AddAssign for StormSeen {
+    /// Adds the part that another thread had in it.
+    fn add_assign(&mut self, other: Self) {
+        self.at_s = self.at_s.min(other.at_s);
+        self.closed += other.closed;
+        self.reset += other.reset;
+        self.back_s = latest(self.back_s, other.back_s);
+    }
+}
+
+/// Everybody is back when the last one is; never if somebody is not.
+fn latest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    Some(one?.max(other?))
+}
+
+/// Adds what another thread saw.
+pub(super) fn add_seen<T: AddAssign + Copy>(all: &mut BTreeMap<Turn, T>, other: BTreeMap<Turn, T>) {
+    for (turn, seen) in other {
+        all.entry(turn)
+            .and_modify(|known| *known += seen)
+            .or_insert(seen);
+    }
+}
+
 /// What goes on beside the load.
 #[derive(Debug)]
 pub(super) struct Churn {
-    pub(super) waves: RefCell<Vec<WaveSeen>>,
-    pub(super) storms: RefCell<Vec<StormSeen>>,
+    pub(super) waves: RefCell<BTreeMap<Turn, WaveSeen>>,
+    pub(super) storms: RefCell<BTreeMap<Turn, StormSeen>>,
+    /// When it was started first.
+    began: OnceCell<Instant>,
+    /// How often it was started.
+    starts: Cell<u32>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
     /// How many waves and storms are under way.
     busy: Cell<usize>,
@@ -58,6 +101,8 @@ impl Churn {
         Rc::new(Self {
             waves: RefCell::default(),
             storms: RefCell::default(),
+            began: OnceCell::new(),
+            starts: Cell::new(0),
             tasks: RefCell::default(),
             busy: Cell::new(0),
             is_over: Cell::new(false),
@@ -74,13 +119,15 @@ impl Churn {
         storm: Option<Storm>,
     ) {
         self.is_over.set(false);
-        let begin = Instant::now();
+        self.starts.set(self.starts.get() + 1);
+        self.began.get_or_init(Instant::now);
         if let Some(wave) = wave {
             self.every(
                 wave.every,
                 session,
-                async move |churn: &Self, session: &Rc<Session>| {
-                    churn.wave(session, wave, begin).await;
+                async move |churn: &Self, session: &Rc<Session>, turn| {
+                    let seen = churn.wave(session, wave).await;
+                    churn.waves.borrow_mut().insert(turn, seen);
                 },
             );
         }
@@ -88,8 +135,9 @@ impl Churn {
             self.every(
                 storm.every,
                 session,
-                async move |churn: &Self, session: &Rc<Session>| {
-                    churn.storm(session, storm, begin).await;
+                async move |churn: &Self, session: &Rc<Session>, turn| {
+                    let seen = churn.storm(session, storm).await;
+                    churn.storms.borrow_mut().insert(turn, seen);
                 },
             );
         }
@@ -99,19 +147,22 @@ impl Churn {
         self: &Rc<Self>,
         step: Duration,
         session: &Rc<Session>,
-        what: impl AsyncFn(&Self, &Rc<Session>) + 'static,
+        what: impl AsyncFn(&Self, &Rc<Session>, Turn) + 'static,
     ) {
         let (churn, session) = (Rc::clone(self), Rc::clone(session));
+        let (start, begin) = (self.starts.get(), tokio::time::Instant::now());
         let task = spawn_local(async move {
-            let mut steps = interval_at(tokio::time::Instant::now() + step, step);
+            let mut steps = interval_at(begin + step, step);
             steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
-                steps.tick().await;
+                // When it was due: steps that were missed count.
+                let due = steps.tick().await;
                 if churn.is_over.get() {
                     return;
                 }
                 churn.busy.set(churn.busy.get() + 1);
-                what(&churn, &session).await;
+                let number = (due - begin).as_nanos() / step.as_nanos().max(1);
+                what(&churn, &session, (start, number)).await;
                 churn.busy.set(churn.busy.get() - 1);
             }
         });
@@ -143,19 +194,25 @@ impl Churn {
         Ok(())
     }
 
-    async fn wave(&self, session: &Rc<Session>, wave: Wave, begin: Instant) {
+    /// When something began, in seconds since the load began.
+    fn seconds_at(&self, at: Instant) -> f64 {
+        let began = *self.began.get_or_init(|| at);
+        at.saturating_duration_since(began).as_secs_f64()
+    }
+
+    async fn wave(&self, session: &Rc<Session>, wave: Wave) -> WaveSeen {
         let at = Instant::now();
         let left =
             session.with(|exchange, now, mut wires| exchange.wave(wave.share, now, &mut wires));
         let back = until(self.patience, || session.exchange.borrow().waving() == 0).await;
-        self.waves.borrow_mut().push(WaveSeen {
-            at_s: (at - begin).as_secs_f64(),
+        WaveSeen {
+            at_s: self.seconds_at(at),
             left,
             back_s: back.then(|| at.elapsed().as_secs_f64()),
-        });
+        }
     }
 
-    async fn storm(&self, session: &Rc<Session>, storm: Storm, begin: Instant) {
+    async fn storm(&self, session: &Rc<Session>, storm: Storm) -> StormSeen {
         let at = Instant::now();
         let gone = session.exchange.borrow_mut().choose(storm.share);
         let mut reset = 0;
@@ -173,12 +230,12 @@ impl Churn {
                 .all(|&member| session.exchange.borrow().has_joined(member))
         };
         let are_back = until(self.patience, are_back).await;
-        self.storms.borrow_mut().push(StormSeen {
-            at_s: (at - begin).as_secs_f64(),
+        StormSeen {
+            at_s: self.seconds_at(at),
             closed: gone.len(),
             reset,
             back_s: are_back.then(|| at.elapsed().as_secs_f64()),
-        });
+        }
     }
 
     async fn come_back(&self, session: &Rc<Session>, member: usize) {

@@ -1,5 +1,6 @@
 //! One thread of the load: does what the controller orders, one order after the other, and hands in what it counted.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::Receiver;
 
-use super::churn::{Churn, StormSeen, WaveSeen};
+use super::churn::{Churn, StormSeen, Turn, WaveSeen};
 use super::connect::Connector;
 use super::error::LoadError;
 use super::exchange::{Drive, Exchange, Habit, Latencies, Micros, Settings};
@@ -63,8 +64,8 @@ pub(super) struct Part {
     pub(super) tally: Tally,
     pub(super) errors: Errors,
     pub(super) latencies: Latencies,
-    pub(super) waves: Vec<WaveSeen>,
-    pub(super) storms: Vec<StormSeen>,
+    pub(super) waves: BTreeMap<Turn, WaveSeen>,
+    pub(super) storms: BTreeMap<Turn, StormSeen>,
 }
 
 /// What a thread says.

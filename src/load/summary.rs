@@ -1,7 +1,9 @@
 //! From readings to the report: differences, ratios, and the words for what went wrong.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::churn::add_seen;
 use super::crew::Totals;
 use super::driver::Part;
 use super::exchange::Latencies;
@@ -192,14 +194,16 @@ impl Found {
     pub(super) fn report(self, options: &Options, parts: Vec<Part>) -> Report {
         let (mut tally, mut errors, mut latencies) =
             (Tally::default(), Errors::default(), Latencies::default());
-        let (mut waves, mut storms) = (Vec::new(), Vec::new());
+        let (mut waves, mut storms) = (BTreeMap::new(), BTreeMap::new());
         for part in parts {
             tally += part.tally;
             errors.merge(part.errors);
             latencies.merge(&part.latencies);
-            waves.extend(part.waves);
-            storms.extend(part.storms);
+            add_seen(&mut waves, part.waves);
+            add_seen(&mut storms, part.storms);
         }
+        let waves: Vec<_> = waves.into_values().collect();
+        let storms: Vec<_> = storms.into_values().collect();
         let missing = storms.iter().filter(|storm| storm.back_s.is_none()).count()
             + waves.iter().filter(|wave| wave.back_s.is_none()).count();
         let mut problems: Vec<String> = words(&tally.faults());

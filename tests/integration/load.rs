@@ -170,6 +170,35 @@ fn waves_and_storms_pass_without_a_fault() {
     assert!(report.storms.iter().any(|storm| storm.closed > 0));
 }
 
+/// Each thread once had its own line for the same storm.
+#[test]
+fn a_storm_or_wave_over_several_threads_is_one() {
+    let server = server();
+    let options = Options {
+        threads: 2,
+        ..stormy(server.address)
+    };
+    let report = ran(&options);
+    assert_correct(&report);
+    assert_eq!(report.own.threads, 2);
+    let step = |every: Duration, at_s: f64| (at_s / every.as_secs_f64()).floor();
+    let (wave, storm) = (options.wave.unwrap().every, options.storm.unwrap().every);
+    let waves: Vec<_> = report
+        .waves
+        .iter()
+        .map(|seen| step(wave, seen.at_s))
+        .collect();
+    let storms: Vec<_> = report
+        .storms
+        .iter()
+        .map(|seen| step(storm, seen.at_s))
+        .collect();
+    for steps in [waves, storms] {
+        assert!(!steps.is_empty());
+        assert!(steps.is_sorted_by(|one, next| one < next), "{steps:?}");
+    }
+}
+
 #[test]
 fn connections_alone_are_a_load_too_and_may_come_from_several_addresses() {
     let server = server();

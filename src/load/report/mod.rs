@@ -51,9 +51,9 @@ pub struct Report {
     pub memory: Option<Memories>,
     /// The server's process, if given.
     pub server: Option<ServerSeen>,
-    /// Storms made.
+    /// Storms made, each over all threads.
     pub storms: Vec<StormSeen>,
-    /// Waves made.
+    /// Waves made, each over all threads.
     pub waves: Vec<WaveSeen>,
     /// What became of every message, warm-up included.
     pub correctness: Tally,

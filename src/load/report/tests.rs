@@ -1,6 +1,7 @@
 //! The report's three forms, of a run that was right and of one that was not.
 
 use super::*;
+use crate::load::driver::Part;
 use crate::load::exchange::{Latencies, record};
 use crate::load::options::Options;
 use crate::load::summary::Found;
@@ -15,7 +16,7 @@ fn report(is_wrong: bool) -> Report {
         offers_lost: u64::from(is_wrong) * 3,
         ..Tally::default()
     };
-    let part = crate::load::driver::Part {
+    let part = Part {
         tally,
         latencies,
         ..Default::default()
@@ -106,6 +107,60 @@ fn the_verdict_claims_no_more_than_could_be_judged() {
     for text in [report.to_text(), report.to_html()] {
         assert!(text.contains("; 7 offers and answers could not"), "{text}");
     }
+}
+
+#[test]
+fn the_parts_that_threads_had_in_a_storm_or_wave_are_added() {
+    let storm = |at_s, closed, back_s| StormSeen {
+        at_s,
+        closed,
+        reset: closed / 2,
+        back_s,
+    };
+    let wave = |left, back_s| WaveSeen {
+        at_s: 1.0,
+        left,
+        back_s,
+    };
+    let part = |storms: &[(u128, StormSeen)], wave| Part {
+        storms: storms
+            .iter()
+            .map(|(turn, seen)| ((1, *turn), *seen))
+            .collect(),
+        waves: [((1, 1), wave)].into(),
+        ..Part::default()
+    };
+    // The first thread was too late for the second storm, the other one did not get all back in the third.
+    let parts = vec![
+        part(
+            &[
+                (1, storm(5.1, 4, Some(0.5))),
+                (3, storm(15.0, 4, Some(0.5))),
+            ],
+            wave(3, Some(0.1)),
+        ),
+        part(
+            &[
+                (1, storm(5.0, 6, Some(0.2))),
+                (2, storm(10.0, 6, Some(0.2))),
+                (3, storm(15.0, 6, None)),
+            ],
+            wave(4, Some(0.3)),
+        ),
+    ];
+    let options = Options::new("ws://t.example/".parse().unwrap());
+    let report = Found::default().report(&options, parts);
+    assert_eq!(
+        report.storms,
+        [
+            storm(5.0, 10, Some(0.5)),
+            storm(10.0, 6, Some(0.2)),
+            storm(15.0, 10, None)
+        ]
+    );
+    assert_eq!(report.waves, [wave(7, Some(0.3))]);
+    assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
+    assert!(report.problems[0].starts_with("1 storms or waves"));
 }
 
 #[test]
