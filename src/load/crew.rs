@@ -86,15 +86,10 @@ impl Crew {
             .collect()
     }
 
-    /// The share of all members that each thread has.
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
-    pub(super) fn shares(&self) -> Vec<f64> {
-        let members = |hand: &Hand| hand.sizes.iter().sum::<usize>();
-        let all: usize = self.hands.iter().map(members).sum();
-        self.hands
-            .iter()
-            .map(|hand| members(hand) as f64 / all.max(1) as f64)
-            .collect()
+    /// How many members each thread has.
+    pub(super) fn members(&self) -> Vec<u64> {
+        let members = |hand: &Hand| hand.sizes.iter().map(|&size| size as u64).sum();
+        self.hands.iter().map(members).collect()
     }
 
     pub(super) fn totals(&self) -> Totals {

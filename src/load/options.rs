@@ -137,6 +137,16 @@ impl Options {
         }
     }
 
+    /// The loop as it can be kept: a member has no more than one request under way.
+    pub(super) fn pace(&self) -> Loop {
+        match self.pace {
+            Loop::Closed { under_way } => Loop::Closed {
+                under_way: under_way.min(self.connections),
+            },
+            open @ Loop::Open { .. } => open,
+        }
+    }
+
     /// Whether there is a load phase at all.
     pub(super) fn has_load(&self) -> bool {
         !matches!(

@@ -115,6 +115,19 @@ pub(super) fn share_out(mut sizes: Vec<usize>, threads: usize) -> Vec<Vec<usize>
     shares.into_iter().map(|(_, share)| share).collect()
 }
 
+/// Spreads a whole number over parts by their weights: exactly, and each gets its share rounded up or down.
+pub(super) fn spread(whole: u64, weights: &[u64]) -> Vec<u64> {
+    let all = weights.iter().copied().map(u128::from).sum::<u128>().max(1);
+    let mut sum = 0;
+    let mut given = 0;
+    let mut part = |&weight: &u64| {
+        sum += u128::from(weight);
+        let until = u64::try_from(u128::from(whole) * sum / all).unwrap_or(whole);
+        until - std::mem::replace(&mut given, until)
+    };
+    weights.iter().map(&mut part).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
@@ -161,6 +174,29 @@ mod tests {
         members.sort_unstable();
         assert_eq!(members, [20, 20, 20, 30]);
         assert_eq!(share_out(vec![5], 8).len(), 1, "a swarm is never divided");
+    }
+
+    #[test]
+    fn a_number_is_spread_exactly_and_nobody_gets_more_than_fits() {
+        for (whole, weights) in [
+            (64, &[20, 30, 30, 20][..]),
+            (8, &[20, 10]),
+            (1, &[7, 7, 7]),
+            (0, &[3, 4]),
+            (100, &[1, 98, 1]),
+            (u64::MAX, &[1, 1, 1]),
+        ] {
+            let parts = spread(whole, weights);
+            assert_eq!(parts.iter().sum::<u64>(), whole, "{weights:?}");
+            let all: u64 = weights.iter().sum();
+            for (&part, &weight) in parts.iter().zip(weights) {
+                let down = u128::from(whole) * u128::from(weight) / u128::from(all);
+                assert!((down..=down + 1).contains(&u128::from(part)), "{parts:?}");
+                assert!(whole > all || part <= weight, "{parts:?}");
+            }
+        }
+        assert_eq!(spread(10, &[0, 5, 0]), [0, 10, 0]);
+        assert!(spread(10, &[]).is_empty());
     }
 
     #[test]

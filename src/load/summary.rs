@@ -336,7 +336,7 @@ fn measured(window: &Window, latencies: &Latencies, samples: Vec<Sample>) -> Loa
 }
 
 fn plan(options: &Options, threads: usize, sizes: &[usize]) -> PlanMade {
-    let (under_way, rate_per_s) = match options.pace {
+    let (under_way, rate_per_s) = match options.pace() {
         Loop::Closed { under_way } => (Some(under_way), None),
         Loop::Open { per_second } => (None, Some(per_second)),
     };

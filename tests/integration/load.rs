@@ -170,6 +170,30 @@ fn waves_and_storms_pass_without_a_fault() {
     assert!(report.storms.iter().any(|storm| storm.closed > 0));
 }
 
+/// A swarm belongs to one thread, so 30 connections in swarms of 10 are 10 and 20 of two threads.
+#[test]
+fn what_is_asked_for_is_spread_over_the_threads_exactly() {
+    let server = server();
+    let closed = |under_way| Loop::Closed { under_way };
+    for (pace, under_way) in [
+        (closed(1), Some(1)),
+        (closed(8), Some(8)),
+        // A member has one request under way at most.
+        (closed(64), Some(30)),
+        (Loop::Open { per_second: 700.0 }, None),
+    ] {
+        let report = ran(&Options {
+            pace,
+            threads: 2,
+            ..on(server.address)
+        });
+        assert_correct(&report);
+        let load = report.load.unwrap();
+        assert_eq!(load.announces + load.unsent, 100, "{pace:?}");
+        assert_eq!(report.plan.under_way, under_way);
+    }
+}
+
 /// Each thread once had its own line for the same storm.
 #[test]
 fn a_storm_or_wave_over_several_threads_is_one() {

@@ -5,11 +5,21 @@ use std::time::Duration;
 use super::{Control, LEAD, micros};
 use crate::load::driver::Order;
 use crate::load::error::LoadError;
-use crate::load::exchange::Drive;
+use crate::load::exchange::{Drive, due};
 use crate::load::options::{Amount, Loop};
 use crate::load::procfs::resident_bytes;
 use crate::load::report::Sample;
-use crate::load::summary::Window;
+use crate::load::sizes::spread;
+use crate::load::summary::{Window, ratio};
+
+/// When a load has begun enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    /// At this time of the run; a closed loop is told to stop.
+    Time(Duration),
+    /// After exactly so many requests on all threads together.
+    Requests(u64),
+}
 
 impl Control<'_> {
     pub(super) fn load(&mut self) -> Result<(), LoadError> {
@@ -23,9 +33,8 @@ impl Control<'_> {
         let begin = self.crew.now() + LEAD;
         let measured = begin + self.options.warmup;
         self.drive(
-            u64::MAX,
             begin,
-            measured + duration,
+            Until::Time(measured + duration),
             (measured, measured + duration),
         )?;
         self.pause_until(measured, "warming up");
@@ -40,22 +49,20 @@ impl Control<'_> {
         if !self.options.warmup.is_zero() {
             let begin = self.crew.now() + LEAD;
             let end = begin + self.options.warmup;
-            self.drive(u64::MAX, begin, end, (end, end))?;
+            self.drive(begin, Until::Time(end), (end, end))?;
             self.pause_until(end, "warming up");
             self.order("warming up", Order::Finish { stops: true })?;
         }
         let begin = self.crew.now() + LEAD;
-        let end = match self.options.pace {
-            Loop::Closed { .. } => Duration::MAX,
-            Loop::Open { per_second } => {
-                begin + Duration::from_secs_f64(requests_in(requests, per_second))
-            }
-        };
         let mut before = self.window()?;
         if let Loop::Open { .. } = self.options.pace {
             before = before.at(self.crew.moment(begin));
         }
-        self.drive(requests, begin, end, (Duration::ZERO, Duration::MAX))?;
+        self.drive(
+            begin,
+            Until::Requests(requests),
+            (Duration::ZERO, Duration::MAX),
+        )?;
         self.order("measuring", Order::Finish { stops: false })?;
         // The threads have listened on for messages that nobody asked for, which is no time of the load.
         let after = self.window()?.at(self.crew.last_done());
@@ -66,43 +73,48 @@ impl Control<'_> {
     /// Begins the load on all threads, each with its share.
     pub(super) fn drive(
         &mut self,
-        requests: u64,
         begin: Duration,
-        end: Duration,
+        until: Until,
         measured: (Duration, Duration),
     ) -> Result<(), LoadError> {
-        let pace = self.options.pace;
-        let shares = self.crew.shares();
-        let mut left = requests;
-        let last = shares.len().saturating_sub(1);
+        let requests = match until {
+            Until::Time(_) => u64::MAX,
+            Until::Requests(requests) => requests,
+        };
+        let members = self.crew.members();
+        let drives: Vec<Drive> = match self.options.pace() {
+            Loop::Closed { under_way } => {
+                let places = spread(under_way as u64, &members);
+                // By places, as a thread without one would never get its requests done.
+                let requests = spread(requests, &places);
+                let closed = |(places, to_begin)| Drive::Closed {
+                    at_once: usize::try_from(places).unwrap_or(under_way),
+                    to_begin,
+                };
+                places.into_iter().zip(requests).map(closed).collect()
+            }
+            Loop::Open { per_second } => {
+                let (all, begin) = (members.iter().sum(), micros(begin));
+                let own = spread(requests, &members);
+                let open = |(members, own)| {
+                    let per_second = per_second * ratio(members, all);
+                    Drive::Open {
+                        begin,
+                        end: match until {
+                            Until::Time(end) => micros(end),
+                            // Just before one too many, however the rates of threads are rounded.
+                            Until::Requests(_) => due(begin, per_second, own),
+                        },
+                        per_second,
+                        next: 0,
+                    }
+                };
+                members.into_iter().zip(own).map(open).collect()
+            }
+        };
         let measured = (micros(measured.0), micros(measured.1));
         let order = |thread: usize| {
-            let share = shares.get(thread).copied().unwrap_or(0.0);
-            let drive = match pace {
-                Loop::Closed { under_way } => {
-                    let own = if thread == last || requests == u64::MAX {
-                        left
-                    } else {
-                        share_of(requests, share).min(left)
-                    };
-                    if requests < u64::MAX {
-                        left -= own;
-                    }
-                    let at_once = usize::try_from(share_of(under_way as u64, share))
-                        .unwrap_or(1)
-                        .max(1);
-                    Drive::Closed {
-                        at_once,
-                        to_begin: own,
-                    }
-                }
-                Loop::Open { per_second } => Drive::Open {
-                    begin: micros(begin),
-                    end: micros(end),
-                    per_second: per_second * share,
-                    next: 0,
-                },
-            };
+            let drive = drives.get(thread).copied().unwrap_or(Drive::Idle);
             Order::Drive(drive, measured)
         };
         self.crew.order("measuring", order, self.watch)
@@ -144,19 +156,4 @@ impl Control<'_> {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
-fn requests_in(requests: u64, per_second: f64) -> f64 {
-    requests as f64 / per_second
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "far fewer than 2^52 requests, and a positive share"
-)]
-fn share_of(whole: u64, share: f64) -> u64 {
-    (whole as f64 * share).round() as u64
 }

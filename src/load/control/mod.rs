@@ -21,6 +21,7 @@ use crate::load::session::Gauges;
 use crate::load::sizes::share_out;
 use crate::load::summary::{Found, Window};
 use crate::load::syscalls;
+use course::Until;
 
 /// Descriptors besides those of connections: runtimes, files of /proc.
 const OTHER_DESCRIPTORS: u64 = 100;
@@ -294,9 +295,8 @@ impl Control<'_> {
         let begin = self.crew.now() + LEAD;
         // Nothing of this is measured but the calls.
         self.drive(
-            u64::MAX,
             begin,
-            begin + SYSCALL_WINDOW * 2,
+            Until::Time(begin + SYSCALL_WINDOW * 2),
             (Duration::ZERO, Duration::ZERO),
         )?;
         let counted = self.count_syscalls(pid);
