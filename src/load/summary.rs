@@ -11,7 +11,7 @@ use super::options::{Amount, Loop, Options};
 use super::procfs::Cpu;
 use super::report::{
     Closing, CpuUsed, Curves, Load, Memories, Own, Percentiles, Phase, PlanMade, Report, Sample,
-    ServerSeen, StormPlan, WavePlan, curve,
+    ServerSeen, StormPlan, Syscalls, WavePlan, curve,
 };
 use super::tally::{Errors, Tally};
 
@@ -92,13 +92,28 @@ impl Window {
         self.totals.received
     }
 
-    /// Requests done: announces, or scrapes if nothing else is made.
+    /// Requests done: announces and scrapes.
     pub(super) fn done(&self) -> u64 {
         self.totals.announces + self.totals.scrapes
     }
 
     pub(super) fn cpu_seconds(&self) -> Option<f64> {
         self.server.map(|cpu| cpu.ran)
+    }
+
+    /// The calls that were made in it, for each request.
+    pub(super) fn syscalls(&self, calls: BTreeMap<String, u64>) -> Syscalls {
+        let each = |calls: u64| ratio(calls, self.done());
+        Syscalls {
+            seconds: self.elapsed,
+            announces: self.totals.announces,
+            scrapes: self.totals.scrapes,
+            per_request: each(calls.values().sum()),
+            by_name: calls
+                .into_iter()
+                .map(|(name, calls)| (name, each(calls)))
+                .collect(),
+        }
     }
 
     /// What it cost the server.

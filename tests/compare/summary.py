@@ -30,7 +30,7 @@ FIGURES = {
     "half_reply_p99_ms": ("half", "load.reply_latency_us.p99", 1e-3),
     "half_answer_p50_ms": ("half", "load.answer_latency_us.p50", 1e-3),
     "half_answer_p99_ms": ("half", "load.answer_latency_us.p99", 1e-3),
-    "syscalls": ("syscalls", "server.syscalls.per_announce", 1),
+    "syscalls": ("syscalls", "server.syscalls.per_request", 1),
 }
 # Each of these also as a multiple of the floor's of the same round.
 TIMES_FLOOR = ("offers_cpu_us", "presence_cpu_us", "opened_cpu_us", "open_reply_p99_ms", "half_reply_p99_ms")

@@ -312,17 +312,7 @@ impl Control<'_> {
             .pause(SYSCALL_WINDOW, "counting system calls", self.watch);
         let window = before.until(&self.window()?, 0);
         let calls = count.stop()?;
-        let announces = window.announces();
-        let each = |calls: u64| crate::load::summary::ratio(calls, announces);
-        Ok(Syscalls {
-            seconds: window.elapsed(),
-            announces,
-            per_announce: each(calls.values().sum()),
-            by_name: calls
-                .into_iter()
-                .map(|(name, calls)| (name, each(calls)))
-                .collect(),
-        })
+        Ok(window.syscalls(calls))
     }
 
     fn close(&mut self) -> Result<Option<Memory>, LoadError> {

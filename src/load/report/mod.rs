@@ -311,8 +311,10 @@ pub struct Syscalls {
     pub seconds: f64,
     /// Announces done in it.
     pub announces: u64,
-    /// Calls for each announce; those for scrapes are in it.
-    pub per_announce: f64,
+    /// Scrapes done in it.
+    pub scrapes: u64,
+    /// Calls for each request, be it an announce or a scrape.
+    pub per_request: f64,
     /// The same by name.
     pub by_name: BTreeMap<String, f64>,
 }

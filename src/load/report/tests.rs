@@ -1,10 +1,11 @@
 //! The report's three forms, of a run that was right and of one that was not.
 
 use super::*;
+use crate::load::crew::Totals;
 use crate::load::driver::Part;
 use crate::load::exchange::{Latencies, record};
 use crate::load::options::Options;
-use crate::load::summary::Found;
+use crate::load::summary::{Found, Window};
 
 fn report(is_wrong: bool) -> Report {
     let mut latencies = Latencies::default();
@@ -179,8 +180,21 @@ fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
         system_us_per_unit: 5.0,
         cpu_us_per_message: Some(1.0),
     });
+    report.server = Some(ServerSeen {
+        pid: 1,
+        name: "tracker".to_owned(),
+        threads: 1,
+        syscalls: Some(Syscalls {
+            seconds: 2.0,
+            announces: 8,
+            scrapes: 2,
+            per_request: 7.5,
+            by_name: [("read".to_owned(), 7.5)].into(),
+        }),
+    });
     let (text, page) = (report.to_text(), report.to_html());
     assert!(text.contains("CPU an announce"), "{text}");
+    assert!(text.contains("7.5 an announce: read 7.5"), "{text}");
     assert!(!text.contains("think time") && !page.contains("think time"));
 
     report.plan.think_ms = [20.0, 200.0];
@@ -188,7 +202,34 @@ fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
     let (text, page) = (report.to_text(), report.to_html());
     assert!(text.contains("(incl. 20-200 ms think time)"), "{text}");
     assert!(text.contains("CPU a request"), "{text}");
+    assert!(text.contains("7.5 a request: read 7.5"), "{text}");
     assert!(page.contains("offer → answer, incl. think time"), "{page}");
+}
+
+/// They were once divided by announces alone, and came to nothing where all requests were scrapes.
+#[test]
+fn system_calls_are_those_of_a_request_be_it_an_announce_or_a_scrape() {
+    let totals = |announces, scrapes| Totals {
+        announces,
+        scrapes,
+        ..Totals::default()
+    };
+    let window = |totals| Window::now(None, totals, Vec::new());
+    let calls = || [("read".to_owned(), 60), ("write".to_owned(), 20)].into();
+    let begin = window(totals(100, 10));
+    for (announces, scrapes) in [(40, 0), (30, 10), (0, 40)] {
+        let end = window(totals(100 + announces, 10 + scrapes));
+        let counted = begin.until(&end, 0).syscalls(calls());
+        assert_eq!((counted.announces, counted.scrapes), (announces, scrapes));
+        let each = [
+            counted.per_request,
+            counted.by_name["read"],
+            counted.by_name["write"],
+        ];
+        for (calls, right) in each.into_iter().zip([2.0_f64, 1.5, 0.5]) {
+            assert!((calls - right).abs() < 1e-9, "{each:?}");
+        }
+    }
 }
 
 #[test]

@@ -170,13 +170,7 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
             "server            {:.0} % of a core",
             used.cpu_share * 100.0
         )?;
-        // Scrapes are requests too, and the CPU time cannot be told apart.
-        let unit = if report.plan.scrapes > 0.0 {
-            "a request"
-        } else {
-            "an announce"
-        };
-        cpu(Some(used), unit, text)?;
+        cpu(Some(used), unit(report), text)?;
         let message = used.cpu_us_per_message.unwrap_or_default();
         writeln!(text, ", {message:.1} µs a message")?;
     }
@@ -189,6 +183,15 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// What the server's costs are given for. Scrapes are requests too, and what they cost cannot be told apart.
+fn unit(report: &Report) -> &'static str {
+    if report.plan.scrapes > 0.0 {
+        "a request"
+    } else {
+        "an announce"
+    }
 }
 
 fn cpu(used: Option<&CpuUsed>, of: &str, text: &mut String) -> fmt::Result {
@@ -254,15 +257,11 @@ fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
         .as_ref()
         .and_then(|server| server.syscalls.as_ref())
     {
-        let scrapes = if report.plan.scrapes > 0.0 {
-            " (with those of scrapes)"
-        } else {
-            ""
-        };
         write!(
             text,
-            "system calls      {:.1} an announce{scrapes}:",
-            calls.per_announce
+            "system calls      {:.1} {}:",
+            calls.per_request,
+            unit(report)
         )?;
         let mut by_name: Vec<_> = calls.by_name.iter().collect();
         by_name.sort_by(|a, b| b.1.total_cmp(a.1));
