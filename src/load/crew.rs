@@ -33,8 +33,11 @@ struct Hand {
 #[derive(Debug)]
 pub(super) struct Crew {
     hands: Vec<Hand>,
+    /// How many of them have carried out the last order; they are asked one after the other.
+    answered: usize,
     clock: Instant,
     phase: (&'static str, Instant),
+    told: Option<Instant>,
 }
 
 /// Running totals of all threads.
@@ -53,8 +56,10 @@ impl Crew {
         let hands: Result<Vec<Hand>, LoadError> = plans.into_iter().map(hire).collect();
         Ok(Self {
             hands: hands?,
+            answered: 0,
             clock,
             phase: ("", clock),
+            told: None,
         })
     }
 
@@ -117,9 +122,17 @@ impl Crew {
     pub(super) fn order(
         &mut self,
         phase: &'static str,
-        mut order: impl FnMut(usize) -> Order,
+        order: impl FnMut(usize) -> Order,
         watch: &mut dyn FnMut(&Progress),
     ) -> Result<(), LoadError> {
+        self.give(order);
+        while !self.wait(WATCH, phase, watch)? {}
+        Ok(())
+    }
+
+    /// Gives every thread its order.
+    pub(super) fn give(&mut self, mut order: impl FnMut(usize) -> Order) {
+        self.answered = 0;
         for (number, hand) in self.hands.iter().enumerate() {
             // A thread that has ended says so below.
             let _ = hand
@@ -127,18 +140,34 @@ impl Crew {
                 .as_ref()
                 .map(|orders| orders.blocking_send(order(number)));
         }
-        for number in 0..self.hands.len() {
-            while let Some(hand) = self.hands.get(number) {
-                match hand.said.recv_timeout(WATCH) {
-                    Ok(Ok(_)) => break,
-                    Ok(Err(error)) => return Err(error),
-                    Err(RecvTimeoutError::Timeout) => self.tell(phase, watch),
-                    Err(RecvTimeoutError::Disconnected) => return Err(ended()),
+    }
+
+    /// Waits so long at most; returns whether all threads have carried out their order.
+    pub(super) fn wait(
+        &mut self,
+        time: Duration,
+        phase: &'static str,
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<bool, LoadError> {
+        let end = Instant::now() + time;
+        while let Some(hand) = self.hands.get(self.answered) {
+            let left = end.saturating_duration_since(Instant::now());
+            match hand.said.recv_timeout(left.min(WATCH)) {
+                Ok(Ok(_)) => self.answered += 1,
+                Ok(Err(error)) => return Err(error),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.told.is_none_or(|told| told.elapsed() >= WATCH) {
+                        self.tell(phase, watch);
+                    }
+                    if left <= WATCH {
+                        return Ok(false);
+                    }
                 }
+                Err(RecvTimeoutError::Disconnected) => return Err(ended()),
             }
         }
         self.tell(phase, watch);
-        Ok(())
+        Ok(true)
     }
 
     /// Lets the threads work for a while.
@@ -160,6 +189,7 @@ impl Crew {
     }
 
     fn tell(&mut self, phase: &'static str, watch: &mut dyn FnMut(&Progress)) {
+        self.told = Some(Instant::now());
         if self.phase.0 != phase {
             self.phase = (phase, Instant::now());
         }

@@ -48,6 +48,11 @@ impl Window {
         Self { at, ..self }
     }
 
+    /// Whether it was taken after one and before another.
+    pub(super) fn is_between(&self, before: &Self, after: &Self) -> bool {
+        before.at < self.at && self.at < after.at
+    }
+
     /// What happened from this reading to a later one, in which `units` were done.
     pub(super) fn until(&self, later: &Self, units: u64) -> Self {
         let (before, now) = (&self.totals, &later.totals);

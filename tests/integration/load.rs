@@ -170,6 +170,33 @@ fn waves_and_storms_pass_without_a_fault() {
     assert!(report.storms.iter().any(|storm| storm.closed > 0));
 }
 
+/// The plots over time were once empty where the number of requests was given.
+#[test]
+fn a_load_of_so_many_requests_has_its_course_in_the_report() {
+    let server = server();
+    for pace in [
+        Loop::Closed { under_way: 8 },
+        Loop::Open { per_second: 500.0 },
+    ] {
+        let report = ran(&Options {
+            amount: Amount::Requests(400),
+            pace,
+            ..on(server.address)
+        });
+        assert_correct(&report);
+        let load = report.load.as_ref().unwrap();
+        let samples = &load.samples;
+        assert!((2..=101).contains(&samples.len()), "{samples:?}");
+        assert!(samples.iter().all(|sample| sample.elapsed_s > 0.0));
+        let announces: u64 = samples.iter().map(|sample| sample.announces).sum();
+        assert_eq!(announces, load.announces);
+        let last = samples.last().unwrap().at_s;
+        assert!((last - load.elapsed_s).abs() < 1e-9, "{last}");
+        let page = report.to_html();
+        assert!(page.contains("aria-label=\"Announces a second\""));
+    }
+}
+
 /// A swarm belongs to one thread, so 30 connections in swarms of 10 are 10 and 20 of two threads.
 #[test]
 fn what_is_asked_for_is_spread_over_the_threads_exactly() {

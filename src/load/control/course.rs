@@ -12,6 +12,11 @@ use crate::load::report::Sample;
 use crate::load::sizes::spread;
 use crate::load::summary::{Window, ratio};
 
+/// Between two readings of a load of so many requests, at first.
+const READ_EVERY_MIN: Duration = Duration::from_millis(10);
+/// When there are so many readings, every other one is forgotten.
+const READINGS_MAX: usize = 100;
+
 /// When a load has begun enough.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
@@ -63,11 +68,38 @@ impl Control<'_> {
             Until::Requests(requests),
             (Duration::ZERO, Duration::MAX),
         )?;
-        self.order("measuring", Order::Finish { stops: false })?;
+        let readings = self.read_until_done()?;
         // The threads have listened on for messages that nobody asked for, which is no time of the load.
         let after = self.window()?.at(self.crew.last_done());
         self.found.load = Some(before.until(&after, after.done().saturating_sub(before.done())));
+        let mut last = before.clone();
+        for (reading, rss_bytes) in readings {
+            if reading.is_between(&last, &after) {
+                self.note(&before, &last, &reading, rss_bytes);
+                last = reading;
+            }
+        }
+        self.note(&before, &last, &after, self.resident());
         Ok(())
+    }
+
+    /// Lets the threads finish, and reads what counts up on the way. As nobody knows how long that will take, it reads often
+    /// in the beginning, and half as often whenever there are many readings.
+    fn read_until_done(&mut self) -> Result<Vec<(Window, Option<f64>)>, LoadError> {
+        let (mut readings, mut step) = (Vec::new(), READ_EVERY_MIN);
+        self.crew.give(|_| Order::Finish { stops: false });
+        while !self.crew.wait(step, "measuring", self.watch)? {
+            readings.push((self.window()?, self.resident()));
+            if readings.len() >= READINGS_MAX {
+                let mut number = 0_usize;
+                readings.retain(|_| {
+                    number += 1;
+                    number.is_multiple_of(2)
+                });
+                step *= 2;
+            }
+        }
+        Ok(readings)
     }
 
     /// Begins the load on all threads, each with its share.
@@ -141,19 +173,27 @@ impl Control<'_> {
             let pause = if rest < step * 3 / 2 { rest } else { step };
             self.crew.pause(pause, phase, self.watch);
             let now = self.window()?;
-            let rss_bytes = self.options.server_pid.and_then(resident_bytes);
-            let piece = before.until(&now, 0);
-            self.found.samples.push(Sample {
-                at_s: begin.until(&now, 0).elapsed(),
-                elapsed_s: piece.elapsed(),
-                announces: piece.announces(),
-                sent_messages: piece.sent(),
-                received_messages: piece.received(),
-                cpu_s: piece.cpu_seconds(),
-                rss_bytes,
-            });
+            self.note(begin, &before, &now, self.resident());
             before = now;
         }
         Ok(())
+    }
+
+    /// Notes what happened between two readings.
+    fn note(&mut self, begin: &Window, before: &Window, now: &Window, rss_bytes: Option<f64>) {
+        let piece = before.until(now, 0);
+        self.found.samples.push(Sample {
+            at_s: begin.until(now, 0).elapsed(),
+            elapsed_s: piece.elapsed(),
+            announces: piece.announces(),
+            sent_messages: piece.sent(),
+            received_messages: piece.received(),
+            cpu_s: piece.cpu_seconds(),
+            rss_bytes,
+        });
+    }
+
+    fn resident(&self) -> Option<f64> {
+        self.options.server_pid.and_then(resident_bytes)
     }
 }
