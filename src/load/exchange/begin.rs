@@ -79,6 +79,7 @@ impl Exchange {
                 sent: now,
                 is_measured,
                 to: None,
+                given_up: None,
                 answer: Answer::None,
             });
         }
@@ -95,6 +96,7 @@ impl Exchange {
             awaits_reply: true,
             is_measured,
             is_counted,
+            offers: first..first + offers,
             expected: offers.min(others),
             relayed: 0,
             answers: 0,
@@ -169,7 +171,7 @@ impl Exchange {
             return;
         };
         if self.members[to].state != State::Joined || self.members[to].went_after(offer.sent) {
-            offer.answer = Answer::Excused;
+            offer.answer = Answer::None;
             let offer = *offer;
             self.no_answer_to(&offer, now, out);
             return;

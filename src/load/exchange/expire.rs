@@ -1,7 +1,9 @@
 //! How requests end: all has come, it took too long, or one of those involved has gone.
 
+use std::ops::Range;
+
 use super::latencies::record;
-use super::state::{Answer, Kind, Micros, State};
+use super::state::{Answer, GivenUp, Kind, Micros, State};
 use super::{Exchange, Outbox};
 
 /// How long offers that may come to nobody are waited for after the reply. Who goes later is no excuse: else a tracker
@@ -68,7 +70,8 @@ impl Exchange {
                 self.end(at, now, out);
                 false
             } else if is_excused && unit.answers == 0 {
-                self.tally.offers_excused += unit.missing();
+                let (offers, missing) = (unit.offers.clone(), unit.missing());
+                self.give_up(offers, missing, 0);
                 self.end(at, now, out);
                 false
             } else {
@@ -92,17 +95,31 @@ impl Exchange {
                 (true, Kind::Scrape) => self.tally.scrapes_lost += 1,
                 (true, _) => self.tally.replies_lost += 1,
             }
-            self.tally.offers_excused += excused;
-            self.tally.offers_lost += missing - excused;
-            if unit.awaits_reply {
-                if unit.is_measured && unit.kind == Kind::Announce {
-                    // It waited at least so long.
-                    record(&mut self.latencies.reply, now - unit.due);
-                }
+            let (offers, awaits_reply) = (unit.offers.clone(), unit.awaits_reply);
+            if awaits_reply && unit.is_measured && unit.kind == Kind::Announce {
+                // It waited at least so long.
+                record(&mut self.latencies.reply, now - unit.due);
+            }
+            self.give_up(offers, excused, missing - excused);
+            if awaits_reply {
                 self.unreplied(at);
             }
         }
         self.end(at, now, out);
+    }
+
+    /// The offers of an announce that have not come are not waited for: so many are excused and so many lost. Each is
+    /// marked, as it may come after all and is not to be counted twice.
+    fn give_up(&mut self, offers: Range<u64>, excused: u64, lost: u64) {
+        self.tally.offers_excused += excused;
+        self.tally.offers_lost += lost;
+        let first = (0..excused).map(|_| GivenUp::Excused);
+        let mut verdicts = first.chain((0..lost).map(|_| GivenUp::Lost));
+        for number in offers {
+            if let Some(offer) = self.offers.get(number).filter(|offer| offer.to.is_none()) {
+                offer.given_up = verdicts.next();
+            }
+        }
     }
 
     /// What the lack of a reply means for the member and its swarm.
@@ -192,10 +209,6 @@ impl Exchange {
             .as_ref()
             .filter(|unit| unit.awaits_reply)
             .map(|unit| unit.kind);
-        if let Some(unit) = unit {
-            self.under_way -= usize::from(unit.is_counted);
-            self.tally.offers_excused += unit.missing();
-        }
         if matches!(kind, Some(Kind::Join | Kind::Stop)) {
             swarm.end_change();
         }
@@ -208,5 +221,10 @@ impl Exchange {
         }
         swarm.lose_connection(now);
         self.members_gone = true;
+        if let Some(unit) = unit {
+            self.under_way -= usize::from(unit.is_counted);
+            let missing = unit.missing();
+            self.give_up(unit.offers, missing, 0);
+        }
     }
 }

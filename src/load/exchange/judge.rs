@@ -1,11 +1,12 @@
 //! What comes from the tracker, held against what was sent.
 
 use std::cmp::Reverse;
+use std::ops::RangeInclusive;
 
 use rand::RngExt;
 
 use super::latencies::record;
-use super::state::{Answer, Kind, Known, Micros, State};
+use super::state::{Answer, GivenUp, Kind, Known, Micros, Offer, State};
 use super::{Exchange, Habit, Outbox};
 use crate::load::ids;
 use crate::load::inbound::{self, Inbound, Relay};
@@ -142,21 +143,14 @@ impl Exchange {
             return self.tally.offers_duplicated += 1;
         }
         let joins = to.unit.as_ref().is_some_and(|unit| unit.kind == Kind::Join);
-        match to.state {
-            State::Open if !joins => return self.tally.offers_wrong_swarm += 1,
-            // It was on its way when the member left.
-            State::Left if !joins => {
-                self.tally.offers_excused += 1;
-                return;
-            }
-            _ => {}
+        if to.state == State::Open && !joins {
+            return self.tally.offers_wrong_swarm += 1;
         }
         let is_from =
             from.went_after(offer.sent) || PeerId::from_json(relay.peer_id) == Ok(from.peer_id);
         if !is_from || !self.offer_sdp.is(number, relay.sdp) {
             self.tally.offers_altered += 1;
         }
-        self.tally.offers_relayed += 1;
         self.tally.offers_repeated_receiver +=
             u64::from(self.has_another_of(at, number, offer.serial));
         let is_answered = self.chance(self.settings.answers);
@@ -173,6 +167,9 @@ impl Exchange {
         {
             unit.relayed += 1;
             unit.answers += u64::from(is_answered);
+            self.tally.offers_relayed += 1;
+        } else {
+            self.came_late(number, offer.serial);
         }
         if is_answered {
             self.answers_to_come += 1;
@@ -193,11 +190,35 @@ impl Exchange {
             && InfoHash::from_json(relay.info_hash).is_ok()
     }
 
-    /// Whether this member got another offer of the same announce; their numbers stand side by side.
-    fn has_another_of(&mut self, at: usize, number: u64, serial: u64) -> bool {
+    /// The numbers of the offers of the same announce, and of some others: they stand side by side.
+    fn neighbours(&self, number: u64) -> RangeInclusive<u64> {
         let offers = self.settings.offers;
-        let neighbours = number.saturating_sub(offers)..=number.saturating_add(offers);
-        neighbours.into_iter().any(|other| {
+        number.saturating_sub(offers)..=number.saturating_add(offers)
+    }
+
+    /// Counts an offer whose announce is over, if it is not counted already: one that was excused needs no excuse any more,
+    /// one that was lost stays so.
+    fn came_late(&mut self, number: u64, serial: u64) {
+        for verdict in [GivenUp::Excused, GivenUp::Lost] {
+            for other in self.neighbours(number) {
+                let is_one =
+                    |offer: &&mut Offer| offer.serial == serial && offer.given_up == Some(verdict);
+                if let Some(offer) = self.offers.get(other).filter(is_one) {
+                    offer.given_up = None;
+                    if verdict == GivenUp::Excused {
+                        self.tally.offers_excused -= 1;
+                        self.tally.offers_relayed += 1;
+                    }
+                    return;
+                }
+            }
+        }
+        self.tally.offers_relayed += 1;
+    }
+
+    /// Whether this member got another offer of the same announce.
+    fn has_another_of(&mut self, at: usize, number: u64, serial: u64) -> bool {
+        self.neighbours(number).any(|other| {
             self.offers
                 .get(other)
                 .is_some_and(|offer| offer.serial == serial && offer.to == Some(at))
@@ -238,6 +259,8 @@ impl Exchange {
                 }
                 if offer.answer == Answer::Sent {
                     self.no_answer_to(&offer, now, out);
+                } else {
+                    self.tally.answers_excused -= 1;
                 }
             }
             _ => self.tally.answers_unknown += 1,
@@ -245,12 +268,7 @@ impl Exchange {
     }
 
     /// Nobody waits for the answer to this offer any more.
-    pub(super) fn no_answer_to(
-        &mut self,
-        offer: &super::state::Offer,
-        now: Micros,
-        out: &mut impl Outbox,
-    ) {
+    pub(super) fn no_answer_to(&mut self, offer: &Offer, now: Micros, out: &mut impl Outbox) {
         self.answers_to_come = self.answers_to_come.saturating_sub(1);
         if let Some(unit) = self.members[offer.from]
             .unit

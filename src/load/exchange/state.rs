@@ -1,6 +1,7 @@
 //! What the exchange knows: swarms, members, requests under way, offers. Only the exchange uses it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::load::ids;
 use crate::protocol::{InfoHash, PeerId};
@@ -163,7 +164,9 @@ pub(super) struct Unit {
     pub(super) is_measured: bool,
     /// Whether it takes one of the places of the closed loop.
     pub(super) is_counted: bool,
-    /// How many of its offers have to come to somebody.
+    /// The numbers of its offers.
+    pub(super) offers: Range<u64>,
+    /// How many of them have to come to somebody.
     pub(super) expected: u64,
     pub(super) relayed: u64,
     /// Answers to come.
@@ -225,16 +228,26 @@ pub(super) struct Offer {
     pub(super) sent: Micros,
     pub(super) is_measured: bool,
     pub(super) to: Option<usize>,
+    /// What one of its announce, which had not come, was counted as.
+    pub(super) given_up: Option<GivenUp>,
     pub(super) answer: Answer,
+}
+
+/// What an offer is counted as that has not come when its announce ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    Excused,
+    Lost,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
+    /// There is none, or none any more.
     None,
     Thinking,
     Sent,
     Received,
-    /// It is known that it will not come.
+    /// Sent, but not waited for, and counted as excused unless it comes after all.
     Excused,
 }
 

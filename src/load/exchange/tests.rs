@@ -132,12 +132,35 @@ impl World {
         while let Some((from, text)) = self.sent.0.pop_front() {
             let mut out = self.tracker.serve(from, &text);
             spoil(&mut out);
-            for (to, message) in out {
-                self.now += 100;
-                self.exchange
-                    .receive(to, &message.to_string(), self.now, &mut self.sent);
-            }
+            self.hand_over(out);
         }
+    }
+
+    fn hand_over(&mut self, out: Out) {
+        for (to, message) in out {
+            self.now += 100;
+            self.exchange
+                .receive(to, &message.to_string(), self.now, &mut self.sent);
+        }
+    }
+
+    /// Begins one announce: by whom, the reply, and the three offers. They are not handed over.
+    fn one_announce(&mut self) -> (usize, Out, Out) {
+        self.exchange.drive = Drive::Closed {
+            at_once: 1,
+            to_begin: 1,
+        };
+        self.exchange.go_on(self.now, &mut self.sent);
+        let (from, text) = self.sent.0.pop_front().unwrap();
+        let mut reply = self.tracker.serve(from, &text);
+        let offers = reply.split_off(1);
+        assert_eq!(offers.len(), 3);
+        (from, reply, offers)
+    }
+
+    fn tick_after(&mut self, time: Micros) {
+        self.now += time;
+        self.exchange.tick(self.now, &mut self.sent);
     }
 
     fn announce(&mut self, requests: u64, spoil: &mut dyn FnMut(&mut Out)) {
@@ -158,7 +181,14 @@ impl World {
             self.deliver(&mut |_| {});
         }
         assert!(self.exchange.is_settled());
-        self.exchange.tally
+        let tally = self.exchange.tally;
+        let offers = tally.offers_relayed + tally.offers_excused + tally.offers_lost;
+        let answers = tally.answers_received + tally.answers_excused + tally.answers_lost;
+        assert!(
+            offers <= tally.offers_sent && answers <= tally.answers_sent,
+            "each is counted once: {tally:?}"
+        );
+        tally
     }
 }
 
@@ -455,6 +485,81 @@ fn a_connection_that_ends_excuses_what_hung_on_it() {
     assert_eq!(tally.faults(), [], "{tally:?}");
     // At most those of four announces.
     assert!((1..=12).contains(&tally.offers_excused), "{tally:?}");
+}
+
+/// It was once counted as excused and as relayed.
+#[test]
+fn an_offer_that_comes_after_its_sender_has_gone_is_relayed() {
+    let mut world = World::new(settings());
+    let (from, _, offers) = world.one_announce();
+    world.exchange.closed(from, world.now);
+    assert_eq!(world.exchange.tally.offers_excused, 3);
+    world.hand_over(offers);
+    world.deliver(&mut |out| out.retain(|(to, _)| *to != from));
+    let tally = world.give_up();
+    assert_eq!((tally.offers_relayed, tally.offers_excused), (3, 0));
+    assert_eq!((tally.answers_sent, tally.answers_excused), (3, 3));
+    assert_eq!(tally.faults(), []);
+}
+
+/// It was once counted as excused and as relayed.
+#[test]
+fn an_offer_that_comes_after_it_was_excused_is_relayed() {
+    let mut world = World::new(settings());
+    let (from, reply, mut offers) = world.one_announce();
+    world.hand_over(reply);
+    let (gone, offer) = offers.pop().unwrap();
+    world.hand_over(offers);
+    world.deliver(&mut |_| {});
+    world.exchange.closed(gone, world.now);
+    world.tick_after(1_100_000);
+    assert!(world.exchange.is_settled());
+    assert_eq!(world.exchange.tally.offers_excused, 1);
+    let other = (0..MEMBERS / 2)
+        .map(|place| place + from / 6 * 6)
+        .find(|&other| other != from && other != gone);
+    world.hand_over(vec![(other.unwrap(), offer)]);
+    world.deliver(&mut |_| {});
+    let tally = world.give_up();
+    assert_eq!((tally.offers_relayed, tally.offers_excused), (3, 0));
+    assert_eq!(tally.faults(), []);
+}
+
+/// It was once counted as lost and as relayed.
+#[test]
+fn an_offer_that_comes_too_late_stays_lost() {
+    let mut world = World::new(settings());
+    let (_, reply, mut offers) = world.one_announce();
+    world.hand_over(reply);
+    let late = offers.split_off(1);
+    world.hand_over(offers);
+    world.deliver(&mut |_| {});
+    world.tick_after(settings().timeout + 100_000);
+    assert_eq!(world.exchange.tally.offers_lost, 2);
+    world.hand_over(late);
+    world.deliver(&mut |_| {});
+    let tally = world.give_up();
+    assert_eq!((tally.offers_relayed, tally.offers_lost), (1, 2));
+    assert_eq!(tally.answers_received, 3);
+}
+
+/// It was once counted as excused and as received.
+#[test]
+fn an_answer_that_comes_after_it_was_excused_is_received() {
+    let mut world = World::new(settings());
+    world.exchange.measured = 0..Micros::MAX;
+    let (_, reply, offers) = world.one_announce();
+    let gone = offers[0].0;
+    world.hand_over(reply);
+    world.hand_over(offers);
+    world.exchange.closed(gone, world.now);
+    world.tick_after(100_000);
+    assert_eq!(world.exchange.tally.answers_excused, 1);
+    world.deliver(&mut |_| {});
+    let tally = world.give_up();
+    assert_eq!((tally.answers_received, tally.answers_excused), (3, 0));
+    assert_eq!(tally.faults(), []);
+    assert_eq!(world.exchange.latencies.answer.len(), 3);
 }
 
 /// A tracker that drops all offers while members leave and join again.
