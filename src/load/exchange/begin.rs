@@ -170,7 +170,8 @@ impl Exchange {
         let Some(to) = offer.to.filter(|_| offer.answer == Answer::Thinking) else {
             return;
         };
-        if self.members[to].state != State::Joined || self.members[to].went_after(offer.sent) {
+        let receiver = &self.members[to];
+        if !receiver.is_member() || receiver.went_after(offer.sent) {
             offer.answer = Answer::None;
             let offer = *offer;
             self.no_answer_to(&offer, now, out);

@@ -34,6 +34,9 @@ impl Exchange {
         match unit.kind {
             // The second half of a wave: it comes back.
             Kind::Stop if self.members[at].state == State::Left => {
+                // Until now somebody could be given to it as a member, and what it had answered before has come to the tracker.
+                self.members[at].gone_at = Some(now);
+                self.members_gone = true;
                 let offers = self.settings.offers;
                 self.join(at, offers, false, now, out);
             }

@@ -129,6 +129,12 @@ impl Member {
         self.state == State::Joined && !self.wants_to_leave
     }
 
+    /// Whether it is in its swarm, and has not begun to leave.
+    pub(super) fn is_member(&self) -> bool {
+        let leaves = |unit: &Unit| unit.kind == Kind::Stop;
+        self.state == State::Joined && !self.unit.as_deref().is_some_and(leaves)
+    }
+
     pub(super) fn may_join(&self) -> bool {
         self.state == State::Open && self.unit.is_none()
     }

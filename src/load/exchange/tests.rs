@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
+use super::state::Answer;
 use super::*;
 
 const MEMBERS: usize = 12;
@@ -465,6 +466,53 @@ fn a_wave_leaves_and_comes_back_without_a_fault() {
             .map(hdrhistogram::Histogram::len);
         assert_eq!(recorded, [0; 3], "waves are apart from joining and load");
     }
+}
+
+/// It once held the place of its announce until the timeout.
+#[test]
+fn an_answer_of_a_member_that_has_left_is_not_waited_for() {
+    let mut world = World::new(settings());
+    world.announce(1, &mut |out| {
+        out.retain(|(_, message)| !is_answer(message));
+    });
+    assert_eq!(world.exchange.under_way, 1);
+    world.now += 1000;
+    world.exchange.wave(1.0, world.now, &mut world.sent);
+    world.deliver(&mut |_| {});
+    assert_eq!(
+        world.exchange.under_way, 1,
+        "the answers may be on their way"
+    );
+    world.tick_after(100_000);
+    let exchange = &world.exchange;
+    assert_eq!((exchange.under_way, exchange.answers_to_come), (0, 0));
+    assert_eq!(exchange.tally.answers_excused, 3);
+    world.deliver(&mut |_| {});
+    assert_eq!(world.exchange.waving(), 0, "who announced could leave too");
+    assert_eq!(world.give_up().faults(), []);
+}
+
+#[test]
+fn a_member_that_is_leaving_answers_nothing() {
+    let mut world = World::new(settings());
+    let left = world.exchange.wave(0.6, world.now, &mut world.sent);
+    let stops = std::mem::take(&mut world.sent);
+    assert_eq!(stops.0.len(), left);
+    let leaving: Vec<usize> = stops.0.iter().map(|(from, _)| *from).collect();
+    // They were sent after the members had begun to leave, and are served before.
+    world.now += 1000;
+    world.announce(4, &mut |_| {});
+    let offers: Vec<_> = world.exchange.offers.iter_mut().collect();
+    let (theirs, others): (Vec<_>, Vec<_>) = offers
+        .into_iter()
+        .partition(|offer| leaving.contains(&offer.to.unwrap()));
+    assert!(!theirs.is_empty() && !others.is_empty());
+    assert!(theirs.iter().all(|offer| offer.answer == Answer::None));
+    assert!(others.iter().all(|offer| offer.answer == Answer::Received));
+    assert!(world.exchange.under_way == 0, "nobody waits for them");
+    world.sent = stops;
+    world.deliver(&mut |_| {});
+    assert_eq!(world.give_up().faults(), []);
 }
 
 #[test]
