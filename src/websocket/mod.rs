@@ -29,4 +29,6 @@ pub enum Message<'a> {
 }
 
 #[cfg(test)]
+pub(crate) mod client;
+#[cfg(test)]
 mod tests;

@@ -1,34 +1,11 @@
 use proptest::prelude::*;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use super::client::{frame, head, masked};
 use super::*;
 
 const MAX: usize = 1000;
 const FIN: u8 = 0x80;
-
-/// A frame as a client sends it.
-fn masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
-        length => {
-            frame.push(0xfe);
-            frame.extend(u16::try_from(length).unwrap().to_be_bytes());
-        }
-    }
-    frame.extend(mask);
-    frame.extend(
-        payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
-    frame
-}
-
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    masked(first, payload, [0x37, 0xfa, 0x21, 0x3d])
-}
 
 /// What one message was, kept beyond its buffer.
 fn keep(message: Message<'_>) -> String {
@@ -144,7 +121,7 @@ fn a_close_needs_a_code_that_may_be_sent() {
 #[test]
 fn the_length_alone_refuses_what_is_too_long() {
     let decoder = Decoder::default();
-    let head = |length: u64| [&[FIN | 1, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();
+    let head = |length| head(FIN | 1, length);
     assert!(decoder.peek(&head(1000), MAX).unwrap().is_some());
     for length in [1001, u64::MAX >> 1, u64::MAX] {
         assert!(matches!(

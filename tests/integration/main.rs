@@ -9,6 +9,8 @@
 )]
 
 mod churn;
+#[path = "../../src/websocket/client.rs"]
+mod client_frames;
 mod docs;
 mod frames;
 mod http;

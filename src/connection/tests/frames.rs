@@ -1,6 +1,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::websocket::client::{frame, head};
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -8,25 +9,6 @@ const CONTINUATION: u8 = 0;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const FIN: u8 = 0x80;
-
-/// A frame as a client sends it, with a mask of zeros.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = head(first, payload.len());
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
-}
-
-fn head(first: u8, length: usize) -> Vec<u8> {
-    match length {
-        0..126 => vec![first, 0x80 | u8::try_from(length).unwrap()],
-        126..0x1_0000 => {
-            let length = u16::try_from(length).unwrap().to_be_bytes();
-            [&[first, 0xfe][..], &length].concat()
-        }
-        _ => [&[first, 0xff][..], &(length as u64).to_be_bytes()].concat(),
-    }
-}
 
 fn join() -> Vec<u8> {
     announce('a', 'p').to_string().into_bytes()
@@ -153,7 +135,7 @@ async fn a_message_too_long_is_closed_by_its_length_alone() {
     let world = World::new(|_| {});
     for bytes in [
         head(FIN | TEXT, 131_073),
-        head(FIN | TEXT, usize::MAX >> 1),
+        head(FIN | TEXT, u64::MAX >> 1),
         // The sum of fragments counts.
         [
             frame(TEXT, &vec![b' '; 100_000]),
@@ -161,7 +143,7 @@ async fn a_message_too_long_is_closed_by_its_length_alone() {
         ]
         .concat(),
     ] {
-        let heard = exchange(&world, &[bytes, vec![0; 4]].concat()).await;
+        let heard = exchange(&world, &bytes).await;
         assert_eq!(close_code(&heard), Some(1009));
     }
 
