@@ -136,7 +136,10 @@ impl Exchange {
         if from.swarm != to.swarm || !self.swarms[to.swarm].is(relay.info_hash) {
             return self.tally.offers_wrong_swarm += 1;
         }
-        if offer.from == at {
+        let is_from = PeerId::from_json(relay.peer_id) == Ok(from.peer_id);
+        let may_be_other = from.went_after(offer.sent);
+        // Who has come back under another name is another member than the one that offered.
+        if offer.from == at && (is_from || !may_be_other) {
             return self.tally.offers_to_sender += 1;
         }
         if offer.to.is_some() {
@@ -146,9 +149,7 @@ impl Exchange {
         if to.state == State::Open && !joins {
             return self.tally.offers_wrong_swarm += 1;
         }
-        let is_from =
-            from.went_after(offer.sent) || PeerId::from_json(relay.peer_id) == Ok(from.peer_id);
-        if !is_from || !self.offer_sdp.is(number, relay.sdp) {
+        if !(is_from || may_be_other) || !self.offer_sdp.is(number, relay.sdp) {
             self.tally.offers_altered += 1;
         }
         self.tally.offers_repeated_receiver +=

@@ -550,6 +550,26 @@ fn an_offer_that_comes_after_its_sender_has_gone_is_relayed() {
     assert_eq!(tally.faults(), []);
 }
 
+/// The tracker may read what a connection sent before it ended later than the first announce of the next one.
+#[test]
+fn an_offer_of_an_ended_connection_may_come_to_who_has_reconnected() {
+    let mut world = World::new(settings());
+    let (from, _, mut offers) = world.one_announce();
+    world.exchange.closed(from, world.now);
+    world.tracker.gone(from, true);
+    world.exchange.opened(from);
+    world
+        .exchange
+        .join(from, 0, false, world.now, &mut world.sent);
+    world.deliver(&mut |_| {});
+    offers.truncate(1);
+    offers[0].0 = from;
+    world.hand_over(offers);
+    let tally = world.give_up();
+    assert_eq!((tally.offers_relayed, tally.offers_excused), (1, 2));
+    assert_eq!(tally.faults(), []);
+}
+
 /// It was once counted as excused and as relayed.
 #[test]
 fn an_offer_that_comes_after_it_was_excused_is_relayed() {
