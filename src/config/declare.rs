@@ -29,10 +29,25 @@ pub struct Setting {
     pub key: &'static str,
     /// What it means, with its unit: a first line that stands alone, then details.
     pub doc: &'static [&'static str],
+    /// When a new value takes effect.
+    pub takes: Takes,
     pub(super) shape: fn() -> Shape,
     pub(super) read: fn(&mut Config, &Raw<'_>) -> Result<(), Problem>,
     pub(super) check: fn(&Config) -> Result<(), Problem>,
     pub(super) show: fn(&Config) -> Option<String>,
+    pub(super) is_same: fn(&Config, &Config) -> bool,
+    /// Copies the value from the second into the first.
+    pub(super) copy: fn(&mut Config, &Config),
+}
+
+/// When a new value of a setting takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// With a reload, while the server runs. Whoever declares a setting so also applies it: `Handle::reload` is where
+    /// the ways begin.
+    Live,
+    /// With the next start; a reload says that it is needed.
+    Restart,
 }
 
 /// How the value of a setting is to be written.
@@ -98,18 +113,19 @@ impl fmt::Debug for Setting {
 
 /// Makes the structs of `settings.rs`, their defaults and `SETTINGS` from one declaration.
 ///
-/// An entry is `/// words` and `name: Type = default, in rule;`. The rule's type follows from the field's type
-/// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest.
+/// An entry is `/// words` and `name: Type = default, in rule => live;`. The rule's type follows from the field's type
+/// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest. The mark is
+/// `live` or `restart`: what a reload does with a new value.
 macro_rules! settings {
     (
         $(#[$config_meta:meta])*
         pub struct Config {
-            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $default:expr $(, in $rule:expr)? ; )+
+            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $default:expr $(, in $rule:expr)? => $takes:ident ; )+
         }
         $(
             #[doc = $section_doc:literal]
             $section:ident : $Section:ident {
-                $( $(#[doc = $s_doc:literal])+ $s_field:ident : $s_type:ty = $s_default:expr $(, in $s_rule:expr)? ; )+
+                $( $(#[doc = $s_doc:literal])+ $s_field:ident : $s_type:ty = $s_default:expr $(, in $s_rule:expr)? => $s_takes:ident ; )+
             }
         )*
     ) => {
@@ -147,13 +163,13 @@ macro_rules! settings {
         /// Every setting, in the order of its declaration.
         pub(super) static SETTINGS: &[$crate::config::Setting] = &[
             $( $crate::config::declare::setting!(
-                None, $field, stringify!($field), [$($doc),+], $type, [$($rule)?]
+                None, $field, stringify!($field), [$($doc),+], $type, [$($rule)?], $takes
             ), )+
             $( $( $crate::config::declare::setting!(
                 Some(&$crate::config::Section { name: stringify!($section), doc: $section_doc }),
                 $section.$s_field,
                 concat!(stringify!($section), ".", stringify!($s_field)),
-                [$($s_doc),+], $s_type, [$($s_rule)?]
+                [$($s_doc),+], $s_type, [$($s_rule)?], $s_takes
             ), )+ )*
         ];
     };
@@ -161,15 +177,16 @@ macro_rules! settings {
 
 /// Makes one [`Setting`]; a missing rule is `()`.
 macro_rules! setting {
-    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, []) => {
-        $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()])
+    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [], $takes:ident) => {
+        $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()], $takes)
     };
-    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [$rule:expr]) => {
+    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [$rule:expr], $takes:ident) => {
         $crate::config::Setting {
             section: $section,
             name: $crate::config::declare::last!($($place).+),
             key: $key,
             doc: &$doc,
+            takes: $crate::config::declare::takes!($takes),
             shape: || <$type as $crate::config::value::Value>::shape(&$rule),
             read: |config, raw| {
                 config.$($place).+ = $crate::config::value::Value::read(raw, &$rule)?;
@@ -177,7 +194,19 @@ macro_rules! setting {
             },
             check: |config| $crate::config::value::Value::check(&config.$($place).+, &$rule),
             show: |config| $crate::config::value::Value::toml(&config.$($place).+),
+            is_same: |one, other| one.$($place).+ == other.$($place).+,
+            copy: |to, from| to.$($place).+ = from.$($place).+.clone(),
         }
+    };
+}
+
+/// The mark of a setting.
+macro_rules! takes {
+    (live) => {
+        $crate::config::Takes::Live
+    };
+    (restart) => {
+        $crate::config::Takes::Restart
     };
 }
 
@@ -187,4 +216,4 @@ macro_rules! last {
     ($first:ident . $($rest:ident).+) => { $crate::config::declare::last!($($rest).+) };
 }
 
-pub(super) use {last, setting, settings};
+pub(super) use {last, setting, settings, takes};

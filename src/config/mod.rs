@@ -10,6 +10,7 @@ mod forms;
 mod ice;
 mod layers;
 mod print;
+mod reload;
 mod scalar;
 mod settings;
 mod suggest;
@@ -17,11 +18,12 @@ mod value;
 
 use std::{num::NonZeroUsize, thread, time::Duration};
 
-pub use declare::{Section, Setting, Shape};
+pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
 pub use ice::IceServer;
 pub use layers::{Layers, load};
 pub use print::Effective;
+pub use reload::Changed;
 pub use settings::{Config, Connection, Drain, Limits, Tracker};
 pub use suggest::nearest;
 

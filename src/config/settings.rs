@@ -1,6 +1,7 @@
 //! Every setting, declared once: name, type, default, bounds, and the words an operator reads about it.
 //! From this list the structs, the layers, `--help` and `print-config` are made; it holds no logic.
-//! To add a setting, add one entry; numbers always have bounds (durations in seconds).
+//! To add a setting, add one entry; numbers always have bounds (durations in seconds), and all say whether a reload can
+//! change them (`live`) or not (`restart`).
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
@@ -25,112 +26,118 @@ settings! {
     pub struct Config {
         /// Address to serve tracker and page on; repeatable.
         /// `[::]` takes IPv6 and IPv4, port 0 any free port.
-        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000))];
+        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000))] => restart;
         /// Number of worker threads; 0 means one per processor core.
-        workers: usize = 0, in 0..=256;
+        workers: usize = 0, in 0..=256 => restart;
         /// Fix the announce interval, in seconds; else it follows the load.
-        interval: Option<Duration> = None, in 1.0..=3600.0;
+        interval: Option<Duration> = None, in 1.0..=3600.0 => live;
         /// Turn all rate limits off, for load tests and trusted networks.
-        no_limits: bool = false;
+        no_limits: bool = false => live;
         /// Serve the page from this folder, not the one built in.
         /// It is laid out like `web/` of the source; a relative path starts at the working directory.
-        web_dir: Option<PathBuf> = None, in WEB_DIR;
+        web_dir: Option<PathBuf> = None, in WEB_DIR => restart;
         /// Format of log lines on standard error: text or json.
-        log_format: LogFormat = LogFormat::Text;
+        log_format: LogFormat = LogFormat::Text => restart;
         /// How much to log: off, error, warn, info, debug or trace.
         /// Parts of the program can differ: `info,swarmhub::hub=debug`.
-        log_level: String = "info".to_owned(), in LOG_LEVEL;
+        log_level: String = "info".to_owned(), in LOG_LEVEL => live;
         /// STUN or TURN server for pages to connect peers; repeatable.
         /// `stun:HOST[:PORT]` or `turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`, or `stuns:` and `turns:`
         /// for TLS. In USER and PASSWORD, %3A stands for a colon. Every visitor can read them.
-        ice_server: Vec<String> = Vec::new(), in ICE_SERVER;
+        ice_server: Vec<String> = Vec::new(), in ICE_SERVER => live;
         /// Web site whose pages may use this tracker; repeatable.
         /// As browsers show it, `https://example.org`. Without any, pages of every site may.
-        origin: Vec<String> = Vec::new(), in ORIGIN;
+        origin: Vec<String> = Vec::new(), in ORIGIN => live;
     }
 
     /// What the tracker tells peers and how much it keeps for them.
     tracker: Tracker {
         /// Announce interval in seconds while the tracker has little to do.
-        interval_min: Duration = seconds(45), in 1.0..=3600.0;
+        interval_min: Duration = seconds(45), in 1.0..=3600.0 => live;
         /// Announce interval in seconds under full load; in between it grows linearly.
-        interval_max: Duration = seconds(120), in 1.0..=3600.0;
+        interval_max: Duration = seconds(120), in 1.0..=3600.0 => live;
         /// Announces per second and worker that count as full load.
-        busy_announces_per_second: u32 = 2000, in 1..=1_000_000;
+        busy_announces_per_second: u32 = 2000, in 1..=1_000_000 => live;
         /// Seconds without an announce after which a peer is forgotten.
         /// Unless set, three times the longest interval handed out, and at least 180.
-        membership_ttl: Option<Duration> = None, in 1.0..=86400.0;
+        membership_ttl: Option<Duration> = None, in 1.0..=86400.0 => live;
         /// Offers of one announce that are passed on; the rest is ignored.
-        offers_per_announce_max: usize = 20, in 0..=1000;
+        offers_per_announce_max: usize = 20, in 0..=1000 => live;
         /// Offers of one peer in one swarm that may wait for their answer; the oldest goes.
-        pending_offers_max: usize = 256, in 1..=65536;
+        pending_offers_max: usize = 256, in 1..=65536 => live;
         /// Seconds an offer waits for its answer; WebRTC gives up sooner.
-        pending_offer_ttl: Duration = seconds(120), in 1.0..=3600.0;
+        pending_offer_ttl: Duration = seconds(120), in 1.0..=3600.0 => live;
         /// Swarms one connection may be in at the same time.
-        memberships_max: usize = 2000, in 1..=1_000_000;
+        memberships_max: usize = 2000, in 1..=1_000_000 => live;
         /// Peer ids one connection may use in one swarm; the oldest goes.
-        peer_ids_per_swarm_max: usize = 4, in 1..=1000;
+        peer_ids_per_swarm_max: usize = 4, in 1..=1000 => live;
         /// Info-hashes of one scrape that are answered; the rest is ignored.
-        scrape_hashes_max: usize = 255, in 1..=65536;
+        scrape_hashes_max: usize = 255, in 1..=65536 => live;
         /// Answer a scrape without info-hashes with all swarms.
         /// It shows everybody what is shared here.
-        full_scrape: bool = false;
+        full_scrape: bool = false => live;
     }
 
     /// Sizes and deadlines of one WebSocket connection.
     connection: Connection {
         /// Bytes of the largest message or frame that is read; a larger one ends the connection.
-        message_bytes_max: usize = 131_072, in 1024..=16_777_216;
+        message_bytes_max: usize = 131_072, in 1024..=16_777_216 => live;
         /// Bytes of the largest offer or answer (SDP) that is passed on.
-        sdp_bytes_max: usize = 32_768, in 256..=16_777_216;
+        sdp_bytes_max: usize = 32_768, in 256..=16_777_216 => live;
         /// Levels of nesting allowed in a message's JSON.
-        json_depth_max: usize = 32, in 4..=128;
+        json_depth_max: usize = 32, in 4..=128 => live;
         /// Bytes that may wait to be sent to one connection; relays beyond that are dropped.
-        output_bytes_max: usize = 262_144, in 4096..=1_073_741_824;
+        output_bytes_max: usize = 262_144, in 4096..=1_073_741_824 => live;
         /// Seconds a new connection has for its request.
-        handshake_timeout: Duration = seconds(10), in 0.1..=300.0;
+        handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => live;
         /// Seconds after which a connection that has not become a WebSocket is closed, whatever it does.
         /// Long enough for the page's largest file on a bad line.
-        http_timeout: Duration = seconds(300), in 0.1..=3600.0;
+        http_timeout: Duration = seconds(300), in 0.1..=3600.0 => live;
         /// Seconds of silence after which a ping is sent.
-        ping_after: Duration = seconds(45), in 0.1..=3600.0;
+        ping_after: Duration = seconds(45), in 0.1..=3600.0 => live;
         /// Seconds of silence after which the connection is taken for dead.
-        dead_after: Duration = seconds(120), in 0.2..=7200.0;
+        dead_after: Duration = seconds(120), in 0.2..=7200.0 => live;
         /// Seconds without progress in sending after which a slow reader is dropped.
-        stuck_after: Duration = seconds(20), in 0.1..=3600.0;
+        stuck_after: Duration = seconds(20), in 0.1..=3600.0 => live;
         /// Malformed messages per minute after which the connection is closed.
-        malformed_per_minute_max: u32 = 100, in 1..=1_000_000;
+        malformed_per_minute_max: u32 = 100, in 1..=1_000_000 => live;
         /// Bytes of relays that may wait to come over from other workers, for each worker; more are dropped.
-        inbox_bytes_max: usize = 67_108_864, in 65_536..=17_179_869_184;
+        inbox_bytes_max: usize = 67_108_864, in 65_536..=17_179_869_184 => restart;
     }
 
     /// How fast one connection may go, and what happens beyond that.
     limits: Limits {
         /// Messages per second that one connection may send for long.
-        messages_per_second: u32 = 20, in 1..=1_000_000;
+        messages_per_second: u32 = 20, in 1..=1_000_000 => live;
         /// Messages that one connection may send at once.
         /// A client with 200 torrents sends as many when it reconnects.
-        messages_burst: u32 = 500, in 1..=1_000_000;
+        messages_burst: u32 = 500, in 1..=1_000_000 => live;
         /// Relayed offers per second that one connection may send for long.
-        offers_per_second: u32 = 20, in 1..=1_000_000;
+        offers_per_second: u32 = 20, in 1..=1_000_000 => live;
         /// Relayed offers that one connection may send at once.
-        offers_burst: u32 = 500, in 1..=1_000_000;
+        offers_burst: u32 = 500, in 1..=1_000_000 => live;
         /// Bytes per second that one connection may send for long.
         /// Twenty announces of the largest kind seen are a third of it.
-        bytes_per_second: u32 = 1_048_576, in 1024..=4_294_967_295;
+        bytes_per_second: u32 = 1_048_576, in 1024..=4_294_967_295 => live;
         /// Bytes that one connection may send at once.
-        bytes_burst: u32 = 8_388_608, in 65_536..=4_294_967_295;
+        bytes_burst: u32 = 8_388_608, in 65_536..=4_294_967_295 => live;
         /// Longest pause in seconds in reading from a connection that is over its limit.
-        delay_max: Duration = seconds(2), in 0.0..=60.0;
+        delay_max: Duration = seconds(2), in 0.0..=60.0 => live;
         /// Seconds a connection may stay slowed without a break before its messages are refused.
-        patience: Duration = seconds(60), in 0.0..=3600.0;
+        patience: Duration = seconds(60), in 0.0..=3600.0 => live;
         /// Refusals per minute after which the connection is closed as a flood.
-        refusals_per_minute_max: u32 = 600, in 1..=1_000_000;
+        refusals_per_minute_max: u32 = 600, in 1..=1_000_000 => live;
     }
 
-    /// How the server ends.
+    /// How the server leaves when it is told to by SIGTERM: nobody is lost who has somewhere else to go.
     drain: Drain {
-        /// Seconds from the signal to stop until remaining connections are dropped.
-        timeout: Duration = seconds(5), in 0.0..=600.0;
+        /// Seconds from the signal in which open connections are served as ever and new ones refused.
+        /// Long enough for a load balancer to see that `/readyz` says no; it ends early when nobody is connected.
+        quiet: Duration = seconds(5), in 0.0..=3600.0 => live;
+        /// Seconds over which the connections are then closed, one after the other.
+        /// Most come back within minutes: this is how fast they move to another server.
+        spread: Duration = seconds(10), in 0.0..=3600.0 => live;
+        /// Seconds after the last close until what has not ended is dropped.
+        timeout: Duration = seconds(5), in 0.0..=600.0 => live;
     }
 }
