@@ -3,6 +3,8 @@
 //! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
+mod rules;
+
 use std::time::Duration;
 
 use rand::Rng;
@@ -12,22 +14,10 @@ use crate::protocol::{
     About, Announce, Answer, ConnectionId, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId,
     Refusal, Request, Scrape, Sdp,
 };
-use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Ttl};
+use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
+use rules::InForce;
 
-/// The bounds and lifetimes of tracking, named as in the configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// `tracker.memberships_max`, for one connection.
-    pub memberships_max: usize,
-    /// `tracker.peer_ids_per_swarm_max`, for one connection in one swarm.
-    pub peer_ids_per_swarm_max: usize,
-    /// `tracker.pending_offers_max`, for one member.
-    pub pending_offers_max: usize,
-    /// `tracker.full_scrape`
-    pub full_scrape: bool,
-    /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
-    pub ttl: Ttl,
-}
+pub use rules::Rules;
 
 /// One connection as the tracker sees it. Owned by the hub, which hands it to [`Tracker::close`] in the end.
 #[derive(Debug)]
@@ -138,7 +128,7 @@ pub enum AnswerFate {
 /// The swarms and the rules for them. Shared by all workers.
 #[derive(Debug)]
 pub struct Tracker {
-    rules: Rules,
+    rules: InForce,
     swarms: Swarms,
 }
 
@@ -147,9 +137,20 @@ impl Tracker {
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
-            rules,
+            rules: InForce::new(rules),
             swarms: Swarms::default(),
         }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules.get()
+    }
+
+    /// Puts other rules in force, for all that happens from now on.
+    pub fn set_rules(&self, rules: Rules) {
+        self.rules.set(rules);
     }
 
     /// The table of swarms, for counts and views.
@@ -191,7 +192,7 @@ impl Tracker {
         rng: &mut impl Rng,
     ) -> Outcome<'a> {
         let (info_hash, member) = (announce.info_hash, who.member(announce.peer_id));
-        if who.memberships.len() >= self.rules.memberships_max
+        if who.memberships.len() >= self.rules.memberships_max()
             && !who.memberships.contains(&(info_hash, announce.peer_id))
         {
             let refusal = Refusal {
@@ -241,7 +242,7 @@ impl Tracker {
         let is_own = |(hash, _): &(InfoHash, PeerId)| *hash == info_hash;
         let own = who.memberships.iter().filter(|known| is_own(known)).count();
         let oldest = who.memberships.iter().position(is_own);
-        let oldest = oldest.filter(|_| own >= self.rules.peer_ids_per_swarm_max);
+        let oldest = oldest.filter(|_| own >= self.rules.peer_ids_per_swarm_max());
         if let Some(oldest) = oldest {
             let (_, peer_id) = who.memberships.remove(oldest);
             swarm.leave(who.member(peer_id));
@@ -262,6 +263,7 @@ impl Tracker {
             return;
         }
         let receivers = swarm.choose(place, announce.offers.len(), rng);
+        let pending_max = self.rules.pending_offers_max();
         for (offer, (to, to_place)) in announce.offers.iter().zip(receivers) {
             let given = GivenOffer {
                 offer_id: offer.offer_id,
@@ -270,7 +272,7 @@ impl Tracker {
                 from_place: place,
                 to_place,
             };
-            match swarm.give_offer(place, given, now, self.rules.pending_offers_max) {
+            match swarm.give_offer(place, given, now, pending_max) {
                 Given::New | Given::Again => {}
                 Given::InsteadOfOldest => outcome.bounded.pending_offers += 1,
                 Given::TooManyCopies => {
@@ -304,7 +306,7 @@ impl Tracker {
     }
 
     fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
-        let ttl = self.rules.ttl.pending_offer;
+        let ttl = self.rules.ttl().pending_offer;
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
             swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
         });
@@ -341,7 +343,7 @@ impl Tracker {
                         .unwrap_or_default(),
                 )
             })),
-            Scrape::Everything if self.rules.full_scrape => {
+            Scrape::Everything if self.rules.full_scrape() => {
                 self.swarms
                     .for_each(|info_hash, swarm| files.push((*info_hash, swarm.counts())));
             }
@@ -392,7 +394,8 @@ impl Tracker {
         now: Duration,
         expired: &mut Vec<Expired>,
     ) -> Option<()> {
-        self.swarms.sweep_slice(part, now, self.rules.ttl, expired)
+        self.swarms
+            .sweep_slice(part, now, self.rules.ttl(), expired)
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod socket;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -30,7 +30,7 @@ pub(crate) struct Surroundings {
     /// When the process started: the zero of the hub's time.
     started: Instant,
     /// `connection.message_bytes_max`
-    message_bytes_max: usize,
+    message_bytes_max: Cell<usize>,
     /// What is read goes here first. A connection has it for the length of a turn.
     input: RefCell<Box<[u8]>>,
 }
@@ -41,9 +41,14 @@ impl Surroundings {
         Rc::new(Self {
             hub,
             started,
-            message_bytes_max,
+            message_bytes_max: Cell::new(message_bytes_max),
             input: RefCell::new(vec![0; READ_BYTES_PER_TURN].into()),
         })
+    }
+
+    /// Takes another `connection.message_bytes_max`, for what is read from now on.
+    pub(crate) fn retune(&self, message_bytes_max: usize) {
+        self.message_bytes_max.set(message_bytes_max);
     }
 }
 
@@ -169,7 +174,7 @@ impl<T: Transport> Connection<T> {
             }
             let next = self
                 .socket
-                .poll_next(turn, input, around.message_bytes_max, cx);
+                .poll_next(turn, input, around.message_bytes_max.get(), cx);
             let Poll::Ready(message) = next else {
                 return Ok(());
             };

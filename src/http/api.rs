@@ -1,10 +1,11 @@
-//! The small answers: that the server is well, and which ICE servers pages shall use.
+//! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::site::Shared;
 
@@ -12,16 +13,31 @@ pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; chars
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// `GET /healthz`: says that connections are taken and answered.
+/// `GET /healthz`: says that the process lives and answers, also while it drains.
 pub(super) async fn healthz() -> Response {
     ([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)], "ok\n").into_response()
+}
+
+/// `GET /readyz`: says whether new connections are welcome. Load balancers ask it.
+pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
+    match shared.retry_after() {
+        None => (headers, "ready\n").into_response(),
+        Some(seconds) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            headers,
+            [(RETRY_AFTER, seconds)],
+            "draining\n",
+        )
+            .into_response(),
+    }
 }
 
 /// `GET /ice`: what pages give to `RTCPeerConnection`.
 pub(super) async fn ice(State(shared): State<Arc<Shared>>) -> Response {
     (
         [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)],
-        shared.ice.clone(),
+        shared.live().ice.clone(),
     )
         .into_response()
 }

@@ -110,7 +110,11 @@ async fn answer(
     if !upgrade::is_asked(request.headers()) {
         return Ok(site.answer(request).await);
     }
-    let response = upgrade::answer(&request, site.origins());
+    let shared = site.shared();
+    let response = match shared.retry_after() {
+        None => upgrade::answer(&request, &shared.live().origins),
+        Some(seconds) => upgrade::turned_away(seconds),
+    };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         is_upgraded.set(true);
     } else {

@@ -1,7 +1,10 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -35,24 +38,64 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(crate) struct Shared {
     assets: Assets,
+    live: ArcSwap<Live>,
+    /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
+    retry_after: AtomicU64,
+}
+
+/// What a reload may change about the site.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// What `/ice` answers.
     pub(super) ice: String,
-    origins: Vec<String>,
+    /// Origins whose pages may use the tracker; empty for all.
+    pub(super) origins: Vec<String>,
 }
 
 impl Shared {
     /// Reads what the site needs of the configuration.
     #[must_use]
     pub(crate) fn new(config: &Config) -> Arc<Self> {
-        let ice = serde_json::json!({ "iceServers": config.ice_servers() }).to_string();
         let assets = config
             .web_dir
             .clone()
             .map_or_else(Assets::embedded, Assets::Folder);
         Arc::new(Self {
             assets,
-            ice,
-            origins: config.origin.clone(),
+            live: ArcSwap::from_pointee(Live::new(config)),
+            retry_after: AtomicU64::new(0),
         })
+    }
+
+    /// Puts other settings in force for the requests to come.
+    pub(crate) fn apply(&self, config: &Config) {
+        self.live.store(Arc::new(Live::new(config)));
+    }
+
+    /// From now on the server says that it is not ready, and refuses upgrades; whoever comes may try again after
+    /// `retry_after`.
+    pub(crate) fn turn_away(&self, retry_after: Duration) {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        self.retry_after.store(seconds.max(1), Ordering::Relaxed);
+    }
+
+    /// What `Retry-After` says while the server is not ready.
+    pub(super) fn retry_after(&self) -> Option<HeaderValue> {
+        let seconds = self.retry_after.load(Ordering::Relaxed);
+        (seconds > 0).then(|| seconds.into())
+    }
+
+    pub(super) fn live(&self) -> Guard<Arc<Live>> {
+        self.live.load()
+    }
+}
+
+impl Live {
+    fn new(config: &Config) -> Self {
+        Self {
+            ice: serde_json::json!({ "iceServers": config.ice_servers() }).to_string(),
+            origins: config.origin.clone(),
+        }
     }
 }
 
@@ -66,6 +109,7 @@ impl Site {
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
             .route("/healthz", get(api::healthz))
+            .route("/readyz", get(api::readyz))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {
@@ -75,9 +119,8 @@ impl Site {
         }
     }
 
-    /// Origins whose pages may use the tracker; empty for all.
-    pub(super) fn origins(&self) -> &[String] {
-        &self.shared.origins
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub(super) fn counters(&self) -> &Counters {

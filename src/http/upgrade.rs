@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -83,6 +83,16 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
             .filter(|name| !name.is_empty())
             .map(|name| (SEC_WEBSOCKET_PROTOCOL, name)),
     );
+    response
+}
+
+/// The response while the server is leaving. A browser cannot read it, but a proxy in front can ask another server.
+pub(super) fn turned_away(retry_after: HeaderValue) -> Response<Body> {
+    let mut response = refused(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This server is stopping; another one takes over.\n",
+    );
+    response.headers_mut().insert(RETRY_AFTER, retry_after);
     response
 }
 

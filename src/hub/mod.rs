@@ -14,7 +14,7 @@ mod serve;
 mod spare;
 mod write;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -26,9 +26,10 @@ use slab::Slab;
 use uuid::Uuid;
 
 use crate::insight::Counters;
-use crate::limits::{CachedTime, Limiter, Pace};
+use crate::limits::{CachedTime, Limiter, Pace, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use entry::Entry;
+use node::{Settings, Tuned};
 use spare::Spare;
 
 pub use ended::Ended;
@@ -50,8 +51,10 @@ pub struct Hub {
     node: Arc<Node>,
     worker: u8,
     time: CachedTime,
+    /// Copied from the node, so that a message finds it without asking others.
+    tuned: Cell<Tuned>,
     /// `None` when `no_limits` is set.
-    limiter: Option<Limiter<CachedTime>>,
+    limiter: RefCell<Option<Limiter<CachedTime>>>,
     state: RefCell<State>,
     /// Apart from the state, because it is needed while an entry of that is borrowed.
     spare: RefCell<Spare>,
@@ -69,6 +72,8 @@ struct State {
     peak: usize,
     /// The room of mail that was delivered.
     mail: Mail,
+    /// The slot at which [`Hub::close_some`] goes on.
+    leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
 }
@@ -77,28 +82,44 @@ impl Hub {
     /// The hub of worker number `worker`, with `seed` for its random choices.
     #[must_use]
     pub fn new(node: Arc<Node>, worker: u8, seed: u64) -> Rc<Self> {
+        let settings = *node.settings.lock();
         let state = State {
             entries: Slab::new(),
             serial: 0,
             rng: SmallRng::seed_from_u64(seed),
-            pace: node.pace,
+            pace: settings.pace,
             slice: 0,
+            leaving: 0,
             peak: 0,
             mail: Mail::default(),
             closing: None,
         };
         let time = CachedTime::default();
         Rc::new(Self {
-            limiter: node
-                .policy
-                .as_ref()
-                .map(|policy| Limiter::new(policy, &time)),
+            tuned: Cell::new(settings.tuned),
+            limiter: RefCell::new(limiter(&settings, &time)),
             node,
             worker,
             time,
             state: RefCell::new(state),
             spare: RefCell::default(),
         })
+    }
+
+    /// Takes over the settings of the node as they are now, for open connections as for new ones.
+    pub fn retune(&self) {
+        let settings = *self.node.settings.lock();
+        let limiter = limiter(&settings, &self.time);
+        let state = &mut *self.state.borrow_mut();
+        let old = self.limiter.replace(limiter);
+        for (_, entry) in &mut state.entries {
+            match (&old, &*self.limiter.borrow()) {
+                (Some(old), Some(new)) => old.carry_over(&mut entry.usage, new),
+                _ => entry.usage = Usage::default(),
+            }
+        }
+        state.pace.retune(settings.pace);
+        self.tuned.set(settings.tuned);
     }
 
     /// What all workers share.
@@ -192,9 +213,10 @@ impl Hub {
         let now = self.time.get();
         let (state, spare) = (&mut *self.state.borrow_mut(), &mut self.spare.borrow_mut());
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
+        let deadlines = self.tuned.get().deadlines;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
             let entry = state.entries.get_mut(slot);
-            if entry.is_some_and(|entry| entry.check(self.node.deadlines, now, spare)) {
+            if entry.is_some_and(|entry| entry.check(deadlines, now, spare)) {
                 self.counters().pings_sent.add(1);
             }
         }
@@ -269,6 +291,26 @@ impl Hub {
         taken
     }
 
+    /// Asks this many connections to close, each time others.
+    pub fn close_some(&self, count: usize, ended: Ended) {
+        let state = &mut *self.state.borrow_mut();
+        let slots = state.entries.capacity();
+        let mut left = count;
+        for _ in 0..slots {
+            if left == 0 {
+                break;
+            }
+            let slot = state.leaving % slots;
+            state.leaving = slot + 1;
+            if let Some(entry) = state.entries.get_mut(slot)
+                && entry.closing.is_none()
+            {
+                entry.close(ended);
+                left -= 1;
+            }
+        }
+    }
+
     /// Asks all connections to close, those that are still to come included.
     pub fn close_all(&self, ended: Ended) {
         let state = &mut *self.state.borrow_mut();
@@ -286,4 +328,9 @@ impl Hub {
             .filter(|entry| entry.id == id)
             .map(act)
     }
+}
+
+fn limiter(settings: &Settings, time: &CachedTime) -> Option<Limiter<CachedTime>> {
+    let policy = settings.policy.as_ref();
+    policy.map(|policy| Limiter::new(policy, time))
 }

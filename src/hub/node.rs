@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::Mailbox;
@@ -18,16 +19,30 @@ pub struct Node {
     /// Names the process in logs.
     pub id: Uuid,
     pub(super) tracker: Tracker,
-    pub(super) bounds: Bounds,
-    /// `None` when `no_limits` is set.
-    pub(super) policy: Option<Policy>,
-    pub(super) pace: Pace,
-    pub(super) output_bytes_max: usize,
-    pub(super) deadlines: Deadlines,
+    /// What the hubs go by; each has a copy, which it takes anew when it is told to.
+    pub(super) settings: Mutex<Settings>,
     pub(super) mailboxes: Box<[Mailbox]>,
     pub(super) counters: Box<[Counters]>,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
+}
+
+/// What the configuration says to the hubs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) tuned: Tuned,
+    /// `None` when `no_limits` is set.
+    pub(super) policy: Option<Policy>,
+    pub(super) pace: Pace,
+}
+
+/// The part of it that is looked at again and again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tuned {
+    pub(super) bounds: Bounds,
+    /// `connection.output_bytes_max`
+    pub(super) output_bytes_max: usize,
+    pub(super) deadlines: Deadlines,
 }
 
 /// `connection.ping_after`, `connection.dead_after` and `connection.stuck_after`.
@@ -42,37 +57,37 @@ impl Node {
     /// A node without connections, for `workers` workers.
     #[must_use]
     pub fn new(config: &Config, workers: usize) -> Self {
-        let (tracker, connection) = (&config.tracker, &config.connection);
-        let busy = tracker.busy_announces_per_second;
-        let pace = config.interval.map_or_else(
-            || Pace::new(tracker.interval_min, tracker.interval_max, busy),
-            Pace::fixed,
-        );
         Self {
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             tracker: Tracker::new(rules(config)),
-            bounds: Bounds {
-                sdp_bytes_max: connection.sdp_bytes_max,
-                json_depth_max: connection.json_depth_max,
-                offers_max: tracker.offers_per_announce_max,
-                scrape_hashes_max: tracker.scrape_hashes_max,
-            },
-            policy: (!config.no_limits)
-                .then(|| Policy::new(&config.limits, connection.malformed_per_minute_max)),
-            pace,
-            output_bytes_max: connection.output_bytes_max,
-            deadlines: Deadlines {
-                ping: connection.ping_after,
-                dead: connection.dead_after,
-                stuck: connection.stuck_after,
-            },
+            settings: Mutex::new(Settings::new(config)),
             mailboxes: (0..workers)
-                .map(|_| Mailbox::new(connection.inbox_bytes_max))
+                .map(|_| Mailbox::new(config.connection.inbox_bytes_max))
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
+    }
+
+    /// Puts other settings in force: the rules of tracking at once, the rest with each hub that is told to
+    /// [`retune`](super::Hub::retune).
+    ///
+    /// Who was told a longer interval must not be forgotten for it. So a `membership_ttl` that was lowered is not in
+    /// force before [`lower_ttl`](Self::lower_ttl), which is due after the time returned.
+    pub fn apply(&self, config: &Config) -> Option<Duration> {
+        let mut rules = rules(config);
+        let so_far = self.tracker.rules().ttl.membership;
+        let is_lowered = rules.ttl.membership < so_far;
+        rules.ttl.membership = rules.ttl.membership.max(so_far);
+        self.tracker.set_rules(rules);
+        *self.settings.lock() = Settings::new(config);
+        is_lowered.then_some(so_far)
+    }
+
+    /// Puts the `membership_ttl` of `config` in force, whatever it was.
+    pub fn lower_ttl(&self, config: &Config) {
+        self.tracker.set_rules(rules(config));
     }
 
     /// The swarms and their rules.
@@ -85,6 +100,46 @@ impl Node {
     #[must_use]
     pub fn counters(&self) -> Snapshot {
         Snapshot::of(&self.counters)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        let counters = self.counters();
+        // Read one after the other, while workers count on.
+        counters
+            .connections_opened
+            .saturating_sub(counters.connections_closed)
+    }
+}
+
+impl Settings {
+    fn new(config: &Config) -> Self {
+        let (tracker, connection) = (&config.tracker, &config.connection);
+        let busy = tracker.busy_announces_per_second;
+        let pace = config.interval.map_or_else(
+            || Pace::new(tracker.interval_min, tracker.interval_max, busy),
+            Pace::fixed,
+        );
+        Self {
+            tuned: Tuned {
+                bounds: Bounds {
+                    sdp_bytes_max: connection.sdp_bytes_max,
+                    json_depth_max: connection.json_depth_max,
+                    offers_max: tracker.offers_per_announce_max,
+                    scrape_hashes_max: tracker.scrape_hashes_max,
+                },
+                output_bytes_max: connection.output_bytes_max,
+                deadlines: Deadlines {
+                    ping: connection.ping_after,
+                    dead: connection.dead_after,
+                    stuck: connection.stuck_after,
+                },
+            },
+            policy: (!config.no_limits)
+                .then(|| Policy::new(&config.limits, connection.malformed_per_minute_max)),
+            pace,
+        }
     }
 }
 

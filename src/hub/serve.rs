@@ -45,9 +45,10 @@ impl Hub {
             failure: Failure::NotJson,
             about: About::Nothing,
         };
+        let bounds = self.tuned.get().bounds;
         let parsed = text
             .ok_or(not_json)
-            .and_then(|text| protocol::parse(text, &self.node.bounds));
+            .and_then(|text| protocol::parse(text, &bounds));
         let request = match parsed {
             Ok(request) if admission == Admission::Serve => request,
             Ok(request) => {
@@ -138,7 +139,8 @@ impl Hub {
     /// Takes note of bytes read in a turn; `Some` is how long nothing shall be read.
     pub fn charge_bytes(&self, id: ConnectionId, bytes: usize) -> Option<Duration> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let limiter = self.limiter.as_ref().filter(|_| bytes > 0)?;
+        let limiter = self.limiter.borrow();
+        let limiter = limiter.as_ref().filter(|_| bytes > 0)?;
         let pause = self.with(id, |entry| {
             limiter.charge_bytes(&mut entry.usage, bytes, self.time.get())
         });
@@ -148,15 +150,19 @@ impl Hub {
     }
 
     fn admit(&self, entry: &mut Entry, now: Duration) -> Admission {
-        self.limiter.as_ref().map_or(Admission::Serve, |limiter| {
+        let limiter = self.limiter.borrow();
+        limiter.as_ref().map_or(Admission::Serve, |limiter| {
             limiter.admit(&mut entry.usage, now)
         })
     }
 
     fn charge(&self, entry: &mut Entry, offers: usize, now: Duration) -> Next {
         let offers = u32::try_from(offers).unwrap_or(u32::MAX);
-        let limiter = self.limiter.as_ref();
-        match limiter.and_then(|limiter| limiter.charge(&mut entry.usage, offers, now)) {
+        let limiter = self.limiter.borrow();
+        match limiter
+            .as_ref()
+            .and_then(|limiter| limiter.charge(&mut entry.usage, offers, now))
+        {
             Some(pause) => {
                 self.counters().pauses.add(1);
                 Next::Pause(pause)
@@ -179,7 +185,7 @@ impl Hub {
             protocol::failure(out, &refusal, interval);
         });
         if refusal.failure.is_malformed()
-            && let Some(limiter) = &self.limiter
+            && let Some(limiter) = &*self.limiter.borrow()
             && !limiter.allow_malformed(&mut entry.usage)
         {
             return Next::Close(Ended::Malformed);
@@ -204,7 +210,7 @@ impl Hub {
             }
             Request::Scrape(scrape) => {
                 self.counters().scrapes.add(1);
-                let max = self.node.bounds.scrape_hashes_max;
+                let max = self.tuned.get().bounds.scrape_hashes_max;
                 let is_full = matches!(scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
                 self.counters().scrapes_full.add(u64::from(is_full));
             }

@@ -92,7 +92,7 @@ impl Hub {
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let bytes_max = self.node.output_bytes_max;
+        let bytes_max = self.tuned.get().output_bytes_max;
         let spare = &mut self.spare.borrow_mut();
         let pushed = entry.outbox.push(worth, size, bytes_max, spare, write);
         match (worth, pushed) {
@@ -119,7 +119,7 @@ impl Hub {
     /// makes no more of them.
     #[must_use]
     pub fn may_read(&self, id: ConnectionId) -> bool {
-        let high_water = self.node.output_bytes_max / 2;
+        let high_water = self.tuned.get().output_bytes_max / 2;
         self.with(id, |entry| entry.outbox.bytes() <= high_water)
             .unwrap_or(false)
     }
@@ -135,7 +135,7 @@ impl Hub {
         id: ConnectionId,
         mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>,
     ) -> Result<(), Ended> {
-        let (now, bytes_max) = (self.time.get(), self.node.output_bytes_max);
+        let (now, bytes_max) = (self.time.get(), self.tuned.get().output_bytes_max);
         let spare = &mut self.spare.borrow_mut();
         let written = self.with(id, |entry| {
             let before = entry.outbox.bytes();

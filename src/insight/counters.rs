@@ -69,7 +69,7 @@ counters! {
     connections_violating,
     /// Connections closed for a flood of refused or malformed messages.
     connections_flooding,
-    /// Upgrades refused: version, key, origin, or no room for another connection.
+    /// Upgrades refused: version, key, origin, a server that drains, or no room for another connection.
     upgrades_refused,
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
     handshakes_failed,

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::clock::Clock;
+use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -45,14 +45,40 @@ impl StateStore for InKey {
 pub(super) struct Bucket<C: Clock> {
     limiter: RateLimiter<Level, InKey, C, NoOpMiddleware<C::Instant>>,
     burst: NonZeroU32,
+    /// Time in which one comes back.
+    period: Nanos,
+    /// When it was made: the levels count from here.
+    made_at: C::Instant,
 }
 
 impl<C: Clock + Clone> Bucket<C> {
     pub(super) fn new(quota: Quota, clock: &C) -> Self {
+        // Governor reads the clock once as well, and the same.
+        let made_at = clock.now();
         Self {
             limiter: RateLimiter::new(quota, InKey, clock.clone()),
             burst: quota.burst_size(),
+            period: quota.replenish_interval().into(),
+            made_at,
         }
+    }
+
+    /// Makes a level of this bucket one of `other`, from which as much is missing now, or all of a smaller one.
+    pub(super) fn carry_over(&self, level: &Level, other: &Self) {
+        let now = |bucket: &Self| {
+            let now = bucket.limiter.clock().now();
+            now.duration_since(bucket.made_at).as_u64()
+        };
+        let until_full = level.0.get().saturating_sub(now(self));
+        let missing = until_full.div_ceil(self.period.as_u64().max(1));
+        let missing = missing.min(u64::from(other.burst.get()));
+        let until_full = missing.saturating_mul(other.period.as_u64());
+        // 0 stands for a full bucket at any time.
+        level.0.set(if missing == 0 {
+            0
+        } else {
+            now(other).saturating_add(until_full)
+        });
     }
 
     /// Takes one out; false if it is empty.

@@ -126,6 +126,20 @@ impl<C: Clock + Clone> Limiter<C> {
         }
     }
 
+    /// Makes what a connection has used up under these limits count under `others`, on the same clock: no less and no
+    /// more than that.
+    pub fn carry_over(&self, usage: &mut Usage, others: &Self) {
+        self.messages.carry_over(&usage.messages, &others.messages);
+        self.offers.carry_over(&usage.offers, &others.offers);
+        self.bytes.carry_over(&usage.bytes, &others.bytes);
+        if let Some(trouble) = &usage.trouble {
+            self.malformed
+                .carry_over(&trouble.malformed, &others.malformed);
+            self.refusals
+                .carry_over(&trouble.refusals, &others.refusals);
+        }
+    }
+
     /// Asked before a message is served. `now` is the time of the clock.
     pub fn admit(&self, usage: &mut Usage, now: Duration) -> Admission {
         if let Some(trouble) = &mut usage.trouble

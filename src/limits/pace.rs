@@ -37,6 +37,15 @@ impl Pace {
         Self::new(interval, interval, 1)
     }
 
+    /// Goes on with the bounds of `other`, from the load seen so far.
+    pub fn retune(&mut self, other: Self) {
+        *self = Self {
+            rate: self.rate,
+            counted: self.counted,
+            ..other
+        };
+    }
+
     /// Counts one announce.
     pub fn count(&mut self) {
         self.counted = self.counted.saturating_add(1);
@@ -79,6 +88,22 @@ mod tests {
         assert_eq!(run(50), 82);
         assert!(run(1000) == 120);
         assert_eq!(run(0), 45);
+    }
+
+    #[test]
+    fn other_bounds_hold_at_once_and_the_load_stays_known() {
+        let mut pace = Pace::new(Duration::from_secs(45), Duration::from_mins(2), 100);
+        for _ in 0..120 {
+            (0..100).for_each(|_| pace.count());
+            pace.observe(Duration::from_secs(1));
+        }
+        assert!(pace.interval() >= 119);
+        pace.retune(Pace::new(
+            Duration::from_secs(10),
+            Duration::from_secs(30),
+            200,
+        ));
+        assert!((19..=20).contains(&pace.interval()), "{}", pace.interval());
     }
 
     #[test]

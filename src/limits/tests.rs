@@ -156,3 +156,33 @@ fn connections_do_not_pay_for_each_other_and_late_ones_begin_with_all() {
     assert_eq!((0..500).filter(|_| case.send(0) == Ok(None)).count(), 500);
     assert!(case.send(0) != Ok(None));
 }
+
+#[test]
+fn what_was_used_up_stays_used_up_under_other_limits() {
+    let served_after = |used: u32, rate: u32, burst: u32, wait: u64| {
+        // 500 at once, 20 a second.
+        let mut case = Case::new(|_| {});
+        for _ in 0..used {
+            assert_eq!(case.send(0), Ok(None));
+        }
+        let limits = config::Limits {
+            messages_per_second: rate,
+            messages_burst: burst,
+            ..config::Limits::default()
+        };
+        let others = Limiter::new(&Policy::new(&limits, 100), &case.clock);
+        case.limiter.carry_over(&mut case.usage, &others);
+        case.limiter = others;
+        case.wait(Duration::from_secs(wait));
+        (0..10_000).take_while(|_| case.send(0) == Ok(None)).count()
+    };
+    assert_eq!(served_after(0, 20, 500, 0), 500);
+    assert_eq!(served_after(500, 20, 500, 0), 0);
+    assert_eq!(served_after(500, 20, 500, 2), 40);
+    // A larger bucket lacks what was taken from the smaller.
+    assert_eq!(served_after(300, 20, 1_000, 0), 700);
+    // A smaller one is empty at most, and fills at its own rate: nobody waits for what the old limits wanted.
+    assert_eq!(served_after(500, 1, 10, 0), 0);
+    assert_eq!(served_after(500, 1, 10, 5), 5);
+    assert_eq!(served_after(3, 1, 10, 0), 7);
+}

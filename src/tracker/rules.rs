@@ -1,0 +1,116 @@
+//! The bounds and lifetimes of tracking, and the place where they stand while they may change.
+//!
+//! Every message reads them and a reload writes them, so each is an atomic number: read as fast as a plain one.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::time::Duration;
+
+use crate::swarm::Ttl;
+
+/// The bounds and lifetimes of tracking, named as in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// `tracker.memberships_max`, for one connection.
+    pub memberships_max: usize,
+    /// `tracker.peer_ids_per_swarm_max`, for one connection in one swarm.
+    pub peer_ids_per_swarm_max: usize,
+    /// `tracker.pending_offers_max`, for one member.
+    pub pending_offers_max: usize,
+    /// `tracker.full_scrape`
+    pub full_scrape: bool,
+    /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
+    pub ttl: Ttl,
+}
+
+/// The rules in force. A reader may see some of new rules and some of the old for a moment; each is right by itself.
+#[derive(Debug, Default)]
+pub(super) struct InForce {
+    memberships_max: AtomicUsize,
+    peer_ids_per_swarm_max: AtomicUsize,
+    pending_offers_max: AtomicUsize,
+    full_scrape: AtomicBool,
+    membership_ttl_ms: AtomicU64,
+    pending_offer_ttl_ms: AtomicU64,
+}
+
+impl InForce {
+    pub(super) fn new(rules: Rules) -> Self {
+        let in_force = Self::default();
+        in_force.set(rules);
+        in_force
+    }
+
+    pub(super) fn set(&self, rules: Rules) {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.memberships_max.store(rules.memberships_max, Relaxed);
+        self.peer_ids_per_swarm_max
+            .store(rules.peer_ids_per_swarm_max, Relaxed);
+        self.pending_offers_max
+            .store(rules.pending_offers_max, Relaxed);
+        self.full_scrape.store(rules.full_scrape, Relaxed);
+        self.membership_ttl_ms
+            .store(ms(rules.ttl.membership), Relaxed);
+        self.pending_offer_ttl_ms
+            .store(ms(rules.ttl.pending_offer), Relaxed);
+    }
+
+    /// All of them.
+    pub(super) fn get(&self) -> Rules {
+        Rules {
+            memberships_max: self.memberships_max(),
+            peer_ids_per_swarm_max: self.peer_ids_per_swarm_max(),
+            pending_offers_max: self.pending_offers_max(),
+            full_scrape: self.full_scrape(),
+            ttl: self.ttl(),
+        }
+    }
+
+    // One by one, because the compiler reads every atomic number that it is asked for, used or not.
+
+    pub(super) fn memberships_max(&self) -> usize {
+        self.memberships_max.load(Relaxed)
+    }
+
+    pub(super) fn peer_ids_per_swarm_max(&self) -> usize {
+        self.peer_ids_per_swarm_max.load(Relaxed)
+    }
+
+    pub(super) fn pending_offers_max(&self) -> usize {
+        self.pending_offers_max.load(Relaxed)
+    }
+
+    pub(super) fn full_scrape(&self) -> bool {
+        self.full_scrape.load(Relaxed)
+    }
+
+    pub(super) fn ttl(&self) -> Ttl {
+        Ttl {
+            membership: Duration::from_millis(self.membership_ttl_ms.load(Relaxed)),
+            pending_offer: Duration::from_millis(self.pending_offer_ttl_ms.load(Relaxed)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_is_in_force() {
+        let rules = |n: u32| Rules {
+            memberships_max: n as usize,
+            peer_ids_per_swarm_max: n as usize + 1,
+            pending_offers_max: n as usize + 2,
+            full_scrape: n > 5,
+            ttl: Ttl {
+                membership: Duration::from_secs(1) * n,
+                pending_offer: Duration::from_millis(1) * n,
+            },
+        };
+        let in_force = InForce::new(rules(1));
+        assert_eq!(in_force.get(), rules(1));
+        in_force.set(rules(10));
+        assert_eq!(in_force.get(), rules(10));
+    }
+}
