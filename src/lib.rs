@@ -20,4 +20,4 @@ pub mod tracker;
 pub mod websocket;
 mod worker;
 
-pub use server::{Server, ServerBuilder, ServerError};
+pub use server::{Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError};

@@ -1,6 +1,7 @@
 //! The program `swarmhub`: reads its settings, starts the server and stops it on a signal, or loads a tracker.
 
 mod cli;
+mod conduct;
 mod process;
 
 use std::env;
@@ -91,17 +92,20 @@ fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
-    cli::init_logging(config.log_format, &config.log_level);
+    let log = cli::init_logging(config.log_format, &config.log_level);
     let open_files = process::raise_open_files(config.worker_count().get())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), open_files, "starting");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let stop = process::stop_signal()?;
+        let signals = process::Signals::new()?;
         let server = Server::builder().config(config).bind().await?;
         process::print_addresses(server.addresses()).context("cannot write to standard output")?;
-        server.run(stop).await?;
-        Ok(())
+        let conducted = conduct::conduct(server.handle(), signals, log);
+        tokio::select! {
+            ended = server.run(std::future::pending()) => Ok(ended?),
+            () = conducted => Ok(()),
+        }
     })
 }

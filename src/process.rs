@@ -1,7 +1,9 @@
 //! What the program has to do with the system around it: signals, open files, and the lines it prints at start.
 
+pub(crate) mod systemd;
+
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
@@ -25,57 +27,79 @@ pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
     Ok(limit)
 }
 
-/// Completes with the first signal to stop; the second ends the program at once.
-pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut signals = Signals::new().context("signals cannot be received")?;
-    Ok(async move {
-        signals.next().await;
-        tokio::spawn(async move {
-            signals.next().await;
-            tracing::warn!("second signal: ending at once");
-            std::process::exit(1);
-        });
-    })
+/// What somebody outside asks of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGHUP: read the settings again.
+    Hangup,
+    /// SIGINT, Ctrl-C: somebody waits for it to end.
+    Interrupt,
+    /// SIGTERM: a service manager wants it gone, in order.
+    Terminate,
 }
 
+/// The signals that the program listens to.
 #[cfg(unix)]
-struct Signals {
+pub(crate) struct Signals {
+    hangup: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// From now on they do not end the program by themselves.
+    pub(crate) fn new() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let signal = |kind| signal(kind).context("signals cannot be received");
         Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
 
-    async fn next(&mut self) {
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => Signal::Hangup,
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 }
 
+/// Elsewhere there is Ctrl-C.
 #[cfg(not(unix))]
-struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
     #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+        Signal::Interrupt
+    }
+}
+
+/// The terminal from which the program was started, if it was. When that is closed, SIGHUP comes as well.
+pub(crate) struct Terminal(bool);
+
+impl Terminal {
+    /// Looks at standard input.
+    pub(crate) fn at_start() -> Self {
+        Self(io::stdin().is_terminal())
+    }
+
+    /// Whether there was one that is gone. A terminal that was hung up no longer says that it is one.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0 && !io::stdin().is_terminal()
     }
 }
 

@@ -2,21 +2,26 @@
 //!
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
+mod handle;
+mod leaving;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, InvalidConfig};
-use crate::http::{Shared, Timeouts};
 use crate::hub::Node;
 use crate::net::{self, Listeners};
 use crate::protocol::ConnectionId;
-use crate::worker::Worker;
+use crate::worker::{Orders, Pulse, Worker};
+use handle::{Control, Wanted};
+use leaving::{Ends, leave};
+
+pub use handle::{Handle, Heartbeats, Phase, Progress};
 
 /// Why the server does not start, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,12 @@ pub enum ServerError {
         number: usize,
         /// What the system says.
         reason: io::Error,
+    },
+    /// Workers went on running after everything was dropped.
+    #[error("{workers} workers are stuck and were left behind")]
+    Stuck {
+        /// How many.
+        workers: usize,
     },
 }
 
@@ -113,11 +124,11 @@ impl ServerBuilder {
             .map(bind)
             .collect::<Result<Vec<_>, _>>()?;
         let node = Arc::new(Node::new(&self.config, workers));
+        let control = Control::new(&self.config, &node, workers);
         Ok(Server {
-            config: self.config,
             workers,
             listeners,
-            node,
+            control,
         })
     }
 }
@@ -125,10 +136,9 @@ impl ServerBuilder {
 /// A server whose addresses are bound.
 #[derive(Debug)]
 pub struct Server {
-    config: Config,
     workers: usize,
     listeners: Vec<Listeners>,
-    node: Arc<Node>,
+    control: Arc<Control>,
 }
 
 impl Server {
@@ -146,7 +156,13 @@ impl Server {
     /// What all workers share: the swarms and the counters.
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
-        &self.node
+        &self.control.node
+    }
+
+    /// A way to tell it what to do while it runs.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.control))
     }
 
     /// How many workers it runs.
@@ -155,58 +171,38 @@ impl Server {
         self.workers
     }
 
-    /// Serves until `shutdown` completes; then closes all connections and returns, after `drain.timeout` at the
-    /// latest.
+    /// Serves until `shutdown` completes or the [`Handle`] says so; then leaves as `drain` is set, and returns when all
+    /// connections have ended or were dropped.
     ///
     /// # Errors
     ///
     /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
+    /// [`ServerError::Stuck`] if a worker does not end.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let stop = CancellationToken::new();
-        let stop_at_exit = stop.clone().drop_guard();
-        let (workers, mut first_end) = self.start(&stop)?;
-        tracing::info!(node = %self.node.id, workers = self.workers, "serving");
+        let control = Arc::clone(&self.control);
+        let orders = Orders::new(control.in_force.subscribe());
+        // Whatever ends this, no worker goes on alone.
+        let _stop_at_exit =
+            [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
+        let mut ends = self.start(&orders)?;
+        tracing::info!(node = %control.node.id, workers = self.workers, "serving");
+        let mut wanted = control.wanted.subscribe();
         tokio::select! {
-            () = shutdown => tracing::info!("stopping"),
+            () = shutdown => control.want(Wanted::Drain),
+            _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
+            () = control.lower_ttl_when_due() => {}
             // A worker ends only when it fails, or when its thread panics.
-            _ = &mut first_end => {}
+            () = ends.next() => control.want(Wanted::Stop),
         }
-        drop(stop_at_exit);
-        let joined = tokio::task::spawn_blocking(move || {
-            workers
-                .into_iter()
-                .map(thread::JoinHandle::join)
-                .collect::<Vec<_>>()
-        });
-        for (number, ended) in joined.await.into_iter().flatten().enumerate() {
-            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
-            ended.map_err(|reason| ServerError::Worker { number, reason })?;
-        }
-        tracing::info!("stopped");
-        Ok(())
+        leave(&control, &orders, &mut ends).await;
+        ends.into_result()
     }
 
-    /// Starts all workers. The receiver completes when the first of them ends.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the threads, and the end of the first"
-    )]
-    fn start(
-        &mut self,
-        stop: &CancellationToken,
-    ) -> Result<
-        (
-            Vec<thread::JoinHandle<io::Result<()>>>,
-            oneshot::Receiver<()>,
-        ),
-        ServerError,
-    > {
-        let (ended, first_end) = oneshot::channel();
-        let ended = Arc::new(parking_lot::Mutex::new(Some(ended)));
-        let site = Shared::new(&self.config);
+    /// Starts all workers.
+    fn start(&mut self, orders: &Orders) -> Result<Ends, ServerError> {
+        let (ended, ends) = mpsc::channel(self.workers);
         let started = Instant::now();
-        let mut threads = Vec::new();
-        for number in 0..self.workers {
+        for (number, pulse) in self.control.pulses.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // Given away, so that nothing goes on listening when the workers have stopped to.
             let listeners = self.listeners.iter_mut();
@@ -217,39 +213,44 @@ impl Server {
                     .map_err(failed)?,
                 workers: self.workers,
                 listeners: listeners.collect(),
-                node: Arc::clone(&self.node),
-                site: Arc::clone(&site),
+                node: Arc::clone(&self.control.node),
+                site: Arc::clone(&self.control.site),
                 started,
-                timeouts: Timeouts {
-                    head: self.config.connection.handshake_timeout,
-                    whole: self.config.connection.http_timeout,
-                },
-                message_bytes_max: self.config.connection.message_bytes_max,
-                membership_ttl: self.config.membership_ttl(),
-                drain_timeout: self.config.drain.timeout,
-                stop: stop.clone(),
+                orders: orders.clone(),
+                pulse: Arc::clone(pulse),
             };
-            let ended = Ending(Arc::clone(&ended));
+            let ending = Ending {
+                number,
+                result: Err(io::Error::other("its thread panicked")),
+                pulse: Arc::clone(pulse),
+                ended: ended.clone(),
+            };
             let thread = thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
-                    let _ended = ended;
-                    worker.run()
+                    let mut ending = ending;
+                    ending.result = worker.run();
                 });
-            threads.push(thread.map_err(failed)?);
+            thread.map_err(failed)?;
         }
-        Ok((threads, first_end))
+        Ok(Ends::new(ends, self.workers))
     }
 }
 
-/// Tells that a worker has ended, also by a panic.
-struct Ending(Arc<parking_lot::Mutex<Option<oneshot::Sender<()>>>>);
+/// Tells how a worker has ended, also by a panic. Nobody waits for its thread, because a thread that is stuck would be
+/// waited for in vain.
+struct Ending {
+    number: usize,
+    result: io::Result<()>,
+    pulse: Arc<Pulse>,
+    ended: mpsc::Sender<(usize, io::Result<()>)>,
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        if let Some(sender) = self.0.lock().take() {
-            // Nobody listens any more when the server is stopping anyway.
-            let _ = sender.send(());
-        }
+        self.pulse.end();
+        let result = std::mem::replace(&mut self.result, Ok(()));
+        // There is room for one from each worker, and nobody listens any more if the server was dropped.
+        let _ = self.ended.try_send((self.number, result));
     }
 }

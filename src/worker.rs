@@ -3,6 +3,10 @@
 //! Accepts connections and keeps them until they end; nothing moves between workers but messages. The server starts
 //! the workers and tells them to stop.
 
+mod orders;
+mod pulse;
+
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
@@ -11,15 +15,18 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::task::TaskTracker;
 
+use crate::config::Config;
 use crate::connection::{self, Surroundings};
 use crate::http::{self, Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
 use crate::memory;
 use crate::net;
+
+pub(crate) use orders::{InForce, Orders};
+pub(crate) use pulse::Pulse;
 
 /// How often a slice of the connections is looked at: each connection once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
@@ -27,6 +34,8 @@ const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
 const SWEEP_MAX: Duration = Duration::from_secs(30);
 /// How long accepting rests when the system refuses for want of file descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// Connections are closed in steps of at least this when they are many.
+const PARTING_STEP_MIN: Duration = Duration::from_millis(10);
 /// How often the same trouble with accepting is logged at most.
 const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -39,15 +48,12 @@ pub(crate) struct Worker {
     pub(crate) node: Arc<Node>,
     pub(crate) site: Arc<Shared>,
     pub(crate) started: Instant,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) message_bytes_max: usize,
-    pub(crate) membership_ttl: Duration,
-    pub(crate) drain_timeout: Duration,
-    pub(crate) stop: CancellationToken,
+    pub(crate) orders: Orders,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Worker {
-    /// Runs on this thread until `stop` is cancelled and the connections have ended, or `drain_timeout` is over.
+    /// Runs on this thread until it is ordered to leave and the connections have ended, or are given up.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -55,9 +61,12 @@ impl Worker {
         let listeners = std::mem::take(&mut self.listeners);
         runtime.block_on(async {
             let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
+            let in_force = self.orders.in_force();
+            let message_bytes_max = in_force.config.connection.message_bytes_max;
             let worker = Rc::new(Running {
                 site: Rc::new(Site::new(&self.site, Rc::clone(&hub))),
-                around: Surroundings::new(Rc::clone(&hub), self.started, self.message_bytes_max),
+                around: Surroundings::new(Rc::clone(&hub), self.started, message_bytes_max),
+                timeouts: Cell::new(timeouts(&in_force.config)),
                 hub,
                 tasks: TaskTracker::new(),
                 seat: self,
@@ -73,7 +82,15 @@ struct Running {
     hub: Rc<Hub>,
     site: Rc<Site>,
     around: Rc<Surroundings>,
+    timeouts: Cell<Timeouts>,
     tasks: TaskTracker,
+}
+
+fn timeouts(config: &Config) -> Timeouts {
+    Timeouts {
+        head: config.connection.handshake_timeout,
+        whole: config.connection.http_timeout,
+    }
 }
 
 impl Running {
@@ -82,23 +99,56 @@ impl Running {
             let listener = TcpListener::from_std(listener)?;
             self.tasks.spawn_local(Rc::clone(&self).accept(listener));
         }
-        let mail = tokio::task::spawn_local(Rc::clone(&self).take_mail());
-        let clock = tokio::task::spawn_local(Rc::clone(&self).tick());
-        self.seat.stop.cancelled().await;
+        let others = [
+            tokio::task::spawn_local(Rc::clone(&self).take_mail()),
+            tokio::task::spawn_local(Rc::clone(&self).tick()),
+            tokio::task::spawn_local(Rc::clone(&self).take_settings()),
+        ];
+        let orders = &self.seat.orders;
+        orders.leave.cancelled().await;
+        tokio::select! {
+            () = self.part() => {}
+            () = orders.hurry.cancelled() => {}
+        }
         self.hub.close_all(Ended::Stopping);
         self.tasks.close();
-        if timeout(self.seat.drain_timeout, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                connections = self.hub.connections(),
-                "connections dropped: drain.timeout is over"
-            );
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = orders.give_up.cancelled() => {
+                tracing::warn!(connections = self.tasks.len(), "connections dropped that did not end in time");
+            }
         }
-        mail.abort();
-        clock.abort();
+        for task in others {
+            task.abort();
+        }
         Ok(())
+    }
+
+    /// Closes the connections one after the other, evenly over `drain.spread`.
+    async fn part(&self) {
+        let spread = self.seat.orders.in_force().config.drain.spread;
+        let (began, all) = (Instant::now(), self.hub.connections());
+        let each = spread / u32::try_from(all.max(1)).unwrap_or(u32::MAX);
+        let mut steps = interval(each.clamp(PARTING_STEP_MIN, TICK));
+        while self.hub.connections() > 0 && began.elapsed() < spread {
+            let stay = staying(all, spread.saturating_sub(began.elapsed()), spread);
+            let surplus = self.hub.connections().saturating_sub(stay);
+            self.hub.close_some(surplus, Ended::Stopping);
+            steps.tick().await;
+        }
+    }
+
+    /// Takes over what a reload has changed.
+    async fn take_settings(self: Rc<Self>) {
+        let mut news = self.seat.orders.news();
+        while news.changed().await.is_ok() {
+            let in_force = Arc::clone(&news.borrow_and_update());
+            self.hub.retune();
+            self.around
+                .retune(in_force.config.connection.message_bytes_max);
+            self.timeouts.set(timeouts(&in_force.config));
+            in_force.taken();
+        }
     }
 
     async fn accept(self: Rc<Self>, listener: TcpListener) {
@@ -106,7 +156,7 @@ impl Running {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.seat.stop.cancelled() => return,
+                () = self.seat.orders.leave.cancelled() => return,
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -130,9 +180,8 @@ impl Running {
 
     async fn serve_http(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         net::set_up(&stream);
-        let timeouts = self.seat.timeouts;
-        let Some(upgraded) = http::serve(stream, peer, &self.site, timeouts, &self.seat.stop).await
-        else {
+        let (timeouts, leave) = (self.timeouts.get(), &self.seat.orders.leave);
+        let Some(upgraded) = http::serve(stream, peer, &self.site, timeouts, leave).await else {
             return;
         };
         // A task of its own, so that nothing of HTTP stays in memory.
@@ -157,6 +206,7 @@ impl Running {
         let (mut last, mut part) = (Instant::now(), 0);
         for tick in (0..DEADLINE_SLICES).cycle() {
             let now = ticks.tick().await;
+            self.seat.pulse.beat();
             self.hub.advance_to(self.seat.started.elapsed());
             self.hub.check_deadlines();
             if tick == 0 {
@@ -174,7 +224,7 @@ impl Running {
     /// Searches the next parts of the swarm table that are this worker's; returns where to go on in a second.
     async fn sweep(&self, from: usize) -> usize {
         let parts = self.seat.node.tracker().swarms().parts();
-        let pass = (self.seat.membership_ttl / 4)
+        let pass = (self.seat.node.tracker().rules().ttl.membership / 4)
             .clamp(Duration::from_secs(1), SWEEP_MAX)
             .as_secs();
         let a_second = parts.div_ceil(usize::try_from(pass).unwrap_or(1));
@@ -199,4 +249,36 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
     )
+}
+
+/// How many of `all` connections are still to be open when `left` of `spread` is left: half way through the first one's
+/// share of the time it goes.
+fn staying(all: usize, left: Duration, spread: Duration) -> usize {
+    let spread = spread.as_nanos().max(1);
+    let stay = (all as u128 * left.as_nanos() + spread / 2) / spread;
+    usize::try_from(stay).unwrap_or(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_go_evenly_over_the_spread() {
+        let spread = Duration::from_secs(10);
+        let after = |all, seconds| {
+            let left = spread.saturating_sub(Duration::from_secs(seconds));
+            staying(all, left, spread)
+        };
+        assert_eq!(
+            [0, 1, 5, 9, 10].map(|seconds| after(1000, seconds)),
+            [1000, 900, 500, 100, 0]
+        );
+        assert_eq!([0, 4, 6].map(|seconds| after(1, seconds)), [1, 1, 0]);
+        assert_eq!(
+            [0, 2, 3, 7, 8].map(|seconds| after(2, seconds)),
+            [2, 2, 1, 1, 0]
+        );
+        assert_eq!(staying(5, Duration::ZERO, Duration::ZERO), 0);
+    }
 }

@@ -5,15 +5,31 @@ use std::io::{self, IsTerminal};
 
 use swarmhub::config::LogFormat;
 use tracing_subscriber::{
-    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
 
-/// Starts logging in this format; `level` is a level or a list such as `info,swarmhub::hub=debug`, as checked in the
-/// configuration. A second call changes nothing.
-pub(crate) fn init_logging(format: LogFormat, level: &str) {
-    let filter = level
+/// The way to change what is logged.
+#[derive(Debug, Clone)]
+pub(crate) struct Log(reload::Handle<Targets, Registry>);
+
+impl Log {
+    /// Logs at another level from now on.
+    pub(crate) fn set_level(&self, level: &str) {
+        // Fails only if there is no log any more.
+        let _ = self.0.reload(targets(level));
+    }
+}
+
+/// A level or a list such as `info,swarmhub::hub=debug`, as checked in the configuration.
+fn targets(level: &str) -> Targets {
+    level
         .parse()
-        .unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
+        .unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO))
+}
+
+/// Starts logging in this format and at this level. A second call changes nothing.
+pub(crate) fn init_logging(format: LogFormat, level: &str) -> Log {
+    let (filter, handle) = reload::Layer::new(targets(level));
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => Box::new(fmt::layer().with_writer(io::stderr).with_ansi(colourful())),
         LogFormat::Json => Box::new(
@@ -27,6 +43,7 @@ pub(crate) fn init_logging(format: LogFormat, level: &str) {
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init();
+    Log(handle)
 }
 
 /// Colours for people at a terminal who did not refuse them (<https://no-color.org>).

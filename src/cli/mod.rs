@@ -13,7 +13,7 @@ use swarmhub::config::{self, Config, Layers, Setting};
 
 pub(crate) use exit::Exit;
 pub(crate) use load::Load;
-pub(crate) use logging::init_logging;
+pub(crate) use logging::{Log, init_logging};
 
 /// What the operator wants.
 #[derive(Debug)]

@@ -47,7 +47,7 @@ class Server:
         return self
 
     def __exit__(self, kind, *_):
-        os.kill(self._program(), signal.SIGTERM)
+        os.kill(self._program(), signal.SIGINT)
         try:
             code = self.process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:

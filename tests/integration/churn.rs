@@ -42,7 +42,7 @@ async fn ten_thousand_connections_come_and_go() {
         last < first + (8 << 20),
         "memory grows from round to round: {after:?}"
     );
-    program.signal("-TERM");
+    program.signal("-INT");
     let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
     assert_eq!(code, Some(0), "{log}");
 }

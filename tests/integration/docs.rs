@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use swarmhub::config::{Setting, Takes};
+
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
@@ -69,4 +71,38 @@ fn every_test_and_counter_that_the_protocol_page_names_exists() {
             );
         }
     }
+}
+
+#[test]
+fn the_upgrading_page_lists_what_a_reload_changes() {
+    let mut rows: Vec<(&str, Vec<&str>, Vec<&str>)> = Vec::new();
+    for setting in Setting::all() {
+        let section = setting.section.map_or("", |section| section.name);
+        if rows.last().is_none_or(|(name, ..)| *name != section) {
+            rows.push((section, Vec::new(), Vec::new()));
+        }
+        let (_, live, restart) = rows.last_mut().unwrap();
+        let column = match setting.takes {
+            Takes::Live => live,
+            Takes::Restart => restart,
+        };
+        column.push(setting.name);
+    }
+    let words = |names: &[&str]| {
+        let words: Vec<_> = names
+            .iter()
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("`{name}` "))
+            .collect();
+        words.concat()
+    };
+    let lines = rows.iter().map(|(section, live, restart)| {
+        let row = [&[*section][..], live, restart].map(words);
+        format!("| {}| {}| {}|\n", row[0], row[1], row[2])
+    });
+    let table: String = lines.collect();
+    assert!(
+        read("docs/upgrading.md").contains(&table),
+        "the table is now\n{table}"
+    );
 }

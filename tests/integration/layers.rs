@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const LAYERS: [(&str, &[&str]); 16] = [
-    ("main", &["cli", "process", "load"]),
+const LAYERS: [(&str, &[&str]); 17] = [
+    ("main", &["conduct", "cli", "process", "load"]),
+    ("conduct", &["cli", "process"]),
     ("cli", &["load"]),
     ("load", &["protocol"]),
     ("process", &[]),
@@ -14,7 +15,10 @@ const LAYERS: [(&str, &[&str]); 16] = [
         "server",
         &["worker", "net", "http", "hub", "config", "protocol"],
     ),
-    ("worker", &["net", "http", "connection", "hub", "memory"]),
+    (
+        "worker",
+        &["net", "http", "connection", "hub", "memory", "config"],
+    ),
     ("echo", &["connection", "hub", "config"]),
     ("http", &["hub", "insight", "config"]),
     ("connection", &["hub", "protocol", "websocket"]),
@@ -97,7 +101,7 @@ fn code(file: &Path) -> String {
 }
 
 fn is_program(room: &str) -> bool {
-    ["main", "cli", "process"].contains(&room)
+    ["main", "conduct", "cli", "process"].contains(&room)
 }
 
 /// The rooms of ours that a file names.

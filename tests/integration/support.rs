@@ -36,6 +36,9 @@ impl TestServer {
             listen,
             ..Config::default()
         };
+        // A test that ends does not wait for its clients.
+        config.drain.quiet = Duration::ZERO;
+        config.drain.spread = Duration::ZERO;
         change(&mut config);
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, when_ready) = std::sync::mpsc::channel();

@@ -70,12 +70,12 @@ export async function startServer ({ args = [], port = 0, env = {} } = {}) {
     port: Number(new URL(printed.page).port),
     pid: child.pid,
     stderr: () => stderr,
-    /** Ends it as an operator would. Anything but exit code 0 is an error, also an end before this call; calling it again is fine. */
+    /** Ends it as somebody at a terminal would, without a drain. Anything but exit code 0 is an error, also an end before this call; calling it again is fine. */
     async stop () {
       if (over) return
       over = true
       if (!alive()) throw complaint('had ended by itself', await exited)
-      const how = await end('SIGTERM')
+      const how = await end('SIGINT')
       if (how.code !== 0) throw complaint('did not stop cleanly', how)
     },
     /** Ends it as a crash or a power cut would. */

@@ -1,0 +1,325 @@
+//! The way to tell a running server what to do: leave, hurry, go by other settings; and to see how it does.
+//!
+//! Holds what the server and its handles share. It decides nothing: the server leaves, the workers apply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::config::{Changed, Config, InvalidConfig, Takes};
+use crate::http::Shared;
+use crate::hub::Node;
+use crate::worker::{InForce, Pulse};
+
+/// How long a reload waits for the workers. They need no time; one that is stuck shall not hold up the others.
+const TAKEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Tells a running server what to do. Clones speak to the same server.
+#[derive(Debug, Clone)]
+pub struct Handle(pub(super) Arc<Control>);
+
+/// How far a server is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It is not: it serves.
+    Serving,
+    /// It refuses newcomers, says so at `/readyz`, and serves those it has.
+    Quiet,
+    /// It listens no more, and closes its connections one after the other.
+    Closing,
+    /// All have been told; the last ones end.
+    Ending,
+}
+
+impl Phase {
+    /// The label under which it is logged.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Quiet => "quiet",
+            Self::Closing => "closing",
+            Self::Ending => "ending",
+        }
+    }
+}
+
+/// What becomes of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How far it is.
+    pub phase: Phase,
+    /// connections open when this was told, which is now and then.
+    pub connections: u64,
+}
+
+/// What the server shall do; it never takes back what it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wanted {
+    Serve,
+    Drain,
+    Stop,
+}
+
+/// What the server and its handles share.
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) node: Arc<Node>,
+    pub(super) site: Arc<Shared>,
+    pub(super) in_force: watch::Sender<Arc<InForce>>,
+    pub(super) wanted: watch::Sender<Wanted>,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) pulses: Box<[Arc<Pulse>]>,
+    /// When a `membership_ttl` that was lowered comes into force.
+    ttl_due: watch::Sender<Option<Instant>>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+}
+
+impl Control {
+    pub(super) fn new(config: &Config, node: &Arc<Node>, workers: usize) -> Arc<Self> {
+        let serving = Progress {
+            phase: Phase::Serving,
+            connections: 0,
+        };
+        Arc::new(Self {
+            node: Arc::clone(node),
+            site: Shared::new(config),
+            in_force: watch::Sender::new(InForce::new(config.clone())),
+            wanted: watch::Sender::new(Wanted::Serve),
+            progress: watch::Sender::new(serving),
+            pulses: (0..workers).map(|_| Arc::default()).collect(),
+            ttl_due: watch::Sender::new(None),
+            reloading: Mutex::default(),
+        })
+    }
+
+    /// More than was wanted so far, never less.
+    pub(super) fn want(&self, more: Wanted) {
+        self.wanted.send_if_modified(|wanted| {
+            let is_more = more > *wanted;
+            *wanted = more.max(*wanted);
+            is_more
+        });
+    }
+
+    /// Lowers the lifetime of memberships when a reload has asked for it and nobody is forgotten for it any more.
+    pub(super) async fn lower_ttl_when_due(&self) {
+        let mut due = self.ttl_due.subscribe();
+        loop {
+            let at = *due.borrow_and_update();
+            let wait = async {
+                match at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = due.changed() => if changed.is_err() { return },
+                () = wait => {
+                    self.node.lower_ttl(&self.in_force.borrow().config);
+                    self.ttl_due.send_replace(None);
+                }
+            }
+        }
+    }
+}
+
+impl Handle {
+    /// Lets the server leave: `/readyz` says no, newcomers are refused, and after `drain.quiet` those there are
+    /// closed over `drain.spread`.
+    pub fn drain(&self) {
+        self.0.want(Wanted::Drain);
+    }
+
+    /// Lets the server end at once: all connections are closed, and what has not ended a second later is dropped.
+    pub fn stop(&self) {
+        self.0.want(Wanted::Stop);
+    }
+
+    /// How far the server is on its way out.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.0.progress.subscribe()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.0.in_force.borrow().config.clone()
+    }
+
+    /// Goes by other settings as far as they can change while the server runs, for open connections too; says in the
+    /// log what has changed and what needs a restart. When it returns the workers go by them.
+    ///
+    /// # Errors
+    /// Every mistake found; all stays as it was.
+    pub async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
+        let control = &self.0;
+        let _one = control.reloading.lock().await;
+        let (config, changes) = self.config().reloaded(wanted)?;
+        for change in &changes {
+            match change.setting.takes {
+                Takes::Live => tracing::info!("{change}"),
+                Takes::Restart => tracing::warn!("{change}"),
+            }
+        }
+        // Those who go by a setting are told here, each in its own way.
+        let lowered = control.node.apply(&config);
+        control.site.apply(&config);
+        let in_force = InForce::new(config);
+        control.in_force.send_replace(Arc::clone(&in_force));
+        let due = lowered.map(|after| Instant::now() + after);
+        control.ttl_due.send_replace(due);
+        let taken = in_force.taken_by(control.pulses.len());
+        if timeout(TAKEN_WITHIN, taken).await.is_err() {
+            tracing::warn!("a worker has not taken over the settings yet");
+        }
+        Ok(changes)
+    }
+
+    /// Tells at each call whether all workers are alive.
+    #[must_use]
+    pub fn heartbeats(&self) -> Heartbeats {
+        let seen = vec![0; self.0.pulses.len()];
+        Heartbeats {
+            control: Arc::clone(&self.0),
+            seen,
+        }
+    }
+}
+
+/// Watches the loops of the workers.
+#[derive(Debug)]
+pub struct Heartbeats {
+    control: Arc<Control>,
+    seen: Vec<u64>,
+}
+
+impl Heartbeats {
+    /// Whether every worker's loop has turned since the last call; it does so four times a second.
+    pub fn all(&mut self) -> bool {
+        let pulses = self.control.pulses.iter().zip(&mut self.seen);
+        pulses.fold(true, |all, (pulse, seen)| {
+            pulse.has_beaten_since(seen) && all
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::{Layers, Setting, load};
+
+    /// A configuration in which only this setting differs from `base`.
+    fn changed(base: &Config, setting: &'static Setting) -> Config {
+        let words = [
+            "1",
+            "7",
+            "1500",
+            "70000",
+            "500000",
+            "true",
+            "https://a.example",
+            "stun:a.example",
+            "debug",
+        ];
+        let configs = words.into_iter().filter_map(|word| {
+            let layers = Layers {
+                flags: vec![(setting, vec![OsString::from(word)])],
+                ..Layers::default()
+            };
+            let read = load(layers).ok()?.config;
+            // Of a list of settings only this one is taken over.
+            let (config, changes) = base
+                .reloaded(&Config {
+                    web_dir: base.web_dir.clone(),
+                    ..read
+                })
+                .ok()?;
+            (changes.len() == 1).then_some(config)
+        });
+        let mut configs = configs.filter(|config| config != base);
+        configs
+            .next()
+            .unwrap_or_else(|| panic!("another value for {}", setting.key))
+    }
+
+    /// Who goes by these asks for the settings in force each time, so there is nothing to be told.
+    fn is_asked_for(key: &str) -> bool {
+        let by_workers = [
+            "connection.message_bytes_max",
+            "connection.handshake_timeout",
+            "connection.http_timeout",
+        ];
+        key.starts_with("drain.") || key == "log_level" || by_workers.contains(&key)
+    }
+
+    #[test]
+    fn every_setting_that_a_reload_can_change_reaches_who_goes_by_it() {
+        // Served from a folder, so that the site is not described with all its files.
+        let base = Config {
+            web_dir: Some("web".into()),
+            ..Config::default()
+        };
+        let live = Setting::all()
+            .iter()
+            .filter(|setting| setting.takes == Takes::Live && !is_asked_for(setting.key));
+        let mut seen = 0;
+        for setting in live {
+            let node = Arc::new(Node::new(&base, 1));
+            let control = Control::new(&base, &node, 1);
+            let state = || format!("{:?} {:?}", control.node, control.site);
+            let before = state();
+            let config = changed(&base, setting);
+            control.node.apply(&config);
+            control.node.lower_ttl(&config);
+            control.site.apply(&config);
+            assert_ne!(before, state(), "{} changes nothing", setting.key);
+            seen += 1;
+        }
+        assert!(seen > 20, "{seen}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lowered_lifetime_waits_until_nobody_is_forgotten_for_it() {
+        let ttl = |seconds| {
+            let mut config = Config::default();
+            config.tracker.membership_ttl = Some(Duration::from_secs(seconds));
+            config
+        };
+        let node = Arc::new(Node::new(&ttl(1000), 0));
+        let server = Handle(Control::new(&ttl(1000), &node, 0));
+        let in_force = || node.tracker().rules().ttl.membership.as_secs();
+        let control = Arc::clone(&server.0);
+        tokio::spawn(async move { control.lower_ttl_when_due().await });
+        server.reload(&ttl(300)).await.expect("valid");
+        tokio::time::sleep(Duration::from_secs(999)).await;
+        assert_eq!(in_force(), 1000);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(in_force(), 300);
+        // A longer one holds at once, and what was to be lowered is forgotten.
+        server.reload(&ttl(200)).await.expect("valid");
+        server.reload(&ttl(500)).await.expect("valid");
+        assert_eq!(in_force(), 500);
+        tokio::time::sleep(Duration::from_secs(2000)).await;
+        assert_eq!(in_force(), 500);
+    }
+
+    #[tokio::test]
+    async fn impossible_settings_change_nothing() {
+        let config = Config::default();
+        let node = Arc::new(Node::new(&config, 0));
+        let server = Handle(Control::new(&config, &node, 0));
+        let mut wrong = config.clone();
+        wrong.interval = Some(Duration::from_mins(1));
+        wrong.limits.messages_burst = 0;
+        let problems = server.reload(&wrong).await.expect_err("impossible");
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(server.config(), config);
+    }
+}

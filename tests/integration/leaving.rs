@@ -1,0 +1,311 @@
+//! How the program leaves: what clients, load balancers and operators see of it.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::join_all;
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::process::Program;
+use crate::support::{Client, PATIENCE, announce, until};
+
+/// A program whose log can be read while it runs.
+pub(crate) struct Watched {
+    program: Program,
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl Watched {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        all.extend(args);
+        Self::watch(Program::start(&all))
+    }
+
+    pub(crate) fn watch(mut program: Program) -> Self {
+        let log = Arc::new(Mutex::new(String::new()));
+        let lines = BufReader::new(program.child.stderr.take().unwrap()).lines();
+        let writing = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut text = writing.lock();
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+        Self {
+            address: program.address,
+            program,
+            log,
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        self.program.signal(signal);
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().clone()
+    }
+
+    /// Waits until the log has these words as often.
+    pub(crate) async fn logged(&self, words: &str, times: usize) {
+        until(&format!("the log says {words:?}"), || {
+            self.log().matches(words).count() >= times
+        })
+        .await;
+    }
+
+    /// Waits for its end; gives its exit code and its log.
+    pub(crate) async fn end(mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        until("it ends", || {
+            status = self.program.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        let log = Arc::clone(&self.log);
+        drop(self);
+        // The writer has the other one until it has read all.
+        until("the log ends", || Arc::strong_count(&log) == 1).await;
+        (status.unwrap().code(), log.lock().clone())
+    }
+}
+
+/// The response to a request, with its head.
+pub(crate) async fn ask(address: SocketAddr, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time")
+        .unwrap();
+    String::from_utf8(heard).unwrap()
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    ask(address, path, "Connection: close\r\n").await
+}
+
+/// Waits until a page of the small kind begins with this status.
+async fn becomes(address: SocketAddr, path: &str, status: &str) -> String {
+    let asking = async {
+        loop {
+            let response = get(address, path).await;
+            if response.get(9..12) == Some(status) {
+                return response;
+            }
+        }
+    };
+    timeout(PATIENCE, asking).await.expect("in time")
+}
+
+/// Waits for the close and gives its code and when it came.
+pub(crate) async fn closed(client: &mut Client) -> (Option<u16>, Instant) {
+    loop {
+        match timeout(PATIENCE, client.socket.next())
+            .await
+            .expect("in time")
+        {
+            Some(Ok(Message::Close(frame))) => {
+                return (frame.map(|frame| frame.code.into()), Instant::now());
+            }
+            Some(Ok(_)) => {}
+            other => return (other.and(None), Instant::now()),
+        }
+    }
+}
+
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX: y\r\n";
+
+#[tokio::test]
+async fn while_it_is_quiet_who_is_there_is_served_and_nobody_else() {
+    let program = Watched::start(&["--drain-quiet", "600", "--drain-spread", "600"]);
+    let address = program.address;
+    let mut client = Client::connect(address).await;
+    client.join("swarm", "a").await;
+    assert!(
+        becomes(address, "/readyz", "200")
+            .await
+            .ends_with("ready\n")
+    );
+
+    program.signal("-TERM");
+    let not_ready = becomes(address, "/readyz", "503").await;
+    assert!(not_ready.ends_with("draining\n"), "{not_ready}");
+    assert!(not_ready.contains("retry-after: 600\r\n"), "{not_ready}");
+    let alive = get(address, "/healthz").await;
+    assert!(alive.starts_with("HTTP/1.1 200") && alive.ends_with("ok\n"));
+    let upgrade = UPGRADE.replace("Connection: Upgrade", "Connection: Upgrade, close");
+    let refused = ask(address, "/", &upgrade).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.contains("retry-after: 600\r\n"), "{refused}");
+    let reply = client.join("swarm", "a").await;
+    assert_eq!(reply["incomplete"], 1, "{reply}");
+
+    program.signal("-TERM");
+    assert_eq!(closed(&mut client).await.0, Some(1001));
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    for words in ["draining", "phase=\"quiet\"", "second signal", "stopped"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn connections_are_closed_evenly_over_the_spread() {
+    const CLIENTS: usize = 60;
+    let spread = Duration::from_secs(3);
+    let program = Watched::start(&[
+        "--drain-quiet",
+        "0",
+        "--drain-spread",
+        "3",
+        "--workers",
+        "2",
+    ]);
+    let mut clients: Vec<_> =
+        join_all((0..CLIENTS).map(|_| Client::connect(program.address))).await;
+    // A reply shows that a connection has become one that is to be closed.
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.join("swarm", &format!("{number}-")).await;
+    }
+    let began = Instant::now();
+    program.signal("-TERM");
+    let heard = join_all(clients.iter_mut().map(closed)).await;
+    let mut times: Vec<_> = heard
+        .iter()
+        .map(|(_, at)| at.duration_since(began))
+        .collect();
+    times.sort();
+    assert!(heard.iter().all(|(code, _)| *code == Some(1001)));
+    let by = |share: f64| {
+        let end = spread.mul_f64(share);
+        times.iter().filter(|time| **time <= end).count()
+    };
+    // The signal took its time as well, so the beginning may be late, but nobody is early.
+    assert!(by(0.25) <= CLIENTS * 40 / 100, "{times:?}");
+    assert!(by(0.5) <= CLIENTS * 60 / 100, "{times:?}");
+    assert!(by(0.75) >= CLIENTS * 40 / 100, "{times:?}");
+    assert!(times[CLIENTS - 1] > spread.mul_f64(0.8), "{times:?}");
+    drop(clients);
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("phase=\"closing\""), "{log}");
+}
+
+#[tokio::test]
+async fn the_port_is_free_for_a_successor_while_connections_are_still_served() {
+    let program = Watched::start(&[
+        "--drain-quiet",
+        "0",
+        "--drain-spread",
+        "600",
+        "--workers",
+        "1",
+    ]);
+    let address = program.address.to_string();
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "a").await;
+    program.signal("-TERM");
+    program.logged("phase=\"closing\"", 1).await;
+    until("nobody new is taken", || {
+        std::net::TcpStream::connect(program.address).is_err()
+    })
+    .await;
+    let successor = Program::start(&["--listen", &address]);
+    let mut new = Client::connect(successor.address).await;
+    assert_eq!(new.join("swarm", "b").await["incomplete"], 1);
+    assert_eq!(client.join("swarm", "a").await["incomplete"], 1);
+    drop((new, successor));
+    program.signal("-INT");
+    assert_eq!(closed(&mut client).await.0, Some(1001));
+    assert_eq!(program.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn with_nobody_connected_no_phase_is_waited_for() {
+    let program = Watched::start(&[
+        "--drain-quiet",
+        "600",
+        "--drain-spread",
+        "600",
+        "--drain-timeout",
+        "600",
+    ]);
+    becomes(program.address, "/readyz", "200").await;
+    program.signal("-TERM");
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("quiet") && !log.contains("closing"), "{log}");
+}
+
+#[tokio::test]
+async fn the_quiet_ends_when_the_last_one_has_gone() {
+    let program = Watched::start(&["--drain-quiet", "600", "--drain-spread", "600"]);
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "a").await;
+    program.signal("-TERM");
+    becomes(program.address, "/readyz", "503").await;
+    client.socket.close(None).await.unwrap();
+    assert_eq!(closed(&mut client).await.0, None);
+    drop(client);
+    assert_eq!(program.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn ctrl_c_closes_all_at_once() {
+    let program = Watched::start(&["--drain-quiet", "600", "--drain-spread", "600"]);
+    let mut clients = join_all((0..20).map(|_| Client::connect(program.address))).await;
+    for client in &mut clients {
+        client.say(&announce("swarm", "a")).await;
+        client.hear().await;
+    }
+    program.signal("-INT");
+    let heard = join_all(clients.iter_mut().map(closed)).await;
+    assert!(heard.iter().all(|(code, _)| *code == Some(1001)));
+    drop(clients);
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.contains("stopping") && !log.contains("draining"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_all() {
+    let program = Watched::start(&["--drain-timeout", "600"]);
+    // It neither reads the close nor ends, and so keeps the server from ending by itself.
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "a").await;
+    program.signal("-INT");
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("connections dropped"), "{log}");
+
+    let program = Watched::start(&["--drain-timeout", "600"]);
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "a").await;
+    // Both wait while it is stopped, and come one right after the other.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        program.signal(signal);
+    }
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("ending without waiting"), "{log}");
+    drop(client);
+}

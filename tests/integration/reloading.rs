@@ -1,0 +1,206 @@
+//! What a reload changes while the program runs, what it leaves alone, and what it says about it.
+
+#![cfg(unix)]
+
+use serde_json::Value;
+
+use crate::leaving::{Watched, ask};
+use crate::support::{Client, announce};
+
+/// A program with a configuration file.
+struct Configured {
+    program: Watched,
+    file: tempfile::NamedTempFile,
+    reloads: usize,
+}
+
+impl Configured {
+    fn start(text: &str, args: &[&str]) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let mut all = vec!["--config", file.path().to_str().unwrap()];
+        all.extend(args);
+        Self {
+            program: Watched::start(&all),
+            file,
+            reloads: 0,
+        }
+    }
+
+    /// Writes the file anew and has it read.
+    async fn reload(&mut self, text: &str) {
+        std::fs::write(self.file.path(), text).unwrap();
+        self.program.signal("-HUP");
+        self.reloads += 1;
+        self.program
+            .logged("configuration reloaded", self.reloads)
+            .await;
+    }
+
+    /// The same, of a file that is to be refused.
+    async fn reload_badly(&mut self, text: &str) {
+        std::fs::write(self.file.path(), text).unwrap();
+        let refused = "the configuration was not reloaded";
+        let before = self.program.log().matches(refused).count();
+        self.program.signal("-HUP");
+        self.program.logged(refused, before + 1).await;
+    }
+
+    async fn connect(&self) -> Client {
+        Client::connect(self.program.address).await
+    }
+
+    async fn end(self) -> String {
+        self.program.signal("-INT");
+        let (code, log) = self.program.end().await;
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+}
+
+/// How many of these announces, all sent at once, are served rather than refused.
+async fn served(client: &mut Client, announces: usize) -> usize {
+    for _ in 0..announces {
+        client.say(&announce("swarm", "peer")).await;
+    }
+    let mut served = 0;
+    for _ in 0..announces {
+        let reply = client.hear().await;
+        served += usize::from(reply.get("failure reason").is_none_or(Value::is_null));
+    }
+    served
+}
+
+#[tokio::test]
+async fn limits_change_for_open_connections() {
+    let tight =
+        "[limits]\nmessages_per_second = 1\nmessages_burst = 5\ndelay_max = 0\npatience = 0\n";
+    let mut configured = Configured::start("", &["--workers", "2"]);
+    let mut client = configured.connect().await;
+    assert_eq!(served(&mut client, 100).await, 100);
+
+    configured.reload(tight).await;
+    let few = served(&mut client, 100).await;
+    assert!(few < 20, "{few}");
+
+    configured.reload("no_limits = true").await;
+    assert_eq!(served(&mut client, 1000).await, 1000);
+
+    // What was used up under the tight limits is not held against it under generous ones.
+    configured.reload(tight).await;
+    assert!(served(&mut client, 100).await < 20);
+    configured.reload("").await;
+    assert!(served(&mut client, 400).await >= 390);
+    drop(client);
+    configured.end().await;
+}
+
+#[tokio::test]
+async fn rules_interval_origins_and_ice_servers_change() {
+    let mut configured = Configured::start("interval = 50", &[]);
+    let address = configured.program.address;
+    let mut client = configured.connect().await;
+    assert_eq!(client.join("one", "peer").await["interval"], 50);
+
+    configured
+        .reload(
+            "interval = 60\norigin = [\"https://a.example\"]\nice_server = [\"stun:b.example\"]\n\
+             [tracker]\nmemberships_max = 1\n[connection]\nmessage_bytes_max = 1024\nsdp_bytes_max = 500\n",
+        )
+        .await;
+    assert_eq!(client.join("one", "peer").await["interval"], 60);
+    let refused = client.join("two", "peer").await;
+    assert!(refused["failure reason"].is_string(), "{refused}");
+    let ice = ask(address, "/ice", "Connection: close\r\n").await;
+    assert!(ice.contains("stun:b.example"), "{ice}");
+    let upgrade = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://c.example\r\n";
+    let answer = ask(address, "/", upgrade).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let mut oversized = announce("one", "peer");
+    oversized["unknown"] = "x".repeat(2000).into();
+    client.say(&oversized).await;
+    assert_eq!(crate::leaving::closed(&mut client).await.0, Some(1009));
+
+    let log = configured.end().await;
+    for words in [
+        "interval changed from 50 to 60",
+        "origin changed from [] to [\"https://a.example\"]",
+        "tracker.memberships_max changed from 2000 to 1",
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(!log.contains("needs a restart"), "{log}");
+}
+
+#[tokio::test]
+async fn a_bad_file_changes_nothing_and_every_mistake_is_said() {
+    let mut configured = Configured::start("interval = 50", &[]);
+    let mut client = configured.connect().await;
+    configured
+        .reload_badly("interval = 60\nworkerss = 1\n[limits]\nmessages_burst = 0\n")
+        .await;
+    assert_eq!(client.join("one", "peer").await["interval"], 50);
+    // Each right by itself, but not together.
+    configured
+        .reload_badly("interval = 60\n[connection]\nping_after = 100\ndead_after = 50\n")
+        .await;
+    assert_eq!(client.join("one", "peer").await["interval"], 50);
+    std::fs::remove_file(configured.file.path()).unwrap();
+    let before = configured.program.log().matches("cannot be read").count();
+    configured.program.signal("-HUP");
+    configured
+        .program
+        .logged("cannot be read", before + 1)
+        .await;
+    assert_eq!(client.join("one", "peer").await["interval"], 50);
+    configured.reload("interval = 70").await;
+    assert_eq!(client.join("one", "peer").await["interval"], 70);
+    drop(client);
+    let log = configured.end().await;
+    for words in [
+        "workerss",
+        "limits.messages_burst",
+        "connection.ping_after",
+        ":2: ",
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_is_said_each_time_and_flags_still_win() {
+    let mut configured = Configured::start("", &["--workers", "1", "--interval", "50"]);
+    let other =
+        "workers = 3\ninterval = 70\nlog_format = \"json\"\n[connection]\nping_after = 40\n";
+    for _ in 0..2 {
+        configured.reload(other).await;
+    }
+    let mut client = configured.connect().await;
+    assert_eq!(client.join("one", "peer").await["interval"], 50);
+    drop(client);
+    let log = configured.end().await;
+    let restart = "log_format changed from \"text\" to \"json\": needs a restart";
+    assert_eq!(log.matches(restart).count(), 2, "{log}");
+    assert_eq!(log.matches("connection.ping_after changed").count(), 1);
+    assert!(!log.contains("workers changed"), "{log}");
+}
+
+#[tokio::test]
+async fn the_log_level_changes() {
+    let mut configured = Configured::start("", &[]);
+    configured.reload("log_level = \"debug\"").await;
+    drop(configured.connect().await);
+    configured.program.logged("connection closed", 1).await;
+    configured.reload("log_level = \"info\"").await;
+    let opened = configured
+        .program
+        .log()
+        .matches("connection opened")
+        .count();
+    let mut client = configured.connect().await;
+    client.join("one", "peer").await;
+    drop(client);
+    let log = configured.end().await;
+    assert_eq!(log.matches("connection opened").count(), opened, "{log}");
+}

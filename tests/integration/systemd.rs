@@ -1,0 +1,155 @@
+//! What systemd hears of the program, through a socket that the test listens on instead of it.
+
+#![cfg(target_os = "linux")]
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use swarmhub::config::Config;
+
+use crate::leaving::Watched;
+use crate::process::{Program, command};
+use crate::support::{Client, PATIENCE};
+
+/// In the place of systemd.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            socket,
+            path,
+            _folder: folder,
+        }
+    }
+
+    fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> Watched {
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        all.extend(args);
+        let mut command = command(&all);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .env("NOTIFY_SOCKET", &self.path)
+            .envs(variables.iter().copied());
+        Watched::watch(Program::spawned(command))
+    }
+
+    /// The next notification.
+    fn hear(&self) -> String {
+        let mut bytes = [0; 1024];
+        let length = self.socket.recv(&mut bytes).expect("a notification");
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    /// The next one with these words; those in between may be of any kind.
+    fn hear_of(&self, words: &str) -> String {
+        let since = Instant::now();
+        loop {
+            let heard = self.hear();
+            if heard.contains(words) {
+                return heard;
+            }
+            assert!(since.elapsed() < PATIENCE, "{words} is not said");
+        }
+    }
+}
+
+#[tokio::test]
+async fn systemd_is_told_of_readiness_reload_and_stop() {
+    let manager = Manager::new();
+    let program = manager.start(&["--drain-quiet", "600"], &[]);
+    assert!(manager.hear().starts_with("READY=1\n"));
+    let mut client = Client::connect(program.address).await;
+    client.join("swarm", "peer").await;
+
+    program.signal("-HUP");
+    let reloading = manager.hear();
+    let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+    let since: u64 = since.expect(&reloading).trim().parse().unwrap();
+    assert!(since > 0);
+    assert!(manager.hear().starts_with("READY=1\n"));
+
+    program.signal("-TERM");
+    let stopping = manager.hear();
+    // 600 quiet, 10 spread, 5 at the end, and a margin of 10.
+    assert_eq!(stopping, "STOPPING=1\nEXTEND_TIMEOUT_USEC=625000000\n");
+    assert_eq!(manager.hear_of("STATUS"), "STATUS=quiet: 1 connections\n");
+    program.signal("-INT");
+    assert!(
+        manager
+            .hear_of("STOPPING=1")
+            .contains("EXTEND_TIMEOUT_USEC=10000000\n")
+    );
+    drop(client);
+    assert_eq!(program.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_failed_reload_leaves_the_service_ready_and_says_so() {
+    let manager = Manager::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let program = manager.start(&["--config", file.path().to_str().unwrap()], &[]);
+    assert!(manager.hear().starts_with("READY=1\n"));
+    std::fs::write(file.path(), "nonsense = 1").unwrap();
+    program.signal("-HUP");
+    assert!(manager.hear().starts_with("RELOADING=1\n"));
+    assert!(manager.hear().starts_with("READY=1\n"));
+    assert!(manager.hear().contains("the last reload failed"));
+    program.signal("-INT");
+    assert_eq!(program.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn the_watchdog_hears_of_live_workers_twice_as_often_as_it_asks() {
+    let manager = Manager::new();
+    let program = manager.start(&[], &[("WATCHDOG_USEC", "2000000")]);
+    manager.hear_of("READY=1");
+    manager.hear_of("WATCHDOG=1");
+    let first = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(manager.hear(), "WATCHDOG=1\n");
+    }
+    let three = first.elapsed();
+    assert!(three >= Duration::from_millis(2500), "{three:?}");
+    program.signal("-INT");
+    assert_eq!(program.end().await.0, Some(0));
+
+    let other = manager.start(&[], &[("WATCHDOG_USEC", "2000000"), ("WATCHDOG_PID", "1")]);
+    manager.hear_of("READY=1");
+    // What is for another process is not answered.
+    manager
+        .socket
+        .set_read_timeout(Some(Duration::from_millis(1500)))
+        .unwrap();
+    assert!(manager.socket.recv(&mut [0; 64]).is_err());
+    other.signal("-INT");
+    assert_eq!(other.end().await.0, Some(0));
+}
+
+#[test]
+fn the_unit_gives_the_time_that_leaving_takes() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/swarmhub.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let value = |name: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.strip_prefix('='))
+            .unwrap_or_else(|| panic!("{name}"))
+    };
+    let drain = Config::default().drain;
+    let whole = drain.quiet + drain.spread + drain.timeout;
+    let allowed: u64 = value("TimeoutStopSec").parse().unwrap();
+    assert!(Duration::from_secs(allowed) >= whole + Duration::from_secs(5));
+    assert_eq!(value("Type"), "notify");
+    assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
+}
