@@ -100,7 +100,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
     runtime.block_on(async {
         let stop = process::stop_signal()?;
         let server = Server::builder().config(config).bind().await?;
-        process::print_addresses(server.addresses()).context("cannot write to standard output")?;
+        process::print_addresses(server.listening()).context("cannot write to standard output")?;
         server.run(stop).await?;
         Ok(())
     })

@@ -3,43 +3,49 @@
 //! Accepts connections and keeps them until they end; nothing moves between workers but messages. The server starts
 //! the workers and tells them to stop.
 
+mod accept;
+mod handshakes;
+
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::runtime::LocalOptions;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::{self, Surroundings};
-use crate::http::{self, Shared, Site, Timeouts};
+use crate::connection::Surroundings;
+use crate::http::{Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
 use crate::memory;
-use crate::net;
+use crate::net::{Listener, Socket, Sockets};
+use handshakes::Handshakes;
 
 /// How often a slice of the connections is looked at: each connection once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
 /// Longest time in which the whole swarm table is searched for expired members.
 const SWEEP_MAX: Duration = Duration::from_secs(30);
-/// How long accepting rests when the system refuses for want of file descriptors or memory.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
-/// How often the same trouble with accepting is logged at most.
-const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(10);
+/// How long a handshake is safe from newer ones: a few round trips to the other side of the world.
+const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
 
 /// What a worker is made of.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) number: u8,
     pub(crate) workers: usize,
-    pub(crate) listeners: Vec<StdListener>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) sockets: Arc<Sockets>,
     pub(crate) node: Arc<Node>,
     pub(crate) site: Arc<Shared>,
     pub(crate) started: Instant,
     pub(crate) timeouts: Timeouts,
+    pub(crate) proxy_timeout: Duration,
+    pub(crate) handshakes_max: usize,
     pub(crate) message_bytes_max: usize,
     pub(crate) membership_ttl: Duration,
     pub(crate) drain_timeout: Duration,
@@ -58,6 +64,9 @@ impl Worker {
             let worker = Rc::new(Running {
                 site: Rc::new(Site::new(&self.site, Rc::clone(&hub))),
                 around: Surroundings::new(Rc::clone(&hub), self.started, self.message_bytes_max),
+                handshakes: Handshakes::new(self.handshakes_max, HANDSHAKE_GRACE),
+                hurried: Handshakes::new(Sockets::hurried_max(self.workers), Duration::ZERO),
+                listeners: listeners.len(),
                 hub,
                 tasks: TaskTracker::new(),
                 seat: self,
@@ -73,14 +82,29 @@ struct Running {
     hub: Rc<Hub>,
     site: Rc<Site>,
     around: Rc<Surroundings>,
+    handshakes: Rc<Handshakes>,
+    /// Those of brief connections, when descriptors run short.
+    hurried: Rc<Handshakes>,
+    /// How many it accepts from, each with a task of its own.
+    listeners: usize,
     tasks: TaskTracker,
 }
 
 impl Running {
-    async fn serve(self: Rc<Self>, listeners: Vec<StdListener>) -> io::Result<()> {
-        for listener in listeners {
-            let listener = TcpListener::from_std(listener)?;
-            self.tasks.spawn_local(Rc::clone(&self).accept(listener));
+    async fn serve(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
+        for Listener { listen, socket } in listeners {
+            let worker = Rc::clone(&self);
+            match socket {
+                Socket::Tcp(socket) => {
+                    let listener = TcpListener::from_std(socket)?;
+                    self.tasks.spawn_local(worker.accept(listener, listen));
+                }
+                #[cfg(unix)]
+                Socket::Unix(socket) => {
+                    let listener = UnixListener::from_std(socket)?;
+                    self.tasks.spawn_local(worker.accept(listener, listen));
+                }
+            }
         }
         let mail = tokio::task::spawn_local(Rc::clone(&self).take_mail());
         let clock = tokio::task::spawn_local(Rc::clone(&self).tick());
@@ -101,46 +125,10 @@ impl Running {
         Ok(())
     }
 
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        let mut logged: Option<Instant> = None;
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = self.seat.stop.cancelled() => return,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    self.tasks
-                        .spawn_local(Rc::clone(&self).serve_http(stream, peer));
-                }
-                Err(error) if is_of_one_connection(&error) => {
-                    self.hub.counters().accepts_failed.add(1);
-                }
-                Err(error) => {
-                    self.hub.counters().accepts_failed.add(1);
-                    if logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG_EVERY) {
-                        logged = Some(Instant::now());
-                        tracing::error!(%error, "new connections cannot be accepted");
-                    }
-                    sleep(ACCEPT_REST).await;
-                }
-            }
-        }
-    }
-
-    async fn serve_http(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        net::set_up(&stream);
-        let timeouts = self.seat.timeouts;
-        let Some(upgraded) = http::serve(stream, peer, &self.site, timeouts, &self.seat.stop).await
-        else {
-            return;
-        };
-        // A task of its own, so that nothing of HTTP stays in memory.
-        self.tasks.spawn_local(connection::serve(
-            upgraded.stream,
-            upgraded.read_ahead,
-            Rc::clone(&self.around),
-        ));
+    /// Tells the other workers how many connections there are, with `more` that are no tasks yet.
+    fn tell_sockets(&self, more: usize) {
+        let open = (self.tasks.len() + more).saturating_sub(self.listeners);
+        self.seat.sockets.tell(self.seat.number, open);
     }
 
     async fn take_mail(self: Rc<Self>) {
@@ -159,6 +147,7 @@ impl Running {
             let now = ticks.tick().await;
             self.hub.advance_to(self.seat.started.elapsed());
             self.hub.check_deadlines();
+            self.tell_sockets(0);
             if tick == 0 {
                 self.hub.observe_load(now - last);
                 last = now;
@@ -190,13 +179,4 @@ impl Running {
         }
         (from + a_second) % parts
     }
-}
-
-/// The client had gone before it was accepted: no reason to rest.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
 }

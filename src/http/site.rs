@@ -16,10 +16,13 @@ use tower::ServiceExt;
 
 use super::api;
 use super::assets::{Asset, Assets};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::hub::Hub;
 use crate::insight::Counters;
+use crate::net::address::Proxies;
 
+/// Answered by every listener, whatever else it serves.
+const HEALTHZ: &str = "/healthz";
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -37,6 +40,7 @@ pub(crate) struct Shared {
     assets: Assets,
     pub(super) ice: String,
     origins: Vec<String>,
+    proxies: Proxies,
 }
 
 impl Shared {
@@ -52,6 +56,7 @@ impl Shared {
             assets,
             ice,
             origins: config.origin.clone(),
+            proxies: Proxies::new(&config.proxies),
         })
     }
 }
@@ -65,7 +70,7 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
-            .route("/healthz", get(api::healthz))
+            .route(HEALTHZ, get(api::healthz))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {
@@ -73,6 +78,11 @@ impl Site {
             shared: Arc::clone(shared),
             hub,
         }
+    }
+
+    /// Whose word about clients counts.
+    pub(crate) fn proxies(&self) -> &Proxies {
+        &self.shared.proxies
     }
 
     /// Origins whose pages may use the tracker; empty for all.
@@ -84,8 +94,18 @@ impl Site {
         self.hub.counters()
     }
 
-    pub(super) async fn answer(&self, request: Request<hyper::body::Incoming>) -> Response {
-        let Ok(mut response) = self.router.clone().oneshot(request.map(Body::new)).await;
+    pub(super) async fn answer(
+        &self,
+        request: Request<hyper::body::Incoming>,
+        role: Role,
+    ) -> Response {
+        let is_served = role.has_pages() || request.uri().path() == HEALTHZ;
+        let mut response = if is_served {
+            let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+            response
+        } else {
+            elsewhere()
+        };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -162,6 +182,12 @@ async fn asset(
 async fn missing() -> Response {
     let text =
         "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
+}
+
+/// What a listener without pages says.
+fn elsewhere() -> Response {
+    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

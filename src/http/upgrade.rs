@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -10,6 +10,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+/// Seconds after which a client may try again that found no room: about as long as crowded trackers take to clear.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_asked(headers: &HeaderMap) -> bool {
@@ -83,6 +85,24 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
             .filter(|name| !name.is_empty())
             .map(|name| (SEC_WEBSOCKET_PROTOCOL, name)),
     );
+    response
+}
+
+/// What a listener without tracker says.
+pub(super) fn elsewhere() -> Response<Body> {
+    refused(
+        StatusCode::NOT_FOUND,
+        "There is no tracker at this address, only pages.\n",
+    )
+}
+
+/// What is said when there are no descriptors for another WebSocket.
+pub(super) fn busy() -> Response<Body> {
+    let mut response = refused(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This tracker has no room for another connection now.\n",
+    );
+    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     response
 }
 

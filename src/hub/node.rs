@@ -30,12 +30,15 @@ pub struct Node {
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
 
-/// `connection.ping_after`, `connection.dead_after` and `connection.stuck_after`.
+/// `connection.ping_after`, `connection.dead_after`, `connection.stuck_after`, `connection.first_message_timeout` and
+/// `connection.message_timeout`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadlines {
     pub(super) ping: Duration,
     pub(super) dead: Duration,
     pub(super) stuck: Duration,
+    pub(super) first_message: Duration,
+    pub(super) message: Duration,
 }
 
 impl Node {
@@ -65,6 +68,8 @@ impl Node {
                 ping: connection.ping_after,
                 dead: connection.dead_after,
                 stuck: connection.stuck_after,
+                first_message: connection.first_message_timeout,
+                message: connection.message_timeout,
             },
             mailboxes: (0..workers)
                 .map(|_| Mailbox::new(connection.inbox_bytes_max))

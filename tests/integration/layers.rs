@@ -14,9 +14,12 @@ const LAYERS: [(&str, &[&str]); 16] = [
         "server",
         &["worker", "net", "http", "hub", "config", "protocol"],
     ),
-    ("worker", &["net", "http", "connection", "hub", "memory"]),
+    (
+        "worker",
+        &["net", "http", "connection", "hub", "memory", "config"],
+    ),
     ("echo", &["connection", "hub", "config"]),
-    ("http", &["hub", "insight", "config"]),
+    ("http", &["hub", "net", "insight", "config"]),
     ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",
@@ -33,7 +36,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("tracker", &["swarm", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
-    ("net", &[]),
+    ("net", &["config"]),
     ("memory", &[]),
     ("ground", &[]),
 ];

@@ -10,12 +10,15 @@
 
 mod churn;
 mod docs;
+mod doors;
 mod frames;
 mod http;
 mod layers;
+mod listeners;
 mod load;
 mod model;
 mod process;
+mod proxies;
 mod rules;
 mod simulation;
 mod support;
