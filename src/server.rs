@@ -182,8 +182,10 @@ impl Server {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let stop = CancellationToken::new();
         let stop_at_exit = stop.clone().drop_guard();
-        let (workers, mut first_end) = self.start(&stop)?;
-        tracing::info!(node = %self.node.id, workers = self.workers, "serving");
+        let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
+        let connections_max = sockets.max();
+        let (workers, mut first_end) = self.start(&stop, &sockets)?;
+        tracing::info!(node = %self.node.id, workers = self.workers, connections_max, "serving");
         tokio::select! {
             () = shutdown => tracing::info!("stopping"),
             // A worker ends only when it fails, or when its thread panics.
@@ -212,6 +214,7 @@ impl Server {
     fn start(
         &mut self,
         stop: &CancellationToken,
+        sockets: &Arc<Sockets>,
     ) -> Result<
         (
             Vec<thread::JoinHandle<io::Result<()>>>,
@@ -223,7 +226,6 @@ impl Server {
         let ended = Arc::new(parking_lot::Mutex::new(Some(ended)));
         let site = Shared::new(&self.config);
         let started = Instant::now();
-        let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
         let mut threads = Vec::new();
         for number in 0..self.workers {
             let failed = |reason| ServerError::Worker { number, reason };
@@ -235,7 +237,7 @@ impl Server {
                     .map_err(failed)?,
                 workers: self.workers,
                 listeners: listeners.collect(),
-                sockets: Arc::clone(&sockets),
+                sockets: Arc::clone(sockets),
                 node: Arc::clone(&self.node),
                 site: Arc::clone(&site),
                 started,

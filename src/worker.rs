@@ -6,6 +6,7 @@
 mod accept;
 mod handshakes;
 
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ impl Worker {
                 hurried: Handshakes::new(Sockets::hurried_max(self.workers), Duration::ZERO),
                 listeners: listeners.len(),
                 hub,
+                told_full: Cell::new(None),
                 tasks: TaskTracker::new(),
                 seat: self,
             });
@@ -87,6 +89,8 @@ struct Running {
     hurried: Rc<Handshakes>,
     /// How many it accepts from, each with a task of its own.
     listeners: usize,
+    /// When it was last logged that there is no room for more connections.
+    told_full: Cell<Option<Instant>>,
     tasks: TaskTracker,
 }
 

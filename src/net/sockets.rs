@@ -31,6 +31,11 @@ impl Sockets {
         }
     }
 
+    /// How many connections there is room for without the reserve.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
     /// How many connections one worker serves briefly at once, out of the reserve.
     pub(crate) fn hurried_max(workers: usize) -> usize {
         (HURRIED / workers.max(1)).max(2)

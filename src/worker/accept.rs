@@ -17,8 +17,8 @@ use crate::net::{Accept, Stream};
 
 /// How long accepting rests when the system refuses for want of file descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
-/// How often the same trouble with accepting is logged at most.
-const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(10);
+/// How often the same trouble is logged at most.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 /// How long a connection that was accepted without room for it may take for a request, and again for the response.
 const HURRIED: Duration = Duration::from_secs(1);
 
@@ -52,7 +52,7 @@ impl Running {
                 }
                 Err(error) => {
                     self.hub.counters().accepts_failed.add(1);
-                    if logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG_EVERY) {
+                    if is_due(logged) {
                         logged = Some(Instant::now());
                         tracing::error!(%error, %listen, "new connections cannot be accepted");
                     }
@@ -71,6 +71,7 @@ impl Running {
         let counters = self.hub.counters();
         let handshakes = if is_hurried {
             counters.open_files_short.add(1);
+            self.tell_full();
             &self.hurried
         } else {
             &self.handshakes
@@ -83,6 +84,16 @@ impl Running {
             let task = worker.receive(stream, peer, door, is_hurried, handshake);
             self.tasks.spawn_local(task).abort_handle()
         });
+    }
+
+    fn tell_full(&self) {
+        if is_due(self.told_full.get()) {
+            self.told_full.set(Some(Instant::now()));
+            tracing::error!(
+                connections_max = self.seat.sockets.max(),
+                "no room for more connections: raise the limit of open files"
+            );
+        }
     }
 
     /// The stages of a connection: who it is for, then what it asks. TLS stands between the two.
@@ -173,6 +184,10 @@ impl Running {
             Rc::clone(&self.around),
         ));
     }
+}
+
+fn is_due(logged: Option<Instant>) -> bool {
+    logged.is_none_or(|at| at.elapsed() >= LOG_EVERY)
 }
 
 /// The client had gone before it was accepted: no reason to rest.

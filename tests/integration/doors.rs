@@ -110,6 +110,7 @@ async fn when_descriptors_run_short_health_is_answered_and_room_is_found_again()
         tokio::task::spawn_blocking(|| program.end()).await.unwrap()
     };
     assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("no room for more connections"), "{log}");
     assert!(!log.contains("cannot be accepted"), "{log}");
 }
 

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::listeners::{ask, connect, page, upgrade};
@@ -30,8 +29,15 @@ fn start(trusted: &[&str]) -> (TestServer, SocketAddr, SocketAddr) {
 }
 
 /// Opens a WebSocket with bytes before the handshake and headers in it; it stays open.
-async fn open(address: SocketAddr, before: &[u8], headers: &str) -> TcpStream {
-    let mut stream = connect(address).await;
+async fn open(address: SocketAddr, before: &[u8], headers: &str) -> impl Sized {
+    open_over(connect(address).await, before, headers).await
+}
+
+async fn open_over<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    before: &[u8],
+    headers: &str,
+) -> S {
     let request = [before, upgrade(headers).as_bytes()].concat();
     stream.write_all(&request).await.unwrap();
     let mut head = Vec::new();
@@ -151,4 +157,40 @@ async fn forwarded_headers_count_only_from_the_address_that_the_proxy_header_nam
     let (server, required, _) = start(&["127.0.0.0/8", "203.0.113.0/24"]);
     open(required, LINE, named).await;
     assert_eq!(forwarded(&server), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn over_socket_files_proxies_say_who_the_client_is_as_well() {
+    use tokio::net::UnixStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let [plain, proxied] = ["plain", "proxied"].map(|name| folder.path().join(name));
+    let listen = [
+        format!("unix:{}", plain.display()),
+        format!("proxy+unix:{}", proxied.display()),
+    ];
+    let server = TestServer::start(|config| {
+        let files = listen.iter().map(|listen| listen.parse().unwrap());
+        config.listen.extend(files);
+        config.proxies.trusted = vec!["unix".parse().unwrap()];
+    });
+    let named = "X-Forwarded-For: 198.51.100.1\r\n";
+    let connect = async |path| UnixStream::connect(path).await.unwrap();
+    let forwarded = || server.node.counters().addresses_forwarded;
+    open_over(connect(&plain).await, b"", named).await;
+    assert_eq!(forwarded(), 1);
+    // TCP is not trusted here.
+    open(server.address, b"", named).await;
+    assert_eq!(forwarded(), 1);
+    // The proxy's own connection, then one for a client, whose word counts for nothing.
+    open_over(connect(&proxied).await, LOCAL, named).await;
+    assert_eq!(forwarded(), 2);
+    for header in [LINE, BINARY] {
+        open_over(connect(&proxied).await, header, named).await;
+    }
+    assert_eq!(forwarded(), 2);
+    let failed = ask(connect(&proxied).await, page("/", "").as_bytes()).await;
+    assert_eq!(failed, "");
+    assert_eq!(server.node.counters().proxy_headers_failed, 1);
 }
