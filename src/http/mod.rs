@@ -157,8 +157,9 @@ async fn answer<H>(
     visit: Rc<Visit<H>>,
 ) -> Result<Response<Body>, Infallible> {
     drop(visit.handshake.take());
+    let visitor = visit.visitor(&request);
     let mut response = if upgrade::is_asked(request.headers()) {
-        visit.upgrade(&request)
+        visit.upgrade(&request, visitor)
     } else {
         visit.site.answer(request, visit.role).await
     };
@@ -170,7 +171,7 @@ async fn answer<H>(
 }
 
 impl<H> Visit<H> {
-    fn upgrade(&self, request: &Request<Incoming>) -> Response<Body> {
+    fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
         let response = if !self.role.has_tracker() {
             upgrade::elsewhere()
         } else if self.is_hurried {
@@ -179,7 +180,7 @@ impl<H> Visit<H> {
             upgrade::answer(request, self.site.origins())
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgraded.set(Some(self.visitor(request)));
+            self.upgraded.set(Some(visitor));
         } else {
             self.site.counters().upgrades_refused.add(1);
         }

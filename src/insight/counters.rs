@@ -87,9 +87,9 @@ counters! {
     open_files_short,
     /// Connections to a `proxy+` listener without a PROXY header that is believed within `proxies.proxy_timeout`.
     proxy_headers_failed,
-    /// Upgrades whose client was named by a trusted proxy (`proxies.header`).
+    /// Requests whose client was named by a trusted proxy (`proxies.header`).
     addresses_forwarded,
-    /// Upgrades whose trusted proxy sent a `proxies.header` that cannot be read.
+    /// Requests whose trusted proxy sent a `proxies.header` that cannot be read.
     forwarded_malformed,
     /// Pings sent to silent connections.
     pings_sent,
