@@ -12,7 +12,8 @@ pub mod insight;
 pub mod limits;
 pub mod load;
 mod memory;
-mod net;
+#[doc(hidden)]
+pub mod net;
 pub mod protocol;
 mod server;
 pub mod swarm;

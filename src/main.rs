@@ -101,7 +101,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
     runtime.block_on(async {
         let signals = process::Signals::new()?;
         let server = Server::builder().config(config).bind().await?;
-        process::print_addresses(server.addresses()).context("cannot write to standard output")?;
+        process::print_addresses(server.listening()).context("cannot write to standard output")?;
         let conducted = conduct::conduct(server.handle(), signals, log);
         tokio::select! {
             ended = server.run(std::future::pending()) => Ok(ended?),

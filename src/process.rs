@@ -2,11 +2,11 @@
 
 pub(crate) mod systemd;
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
+use swarmhub::config::{Listen, Target};
 
 /// Fewer open files than these, and those of each worker, leave no room for connections.
 const OPEN_FILES_MIN: u64 = 64;
@@ -104,16 +104,33 @@ impl Terminal {
 }
 
 /// Prints where the page and the tracker are, for people and for scripts.
-pub(crate) fn print_addresses(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<()> {
-    let mut text = String::new();
-    for address in addresses {
-        let place = place(address);
-        // Writing to a string cannot fail.
-        let _ = write!(text, "page     http://{place}/\ntracker  ws://{place}/\n");
-    }
+pub(crate) fn print_addresses<'a>(listening: impl Iterator<Item = &'a Listen>) -> io::Result<()> {
     let mut stdout = io::stdout();
+    let text: String = listening.map(lines).collect();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// One line for each thing that is served in a place.
+fn lines(listen: &Listen) -> String {
+    let secure = if listen.tls { "s" } else { "" };
+    let note = if listen.proxy {
+        "  (PROXY protocol)"
+    } else {
+        ""
+    };
+    let served = [
+        (listen.role.has_pages(), "page     ", "http"),
+        (listen.role.has_tracker(), "tracker  ", "ws"),
+    ];
+    let line = |(_, what, scheme)| match &listen.target {
+        Target::Tcp(address) => {
+            format!("{what}{scheme}{secure}://{}/{note}\n", place(*address))
+        }
+        Target::Unix(_) | Target::Systemd(_) => format!("{what}{}{note}\n", listen.target),
+    };
+    let served = served.into_iter().filter(|(is_served, _, _)| *is_served);
+    served.map(line).collect()
 }
 
 /// The address as one opens it on this machine.
@@ -134,5 +151,23 @@ mod tests {
         assert_eq!(place("0.0.0.0:80".parse().unwrap()), "localhost:80");
         assert_eq!(place("[::1]:8000".parse().unwrap()), "[::1]:8000");
         assert_eq!(place("127.0.0.1:8000".parse().unwrap()), "127.0.0.1:8000");
+    }
+
+    #[test]
+    fn each_place_says_what_is_served_there() {
+        let said = |listen: &str| lines(&listen.parse().unwrap());
+        assert_eq!(
+            said("127.0.0.1:80"),
+            "page     http://127.0.0.1:80/\ntracker  ws://127.0.0.1:80/\n"
+        );
+        assert_eq!(said("tls+tracker+[::1]:443"), "tracker  wss://[::1]:443/\n");
+        assert_eq!(
+            said("proxy+pages+127.0.0.1:80"),
+            "page     http://127.0.0.1:80/  (PROXY protocol)\n"
+        );
+        assert_eq!(
+            said("tracker+unix:/run/hub.sock"),
+            "tracker  unix:/run/hub.sock\n"
+        );
     }
 }

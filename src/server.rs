@@ -13,9 +13,9 @@ use std::thread;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::config::{Config, InvalidConfig};
+use crate::config::{Config, InvalidConfig, Listen, Target};
 use crate::hub::Node;
-use crate::net::{self, Listeners};
+use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
 use crate::worker::{Orders, Pulse, Worker};
 use handle::{Control, Wanted};
@@ -29,11 +29,11 @@ pub enum ServerError {
     /// Settings are impossible; each with the place and the remedy.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<InvalidConfig>),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {}", listen_remedy(reason))]
+    /// A place cannot be listened on.
+    #[error("cannot listen on {listen}: {}", listen_remedy(listen, reason))]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// The place.
+        listen: Listen,
         /// What the system says.
         reason: io::Error,
     },
@@ -53,8 +53,19 @@ pub enum ServerError {
     },
 }
 
-fn listen_remedy(error: &io::Error) -> String {
+fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
+    let is_file = matches!(listen.target, Target::Unix(_));
     match error.kind() {
+        io::ErrorKind::AddrInUse if is_file => {
+            "another program listens on this socket; stop it, or choose another path with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied if is_file => {
+            "not permitted; the user of the server must be able to write to that folder".to_owned()
+        }
+        io::ErrorKind::NotFound if is_file => {
+            "its folder does not exist; create it, or choose another path with --listen".to_owned()
+        }
         io::ErrorKind::AddrInUse => {
             "another program uses this port; stop it, or choose another address with --listen"
                 .to_owned()
@@ -77,7 +88,7 @@ fn listen_remedy(error: &io::Error) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct ServerBuilder {
     config: Config,
-    listen: Vec<SocketAddr>,
+    listen: Vec<Listen>,
 }
 
 impl ServerBuilder {
@@ -90,8 +101,14 @@ impl ServerBuilder {
 
     /// Listens on this address, and not on the default one. May be called several times; port 0 lets the system choose.
     #[must_use]
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen.push(address);
+    pub fn listen(self, address: SocketAddr) -> Self {
+        self.listen_on(address.into())
+    }
+
+    /// As [`Self::listen`], for all that can be listened on: `"unix:/run/hub.sock".parse()` and the like.
+    #[must_use]
+    pub fn listen_on(mut self, place: Listen) -> Self {
+        self.listen.push(place);
         self
     }
 
@@ -102,7 +119,7 @@ impl ServerBuilder {
     /// [`ServerError::Config`] for impossible settings, [`ServerError::Listen`] for an address that cannot be bound.
     #[expect(
         clippy::unused_async,
-        reason = "binding may have to wait later (names, handed-over sockets)"
+        reason = "it must run within a runtime, and may have to wait later"
     )]
     pub async fn bind(mut self) -> Result<Server, ServerError> {
         if !self.listen.is_empty() {
@@ -114,15 +131,8 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
-        let bind = |&address| {
-            net::bind(address, workers).map_err(|reason| ServerError::Listen { address, reason })
-        };
-        let listeners = self
-            .config
-            .listen
-            .iter()
-            .map(bind)
-            .collect::<Result<Vec<_>, _>>()?;
+        let listeners = net::bind(&self.config.listen, workers)
+            .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let node = Arc::new(Node::new(&self.config, workers));
         let control = Control::new(&self.config, &node, workers);
         Ok(Server {
@@ -148,9 +158,17 @@ impl Server {
         ServerBuilder::default()
     }
 
-    /// The addresses listened on, with real port numbers.
+    /// The IP addresses listened on, with real port numbers.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.listeners.iter().map(|listeners| listeners.address)
+        self.listening().filter_map(|listen| match listen.target {
+            Target::Tcp(address) => Some(address),
+            Target::Unix(_) | Target::Systemd(_) => None,
+        })
+    }
+
+    /// All places listened on, with real port numbers, and for what systemd has handed over with its real place.
+    pub fn listening(&self) -> impl Iterator<Item = &Listen> {
+        self.listeners.iter().map(|listeners| &listeners.listen)
     }
 
     /// What all workers share: the swarms and the counters.
@@ -184,8 +202,10 @@ impl Server {
         // Whatever ends this, no worker goes on alone.
         let _stop_at_exit =
             [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
-        let mut ends = self.start(&orders)?;
-        tracing::info!(node = %control.node.id, workers = self.workers, "serving");
+        let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
+        let connections_max = sockets.max();
+        let mut ends = self.start(&orders, &sockets)?;
+        tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = control.wanted.subscribe();
         tokio::select! {
             () = shutdown => control.want(Wanted::Drain),
@@ -199,20 +219,20 @@ impl Server {
     }
 
     /// Starts all workers.
-    fn start(&mut self, orders: &Orders) -> Result<Ends, ServerError> {
+    fn start(&mut self, orders: &Orders, sockets: &Arc<Sockets>) -> Result<Ends, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
         let started = Instant::now();
         for (number, pulse) in self.control.pulses.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // Given away, so that nothing goes on listening when the workers have stopped to.
-            let listeners = self.listeners.iter_mut();
-            let listeners = listeners.filter_map(|listeners| listeners.sockets.pop());
+            let listeners = self.listeners.iter_mut().filter_map(Listeners::take);
             let worker = Worker {
                 number: u8::try_from(number)
                     .map_err(io::Error::other)
                     .map_err(failed)?,
                 workers: self.workers,
                 listeners: listeners.collect(),
+                sockets: Arc::clone(sockets),
                 node: Arc::clone(&self.control.node),
                 site: Arc::clone(&self.control.site),
                 started,

@@ -3,27 +3,31 @@
 //! Accepts connections and keeps them until they end; nothing moves between workers but messages. The server starts
 //! the workers and tells them to stop.
 
+mod accept;
+mod handshakes;
 mod orders;
 mod pulse;
 
 use std::cell::Cell;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::runtime::LocalOptions;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::connection::{self, Surroundings};
-use crate::http::{self, Shared, Site, Timeouts};
+use crate::connection::Surroundings;
+use crate::http::{Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
 use crate::memory;
-use crate::net;
+use crate::net::{Listener, Socket, Sockets};
+use handshakes::Handshakes;
 
 pub(crate) use orders::{InForce, Orders};
 pub(crate) use pulse::Pulse;
@@ -32,19 +36,18 @@ pub(crate) use pulse::Pulse;
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
 /// Longest time in which the whole swarm table is searched for expired members.
 const SWEEP_MAX: Duration = Duration::from_secs(30);
-/// How long accepting rests when the system refuses for want of file descriptors or memory.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Connections are closed in steps of at least this when they are many.
 const PARTING_STEP_MIN: Duration = Duration::from_millis(10);
-/// How often the same trouble with accepting is logged at most.
-const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(10);
+/// How long a handshake is safe from newer ones: a few round trips to the other side of the world.
+const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
 
 /// What a worker is made of.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) number: u8,
     pub(crate) workers: usize,
-    pub(crate) listeners: Vec<StdListener>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) sockets: Arc<Sockets>,
     pub(crate) node: Arc<Node>,
     pub(crate) site: Arc<Shared>,
     pub(crate) started: Instant,
@@ -67,7 +70,15 @@ impl Worker {
                 site: Rc::new(Site::new(&self.site, Rc::clone(&hub))),
                 around: Surroundings::new(Rc::clone(&hub), self.started, message_bytes_max),
                 timeouts: Cell::new(timeouts(&in_force.config)),
+                proxy_timeout: Cell::new(in_force.config.proxies.proxy_timeout),
+                handshakes: Handshakes::new(
+                    in_force.config.connection.handshakes_max,
+                    HANDSHAKE_GRACE,
+                ),
+                hurried: Handshakes::new(Sockets::hurried_max(self.workers), Duration::ZERO),
+                listeners: listeners.len(),
                 hub,
+                told_full: Cell::new(None),
                 tasks: TaskTracker::new(),
                 seat: self,
             });
@@ -83,6 +94,14 @@ struct Running {
     site: Rc<Site>,
     around: Rc<Surroundings>,
     timeouts: Cell<Timeouts>,
+    proxy_timeout: Cell<Duration>,
+    handshakes: Rc<Handshakes>,
+    /// Those of brief connections, when descriptors run short.
+    hurried: Rc<Handshakes>,
+    /// How many it accepts from, each with a task of its own.
+    listeners: usize,
+    /// When it was last logged that there is no room for more connections.
+    told_full: Cell<Option<Instant>>,
     tasks: TaskTracker,
 }
 
@@ -94,10 +113,20 @@ fn timeouts(config: &Config) -> Timeouts {
 }
 
 impl Running {
-    async fn serve(self: Rc<Self>, listeners: Vec<StdListener>) -> io::Result<()> {
-        for listener in listeners {
-            let listener = TcpListener::from_std(listener)?;
-            self.tasks.spawn_local(Rc::clone(&self).accept(listener));
+    async fn serve(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
+        for Listener { listen, socket } in listeners {
+            let worker = Rc::clone(&self);
+            match socket {
+                Socket::Tcp(socket) => {
+                    let listener = TcpListener::from_std(socket)?;
+                    self.tasks.spawn_local(worker.accept(listener, listen));
+                }
+                #[cfg(unix)]
+                Socket::Unix(socket) => {
+                    let listener = UnixListener::from_std(socket)?;
+                    self.tasks.spawn_local(worker.accept(listener, listen));
+                }
+            }
         }
         let others = [
             tokio::task::spawn_local(Rc::clone(&self).take_mail()),
@@ -147,49 +176,16 @@ impl Running {
             self.around
                 .retune(in_force.config.connection.message_bytes_max);
             self.timeouts.set(timeouts(&in_force.config));
+            self.proxy_timeout
+                .set(in_force.config.proxies.proxy_timeout);
             in_force.taken();
         }
     }
 
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        let mut logged: Option<Instant> = None;
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = self.seat.orders.leave.cancelled() => return,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    self.tasks
-                        .spawn_local(Rc::clone(&self).serve_http(stream, peer));
-                }
-                Err(error) if is_of_one_connection(&error) => {
-                    self.hub.counters().accepts_failed.add(1);
-                }
-                Err(error) => {
-                    self.hub.counters().accepts_failed.add(1);
-                    if logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG_EVERY) {
-                        logged = Some(Instant::now());
-                        tracing::error!(%error, "new connections cannot be accepted");
-                    }
-                    sleep(ACCEPT_REST).await;
-                }
-            }
-        }
-    }
-
-    async fn serve_http(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        net::set_up(&stream);
-        let (timeouts, leave) = (self.timeouts.get(), &self.seat.orders.leave);
-        let Some(upgraded) = http::serve(stream, peer, &self.site, timeouts, leave).await else {
-            return;
-        };
-        // A task of its own, so that nothing of HTTP stays in memory.
-        self.tasks.spawn_local(connection::serve(
-            upgraded.stream,
-            upgraded.read_ahead,
-            Rc::clone(&self.around),
-        ));
+    /// Tells the other workers how many connections there are, with `more` that are no tasks yet.
+    fn tell_sockets(&self, more: usize) {
+        let open = (self.tasks.len() + more).saturating_sub(self.listeners);
+        self.seat.sockets.tell(self.seat.number, open);
     }
 
     async fn take_mail(self: Rc<Self>) {
@@ -209,6 +205,7 @@ impl Running {
             self.seat.pulse.beat();
             self.hub.advance_to(self.seat.started.elapsed());
             self.hub.check_deadlines();
+            self.tell_sockets(0);
             if tick == 0 {
                 self.hub.observe_load(now - last);
                 last = now;
@@ -241,16 +238,6 @@ impl Running {
         (from + a_second) % parts
     }
 }
-
-/// The client had gone before it was accepted: no reason to rest.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
-}
-
 /// How many of `all` connections are still to be open when `left` of `spread` is left: half way through the first one's
 /// share of the time it goes.
 fn staying(all: usize, left: Duration, spread: Duration) -> usize {

@@ -61,10 +61,32 @@ const ORDERS: &[Order] = &[
         reason: "a whole message must fit in what may wait to be sent",
     },
     Order {
+        low: "connection.message_bytes_max",
+        high: "limits.bytes_per_second",
+        holds: |config| {
+            let bytes = config.connection.message_bytes_max as u128 * 1000;
+            let time = config.connection.message_timeout.as_millis();
+            config.no_limits || bytes <= u128::from(config.limits.bytes_per_second) * time
+        },
+        reason: "the largest message could not come within connection.message_timeout",
+    },
+    Order {
         low: "connection.ping_after",
         high: "connection.dead_after",
         holds: |config| config.connection.ping_after < config.connection.dead_after,
         reason: "a peer needs time to answer the ping",
+    },
+    Order {
+        low: "connection.message_timeout",
+        high: "connection.dead_after",
+        holds: |config| config.connection.message_timeout <= config.connection.dead_after,
+        reason: "a connection that still sends a message would be taken for dead",
+    },
+    Order {
+        low: "limits.delay_max",
+        high: "connection.message_timeout",
+        holds: |config| config.limits.delay_max < config.connection.message_timeout,
+        reason: "a pause in reading must not make a message late",
     },
     Order {
         low: "limits.delay_max",
@@ -128,6 +150,9 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
+    if !failed.contains("listen") {
+        problems.extend(listeners(config).map(|problem| problem.at(place("listen"))));
+    }
     for order in ORDERS {
         if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
             continue;
@@ -153,6 +178,20 @@ pub(super) fn together(
         problems.push(problem);
     }
     problems
+}
+
+/// Listeners that cannot be served.
+fn listeners(config: &Config) -> impl Iterator<Item = Problem> {
+    config
+        .listen
+        .iter()
+        .filter(|listen| listen.tls)
+        .map(|listen| {
+            Problem::new(
+                format!("{listen}: TLS is not configured"),
+                "leave tls+ out, and let a proxy in front speak TLS",
+            )
+        })
 }
 
 impl Order {

@@ -1,9 +1,9 @@
-//! What texts and paths among the settings must look like: log level, origin, folder of the page.
+//! What texts and paths among the settings must look like: log level, origin, header, folder of the page.
 //! Each form is named beside its setting in `settings.rs`.
 
 use std::path::Path;
 
-use http::Uri;
+use http::{HeaderName, Uri};
 use tracing::level_filters::LevelFilter;
 
 use super::{
@@ -19,6 +19,11 @@ pub(super) const LOG_LEVEL: Form<str> = Form {
 pub(super) const ORIGIN: Form<str> = Form {
     placeholder: "ORIGIN",
     check: origin,
+};
+
+pub(super) const HEADER: Form<str> = Form {
+    placeholder: "NAME",
+    check: header,
 };
 
 pub(super) const WEB_DIR: Form<Path> = Form {
@@ -79,6 +84,17 @@ fn origin(word: &str) -> Result<(), Problem> {
     }
 }
 
+/// A header's name in lower case, so that it is written in one way only.
+fn header(word: &str) -> Result<(), Problem> {
+    if HeaderName::from_bytes(word.as_bytes()).is_ok_and(|name| name.as_str() == word) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is no name of a header in lower case", quoted(word)),
+        "give x-forwarded-for, forwarded, or one such as cf-connecting-ip",
+    ))
+}
+
 /// The page's folder, known by its start page.
 fn web_dir(dir: &Path) -> Result<(), Problem> {
     let page = Path::new("share").join("index.html");
@@ -136,6 +152,16 @@ mod tests {
                     || problem.remedy.contains(remedy),
                 "{word}: {problem:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_header_is_named_in_one_way() {
+        for word in ["x-forwarded-for", "forwarded", "cf-connecting-ip"] {
+            assert_eq!(header(word), Ok(()), "{word}");
+        }
+        for word in ["", "X-Real-IP", "x real ip", "a:", "é"] {
+            assert!(header(word).is_err(), "{word}");
         }
     }
 

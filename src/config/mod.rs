@@ -9,6 +9,8 @@ mod file;
 mod forms;
 mod ice;
 mod layers;
+mod listen;
+mod network;
 mod print;
 mod reload;
 mod scalar;
@@ -22,9 +24,11 @@ pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
 pub use ice::IceServer;
 pub use layers::{Layers, load};
+pub use listen::{Listen, Role, Target};
+pub use network::Network;
 pub use print::Effective;
 pub use reload::Changed;
-pub use settings::{Config, Connection, Drain, Limits, Tracker};
+pub use settings::{Config, Connection, Drain, Limits, Proxies, Tracker};
 pub use suggest::nearest;
 
 /// How log lines are written.

@@ -1,9 +1,8 @@
-//! The types a setting can have, each with the words of its mistakes: numbers, seconds, switches, texts, paths,
-//! addresses. It does no I/O but what a [`Form`] given with a setting does. `settings.rs` names these types.
+//! The types a setting can have, each with the words of its mistakes: numbers, seconds, switches, texts and
+//! paths. It does no I/O but what a [`Form`] given with a setting does. `settings.rs` names these types.
 
 use std::{
     fmt::Display,
-    net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -179,38 +178,6 @@ impl Scalar for PathBuf {
 
     fn words(rule: &Self::Rule) -> (&'static str, String) {
         (rule.placeholder, String::new())
-    }
-}
-
-impl Scalar for SocketAddr {
-    type Rule = ();
-    const KIND: Kind = Kind::Text;
-
-    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
-        let port = word.strip_prefix(':').unwrap_or(word);
-        word.parse().map_err(|_| {
-            let what = format!("{} is not an IP address with a port", quoted(word));
-            match port.parse::<u16>() {
-                Ok(port) => Problem::new(
-                    what,
-                    format!("for all addresses of this machine give [::]:{port}"),
-                ),
-                Err(_) => Problem::new(what, "give one such as 127.0.0.1:8000 or [::]:8000"),
-            }
-        })
-    }
-
-    fn toml(&self) -> String {
-        toml_text(&self.to_string())
-    }
-
-    fn words((): &()) -> (&'static str, String) {
-        ("ADDRESS:PORT", String::new())
-    }
-
-    /// Port 0 is a different free port each time.
-    fn repeats(&self, other: &Self) -> bool {
-        self == other && self.port() != 0
     }
 }
 

@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
-    LogFormat,
+    Listen, LogFormat, Network,
     declare::settings,
-    forms::{LOG_LEVEL, ORIGIN, WEB_DIR},
+    forms::{HEADER, LOG_LEVEL, ORIGIN, WEB_DIR},
     ice::ICE_SERVER,
 };
 
@@ -25,8 +25,11 @@ settings! {
     /// [`Config::check`].
     pub struct Config {
         /// Address to serve tracker and page on; repeatable.
-        /// `[::]` takes IPv6 and IPv4, port 0 any free port.
-        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000))] => restart;
+        /// `IP:PORT`, where `[::]` takes IPv6 and IPv4 and port 0 is any free port; `unix:PATH` for a socket file;
+        /// `systemd` or `systemd:NAME` for sockets that a socket unit hands over. In front of it may stand, in this
+        /// order: `tls+`; `proxy+` if each connection begins with a header of the PROXY protocol; `tracker+` or
+        /// `pages+` to serve only that there.
+        listen: Vec<Listen> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000)).into()] => restart;
         /// Number of worker threads; 0 means one per processor core.
         workers: usize = 0, in 0..=256 => restart;
         /// Fix the announce interval, in seconds; else it follows the load.
@@ -90,9 +93,16 @@ settings! {
         output_bytes_max: usize = 262_144, in 4096..=1_073_741_824 => live;
         /// Seconds a new connection has for its request.
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => live;
+        /// Handshakes that one worker has under way; when there are more, those older than a second give way.
+        /// A handshake is all from the accepted connection to its first whole request.
+        handshakes_max: usize = 2048, in 1..=1_000_000 => restart;
         /// Seconds after which a connection that has not become a WebSocket is closed, whatever it does.
         /// Long enough for the page's largest file on a bad line.
         http_timeout: Duration = seconds(300), in 0.1..=3600.0 => live;
+        /// Seconds a new WebSocket has for its first valid message.
+        first_message_timeout: Duration = seconds(60), in 0.5..=3600.0 => live;
+        /// Seconds a message may take from its first byte to its last.
+        message_timeout: Duration = seconds(20), in 0.5..=3600.0 => live;
         /// Seconds of silence after which a ping is sent.
         ping_after: Duration = seconds(45), in 0.1..=3600.0 => live;
         /// Seconds of silence after which the connection is taken for dead.
@@ -103,6 +113,18 @@ settings! {
         malformed_per_minute_max: u32 = 100, in 1..=1_000_000 => live;
         /// Bytes of relays that may wait to come over from other workers, for each worker; more are dropped.
         inbox_bytes_max: usize = 67_108_864, in 65_536..=17_179_869_184 => restart;
+    }
+
+    /// What stands in front of the server, and how it tells who the client is.
+    proxies: Proxies {
+        /// Network of a proxy that is believed about its clients; repeatable.
+        /// `10.0.0.0/8`, `fd00::/8`, one address, or `unix` for whoever connects to a socket file. Without any, all
+        /// headers about clients are ignored. With some, `proxy+` listeners take nobody else.
+        trusted: Vec<Network> = Vec::new() => live;
+        /// Header in which proxies name the client: `x-forwarded-for`, `forwarded`, or one with a single address.
+        header: String = "x-forwarded-for".to_owned(), in HEADER => live;
+        /// Seconds a connection to a `proxy+` listener has for the header of the PROXY protocol.
+        proxy_timeout: Duration = seconds(5), in 0.1..=300.0 => live;
     }
 
     /// How fast one connection may go, and what happens beyond that.

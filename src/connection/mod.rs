@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::hub::{Ended, Hub, Next};
+use crate::hub::{Ended, Hub, Next, Progress};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use socket::{READ_BYTES_PER_TURN, Socket, Turn};
@@ -62,11 +62,16 @@ pub(crate) fn serve<T: Transport>(
 ) -> Service<T> {
     around.hub.advance_to(around.started.elapsed());
     match Seat::take(around) {
-        Some(seat) => Service::Open(Connection {
-            socket: Socket::new(transport, read_ahead),
-            seat,
-            pause: None,
-        }),
+        Some(seat) => {
+            let bytes = read_ahead.len();
+            // What came with the handshake is paid for like the rest; it is looked at for a started message with the turn.
+            let pause = seat.around.hub.end_read(seat.id, bytes, Progress::Rest);
+            Service::Open(Connection {
+                socket: Socket::new(transport, read_ahead),
+                seat,
+                pause: pause.map(|time| Box::pin(sleep_until(Instant::now() + time))),
+            })
+        }
         None => Service::Over,
     }
 }
@@ -115,6 +120,8 @@ impl Seat {
         let counters = self.around.hub.counters();
         match ended {
             Ended::Dead => counters.connections_dead.add(1),
+            Ended::FirstMessageTimeout => counters.first_message_timed_out.add(1),
+            Ended::MessageTimeout => counters.message_timed_out.add(1),
             Ended::Stuck => counters.connections_stuck.add(1),
             Ended::Malformed | Ended::Flood => counters.connections_flooding.add(1),
             Ended::Protocol | Ended::NotUtf8 | Ended::TooLong => {
@@ -151,13 +158,28 @@ impl<T: Transport> Connection<T> {
         let mut turn = self.socket.begin_turn();
         let done = self.read(&mut turn, input, cx);
         self.socket.end_turn(&turn, input);
-        if let Some(time) = around.hub.charge_bytes(self.seat.id, turn.bytes_in()) {
+        if let Some(time) = self.end_read(&turn) {
             self.rest(time, cx);
         }
         match done.and_then(|()| self.write(cx)) {
             Ok(()) => Poll::Pending,
             Err(ended) => Poll::Ready(ended),
         }
+    }
+
+    /// Tells the hub what was read and whether a message is under way; `Some` is how long nothing shall be read.
+    fn end_read(&self, turn: &Turn) -> Option<Duration> {
+        let (hub, id) = (&self.seat.around.hub, self.seat.id);
+        let mut progress = self.socket.progress(turn);
+        // Nearly all turns that only write end here, without a look at what else is known of the connection.
+        if turn.bytes_in() == 0 && progress == Progress::Rest {
+            return None;
+        }
+        if !hub.may_read(id) {
+            // The rest of the message waits for us, not for the client.
+            progress = Progress::Rest;
+        }
+        hub.end_read(id, turn.bytes_in(), progress)
     }
 
     fn read(

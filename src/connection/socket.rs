@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use crate::hub::Ended;
+use crate::hub::{Ended, Progress};
 use crate::websocket::{Decoder, Error, Frame, Message};
 
 /// Most bytes read in one turn of a connection: others come in between, whatever is sent.
@@ -47,6 +47,8 @@ pub(super) struct Turn {
     served: usize,
     /// Read in this turn.
     bytes_in: usize,
+    /// Whether a message has ended in it, so that an unfinished one has begun in it.
+    has_ended_message: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ impl<T: Transport> Socket<T> {
             },
             served: 0,
             bytes_in: 0,
+            has_ended_message: false,
         }
     }
 
@@ -99,6 +102,8 @@ impl<T: Transport> Socket<T> {
         loop {
             let frame = ready!(self.poll_frame(turn, shared, message_bytes_max, cx))?;
             if frame.ends_message() {
+                let is_between = frame.is_control() && self.decoder.is_within_message();
+                turn.has_ended_message |= !is_between;
                 let input = self.take(turn, shared, &frame);
                 let message = input
                     .0
@@ -197,6 +202,17 @@ impl<T: Transport> Socket<T> {
             // Into room of its own size: one byte of the next frame shall not hold that of a long message.
             let kept = self.kept.take();
             self.kept = kept.and_then(|mut kept| keep(kept.0.split_off(turn.served)));
+        }
+    }
+
+    /// Where reading stands after [`Self::end_turn`].
+    pub(super) fn progress(&self, turn: &Turn) -> Progress {
+        if self.kept.is_none() && !self.decoder.is_within_message() {
+            Progress::Rest
+        } else if turn.has_ended_message {
+            Progress::Begun
+        } else {
+            Progress::GoesOn
         }
     }
 

@@ -11,21 +11,24 @@ mod upgrade;
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::config::Role;
+use crate::hub::Visitor;
 
 pub(crate) use site::{Shared, Site};
 
@@ -41,33 +44,59 @@ pub(crate) struct Timeouts {
     pub(crate) whole: Duration,
 }
 
+/// A connection that nothing is known of yet but how it came.
+#[derive(Debug)]
+pub(crate) struct Arrival<S, H> {
+    pub(crate) stream: S,
+    /// The address at its other end, or the one of its PROXY header; `None` for a socket file.
+    pub(crate) peer: Option<IpAddr>,
+    /// What is served where it came in.
+    pub(crate) role: Role,
+    /// Whether there is room for it only briefly: requests are answered, but it does not become a WebSocket.
+    pub(crate) is_hurried: bool,
+    /// Dropped when its first request has come whole.
+    pub(crate) handshake: H,
+}
+
 /// A connection that has become a WebSocket.
 #[derive(Debug)]
-pub(crate) struct Upgraded {
+pub(crate) struct Upgraded<S> {
     /// The connection.
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: S,
     /// What came together with the request.
     pub(crate) read_ahead: Vec<u8>,
+    /// Who asked for it.
+    pub(crate) visitor: Visitor,
 }
 
 /// Serves HTTP requests until the connection ends, becomes a WebSocket, or `stop` is cancelled.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+pub(crate) async fn serve<S, H>(
+    arrival: Arrival<S, H>,
     site: &Rc<Site>,
     timeouts: Timeouts,
     stop: &CancellationToken,
-) -> Option<Upgraded> {
-    let is_upgraded = Rc::new(Cell::new(false));
+) -> Option<Upgraded<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    H: 'static,
+{
+    let visit = Rc::new(Visit {
+        site: Rc::clone(site),
+        peer: arrival.peer,
+        role: arrival.role,
+        is_hurried: arrival.is_hurried,
+        handshake: Cell::new(Some(arrival.handshake)),
+        upgraded: Cell::default(),
+    });
     let service = service_fn({
-        let (site, is_upgraded) = (Rc::clone(site), Rc::clone(&is_upgraded));
-        move |request| Box::pin(answer(request, Rc::clone(&site), Rc::clone(&is_upgraded)))
+        let visit = Rc::clone(&visit);
+        move |request| Box::pin(answer(request, Rc::clone(&visit)))
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(arrival.stream), service);
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
         () = stop.cancelled() => None,
@@ -86,15 +115,16 @@ pub(crate) async fn serve(
     };
     if let Err(error) = done {
         site.counters().handshakes_failed.add(1);
-        tracing::debug!(family = if peer.ip().to_canonical().is_ipv4() { "ipv4" } else { "ipv6" }, %error, "HTTP connection failed");
+        tracing::debug!(family = family(visit.peer), %error, "HTTP connection failed");
         return None;
     }
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner();
-    if is_upgraded.take() {
+    if let Some(visitor) = visit.upgraded.take() {
         return Some(Upgraded {
             stream,
             read_ahead: parts.read_buf.to_vec(),
+            visitor,
         });
     }
     // The response is out; whether the client still hears the end is its own affair.
@@ -102,23 +132,84 @@ pub(crate) async fn serve(
     None
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    site: Rc<Site>,
-    is_upgraded: Rc<Cell<bool>>,
-) -> Result<Response<Body>, Infallible> {
-    if !upgrade::is_asked(request.headers()) {
-        return Ok(site.answer(request).await);
+/// As much of an address as is logged.
+pub(crate) fn family(address: Option<IpAddr>) -> &'static str {
+    match address {
+        Some(IpAddr::V4(_)) => "ipv4",
+        Some(IpAddr::V6(_)) => "ipv6",
+        None => "unix",
     }
-    let shared = site.shared();
-    let response = match shared.retry_after() {
-        None => upgrade::answer(&request, &shared.live().origins),
-        Some(seconds) => upgrade::turned_away(seconds),
-    };
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        is_upgraded.set(true);
+}
+
+/// What the requests of one connection share.
+struct Visit<H> {
+    site: Rc<Site>,
+    peer: Option<IpAddr>,
+    role: Role,
+    is_hurried: bool,
+    handshake: Cell<Option<H>>,
+    /// Set when the connection becomes a WebSocket.
+    upgraded: Cell<Option<Visitor>>,
+}
+
+async fn answer<H>(
+    request: Request<Incoming>,
+    visit: Rc<Visit<H>>,
+) -> Result<Response<Body>, Infallible> {
+    drop(visit.handshake.take());
+    let visitor = visit.visitor(&request);
+    let mut response = if upgrade::is_asked(request.headers()) {
+        visit.upgrade(&request, visitor)
     } else {
-        site.counters().upgrades_refused.add(1);
+        visit.site.answer(request, visit.role).await
+    };
+    if visit.is_hurried {
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }
+
+impl<H> Visit<H> {
+    fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
+        let shared = self.site.shared();
+        let response = if !self.role.has_tracker() {
+            upgrade::elsewhere()
+        } else if let Some(seconds) = shared.retry_after() {
+            upgrade::turned_away(seconds)
+        } else if self.is_hurried {
+            upgrade::busy()
+        } else {
+            upgrade::answer(request, &shared.live().origins)
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.upgraded.set(Some(visitor));
+        } else {
+            self.site.counters().upgrades_refused.add(1);
+        }
+        response
+    }
+
+    /// Who asks, as far as the proxies on the way are believed.
+    fn visitor<B>(&self, request: &Request<B>) -> Visitor {
+        let (headers, counters) = (request.headers(), self.site.counters());
+        let live = self.site.shared().live();
+        let proxies = &live.proxies;
+        let values = headers.get_all(proxies.header()).iter();
+        let client = proxies.client(self.peer, values.map(HeaderValue::as_bytes));
+        counters
+            .addresses_forwarded
+            .add(u64::from(client.is_forwarded));
+        counters
+            .forwarded_malformed
+            .add(u64::from(client.is_malformed));
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        Visitor {
+            address: client.address,
+            origin: origin.map(Box::from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

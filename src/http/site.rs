@@ -1,5 +1,6 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,10 +20,14 @@ use tower::ServiceExt;
 
 use super::api;
 use super::assets::{Asset, Assets};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::hub::Hub;
 use crate::insight::Counters;
+use crate::net::address::Proxies;
 
+/// Answered by every listener, whatever else it serves.
+const HEALTHZ: &str = "/healthz";
+const READYZ: &str = "/readyz";
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -50,6 +55,8 @@ pub(super) struct Live {
     pub(super) ice: String,
     /// Origins whose pages may use the tracker; empty for all.
     pub(super) origins: Vec<String>,
+    /// Whose word about clients counts.
+    pub(super) proxies: Proxies,
 }
 
 impl Shared {
@@ -95,6 +102,7 @@ impl Live {
         Self {
             ice: serde_json::json!({ "iceServers": config.ice_servers() }).to_string(),
             origins: config.origin.clone(),
+            proxies: Proxies::new(&config.proxies),
         }
     }
 }
@@ -108,8 +116,8 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
-            .route("/healthz", get(api::healthz))
-            .route("/readyz", get(api::readyz))
+            .route(HEALTHZ, get(api::healthz))
+            .route(READYZ, get(api::readyz))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {
@@ -117,6 +125,11 @@ impl Site {
             shared: Arc::clone(shared),
             hub,
         }
+    }
+
+    /// Whether a peer may say, in a PROXY header, for whom it connects.
+    pub(crate) fn may_introduce(&self, peer: Option<IpAddr>) -> bool {
+        self.shared.live().proxies.may_introduce(peer)
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -127,8 +140,18 @@ impl Site {
         self.hub.counters()
     }
 
-    pub(super) async fn answer(&self, request: Request<hyper::body::Incoming>) -> Response {
-        let Ok(mut response) = self.router.clone().oneshot(request.map(Body::new)).await;
+    pub(super) async fn answer(
+        &self,
+        request: Request<hyper::body::Incoming>,
+        role: Role,
+    ) -> Response {
+        let is_served = role.has_pages() || [HEALTHZ, READYZ].contains(&request.uri().path());
+        let mut response = if is_served {
+            let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+            response
+        } else {
+            elsewhere()
+        };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -205,6 +228,12 @@ async fn asset(
 async fn missing() -> Response {
     let text =
         "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
+}
+
+/// What a listener without pages says.
+fn elsewhere() -> Response {
+    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

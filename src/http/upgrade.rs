@@ -10,6 +10,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+/// Seconds after which a client may try again that found no room: about as long as crowded trackers take to clear.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_asked(headers: &HeaderMap) -> bool {
@@ -93,6 +95,24 @@ pub(super) fn turned_away(retry_after: HeaderValue) -> Response<Body> {
         "This server is stopping; another one takes over.\n",
     );
     response.headers_mut().insert(RETRY_AFTER, retry_after);
+    response
+}
+
+/// What a listener without tracker says.
+pub(super) fn elsewhere() -> Response<Body> {
+    refused(
+        StatusCode::NOT_FOUND,
+        "There is no tracker at this address, only pages.\n",
+    )
+}
+
+/// What is said when there are no descriptors for another WebSocket.
+pub(super) fn busy() -> Response<Body> {
+    let mut response = refused(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This tracker has no room for another connection now.\n",
+    );
+    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     response
 }
 

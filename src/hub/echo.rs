@@ -33,6 +33,7 @@ impl Hub {
         let (now, size) = (self.time.get(), payload.len() + HEADER_BYTES_MAX);
         let sent = self.with(id, |entry| {
             entry.heard(now);
+            entry.awaited_since = None;
             self.put(entry, Worth::Kept, size, |out| {
                 websocket::write_frame(out, OpCode::Data(data), |out| {
                     out.extend_from_slice(payload);

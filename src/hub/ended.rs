@@ -17,6 +17,10 @@ pub enum Ended {
     Malformed,
     /// Over `limits.refusals_per_minute_max`.
     Flood,
+    /// No valid message within `connection.first_message_timeout`.
+    FirstMessageTimeout,
+    /// A message that took longer than `connection.message_timeout`.
+    MessageTimeout,
     /// Nothing heard for `connection.dead_after`.
     Dead,
     /// Nothing could be written for `connection.stuck_after`.
@@ -36,6 +40,8 @@ impl Ended {
             Self::TooLong => Some((1009, "message too long")),
             Self::Malformed => Some((1008, "too many malformed messages")),
             Self::Flood => Some((1008, "too many messages")),
+            Self::FirstMessageTimeout => Some((1008, "no valid message in time")),
+            Self::MessageTimeout => Some((1008, "message too slow")),
             Self::Stuck => Some((1013, "reading too slowly")),
             Self::Stopping => Some((1001, "the tracker is stopping")),
         }
@@ -52,6 +58,8 @@ impl Ended {
             Self::TooLong => "too_long",
             Self::Malformed => "malformed",
             Self::Flood => "flood",
+            Self::FirstMessageTimeout => "first_message_timeout",
+            Self::MessageTimeout => "message_timeout",
             Self::Dead => "dead",
             Self::Stuck => "stuck",
             Self::Stopping => "stopping",

@@ -1,13 +1,13 @@
 //! What the hub keeps about one connection.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::task::Waker;
 use std::time::Duration;
 
 use super::node::Deadlines;
 use super::spare::Spare;
 use super::write::CONTROL_FRAME_BYTES;
-use super::{Ended, Outbox, Worth};
+use super::{Ended, Outbox, Progress, Worth};
 use crate::limits::Usage;
 use crate::protocol::ConnectionId;
 use crate::tracker::Participant;
@@ -34,6 +34,10 @@ pub(super) struct Entry {
     // The second line: what reading a message needs.
     pub(super) usage: Usage,
     pub(super) heard_at: Moment,
+    /// Since when its first valid message has been awaited; `None` once it has come.
+    pub(super) awaited_since: Option<Tick>,
+    /// Since when a message has been on its way; `None` between messages.
+    begun_at: Option<Tick>,
     pub(super) participant: Participant,
 }
 
@@ -61,6 +65,30 @@ impl Moment {
     }
 }
 
+/// A time to an eighth of a second, in two bytes, for the deadlines that most connections never come near. It comes round
+/// after 8,192 seconds, more than twice the longest of these deadlines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tick(NonZeroU16);
+
+impl Tick {
+    const MILLISECONDS: u64 = 125;
+
+    /// From the time since the process started.
+    fn of(now: Duration) -> Self {
+        let eighths =
+            now.as_secs().wrapping_mul(8) + u64::from(now.subsec_millis()) / Self::MILLISECONDS;
+        // Odd, so that it is never zero.
+        let odd = u16::try_from(eighths & u64::from(u16::MAX)).unwrap_or(0) | 1;
+        Self(NonZeroU16::new(odd).unwrap_or(NonZeroU16::MIN))
+    }
+
+    /// How long ago it was, and never longer: a deadline may come late, but not early.
+    fn age(self, now: Duration) -> Duration {
+        let eighths = Self::of(now).0.get().wrapping_sub(self.0.get());
+        Duration::from_millis(u64::from(eighths.saturating_sub(2)) * Self::MILLISECONDS)
+    }
+}
+
 impl Entry {
     pub(super) fn new(id: ConnectionId, now: Duration) -> Self {
         Self {
@@ -69,6 +97,8 @@ impl Entry {
             outbox: Outbox::default(),
             usage: Usage::default(),
             heard_at: Moment::of(now),
+            awaited_since: Some(Tick::of(now)),
+            begun_at: None,
             pinged: false,
             stuck_since: None,
             closing: None,
@@ -81,6 +111,15 @@ impl Entry {
     pub(super) fn heard(&mut self, now: Duration) {
         self.heard_at = Moment::of(now);
         self.pinged = false;
+    }
+
+    /// Takes note of where a turn has left the reader.
+    pub(super) fn read_up_to(&mut self, progress: Progress, now: Duration) {
+        self.begun_at = match (progress, self.begun_at) {
+            (Progress::Rest, _) => None,
+            (Progress::GoesOn, Some(since)) => Some(since),
+            (Progress::GoesOn | Progress::Begun, _) => Some(Tick::of(now)),
+        };
     }
 
     pub(super) fn wake(&mut self) {
@@ -105,8 +144,13 @@ impl Entry {
         let stuck = self
             .stuck_since
             .map_or(Duration::ZERO, |since| since.age(now));
+        let lasts = |since: Option<Tick>, most| since.is_some_and(|since| since.age(now) >= most);
         if stuck >= deadlines.stuck {
             self.close(Ended::Stuck);
+        } else if lasts(self.awaited_since, deadlines.first_message) {
+            self.close(Ended::FirstMessageTimeout);
+        } else if lasts(self.begun_at, deadlines.message) {
+            self.close(Ended::MessageTimeout);
         } else if silent >= deadlines.dead {
             self.close(Ended::Dead);
         } else if silent >= deadlines.ping && !self.pinged {
@@ -129,6 +173,23 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tick_is_never_older_than_it_is_and_hardly_younger() {
+        for start in [0, 1, 124, 125, 8_191_990, 8_192_000, 987_654_321] {
+            let start = Duration::from_millis(start);
+            for later in [0, 1, 125, 249, 250, 20_000, 60_001, 3_600_000, 8_000_000] {
+                let later = Duration::from_millis(later);
+                let age = Tick::of(start).age(start + later);
+                assert!(age <= later, "{start:?} {later:?} {age:?}");
+                let late = later.saturating_sub(age);
+                assert!(
+                    late <= Duration::from_millis(500),
+                    "{start:?} {later:?} {age:?}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn an_age_is_right_also_where_the_milliseconds_come_round() {

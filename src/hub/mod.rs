@@ -12,6 +12,7 @@ mod node;
 mod outbox;
 mod serve;
 mod spare;
+mod visitor;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -36,7 +37,8 @@ pub use ended::Ended;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
 pub use outbox::{Outbox, Pushed, Worth};
-pub use serve::Next;
+pub use serve::{Next, Progress};
+pub use visitor::Visitor;
 
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].

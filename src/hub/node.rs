@@ -45,12 +45,15 @@ pub(super) struct Tuned {
     pub(super) deadlines: Deadlines,
 }
 
-/// `connection.ping_after`, `connection.dead_after` and `connection.stuck_after`.
+/// `connection.ping_after`, `connection.dead_after`, `connection.stuck_after`, `connection.first_message_timeout` and
+/// `connection.message_timeout`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadlines {
     pub(super) ping: Duration,
     pub(super) dead: Duration,
     pub(super) stuck: Duration,
+    pub(super) first_message: Duration,
+    pub(super) message: Duration,
 }
 
 impl Node {
@@ -134,6 +137,8 @@ impl Settings {
                     ping: connection.ping_after,
                     dead: connection.dead_after,
                     stuck: connection.stuck_after,
+                    first_message: connection.first_message_timeout,
+                    message: connection.message_timeout,
                 },
             },
             policy: (!config.no_limits)

@@ -22,6 +22,17 @@ pub enum Next {
     Close(Ended),
 }
 
+/// Where the reading of a connection stands after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Between two messages, or not read on purpose.
+    Rest,
+    /// Within a message or frame that began in this turn.
+    Begun,
+    /// Within one that has begun, and has not ended in this turn.
+    GoesOn,
+}
+
 impl Hub {
     /// Serves one message; the reply and the relays it causes are in their outboxes afterwards. `None` stands for
     /// a binary message that is not even UTF-8.
@@ -60,6 +71,7 @@ impl Hub {
             }
             Err(refusal) => return self.refuse(entry, refusal, interval, now),
         };
+        entry.awaited_since = None;
         self.count_request(&request);
         if matches!(request, Request::Announce(_)) {
             state.pace.count();
@@ -136,13 +148,16 @@ impl Hub {
         served.unwrap_or(Next::Close(Ended::Lost))
     }
 
-    /// Takes note of bytes read in a turn; `Some` is how long nothing shall be read.
-    pub fn charge_bytes(&self, id: ConnectionId, bytes: usize) -> Option<Duration> {
+    /// Takes note of the bytes read in a turn, and of where that leaves the reader; `Some` is how long nothing shall be
+    /// read.
+    pub fn end_read(&self, id: ConnectionId, bytes: usize, progress: Progress) -> Option<Duration> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let now = self.time.get();
         let limiter = self.limiter.borrow();
-        let limiter = limiter.as_ref().filter(|_| bytes > 0)?;
         let pause = self.with(id, |entry| {
-            limiter.charge_bytes(&mut entry.usage, bytes, self.time.get())
+            entry.read_up_to(progress, now);
+            let limiter = limiter.as_ref().filter(|_| bytes > 0)?;
+            limiter.charge_bytes(&mut entry.usage, bytes, now)
         });
         let pause = pause.flatten();
         self.counters().pauses.add(u64::from(pause.is_some()));

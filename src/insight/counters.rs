@@ -65,6 +65,10 @@ counters! {
     connections_dead,
     /// Connections closed because nothing could be written for `connection.stuck_after`.
     connections_stuck,
+    /// Connections closed because no valid message came within `connection.first_message_timeout`.
+    first_message_timed_out,
+    /// Connections closed because a message took longer than `connection.message_timeout`.
+    message_timed_out,
     /// Connections closed for a frame against the WebSocket protocol, a message that is not UTF-8 or too long.
     connections_violating,
     /// Connections closed for a flood of refused or malformed messages.
@@ -75,8 +79,18 @@ counters! {
     handshakes_failed,
     /// Connections closed because they had not become a WebSocket within `connection.http_timeout`.
     http_timed_out,
+    /// Connections that ended before their first request because there were `connection.handshakes_max` of them.
+    handshakes_displaced,
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
+    /// Connections that were answered but could not become a WebSocket, because the limit of open files was near.
+    open_files_short,
+    /// Connections to a `proxy+` listener without a PROXY header that is believed within `proxies.proxy_timeout`.
+    proxy_headers_failed,
+    /// Requests whose client was named by a trusted proxy (`proxies.header`).
+    addresses_forwarded,
+    /// Requests whose trusted proxy sent a `proxies.header` that cannot be read.
+    forwarded_malformed,
     /// Pings sent to silent connections.
     pings_sent,
     /// Announces served, answers not included.

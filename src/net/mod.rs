@@ -1,171 +1,173 @@
-//! Listeners: how the workers share a port, and what a socket is set to.
+//! Listeners: what the workers accept connections from, and who is at the other end of one.
 //!
-//! Knows no protocol. The server binds with it, each worker accepts from its own listeners.
+//! Binds TCP ports and socket files and takes what systemd hands over; reads PROXY headers and forwarded addresses.
+//! Knows no HTTP and no WebSocket. The server binds with it, each worker accepts from its own listeners.
+
+pub mod address;
+pub mod proxy;
+mod sockets;
+#[cfg(unix)]
+mod systemd;
+mod tcp;
+#[cfg(unix)]
+mod unix;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, TcpListener as StdTcpListener};
+#[cfg(unix)]
+use std::os::unix::net::UnixListener as StdUnixListener;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 
-/// Connections that may wait to be accepted: a reconnect storm comes within one second.
-const BACKLOG: i32 = 4096;
+use crate::config::{Listen, Target};
 
-/// Whether the kernel divides connections between several sockets of one port. Elsewhere the workers share one.
-const KERNEL_BALANCES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+pub(crate) use sockets::Sockets;
 
-/// An address that is listened on, with one socket for each worker.
+/// A place that is listened on, with one socket for each worker.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    /// The address, with the port the system chose if it was 0.
-    pub(crate) address: SocketAddr,
-    /// One for each worker, non-blocking.
-    pub(crate) sockets: Vec<StdListener>,
+    /// As it was asked for, but with the place it really has: the port that the system chose, the socket that systemd
+    /// handed over.
+    pub(crate) listen: Listen,
+    sockets: Vec<Socket>,
+    /// Removed with this.
+    #[cfg(unix)]
+    _file: Option<unix::SocketFile>,
 }
 
-/// Binds an address for `workers` workers. `[::]` takes IPv4 as well, and is `0.0.0.0` where there is no IPv6.
+/// A socket that listens, non-blocking.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(StdTcpListener),
+    #[cfg(unix)]
+    Unix(StdUnixListener),
+}
+
+/// One worker's part of a listener.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) listen: Listen,
+    pub(crate) socket: Socket,
+}
+
+impl Listeners {
+    /// The next worker's part, if there is one left.
+    pub(crate) fn take(&mut self) -> Option<Listener> {
+        let socket = self.sockets.pop()?;
+        Some(Listener {
+            listen: self.listen.clone(),
+            socket,
+        })
+    }
+
+    /// Of sockets that are nobody's file.
+    fn new(listen: &Listen, target: Target, sockets: Vec<Socket>) -> Self {
+        Self {
+            listen: Listen {
+                target,
+                ..listen.clone()
+            },
+            sockets,
+            #[cfg(unix)]
+            _file: None,
+        }
+    }
+
+    /// Removes this file with the listeners.
+    #[cfg(unix)]
+    fn with_file(self, file: unix::SocketFile) -> Self {
+        Self {
+            _file: Some(file),
+            ..self
+        }
+    }
+}
+
+/// Binds all places for `workers` workers.
 ///
 /// # Errors
 ///
-/// As the system says; a port that another process listens on is always an error, although sharing a port between
-/// workers would let two servers of one user share it too.
-pub(crate) fn bind(address: SocketAddr, workers: usize) -> io::Result<Listeners> {
-    let bound = bind_exactly(address, workers, KERNEL_BALANCES);
-    match bound {
-        Err(error) if is_any_ipv6(address) && is_without_ipv6(&error) => bind_exactly(
-            SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
-            workers,
-            KERNEL_BALANCES,
-        ),
-        bound => bound,
-    }
-}
-
-fn is_any_ipv6(address: SocketAddr) -> bool {
-    address.is_ipv6() && address.ip().is_unspecified()
-}
-
-fn is_without_ipv6(error: &io::Error) -> bool {
-    // EAFNOSUPPORT has a stable name nowhere in std: 97 on Linux, 47 on BSD and macOS, 10047 on Windows.
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
-}
-
-fn bind_exactly(address: SocketAddr, workers: usize, balanced: bool) -> io::Result<Listeners> {
-    let first = socket(address, false)?;
-    let address = first
-        .local_addr()?
-        .as_socket()
-        .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let sockets = if balanced {
-        // It was bound alone only to find the port, and to see that it is free.
-        drop(first);
-        let listening = |_| {
-            let socket = socket(address, true)?;
-            socket.listen(BACKLOG)?;
-            Ok(StdListener::from(socket))
+/// The first place that cannot be listened on, and why.
+pub(crate) fn bind(
+    places: &[Listen],
+    workers: usize,
+) -> Result<Vec<Listeners>, (Listen, io::Error)> {
+    #[cfg(unix)]
+    let mut handed = systemd::Handed::for_places(places);
+    let mut bound = Vec::new();
+    for listen in places {
+        let listeners = match &listen.target {
+            Target::Tcp(address) => tcp::bind(*address, workers).map(|(address, sockets)| {
+                let sockets = sockets.into_iter().map(Socket::Tcp).collect();
+                vec![Listeners::new(listen, Target::Tcp(address), sockets)]
+            }),
+            #[cfg(unix)]
+            Target::Unix(path) => unix::bind(listen, path, workers).map(|bound| vec![bound]),
+            #[cfg(unix)]
+            Target::Systemd(name) => handed.take(listen, name.as_deref(), workers),
+            #[cfg(not(unix))]
+            Target::Unix(_) | Target::Systemd(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this system has no such sockets; listen on an IP address",
+            )),
         };
-        (0..workers).map(listening).collect::<io::Result<_>>()?
-    } else {
-        first.listen(BACKLOG)?;
-        let first = StdListener::from(first);
-        (0..workers)
-            .map(|_| first.try_clone())
-            .collect::<io::Result<_>>()?
-    };
-    Ok(Listeners { address, sockets })
-}
-
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if address.is_ipv6() {
-        if address.ip().is_unspecified() {
-            // Some systems (OpenBSD) keep the families apart for good: IPv4 is not served then.
-            let _ = socket.set_only_v6(false);
-        } else {
-            socket.set_only_v6(true)?;
-        }
+        bound.extend(listeners.map_err(|reason| (listen.clone(), reason))?);
     }
-    // On Windows this option would let others take the port over.
-    #[cfg(not(windows))]
-    socket.set_reuse_address(true)?;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_reuse_port(shared)?;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = shared;
-    // Messages are written whole, so waiting for more would only delay them. Linux hands the option on to what is
-    // accepted, which saves a system call for each; elsewhere `set_up` does it.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
+    Ok(bound)
 }
 
-/// Sets what an accepted connection has not inherited from its listener. If it fails, the connection is gone.
-pub(crate) fn set_up(accepted: &TcpStream) {
-    if cfg!(not(target_os = "linux")) {
-        let _ = accepted.set_nodelay(true);
+/// What connections are accepted from.
+pub(crate) trait Accept: 'static {
+    /// What is accepted.
+    type Stream: Stream;
+
+    /// The next connection, and the address it comes from; a socket file gives none.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<IpAddr>)>>;
+}
+
+/// A connection as it was accepted.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Waits for bytes, then says how many can be read without going beyond the end of a line: from 1 to `max`.
+    fn line_bytes(&self, max: usize) -> impl Future<Output = io::Result<usize>>;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
+        let (stream, peer) = Self::accept(self).await?;
+        tcp::set_up(&stream);
+        Ok((stream, Some(peer.ip().to_canonical())))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::net::{Ipv6Addr, TcpStream};
-
-    use super::*;
-
-    fn loopback(port: u16) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+impl Stream for TcpStream {
+    async fn line_bytes(&self, max: usize) -> io::Result<usize> {
+        let mut room = [0; proxy::LINE_BYTES_MAX];
+        let there = self.peek(room.get_mut(..max).unwrap_or_default()).await?;
+        let line = room.iter().take(there).position(|&byte| byte == b'\n');
+        // At the end of the stream there is nothing, which is for the next read to find out.
+        Ok(line.map_or(there, |end| end + 1).max(1))
     }
+}
 
-    #[test]
-    fn all_workers_listen_on_the_same_port() {
-        let listeners = bind(loopback(0), 3).expect("a free port");
-        let ports: Vec<_> = listeners
-            .sockets
-            .iter()
-            .map(|socket| socket.local_addr().expect("bound").port())
-            .collect();
-        assert_eq!(ports, vec![listeners.address.port(); 3]);
-        TcpStream::connect(listeners.address).expect("somebody listens");
+#[cfg(unix)]
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<(UnixStream, Option<IpAddr>)> {
+        let (stream, _) = Self::accept(self).await?;
+        Ok((stream, None))
     }
+}
 
-    #[tokio::test]
-    async fn accepted_connections_send_small_messages_at_once() {
-        let mut listeners = bind(loopback(0), 1).expect("a free port");
-        let listener = listeners.sockets.remove(0);
-        let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
-        let _client = TcpStream::connect(listeners.address).expect("somebody listens");
-        let (accepted, _) = listener.accept().await.expect("a connection");
-        set_up(&accepted);
-        assert!(accepted.nodelay().expect("a socket"));
-    }
-
-    #[test]
-    fn workers_that_share_one_socket_each_accept_from_it() {
-        let listeners = bind_exactly(loopback(0), 2, false).expect("a free port");
-        for socket in &listeners.sockets {
-            let _client = TcpStream::connect(listeners.address).expect("somebody listens");
-            socket.set_nonblocking(false).expect("a socket");
-            socket.accept().expect("a connection");
-            socket.set_nonblocking(true).expect("a socket");
-        }
-    }
-
-    #[test]
-    fn a_port_that_is_taken_is_an_error_even_if_it_is_shared() {
-        let listeners = bind(loopback(0), 2).expect("a free port");
-        let error = bind(listeners.address, 2).expect_err("taken");
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-    }
-
-    #[test]
-    fn one_listener_takes_both_families() {
-        let listeners = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), 1).expect("a free port");
-        TcpStream::connect(loopback(listeners.address.port())).expect("IPv4 is served");
+#[cfg(unix)]
+impl Stream for UnixStream {
+    /// Byte by byte: tokio cannot look ahead in these, and they are local.
+    async fn line_bytes(&self, _: usize) -> io::Result<usize> {
+        Ok(1)
     }
 }

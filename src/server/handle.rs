@@ -227,6 +227,8 @@ mod tests {
             "https://a.example",
             "stun:a.example",
             "debug",
+            "10.0.0.0/8",
+            "forwarded",
         ];
         let configs = words.into_iter().filter_map(|word| {
             let layers = Layers {
@@ -255,6 +257,7 @@ mod tests {
             "connection.message_bytes_max",
             "connection.handshake_timeout",
             "connection.http_timeout",
+            "proxies.proxy_timeout",
         ];
         key.starts_with("drain.") || key == "log_level" || by_workers.contains(&key)
     }

@@ -31,6 +31,12 @@ impl Frame {
     pub const fn ends_message(&self) -> bool {
         self.header.is_final
     }
+
+    /// Whether it is a ping, a pong or a close, which may stand between the fragments of a message.
+    #[must_use]
+    pub const fn is_control(&self) -> bool {
+        matches!(self.header.opcode, OpCode::Control(_))
+    }
 }
 
 /// What is to be remembered between frames: the fragments of a message that has not ended, and nothing else.
@@ -76,6 +82,12 @@ impl Decoder {
             header_bytes: usize::try_from(cursor.position()).unwrap_or(usize::MAX),
             payload_bytes: length,
         }))
+    }
+
+    /// Whether a message has begun that has not ended.
+    #[must_use]
+    pub fn is_within_message(&self) -> bool {
+        self.waiting().is_some()
     }
 
     fn waiting(&self) -> Option<&Fragments> {

@@ -20,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &["net", "http", "connection", "hub", "memory", "config"],
     ),
     ("echo", &["connection", "hub", "config"]),
-    ("http", &["hub", "insight", "config"]),
+    ("http", &["hub", "net", "insight", "config"]),
     ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",
@@ -37,7 +37,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("tracker", &["swarm", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
-    ("net", &[]),
+    ("net", &["config"]),
     ("memory", &[]),
     ("ground", &[]),
 ];

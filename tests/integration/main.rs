@@ -12,13 +12,16 @@ mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
 mod docs;
+mod doors;
 mod frames;
 mod http;
 mod layers;
 mod leaving;
+mod listeners;
 mod load;
 mod model;
 mod process;
+mod proxies;
 mod reloading;
 mod rules;
 mod simulation;

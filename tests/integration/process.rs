@@ -18,13 +18,16 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut command = command(args);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self::spawned(command)
+        Self::of(&mut command)
     }
 
-    /// Starts it by a command whose output is piped.
-    pub(crate) fn spawned(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
+    /// What a command starts.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap())
             .lines()
             .map(Result::unwrap);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use swarmhub::config::Config;
+use swarmhub::config::{Config, Listen, Target};
 use swarmhub::hub::Node;
 use swarmhub::{Server, ServerError};
 use tokio::net::TcpStream;
@@ -22,6 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A server inside of this process.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// All places it listens on, with real ports.
+    listening: Vec<Listen>,
     pub(crate) node: Arc<Node>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<Result<(), ServerError>>>,
@@ -30,7 +32,7 @@ pub(crate) struct TestServer {
 impl TestServer {
     /// Starts one with two workers and whatever `change` sets.
     pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
-        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
         let mut config = Config {
             workers: 2,
             listen,
@@ -50,13 +52,17 @@ impl TestServer {
             runtime.block_on(async {
                 let server = Server::builder().config(config).bind().await?;
                 let address = server.addresses().next().unwrap();
-                ready.send((address, Arc::clone(server.node()))).unwrap();
+                let listening: Vec<_> = server.listening().cloned().collect();
+                ready
+                    .send((address, listening, Arc::clone(server.node())))
+                    .unwrap();
                 server.run(async { drop(stopped.await) }).await
             })
         });
-        let (address, node) = when_ready.recv().expect("the server binds");
+        let (address, listening, node) = when_ready.recv().expect("the server binds");
         Self {
             address,
+            listening,
             node,
             stop: Some(stop),
             thread: Some(thread),
@@ -67,6 +73,14 @@ impl TestServer {
     pub(crate) fn stop(mut self) -> Result<(), ServerError> {
         drop(self.stop.take());
         self.thread.take().unwrap().join().expect("no panic")
+    }
+
+    /// The address of the listener with this number.
+    pub(crate) fn address_of(&self, listener: usize) -> SocketAddr {
+        match self.listening[listener].target {
+            Target::Tcp(address) => address,
+            ref other => panic!("{other}"),
+        }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -116,6 +130,22 @@ impl Client {
                 .expect("in time");
             match next.expect("the connection stays").expect("no error") {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The code and the reason of the close that comes next.
+    pub(crate) async fn hear_close(&mut self) -> (u16, String) {
+        loop {
+            let next = timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("in time");
+            match next.expect("a close").expect("no error") {
+                Message::Close(Some(close)) => {
+                    return (close.code.into(), close.reason.to_string());
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
             }

@@ -42,7 +42,7 @@ impl Manager {
             .stderr(Stdio::piped())
             .env("NOTIFY_SOCKET", &self.path)
             .envs(variables.iter().copied());
-        Watched::watch(Program::spawned(command))
+        Watched::watch(Program::of(&mut command))
     }
 
     /// The next notification.

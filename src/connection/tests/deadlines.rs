@@ -6,6 +6,8 @@ use crate::protocol::ConnectionId;
 
 /// Deadlines are looked at once a second.
 const LATE: Duration = Duration::from_millis(1100);
+/// How long a close waits for the client's own end.
+const CLOSING: Duration = Duration::from_secs(2);
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -34,6 +36,8 @@ async fn a_silent_connection_is_pinged_and_then_dropped() {
 async fn an_idle_connection_that_answers_pings_stays() {
     let world = World::new(|_| {});
     let mut client = world.connect().await;
+    client.say(&announce('a', 'p')).await;
+    client.hear_json().await;
     let since = Instant::now();
     let mut pings = Vec::new();
     while since.elapsed() < seconds(3600) {
@@ -99,7 +103,7 @@ async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_slow_but_steady_reader_stays() {
-    let world = World::new(|_| {});
+    let world = World::new(|config| config.connection.first_message_timeout = seconds(3600));
     let (mut slow, task) = world.pipe(64);
     while world.hub.connections() == 0 {
         tokio::task::yield_now().await;
@@ -266,4 +270,182 @@ async fn what_a_client_goes_on_sending_after_our_close_is_read_away() {
     drop(pipe);
     assert_eq!(task.await.expect("no panic"), Ended::Protocol);
     assert!(since.elapsed() < seconds(1), "{:?}", since.elapsed());
+}
+
+/// A masked frame whose mask changes nothing.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = 0x80 | u8::try_from(payload.len()).expect("short");
+    assert!(payload.len() < 126);
+    [&[first, length, 0, 0, 0, 0][..], payload].concat()
+}
+
+/// Sends bytes with a pause before each, until the server hears no more. The time from the first byte to the end, and why it
+/// ended.
+async fn drip(
+    world: &World,
+    begin: &[u8],
+    portions: &[Vec<u8>],
+    pause: Duration,
+) -> (Duration, Ended) {
+    let (mut pipe, task) = world.pipe(1 << 16);
+    pipe.write_all(begin).await.expect("room in the pipe");
+    let since = Instant::now();
+    for portion in portions {
+        tokio::time::sleep(pause).await;
+        if task.is_finished() || pipe.write_all(portion).await.is_err() {
+            break;
+        }
+    }
+    let ended = tokio::select! {
+        ended = task => ended.expect("no panic"),
+        () = async { while pipe.read_u8().await.is_ok() {} std::future::pending().await } => unreachable!(),
+    };
+    (since.elapsed(), ended)
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn without_a_valid_message_a_connection_lasts_a_minute_whatever_else_comes() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    let since = Instant::now();
+    let mut nonsense = world.connect().await;
+    nonsense.say(&json!({"action": "dance"})).await;
+    nonsense.send(Message::Ping("x".into())).await;
+    let code = timeout(seconds(90), async {
+        loop {
+            match client
+                .socket
+                .next()
+                .await
+                .expect("a close")
+                .expect("no error")
+            {
+                Message::Close(close) => return close.map(|close| close.code.into()),
+                Message::Ping(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    assert_eq!(code.await.expect("in time"), Some(1008));
+    let took = since.elapsed();
+    assert!(
+        took >= seconds(60) && took <= seconds(60) + LATE,
+        "{took:?}"
+    );
+    assert_eq!(client.ended().await, Ended::FirstMessageTimeout);
+    assert_eq!(nonsense.hear_close().await, 1008);
+    assert_eq!(nonsense.ended().await, Ended::FirstMessageTimeout);
+    assert_eq!(world.counters().first_message_timed_out, 2);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_message_that_has_begun_must_end_in_time() {
+    let world = World::new(|_| {});
+    let text = announce('a', 'p').to_string().into_bytes();
+    let whole = frame(0x81, &text);
+    let bytes: Vec<_> = whole.iter().map(|&byte| vec![byte]).collect();
+    // A byte a second, in one frame.
+    let (took, ended) = drip(&world, b"", &bytes, seconds(1)).await;
+    assert_eq!(ended, Ended::MessageTimeout);
+    assert!(
+        took >= seconds(21) && took <= seconds(21) + LATE + CLOSING,
+        "{took:?}"
+    );
+    // Empty fragments, and pings between them, which are whole by themselves.
+    let mut fragments = vec![frame(0x01, b"{")];
+    for _ in 0..60 {
+        fragments.extend([frame(0x00, b""), frame(0x89, b"ping")]);
+    }
+    let (took, ended) = drip(&world, &whole, &fragments, seconds(1)).await;
+    assert_eq!(ended, Ended::MessageTimeout);
+    assert!(
+        took >= seconds(21) && took <= seconds(21) + LATE + CLOSING,
+        "{took:?}"
+    );
+    assert_eq!(world.counters().message_timed_out, 2);
+    assert_eq!(world.counters().connections_dead, 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn slow_messages_that_end_in_time_may_follow_each_other() {
+    let world = World::new(|_| {});
+    let text = announce('a', 'p').to_string().into_bytes();
+    let (head, tail) = text.split_at(10);
+    // The end of each comes together with the beginning of the next, fifteen seconds after its own.
+    let mut portions = Vec::new();
+    for _ in 0..20 {
+        portions.push([frame(0x80, tail), frame(0x01, head)].concat());
+    }
+    portions.push([frame(0x80, tail), frame(0x88, b"")].concat());
+    let (_, ended) = drip(&world, &frame(0x01, head), &portions, seconds(15)).await;
+    assert_eq!(ended, Ended::ByClient);
+    assert_eq!(world.counters().announces, 21);
+    assert_eq!(world.counters().message_timed_out, 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_message_is_not_late_that_waits_for_us() {
+    let world = World::new(|_| {});
+    let (mut pipe, task) = world.pipe(64);
+    let text = announce('a', 'p').to_string().into_bytes();
+    // A valid message, and the beginning of the next.
+    pipe.write_all(&frame(0x81, &text))
+        .await
+        .expect("it is read");
+    pipe.write_all(&frame(0x81, &text)[..20])
+        .await
+        .expect("it is read");
+    // Then output piles up, and the client takes it slowly.
+    let first = ConnectionId::new(0, 0, 0);
+    for _ in 0..50 {
+        world.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+    }
+    for _ in 0..60 {
+        pipe.read_exact(&mut [0; 1000])
+            .await
+            .expect("the connection stays");
+        tokio::time::sleep(seconds(1)).await;
+    }
+    assert!(!task.is_finished());
+    // From when it is read again, it has its time.
+    let since = Instant::now();
+    let ended = tokio::select! {
+        ended = task => ended.expect("no panic"),
+        () = async { while pipe.read_u8().await.is_ok() {} std::future::pending().await } => unreachable!(),
+    };
+    assert_eq!(ended, Ended::MessageTimeout);
+    let took = since.elapsed();
+    assert!(
+        took >= seconds(19) && took <= seconds(20) + LATE + CLOSING,
+        "{took:?}"
+    );
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn what_comes_with_the_handshake_is_paid_for() {
+    let world = World::new(|config| {
+        config.limits.bytes_per_second = 10_000;
+        config.limits.bytes_burst = 65_536;
+        config.limits.messages_burst = 10_000;
+    });
+    let (mut pipe, server) = tokio::io::duplex(1 << 20);
+    let text = announce('a', 'p').to_string().into_bytes();
+    let mut ahead = Vec::new();
+    while ahead.len() < 75_000 {
+        ahead.extend(frame(0x8a, &[0; 100]));
+    }
+    ahead.extend(frame(0x81, &text));
+    let task = tokio::task::spawn_local(serve(server, ahead, Rc::clone(&world.around)));
+    let since = Instant::now();
+    // The reply comes when what is over the burst, about a second's worth, has been paid.
+    let mut heard = [0; 2];
+    pipe.read_exact(&mut heard).await.expect("a reply");
+    assert!(
+        since.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        since.elapsed()
+    );
+    assert_eq!(world.counters().pauses, 1);
+    drop(pipe);
+    task.await.expect("no panic");
 }

@@ -1,0 +1,311 @@
+//! Where to listen, and what is spoken there: one word such as `proxy+tracker+127.0.0.1:8000` or `unix:/run/hub.sock`.
+//! It reads and writes the word and binds nothing. The server and its workers take it apart.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use super::{
+    error::{Problem, quoted},
+    value::{Kind, Scalar, toml_text},
+};
+
+/// One listener: `[tls+][proxy+][tracker+|pages+]TARGET`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Whether TLS is spoken there.
+    pub tls: bool,
+    /// Whether each connection begins with a header of the PROXY protocol; without, none may.
+    pub proxy: bool,
+    /// What is served there.
+    pub role: Role,
+    /// Where it is.
+    pub target: Target,
+}
+
+/// What a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Tracker and pages.
+    #[default]
+    Both,
+    /// The tracker, and `/healthz`.
+    Tracker,
+    /// All but the tracker.
+    Pages,
+}
+
+impl Role {
+    /// Whether the tracker is served.
+    #[must_use]
+    pub const fn has_tracker(self) -> bool {
+        matches!(self, Self::Both | Self::Tracker)
+    }
+
+    /// Whether pages are served.
+    #[must_use]
+    pub const fn has_pages(self) -> bool {
+        matches!(self, Self::Both | Self::Pages)
+    }
+}
+
+/// Where a listener is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An address of this machine with a port; port 0 is any free one.
+    Tcp(SocketAddr),
+    /// A socket file.
+    Unix(PathBuf),
+    /// Sockets that systemd hands over: those of this name, or without one all that no other listener names.
+    Systemd(Option<String>),
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            tls: false,
+            proxy: false,
+            role: Role::Both,
+            target: Target::Tcp(address),
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        read(word).map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = match self.role {
+            Role::Both => "",
+            Role::Tracker => "tracker+",
+            Role::Pages => "pages+",
+        };
+        let tls = if self.tls { "tls+" } else { "" };
+        let proxy = if self.proxy { "proxy+" } else { "" };
+        write!(f, "{tls}{proxy}{role}{}", self.target)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Systemd(None) => f.write_str("systemd"),
+            Self::Systemd(Some(name)) => write!(f, "systemd:{name}"),
+        }
+    }
+}
+
+fn read(word: &str) -> Result<Listen, Problem> {
+    let (mut tls, mut proxy, mut role) = (false, false, None);
+    let mut rest = word;
+    while let Some((prefix, after)) = split_prefix(rest) {
+        let repeats = match prefix {
+            "tls" => std::mem::replace(&mut tls, true),
+            "proxy" => std::mem::replace(&mut proxy, true),
+            "tracker" => role.replace(Role::Tracker).is_some(),
+            "pages" => role.replace(Role::Pages).is_some(),
+            _ => {
+                return Err(Problem::new(
+                    format!(
+                        "{} begins with {}, which is nothing known",
+                        quoted(word),
+                        quoted(prefix)
+                    ),
+                    "before the address may stand tls+, proxy+, and tracker+ or pages+",
+                ));
+            }
+        };
+        if repeats {
+            return Err(Problem::new(
+                format!("{} says {prefix}+ beside another of its kind", quoted(word)),
+                "give tls+ and proxy+ once, and one of tracker+ and pages+; without either both are served",
+            ));
+        }
+        rest = after;
+    }
+    Ok(Listen {
+        tls,
+        proxy,
+        role: role.unwrap_or_default(),
+        target: target(rest)?,
+    })
+}
+
+/// A word before a plus sign. The rest may hold any characters if it is a path.
+fn split_prefix(rest: &str) -> Option<(&str, &str)> {
+    let (prefix, after) = rest.split_once('+')?;
+    let is_word = prefix.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_word.then_some((prefix, after))
+}
+
+fn target(word: &str) -> Result<Target, Problem> {
+    if let Some(path) = word.strip_prefix("unix:") {
+        return unix(path);
+    }
+    if word == "systemd" {
+        return Ok(Target::Systemd(None));
+    }
+    if let Some(name) = word.strip_prefix("systemd:") {
+        return systemd(name);
+    }
+    let port = word.strip_prefix(':').unwrap_or(word);
+    word.parse().map(Target::Tcp).map_err(|_| {
+        let what = format!("{} is not an IP address with a port", quoted(word));
+        match port.parse::<u16>() {
+            Ok(port) => Problem::new(
+                what,
+                format!("for all addresses of this machine give [::]:{port}"),
+            ),
+            Err(_) => Problem::new(
+                what,
+                "give one such as 127.0.0.1:8000 or [::]:8000, unix:PATH for a socket file, or systemd",
+            ),
+        }
+    })
+}
+
+fn unix(path: &str) -> Result<Target, Problem> {
+    let is_file = !path.is_empty() && !path.ends_with('/') && !path.contains('\0');
+    if is_file {
+        return Ok(Target::Unix(Path::new(path).to_owned()));
+    }
+    Err(Problem::new(
+        format!("{} is no path of a socket file", quoted(path)),
+        "give one such as unix:/run/swarmhub/hub.sock",
+    ))
+}
+
+/// A name as `FileDescriptorName=` takes it: printable, without colons.
+fn systemd(name: &str) -> Result<Target, Problem> {
+    let is_name = (1..=255).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| (b' '..=b'~').contains(&byte) && byte != b':');
+    if is_name {
+        return Ok(Target::Systemd(Some(name.to_owned())));
+    }
+    Err(Problem::new(
+        format!("{} is no name of a socket", quoted(name)),
+        "give what FileDescriptorName= of the socket unit says, or systemd alone for all sockets",
+    ))
+}
+
+impl Scalar for Listen {
+    type Rule = ();
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        read(word)
+    }
+
+    /// A program may put together what no word says.
+    fn check(&self, (): &()) -> Result<(), Problem> {
+        if read(&self.to_string())? == *self {
+            return Ok(());
+        }
+        Err(Problem::new(
+            format!("{} means something else", quoted(&self.to_string())),
+            "give a path or name that can be written",
+        ))
+    }
+
+    fn toml(&self) -> String {
+        toml_text(&self.to_string())
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("WHERE", String::new())
+    }
+
+    /// A place can be listened on once, whatever is spoken there. Port 0 is a different free port each time.
+    fn repeats(&self, other: &Self) -> bool {
+        let is_any = matches!(&self.target, Target::Tcp(address) if address.port() == 0);
+        self.target == other.target && !is_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_says_what_is_spoken_and_where() {
+        let listen: Listen = "[::1]:80".parse().unwrap();
+        assert_eq!(
+            listen,
+            SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 80)).into()
+        );
+        let listen: Listen = "tls+proxy+tracker+127.0.0.1:443".parse().unwrap();
+        assert!(listen.tls && listen.proxy && listen.role == Role::Tracker);
+        let listen: Listen = "pages+unix:/run/a b+c:d".parse().unwrap();
+        assert_eq!(listen.target, Target::Unix("/run/a b+c:d".into()));
+        assert_eq!(listen.role, Role::Pages);
+        let listen: Listen = "proxy+systemd:web front".parse().unwrap();
+        assert_eq!(listen.target, Target::Systemd(Some("web front".into())));
+        let listen: Listen = "systemd".parse().unwrap();
+        assert_eq!(listen.target, Target::Systemd(None));
+    }
+
+    #[test]
+    fn mistakes_come_with_a_remedy() {
+        for (word, remedy) in [
+            ("8000", "[::]:8000"),
+            (":8000", "[::]:8000"),
+            ("localhost:80", "127.0.0.1:8000"),
+            ("http+127.0.0.1:80", "tls+, proxy+"),
+            ("tls+tls+127.0.0.1:80", "once"),
+            ("pages+tracker+127.0.0.1:80", "one of tracker+ and pages+"),
+            ("unix:", "unix:/run"),
+            ("unix:/run/", "unix:/run"),
+            ("systemd:", "FileDescriptorName="),
+            ("systemd:a:b", "FileDescriptorName="),
+            ("systemdx", "or systemd"),
+            ("tls+", "or systemd"),
+            ("+127.0.0.1:80", "tls+, proxy+"),
+            ("", "or systemd"),
+        ] {
+            let problem = read(word).unwrap_err();
+            assert!(problem.remedy.contains(remedy), "{word}: {problem:?}");
+        }
+    }
+
+    proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_written_is_read_back(
+            tls: bool, proxy: bool, role in 0..3usize, target in 0..4, port: u16, text in "[ -~é]{1,20}",
+        ) {
+            let target = match target {
+                0 => Target::Tcp(SocketAddr::from(([127, 0, 0, 1], port))),
+                1 => Target::Unix(format!("/{text}x").into()),
+                2 => Target::Systemd(Some(text.replace([':', 'é'], "_"))),
+                _ => Target::Systemd(None),
+            };
+            let role = [Role::Both, Role::Tracker, Role::Pages][role];
+            let listen = Listen { tls, proxy, role, target };
+            prop_assert_eq!(listen.to_string().parse(), Ok(listen.clone()));
+            prop_assert_eq!(listen.check(&()), Ok(()));
+        }
+
+        #[test]
+        fn any_text_is_a_listener_or_a_mistake(text in ".{0,40}") {
+            if let Ok(listen) = text.parse::<Listen>() {
+                prop_assert_eq!(listen.to_string().parse(), Ok(listen));
+            }
+        }
+    }
+}

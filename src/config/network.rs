@@ -1,0 +1,154 @@
+//! Networks that an operator names: an address block, one address, or the clients of socket files.
+//! It compares addresses and resolves nothing. Settings are made of it.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
+
+use super::{
+    error::{Problem, quoted},
+    value::{Kind, Scalar, toml_text},
+};
+
+/// A network of clients or proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Whoever connects to a socket file.
+    Unix,
+    /// An address block without bits behind its prefix; IPv4 never as a part of IPv6.
+    Block(IpNet),
+}
+
+impl Network {
+    /// Whether a peer belongs to it. `None` is one that connected to a socket file; IPv4 addresses written as IPv6
+    /// count as what they are.
+    #[must_use]
+    pub fn contains(&self, peer: Option<IpAddr>) -> bool {
+        match (self, peer) {
+            (Self::Unix, None) => true,
+            (Self::Block(block), Some(address)) => block.contains(&address.to_canonical()),
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        read(word).map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix => f.write_str("unix"),
+            Self::Block(block) if block.prefix_len() == block.max_prefix_len() => {
+                block.addr().fmt(f)
+            }
+            Self::Block(block) => block.fmt(f),
+        }
+    }
+}
+
+fn read(word: &str) -> Result<Network, Problem> {
+    if word == "unix" {
+        return Ok(Network::Unix);
+    }
+    let block = word
+        .parse::<IpNet>()
+        .or_else(|_| word.parse::<IpAddr>().map(IpNet::from));
+    let Ok(block) = block else {
+        return Err(Problem::new(
+            format!("{} is no network", quoted(word)),
+            "give one such as 10.0.0.0/8, fd00::/8, 192.0.2.1, or unix",
+        ));
+    };
+    if block != block.trunc() {
+        return Err(Problem::new(
+            format!("{} has bits behind its prefix", quoted(word)),
+            format!("give {} or {}", block.trunc(), block.addr()),
+        ));
+    }
+    let is_mapped =
+        matches!(block.addr(), IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
+    if is_mapped {
+        // It could never match: addresses are compared as IPv4.
+        return Err(Problem::new(
+            format!("{} is IPv4 written as IPv6", quoted(word)),
+            "give the IPv4 network",
+        ));
+    }
+    Ok(Network::Block(block))
+}
+
+impl Scalar for Network {
+    type Rule = ();
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        read(word)
+    }
+
+    fn check(&self, (): &()) -> Result<(), Problem> {
+        read(&self.to_string()).map(|_| ())
+    }
+
+    fn toml(&self) -> String {
+        toml_text(&self.to_string())
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("NETWORK", String::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(word: &str) -> Network {
+        word.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses_however_they_are_written() {
+        for (word, address, holds) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("fd00::/8", "fd12::1", true),
+            ("::1", "::1", true),
+            ("0.0.0.0/0", "::1", false),
+            ("::/0", "10.0.0.1", false),
+        ] {
+            let peer = Some(address.parse().unwrap());
+            assert_eq!(network(word).contains(peer), holds, "{word} {address}");
+            assert!(!network(word).contains(None));
+        }
+        assert!(network("unix").contains(None));
+        assert!(!network("unix").contains(Some([127, 0, 0, 1].into())));
+    }
+
+    #[test]
+    fn networks_are_written_in_one_way() {
+        for word in ["unix", "10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1", "::/0"] {
+            assert_eq!(network(word).to_string(), word);
+        }
+        assert_eq!(network("192.0.2.1/32").to_string(), "192.0.2.1");
+        for (word, remedy) in [
+            ("10.0.0.1/8", "10.0.0.0/8"),
+            ("10.0.0.0/33", "such as"),
+            ("10.0.0.0/", "such as"),
+            ("example.org", "such as"),
+            ("", "such as"),
+            ("::ffff:10.0.0.0/104", "IPv4 network"),
+        ] {
+            let problem = read(word).unwrap_err();
+            assert!(problem.remedy.contains(remedy), "{word}: {problem:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Connections over pipes in memory: who is believed to be at the other end.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, DuplexStream};
+
+use super::*;
+use crate::config::{Config, Network};
+use crate::hub::{Hub, Node};
+
+const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+struct Case {
+    node: Arc<Node>,
+    site: Rc<Site>,
+    role: Role,
+    is_hurried: bool,
+}
+
+impl Case {
+    fn new(trusted: &[&str]) -> Self {
+        let mut config = Config::default();
+        let networks = trusted.iter().map(|word| word.parse::<Network>().unwrap());
+        config.proxies.trusted = networks.collect();
+        let node = Arc::new(Node::new(&config, 1));
+        let hub = Hub::new(Arc::clone(&node), 0, 0);
+        Self {
+            node,
+            site: Rc::new(Site::new(&Shared::new(&config), hub)),
+            role: Role::Both,
+            is_hurried: false,
+        }
+    }
+
+    /// Sends requests as `peer` and gives who became a WebSocket, and what was answered.
+    async fn visit(&self, peer: Option<&str>, requests: &str) -> (Option<Visitor>, String) {
+        let (mut far, near) = tokio::io::duplex(1 << 16);
+        far.write_all(requests.as_bytes()).await.unwrap();
+        let arrival = Arrival {
+            stream: near,
+            peer: peer.map(|peer| peer.parse().unwrap()),
+            role: self.role,
+            is_hurried: self.is_hurried,
+            handshake: (),
+        };
+        let timeouts = Timeouts {
+            head: Duration::from_secs(10),
+            whole: Duration::from_mins(5),
+        };
+        let stop = CancellationToken::new();
+        let upgraded = serve(arrival, &self.site, timeouts, &stop).await;
+        let visitor = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.visitor);
+        let mut answered = String::new();
+        far.read_to_string(&mut answered).await.unwrap();
+        (visitor, answered)
+    }
+
+    async fn address(&self, peer: Option<&str>, headers: &str) -> Option<IpAddr> {
+        let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{headers}\r\n");
+        let (visitor, _) = self.visit(peer, &request).await;
+        visitor.expect("a WebSocket").address
+    }
+}
+
+fn ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
+}
+
+const NAMED: &str = "X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn without_trusted_proxies_the_peer_is_the_client_whatever_it_sends() {
+    let case = Case::new(&[]);
+    let headers = format!("{NAMED}Forwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\n");
+    assert_eq!(
+        case.address(Some("10.0.0.1"), &headers).await,
+        ip("10.0.0.1")
+    );
+    assert_eq!(case.address(None, &headers).await, None);
+    assert_eq!(case.node.counters().addresses_forwarded, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trusted_proxy_names_the_client() {
+    let case = Case::new(&["10.0.0.0/8", "unix"]);
+    assert_eq!(
+        case.address(Some("10.0.0.1"), NAMED).await,
+        ip("203.0.113.7")
+    );
+    assert_eq!(case.address(None, NAMED).await, ip("203.0.113.7"));
+    assert_eq!(
+        case.address(Some("192.0.2.1"), NAMED).await,
+        ip("192.0.2.1")
+    );
+    let counters = case.node.counters();
+    assert_eq!(
+        (counters.addresses_forwarded, counters.forwarded_malformed),
+        (2, 0)
+    );
+    let headers = "X-Forwarded-For: 203.0.113.7, nonsense\r\n";
+    assert_eq!(
+        case.address(Some("10.0.0.1"), headers).await,
+        ip("10.0.0.1")
+    );
+    assert_eq!(case.node.counters().forwarded_malformed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_of_a_connection_has_its_own_client() {
+    let case = Case::new(&["10.0.0.0/8"]);
+    let page = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
+    let socket =
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{NAMED}Origin: https://a.example\r\n\r\n");
+    let (visitor, answered) = case
+        .visit(Some("10.0.0.1"), &(page.to_owned() + &socket))
+        .await;
+    let visitor = visitor.expect("a WebSocket");
+    assert_eq!(visitor.address, ip("203.0.113.7"));
+    assert_eq!(visitor.origin.as_deref(), Some("https://a.example"));
+    assert!(
+        answered.contains(" 200 OK") && answered.contains(" 101 "),
+        "{answered}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_room_requests_are_answered_but_nothing_becomes_a_websocket() {
+    let mut case = Case::new(&[]);
+    case.is_hurried = true;
+    let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
+    let (visitor, answered) = case.visit(Some("10.0.0.1"), &socket).await;
+    assert!(
+        visitor.is_none() && answered.starts_with("HTTP/1.1 503 "),
+        "{answered}"
+    );
+    let lower = answered.to_lowercase();
+    assert!(lower.contains("retry-after: 30") && lower.contains("connection: close"));
+    let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (_, answered) = case.visit(Some("10.0.0.1"), health).await;
+    assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
+    assert_eq!(case.node.counters().upgrades_refused, 1);
+}

@@ -1,0 +1,13 @@
+//! Who is behind a connection, as far as it is known when it opens.
+
+use std::net::IpAddr;
+
+/// Who opens a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Visitor {
+    /// The true address of the client: IPv4 is never written as IPv6. `None` for who comes through a socket file and is
+    /// introduced by no proxy.
+    pub address: Option<IpAddr>,
+    /// The origin of the page that embeds the client, as the browser says it. Clients that are no browsers have none.
+    pub origin: Option<Box<str>>,
+}

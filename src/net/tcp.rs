@@ -1,0 +1,186 @@
+//! TCP ports: how the workers share one, and what its sockets are set to.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+
+#[cfg(unix)]
+use socket2::SockRef;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
+
+/// Connections that may wait to be accepted: a reconnect storm comes within one second.
+const BACKLOG: i32 = 4096;
+
+/// Whether the kernel divides connections between several sockets of one port. Elsewhere the workers share one.
+const KERNEL_BALANCES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Binds an address for `workers` workers; gives the address with its real port, and a socket for each. `[::]` takes IPv4 as well, and is `0.0.0.0` where there is no IPv6.
+///
+/// # Errors
+///
+/// As the system says; a port that another process listens on is always an error, although sharing a port between
+/// workers would let two servers of one user share it too.
+pub(super) fn bind(
+    address: SocketAddr,
+    workers: usize,
+) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    let bound = bind_exactly(address, workers, KERNEL_BALANCES);
+    match bound {
+        Err(error) if is_any_ipv6(address) && is_without_ipv6(&error) => bind_exactly(
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
+            workers,
+            KERNEL_BALANCES,
+        ),
+        bound => bound,
+    }
+}
+
+fn is_any_ipv6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    // EAFNOSUPPORT has a stable name nowhere in std: 97 on Linux, 47 on BSD and macOS, 10047 on Windows.
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
+}
+
+fn bind_exactly(
+    address: SocketAddr,
+    workers: usize,
+    balanced: bool,
+) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    let first = socket(address, false)?;
+    let address = first
+        .local_addr()?
+        .as_socket()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let sockets = if balanced {
+        // It was bound alone only to find the port, and to see that it is free.
+        drop(first);
+        let listening = |_| {
+            let socket = socket(address, true)?;
+            socket.listen(BACKLOG)?;
+            Ok(StdListener::from(socket))
+        };
+        (0..workers).map(listening).collect::<io::Result<_>>()?
+    } else {
+        first.listen(BACKLOG)?;
+        share(StdListener::from(first), workers)?
+    };
+    Ok((address, sockets))
+}
+
+/// A socket that somebody else bound, for all workers.
+#[cfg(unix)]
+pub(super) fn take(
+    socket: StdListener,
+    workers: usize,
+) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    socket.set_nonblocking(true)?;
+    SockRef::from(&socket).set_tcp_nodelay(true)?;
+    Ok((socket.local_addr()?, share(socket, workers)?))
+}
+
+/// One socket for all workers: each has a descriptor of its own, and takes what comes when it has time.
+fn share(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
+    let mut sockets = (1..workers)
+        .map(|_| socket.try_clone())
+        .collect::<io::Result<Vec<_>>>()?;
+    sockets.push(socket);
+    Ok(sockets)
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        if address.ip().is_unspecified() {
+            // Some systems (OpenBSD) keep the families apart for good: IPv4 is not served then.
+            let _ = socket.set_only_v6(false);
+        } else {
+            socket.set_only_v6(true)?;
+        }
+    }
+    // On Windows this option would let others take the port over.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_reuse_port(shared)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = shared;
+    // Messages are written whole, so waiting for more would only delay them. Linux hands the option on to what is
+    // accepted, which saves a system call for each; elsewhere `set_up` does it.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Sets what an accepted connection has not inherited from its listener. If it fails, the connection is gone.
+pub(super) fn set_up(accepted: &TcpStream) {
+    if cfg!(not(target_os = "linux")) {
+        let _ = accepted.set_nodelay(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv6Addr, TcpStream};
+
+    use super::*;
+
+    fn loopback(port: u16) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+
+    #[test]
+    fn all_workers_listen_on_the_same_port() {
+        let (address, sockets) = bind(loopback(0), 3).expect("a free port");
+        let ports: Vec<_> = sockets
+            .iter()
+            .map(|socket| socket.local_addr().expect("bound").port())
+            .collect();
+        assert_eq!(ports, vec![address.port(); 3]);
+        TcpStream::connect(address).expect("somebody listens");
+    }
+
+    #[tokio::test]
+    async fn accepted_connections_send_small_messages_at_once() {
+        let (address, mut sockets) = bind(loopback(0), 1).expect("a free port");
+        let listener = sockets.remove(0);
+        let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
+        let _client = TcpStream::connect(address).expect("somebody listens");
+        let (accepted, _) = listener.accept().await.expect("a connection");
+        set_up(&accepted);
+        assert!(accepted.nodelay().expect("a socket"));
+    }
+
+    #[test]
+    fn workers_that_share_one_socket_each_accept_from_it() {
+        let (address, sockets) = bind_exactly(loopback(0), 2, false).expect("a free port");
+        for socket in &sockets {
+            let _client = TcpStream::connect(address).expect("somebody listens");
+            socket.set_nonblocking(false).expect("a socket");
+            socket.accept().expect("a connection");
+            socket.set_nonblocking(true).expect("a socket");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error_even_if_it_is_shared() {
+        let (address, _sockets) = bind(loopback(0), 2).expect("a free port");
+        let error = bind(address, 2).expect_err("taken");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn one_listener_takes_both_families() {
+        let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        let (address, _sockets) = bind(any, 1).expect("a free port");
+        TcpStream::connect(loopback(address.port())).expect("IPv4 is served");
+    }
+}

@@ -1,0 +1,158 @@
+//! Socket files: bound where a dead server left one behind, never where a live one listens, and removed at the end.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Type};
+
+use super::{Listeners, Socket};
+use crate::config::{Listen, Target};
+
+/// Connecting takes the right to write: the owner's and the group's, so that a proxy of the same group gets in. The folder
+/// may restrict it further.
+const MODE: u32 = 0o660;
+
+/// A socket file of ours.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: another server may have put its own in the place.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            identity: identity(path)?,
+        })
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            // What is left behind is found to be dead by the next server.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Binds a socket file for `workers` workers.
+pub(super) fn bind(listen: &Listen, path: &Path, workers: usize) -> io::Result<Listeners> {
+    let listener = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            remove_dead(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }?;
+    let file = SocketFile::of(path)?;
+    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    let sockets = share(listener, workers)?;
+    Ok(Listeners::new(listen, listen.target.clone(), sockets).with_file(file))
+}
+
+/// Removes a socket file on which nobody listens.
+fn remove_dead(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        let what = "there is a file of this name that is no socket; remove it, or choose another path with --listen";
+        return Err(io::Error::other(what));
+    }
+    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A live server whose backlog is full would keep us waiting.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+/// One socket for all workers: each has a descriptor of its own, and takes what comes when it has time.
+pub(super) fn share(socket: UnixListener, workers: usize) -> io::Result<Vec<Socket>> {
+    socket.set_nonblocking(true)?;
+    let mut sockets = (1..workers)
+        .map(|_| socket.try_clone().map(Socket::Unix))
+        .collect::<io::Result<Vec<_>>>()?;
+    sockets.push(Socket::Unix(socket));
+    Ok(sockets)
+}
+
+/// Where a socket is that somebody else bound; nothing if it has no file.
+pub(super) fn place(socket: &UnixListener) -> Option<Target> {
+    let address = socket.local_addr().ok()?;
+    Some(Target::Unix(address.as_pathname()?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn listen(path: &Path) -> Listen {
+        format!("unix:{}", path.display()).parse().unwrap()
+    }
+
+    fn bind_at(path: &Path) -> io::Result<Listeners> {
+        bind(&listen(path), path, 2)
+    }
+
+    #[test]
+    fn a_socket_file_is_for_owner_and_group_and_goes_with_the_listeners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let mut listeners = bind_at(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o660);
+        UnixStream::connect(&path).unwrap();
+        assert!(listeners.take().is_some() && listeners.take().is_some());
+        assert!(listeners.take().is_none());
+        drop(listeners);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_dead_server_left_behind_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists() && UnixStream::connect(&path).is_err());
+        let _listeners = bind_at(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_live_server_and_a_file_that_is_no_socket_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let listeners = bind_at(&path).unwrap();
+        let error = bind_at(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        UnixStream::connect(&path).unwrap();
+        drop(listeners);
+        fs::write(&path, "notes").unwrap();
+        let error = bind_at(&path).unwrap_err();
+        assert!(error.to_string().contains("no socket"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
+    }
+
+    #[test]
+    fn another_servers_socket_file_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let first = bind_at(&path).unwrap();
+        // Keeps the inode in use, so that the other file cannot have the same.
+        fs::rename(&path, folder.path().join("old.sock")).unwrap();
+        let _second = bind_at(&path).unwrap();
+        drop(first);
+        UnixStream::connect(&path).unwrap();
+    }
+}

@@ -1,0 +1,200 @@
+//! From an accepted connection to a WebSocket: room for it, PROXY header, HTTP, upgrade.
+
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Running;
+use super::handshakes::Handshake;
+use crate::config::{Listen, Role};
+use crate::connection;
+use crate::http::{self, Arrival, Timeouts};
+use crate::net::proxy::{self, Source};
+use crate::net::{Accept, Stream};
+
+/// How long accepting rests when the system refuses for want of file descriptors or memory.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How often the same trouble is logged at most.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// How long a connection that was accepted without room for it may take for a request, and again for the response.
+const HURRIED: Duration = Duration::from_secs(1);
+
+/// What is done with the connections of one listener.
+#[derive(Debug, Clone, Copy)]
+struct Door {
+    proxy: bool,
+    role: Role,
+}
+
+impl Running {
+    /// Accepts from one listener until the worker stops.
+    pub(super) async fn accept<A: Accept>(self: Rc<Self>, listener: A, listen: Listen) {
+        let door = Door {
+            proxy: listen.proxy,
+            role: listen.role,
+        };
+        let mut logged: Option<Instant> = None;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.seat.orders.leave.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => tokio::select! {
+                    () = self.begin(stream, peer, door) => {}
+                    () = self.seat.orders.leave.cancelled() => return,
+                },
+                Err(error) if is_of_one_connection(&error) => {
+                    self.hub.counters().accepts_failed.add(1);
+                }
+                Err(error) => {
+                    self.hub.counters().accepts_failed.add(1);
+                    if is_due(logged) {
+                        logged = Some(Instant::now());
+                        tracing::error!(%error, %listen, "new connections cannot be accepted");
+                    }
+                    sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    /// Begins a connection as soon as there is room for its handshake; the next ones wait with the system. When
+    /// descriptors run short it is a brief one, out of the reserve, so that `/healthz` and the like are still answered;
+    /// the oldest of these gives way.
+    async fn begin<S: Stream>(self: &Rc<Self>, stream: S, peer: Option<IpAddr>, door: Door) {
+        self.tell_sockets(1);
+        let is_hurried = self.seat.sockets.are_full();
+        let counters = self.hub.counters();
+        let handshakes = if is_hurried {
+            counters.open_files_short.add(1);
+            self.tell_full();
+            &self.hurried
+        } else {
+            &self.handshakes
+        };
+        if handshakes.room().await {
+            counters.handshakes_displaced.add(1);
+        }
+        handshakes.begin(|handshake| {
+            let worker = Rc::clone(self);
+            let task = worker.receive(stream, peer, door, is_hurried, handshake);
+            self.tasks.spawn_local(task).abort_handle()
+        });
+    }
+
+    fn tell_full(&self) {
+        if is_due(self.told_full.get()) {
+            self.told_full.set(Some(Instant::now()));
+            tracing::error!(
+                connections_max = self.seat.sockets.max(),
+                "no room for more connections: raise the limit of open files"
+            );
+        }
+    }
+
+    /// The stages of a connection: who it is for, then what it asks. TLS stands between the two.
+    async fn receive<S: Stream>(
+        self: Rc<Self>,
+        mut stream: S,
+        peer: Option<IpAddr>,
+        door: Door,
+        is_hurried: bool,
+        handshake: Handshake,
+    ) {
+        let peer = if door.proxy {
+            match self.introduced(&mut stream, peer).await {
+                Some(Source::Client(address)) => Some(address),
+                Some(Source::Proxy) => peer,
+                None => return,
+            }
+        } else {
+            peer
+        };
+        // A brief connection has its place as long as it lasts.
+        let (_brief, handshake) = if is_hurried {
+            (Some(handshake), None)
+        } else {
+            (None, Some(handshake))
+        };
+        let arrival = Arrival {
+            stream,
+            peer,
+            role: door.role,
+            is_hurried,
+            handshake,
+        };
+        self.serve_http(arrival).await;
+    }
+
+    /// For whom a proxy has opened a connection; `None` if it is not to be served.
+    async fn introduced<S: Stream>(&self, stream: &mut S, peer: Option<IpAddr>) -> Option<Source> {
+        let read = async {
+            if self.site.may_introduce(peer) {
+                proxy::read(stream).await
+            } else {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        };
+        let read = tokio::select! {
+            read = timeout(self.proxy_timeout.get(), read) => read,
+            () = self.seat.orders.leave.cancelled() => return None,
+        };
+        match read {
+            Ok(Ok(source)) => source,
+            failed => {
+                self.hub.counters().proxy_headers_failed.add(1);
+                let reason = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => "too late".to_owned(),
+                };
+                tracing::debug!(reason, "no PROXY header");
+                None
+            }
+        }
+    }
+
+    async fn serve_http<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
+        let Timeouts {
+            mut head,
+            mut whole,
+        } = self.timeouts.get();
+        if arrival.is_hurried {
+            head = head.min(HURRIED);
+            whole = whole.min(HURRIED);
+        }
+        let timeouts = Timeouts { head, whole };
+        let upgraded = http::serve(arrival, &self.site, timeouts, &self.seat.orders.leave).await;
+        let Some(upgraded) = upgraded else {
+            return;
+        };
+        let visitor = upgraded.visitor;
+        tracing::debug!(
+            family = http::family(visitor.address),
+            origin = visitor.origin,
+            "WebSocket opened"
+        );
+        // A task of its own, so that nothing of HTTP stays in memory.
+        self.tasks.spawn_local(connection::serve(
+            upgraded.stream,
+            upgraded.read_ahead,
+            Rc::clone(&self.around),
+        ));
+    }
+}
+
+fn is_due(logged: Option<Instant>) -> bool {
+    logged.is_none_or(|at| at.elapsed() >= LOG_EVERY)
+}
+
+/// The client had gone before it was accepted: no reason to rest.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}

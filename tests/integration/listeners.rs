@@ -1,0 +1,261 @@
+//! Where the server listens, and what it serves there.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{Client, PATIENCE, TestServer};
+
+const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// Sends bytes and reads until the server ends the connection.
+pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, bytes: &[u8]) -> String {
+    // The server may hang up before it has read all of it, and a reset is an end as well.
+    let _ = stream.write_all(bytes).await;
+    let mut heard = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time");
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+pub(crate) fn page(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n")
+}
+
+pub(crate) fn upgrade(headers: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: x.example\r\n{HANDSHAKE}{headers}\r\n")
+}
+
+pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
+
+fn status(response: &str) -> &str {
+    response.get(9..12).unwrap_or(response)
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    ask(connect(address).await, page(path, "").as_bytes()).await
+}
+
+#[tokio::test]
+async fn pages_and_tracker_may_have_listeners_of_their_own() {
+    let server = TestServer::start(|config| {
+        let listen = ["tracker+127.0.0.1:0", "pages+127.0.0.1:0", "127.0.0.1:0"];
+        config.listen = listen.map(|listen| listen.parse().unwrap()).to_vec();
+    });
+    let [tracker, pages, both] = [0, 1, 2].map(|listener| server.address_of(listener));
+
+    for path in ["/", "/ice", "/sw.js", "/nothing"] {
+        let response = get(tracker, path).await;
+        assert_eq!(status(&response), "404", "{path}");
+        assert!(
+            response.contains("There are no pages at this address"),
+            "{response}"
+        );
+    }
+    assert_eq!(status(&get(tracker, "/healthz").await), "200");
+    Client::connect(tracker).await.join("swarm", "peer").await;
+
+    for path in ["/", "/ice", "/sw.js", "/healthz"] {
+        assert_eq!(status(&get(pages, path).await), "200", "{path}");
+    }
+    let refused = ask(
+        connect(pages).await,
+        upgrade("Connection: close\r\n").as_bytes(),
+    )
+    .await;
+    assert_eq!(status(&refused), "404");
+    assert!(
+        refused.contains("There is no tracker at this address"),
+        "{refused}"
+    );
+
+    assert_eq!(status(&get(both, "/").await), "200");
+    let mut client = Client::connect(both).await;
+    // All listeners lead to the same swarms.
+    assert_eq!(client.join("swarm", "other").await["incomplete"], 1);
+}
+
+#[tokio::test]
+async fn ipv6_is_served() {
+    let loopback = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    if std::net::TcpListener::bind(loopback).is_err() {
+        eprintln!("skipped: this machine has no IPv6 loopback address");
+        return;
+    }
+    let server = TestServer::start(|config| config.listen = vec![loopback.into()]);
+    assert!(server.address.is_ipv6());
+    server.connect().await.join("swarm", "peer").await;
+    assert_eq!(status(&get(server.address, "/healthz").await), "200");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_socket_file_serves_all_that_a_port_does() {
+    use futures::{SinkExt, StreamExt};
+    use tokio::net::UnixStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.sock");
+    let listen = format!("unix:{}", path.display());
+    let server = TestServer::start(|config| config.listen.push(listen.parse().unwrap()));
+
+    let stream = UnixStream::connect(&path).await.unwrap();
+    let response = ask(stream, page("/healthz", "").as_bytes()).await;
+    assert_eq!(status(&response), "200");
+    // Several, as any worker may take them.
+    let mut clients = Vec::new();
+    for number in 1..=8 {
+        let stream = UnixStream::connect(&path).await.unwrap();
+        let connected = tokio_tungstenite::client_async("ws://localhost/", stream);
+        let (mut socket, _) = timeout(PATIENCE, connected)
+            .await
+            .expect("in time")
+            .unwrap();
+        let text = crate::support::announce("swarm", &format!("peer{number}")).to_string();
+        socket.send(text.into()).await.unwrap();
+        let heard = timeout(PATIENCE, socket.next()).await.expect("in time");
+        let heard = heard.expect("a message").unwrap().into_text().unwrap();
+        assert!(
+            heard.contains(&format!("\"incomplete\":{number}")),
+            "{heard}"
+        );
+        clients.push(socket);
+    }
+    drop(clients);
+    server.stop().unwrap();
+    assert!(!path.exists(), "the file goes with the server");
+}
+
+#[cfg(unix)]
+mod program {
+    use std::io::{BufRead, BufReader};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::process::Program;
+
+    /// Starts the program with two sockets handed over as systemd does it, named `web` and `unknown`.
+    fn handed_over(
+        args: &str,
+        first: OwnedFd,
+        second: OwnedFd,
+        lines: usize,
+    ) -> (Program, Vec<String>) {
+        let binary = env!("CARGO_BIN_EXE_swarmhub");
+        let script = format!(
+            "exec 3<&0 4<&2 </dev/null 2>/dev/null; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:unknown; \
+             exec '{binary}' --workers 2 {args}"
+        );
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(first)
+            .stderr(second)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said: Vec<_> = said.take(lines).map(Result::unwrap).collect();
+        let program = Program {
+            child,
+            address: ([127, 0, 0, 1], 0).into(),
+        };
+        (program, said)
+    }
+
+    #[tokio::test]
+    async fn sockets_of_systemd_are_shared_by_all_workers_and_outlive_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        let file = UnixListener::bind(&path).unwrap();
+        let (first, second) = (tcp.try_clone().unwrap(), file.try_clone().unwrap());
+        let args = "--listen tracker+systemd:web --listen pages+systemd";
+        let (program, said) = handed_over(args, first.into(), second.into(), 2);
+        assert_eq!(said[0], format!("tracker  ws://{address}/"));
+        assert_eq!(said[1], format!("page     unix:{}", path.display()));
+
+        let mut clients = Vec::new();
+        for number in 1..=16 {
+            let mut client = Client::connect(address).await;
+            let reply = client.join("swarm", &format!("peer{number}")).await;
+            assert_eq!(reply["incomplete"], number);
+            clients.push(client);
+        }
+        assert_eq!(status(&get(address, "/").await), "404");
+        let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+        assert_eq!(status(&ask(stream, page("/", "").as_bytes()).await), "200");
+
+        program.signal("-TERM");
+        drop(clients);
+        let mut child = program;
+        let ended = timeout(PATIENCE, async {
+            while child.child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        ended.await.expect("it ends");
+        // Who comes now waits for the next server.
+        UnixStream::connect(&path).unwrap();
+        std::net::TcpStream::connect(address).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_was_not_handed_over_is_one_clear_line() {
+        for listen in ["systemd", "proxy+systemd:web"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
+            let output = command
+                .args(["--log-level", "off", "--listen", listen])
+                .env_remove("LISTEN_FDS")
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            assert!(
+                stderr.starts_with(&format!(
+                    "swarmhub: cannot listen on {listen}: systemd has handed over no such socket"
+                )),
+                "{stderr}"
+            );
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        }
+    }
+
+    #[test]
+    fn a_socket_file_in_use_and_a_listener_with_tls_are_one_clear_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sock");
+        let _other = UnixListener::bind(&path).unwrap();
+        let file = format!("unix:{}", path.display());
+        for (listen, code, words) in [
+            (file.as_str(), 1, "another program listens on this socket"),
+            (
+                "unix:/nowhere/at/all/hub.sock",
+                1,
+                "its folder does not exist",
+            ),
+            ("tls+127.0.0.1:0", 2, "TLS is not configured"),
+        ] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
+            let output = command
+                .args(["--log-level", "off", "--listen", listen])
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{stderr}");
+            assert!(stderr.contains(words), "{stderr}");
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        }
+    }
+}

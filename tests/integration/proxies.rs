@@ -1,0 +1,196 @@
+//! Behind proxies: PROXY headers, required or forbidden, and who is believed about clients.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::listeners::{ask, connect, page, upgrade};
+use crate::support::{PATIENCE, TestServer, until};
+
+const LINE: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 4096 80\r\n";
+/// Version 2, LOCAL: a proxy's own health check.
+const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+/// Version 2, for 203.0.113.7.
+const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x10\0\0\x50";
+
+/// A server with a listener that requires PROXY headers and one that forbids them, and these trusted networks.
+fn start(trusted: &[&str]) -> (TestServer, SocketAddr, SocketAddr) {
+    let server = TestServer::start(|config| {
+        let listen = ["proxy+127.0.0.1:0", "127.0.0.1:0"];
+        config.listen = listen.map(|listen| listen.parse().unwrap()).to_vec();
+        let networks = trusted.iter().map(|network| network.parse().unwrap());
+        config.proxies.trusted = networks.collect();
+        config.proxies.proxy_timeout = Duration::from_millis(300);
+    });
+    let (required, forbidden) = (server.address_of(0), server.address_of(1));
+    (server, required, forbidden)
+}
+
+/// Opens a WebSocket with bytes before the handshake and headers in it; it stays open.
+async fn open(address: SocketAddr, before: &[u8], headers: &str) -> impl Sized {
+    open_over(connect(address).await, before, headers).await
+}
+
+async fn open_over<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    before: &[u8],
+    headers: &str,
+) -> S {
+    let request = [before, upgrade(headers).as_bytes()].concat();
+    stream.write_all(&request).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = timeout(PATIENCE, stream.read_u8()).await.expect("in time");
+        head.push(byte.expect("a head"));
+    }
+    assert!(
+        head.starts_with(b"HTTP/1.1 101 "),
+        "{}",
+        String::from_utf8_lossy(&head)
+    );
+    stream
+}
+
+#[tokio::test]
+async fn a_proxy_header_goes_before_pages_and_websockets() {
+    let (server, required, _) = start(&[]);
+    for header in [LINE, BINARY, LOCAL, b"PROXY UNKNOWN\r\n"] {
+        let request = [header, page("/healthz", "").as_bytes()].concat();
+        let response = ask(connect(required).await, &request).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+        open(required, header, "").await;
+    }
+    assert_eq!(server.node.counters().proxy_headers_failed, 0);
+}
+
+#[tokio::test]
+async fn a_proxy_header_may_come_byte_by_byte() {
+    let (_server, required, _) = start(&[]);
+    for header in [LINE, BINARY] {
+        let mut stream = connect(required).await;
+        stream.set_nodelay(true).unwrap();
+        for byte in header {
+            stream.write_all(&[*byte]).await.unwrap();
+        }
+        let response = ask(stream, page("/healthz", "").as_bytes()).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_proxy_header_is_required_nothing_goes_without() {
+    let (server, required, _) = start(&[]);
+    let silent = connect(required).await;
+    for bytes in [
+        page("/healthz", "").as_bytes(),
+        upgrade("").as_bytes(),
+        b"PROXY TCP9 x\r\n",
+    ] {
+        assert_eq!(ask(connect(required).await, bytes).await, "");
+    }
+    assert_eq!(server.node.counters().proxy_headers_failed, 3);
+    // Who says nothing is dropped when the time is over.
+    assert_eq!(ask(silent, b"").await, "");
+    let mut slow = connect(required).await;
+    slow.write_all(&LINE[..20]).await.unwrap();
+    assert_eq!(ask(slow, b"").await, "");
+    until("both are counted", || {
+        server.node.counters().proxy_headers_failed == 5
+    })
+    .await;
+    // A port check, which says nothing and hangs up, is no failure; the next connection shows that it is over.
+    drop(connect(required).await);
+    ask(
+        connect(required).await,
+        &[LINE, page("/", "").as_bytes()].concat(),
+    )
+    .await;
+    assert_eq!(server.node.counters().proxy_headers_failed, 5);
+}
+
+#[tokio::test]
+async fn where_a_proxy_header_is_forbidden_it_is_a_bad_request() {
+    let (server, _, forbidden) = start(&[]);
+    for header in [LINE, BINARY] {
+        let request = [header, page("/healthz", "").as_bytes()].concat();
+        let response = ask(connect(forbidden).await, &request).await;
+        assert!(
+            response.is_empty() || response.starts_with("HTTP/1.1 400 "),
+            "{response}"
+        );
+    }
+    until("both are counted", || {
+        server.node.counters().handshakes_failed == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_trusted_networks_may_send_proxy_headers_once_there_are_some() {
+    let (server, required, _) = start(&["192.0.2.0/24"]);
+    assert_eq!(ask(connect(required).await, LINE).await, "");
+    assert_eq!(server.node.counters().proxy_headers_failed, 1);
+    let (server, required, _) = start(&["127.0.0.0/8"]);
+    open(required, LINE, "").await;
+    assert_eq!(server.node.counters().proxy_headers_failed, 0);
+}
+
+#[tokio::test]
+async fn forwarded_headers_count_only_from_the_address_that_the_proxy_header_names() {
+    let named = "X-Forwarded-For: 198.51.100.1\r\n";
+    let forwarded = |server: &TestServer| server.node.counters().addresses_forwarded;
+    // The proxy itself is trusted, but the client it names is none.
+    let (server, required, forbidden) = start(&["127.0.0.0/8"]);
+    open(required, LINE, named).await;
+    assert_eq!(forwarded(&server), 0);
+    // Without a PROXY header, and with one that means the proxy, the proxy's word counts.
+    open(forbidden, b"", named).await;
+    assert_eq!(forwarded(&server), 1);
+    open(required, LOCAL, named).await;
+    assert_eq!(forwarded(&server), 2);
+    open(forbidden, b"", "X-Forwarded-For: nonsense\r\n").await;
+    assert_eq!(forwarded(&server), 2);
+    assert_eq!(server.node.counters().forwarded_malformed, 1);
+    // A proxy behind a proxy.
+    let (server, required, _) = start(&["127.0.0.0/8", "203.0.113.0/24"]);
+    open(required, LINE, named).await;
+    assert_eq!(forwarded(&server), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn over_socket_files_proxies_say_who_the_client_is_as_well() {
+    use tokio::net::UnixStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let [plain, proxied] = ["plain", "proxied"].map(|name| folder.path().join(name));
+    let listen = [
+        format!("unix:{}", plain.display()),
+        format!("proxy+unix:{}", proxied.display()),
+    ];
+    let server = TestServer::start(|config| {
+        let files = listen.iter().map(|listen| listen.parse().unwrap());
+        config.listen.extend(files);
+        config.proxies.trusted = vec!["unix".parse().unwrap()];
+    });
+    let named = "X-Forwarded-For: 198.51.100.1\r\n";
+    let connect = async |path| UnixStream::connect(path).await.unwrap();
+    let forwarded = || server.node.counters().addresses_forwarded;
+    open_over(connect(&plain).await, b"", named).await;
+    assert_eq!(forwarded(), 1);
+    // TCP is not trusted here.
+    open(server.address, b"", named).await;
+    assert_eq!(forwarded(), 1);
+    // The proxy's own connection, then one for a client, whose word counts for nothing.
+    open_over(connect(&proxied).await, LOCAL, named).await;
+    assert_eq!(forwarded(), 2);
+    for header in [LINE, BINARY] {
+        open_over(connect(&proxied).await, header, named).await;
+    }
+    assert_eq!(forwarded(), 2);
+    let failed = ask(connect(&proxied).await, page("/", "").as_bytes()).await;
+    assert_eq!(failed, "");
+    assert_eq!(server.node.counters().proxy_headers_failed, 1);
+}
