@@ -17,8 +17,6 @@ use crate::process::{Signal, Signals, Terminal};
 
 /// Signs of life are not looked for more often than workers give them.
 const WATCHDOG_PERIOD_MIN: Duration = Duration::from_millis(500);
-/// What systemd is to allow for leaving beyond what the settings say: the start of it, and the end.
-const LEAVING_MARGIN: Duration = Duration::from_secs(10);
 
 /// What the server was asked to do last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +46,7 @@ pub(crate) async fn conduct(server: Handle, mut signals: Signals, log: Log) {
             Ok(()) = progress.changed() => {
                 let now = *progress.borrow_and_update();
                 if now.phase > Phase::Serving {
-                    systemd::status(&format!("{}: {} connections", now.phase.label(), now.connections));
+                    systemd::leaving(&format!("{}: {} connections", now.phase.label(), now.connections));
                 }
             }
             () = watchdog.tick() => {}
@@ -58,23 +56,19 @@ pub(crate) async fn conduct(server: Handle, mut signals: Signals, log: Log) {
 
 /// The first SIGTERM drains; Ctrl-C, or a second signal, ends at once; whoever insists is not kept waiting.
 fn leave(server: &Handle, asked: Asked, signal: Signal) -> Asked {
-    let drain = server.config().drain;
-    let asked = match (asked, signal) {
+    match (asked, signal) {
         (Asked::Serve, Signal::Terminate) => {
-            systemd::stopping(drain.quiet + drain.spread + drain.timeout + LEAVING_MARGIN);
+            systemd::stopping();
             server.drain();
             return Asked::Drain;
         }
-        (asked @ (Asked::Serve | Asked::Drain), _) => asked,
+        (Asked::Serve, _) => systemd::stopping(),
+        (Asked::Drain, _) => tracing::info!("second signal: stopping now"),
         (Asked::Stop, _) => {
             tracing::warn!("another signal: ending without waiting");
             exit(1);
         }
-    };
-    if asked == Asked::Drain {
-        tracing::info!("second signal: stopping now");
     }
-    systemd::stopping(LEAVING_MARGIN);
     server.stop();
     Asked::Stop
 }

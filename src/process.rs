@@ -28,6 +28,7 @@ pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
 }
 
 /// What somebody outside asks of the program.
+#[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere there is only Ctrl-C"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGHUP: read the settings again.

@@ -9,6 +9,9 @@ mod linux {
 
     use sd_notify::NotifyState;
 
+    /// Three times as long as it takes until it is asked for again.
+    const MORE_TIME: NotifyState<'_> = NotifyState::ExtendTimeoutUsec(15_000_000);
+
     /// Connections are accepted.
     pub(crate) fn ready() {
         tell(&[NotifyState::Ready, NotifyState::Status("serving")]);
@@ -23,13 +26,14 @@ mod linux {
         }
     }
 
-    /// The program is about to end, which may take this long: `TimeoutStopSec=` need not be changed for it.
-    pub(crate) fn stopping(at_most: Duration) {
-        let at_most = u32::try_from(at_most.as_micros()).unwrap_or(u32::MAX);
-        tell(&[
-            NotifyState::Stopping,
-            NotifyState::ExtendTimeoutUsec(at_most),
-        ]);
+    /// The program is about to end.
+    pub(crate) fn stopping() {
+        tell(&[NotifyState::Stopping, MORE_TIME]);
+    }
+
+    /// It is still about to, and how far it is. As long as that is said, `TimeoutStopSec=` is not the end of it.
+    pub(crate) fn leaving(how_far: &str) {
+        tell(&[NotifyState::Status(how_far), MORE_TIME]);
     }
 
     /// One line that `systemctl status` shows.
@@ -64,7 +68,8 @@ mod elsewhere {
 
     pub(crate) fn ready() {}
     pub(crate) fn reloading() {}
-    pub(crate) fn stopping(_at_most: Duration) {}
+    pub(crate) fn stopping() {}
+    pub(crate) fn leaving(_how_far: &str) {}
     pub(crate) fn status(_text: &str) {}
     pub(crate) fn alive() {}
     pub(crate) fn watchdog() -> Option<Duration> {
