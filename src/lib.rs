@@ -21,4 +21,5 @@ pub mod tracker;
 pub mod websocket;
 mod worker;
 
+pub use net::tls::{CacheError, Certificate, CertificateError, Certificates, TlsError};
 pub use server::{Server, ServerBuilder, ServerError};

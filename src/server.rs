@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, InvalidConfig, Listen, Target};
 use crate::http::{Shared, Timeouts};
 use crate::hub::Node;
+use crate::net::tls::{Certificates, Tls, TlsError};
 use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
 use crate::worker::Worker;
@@ -32,6 +33,9 @@ pub enum ServerError {
         /// What the system says.
         reason: io::Error,
     },
+    /// TLS cannot be served, mostly because of a certificate file.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
@@ -105,7 +109,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ServerError::Config`] for impossible settings, [`ServerError::Listen`] for an address that cannot be bound.
+    /// [`ServerError::Config`] for impossible settings, [`ServerError::Tls`] for certificates that cannot be used,
+    /// [`ServerError::Listen`] for an address that cannot be bound.
     #[expect(
         clippy::unused_async,
         reason = "it must run within a runtime, and may have to wait later"
@@ -120,6 +125,7 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
+        let tls = Tls::new(&self.config.tls)?;
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let node = Arc::new(Node::new(&self.config, workers));
@@ -127,6 +133,7 @@ impl ServerBuilder {
             config: self.config,
             workers,
             listeners,
+            tls,
             node,
         })
     }
@@ -138,6 +145,7 @@ pub struct Server {
     config: Config,
     workers: usize,
     listeners: Vec<Listeners>,
+    tls: Option<Arc<Tls>>,
     node: Arc<Node>,
 }
 
@@ -167,6 +175,12 @@ impl Server {
         &self.node
     }
 
+    /// The certificates of its TLS listeners, if it has any.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.tls.clone().map(Certificates::new)
+    }
+
     /// How many workers it runs.
     #[must_use]
     pub fn workers(&self) -> usize {
@@ -186,7 +200,14 @@ impl Server {
         let connections_max = sockets.max();
         let (workers, mut first_end) = self.start(&stop, &sockets)?;
         tracing::info!(node = %self.node.id, workers = self.workers, connections_max, "serving");
+        let certificates = async {
+            match &self.tls {
+                Some(tls) => tls.keep(self.node.own_counters()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = certificates => {}
             () = shutdown => tracing::info!("stopping"),
             // A worker ends only when it fails, or when its thread panics.
             _ = &mut first_end => {}
@@ -238,6 +259,7 @@ impl Server {
                 workers: self.workers,
                 listeners: listeners.collect(),
                 sockets: Arc::clone(sockets),
+                tls: self.tls.clone(),
                 node: Arc::clone(&self.node),
                 site: Arc::clone(&site),
                 started,

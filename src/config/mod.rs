@@ -15,6 +15,7 @@ mod print;
 mod scalar;
 mod settings;
 mod suggest;
+mod tls;
 mod value;
 
 use std::{num::NonZeroUsize, thread, time::Duration};
@@ -26,7 +27,7 @@ pub use layers::{Layers, load};
 pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
-pub use settings::{Config, Connection, Drain, Limits, Proxies, Tracker};
+pub use settings::{Config, Connection, Drain, Limits, Proxies, Tls, Tracker};
 pub use suggest::nearest;
 
 /// How log lines are written.

@@ -25,7 +25,10 @@ pub struct Node {
     pub(super) output_bytes_max: usize,
     pub(super) deadlines: Deadlines,
     pub(super) mailboxes: Box<[Mailbox]>,
+    /// Those of each worker.
     pub(super) counters: Box<[Counters]>,
+    /// Those of the thread that runs the server.
+    own_counters: Counters,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -75,6 +78,7 @@ impl Node {
                 .map(|_| Mailbox::new(connection.inbox_bytes_max))
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
+            own_counters: Counters::default(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -86,10 +90,16 @@ impl Node {
         &self.tracker
     }
 
-    /// All counters, added up over the workers.
+    /// What the thread that runs the server counts, beside the workers.
+    #[must_use]
+    pub fn own_counters(&self) -> &Counters {
+        &self.own_counters
+    }
+
+    /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(&self.counters)
+        Snapshot::of(self.counters.iter().chain([&self.own_counters]))
     }
 }
 

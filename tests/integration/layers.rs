@@ -36,7 +36,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("tracker", &["swarm", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
-    ("net", &["config"]),
+    ("net", &["config", "insight"]),
     ("memory", &[]),
     ("ground", &[]),
 ];

@@ -22,4 +22,5 @@ mod proxies;
 mod rules;
 mod simulation;
 mod support;
+mod tls;
 mod tracking;
