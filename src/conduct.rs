@@ -8,7 +8,7 @@ use std::process::exit;
 use std::time::Duration;
 
 use swarmhub::config::Config;
-use swarmhub::{Handle, Heartbeats, Phase};
+use swarmhub::{Certificates, Handle, Heartbeats, Phase};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::cli::{self, Command, Log};
@@ -27,7 +27,12 @@ enum Asked {
 }
 
 /// Conducts a server from its start to its end; never completes.
-pub(crate) async fn conduct(server: Handle, mut signals: Signals, log: Log) {
+pub(crate) async fn conduct(
+    server: Handle,
+    certificates: Option<Certificates>,
+    mut signals: Signals,
+    log: Log,
+) {
     let terminal = Terminal::at_start();
     let mut progress = server.progress();
     let mut watchdog = Watchdog::new(&server);
@@ -39,7 +44,11 @@ pub(crate) async fn conduct(server: Handle, mut signals: Signals, log: Log) {
                 Signal::Hangup if asked != Asked::Serve => {
                     tracing::warn!("the configuration is not read again by a server that leaves");
                 }
-                Signal::Hangup if !terminal.is_gone() => reload(&server, &log).await,
+                Signal::Hangup if !terminal.is_gone() => {
+                    // Also when the settings are wrong: a certificate may be about to end.
+                    certificates.iter().for_each(Certificates::reload);
+                    reload(&server, &log).await;
+                }
                 signal => asked = leave(&server, asked, signal),
             },
             // The server lives longer than this.

@@ -21,4 +21,5 @@ pub mod tracker;
 pub mod websocket;
 mod worker;
 
+pub use net::tls::{CacheError, Certificate, CertificateError, Certificates, TlsError};
 pub use server::{Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError};

@@ -102,7 +102,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
         let signals = process::Signals::new()?;
         let server = Server::builder().config(config).bind().await?;
         process::print_addresses(server.listening()).context("cannot write to standard output")?;
-        let conducted = conduct::conduct(server.handle(), signals, log);
+        let conducted = conduct::conduct(server.handle(), server.certificates(), signals, log);
         tokio::select! {
             ended = server.run(std::future::pending()) => Ok(ended?),
             () = conducted => Ok(()),

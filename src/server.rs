@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, InvalidConfig, Listen, Target};
 use crate::hub::Node;
+use crate::net::tls::{Certificates, Tls, TlsError};
 use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
 use crate::worker::{Orders, Pulse, Worker};
@@ -37,6 +38,9 @@ pub enum ServerError {
         /// What the system says.
         reason: io::Error,
     },
+    /// TLS cannot be served, mostly because of a certificate file.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
@@ -116,7 +120,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ServerError::Config`] for impossible settings, [`ServerError::Listen`] for an address that cannot be bound.
+    /// [`ServerError::Config`] for impossible settings, [`ServerError::Tls`] for certificates that cannot be used,
+    /// [`ServerError::Listen`] for an address that cannot be bound.
     #[expect(
         clippy::unused_async,
         reason = "it must run within a runtime, and may have to wait later"
@@ -131,6 +136,7 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
+        let tls = Tls::new(&self.config.tls)?;
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let node = Arc::new(Node::new(&self.config, workers));
@@ -138,6 +144,7 @@ impl ServerBuilder {
         Ok(Server {
             workers,
             listeners,
+            tls,
             control,
         })
     }
@@ -148,6 +155,7 @@ impl ServerBuilder {
 pub struct Server {
     workers: usize,
     listeners: Vec<Listeners>,
+    tls: Option<Arc<Tls>>,
     control: Arc<Control>,
 }
 
@@ -183,6 +191,12 @@ impl Server {
         Handle(Arc::clone(&self.control))
     }
 
+    /// The certificates of its TLS listeners, if it has any.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.tls.clone().map(Certificates::new)
+    }
+
     /// How many workers it runs.
     #[must_use]
     pub fn workers(&self) -> usize {
@@ -197,7 +211,7 @@ impl Server {
     /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
     /// [`ServerError::Stuck`] if a worker does not end.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let control = Arc::clone(&self.control);
+        let (control, tls) = (Arc::clone(&self.control), self.tls.clone());
         let orders = Orders::new(control.in_force.subscribe());
         // Whatever ends this, no worker goes on alone.
         let _stop_at_exit =
@@ -207,7 +221,14 @@ impl Server {
         let mut ends = self.start(&orders, &sockets)?;
         tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = control.wanted.subscribe();
+        let certificates = async {
+            match &tls {
+                Some(tls) => tls.keep(control.node.own_counters()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = certificates => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}
@@ -235,6 +256,7 @@ impl Server {
                 sockets: Arc::clone(sockets),
                 node: Arc::clone(&self.control.node),
                 site: Arc::clone(&self.control.site),
+                tls: self.tls.clone(),
                 started,
                 orders: orders.clone(),
                 pulse: Arc::clone(pulse),

@@ -26,6 +26,7 @@ use crate::connection::Surroundings;
 use crate::http::{Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
 use crate::memory;
+use crate::net::tls::Tls;
 use crate::net::{Listener, Socket, Sockets};
 use handshakes::Handshakes;
 
@@ -48,6 +49,7 @@ pub(crate) struct Worker {
     pub(crate) workers: usize,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) node: Arc<Node>,
     pub(crate) site: Arc<Shared>,
     pub(crate) started: Instant,

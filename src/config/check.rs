@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, InvalidConfig, Setting, Source, error::Problem};
+use super::{Config, InvalidConfig, Setting, Source, error::Problem, tls};
 
 /// Two settings of which one must not exceed the other.
 struct Order {
@@ -150,9 +150,9 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
-    if !failed.contains("listen") {
-        problems.extend(listeners(config).map(|problem| problem.at(place("listen"))));
-    }
+    let mistakes = tls::mistakes(config).into_iter();
+    let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
+    problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDERS {
         if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
             continue;
@@ -178,20 +178,6 @@ pub(super) fn together(
         problems.push(problem);
     }
     problems
-}
-
-/// Listeners that cannot be served.
-fn listeners(config: &Config) -> impl Iterator<Item = Problem> {
-    config
-        .listen
-        .iter()
-        .filter(|listen| listen.tls)
-        .map(|listen| {
-            Problem::new(
-                format!("{listen}: TLS is not configured"),
-                "leave tls+ out, and let a proxy in front speak TLS",
-            )
-        })
 }
 
 impl Order {

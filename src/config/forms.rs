@@ -1,4 +1,5 @@
-//! What texts and paths among the settings must look like: log level, origin, header, folder of the page.
+//! What texts and paths among the settings must look like: log level, origin, header, domains,
+//! addresses, files and folders.
 //! Each form is named beside its setting in `settings.rs`.
 
 use std::path::Path;
@@ -29,6 +30,31 @@ pub(super) const HEADER: Form<str> = Form {
 pub(super) const WEB_DIR: Form<Path> = Form {
     placeholder: "DIR",
     check: web_dir,
+};
+
+pub(super) const PEM_FILE: Form<Path> = Form {
+    placeholder: "FILE",
+    check: file,
+};
+
+pub(super) const FOLDER: Form<Path> = Form {
+    placeholder: "DIR",
+    check: folder,
+};
+
+pub(super) const ACME_DOMAIN: Form<str> = Form {
+    placeholder: "DOMAIN",
+    check: acme_domain,
+};
+
+pub(super) const MAIL_ADDRESS: Form<str> = Form {
+    placeholder: "ADDRESS",
+    check: mail_address,
+};
+
+pub(super) const HTTPS_URL: Form<str> = Form {
+    placeholder: "URL",
+    check: https_url,
 };
 
 /// A level, or `target=level` for parts of the program. A bare target is refused: `tracing` would take a misspelt
@@ -111,6 +137,81 @@ fn web_dir(dir: &Path) -> Result<(), Problem> {
     ))
 }
 
+/// A file that is there now; what it holds is looked at by who reads it.
+fn file(path: &Path) -> Result<(), Problem> {
+    if path.is_file() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("there is no file {}", quoted(&path.to_string_lossy())),
+        "give the path of a file that this user may reach",
+    ))
+}
+
+/// A folder, or nothing yet: it is made.
+fn folder(path: &Path) -> Result<(), Problem> {
+    if path.is_dir() || !path.exists() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is no folder", quoted(&path.to_string_lossy())),
+        "give the path of a folder; it is made if need be",
+    ))
+}
+
+/// A name as it stands in certificates. TLS-ALPN-01 can prove neither all names below one nor addresses.
+fn acme_domain(word: &str) -> Result<(), Problem> {
+    let wrong = |remedy| {
+        Err(Problem::new(
+            format!("{} is no domain", quoted(word)),
+            remedy,
+        ))
+    };
+    if word.starts_with("*.") {
+        return wrong("list each name; a certificate for *. needs files, see tls.certificate");
+    }
+    let is_label = |label: &str| {
+        let is_letter =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = word.rsplit('.').next().unwrap_or_default();
+    let is_name = word.contains('.') && word.len() <= 253 && word.split('.').all(is_label);
+    if is_name && !last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    wrong("give a name such as tracker.example.org, in lower case and without a port")
+}
+
+fn mail_address(word: &str) -> Result<(), Problem> {
+    let parts = word.split_once('@');
+    let is_address = parts
+        .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
+    if is_address && !word.contains([' ', ',', '?', ':']) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is no mail address", quoted(word)),
+        "give one such as admin@example.org",
+    ))
+}
+
+fn https_url(word: &str) -> Result<(), Problem> {
+    let is_url = word
+        .parse::<Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    if is_url {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is no https address", quoted(word)),
+        "give one that begins with https://",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +264,72 @@ mod tests {
         for word in ["", "X-Real-IP", "x real ip", "a:", "é"] {
             assert!(header(word).is_err(), "{word}");
         }
+    }
+
+    #[test]
+    fn a_domain_is_one_that_a_directory_can_look_at() {
+        for word in ["example.org", "a-1.b.example", "xn--bcher-kva.example"] {
+            assert_eq!(acme_domain(word), Ok(()), "{word}");
+        }
+        for word in [
+            "",
+            "localhost",
+            "Example.org",
+            "*.example.org",
+            "example.org:443",
+            "192.0.2.1",
+            "[::1]",
+            "a..b",
+            "-a.example",
+            "a-.example",
+            ".example",
+            "example.",
+            "https://example.org",
+            "bücher.example",
+        ] {
+            assert!(acme_domain(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn mail_addresses_and_directories_have_their_forms() {
+        for word in ["admin@example.org", "a.b+c@d.example"] {
+            assert_eq!(mail_address(word), Ok(()), "{word}");
+        }
+        for word in [
+            "",
+            "admin",
+            "@example.org",
+            "admin@localhost",
+            "a@b@c.d",
+            "mailto:a@b.c",
+            "a b@c.d",
+            "a@b.c,d@e.f",
+        ] {
+            assert!(mail_address(word).is_err(), "{word}");
+        }
+        assert_eq!(https_url("https://127.0.0.1:14000/dir"), Ok(()));
+        for word in [
+            "",
+            "http://example.org/",
+            "example.org",
+            "https://",
+            "/directory",
+        ] {
+            assert!(https_url(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn files_are_there_and_folders_may_still_be_made() {
+        let folder_here = tempfile::tempdir().unwrap();
+        let path = folder_here.path().join("a.pem");
+        assert!(file(&path).is_err());
+        assert_eq!(folder(&path), Ok(()));
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(file(&path), Ok(()));
+        assert!(folder(&path).is_err());
+        assert!(file(folder_here.path()).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     file,
     print::Effective,
     suggest::nearest,
+    tls,
     value::Raw,
 };
 
@@ -158,6 +159,9 @@ impl Build {
     }
 
     fn finish(mut self, file: Option<PathBuf>) -> Result<Effective, Vec<InvalidConfig>> {
+        if !self.sources.contains_key("listen") && !self.failed.contains("listen") {
+            tls::add_listener(&mut self.config);
+        }
         let mistakes = check::together(&self.config, &self.sources, &self.failed);
         self.problems.extend(mistakes);
         if self.problems.is_empty() {

@@ -16,6 +16,7 @@ mod reload;
 mod scalar;
 mod settings;
 mod suggest;
+mod tls;
 mod value;
 
 use std::{num::NonZeroUsize, thread, time::Duration};
@@ -28,7 +29,7 @@ pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
 pub use reload::Changed;
-pub use settings::{Config, Connection, Drain, Limits, Proxies, Tracker};
+pub use settings::{Config, Connection, Drain, Limits, Proxies, Tls, Tracker};
 pub use suggest::nearest;
 
 /// How log lines are written.

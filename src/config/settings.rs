@@ -12,7 +12,9 @@ use std::{
 use super::{
     Listen, LogFormat, Network,
     declare::settings,
-    forms::{HEADER, LOG_LEVEL, ORIGIN, WEB_DIR},
+    forms::{
+        ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE, WEB_DIR,
+    },
     ice::ICE_SERVER,
 };
 
@@ -51,6 +53,33 @@ settings! {
         /// Web site whose pages may use this tracker; repeatable.
         /// As browsers show it, `https://example.org`. Without any, pages of every site may.
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
+    }
+
+    /// TLS on listeners that begin with `tls+`, and where their certificates come from.
+    tls: Tls {
+        /// PEM file with a certificate and its chain; repeatable, for each one `tls.key` in the same order.
+        /// A client gets the one for the name it asks for, else the first. Read again when it changes.
+        certificate: Vec<PathBuf> = Vec::new(), in PEM_FILE => restart;
+        /// PEM file with the private key of a certificate, without a password; repeatable.
+        key: Vec<PathBuf> = Vec::new(), in PEM_FILE => restart;
+        /// Make a certificate at each start, for this machine's own names and addresses.
+        /// Browsers warn of it once.
+        self_signed: bool = false => restart;
+        /// Domain to get a certificate for from an ACME directory such as Let's Encrypt; repeatable.
+        /// By giving one you agree to the directory's terms. Port 443 of the domain has to lead to a `tls+` listener.
+        acme_domain: Vec<String> = Vec::new(), in ACME_DOMAIN => restart;
+        /// Mail address for the ACME directory to write to; repeatable.
+        acme_contact: Vec<String> = Vec::new(), in MAIL_ADDRESS => restart;
+        /// Address of the ACME directory.
+        /// To try things out, `https://acme-staging-v02.api.letsencrypt.org/directory`.
+        acme_directory: String = "https://acme-v02.api.letsencrypt.org/directory".to_owned(), in HTTPS_URL => restart;
+        /// Folder where account and certificate of the ACME directory are kept.
+        /// Needed with `acme_domain`: directories give only a few certificates a week.
+        acme_cache: Option<PathBuf> = None, in FOLDER => restart;
+        /// PEM file with authorities that may vouch for the ACME directory, besides those that browsers trust.
+        acme_authority: Option<PathBuf> = None, in PEM_FILE => restart;
+        /// Seconds a new connection has for the TLS handshake.
+        handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => restart;
     }
 
     /// What the tracker tells peers and how much it keeps for them.

@@ -22,7 +22,10 @@ pub struct Node {
     /// What the hubs go by; each has a copy, which it takes anew when it is told to.
     pub(super) settings: Mutex<Settings>,
     pub(super) mailboxes: Box<[Mailbox]>,
+    /// Those of each worker.
     pub(super) counters: Box<[Counters]>,
+    /// Those of the thread that runs the server.
+    own_counters: Counters,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -68,6 +71,7 @@ impl Node {
                 .map(|_| Mailbox::new(config.connection.inbox_bytes_max))
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
+            own_counters: Counters::default(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -99,10 +103,16 @@ impl Node {
         &self.tracker
     }
 
-    /// All counters, added up over the workers.
+    /// What the thread that runs the server counts, beside the workers.
+    #[must_use]
+    pub fn own_counters(&self) -> &Counters {
+        &self.own_counters
+    }
+
+    /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(&self.counters)
+        Snapshot::of(self.counters.iter().chain([&self.own_counters]))
     }
 
     /// How many connections are open.

@@ -1,4 +1,4 @@
-//! One set of counters per worker, so that counting is never shared between cores; they are added up when read.
+//! One set of counters per thread, so that counting is never shared between cores; they are added up when read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,25 +24,25 @@ impl Counter {
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// The counters of one worker, on cache lines of their own.
+        /// The counters of one worker, or of the server's own thread, on cache lines of their own.
         #[derive(Debug, Default)]
         #[repr(align(128))]
         pub struct Counters {
             $($(#[doc = $doc])+ pub $name: Counter,)+
         }
 
-        /// The counters of all workers added up, at one moment.
+        /// The counters of all threads added up, at one moment.
         #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
         pub struct Snapshot {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
 
         impl Snapshot {
-            /// Adds up the counters of all workers.
+            /// Adds up the counters of all threads.
             #[must_use]
-            pub fn of(workers: &[Counters]) -> Self {
+            pub fn of<'a>(threads: impl IntoIterator<Item = &'a Counters>) -> Self {
                 let mut sum = Self::default();
-                for counters in workers {
+                for counters in threads {
                     $(sum.$name = sum.$name.wrapping_add(counters.$name.get());)+
                 }
                 sum
@@ -81,6 +81,28 @@ counters! {
     http_timed_out,
     /// Connections that ended before their first request because there were `connection.handshakes_max` of them.
     handshakes_displaced,
+    /// TLS handshakes done.
+    tls_handshakes,
+    /// Those of them by which a client came back, at a fraction of the price.
+    tls_handshakes_resumed,
+    /// TLS handshakes that were not done within `tls.handshake_timeout`.
+    tls_handshakes_timed_out,
+    /// TLS handshakes that ended because the client had gone.
+    tls_handshakes_cut,
+    /// TLS handshakes that the client ended, mostly because it does not trust the certificate.
+    tls_handshakes_refused,
+    /// TLS handshakes of clients that know no version, cipher or protocol that is served.
+    tls_handshakes_incompatible,
+    /// TLS handshakes that were no TLS, or against its rules.
+    tls_handshakes_malformed,
+    /// Certificates replaced because their files had changed.
+    certificate_reloads,
+    /// New certificate files that could not be used; the old certificate stayed.
+    certificate_reloads_failed,
+    /// Certificates issued by the ACME directory.
+    certificates_issued,
+    /// Orders at the ACME directory that failed; they are repeated.
+    certificate_orders_failed,
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
     /// Connections that were answered but could not become a WebSocket, because the limit of open files was near.

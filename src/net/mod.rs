@@ -12,6 +12,8 @@ mod tcp;
 #[cfg(unix)]
 mod unix;
 
+pub(crate) mod tls;
+
 use std::io;
 use std::net::{IpAddr, TcpListener as StdTcpListener};
 #[cfg(unix)]

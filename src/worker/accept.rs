@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Running;
@@ -25,6 +26,7 @@ const HURRIED: Duration = Duration::from_secs(1);
 /// What is done with the connections of one listener.
 #[derive(Debug, Clone, Copy)]
 struct Door {
+    tls: bool,
     proxy: bool,
     role: Role,
 }
@@ -33,6 +35,7 @@ impl Running {
     /// Accepts from one listener until the worker stops.
     pub(super) async fn accept<A: Accept>(self: Rc<Self>, listener: A, listen: Listen) {
         let door = Door {
+            tls: listen.tls,
             proxy: listen.proxy,
             role: listen.role,
         };
@@ -127,6 +130,29 @@ impl Running {
             is_hurried,
             handshake,
         };
+        if door.tls {
+            self.serve_tls(arrival).await;
+        } else {
+            self.serve_http(arrival).await;
+        }
+    }
+
+    /// Serves HTTP within TLS. A type of connection of its own, so that plain ones carry nothing of it.
+    async fn serve_tls<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
+        // A checked configuration has certificates where it has such listeners.
+        let Some(tls) = &self.seat.tls else { return };
+        let accepted = tokio::select! {
+            accepted = tls.accept(arrival.stream, self.hub.counters()) => accepted,
+            () = self.seat.orders.leave.cancelled() => return,
+        };
+        let Some(stream) = accepted else { return };
+        let arrival = Arrival {
+            stream,
+            peer: arrival.peer,
+            role: arrival.role,
+            is_hurried: arrival.is_hurried,
+            handshake: arrival.handshake,
+        };
         self.serve_http(arrival).await;
     }
 
@@ -157,7 +183,10 @@ impl Running {
         }
     }
 
-    async fn serve_http<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
+    async fn serve_http<S>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let Timeouts {
             mut head,
             mut whole,

@@ -14,14 +14,16 @@ READY_SECONDS_MAX = 30
 
 
 class Aquatic:
-    name = "aquatic_ws"
-
-    def __init__(self, cache):
+    def __init__(self, cache, certificate=None):
+        self.name = "aquatic_ws-tls" if certificate else "aquatic_ws"
+        self.certificate = certificate
         # Of one version only: another one is built beside it.
         self.root = cache / f"aquatic-{VERSION}"
         self.binary = self.root / "bin/aquatic_ws"
 
     def prepare(self):
+        if self.certificate:
+            self.certificate.make()
         if self.binary.exists():
             return
         # Its default metrics need a version of the crate `metrics` that Rust 1.95 no longer compiles.
@@ -36,19 +38,26 @@ class Aquatic:
         settings.write_text(self._settings(port))
         child = Child([self.binary, "-c", settings], log, cores)
         _wait_for_port(child, port)
-        return child, f"ws://127.0.0.1:{port}/"
+        return child, f"{'wss' if self.certificate else 'ws'}://127.0.0.1:{port}/"
 
     def _settings(self, port):
         """The program's own defaults with a few lines changed; all of them have to be there."""
         printed = subprocess.run([self.binary, "-p"], capture_output=True, text=True, check=True)
         text = printed.stdout
-        for key, value in {
+        changes = {
             "address": f'"127.0.0.1:{port}"',
             "tcp_backlog": 4096,
             "websocket_max_frame_size": 65536,
             "max_peer_age": KEEP_SECONDS,
             "max_connection_idle": KEEP_SECONDS,
-        }.items():
+        }
+        if self.certificate:
+            changes |= {
+                "enable_tls": "true",
+                "tls_certificate_path": f'"{self.certificate.certificate}"',
+                "tls_private_key_path": f'"{self.certificate.key}"',
+            }
+        for key, value in changes.items():
             text, changed = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
             if changed != 1:
                 raise Failed(f"aquatic_ws has no setting {key}")

@@ -13,6 +13,7 @@ def options(description):
     parser.add_argument("--servers", default=",".join(names), help="which, separated by commas (default: %(default)s)")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH", help="another build of swarmhub")
     parser.add_argument("--load", metavar="PATH", help="the build whose `load` drives all (default: this tree's)")
+    parser.add_argument("--tls", action="store_true", help="also swarmhub and aquatic_ws with TLS, if they are among the servers")
     parser.add_argument("--quick", action="store_true", help="few connections and short windows: only to see that it works")
     parser.add_argument("--connections", type=int, help="busy connections (default 2000, quick 500)")
     parser.add_argument("--idle-connections", type=int, help="connections for idle memory (default 5000, quick 1000)")

@@ -8,6 +8,7 @@ import pathlib
 
 from aquatic import Aquatic
 from child import Child, Failed, run_tool
+from tls import Certificate
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -15,8 +16,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resol
 CACHE = TARGET / "compare"
 READY_SECONDS_MAX = 30
 
-READY = r"^tracker\s+(ws://\S+)"
-HUB_ARGUMENTS = """--listen 127.0.0.1:0 --interval 1800 --log-level warn
+READY = r"^tracker\s+(wss?://\S+)"
+HUB_ARGUMENTS = """--interval 1800 --log-level warn
     --limits-messages-per-second 1000000 --limits-messages-burst 1000000
     --limits-offers-per-second 1000000 --limits-offers-burst 1000000
     --limits-bytes-per-second 4294967295 --limits-bytes-burst 4294967295""".split()
@@ -25,9 +26,10 @@ HUB_ARGUMENTS = """--listen 127.0.0.1:0 --interval 1800 --log-level warn
 class Hub:
     """swarmhub, of this tree or another build of it."""
 
-    def __init__(self, name="swarmhub", binary=None, workers=1):
+    def __init__(self, name="swarmhub", binary=None, workers=1, certificate=None):
         self.name = name
         self.workers = workers
+        self.certificate = certificate
         self.given = binary
         self.binary = pathlib.Path(binary or TARGET / "release/swarmhub").resolve()
 
@@ -37,9 +39,15 @@ class Hub:
             run_tool("building swarmhub", command, cwd=ROOT)
         elif not self.binary.exists():
             raise Failed(f"there is no {self.given}")
+        if self.certificate:
+            self.certificate.make()
 
     def start(self, log, cores):
-        child = Child([self.binary, *HUB_ARGUMENTS, "--workers", self.workers], log, cores)
+        listen = ["--listen", "127.0.0.1:0"]
+        if self.certificate:
+            files = ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
+            listen = ["--listen", "tls+127.0.0.1:0", *files]
+        child = Child([self.binary, *listen, *HUB_ARGUMENTS, "--workers", self.workers], log, cores)
         return child, _ready(child)
 
 
@@ -79,3 +87,6 @@ def _ready(child):
 
 
 ALL = [Floor(), Hub(), Aquatic(CACHE), BittorrentTracker()]
+CERTIFICATE = Certificate(CACHE / "tls")
+# With --tls, beside those of them that are chosen.
+TLS = {"swarmhub": Hub("swarmhub-tls", certificate=CERTIFICATE), "aquatic_ws": Aquatic(CACHE, CERTIFICATE)}

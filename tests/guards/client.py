@@ -5,6 +5,7 @@ import itertools
 import json
 import selectors
 import socket
+import ssl
 
 from messages import PING, PONG, TEXT, frame, frames_in, identifier, sdp
 
@@ -27,7 +28,7 @@ REQUEST = (
 class Member:
     """One connection, and what its announce under way still lacks."""
 
-    def __init__(self, number, port, swarm):
+    def __init__(self, number, port, swarm, tls):
         self.number, self.swarm = number, identifier("swarm", swarm)
         self.peer_id = f"-WW0208-{number:012}"
         self.buffer, self.waiting = bytearray(), bytearray()
@@ -35,6 +36,8 @@ class Member:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(SILENCE_SECONDS_MAX)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket)
         self.socket.sendall(REQUEST)
         head = b""
         while not head.endswith(b"\r\n\r\n"):
@@ -48,10 +51,10 @@ class Member:
 
 
 class Crowd:
-    """Connections in swarms of 50, numbered from `first_swarm` on."""
+    """Connections in swarms of 50, numbered from `first_swarm` on; within TLS if a context for it is given."""
 
-    def __init__(self, port, first_swarm=0):
-        self.port, self.first_swarm = port, first_swarm
+    def __init__(self, port, first_swarm=0, tls=None):
+        self.port, self.first_swarm, self.tls = port, first_swarm, tls
         self.members, self.offers = [], {}
         self.selector = selectors.DefaultSelector()
         self.offer_numbers = itertools.count()
@@ -61,7 +64,7 @@ class Crowd:
     def open(self, more):
         """Opens so many more connections."""
         for number in range(len(self.members), len(self.members) + more):
-            member = Member(number, self.port, self.first_swarm + number // SWARM_MEMBERS)
+            member = Member(number, self.port, self.first_swarm + number // SWARM_MEMBERS, self.tls)
             self.members.append(member)
             self.selector.register(member.socket, selectors.EVENT_READ, member)
 
@@ -108,7 +111,7 @@ class Crowd:
         if not member.waiting:
             try:
                 data = data[member.socket.send(data):]
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantWriteError):
                 pass
             if data:
                 self.selector.modify(member.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, member)
@@ -116,14 +119,24 @@ class Crowd:
 
     def _serve(self, member, events):
         if events & selectors.EVENT_WRITE:
-            del member.waiting[:member.socket.send(member.waiting)]
+            try:
+                del member.waiting[:member.socket.send(member.waiting)]
+            except ssl.SSLWantWriteError:
+                pass
             if not member.waiting:
                 self.selector.modify(member.socket, selectors.EVENT_READ, member)
         if events & selectors.EVENT_READ:
-            data = member.socket.recv(1 << 18)
-            if not data:
-                raise ConnectionError("the server closed a connection")
-            member.buffer += data
+            # What TLS has already decrypted is nothing the selector knows of, so it is read to its end.
+            try:
+                while True:
+                    data = member.socket.recv(1 << 18)
+                    if not data:
+                        raise ConnectionError("the server closed a connection")
+                    member.buffer += data
+                    if not self.tls:
+                        break
+            except ssl.SSLWantReadError:
+                pass
             for opcode, payload in frames_in(member.buffer):
                 if opcode == PING:
                     self._send(member, frame(payload, PONG))

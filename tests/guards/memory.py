@@ -1,13 +1,14 @@
 """Memory of the real program per connection: open, joined, and after it was once active; and what stays when all have gone.
-A few connections join and go first, so that what the server needs only once is not counted; they make no offers, because
-the holes that large buffers leave behind would differ from run to run. Called by `check`."""
+The same within TLS. A few connections join and go first, so that what the server needs only once is not counted; they make
+no offers, because the holes that large buffers leave behind would differ from run to run. Called by `check`."""
 
 import os
 import resource
+import ssl
 import time
 
 from client import OFFERS, SWARM_MEMBERS, Crowd
-from server import Server
+from server import PLAIN, TLS, Server
 
 CONNECTIONS = 2000
 ACTIVE_ROUNDS = 3
@@ -20,7 +21,8 @@ QUIET_SECONDS = 0.3
 QUIET_AFTER_EBB_SECONDS = 2.5
 """The server gives memory back at its next tick, which comes every second."""
 
-NAMES = ("open connection", "joined connection", "connection that was active", "left when all have closed")
+STEPS = ("open connection", "joined connection", "connection that was active", "left when all have closed")
+NAMES = (*STEPS, *(f"TLS: {name}" for name in STEPS))
 
 
 def why_not():
@@ -33,18 +35,35 @@ def why_not():
     return None
 
 
-def per_connection(binary):
-    """Bytes by name, each a mean over all connections."""
+def per_connection(binary, wanted):
+    """Bytes by name, each a mean over all connections. Plain or TLS is left out where nothing of it is wanted."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with Server(binary) as server:
-        warm = Crowd(server.port, WARM_SWARM)
+    plain, secure = NAMES[:len(STEPS)], NAMES[len(STEPS):]
+    sizes = {}
+    if set(plain) & set(wanted):
+        sizes |= zip(plain, each(binary, PLAIN, None))
+    if set(secure) & set(wanted):
+        sizes |= zip(secure, each(binary, TLS, who_trusts_anybody()))
+    return sizes
+
+
+def who_trusts_anybody():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def each(binary, listen, tls):
+    """Bytes per connection after each step."""
+    with Server(binary, listen=listen) as server:
+        warm = Crowd(server.port, WARM_SWARM, tls)
         warm.open(SWARM_MEMBERS)
         # Not sooner: the worker opens some as it starts.
         files = open_files(server) - SWARM_MEMBERS
         warm.announce(SWARM_MEMBERS, 0)
         readings = [when_closed(server, warm, files)]
-        crowd = Crowd(server.port)
+        crowd = Crowd(server.port, tls=tls)
         crowd.open(CONNECTIONS)
         readings.append(settled(server, QUIET_SECONDS))
         for announces, offers in ((CONNECTIONS, 0), (ACTIVE_ROUNDS * CONNECTIONS, OFFERS)):
@@ -52,7 +71,7 @@ def per_connection(binary):
             readings.append(settled(server, QUIET_SECONDS))
         readings.append(when_closed(server, crowd, files))
     fresh = readings[0]
-    return {name: max(0, round((reading - fresh) / CONNECTIONS)) for name, reading in zip(NAMES, readings[1:])}
+    return [max(0, round((reading - fresh) / CONNECTIONS)) for reading in readings[1:]]
 
 
 def open_files(server):

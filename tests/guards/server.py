@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 
-ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
+ARGUMENTS = "--workers 1 --log-level warn".split()
+PLAIN = "--listen 127.0.0.1:0".split()
+TLS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
 PR_SET_THP_DISABLE = 41
@@ -16,9 +18,9 @@ PR_SET_THP_DISABLE = 41
 class Server:
     """A running server; leaves the `with` by a signal to stop, and complains if that does not end well."""
 
-    def __init__(self, binary, wrapper=(), environment=None):
+    def __init__(self, binary, wrapper=(), environment=None, listen=PLAIN):
         self.process = subprocess.Popen(
-            [*wrapper, binary, *ARGUMENTS],
+            [*wrapper, binary, *listen, *ARGUMENTS],
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
             text=True, env=environment, preexec_fn=small_pages,
         )
@@ -33,7 +35,7 @@ class Server:
     def _port(self):
         # The output ends with the process, so this ends too.
         for line in self.process.stdout:
-            found = re.match(r"tracker\s+ws://127\.0\.0\.1:(\d+)/", line)
+            found = re.match(r"tracker\s+wss?://127\.0\.0\.1:(\d+)/", line)
             if found:
                 return int(found[1])
         raise RuntimeError(f"{self.process.args[0]} ended without listening")

@@ -37,7 +37,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("tracker", &["swarm", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
-    ("net", &["config"]),
+    ("net", &["config", "insight"]),
     ("memory", &[]),
     ("ground", &[]),
 ];

@@ -297,10 +297,12 @@ async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_al
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("connections dropped"), "{log}");
 
-    let program = Watched::start(&["--drain-timeout", "600"]);
+    let program = Watched::start(&["--drain-quiet", "600", "--drain-timeout", "600"]);
     let mut client = Client::connect(program.address).await;
     client.join("swarm", "a").await;
-    // Both wait while it is stopped, and come one right after the other.
+    program.signal("-TERM");
+    program.logged("draining", 1).await;
+    // Both wait while it is stopped, and come one right after the other, in whatever order.
     for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
         program.signal(signal);
     }

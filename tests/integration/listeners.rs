@@ -244,7 +244,7 @@ mod program {
                 1,
                 "its folder does not exist",
             ),
-            ("tls+127.0.0.1:0", 2, "TLS is not configured"),
+            ("tls+127.0.0.1:0", 2, "has no certificate to show"),
         ] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
             let output = command

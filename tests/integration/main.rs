@@ -27,4 +27,5 @@ mod rules;
 mod simulation;
 mod support;
 mod systemd;
+mod tls;
 mod tracking;

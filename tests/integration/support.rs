@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use swarmhub::config::{Config, Listen, Target};
 use swarmhub::hub::Node;
 use swarmhub::{Server, ServerError};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -102,13 +103,25 @@ impl Drop for TestServer {
 }
 
 /// A client of the tracker.
-pub(crate) struct Client {
-    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Client<S = MaybeTlsStream<TcpStream>> {
+    pub(crate) socket: WebSocketStream<S>,
 }
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let connected = tokio_tungstenite::connect_async(format!("ws://{address}/announce"));
+        let (socket, _) = timeout(PATIENCE, connected)
+            .await
+            .expect("in time")
+            .expect("accepted");
+        Self { socket }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// The same over a connection that is there already.
+    pub(crate) async fn over(stream: S) -> Self {
+        let connected = tokio_tungstenite::client_async("ws://localhost/announce", stream);
         let (socket, _) = timeout(PATIENCE, connected)
             .await
             .expect("in time")

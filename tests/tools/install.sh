@@ -32,6 +32,12 @@ install_valgrind() {
     apt_package valgrind || say "valgrind can't be installed; instruction counts will be skipped"
 }
 
+# A real ACME directory. Its test skips itself, with a reason, where there is none.
+install_pebble() {
+    command -v pebble >/dev/null && return 0
+    apt_package pebble || say "pebble can't be installed; the test of ACME will be skipped"
+}
+
 # A Debian package, with sudo where we are not root.
 apt_package() {
     local sudo=()

@@ -49,6 +49,7 @@ stage_clients() {
     npm_packages tests
     chromium
     libtorrent
+    install_pebble
     server_binary
     node_tests 420 tests/clients
 }

@@ -1,0 +1,182 @@
+//! What must hold between the settings of TLS, and between them and the listeners.
+//! It changes nothing; `check.rs` uses it.
+
+use super::{Config, Listen, Tls, error::Problem, value::toml_text};
+
+/// Where TLS is spoken when there are certificates and the operator names no listener.
+const DEFAULT: &str = "tls+[::]:8443";
+
+impl Tls {
+    /// Whether any certificate is named, wherever it is to come from.
+    #[must_use]
+    pub fn has_certificates(&self) -> bool {
+        self.self_signed || !self.certificate.is_empty() || !self.acme_domain.is_empty()
+    }
+}
+
+/// Adds a TLS listener to the default ones, if there are certificates to show.
+pub(super) fn add_listener(config: &mut Config) {
+    if config.tls.has_certificates() {
+        config.listen.extend(DEFAULT.parse::<Listen>());
+    }
+}
+
+/// The mistakes, each with the name of the setting that is to blame.
+pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
+    let tls = &config.tls;
+    let mut mistakes = pairs(tls);
+    mistakes.extend(listeners(config));
+    if tls.self_signed && !(tls.certificate.is_empty() && tls.acme_domain.is_empty()) {
+        let problem = Problem::new(
+            "a certificate that browsers warn of, beside one that they trust",
+            "leave it out, or leave out tls.certificate and tls.acme_domain",
+        );
+        mistakes.push(("tls.self_signed", problem));
+    }
+    if !tls.acme_domain.is_empty() && tls.acme_cache.is_none() {
+        let problem = Problem::new(
+            "without tls.acme_cache each start would order a new certificate, and directories give only a few a week",
+            "give a folder as tls.acme_cache",
+        );
+        mistakes.push(("tls.acme_domain", problem));
+    }
+    if tls.acme_domain.is_empty() {
+        let alone = [
+            ("tls.acme_contact", !tls.acme_contact.is_empty()),
+            ("tls.acme_cache", tls.acme_cache.is_some()),
+            ("tls.acme_authority", tls.acme_authority.is_some()),
+        ];
+        for (key, _) in alone.into_iter().filter(|(_, is_set)| *is_set) {
+            let problem = Problem::new(
+                "it does nothing without tls.acme_domain",
+                "name a domain, or leave it out",
+            );
+            mistakes.push((key, problem));
+        }
+    }
+    mistakes
+}
+
+/// Listeners that have nothing to show, or certificates that nobody would see.
+fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
+    let tls = &config.tls;
+    let listener = config.listen.iter().find(|listen| listen.tls);
+    match (listener, tls.has_certificates()) {
+        (Some(listener), false) => {
+            let problem = Problem::new(
+                format!("{listener} has no certificate to show"),
+                "name files (tls.certificate and tls.key), a domain (tls.acme_domain), or set tls.self_signed",
+            );
+            Some(("listen", problem))
+        }
+        // Without any listener that is what is wrong.
+        (None, true) if !config.listen.is_empty() => {
+            let source = if tls.self_signed {
+                "tls.self_signed"
+            } else if tls.certificate.is_empty() {
+                "tls.acme_domain"
+            } else {
+                "tls.certificate"
+            };
+            let problem = Problem::new(
+                "no listener speaks TLS, so nobody would see this certificate",
+                format!("add one such as listen = {}", toml_text(DEFAULT)),
+            );
+            Some((source, problem))
+        }
+        _ => None,
+    }
+}
+
+fn pairs(tls: &Tls) -> Vec<(&'static str, Problem)> {
+    let (certificates, keys) = (tls.certificate.len(), tls.key.len());
+    let count = |n: usize, one: &str| {
+        let s = if n == 1 { "" } else { "s" };
+        format!("{n} {one}{s}")
+    };
+    let told = format!(
+        "{} and {}",
+        count(certificates, "certificate"),
+        count(keys, "key")
+    );
+    let remedy = "give a tls.key for each tls.certificate, in the same order";
+    match certificates.cmp(&keys) {
+        std::cmp::Ordering::Equal => Vec::new(),
+        std::cmp::Ordering::Greater => vec![("tls.certificate", Problem::new(told, remedy))],
+        std::cmp::Ordering::Less => vec![("tls.key", Problem::new(told, remedy))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blamed(change: impl FnOnce(&mut Tls)) -> Vec<&'static str> {
+        let mut config = Config::default();
+        change(&mut config.tls);
+        add_listener(&mut config);
+        mistakes(&config).into_iter().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn each_certificate_has_a_key() {
+        let nothing: [&str; 0] = [];
+        assert_eq!(blamed(|_| {}), nothing);
+        assert_eq!(
+            blamed(|tls| tls.certificate = vec!["a".into()]),
+            ["tls.certificate"]
+        );
+        assert_eq!(blamed(|tls| tls.key = vec!["a".into()]), ["tls.key"]);
+        let pair =
+            |tls: &mut Tls| (tls.certificate, tls.key) = (vec!["a".into()], vec!["b".into()]);
+        assert_eq!(blamed(pair), nothing);
+        let told = pairs(&Tls {
+            certificate: vec!["a".into()],
+            ..Tls::default()
+        });
+        assert_eq!(told[0].1.what, "1 certificate and 0 keys");
+    }
+
+    #[test]
+    fn a_directory_needs_a_cache_and_its_other_settings_need_it() {
+        let domain = |tls: &mut Tls| tls.acme_domain = vec!["a.example".into()];
+        assert_eq!(blamed(domain), ["tls.acme_domain"]);
+        let whole = |tls: &mut Tls| {
+            domain(tls);
+            (tls.acme_cache, tls.acme_contact) = (Some("cache".into()), vec!["a@b.example".into()]);
+        };
+        assert!(blamed(whole).is_empty());
+        let alone = |tls: &mut Tls| {
+            whole(tls);
+            tls.acme_domain.clear();
+        };
+        assert_eq!(blamed(alone), ["tls.acme_contact", "tls.acme_cache"]);
+    }
+
+    #[test]
+    fn certificates_and_listeners_need_each_other() {
+        let mut config = Config::default();
+        config.tls.self_signed = true;
+        assert_eq!(mistakes(&config)[0].0, "tls.self_signed");
+        add_listener(&mut config);
+        assert!(mistakes(&config).is_empty());
+        assert!(config.listen[1].tls && !config.listen[0].tls);
+        config.tls.self_signed = false;
+        let mistakes = mistakes(&config);
+        assert_eq!(mistakes[0].0, "listen");
+        assert_eq!(
+            mistakes[0].1.what,
+            "tls+[::]:8443 has no certificate to show"
+        );
+    }
+
+    #[test]
+    fn a_self_signed_certificate_stands_alone() {
+        assert!(blamed(|tls| tls.self_signed = true).is_empty());
+        let both = |tls: &mut Tls| {
+            tls.self_signed = true;
+            (tls.certificate, tls.key) = (vec!["a".into()], vec!["b".into()]);
+        };
+        assert_eq!(blamed(both), ["tls.self_signed"]);
+    }
+}

@@ -1,0 +1,106 @@
+//! The handshake: within its time, and with what it counts as when it fails.
+//!
+//! Knows no certificate; the configuration it was made with chooses them. Workers call it.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::Error;
+
+use super::Tls;
+use super::shelf::ACME_PROTOCOL;
+use super::stream::TlsStream;
+use crate::insight::{Counter, Counters};
+
+/// Why a handshake failed, by whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// It was not done within `tls.handshake_timeout`.
+    TimedOut,
+    /// The client had gone.
+    Cut,
+    /// The client did not like what it saw, mostly the certificate.
+    Refused,
+    /// The client knows no version, cipher or protocol that is served here.
+    Incompatible,
+    /// It was no TLS, or against its rules.
+    Malformed,
+}
+
+impl Failure {
+    fn of(error: &io::Error) -> Self {
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>());
+        match inner {
+            None => Self::Cut,
+            Some(Error::AlertReceived(_)) => Self::Refused,
+            Some(Error::PeerIncompatible(_) | Error::NoApplicationProtocol) => Self::Incompatible,
+            Some(_) => Self::Malformed,
+        }
+    }
+
+    fn counter(self, counters: &Counters) -> &Counter {
+        match self {
+            Self::TimedOut => &counters.tls_handshakes_timed_out,
+            Self::Cut => &counters.tls_handshakes_cut,
+            Self::Refused => &counters.tls_handshakes_refused,
+            Self::Incompatible => &counters.tls_handshakes_incompatible,
+            Self::Malformed => &counters.tls_handshakes_malformed,
+        }
+    }
+}
+
+impl Tls {
+    /// Does the handshake of a fresh connection. Nothing if it fails, which is counted, or if it was only to prove a
+    /// name to an ACME directory.
+    ///
+    /// Boxed, so that moving the connection from task to task moves a pointer.
+    pub(crate) async fn accept<S>(
+        &self,
+        stream: S,
+        counters: &Counters,
+    ) -> Option<Box<TlsStream<S>>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
+        let accepting = Box::pin(acceptor.accept(stream));
+        let accepted = timeout(self.handshake_timeout, accepting).await;
+        let failed = match accepted {
+            Ok(Ok(stream)) => {
+                return taken(Box::new(TlsStream::new(stream)), counters).await;
+            }
+            Ok(Err(error)) => Failure::of(&error),
+            Err(_) => Failure::TimedOut,
+        };
+        failed.counter(counters).add(1);
+        tracing::debug!(reason = ?failed, "TLS handshake failed");
+        None
+    }
+}
+
+/// Counts a handshake that is done, and ends it if that was all that was wanted.
+async fn taken<S>(mut stream: Box<TlsStream<S>>, counters: &Counters) -> Option<Box<TlsStream<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if stream.protocol() == Some(ACME_PROTOCOL) {
+        tracing::info!("name shown to an ACME directory");
+        // What was to be seen has been seen.
+        let _ = stream.shutdown().await;
+        return None;
+    }
+    counters.tls_handshakes.add(1);
+    if stream.is_resumed() {
+        counters.tls_handshakes_resumed.add(1);
+    }
+    Some(stream)
+}
+
+#[cfg(test)]
+#[path = "tests/accept.rs"]
+mod tests;

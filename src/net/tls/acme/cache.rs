@@ -1,0 +1,118 @@
+//! The folder in which account and certificate outlive the process.
+//!
+//! One folder within it for each directory, so that trying a staging directory does not cost the real account. Files
+//! are replaced whole, and only their owner may read them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use instant_acme::AccountCredentials;
+
+const ACCOUNT: &str = "account.json";
+const CERTIFICATE: &str = "certificate.pem";
+
+/// The folder of `tls.acme_cache` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {reason}; tls.acme_cache is a folder of this program's own", path.display())]
+pub struct CacheError {
+    /// The folder, or a file in it.
+    pub path: PathBuf,
+    /// What the system says.
+    pub reason: io::Error,
+}
+
+/// The folder of one directory.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// Makes the folder if need be, and sees that it can be written to: not first when a certificate is there to keep.
+    pub(super) fn open(folder: &Path, directory: &str) -> Result<Self, CacheError> {
+        let folder = folder.join(folder_name(directory));
+        let failed = |reason| CacheError {
+            path: folder.clone(),
+            reason,
+        };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let cache = Self {
+            folder: folder.clone(),
+        };
+        let probe = "probe";
+        cache.write(probe, b"")?;
+        fs::remove_file(folder.join(probe)).map_err(failed)?;
+        Ok(cache)
+    }
+
+    /// The account, if there is one that can be read.
+    pub(super) fn account(&self) -> Option<AccountCredentials> {
+        let text = fs::read(self.folder.join(ACCOUNT)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    pub(super) fn keep_account(&self, account: &AccountCredentials) -> Result<(), CacheError> {
+        let text = serde_json::to_vec(account).map_err(|error| CacheError {
+            path: self.folder.join(ACCOUNT),
+            reason: io::Error::other(error),
+        })?;
+        self.write(ACCOUNT, &text)
+    }
+
+    pub(super) fn forget_account(&self) {
+        // If it is not there, that is what was wanted.
+        let _ = fs::remove_file(self.folder.join(ACCOUNT));
+    }
+
+    pub(super) fn certificate_file(&self) -> PathBuf {
+        self.folder.join(CERTIFICATE)
+    }
+
+    /// Key and chain, as they were kept.
+    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
+        fs::read(self.certificate_file()).ok()
+    }
+
+    pub(super) fn keep_certificate(&self, text: &[u8]) -> Result<(), CacheError> {
+        self.write(CERTIFICATE, text)
+    }
+
+    fn write(&self, name: &str, text: &[u8]) -> Result<(), CacheError> {
+        let path = self.folder.join(name);
+        let new = self.folder.join(format!("{name}.new"));
+        let written = write_for_owner(&new, text).and_then(|()| fs::rename(&new, &path));
+        written.map_err(|reason| CacheError { path, reason })
+    }
+}
+
+fn write_for_owner(path: &Path, text: &[u8]) -> io::Result<()> {
+    // What an interrupted write left may be readable for others.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+/// The address of a directory as the name of a folder.
+fn folder_name(directory: &str) -> String {
+    let name = directory.trim_start_matches("https://");
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter
+        } else {
+            '-'
+        }
+    };
+    name.chars().map(letter).collect()
+}

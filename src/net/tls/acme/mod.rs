@@ -1,0 +1,192 @@
+//! Certificates from an ACME directory (RFC 8555): ordered when there is none, and again well before one ends.
+//!
+//! Speaks to the directory and to nobody else; who looks whether a name is ours sees a certificate made for that on the
+//! listeners themselves (TLS-ALPN-01, RFC 8737). Runs on the server's thread, beside the workers.
+
+mod cache;
+mod client;
+mod order;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::rustls::RootCertStore;
+
+use super::TlsError;
+use super::certificate::{CertificateError, Contents, Files, Pair};
+use super::shelf::Shelf;
+use crate::config;
+use crate::insight::Counters;
+use cache::Cache;
+use client::Client;
+use order::OrderError;
+
+pub use cache::CacheError;
+
+/// How long one order may take in all.
+const ORDER_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long to wait after a failed order; twice as long after each further one. Let's Encrypt takes five failures an
+/// hour.
+const RETRY_FIRST: Duration = Duration::from_mins(4);
+const RETRY_LAST: Duration = Duration::from_hours(6);
+/// The wall clock is asked at least this often: a machine may sleep, and its clock may be set.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
+
+/// One certificate for all `tls.acme_domain`, and what it takes to get it.
+#[derive(Debug)]
+pub(super) struct Acme {
+    domains: Vec<String>,
+    /// With `mailto:`.
+    contacts: Vec<String>,
+    directory: String,
+    client: Client,
+    cache: Cache,
+    shelf: Arc<Shelf>,
+    /// Where its certificate stands on the shelf.
+    place: usize,
+}
+
+impl Acme {
+    /// Puts the certificate of an earlier run on the shelf, if there is one for these domains.
+    pub(super) fn new(
+        settings: &config::Tls,
+        shelf: Arc<Shelf>,
+        place: usize,
+    ) -> Result<Self, TlsError> {
+        let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
+        let acme = Self {
+            domains: settings.acme_domain.clone(),
+            contacts: settings
+                .acme_contact
+                .iter()
+                .map(|address| format!("mailto:{address}"))
+                .collect(),
+            directory: settings.acme_directory.clone(),
+            client: Client::new(authorities(settings)?).map_err(TlsError::Setup)?,
+            cache: Cache::open(folder, &settings.acme_directory)?,
+            shelf,
+            place,
+        };
+        let kept = acme
+            .cache
+            .certificate()
+            .and_then(|kept| acme.pair(&kept).ok());
+        if let Some(kept) = kept.filter(|kept| acme.is_for_all(kept)) {
+            acme.shelf.put(place, kept);
+        }
+        Ok(acme)
+    }
+
+    /// Orders whenever it is time, until dropped.
+    pub(super) async fn keep(&self, counters: &Counters) {
+        let mut retry = RETRY_FIRST;
+        loop {
+            let wait = self.wait(SystemTime::now());
+            if !wait.is_zero() {
+                sleep(wait.min(LOOK_EVERY)).await;
+                continue;
+            }
+            tracing::info!(domains = ?self.domains, directory = self.directory, "ordering a certificate");
+            match self.renew().await {
+                Ok(()) => {
+                    counters.certificates_issued.add(1);
+                    retry = RETRY_FIRST;
+                }
+                Err(error) => {
+                    counters.certificate_orders_failed.add(1);
+                    tracing::error!(%error, retry_in_seconds = retry.as_secs(), "no certificate from the ACME directory");
+                    sleep(retry).await;
+                    retry = (retry * 2).min(RETRY_LAST);
+                }
+            }
+        }
+    }
+
+    /// How long the certificate in service will do: until a third of its time is left.
+    fn wait(&self, now: SystemTime) -> Duration {
+        let Some(pair) = self.shelf.at(self.place) else {
+            return Duration::ZERO;
+        };
+        let life = pair
+            .not_after
+            .duration_since(pair.not_before)
+            .unwrap_or_default();
+        let left = pair.not_after.duration_since(now).unwrap_or_default();
+        left.saturating_sub(life / 3)
+    }
+
+    /// Gets a new certificate, keeps it for the next start and puts it on the shelf.
+    async fn renew(&self) -> Result<(), OrderError> {
+        let ordered = timeout(ORDER_TIMEOUT, self.order()).await;
+        let text = ordered.map_err(|_| OrderError::TimedOut(ORDER_TIMEOUT))??;
+        let pair = self.pair(&text)?;
+        if !self.is_for_all(&pair) {
+            return Err(OrderError::OtherNames(pair.names));
+        }
+        let days_left = super::watch::days_left(&pair, SystemTime::now());
+        tracing::info!(name = pair.name(), days_left, "certificate issued");
+        self.shelf.put(self.place, pair);
+        // It is in service whatever becomes of the file, which only the next start would miss.
+        if let Err(error) = self.cache.keep_certificate(&text) {
+            tracing::error!(%error, "certificate not kept; the next start will order another");
+        }
+        Ok(())
+    }
+
+    /// A pair from key and chain in one text.
+    fn pair(&self, text: &[u8]) -> Result<Pair, CertificateError> {
+        let file = self.cache.certificate_file();
+        let files = Files {
+            certificate: file.clone(),
+            key: file,
+        };
+        let contents = Contents {
+            certificate: text.to_vec(),
+            key: text.to_vec(),
+        };
+        Pair::parse(&files, &contents)
+    }
+
+    fn is_for_all(&self, pair: &Pair) -> bool {
+        self.domains
+            .iter()
+            .all(|domain| pair.names.contains(domain))
+    }
+}
+
+/// Who may vouch for the directory itself: whom browsers trust, and the operator's own authorities.
+fn authorities(settings: &config::Tls) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let Some(file) = &settings.acme_authority else {
+        return Ok(roots);
+    };
+    let damaged = |reason: String| {
+        let file = file.clone();
+        TlsError::Authority(CertificateError::Damaged { file, reason })
+    };
+    let text = std::fs::read(file).map_err(|reason| {
+        let file = file.clone();
+        TlsError::Authority(CertificateError::Unreadable { file, reason })
+    })?;
+    let known = roots.len();
+    for authority in CertificateDer::pem_slice_iter(&text) {
+        let authority = authority.map_err(|error| damaged(error.to_string()))?;
+        roots
+            .add(authority)
+            .map_err(|error| damaged(error.to_string()))?;
+    }
+    if roots.len() == known {
+        let none = CertificateError::NoCertificate(file.clone());
+        return Err(TlsError::Authority(none));
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+#[path = "../tests/acme.rs"]
+mod tests;

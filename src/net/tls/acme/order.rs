@@ -1,0 +1,167 @@
+//! One order, from the account to the certificate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use instant_acme::{
+    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
+    OrderStatus, RetryPolicy,
+};
+use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use rustls_pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::sign::CertifiedKey;
+
+use super::super::certificate::CertificateError;
+use super::super::shelf::Shelf;
+use super::{Acme, CacheError};
+
+/// What a directory says of an account that it does not know, or not any more.
+const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+/// How often the directory is asked whether it has looked, and how long in all.
+const ASKING: RetryPolicy = RetryPolicy::new()
+    .initial_delay(Duration::from_secs(1))
+    .backoff(1.5)
+    .timeout(Duration::from_mins(2));
+
+/// Why an order came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OrderError {
+    #[error("{0}")]
+    Directory(#[from] Error),
+    #[error("the directory does not offer the challenge tls-alpn-01 for {0}")]
+    NoChallenge(String),
+    #[error(
+        "{0}; it has to reach port 443 of each domain and find a tls+ listener of this server there"
+    )]
+    NotProved(String),
+    #[error("the certificate is for other names: {0:?}")]
+    OtherNames(Vec<String>),
+    #[error("it took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the certificate cannot be used: {0}")]
+    Unfit(#[from] CertificateError),
+    #[error("{0}")]
+    Cache(#[from] CacheError),
+    #[error("a certificate that proves a name cannot be made: {0}")]
+    Making(#[from] rcgen::Error),
+    #[error("a certificate that proves a name cannot be used: {0}")]
+    Proof(#[from] tokio_rustls::rustls::Error),
+}
+
+/// Names that are being proved; none is shown any more when this is dropped, however the order ends.
+struct Proofs<'a> {
+    shelf: &'a Shelf,
+    names: Vec<String>,
+}
+
+impl Proofs<'_> {
+    fn show(&mut self, name: String, proof: CertifiedKey) {
+        self.shelf.prove(&name, Some(Arc::new(proof)));
+        self.names.push(name);
+    }
+}
+
+impl Drop for Proofs<'_> {
+    fn drop(&mut self) {
+        for name in &self.names {
+            self.shelf.prove(name, None);
+        }
+    }
+}
+
+impl Acme {
+    /// Orders a certificate: its key and its chain, as PEM.
+    pub(super) async fn order(&self) -> Result<Vec<u8>, OrderError> {
+        let account = self.account().await?;
+        let names: Vec<_> = self.domains.iter().cloned().map(Identifier::Dns).collect();
+        let order = account.new_order(&NewOrder::new(&names)).await;
+        let mut order = order.inspect_err(|error| self.forget_account_if(error))?;
+        let mut proofs = Proofs {
+            shelf: &self.shelf,
+            names: Vec::new(),
+        };
+        prove(&mut order, &mut proofs).await?;
+        match order.poll_ready(&ASKING).await {
+            Ok(OrderStatus::Ready) => {}
+            Ok(_) | Err(Error::Api(_)) => return Err(not_proved(&mut order).await),
+            Err(error) => return Err(error.into()),
+        }
+        let key = order.finalize().await?;
+        let chain = order.poll_certificate(&ASKING).await?;
+        Ok([key, chain].concat().into_bytes())
+    }
+
+    /// The account of an earlier run, or a new one. The operator agrees to the directory's terms by naming a domain.
+    async fn account(&self) -> Result<Account, OrderError> {
+        let builder = Account::builder_with_http(Box::new(self.client.clone()));
+        if let Some(kept) = self.cache.account() {
+            return Ok(builder.from_credentials(kept).await?);
+        }
+        let contacts: Vec<_> = self.contacts.iter().map(String::as_str).collect();
+        let new = NewAccount {
+            contact: &contacts,
+            terms_of_service_agreed: true,
+            only_return_existing: false,
+        };
+        let (account, credentials) = builder.create(&new, self.directory.clone(), None).await?;
+        self.cache.keep_account(&credentials)?;
+        Ok(account)
+    }
+
+    fn forget_account_if(&self, error: &Error) {
+        let Error::Api(problem) = error else { return };
+        if problem.r#type.as_deref() == Some(NO_ACCOUNT) {
+            self.cache.forget_account();
+        }
+    }
+}
+
+/// Shows what proves each name, and tells the directory to look.
+async fn prove(order: &mut Order, proofs: &mut Proofs<'_>) -> Result<(), OrderError> {
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization?;
+        if authorization.status == AuthorizationStatus::Valid {
+            // Proved by an earlier order not long ago.
+            continue;
+        }
+        let name = authorization.identifier().to_string();
+        let Some(mut challenge) = authorization.challenge(ChallengeType::TlsAlpn01) else {
+            return Err(OrderError::NoChallenge(name));
+        };
+        let proof = proof(&name, challenge.key_authorization().digest().as_ref())?;
+        proofs.show(name, proof);
+        challenge.set_ready().await?;
+    }
+    Ok(())
+}
+
+/// The certificate that whoever validates a name expects to see (RFC 8737, 3).
+pub(super) fn proof(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderError> {
+    let mut params = CertificateParams::new([name.to_owned()])?;
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    // Not by `from_der`, which refuses a certificate with a critical extension that it does not know, as this one must have.
+    let key = ring::default_provider()
+        .key_provider
+        .load_private_key(key)?;
+    Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
+}
+
+/// What the directory says of the names that it could not see to be ours.
+async fn not_proved(order: &mut Order) -> OrderError {
+    let mut reasons = Vec::new();
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(mut authorization)) = authorizations.next().await {
+        let name = authorization.identifier().to_string();
+        let Ok(state) = authorization.refresh().await else {
+            continue;
+        };
+        let problems = state.challenges.iter().filter_map(|one| one.error.as_ref());
+        reasons.extend(problems.map(|problem| format!("{name}: {problem}")));
+    }
+    OrderError::NotProved(reasons.join("; "))
+}

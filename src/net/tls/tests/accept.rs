@@ -1,0 +1,215 @@
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncReadExt, duplex};
+use tokio_rustls::TlsConnector;
+
+use super::super::tests::{client, make, shake, tls};
+use super::*;
+
+/// How many handshakes there were: done, resumed, and failed in each way.
+fn counted(counters: &Counters) -> [u64; 7] {
+    [
+        &counters.tls_handshakes,
+        &counters.tls_handshakes_resumed,
+        &counters.tls_handshakes_timed_out,
+        &counters.tls_handshakes_cut,
+        &counters.tls_handshakes_refused,
+        &counters.tls_handshakes_incompatible,
+        &counters.tls_handshakes_malformed,
+    ]
+    .map(Counter::get)
+}
+
+#[tokio::test]
+async fn names_choose_certificates() {
+    let (first, star) = (make(&["a.example"]), make(&["*.b.example"]));
+    let (tls, _folder) = tls(&[&first, &star]);
+    let config = Arc::new(client(&[&first, &star]));
+    for (name, trusted) in [
+        ("a.example", true),
+        ("x.b.example", true),
+        ("A.eXample", true),
+        ("c.example", false),
+    ] {
+        let ends = shake(&tls, &config, name).await;
+        assert_eq!(ends.client.is_ok(), trusted, "{name}");
+        assert_eq!(ends.server.is_some(), trusted, "{name}");
+        let refused = u64::from(!trusted);
+        assert_eq!(
+            counted(&ends.counters),
+            [1 - refused, 0, 0, 0, refused, 0, 0],
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_with_a_ticket_resumes() {
+    let made = make(&["a.example"]);
+    let (tls, _folder) = tls(&[&made]);
+    for version in [
+        &tokio_rustls::rustls::version::TLS13,
+        &tokio_rustls::rustls::version::TLS12,
+    ] {
+        let mut config = client(&[&made]);
+        config = {
+            let provider = Arc::clone(config.crypto_provider());
+            let mut roots = tokio_rustls::rustls::RootCertStore::empty();
+            roots.add(made.der.clone()).unwrap();
+            tokio_rustls::rustls::ClientConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth()
+        };
+        let config = Arc::new(config);
+        for resumed in 0..2 {
+            let ends = shake(&tls, &config, "a.example").await;
+            assert_eq!(counted(&ends.counters)[..2], [1, resumed], "{version:?}");
+            // A ticket comes with the first bytes that the client reads.
+            let (mut server, mut client) = (ends.server.unwrap(), ends.client.unwrap());
+            server.write_all(b"x").await.unwrap();
+            client.read_u8().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_open_connection_outlives_a_new_certificate() {
+    let (old, new) = (make(&["a.example"]), make(&["a.example"]));
+    let (tls, _folder) = tls(&[&old]);
+    let (knows_old, knows_new) = (Arc::new(client(&[&old])), Arc::new(client(&[&new])));
+    let before = shake(&tls, &knows_old, "a.example").await;
+    tls.shelf.put(0, new.pair());
+    assert!(
+        shake(&tls, &Arc::new(client(&[&old])), "a.example")
+            .await
+            .client
+            .is_err()
+    );
+    assert!(shake(&tls, &knows_new, "a.example").await.client.is_ok());
+    let (mut server, mut client) = (before.server.unwrap(), before.client.unwrap());
+    for byte in 0..3 {
+        client.write_u8(byte).await.unwrap();
+        client.flush().await.unwrap();
+        assert_eq!(server.read_u8().await.unwrap(), byte);
+        server.write_u8(byte).await.unwrap();
+        assert_eq!(client.read_u8().await.unwrap(), byte);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_has_its_time_and_no_more() {
+    let (tls, _folder) = tls(&[&make(&["a.example"])]);
+    let counters = Counters::default();
+    let (ours, mut theirs) = duplex(1024);
+    let begun = tokio::time::Instant::now();
+    // The beginning of a hello, then a byte now and then.
+    let trickle = async {
+        theirs
+            .write_all(&[0x16, 3, 1, 1, 0, 1, 0, 0, 0xfc])
+            .await
+            .unwrap();
+        while theirs.write_u8(3).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    let (accepted, ()) = tokio::join!(tls.accept(ours, &counters), trickle);
+    assert!(accepted.is_none());
+    assert_eq!(counted(&counters), [0, 0, 1, 0, 0, 0, 0]);
+    let seconds = begun.elapsed().as_secs();
+    assert!((10..=11).contains(&seconds), "{seconds} s");
+}
+
+#[tokio::test]
+async fn each_way_to_fail_is_counted_apart() {
+    let made = make(&["a.example"]);
+    let (tls, _folder) = tls(&[&made]);
+    let said = async |bytes: &[u8]| {
+        let counters = Counters::default();
+        let (ours, mut theirs) = duplex(1024);
+        theirs.write_all(bytes).await.unwrap();
+        drop(theirs);
+        assert!(tls.accept(ours, &counters).await.is_none());
+        counted(&counters)
+    };
+    assert_eq!(said(b"").await, [0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(said(&[0x16, 3, 1]).await, [0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(
+        said(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await,
+        [0, 0, 0, 0, 0, 0, 1]
+    );
+
+    let mut foreign = client(&[&made]);
+    foreign.alpn_protocols = vec![b"h2".to_vec()];
+    let ends = shake(&tls, &Arc::new(foreign), "a.example").await;
+    assert_eq!(counted(&ends.counters), [0, 0, 0, 0, 0, 1, 0]);
+
+    let distrust = Arc::new(client(&[]));
+    let ends = shake(&tls, &distrust, "a.example").await;
+    assert_eq!(counted(&ends.counters), [0, 0, 0, 0, 1, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_was_taken_has_left_and_what_was_refused_is_not_sent_twice() {
+    let made = make(&["a.example"]);
+    let (tls, _folder) = tls(&[&made]);
+    let ends = shake(&tls, &Arc::new(client(&[&made])), "a.example").await;
+    let (mut server, mut client) = (ends.server.unwrap(), ends.client.unwrap());
+    // Far more than the pipe between them holds, so that every write is refused at first.
+    let text: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let pipe_bytes = 16 * 1024;
+    let refused = std::future::poll_fn(|cx| {
+        std::task::Poll::Ready(std::pin::Pin::new(&mut *server).poll_write(cx, &text))
+    });
+    assert!(
+        refused.await.is_pending(),
+        "nothing counts as taken that has not left"
+    );
+    let writing = async {
+        server.write_all(&text).await.unwrap();
+        server
+    };
+    let mut heard = vec![0; text.len()];
+    let (mut server, read) = tokio::join!(writing, client.read_exact(&mut heard));
+    read.unwrap();
+    assert!(heard == text && text.len() > pipe_bytes);
+
+    // The end is said, not only made.
+    server.shutdown().await.unwrap();
+    assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
+    let (made, proof) = (make(&["a.example"]), make(&["a.example"]));
+    let (tls, _folder) = tls(&[&made]);
+    let mut validator = client(&[&proof]);
+    validator.alpn_protocols = vec![ACME_PROTOCOL.to_vec()];
+    let validator = Arc::new(validator);
+    tls.shelf
+        .prove("a.example", Some(Arc::clone(&proof.pair().certified)));
+    // These settings name no directory, so its protocol is not spoken.
+    assert!(shake(&tls, &validator, "a.example").await.client.is_err());
+
+    let config = super::super::server_config(Arc::clone(&tls.shelf), true).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let shake = async |config: &Arc<tokio_rustls::rustls::ClientConfig>| {
+        let (ours, theirs) = duplex(16 * 1024);
+        let name = ServerName::try_from("a.example").unwrap();
+        let connector = TlsConnector::from(Arc::clone(config));
+        let (_, client) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs));
+        client.is_ok()
+    };
+    assert!(shake(&validator).await);
+    assert!(
+        shake(&Arc::new(client(&[&made]))).await,
+        "others get the certificate itself"
+    );
+    tls.shelf.prove("a.example", None);
+    assert!(
+        !shake(&validator).await,
+        "nothing is shown when nothing is to be proved"
+    );
+}

@@ -1,0 +1,104 @@
+use super::super::tests::{make, make_with};
+use super::*;
+
+fn settings(folder: &std::path::Path) -> config::Tls {
+    config::Tls {
+        acme_domain: vec!["a.example".to_owned(), "b.example".to_owned()],
+        acme_contact: vec!["admin@example.org".to_owned()],
+        acme_cache: Some(folder.join("cache")),
+        ..config::Tls::default()
+    }
+}
+
+fn acme(settings: &config::Tls) -> Acme {
+    Acme::new(settings, Shelf::new(vec![None]), 0).unwrap()
+}
+
+#[test]
+fn the_certificate_of_an_earlier_run_is_served_if_it_has_all_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let first = acme(&settings);
+    assert!(first.shelf.at(0).is_none());
+    assert_eq!(first.wait(SystemTime::now()), Duration::ZERO);
+    for (names, served) in [
+        (&["a.example"][..], false),
+        (&["b.example", "a.example"], true),
+    ] {
+        let made = make(names);
+        let text = format!("{}{}", made.key, made.certificate);
+        first.cache.keep_certificate(text.as_bytes()).unwrap();
+        assert_eq!(acme(&settings).shelf.at(0).is_some(), served, "{names:?}");
+    }
+    first.cache.keep_certificate(b"half a fi").unwrap();
+    assert!(
+        acme(&settings).shelf.at(0).is_none(),
+        "what is damaged is ordered anew"
+    );
+}
+
+#[test]
+fn a_certificate_is_renewed_when_a_third_of_its_time_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let acme = acme(&settings(folder.path()));
+    let made = make_with(&["a.example"], |params| {
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 4, 1);
+    });
+    acme.shelf.put(0, made.pair());
+    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+    let start = acme.shelf.at(0).unwrap().not_before;
+    assert_eq!(acme.wait(start), days(60));
+    assert_eq!(acme.wait(start + days(59)), days(1));
+    assert_eq!(acme.wait(start + days(61)), Duration::ZERO);
+    assert_eq!(acme.wait(start + days(1000)), Duration::ZERO);
+}
+
+/// The extension is critical, and nothing that reads certificates here knows it.
+#[test]
+fn what_proves_a_name_can_be_shown() {
+    let proof = order::proof("a.example", &[7; 32]).unwrap();
+    let text = proof.cert[0].as_ref();
+    assert!(text.windows(32).any(|bytes| bytes == [7; 32]));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_the_owners_and_apart_for_each_directory() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    let real = acme(&settings);
+    real.cache.keep_certificate(b"secret").unwrap();
+    let mode = std::fs::metadata(real.cache.certificate_file())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    settings.acme_directory = "https://127.0.0.1:14000/dir".to_owned();
+    let other = acme(&settings);
+    assert!(other.cache.certificate().is_none());
+    assert_eq!(real.cache.certificate().unwrap(), b"secret");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    settings.acme_cache = Some(file.join("below"));
+    let error = Acme::new(&settings, Shelf::new(vec![None]), 0).unwrap_err();
+    assert!(matches!(error, TlsError::Cache(_)), "{error}");
+    let file = folder.path().join("authority.pem");
+    std::fs::write(&file, "").unwrap();
+    settings.acme_authority = Some(file);
+    let error = Acme::new(&settings, Shelf::new(vec![None]), 0).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("tls.acme_authority: there is no certificate"),
+        "{error}"
+    );
+}

@@ -1,0 +1,209 @@
+//! What the tests of this folder share: certificates in files, clients that trust them, and a whole `Tls`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls_pki_types::{CertificateDer, ServerName};
+use tempfile::TempDir;
+use tokio::io::DuplexStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::certificate::Pair;
+use super::stream::TlsStream;
+use super::*;
+
+/// A certificate that vouches for itself, as PEM and DER.
+pub(super) struct Made {
+    pub(super) certificate: String,
+    pub(super) key: String,
+    pub(super) der: CertificateDer<'static>,
+}
+
+pub(super) fn make(names: &[&str]) -> Made {
+    make_with(names, |_| {})
+}
+
+pub(super) fn make_with(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Made {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Made {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+        der: certificate.der().clone(),
+    }
+}
+
+impl Made {
+    pub(super) fn write(&self, folder: &Path) -> Files {
+        std::fs::create_dir_all(folder).unwrap();
+        let files = Files {
+            certificate: folder.join("tls.crt"),
+            key: folder.join("tls.key"),
+        };
+        std::fs::write(&files.certificate, &self.certificate).unwrap();
+        std::fs::write(&files.key, &self.key).unwrap();
+        files
+    }
+
+    pub(super) fn pair(&self) -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let files = self.write(folder.path());
+        Pair::parse(&files, &files.read().unwrap()).unwrap()
+    }
+}
+
+/// A server's TLS with these certificates, and the folder they are in.
+pub(super) fn tls(all: &[&Made]) -> (Arc<Tls>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = config::Tls::default();
+    for (number, made) in all.iter().enumerate() {
+        let files = made.write(&folder.path().join(number.to_string()));
+        settings.certificate.push(files.certificate);
+        settings.key.push(files.key);
+    }
+    (Tls::new(&settings).unwrap().unwrap(), folder)
+}
+
+/// A client that trusts these certificates and no others.
+pub(super) fn client(trusted: &[&Made]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for made in trusted {
+        roots.add(made.der.clone()).unwrap();
+    }
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// The two ends of a connection.
+pub(super) struct Ends {
+    pub(super) server: Option<Box<TlsStream<DuplexStream>>>,
+    pub(super) client: std::io::Result<client::TlsStream<DuplexStream>>,
+    pub(super) counters: Counters,
+}
+
+pub(super) async fn shake(tls: &Tls, config: &Arc<ClientConfig>, name: &str) -> Ends {
+    let counters = Counters::default();
+    let (ours, theirs) = tokio::io::duplex(16 * 1024);
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let connector = TlsConnector::from(Arc::clone(config));
+    let connecting = connector.connect(name, theirs);
+    let (server, client) = tokio::join!(tls.accept(ours, &counters), connecting);
+    Ends {
+        server,
+        client,
+        counters,
+    }
+}
+
+#[test]
+fn nothing_is_made_of_settings_without_certificates() {
+    assert!(Tls::new(&config::Tls::default()).unwrap().is_none());
+}
+
+#[test]
+fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
+    let (good, other) = (make(&["a.example"]), make(&["b.example"]));
+    let told = |certificate: &str, key: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let files = good.write(folder.path());
+        std::fs::write(&files.certificate, certificate).unwrap();
+        std::fs::write(&files.key, key).unwrap();
+        let settings = config::Tls {
+            certificate: vec![files.certificate],
+            key: vec![files.key],
+            ..config::Tls::default()
+        };
+        let error = Tls::new(&settings).unwrap_err().to_string();
+        error.replace(folder.path().to_str().unwrap(), "FOLDER")
+    };
+    let encrypted = good.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let (start, end) = (
+        good.certificate.find("\nM").unwrap(),
+        good.certificate.len(),
+    );
+    let cut = format!(
+        "{}{}",
+        &good.certificate[..start + 40],
+        "\n-----END CERTIFICATE-----\n"
+    );
+    for (certificate, key, words) in [
+        (
+            good.key.as_str(),
+            good.key.as_str(),
+            "there is no certificate in FOLDER/tls.crt; give a PEM file",
+        ),
+        (
+            "",
+            &good.key,
+            "there is no certificate in FOLDER/tls.crt; give a PEM file",
+        ),
+        (
+            &good.certificate,
+            "",
+            "there is no private key in FOLDER/tls.key; give a PEM file",
+        ),
+        (
+            &good.certificate,
+            &encrypted,
+            "there is no private key in FOLDER/tls.key; give a PEM file with a key that has no password",
+        ),
+        (
+            &good.certificate,
+            &other.key,
+            "the key in FOLDER/tls.key is not that of the certificate in FOLDER/tls.crt",
+        ),
+        (
+            &good.certificate[..end / 2],
+            &good.key,
+            "FOLDER/tls.crt is damaged",
+        ),
+        (&cut, &good.key, "FOLDER/tls.crt is damaged"),
+    ] {
+        let error = told(certificate, key);
+        assert!(error.starts_with(words), "{error}");
+    }
+}
+
+#[test]
+fn a_handle_knows_names_and_ends() {
+    let end = rcgen::date_time_ymd(2040, 1, 1);
+    let made = make_with(&["A.example", "*.b.example"], |params| {
+        params.not_after = end;
+    });
+    let (tls, _folder) = tls(&[&made]);
+    let all = Certificates::new(tls).all();
+    let not_after = SystemTime::UNIX_EPOCH + Duration::from_hours(613_608);
+    let names = vec!["a.example".to_owned(), "*.b.example".to_owned()];
+    assert_eq!(all, [Certificate { names, not_after }]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_is_asked_for_happens_at_once_and_counts() {
+    let (before, after) = (make(&["a.example"]), make(&["b.example"]));
+    let (tls, folder) = tls(&[&before]);
+    let counters = Counters::default();
+    let handle = Certificates::new(Arc::clone(&tls));
+    let names = || handle.all()[0].names.clone();
+    after.write(&folder.path().join("0"));
+    handle.reload();
+    let until = async {
+        while names() != ["b.example"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = tls.keep(&counters) => unreachable!("it goes on"),
+        () = until => {}
+    }
+    let elapsed = tokio::time::timeout(Duration::from_secs(1), tls.keep(&counters)).await;
+    assert!(elapsed.is_err());
+}

@@ -1,0 +1,166 @@
+use std::path::Path;
+
+use super::super::tests::{Made, make, make_with};
+use super::*;
+
+const NOTHING: Looked = Looked {
+    reloads: 0,
+    failures: 0,
+};
+const RELOADED: Looked = Looked {
+    reloads: 1,
+    failures: 0,
+};
+const FAILED: Looked = Looked {
+    reloads: 0,
+    failures: 1,
+};
+
+fn watch(files: Files) -> Watch {
+    let shelf = |pairs: Vec<Pair>| Shelf::new(pairs.into_iter().map(Some).collect());
+    Watch::begin(vec![files], shelf).unwrap().1
+}
+
+/// The name of the certificate in service.
+fn name(watch: &Watch) -> String {
+    watch.shelf.pairs()[0].name().to_owned()
+}
+
+/// Looks by the clock, as often as given.
+fn looks(watch: &mut Watch, times: usize) -> Vec<Looked> {
+    (0..times).map(|_| watch.look(Trust::WhenSettled)).collect()
+}
+
+#[test]
+fn a_change_counts_once_it_has_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut watch = watch(make(&["a.example"]).write(folder.path()));
+    assert_eq!(looks(&mut watch, 3), [NOTHING; 3]);
+    make(&["b.example"]).write(folder.path());
+    assert_eq!(looks(&mut watch, 4), [NOTHING, RELOADED, NOTHING, NOTHING]);
+    assert_eq!(name(&watch), "b.example");
+}
+
+#[test]
+fn a_key_that_comes_after_its_certificate_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = make(&["a.example"]).write(folder.path());
+    let mut watch = watch(files.clone());
+    let new = make(&["b.example"]);
+    std::fs::write(&files.certificate, &new.certificate).unwrap();
+    assert_eq!(looks(&mut watch, 1), [NOTHING]);
+    std::fs::write(&files.key, &new.key).unwrap();
+    assert_eq!(looks(&mut watch, 3), [NOTHING, RELOADED, NOTHING]);
+}
+
+#[test]
+fn a_bad_file_keeps_the_old_certificate_and_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = make(&["a.example"]).write(folder.path());
+    let mut watch = watch(files.clone());
+    let other = make(&["b.example"]);
+    for bad in ["", "no certificate", &other.certificate] {
+        std::fs::write(&files.certificate, bad).unwrap();
+        let seen = looks(&mut watch, 5);
+        assert_eq!(seen, [NOTHING, FAILED, NOTHING, NOTHING, NOTHING], "{bad}");
+        assert_eq!(name(&watch), "a.example");
+    }
+    // Who asks is told again.
+    assert_eq!(watch.look(Trust::AtOnce), FAILED);
+    std::fs::write(&files.key, &other.key).unwrap();
+    assert_eq!(watch.look(Trust::AtOnce), RELOADED);
+    assert_eq!(name(&watch), "b.example");
+}
+
+#[test]
+fn files_that_go_and_come_back_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = make(&["a.example"]);
+    let files = made.write(folder.path());
+    let mut watch = watch(files.clone());
+    for _ in 0..2 {
+        std::fs::remove_file(&files.key).unwrap();
+        assert_eq!(looks(&mut watch, 3), [NOTHING, FAILED, NOTHING]);
+        made.write(folder.path());
+        assert_eq!(looks(&mut watch, 3), [NOTHING; 3]);
+    }
+}
+
+/// The way Kubernetes mounts a secret: the files are links through `..data`, which is what is swapped.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_when_one_on_the_way_is_swapped() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let swap = |to: &str, made: &Made| {
+        made.write(&at(to));
+        symlink(to, at("..data_tmp")).unwrap();
+        std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
+    };
+    swap("..2026_01", &make(&["a.example"]));
+    for file in ["tls.crt", "tls.key"] {
+        symlink(Path::new("..data").join(file), at(file)).unwrap();
+    }
+    let mut watch = watch(Files {
+        certificate: at("tls.crt"),
+        key: at("tls.key"),
+    });
+    swap("..2026_02", &make(&["b.example"]));
+    std::fs::remove_dir_all(at("..2026_01")).unwrap();
+    assert_eq!(looks(&mut watch, 3), [NOTHING, RELOADED, NOTHING]);
+    assert_eq!(name(&watch), "b.example");
+}
+
+/// The way certbot renews: the links of `live/` are moved to other files one after the other, and times may be kept.
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_elsewhere_is_noticed_whatever_the_times_say() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (old, new) = (
+        make(&["a.example"]).write(&at("1")),
+        make(&["b.example"]).write(&at("2")),
+    );
+    let modified = std::fs::metadata(&old.certificate)
+        .unwrap()
+        .modified()
+        .unwrap();
+    for file in [&new.certificate, &new.key] {
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        file.set_modified(modified).unwrap();
+    }
+    let live = Files {
+        certificate: at("cert.pem"),
+        key: at("key.pem"),
+    };
+    symlink(&old.certificate, &live.certificate).unwrap();
+    symlink(&old.key, &live.key).unwrap();
+    let mut watch = watch(live.clone());
+    for (link, target) in [(&live.certificate, &new.certificate), (&live.key, &new.key)] {
+        std::fs::remove_file(link).unwrap();
+        symlink(target, link).unwrap();
+    }
+    assert_eq!(watch.look(Trust::AtOnce), RELOADED);
+    assert_eq!(name(&watch), "b.example");
+}
+
+#[test]
+fn an_expired_certificate_is_served_and_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let end = rcgen::date_time_ymd(2020, 1, 1);
+    let expired = make_with(&["a.example"], |params| params.not_after = end);
+    let mut watch = watch(expired.write(folder.path()));
+    assert_eq!(days_left(&watch.shelf.pairs()[0], SystemTime::now()), 0);
+    watch.tell_expired(SystemTime::UNIX_EPOCH);
+    assert!(!watch.watched[0].expiry_told);
+    watch.tell_expired(SystemTime::now());
+    assert!(watch.watched[0].expiry_told);
+    make(&["a.example"]).write(folder.path());
+    assert_eq!(watch.look(Trust::AtOnce), RELOADED);
+    watch.tell_expired(SystemTime::now());
+    assert!(!watch.watched[0].expiry_told);
+}

@@ -1,0 +1,115 @@
+// A real ACME directory for a test: Pebble, the test server of Let's Encrypt, with names that all lead to this
+// machine. It validates and issues as the real one does, under an authority that it makes at each start.
+
+import { execFileSync, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:https'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { eventually, within } from '../support/index.mjs'
+
+const START_MS = 20_000
+const QUESTION_BYTES_MIN = 17
+const TYPE_A = 1
+
+/** Why there can be no directory here, or nothing. */
+export function whyNot () {
+  for (const [program, ...args] of [['pebble', '-h'], ['openssl', 'version']]) {
+    try {
+      execFileSync(program, args, { stdio: 'ignore' })
+    } catch (error) {
+      // Pebble ends with an error after its help.
+      if (error.code === 'ENOENT') return `${program} is not installed`
+    }
+  }
+}
+
+/** A port that was free a moment ago: Pebble takes no "any". */
+export async function freePort () {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await within(START_MS, new Promise(resolve => probe.once('listening', resolve)), 'a free port')
+  const { port } = probe.address()
+  await new Promise(resolve => probe.close(resolve))
+  return port
+}
+
+/**
+ * Starts a directory that looks for every name at `tlsPort` of this machine.
+ * @param {{ tlsPort: number }} options
+ */
+export async function startPebble ({ tlsPort }) {
+  const folder = await mkdtemp(join(tmpdir(), 'pebble-'))
+  const file = name => join(folder, name)
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+    '-subj', '/CN=directory', '-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE',
+    '-config', await bareConfig(file('openssl.cnf')), '-keyout', file('key.pem'), '-out', file('cert.pem')], { stdio: 'ignore' })
+  const names = await startNames()
+  const [listen, management] = [await freePort(), await freePort()]
+  await writeFile(file('config.json'), JSON.stringify({
+    pebble: {
+      listenAddress: `127.0.0.1:${listen}`,
+      managementListenAddress: `127.0.0.1:${management}`,
+      certificate: file('cert.pem'),
+      privateKey: file('key.pem'),
+      httpPort: 1,
+      tlsPort,
+      externalAccountBindingRequired: false
+    }
+  }))
+  const args = ['-config', file('config.json'), '-dnsserver', `127.0.0.1:${names.port}`]
+  // It looks at once; that every twentieth request is refused as a test of clients stays as it is.
+  const child = spawn('pebble', args, { env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = () => child.kill('SIGKILL')
+  process.on('exit', kill)
+  let log = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { log += text })
+  const ca = await readFile(file('cert.pem'), 'utf8')
+  const ended = new Promise(resolve => child.once('close', resolve))
+  await eventually(START_MS, () => fetchText(`https://127.0.0.1:${listen}/dir`, ca), `Pebble\n${log}`)
+  return {
+    directory: `https://127.0.0.1:${listen}/dir`,
+    /** A file with the certificate of the directory itself. */
+    authority: file('cert.pem'),
+    /** The authority that it issues under. */
+    root: () => fetchText(`https://127.0.0.1:${management}/roots/0`, ca),
+    log: () => log,
+    async stop () {
+      process.off('exit', kill)
+      kill()
+      await within(START_MS, ended, 'the end of Pebble')
+      names.close()
+      await rm(folder, { recursive: true })
+    }
+  }
+}
+
+/** Without the settings of the system, which would say once more what is said here. */
+async function bareConfig (path) {
+  await writeFile(path, '[req]\ndistinguished_name = dn\n[dn]\n')
+  return path
+}
+
+const fetchText = (url, ca) => new Promise((resolve, reject) => {
+  get(url, { ca, agent: false }, response => {
+    let text = ''
+    response.setEncoding('utf8').on('data', part => { text += part }).on('end', () => resolve(text)).on('error', reject)
+  }).on('error', reject)
+})
+
+/** A name server for which every name is this machine, by IPv4 alone (RFC 1035, 4). */
+async function startNames () {
+  const socket = createSocket('udp4')
+  socket.on('message', (question, from) => {
+    if (question.length < QUESTION_BYTES_MIN) return
+    let end = 12
+    while (question[end] > 0) end += 1 + question[end]
+    const type = question.readUInt16BE(end + 1)
+    const answers = type === TYPE_A ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1])] : []
+    const head = Buffer.from([question[0], question[1], 0x81, 0x80, 0, 1, 0, answers.length, 0, 0, 0, 0])
+    socket.send(Buffer.concat([head, question.subarray(12, end + 5), ...answers]), from.port, from.address)
+  })
+  await new Promise(resolve => socket.bind(0, '127.0.0.1', resolve))
+  return { port: socket.address().port, close: () => socket.close() }
+}

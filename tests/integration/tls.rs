@@ -1,0 +1,268 @@
+//! TLS as clients meet it: page and tracker within it, certificates that change under open connections, deadlines.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls_pki_types::{CertificateDer, ServerName};
+use serde_json::json;
+use swarmhub::config::Config;
+use swarmhub::load::{self, Amount, Options};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
+
+/// A certificate for `localhost` in files, and a client that trusts nobody else.
+struct Certified {
+    certificate: String,
+    key: String,
+    der: CertificateDer<'static>,
+}
+
+impl Certified {
+    fn new() -> Self {
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            der: certificate.der().clone(),
+        }
+    }
+
+    fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        std::fs::create_dir_all(folder).unwrap();
+        let files = (folder.join("tls.crt"), folder.join("tls.key"));
+        std::fs::write(&files.0, &self.certificate).unwrap();
+        std::fs::write(&files.1, &self.key).unwrap();
+        files
+    }
+
+    async fn dial(&self, address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let tcp = TcpStream::connect(address).await?;
+        let name = ServerName::try_from("localhost").unwrap();
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
+        timeout(PATIENCE, connecting).await.expect("in time")
+    }
+
+    async fn connect(&self, address: SocketAddr) -> Client<TlsStream<TcpStream>> {
+        Client::over(self.dial(address).await.expect("trusted")).await
+    }
+}
+
+/// A server with a TLS listener and a plain one, and the folder of its certificate.
+fn start(certified: &Certified, change: impl FnOnce(&mut Config)) -> (TestServer, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certified.write(folder.path());
+    let server = TestServer::start(|config| {
+        let listen = ["tls+127.0.0.1:0", "127.0.0.1:0"];
+        config.listen = listen.map(|listen| listen.parse().unwrap()).to_vec();
+        (config.tls.certificate, config.tls.key) = (vec![certificate], vec![key]);
+        change(config);
+    });
+    (server, folder)
+}
+
+#[tokio::test]
+async fn members_meet_whether_they_came_plain_or_by_tls() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |_| {});
+    let mut secure = certified.connect(server.address).await;
+    let mut plain = Client::connect(server.address_of(1)).await;
+    secure.join("swarm", "secure").await;
+    let sdp = "v=0 ".repeat(4000);
+    let mut message = announce("swarm", "plain");
+    message["offers"] = json!([offer("one", &sdp)]);
+    plain.say(&message).await;
+    let heard = secure.hear().await;
+    assert_eq!(heard["offer"]["sdp"], sdp);
+    let answer = json!({"action": "announce", "info_hash": id("swarm"), "peer_id": id("secure"),
+        "to_peer_id": id("plain"), "offer_id": id("one"), "answer": {"type": "answer", "sdp": sdp}});
+    secure.say(&answer).await;
+    let heard = loop {
+        let heard = plain.hear().await;
+        if heard.get("answer").is_some() {
+            break heard;
+        }
+    };
+    assert_eq!(heard["answer"]["sdp"], sdp);
+    assert_eq!(server.node.counters().tls_handshakes, 1);
+}
+
+#[tokio::test]
+async fn the_page_comes_by_https() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |_| {});
+    let mut stream = certified.dial(server.address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut response = String::new();
+    // Read to its end, which rustls takes for an error unless it is said (close_notify).
+    let read = timeout(PATIENCE, stream.read_to_string(&mut response)).await;
+    read.expect("in time").expect("an end in order");
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.contains("connect-src 'self' ws://localhost wss://localhost;"));
+    assert!(response.trim_end().ends_with("</html>"));
+}
+
+/// As Kubernetes swaps a secret: the files are links through one link, and that is what moves.
+#[cfg(unix)]
+#[tokio::test]
+async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
+    use std::os::unix::fs::symlink;
+
+    let (old, new) = (Certified::new(), Certified::new());
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let swap = |to: &str| {
+        symlink(to, at("..data_tmp")).unwrap();
+        std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
+    };
+    old.write(&at("..1"));
+    new.write(&at("..2"));
+    swap("..1");
+    for file in ["tls.crt", "tls.key"] {
+        symlink(Path::new("..data").join(file), at(file)).unwrap();
+    }
+    let (server, _unused) = start(&old, |config| {
+        (config.tls.certificate, config.tls.key) = (vec![at("tls.crt")], vec![at("tls.key")]);
+    });
+    let mut open = old.connect(server.address).await;
+    open.join("swarm", "early").await;
+    let counted = || server.node.counters();
+
+    swap("..2");
+    until("the new certificate", || counted().certificate_reloads == 1).await;
+    assert!(old.dial(server.address).await.is_err());
+    new.connect(server.address)
+        .await
+        .join("swarm", "late")
+        .await;
+
+    std::fs::write(at("..2/tls.key"), "no key").unwrap();
+    until("the bad key is seen", || {
+        counted().certificate_reloads_failed == 1
+    })
+    .await;
+    new.connect(server.address)
+        .await
+        .join("swarm", "later")
+        .await;
+
+    open.join("other", "early").await;
+    let counted = counted();
+    assert_eq!(
+        (
+            counted.certificate_reloads,
+            counted.certificate_reloads_failed
+        ),
+        (1, 1)
+    );
+    assert_eq!(
+        (counted.tls_handshakes, counted.tls_handshakes_refused),
+        (3, 1)
+    );
+}
+
+#[tokio::test]
+async fn who_never_ends_the_tls_handshake_is_dropped() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |config| {
+        config.tls.handshake_timeout = Duration::from_millis(300);
+    });
+    for begun in [&b""[..], &[0x16, 3, 1, 1, 0]] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(begun).await.unwrap();
+        let mut heard = Vec::new();
+        let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+        assert_eq!(read.expect("in time").unwrap_or_default(), 0);
+    }
+    until("both are counted", || {
+        server.node.counters().tls_handshakes_timed_out == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_speaks_plain_to_tls_or_tls_to_plain_gets_nothing() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |_| {});
+    assert!(certified.dial(server.address_of(1)).await.is_err());
+    let mut plain = TcpStream::connect(server.address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    plain.write_all(request).await.unwrap();
+    let mut heard = Vec::new();
+    let read = timeout(PATIENCE, plain.read_to_end(&mut heard)).await;
+    // An alert, which is no HTTP.
+    assert!(read.expect("in time").is_err() || heard.first() != Some(&b'H'));
+    until("it is counted", || {
+        server.node.counters().tls_handshakes_malformed == 1
+    })
+    .await;
+}
+
+/// Every message is checked by the load tool, so nothing may be stuck, lost or doubled within TLS.
+#[test]
+fn a_load_over_a_self_signed_certificate_loses_nothing() {
+    let server = TestServer::start(|config| {
+        config.listen = vec!["tls+127.0.0.1:0".parse().unwrap()];
+        config.tls.self_signed = true;
+        config.no_limits = true;
+    });
+    let url = format!("wss://{}/", server.address);
+    let report = load::run(
+        &Options {
+            connections: 60,
+            amount: Amount::Requests(400),
+            insecure: true,
+            ..Options::new(url.parse().unwrap())
+        },
+        &mut |_| {},
+    );
+    let report = report.unwrap();
+    assert!(report.correct, "{}", report.to_text());
+    assert!(server.node.counters().tls_handshakes >= 60);
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_within_tls_is_dropped() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |config| {
+        config.connection.stuck_after = Duration::from_millis(500);
+        config.no_limits = true;
+    });
+    let mut deaf = certified.connect(server.address).await;
+    deaf.join("swarm", "deaf").await;
+    let mut talks = certified.connect(server.address).await;
+    let mut message = announce("swarm", "talks");
+    let sdp = "v=0 ".repeat(7000);
+    let offers: Vec<_> = (0..4).map(|n| offer(&format!("offer-{n}"), &sdp)).collect();
+    message["offers"] = json!(offers);
+    let dropped = || server.node.counters().connections_stuck == 1;
+    // Until the buffers of the system are full, and what rustls holds does not hide it.
+    let talking = async {
+        while !dropped() {
+            talks.say(&message).await;
+            talks.hear().await;
+        }
+    };
+    timeout(PATIENCE, talking).await.expect("it is dropped");
+}
