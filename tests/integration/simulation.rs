@@ -14,6 +14,8 @@ use rand::{RngExt, SeedableRng};
 use crate::model::operation::{Operation, Setup, read_all};
 use crate::model::run;
 
+#[path = "../../fuzz/bodies/config.rs"]
+mod config_body;
 #[path = "../../fuzz/bodies/frames.rs"]
 mod frames;
 #[path = "../../fuzz/bodies/operations.rs"]
@@ -165,12 +167,40 @@ const PIECES: [&str; 32] = [
     "[[[[[[[[]]]]]]]]",
 ];
 
-/// A seed of the request target, in a few places of which something is written over.
-fn messages() -> impl Strategy<Value = String> {
-    let texts = seeds("request")
+/// What makes one configuration file another, or none.
+const TOML_PIECES: [&str; 24] = [
+    "",
+    "\n",
+    "=",
+    "#",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "[tracker]\n",
+    "[limits]\n",
+    "[[drain]]\n",
+    "{",
+    "}",
+    ".",
+    ",",
+    "-1",
+    "1e400",
+    "nan",
+    "0xffffffffffffffff",
+    "true",
+    "1979-05-27",
+    "\u{1b}",
+    "\u{85}",
+    "\\u0000",
+];
+
+/// A seed of a target that reads text, in a few places of which something is written over.
+fn texts(target: &str, pieces: &'static [&'static str]) -> impl Strategy<Value = String> + use<> {
+    let texts = seeds(target)
         .into_iter()
         .map(|seed| String::from_utf8(seed).expect("UTF-8"));
-    let edit = (any::<Index>(), 0..24_usize, select(&PIECES[..]));
+    let edit = (any::<Index>(), 0..24_usize, select(pieces));
     let edits = prop::collection::vec(edit, 0..4);
     (select(texts.collect::<Vec<_>>()), edits).prop_map(|(text, edits)| {
         let mut characters: Vec<char> = text.chars().collect();
@@ -206,7 +236,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
 
     #[test]
-    fn two_readings_of_a_message_agree(text in messages()) {
+    fn two_readings_of_a_message_agree(text in texts("request", &PIECES)) {
         request_body::check(text.as_bytes());
     }
 }
@@ -231,8 +261,22 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn any_file_is_a_configuration_that_prints_itself_or_refused_line_by_line(
+        text in texts("config", &TOML_PIECES)
+    ) {
+        config_body::check(text.as_bytes());
+    }
+}
+
 #[test]
 fn the_seeds_of_the_fuzz_targets_pass() {
+    for seed in seeds("config") {
+        config_body::check(&seed);
+    }
     for seed in seeds("frames") {
         frames::check(&seed);
     }
