@@ -34,6 +34,10 @@ class Attack:
     def first(self, connection):
         """What a connection says when it is open."""
 
+    def is_flooding(self, connection):
+        """Whether this connection of a flood says as much as the socket takes."""
+        return self.floods
+
     def more(self, connection):
         """What it says whenever the socket takes something, if it floods."""
 
@@ -167,34 +171,35 @@ class OfferSpam(Attack):
 
 
 class AnswerSpam(Attack):
-    """Answers to offers never made, and every offer of the victim answered by all, three times each"""
+    """Answers to offers never made; every 4th answers the victim's offers three times each, and those made to others as well"""
 
     floods, victim = True, True
     BATCH = 50
 
     def __init__(self):
-        self.known = ["nobody-made-this-one"]
+        self.known = []
+
+    def is_flooding(self, connection):
+        return connection.number % 4
 
     def first(self, connection):
         return wire.text(wire.announce(wire.SWARM, wire.identifier("spammer", connection.number)))
 
     def more(self, connection):
         self.said += self.BATCH
-        peer_id = wire.identifier("spammer", connection.number)
-        made_up = wire.text(wire.answer(wire.identifier("made-up", random.randrange(10**9)), peer_id, wire.VICTIM))
-        copied = [wire.text(wire.answer(offer_id, peer_id, wire.VICTIM)) for offer_id in self.known[-5:]]
-        return made_up * (self.BATCH - 3 * len(copied)) + b"".join(copied) * 3
+        made_up = wire.identifier("made-up", random.randrange(10**9))
+        return wire.text(wire.answer(made_up, wire.identifier("spammer", connection.number), wire.VICTIM)) * self.BATCH
 
     def hear(self, crowd, connection, payload):
         message = json.loads(payload)
         if "offer" in message:
-            self.known.append(message["offer_id"])
+            self.known = [*self.known[-2:], message["offer_id"]]
             peer_id = wire.identifier("spammer", connection.number)
-            crowd.say(connection, wire.text(wire.answer(message["offer_id"], peer_id, wire.VICTIM)) * 3)
+            crowd.say(connection, b"".join(wire.text(wire.answer(known, peer_id, wire.VICTIM)) * 3 for known in reversed(self.known)))
 
 
 class DeafReaders(Attack):
-    """Members that ask for 255 swarms at a time and never read; every 50th reads and announces 20 offers of 5 kB to the others"""
+    """Members that ask for 255 swarms at a time and never read; every 50th announces 20 offers of 5 kB to the others"""
 
     connections, addresses, floods, reads, receive_bytes = 1000, 128, True, False, 4096
 

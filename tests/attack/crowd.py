@@ -134,8 +134,8 @@ class Crowd:
                 connection.state, connection.waiting = UPGRADING, wire.REQUEST
             else:
                 self._opened(connection)
-        if not connection.waiting and connection.state == OPEN:
-            connection.waiting = self.attack.more(connection) or b""
+        if not connection.waiting and connection.state == OPEN and self.attack.is_flooding(connection):
+            connection.waiting = self.attack.more(connection)
         if connection.waiting:
             sent = connection.socket.send(connection.waiting)
             self.seen["bytes sent"] += sent
@@ -158,13 +158,13 @@ class Crowd:
 
     def _say_guarded(self, connection, data):
         self.say(connection, data)
-        if connection.waiting and connection.state == OPEN and not self.attack.floods:
+        if connection.waiting and connection.state == OPEN and not self.attack.is_flooding(connection):
             self._serve(connection, select.EPOLLOUT)
 
     def _watch(self, connection):
         is_open = connection.state == OPEN
         events = select.EPOLLRDHUP if is_open and not self.attack.reads else select.EPOLLIN
-        if connection.waiting or (is_open and self.attack.floods):
+        if connection.waiting or (is_open and self.attack.is_flooding(connection)):
             events |= select.EPOLLOUT
         if events != connection.watched:
             connection.watched = events
