@@ -16,10 +16,14 @@ use crate::model::run;
 
 #[path = "../../fuzz/bodies/config.rs"]
 mod config_body;
+#[path = "../../fuzz/bodies/forwarded.rs"]
+mod forwarded_body;
 #[path = "../../fuzz/bodies/frames.rs"]
 mod frames;
 #[path = "../../fuzz/bodies/operations.rs"]
 mod operations_body;
+#[path = "../../fuzz/bodies/proxy.rs"]
+mod proxy_body;
 #[path = "../../fuzz/bodies/request.rs"]
 mod request_body;
 #[path = "../../fuzz/bodies/stream.rs"]
@@ -213,15 +217,15 @@ fn texts(target: &str, pieces: &'static [&'static str]) -> impl Strategy<Value =
     })
 }
 
-/// Any bytes, or a seed of the frames target with a few of its bytes written over, put in or left out.
-fn streams() -> impl Strategy<Value = Vec<u8>> {
+/// Any bytes, or a seed of the target with a few of its bytes written over, put in or left out.
+fn streams(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let edit = (
         any::<Index>(),
         0..3_usize,
         prop::collection::vec(any::<u8>(), 0..3),
     );
     let edits = prop::collection::vec(edit, 0..4);
-    let edited = (select(seeds("frames")), edits).prop_map(|(mut bytes, edits)| {
+    let edited = (select(seeds(target)), edits).prop_map(|(mut bytes, edits)| {
         for (at, removed, put_in) in edits {
             let from = at.index(bytes.len() + 1);
             let to = bytes.len().min(from + removed);
@@ -256,7 +260,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn two_readings_of_frames_agree_however_they_are_cut(bytes in streams()) {
+    fn two_readings_of_frames_agree_however_they_are_cut(bytes in streams("frames")) {
         frames::check(&bytes);
     }
 }
@@ -272,8 +276,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn two_readings_of_a_proxy_header_name_the_same_client(bytes in streams("proxy")) {
+        proxy_body::check(&bytes);
+    }
+
+    #[test]
+    fn nothing_that_a_client_writes_hides_where_a_trusted_proxy_saw_it(bytes in streams("forwarded")) {
+        forwarded_body::check(&bytes);
+    }
+}
+
 #[test]
 fn the_seeds_of_the_fuzz_targets_pass() {
+    for seed in seeds("proxy") {
+        proxy_body::check(&seed);
+    }
+    for seed in seeds("forwarded") {
+        forwarded_body::check(&seed);
+    }
     for seed in seeds("config") {
         config_body::check(&seed);
     }
