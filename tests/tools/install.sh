@@ -86,6 +86,35 @@ cargo_deny_version() {
     "$CARGO_DENY" --version 2>/dev/null | cut -d ' ' -f 2
 }
 
+# nginx and HAProxy as Debian packs them, laid out under target/ but not installed, which would start them on port 80. The
+# tests of each skip themselves, with a reason, where it is missing.
+proxy_packages() {
+    local folder="$TESTS_TARGET/test-tools/proxies" libraries
+    export PROXIES_PATH="$folder/usr/sbin:$folder/usr/bin" PROXIES_LIBRARIES=
+    if [ "$(PATH="$PATH:/usr/sbin:$PROXIES_PATH" command -v nginx haproxy openssl | wc -l)" -lt 3 ]; then
+        say "fetching the Debian packages nginx and haproxy into $TESTS_TARGET"
+        mkdir -p "$folder"
+        # Lists of packages may be missing, or too old for what the archive has.
+        (cd "$folder" && { fetch_proxies || { apt_update && fetch_proxies; }; }) \
+            || say "nginx and HAProxy can't be fetched; the tests of what is missing will be skipped"
+    fi
+    for libraries in "$folder"/usr/lib/*-linux-gnu; do
+        [ ! -d "$libraries" ] || PROXIES_LIBRARIES="$libraries"
+    done
+}
+
+# Into the working folder: the packages that an installation of both would add.
+fetch_proxies() {
+    local needed package
+    needed=$(apt-get install --simulate -qq --no-install-recommends nginx haproxy openssl | awk '$1 == "Inst" { print $2 }')
+    [ -n "$needed" ] || return 1
+    # shellcheck disable=SC2086 # a list of names
+    apt-get download -qq $needed || return 1
+    for package in *.deb; do
+        dpkg -x "$package" .
+    done
+}
+
 # The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv
 # nor venv, so the suite is a "user" installation of its own under target/.
 autobahn() {

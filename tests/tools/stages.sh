@@ -65,6 +65,13 @@ stage_page() {
     node_tests 420 tests/page
 }
 
+stage_proxies() {
+    npm_packages tests
+    proxy_packages
+    server_binary
+    node_tests 120 tests/proxies
+}
+
 stage_guards() {
     install_valgrind
     tests/guards/check
