@@ -110,7 +110,7 @@ class Newcomers(Guest):
             visit.say(wire.announce(wire.identifier("newcomer", number), wire.identifier("newcomer", number)))
             reply = next(visit.messages(time.monotonic() + PATIENCE_SECONDS), None)
             if reply is None or "complete" not in reply:
-                raise Refused("no reply")
+                raise Refused((reply or {}).get("failure reason", "no reply"))
         finally:
             visit.close()
 
