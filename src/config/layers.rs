@@ -42,7 +42,10 @@ pub fn load(layers: Layers) -> Result<Effective, Vec<InvalidConfig>> {
 }
 
 /// [`load`] with another way to read the file.
-pub(super) fn load_with(
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
     layers: Layers,
     read: impl Fn(&Path) -> io::Result<String>,
 ) -> Result<Effective, Vec<InvalidConfig>> {

@@ -24,7 +24,7 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
 pub use ice::IceServer;
-pub use layers::{Layers, load};
+pub use layers::{Layers, load, load_with};
 pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;

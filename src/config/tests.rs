@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ffi::OsString, fs, io, path::PathBuf, time::Duration};
 
-use super::{Config, Effective, Layers, Setting, Source, layers::load_with, load, nearest};
+use super::{Config, Effective, Layers, Setting, Source, load, load_with, nearest};
 
 /// An operator's words in each layer.
 #[derive(Default)]

@@ -45,7 +45,9 @@ pub fn parse(header: &[u8]) -> Option<Source> {
         v1::Addresses::Tcp6(both) => client(both.source_address.into()),
         v1::Addresses::Unknown => Source::Proxy,
     };
-    (parsed.header.len() == header.len()).then_some(source)
+    // The crate takes a line of UNKNOWN without the carriage return as well.
+    let is_whole = parsed.header.len() == header.len() && header.ends_with(b"\r\n");
+    is_whole.then_some(source)
 }
 
 fn parse_binary(header: &[u8]) -> Option<Source> {

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use swarmhub::config::{Setting, Takes};
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 /// The text of all files with this ending below a folder.
-fn all(folder: &Path, ending: &str) -> String {
+pub(crate) fn all(folder: &Path, ending: &str) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -24,6 +24,7 @@ mod process;
 mod proxies;
 mod reloading;
 mod rules;
+mod security;
 mod simulation;
 mod support;
 mod systemd;

@@ -14,10 +14,16 @@ use rand::{RngExt, SeedableRng};
 use crate::model::operation::{Operation, Setup, read_all};
 use crate::model::run;
 
+#[path = "../../fuzz/bodies/config.rs"]
+mod config_body;
+#[path = "../../fuzz/bodies/forwarded.rs"]
+mod forwarded_body;
 #[path = "../../fuzz/bodies/frames.rs"]
 mod frames;
 #[path = "../../fuzz/bodies/operations.rs"]
 mod operations_body;
+#[path = "../../fuzz/bodies/proxy.rs"]
+mod proxy_body;
 #[path = "../../fuzz/bodies/request.rs"]
 mod request_body;
 #[path = "../../fuzz/bodies/stream.rs"]
@@ -165,12 +171,40 @@ const PIECES: [&str; 32] = [
     "[[[[[[[[]]]]]]]]",
 ];
 
-/// A seed of the request target, in a few places of which something is written over.
-fn messages() -> impl Strategy<Value = String> {
-    let texts = seeds("request")
+/// What makes one configuration file another, or none.
+const TOML_PIECES: [&str; 24] = [
+    "",
+    "\n",
+    "=",
+    "#",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "[tracker]\n",
+    "[limits]\n",
+    "[[drain]]\n",
+    "{",
+    "}",
+    ".",
+    ",",
+    "-1",
+    "1e400",
+    "nan",
+    "0xffffffffffffffff",
+    "true",
+    "1979-05-27",
+    "\u{1b}",
+    "\u{85}",
+    "\\u0000",
+];
+
+/// A seed of a target that reads text, in a few places of which something is written over.
+fn texts(target: &str, pieces: &'static [&'static str]) -> impl Strategy<Value = String> + use<> {
+    let texts = seeds(target)
         .into_iter()
         .map(|seed| String::from_utf8(seed).expect("UTF-8"));
-    let edit = (any::<Index>(), 0..24_usize, select(&PIECES[..]));
+    let edit = (any::<Index>(), 0..24_usize, select(pieces));
     let edits = prop::collection::vec(edit, 0..4);
     (select(texts.collect::<Vec<_>>()), edits).prop_map(|(text, edits)| {
         let mut characters: Vec<char> = text.chars().collect();
@@ -183,15 +217,15 @@ fn messages() -> impl Strategy<Value = String> {
     })
 }
 
-/// Any bytes, or a seed of the frames target with a few of its bytes written over, put in or left out.
-fn streams() -> impl Strategy<Value = Vec<u8>> {
+/// Any bytes, or a seed of the target with a few of its bytes written over, put in or left out.
+fn streams(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let edit = (
         any::<Index>(),
         0..3_usize,
         prop::collection::vec(any::<u8>(), 0..3),
     );
     let edits = prop::collection::vec(edit, 0..4);
-    let edited = (select(seeds("frames")), edits).prop_map(|(mut bytes, edits)| {
+    let edited = (select(seeds(target)), edits).prop_map(|(mut bytes, edits)| {
         for (at, removed, put_in) in edits {
             let from = at.index(bytes.len() + 1);
             let to = bytes.len().min(from + removed);
@@ -206,7 +240,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
 
     #[test]
-    fn two_readings_of_a_message_agree(text in messages()) {
+    fn two_readings_of_a_message_agree(text in texts("request", &PIECES)) {
         request_body::check(text.as_bytes());
     }
 }
@@ -226,13 +260,47 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn two_readings_of_frames_agree_however_they_are_cut(bytes in streams()) {
+    fn two_readings_of_frames_agree_however_they_are_cut(bytes in streams("frames")) {
         frames::check(&bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn any_file_is_a_configuration_that_prints_itself_or_refused_line_by_line(
+        text in texts("config", &TOML_PIECES)
+    ) {
+        config_body::check(text.as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn two_readings_of_a_proxy_header_name_the_same_client(bytes in streams("proxy")) {
+        proxy_body::check(&bytes);
+    }
+
+    #[test]
+    fn nothing_that_a_client_writes_hides_where_a_trusted_proxy_saw_it(bytes in streams("forwarded")) {
+        forwarded_body::check(&bytes);
     }
 }
 
 #[test]
 fn the_seeds_of_the_fuzz_targets_pass() {
+    for seed in seeds("proxy") {
+        proxy_body::check(&seed);
+    }
+    for seed in seeds("forwarded") {
+        forwarded_body::check(&seed);
+    }
+    for seed in seeds("config") {
+        config_body::check(&seed);
+    }
     for seed in seeds("frames") {
         frames::check(&seed);
     }

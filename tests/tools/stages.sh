@@ -17,6 +17,11 @@ stage_format() {
     cargo fmt --all --check
 }
 
+stage_deny() {
+    cargo_deny
+    "$CARGO_DENY" --locked --all-features check --hide-inclusion-graph bans licenses sources
+}
+
 stage_clippy() {
     cargo clippy --locked --all-targets --all-features -- -D warnings
 }
@@ -59,6 +64,13 @@ stage_page() {
     chromium
     server_binary
     node_tests 420 tests/page
+}
+
+stage_proxies() {
+    npm_packages tests
+    proxy_packages
+    server_binary
+    node_tests 120 tests/proxies
 }
 
 stage_guards() {

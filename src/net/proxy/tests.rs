@@ -123,6 +123,7 @@ async fn what_is_no_header_is_refused_and_has_a_bound() {
         &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
         b"proxy TCP4 192.0.2.1 10.0.0.1 4096 80\r\n",
         b"PROXY TCP4 192.0.2.1 10.0.0.1 4096 80\n",
+        b"PROXY UNKNOWN anything\n",
         b"PROXY TCP4 192.0.2.256 10.0.0.1 4096 80\r\n",
         b"PROXY TCP4 ::1 ::1 4096 80\r\n",
         b"PROXY TCP4\r\n GET / HTTP/1.1\r\n",

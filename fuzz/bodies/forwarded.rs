@@ -1,0 +1,135 @@
+//! Reads the bytes as what a client wrote into the headers that proxies use, and sees to it that no such thing hides who it is.
+
+use std::net::IpAddr;
+
+use swarmhub::config;
+use swarmhub::net::address::{Client, Proxies};
+
+const HEADERS: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
+const TRUSTED: [&str; 3] = ["10.0.0.0/8", "fd00::/8", "unix"];
+/// Trusted proxies; the last one connects to a socket file.
+const PROXIES: [Option<&str>; 4] = [
+    Some("10.0.0.1"),
+    Some("fd00::1"),
+    Some("::ffff:10.1.2.3"),
+    None,
+];
+/// Clients as a trusted proxy appends them, and what they are.
+const CLIENTS: [(&str, &str); 4] = [
+    ("192.0.2.9", "192.0.2.9"),
+    ("192.0.2.9:8080", "192.0.2.9"),
+    ("[2001:db8::9]:443", "2001:db8::9"),
+    ("[::ffff:192.0.2.9]", "192.0.2.9"),
+];
+
+/// The first byte chooses header, proxy and client; the rest are the values of the header, one a line.
+pub(crate) fn check(bytes: &[u8]) {
+    let Some((&choice, text)) = bytes.split_first() else {
+        return;
+    };
+    let choice = usize::from(choice);
+    let proxies = proxies(HEADERS[choice % 3]);
+    let peer = PROXIES[choice / 3 % 4].map(ip);
+    let (written, client) = CLIENTS[choice / 12 % 4];
+    let values: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
+
+    check_any(&proxies, peer, &values);
+    check_untrusted(&proxies, ip(client), &values);
+    check_appended(&proxies, peer, &values, written, ip(client));
+}
+
+/// What holds whatever the proxy let through.
+fn check_any(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) {
+    let told = client(proxies, peer, values);
+    let peer = peer.map(|address| address.to_canonical());
+    assert_eq!(
+        told.address,
+        told.address.map(|address| address.to_canonical())
+    );
+    if told.address != peer {
+        assert!(told.is_forwarded, "{told:?}");
+        assert!(told.address.is_some(), "{told:?}");
+    }
+    if told.is_malformed {
+        // The last that could be told is somebody who is believed.
+        assert!(proxies.trust(told.address), "{told:?}");
+    }
+}
+
+/// Who is no trusted proxy is who it is, whatever it writes.
+fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
+    let expected = Client {
+        address: Some(peer),
+        is_forwarded: false,
+        is_malformed: false,
+    };
+    assert_eq!(client(proxies, Some(peer), values), expected);
+}
+
+/// Whatever the client wrote, a trusted proxy that puts the client's address behind it is believed, also through a second one.
+fn check_appended(
+    proxies: &Proxies,
+    peer: Option<IpAddr>,
+    values: &[&[u8]],
+    written: &str,
+    address: IpAddr,
+) {
+    let expected = Client {
+        address: Some(address),
+        is_forwarded: true,
+        is_malformed: false,
+    };
+    let (own, second) = match proxies.header() {
+        "x-forwarded-for" => (written.to_owned(), "10.9.9.9".to_owned()),
+        "forwarded" => (
+            format!("for=\"{written}\";proto=https"),
+            "by=x;for=10.9.9.9".to_owned(),
+        ),
+        // One that holds a single address is set anew by the proxy.
+        _ => {
+            assert_eq!(client(proxies, peer, &[written.as_bytes()]), expected);
+            return;
+        }
+    };
+    // As a line of its own, and behind the last one; the second proxy does either, too.
+    for added in [
+        vec![own.clone()],
+        vec![own.clone(), second.clone()],
+        vec![format!("{own}, {second}")],
+    ] {
+        let mut lines = values.to_vec();
+        lines.extend(added.iter().map(String::as_bytes));
+        assert_eq!(client(proxies, peer, &lines), expected, "{}", shown(&lines));
+
+        let mut lines = values.to_vec();
+        let last = lines.pop().unwrap_or_default();
+        let longer = [last, b", ", added.join(", ").as_bytes()].concat();
+        lines.push(&longer);
+        assert_eq!(client(proxies, peer, &lines), expected, "{}", shown(&lines));
+    }
+}
+
+fn shown(lines: &[&[u8]]) -> String {
+    String::from_utf8_lossy(&lines.join(&b'\n'))
+        .escape_debug()
+        .to_string()
+}
+
+fn client(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) -> Client {
+    proxies.client(peer, values.iter().copied())
+}
+
+fn proxies(header: &str) -> Proxies {
+    let trusted = TRUSTED
+        .iter()
+        .map(|network| network.parse().expect("a network"));
+    Proxies::new(&config::Proxies {
+        trusted: trusted.collect(),
+        header: header.to_owned(),
+        ..config::Proxies::default()
+    })
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}

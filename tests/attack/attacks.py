@@ -1,0 +1,268 @@
+"""The attacks. Each says how many connections it holds, from how many addresses, and what they say; `crowd.py` does the rest.
+
+The connections of an attack that are closed are opened again at once, for as long as it lasts.
+"""
+
+import itertools
+import json
+import random
+
+import wire
+
+FLOOD_BYTES = 1 << 16
+"""What a flood hands to the socket at a time."""
+
+
+class Attack:
+    """What attacks have in common, and what most of them leave as it is."""
+
+    connections = 64
+    addresses = 16
+    upgrades = True
+    reads = True
+    floods = False
+    receive_bytes = None
+    """Size of the socket's receive buffer, if not the system's."""
+    ramp_seconds_max = 5
+    """How long to wait for all connections before the honest ones come."""
+    tls = False
+    victim = False
+    """Whether an honest client stands in the attacked swarm and counts what it gets."""
+    said = 0
+    """Messages or frames handed to sockets."""
+
+    def first(self, connection):
+        """What a connection says when it is open."""
+
+    def is_flooding(self, connection):
+        """Whether this connection of a flood says as much as the socket takes."""
+        return self.floods
+
+    def more(self, connection):
+        """What it says whenever the socket takes something, if it floods."""
+
+    def each_second(self, connection):
+        """What it says once a second."""
+
+    hear = None
+    """What is done with a message that has come: a function of crowd, connection and payload; `None` if they are only counted."""
+
+
+class SlowHead(Attack):
+    """The head of a request, a byte a second, never its end"""
+
+    connections, addresses, upgrades = 4000, 256, False
+    HEAD = wire.REQUEST[:-2] + b"X-Slow: " + bytes(b"a" * 500)
+
+    def first(self, connection):
+        connection.notes = iter(self.HEAD)
+        return b"G"
+
+    def each_second(self, connection):
+        self.said += 1
+        return bytes((next(connection.notes),))
+
+
+class SlowTls(SlowHead):
+    """The start of a TLS handshake, a byte a second, never its end"""
+
+    tls = True
+    # A record of type handshake that announces a client hello of 500 bytes.
+    HEAD = b"\x16\x03\x01\x01\xf4\x01\x00\x01\xf0\x03\x03" + bytes(480)
+
+    def first(self, connection):
+        connection.notes = iter(self.HEAD[1:])
+        return self.HEAD[:1]
+
+
+class SlowFrames(Attack):
+    """A message of 100 kB, a byte a second; every other connection in fragments of one byte that never end"""
+
+    connections, addresses = 2000, 128
+
+    def first(self, connection):
+        return wire.frame(wire.TEXT_BEGINS, b" ") if connection.number % 2 else wire.head(wire.TEXT, 100_000)
+
+    def each_second(self, connection):
+        self.said += 1
+        return wire.frame(wire.GOES_ON, b" ") if connection.number % 2 else b" "
+
+
+class EmptyFragments(Attack):
+    """Empty fragments of a message that never ends"""
+
+    floods = True
+    FLOOD = wire.frame(wire.GOES_ON) * (FLOOD_BYTES // 6)
+
+    def first(self, connection):
+        return wire.frame(wire.TEXT_BEGINS)
+
+    def more(self, connection):
+        self.said += FLOOD_BYTES // 6
+        return self.FLOOD
+
+
+class PingFlood(Attack):
+    """Pings with 125 bytes, and their pongs read"""
+
+    floods = True
+    FLOOD = wire.frame(wire.PING, b"p" * 125) * (FLOOD_BYTES // 131)
+
+    def more(self, connection):
+        self.said += FLOOD_BYTES // 131
+        return self.FLOOD
+
+
+class Json(Attack):
+    """Messages of 128 kB, huge and deep: nested to the bound and beyond, a hundred thousand escapes, numbers and keys"""
+
+    floods = True
+    BYTES = 131_000
+
+    def __init__(self):
+        swarm = json.dumps(wire.announce(wire.identifier("json", 1), wire.identifier("peer", 1)), separators=(",", ":"))[:-1]
+        deep, escaped = "[" * 30 + "]" * 30, "\\u00e9" * (self.BYTES // 6 - 60)
+        bodies = [
+            f'{swarm},"x":[{",".join([deep] * (self.BYTES // 61 - 5))}]}}',
+            "[" * self.BYTES,
+            f'{swarm},"x":"{escaped}"}}',
+            "{" + '"info_hash":1,' * (self.BYTES // 14 - 5) + '"action":"scrape"}',
+            f'{swarm},"left":{"9" * (self.BYTES - 400)}}}',
+            f'{swarm},"offers":[{",".join(["{}"] * (self.BYTES // 3 - 100))}]}}',
+        ]
+        self.messages = itertools.cycle([wire.frame(wire.TEXT, body.encode()) for body in bodies])
+
+    def more(self, connection):
+        self.said += 1
+        return next(self.messages)
+
+
+class InfoHashes(Attack):
+    """Announces that each make a new swarm"""
+
+    connections, addresses, floods = 2000, 256, True
+    BATCH = 50
+
+    def __init__(self):
+        self.numbers = itertools.count()
+        whole = json.dumps(wire.announce("H" * 20, wire.identifier("flood", 0))).encode()
+        before, _, self.after = whole.partition(b"H" * 20)
+        self.before = wire.head(wire.TEXT, len(whole)) + before
+
+    def more(self, connection):
+        self.said += self.BATCH
+        hashes = (b"%020d" % number for number in itertools.islice(self.numbers, self.BATCH))
+        return b"".join(self.before + info_hash + self.after for info_hash in hashes)
+
+
+class OfferSpam(Attack):
+    """Announces with 20 offers of 2 kB to one swarm, whose members the attackers are, and one victim"""
+
+    floods, victim = True, True
+
+    def __init__(self):
+        self.numbers = itertools.count()
+        self.sdp = "v=0" + "x" * 1997
+
+    def more(self, connection):
+        self.said += 1
+        offers = [wire.offer(wire.identifier("spam", next(self.numbers)), self.sdp) for _ in range(20)]
+        return wire.text(wire.announce(wire.SWARM, wire.identifier("spammer", connection.number), numwant=20, offers=offers))
+
+
+class AnswerSpam(Attack):
+    """Answers to offers never made; every 4th answers the victim's offers three times each, and those made to others as well"""
+
+    floods, victim = True, True
+    BATCH = 50
+
+    def __init__(self):
+        self.known = []
+
+    def is_flooding(self, connection):
+        return connection.number % 4
+
+    def first(self, connection):
+        return wire.text(wire.announce(wire.SWARM, wire.identifier("spammer", connection.number)))
+
+    def more(self, connection):
+        self.said += self.BATCH
+        made_up = wire.identifier("made-up", random.randrange(10**9))
+        return wire.text(wire.answer(made_up, wire.identifier("spammer", connection.number), wire.VICTIM)) * self.BATCH
+
+    def hear(self, crowd, connection, payload):
+        message = json.loads(payload)
+        if "offer" in message:
+            self.known = [*self.known[-2:], message["offer_id"]]
+            peer_id = wire.identifier("spammer", connection.number)
+            crowd.say(connection, b"".join(wire.text(wire.answer(known, peer_id, wire.VICTIM)) * 3 for known in reversed(self.known)))
+
+
+class DeafReaders(Attack):
+    """Members that ask for 255 swarms at a time and never read; every 50th announces 20 offers of 5 kB to the others"""
+
+    connections, addresses, floods, reads, receive_bytes = 1000, 128, True, False, 4096
+
+    def __init__(self):
+        hashes = [wire.identifier("scraped", number) for number in range(255)]
+        self.scrape = wire.text({"action": "scrape", "info_hash": hashes})
+        self.numbers, self.sdp = itertools.count(), "v=0" + "x" * 4997
+
+    def first(self, connection):
+        return wire.text(wire.announce(self._swarm(connection), wire.identifier("deaf", connection.number)))
+
+    def more(self, connection):
+        self.said += 1
+        if connection.number % 50:
+            return self.scrape
+        offers = [wire.offer(wire.identifier("deaf", next(self.numbers)), self.sdp) for _ in range(20)]
+        return wire.text(wire.announce(self._swarm(connection), wire.identifier("deaf", connection.number), offers=offers))
+
+    @staticmethod
+    def _swarm(connection):
+        return wire.identifier("deaf", connection.number // 50)
+
+
+class ConnectionFlood(Attack):
+    """Connections that join a swarm and stay, as many as file descriptors allow"""
+
+    connections, addresses, ramp_seconds_max = 1_000_000, 4096, 15
+
+    def first(self, connection):
+        self.said += 1
+        number = connection.number
+        return wire.text(wire.announce(wire.identifier("flood", number // 50), wire.identifier("flood", number)))
+
+
+class ReconnectStorm(Attack):
+    """Connections that join, hear the reply, end, and come back at once; half of them end by RST"""
+
+    connections, addresses = 256, 256
+    BYE = wire.frame(wire.CLOSE, (1001).to_bytes(2, "big"))
+
+    def first(self, connection):
+        self.said += 1
+        return wire.text(wire.announce(wire.identifier("storm", connection.number % 8), wire.identifier("storm", connection.number)))
+
+    def hear(self, crowd, connection, payload):
+        if connection.number % 2:
+            crowd.end(connection, "left by RST", reset=True)
+        elif connection.notes is None:
+            connection.notes = "leaving"
+            crowd.say(connection, self.BYE)
+
+
+ALL = {
+    "slow-head": SlowHead,
+    "slow-tls": SlowTls,
+    "slow-frames": SlowFrames,
+    "empty-fragments": EmptyFragments,
+    "ping-flood": PingFlood,
+    "json": Json,
+    "info-hashes": InfoHashes,
+    "offer-spam": OfferSpam,
+    "answer-spam": AnswerSpam,
+    "deaf-readers": DeafReaders,
+    "connection-flood": ConnectionFlood,
+    "reconnect-storm": ReconnectStorm,
+}

@@ -1,0 +1,163 @@
+"""One row: a fresh server with its default limits, 100 honest clients, and an attack beside them.
+
+The server has the first core. Honest clients and attackers share the second one, attackers only what the others leave. With
+`realtime` the server and the honest come before all else on the machine, and the attackers before nobody.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "compare"))
+
+import attacks
+import guests
+from attacker import BYSTANDER
+from child import Child, Failed, tail
+from watch import Watch
+
+HERE = pathlib.Path(__file__).resolve().parent
+ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
+# By default nobody on this machine is limited by address; here everybody comes from it.
+EXEMPT_ARGUMENTS = "--limits-exempt 192.0.2.1".split()
+TLS_ARGUMENTS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()
+READY_SECONDS_MAX = 30
+HONEST = 100
+HONEST_SOURCES = "127.200.0.1-127.200.0.25"
+RATE_PER_S = 100
+"""One announce a second for each honest client, with five offers, all answered: what browsers do when they are busy."""
+RAMP_SECONDS = 5
+LEAD_SECONDS = 2
+QUIET, QUIET_TLS = "quiet", "quiet-tls"
+EXIT_INCORRECT = 3
+
+
+def has_flag(binary, flag):
+    """Whether a build knows this flag: older ones can be attacked too."""
+    told = subprocess.run([binary, "--help"], capture_output=True, text=True, check=False)
+    return flag in told.stdout
+
+
+def has_tls(binary):
+    return has_flag(binary, "--tls-self-signed")
+
+
+class Bench:
+    """The server and the load tool under test, and where to put their logs."""
+
+    def __init__(self, binary, cores, folder, seconds, realtime):
+        self.binary, self.seconds, self.folder, self.realtime = binary, seconds, folder, realtime
+        self.server_cores, self.load_cores = cores
+        self.arguments = ARGUMENTS + (EXEMPT_ARGUMENTS if has_flag(binary, EXEMPT_ARGUMENTS[0]) else [])
+        self.runs = 0
+        if realtime:
+            # Inherited by the server and the honest clients.
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+    def row(self, name):
+        """Runs a row: an attack's name, `bystander` for a busy core alone, or `quiet`."""
+        self.runs += 1
+        attack = attacks.ALL.get(name)
+        uses_tls = name == QUIET_TLS or bool(attack and attack.tls)
+        arguments = self.arguments + (TLS_ARGUMENTS if uses_tls else [])
+        with Child([self.binary, *arguments], self.log("server"), self.server_cores) as server:
+            url = server.wait_for(r"^tracker\s+(wss://\S+)" if uses_tls else r"^tracker\s+(ws://\S+)", READY_SECONDS_MAX).group(1)
+            found = self._beside(server, url, name, attack)
+            if not server.alive():
+                raise Failed(f"the server ended:\n{tail(server.log)}")
+            return found
+
+    def _beside(self, server, url, name, attack):
+        port = int(url.rsplit(":", 1)[1].rstrip("/"))
+        tls = guests.any_certificate() if url.startswith("wss") else None
+        watch = Watch(server.pid)
+        watch.start()
+        ramp = attack.ramp_seconds_max if attack else RAMP_SECONDS
+        with contextlib.ExitStack() as stack:
+            stack.callback(watch.stop)
+            honest = stack.enter_context(self._honest(url, ramp + LEAD_SECONDS))
+            self._wait_for_honest(watch, honest)
+            visitors = [guests.Newcomers(port, tls)] + ([guests.Victim(port)] if attack and attack.victim else [])
+            for visitor in visitors:
+                visitor.start()
+                stack.callback(visitor.stop)
+            attacker = None
+            if name not in (QUIET, QUIET_TLS):
+                attacker = stack.enter_context(self._attacker(name, port))
+                attacker.wait_for("^ready$", ramp + READY_SECONDS_MAX)
+            cpu, began = watch.cpu_seconds(), time.monotonic()
+            report = self._report(honest)
+            cpu_share = (watch.cpu_seconds() - cpu) / (time.monotonic() - began)
+            for visitor in visitors:
+                visitor.stop()
+            seen = self._end(attacker)
+            after = watch.settled_bytes()
+        return {
+            "report": report,
+            "newcomers": {"waited_s": visitors[0].waited, "turned_away": visitors[0].turned_away},
+            "victim": vars_of(visitors[1]) if len(visitors) > 1 else None,
+            "memory_bytes": {"before": watch.before_bytes, "peak": watch.peak_bytes, "after": after},
+            "cpu_share": cpu_share,
+            "attack": seen,
+        }
+
+    def log(self, name):
+        return self.folder / f"{name}-{self.runs}.log"
+
+    def _honest(self, url, warmup):
+        command = [self.binary, "load", url, "--connections", HONEST, "--source", HONEST_SOURCES, "--rate", RATE_PER_S]
+        command += ["--warmup", warmup, "--duration", self.seconds, "--json", "--quiet"]
+        command += ["--insecure"] if url.startswith("wss") else []
+        return Child(command, self.log("honest"), self.load_cores, stdout=subprocess.PIPE)
+
+    @staticmethod
+    def _wait_for_honest(watch, honest):
+        until = time.monotonic() + READY_SECONDS_MAX
+        while watch.descriptors() < HONEST:
+            if not honest.alive() or time.monotonic() > until:
+                raise Failed(f"the honest clients did not get in:\n{tail(honest.log)}")
+            time.sleep(0.02)
+
+    def _report(self, honest):
+        try:
+            output, _ = honest.process.communicate(timeout=self.seconds + 90)
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"the honest clients did not end:\n{tail(honest.log)}") from error
+        if honest.process.returncode not in (0, EXIT_INCORRECT):
+            raise Failed(f"the load tool failed with {honest.process.returncode}:\n{tail(honest.log)}")
+        return json.loads(output)
+
+    def _attacker(self, name, port):
+        # Longer than any row: it ends when told to.
+        command = [sys.executable, HERE / "attacker.py", name, port, self.seconds + 120, "other" if self.realtime else "idle"]
+        return Child(command, self.log("attacker"), self.load_cores)
+
+    @staticmethod
+    def _end(attacker):
+        if attacker is None:
+            return None
+        if not attacker.alive():
+            raise Failed(f"the attacker ended by itself:\n{tail(attacker.log)}")
+        attacker.stop()
+        last = tail(attacker.log, 1)
+        return json.loads(last) if last.startswith("{") else {}
+
+
+def vars_of(victim):
+    seconds = max(victim.ended - victim.began, 1e-9)
+    return {
+        "announces": victim.announces,
+        "replies": victim.replies,
+        "offers_per_s": victim.offers / seconds,
+        "answers": victim.answers,
+        "false_answers": victim.false_answers,
+        "trouble": victim.trouble,
+    }
+
+
+def known_rows():
+    return [QUIET, BYSTANDER, *attacks.ALL]

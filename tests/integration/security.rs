@@ -1,0 +1,69 @@
+//! Holds `SECURITY.md` to the code: every test, setting and attack that its threat table names exists.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use swarmhub::config::Setting;
+
+use crate::docs::{all, read};
+
+/// The words in backticks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn everything_that_the_threat_table_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
+    let node = all(&root.join("tests/clients"), ".mjs") + &all(&root.join("tests/proxies"), ".mjs");
+    let stages = read("tests/tools/stages.sh");
+    let attacks = read("tests/attack/attacks.py");
+    let page = read("SECURITY.md");
+    let threats = page.split("## Threats").nth(1).expect("the table");
+    let mut tests = BTreeSet::new();
+    let mut attacked = BTreeSet::new();
+    for row in threats.lines().filter(|line| line.starts_with("| ")) {
+        let columns: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, attack, defence, shown, _] = columns[..] else {
+            panic!("not three columns: {row}");
+        };
+        if attack == "attack" {
+            continue;
+        }
+        attacked.extend(words(attack).filter(|word| word.contains('-')));
+        for setting in words(defence).filter(|word| word.contains('.') && !word.contains('/')) {
+            let (start, is_several) = (setting.trim_end_matches('*'), setting.ends_with('*'));
+            let is_known = |known: &Setting| {
+                known.key == setting || is_several && known.key.starts_with(start)
+            };
+            let is_file = root.join(setting).is_file();
+            assert!(
+                is_file || Setting::all().iter().any(is_known),
+                "there is no setting {setting}"
+            );
+        }
+        assert!(words(shown).next().is_some(), "nothing shows it: {row}");
+        for name in words(shown) {
+            let exists = if let Some(stage) = name.strip_prefix("tests/run ") {
+                stages.contains(&format!("stage_{stage}()"))
+            } else if name.contains('/') {
+                root.join(name).is_file()
+            } else if name.contains(' ') {
+                node.contains(name)
+            } else {
+                rust.contains(&format!("fn {name}("))
+            };
+            assert!(exists, "there is no test {name}");
+            tests.insert(name);
+        }
+    }
+    assert!(tests.len() > 25, "{}", tests.len());
+    let rows = attacks.split("ALL = {").nth(1).expect("the list");
+    let known: BTreeSet<_> = rows.split('"').skip(1).step_by(2).collect();
+    assert!(known.len() > 10, "{known:?}");
+    assert!(
+        attacked.is_subset(&known),
+        "{attacked:?}, but the bench has {known:?}"
+    );
+}

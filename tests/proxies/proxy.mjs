@@ -1,0 +1,147 @@
+// Runs nginx and HAProxy with the files of deploy/, in which nothing is changed but ports and certificate.
+
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { eventually, root, within } from '../support/index.mjs'
+
+const START_MS = 20_000
+const STOP_MS = 10_000
+
+/** Where a program is, or undefined. Debian keeps servers where only root looks. @param {string} name */
+export function find (name) {
+  const folders = [...(process.env.PROXIES_PATH ?? '').split(delimiter), ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  return folders.filter(Boolean).map(folder => join(folder, name)).find(path => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Why tests of a program can't run here, or false. @param {string} name */
+export function missing (name) {
+  const absent = [name, 'openssl'].filter(program => !find(program))
+  return absent.length > 0 && `${absent.join(' and ')} not installed; tests/run proxies installs what it can`
+}
+
+/** A port that was free a moment ago: neither of the two can be asked for one. */
+async function freePort () {
+  const server = createServer()
+  await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** The text with each of these put in; each must be there exactly once. */
+function putIn (text, changes) {
+  for (const [from, to] of changes) {
+    assert.equal(text.split(from).length, 2, `"${from}" is in the file once`)
+    text = text.replace(from, () => to)
+  }
+  return text
+}
+
+const documented = name => readFileSync(join(root, 'deploy', name), 'utf8')
+
+/** A folder with a certificate of its own, which goes with `release`. */
+async function workshop () {
+  const folder = await mkdtemp(join(tmpdir(), 'proxies-'))
+  const [certificate, key] = ['certificate.pem', 'key.pem'].map(name => join(folder, name))
+  const made = spawnSync(find('openssl') ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+    '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', certificate], { encoding: 'utf8' })
+  assert.equal(made.status, 0, made.stderr)
+  return { folder, certificate, key, release: () => rm(folder, { recursive: true, force: true }) }
+}
+
+/** Starts a program that shall answer on `port`, and gives how to stop it. */
+async function run (program, args, port, release) {
+  const environment = { ...process.env, ...(process.env.PROXIES_LIBRARIES ? { LD_LIBRARY_PATH: process.env.PROXIES_LIBRARIES } : {}) }
+  const child = spawn(find(program) ?? '', args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  let told = ''
+  child.stderr.setEncoding('utf8').on('data', text => { told = (told + text).slice(-20_000) })
+  let over = false
+  const ended = new Promise(resolve => child.once('close', () => {
+    over = true
+    resolve(undefined)
+  }))
+  const stop = async () => {
+    child.kill('SIGTERM')
+    await within(STOP_MS, ended, `end of ${program}`).finally(kill)
+    process.off('exit', kill)
+    await release()
+  }
+  try {
+    await eventually(START_MS, () => {
+      if (over) throw new Error(`${program} ended: ${told}`)
+      return answers(port)
+    }, `${program} on its port`)
+  } catch (error) {
+    await stop()
+    throw new Error(`${error.message}\n${told}`, { cause: error })
+  }
+  return { port, stop }
+}
+
+function answers (port) {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** nginx in front of a server's port. @param {number} behind */
+export async function startNginx (behind) {
+  const { folder, certificate, key, release } = await workshop()
+  const port = await freePort()
+  const site = putIn(documented('nginx.conf'), [
+    ['listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`],
+    ['    listen [::]:443 ssl;\n', ''],
+    ['server 127.0.0.1:8000;', `server 127.0.0.1:${behind};`],
+    ['/etc/ssl/tracker.example.org.pem', certificate],
+    ['/etc/ssl/tracker.example.org.key', key]
+  ])
+  await writeFile(join(folder, 'site.conf'), site)
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`)
+  // As root it would turn into a user that can't reach the folder.
+  const user = process.getuid?.() === 0 ? 'user root;' : ''
+  await writeFile(join(folder, 'nginx.conf'), `
+    daemon off;
+    ${user}
+    pid ${folder}/nginx.pid;
+    error_log stderr;
+    events { worker_connections 256; }
+    http { access_log off; ${paths.join(' ')} include ${folder}/site.conf; }
+  `)
+  return run('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], port, release)
+}
+
+/** HAProxy in front of a server's port. @param {number} behind */
+export async function startHaproxy (behind) {
+  const { folder, certificate, key, release } = await workshop()
+  const port = await freePort()
+  const both = join(folder, 'both.pem')
+  await writeFile(both, await readFile(certificate, 'utf8') + await readFile(key, 'utf8'))
+  const file = join(folder, 'haproxy.cfg')
+  await writeFile(file, putIn(documented('haproxy.cfg'), [
+    ['bind :::443 v4v6 ssl', `bind 127.0.0.1:${port} ssl`],
+    ['/etc/haproxy/tracker.example.org.pem', both],
+    // In the text above the settings it stands with other words before it.
+    ['server hub 127.0.0.1:8000', `server hub 127.0.0.1:${behind}`],
+    ['maxconn 40000', 'maxconn 400']
+  ]))
+  return run('haproxy', ['-db', '-f', file], port, release)
+}

@@ -1,0 +1,120 @@
+// A WebSocket client of a few lines that chooses its source address and its headers, which the common ones don't let it do.
+
+import { randomBytes } from 'node:crypto'
+import { request } from 'node:https'
+import { nextEvent, within } from '../support/index.mjs'
+
+const STEP_MS = 20_000
+const TEXT = 0x81
+
+/** Twenty characters that begin with a name. @param {string} name */
+export const id = name => name.padEnd(20, '-')
+
+/**
+ * Asks for a page. The certificate is whoever's it may be.
+ * @param {number} port @param {string} path
+ */
+export function fetchPage (port, path) {
+  const asked = request({ host: '127.0.0.1', port, path, rejectUnauthorized: false, agent: false })
+  asked.end()
+  return within(STEP_MS, new Promise((resolve, reject) => {
+    asked.once('error', reject)
+    asked.once('response', response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', text => { body += text })
+      response.once('end', () => resolve({ status: response.statusCode, headers: response.headers, body }))
+    })
+  }), `page ${path}`)
+}
+
+/**
+ * Comes from an address and asks for a WebSocket. Gives a visitor, or the status of the refusal.
+ * @param {number} port @param {string} from @param {Record<string, string>} [headers]
+ * @returns {Promise<{ visitor?: Visitor, status: number | undefined }>}
+ */
+export function visit (port, from, headers = {}) {
+  const asked = request({
+    host: '127.0.0.1',
+    port,
+    path: '/announce',
+    localAddress: from,
+    rejectUnauthorized: false,
+    agent: false,
+    headers: {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+      ...headers
+    }
+  })
+  asked.end()
+  return within(STEP_MS, new Promise((resolve, reject) => {
+    asked.once('error', reject)
+    asked.once('response', response => {
+      response.resume()
+      resolve({ status: response.statusCode })
+    })
+    asked.once('upgrade', (response, socket, head) => resolve({ status: response.statusCode, visitor: new Visitor(socket, head) }))
+  }), `upgrade from ${from}`)
+}
+
+/** An open WebSocket. */
+export class Visitor {
+  #read
+  #frames = []
+
+  constructor (socket, head) {
+    this.socket = socket
+    this.#read = Buffer.from(head)
+    socket.on('data', data => {
+      this.#read = Buffer.concat([this.#read, data])
+      this.#take()
+    })
+    socket.on('error', () => {})
+    this.#take()
+  }
+
+  /** @param {object} message */
+  say (message) {
+    const text = Buffer.from(JSON.stringify(message))
+    const head = Buffer.from([TEXT, 0xfe, text.length >> 8, text.length & 0xff, 0, 0, 0, 0])
+    this.socket.write(Buffer.concat([head, text]))
+  }
+
+  /** The next frame: its first byte and its payload. */
+  async hear () {
+    while (this.#frames.length === 0) await nextEvent(STEP_MS, this.socket, 'frame', 'a frame')
+    return this.#frames.shift()
+  }
+
+  /** The next message. */
+  async hearMessage () {
+    const { first, payload } = await this.hear()
+    if (first !== TEXT) throw new Error(`no message but a frame of kind ${first.toString(16)}: ${payload.toString('hex')}`)
+    return JSON.parse(payload.toString())
+  }
+
+  /** Joins a swarm, with these offers, and gives the reply. */
+  async join (swarm, peer, offers = []) {
+    this.say({ action: 'announce', info_hash: id(swarm), peer_id: id(peer), left: 1, numwant: offers.length, offers })
+    return this.hearMessage()
+  }
+
+  end () {
+    this.socket.destroy()
+  }
+
+  #take () {
+    for (;;) {
+      const length = this.#read[1]
+      const start = length === 126 ? 4 : 2
+      if (this.#read.length < start) return
+      const size = length === 126 ? this.#read.readUInt16BE(2) : length
+      if (this.#read.length < start + size) return
+      this.#frames.push({ first: this.#read[0], payload: this.#read.subarray(start, start + size) })
+      this.#read = this.#read.subarray(start + size)
+      this.socket.emit('frame')
+    }
+  }
+}
