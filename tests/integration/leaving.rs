@@ -300,7 +300,9 @@ async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_al
     let program = Watched::start(&["--drain-timeout", "600"]);
     let mut client = Client::connect(program.address).await;
     client.join("swarm", "a").await;
-    // Both wait while it is stopped, and come one right after the other.
+    program.signal("-TERM");
+    program.logged("draining", 1).await;
+    // Both wait while it is stopped, and come one right after the other, in whatever order.
     for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
         program.signal(signal);
     }
@@ -308,4 +310,31 @@ async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_al
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("ending without waiting"), "{log}");
     drop(client);
+}
+
+#[tokio::test]
+async fn workers_have_a_heartbeat_only_while_they_run() {
+    let server = swarmhub::Server::builder()
+        .config(swarmhub::config::Config {
+            workers: 2,
+            ..swarmhub::config::Config::default()
+        })
+        .listen(([127, 0, 0, 1], 0).into())
+        .bind()
+        .await
+        .unwrap();
+    let handle = server.handle();
+    // Who asks for the first time hears whether they have ever beaten.
+    let all = || handle.heartbeats().all();
+    assert!(!all());
+    let running = async {
+        until("both beat", all).await;
+        handle.stop();
+    };
+    let (ended, ()) = tokio::join!(server.run(std::future::pending()), running);
+    ended.expect("a clean end");
+    let mut heartbeats = handle.heartbeats();
+    for _ in 0..2 {
+        assert!(heartbeats.all(), "workers that have ended are not stuck");
+    }
 }
