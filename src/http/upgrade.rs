@@ -88,7 +88,7 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
     response
 }
 
-/// The response while the server is leaving. A browser cannot read it, but a proxy in front can ask another server.
+/// The response while the server is leaving. A browser cannot read it, but a proxy in front then asks another server.
 pub(super) fn turned_away(retry_after: HeaderValue) -> Response<Body> {
     let mut response = refused(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -311,3 +311,30 @@ async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_al
     assert!(log.contains("ending without waiting"), "{log}");
     drop(client);
 }
+
+#[tokio::test]
+async fn workers_have_a_heartbeat_only_while_they_run() {
+    let server = swarmhub::Server::builder()
+        .config(swarmhub::config::Config {
+            workers: 2,
+            ..swarmhub::config::Config::default()
+        })
+        .listen(([127, 0, 0, 1], 0).into())
+        .bind()
+        .await
+        .unwrap();
+    let handle = server.handle();
+    // Who asks for the first time hears whether they have ever beaten.
+    let all = || handle.heartbeats().all();
+    assert!(!all());
+    let running = async {
+        until("both beat", all).await;
+        handle.stop();
+    };
+    let (ended, ()) = tokio::join!(server.run(std::future::pending()), running);
+    ended.expect("a clean end");
+    let mut heartbeats = handle.heartbeats();
+    for _ in 0..2 {
+        assert!(heartbeats.all(), "workers that have ended are not stuck");
+    }
+}
