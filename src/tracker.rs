@@ -75,6 +75,8 @@ pub struct Bounded {
     pub peer_ids: u32,
     /// Offers not relayed because others had given the same to the same receiver.
     pub copies: u32,
+    /// Members passed over because of `limits.offers_received_per_second`.
+    pub receivers: u32,
 }
 
 /// What the sender of a request is told.
@@ -262,9 +264,11 @@ impl Tracker {
         if announce.offers.is_empty() {
             return;
         }
-        let receivers = swarm.choose(place, announce.offers.len(), rng);
+        let intake = (self.rules.intake(), now);
+        let chosen = swarm.choose(place, announce.offers.len(), intake, rng);
+        outcome.bounded.receivers = chosen.had_enough;
         let pending_max = self.rules.pending_offers_max();
-        for (offer, (to, to_place)) in announce.offers.iter().zip(receivers) {
+        for (offer, (to, to_place)) in announce.offers.iter().zip(chosen.receivers) {
             let given = GivenOffer {
                 offer_id: offer.offer_id,
                 from: member,

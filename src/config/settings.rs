@@ -167,6 +167,12 @@ settings! {
         offers_per_second: u32 = 20, in 1..=1_000_000 => live;
         /// Relayed offers that one connection may send at once.
         offers_burst: u32 = 500, in 1..=1_000_000 => live;
+        /// Offers per second that one peer is given for long; others are chosen instead.
+        /// A page can answer a few at a time, and each costs it a WebRTC connection.
+        offers_received_per_second: u32 = 10, in 1..=1000 => live;
+        /// Offers that one peer is given at once.
+        /// Enough for all who join within the first seconds of a stream.
+        offers_received_burst: u32 = 30, in 1..=100_000 => live;
         /// Bytes per second that one connection may send for long.
         /// Twenty announces of the largest kind seen are a third of it.
         bytes_per_second: u32 = 1_048_576, in 1024..=4_294_967_295 => live;

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::insight::{Counters, Snapshot};
 use crate::limits::{Pace, Policy};
 use crate::protocol::Bounds;
-use crate::swarm::Ttl;
+use crate::swarm::{Intake, Ttl};
 use crate::tracker::{Rules, Tracker};
 
 /// One tracker process: its swarms, its settings, and the way to each worker.
@@ -164,6 +164,15 @@ fn rules(config: &Config) -> Rules {
         peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
         pending_offers_max: config.tracker.pending_offers_max,
         full_scrape: config.tracker.full_scrape,
+        intake: if config.no_limits {
+            Intake::UNLIMITED
+        } else {
+            let limits = &config.limits;
+            Intake::new(
+                limits.offers_received_per_second,
+                limits.offers_received_burst,
+            )
+        },
         ttl: Ttl {
             membership: config.membership_ttl(),
             pending_offer: config.tracker.pending_offer_ttl,

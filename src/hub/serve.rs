@@ -240,6 +240,9 @@ impl Hub {
             .add(u64::from(bounded.pending_offers));
         counters.offers_copied.add(u64::from(bounded.copies));
         counters
+            .passed_over_offers_received_per_second
+            .add(u64::from(bounded.receivers));
+        counters
             .memberships_replaced
             .add(u64::from(bounded.peer_ids));
     }

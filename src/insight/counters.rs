@@ -127,6 +127,9 @@ counters! {
     offers_forgotten,
     /// Offers not relayed because others had given the same `offer_id` under the same `peer_id` to the same receiver.
     offers_copied,
+    /// Members passed over for another when a receiver was chosen, because they were given as many offers as
+    /// `limits.offers_received_per_second` allows.
+    passed_over_offers_received_per_second,
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
     offers_dropped_output_full,
     /// Answers relayed.

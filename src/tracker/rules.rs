@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
-use crate::swarm::Ttl;
+use crate::swarm::{Intake, Ttl};
 
 /// The bounds and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Rules {
     pub pending_offers_max: usize,
     /// `tracker.full_scrape`
     pub full_scrape: bool,
+    /// `limits.offers_received_per_second` and `limits.offers_received_burst`
+    pub intake: Intake,
     /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
     pub ttl: Ttl,
 }
@@ -30,6 +32,7 @@ pub(super) struct InForce {
     peer_ids_per_swarm_max: AtomicUsize,
     pending_offers_max: AtomicUsize,
     full_scrape: AtomicBool,
+    intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
 }
@@ -49,6 +52,7 @@ impl InForce {
         self.pending_offers_max
             .store(rules.pending_offers_max, Relaxed);
         self.full_scrape.store(rules.full_scrape, Relaxed);
+        self.intake.store(rules.intake.to_bits(), Relaxed);
         self.membership_ttl_ms
             .store(ms(rules.ttl.membership), Relaxed);
         self.pending_offer_ttl_ms
@@ -62,6 +66,7 @@ impl InForce {
             peer_ids_per_swarm_max: self.peer_ids_per_swarm_max(),
             pending_offers_max: self.pending_offers_max(),
             full_scrape: self.full_scrape(),
+            intake: self.intake(),
             ttl: self.ttl(),
         }
     }
@@ -84,6 +89,10 @@ impl InForce {
         self.full_scrape.load(Relaxed)
     }
 
+    pub(super) fn intake(&self) -> Intake {
+        Intake::from_bits(self.intake.load(Relaxed))
+    }
+
     pub(super) fn ttl(&self) -> Ttl {
         Ttl {
             membership: Duration::from_millis(self.membership_ttl_ms.load(Relaxed)),
@@ -103,6 +112,7 @@ mod tests {
             peer_ids_per_swarm_max: n as usize + 1,
             pending_offers_max: n as usize + 2,
             full_scrape: n > 5,
+            intake: Intake::new(n, 2 * n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,
                 pending_offer: Duration::from_millis(1) * n,
