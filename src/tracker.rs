@@ -139,8 +139,8 @@ impl Tracker {
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
+            swarms: Swarms::new(rules.swarms_max),
             rules: InForce::new(rules),
-            swarms: Swarms::default(),
         }
     }
 
@@ -153,6 +153,7 @@ impl Tracker {
     /// Puts other rules in force, for all that happens from now on.
     pub fn set_rules(&self, rules: Rules) {
         self.rules.set(rules);
+        self.swarms.set_most(rules.swarms_max);
     }
 
     /// The table of swarms, for counts and views.
@@ -197,12 +198,8 @@ impl Tracker {
         if who.memberships.len() >= self.rules.memberships_max()
             && !who.memberships.contains(&(info_hash, announce.peer_id))
         {
-            let refusal = Refusal {
-                failure: Failure::Memberships,
-                about: About::Announce(info_hash),
-            };
             return Outcome {
-                reply: Some(Reply::Failure(refusal)),
+                reply: Some(refused(Failure::Memberships, info_hash)),
                 ..Outcome::default()
             };
         }
@@ -224,7 +221,10 @@ impl Tracker {
             self.relay_offers(swarm, from, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
-        outcome.reply = Some(Reply::Announce(info_hash, counts.unwrap_or_default()));
+        outcome.reply = Some(counts.map_or_else(
+            || refused(Failure::Swarms, info_hash),
+            |counts| Reply::Announce(info_hash, counts),
+        ));
         outcome
     }
 
@@ -401,6 +401,11 @@ impl Tracker {
         self.swarms
             .sweep_slice(part, now, self.rules.ttl(), expired)
     }
+}
+
+fn refused(failure: Failure, info_hash: InfoHash) -> Reply {
+    let about = About::Announce(info_hash);
+    Reply::Failure(Refusal { failure, about })
 }
 
 /// `completed` makes a seeder whatever `left` says, as with the reference.

@@ -21,6 +21,7 @@ pub const RULES: Rules = Rules {
     peer_ids_per_swarm_max: 4,
     pending_offers_max: 256,
     full_scrape: false,
+    swarms_max: usize::MAX,
     // Counted, but more than any bench gives.
     intake: Intake::new(1_000, 1_000_000),
     ttl: Ttl {

@@ -19,6 +19,8 @@ pub struct Rules {
     pub pending_offers_max: usize,
     /// `tracker.full_scrape`
     pub full_scrape: bool,
+    /// `limits.swarms_max`, for the whole process.
+    pub swarms_max: usize,
     /// `limits.offers_received_per_second` and `limits.offers_received_burst`
     pub intake: Intake,
     /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
@@ -32,6 +34,7 @@ pub(super) struct InForce {
     peer_ids_per_swarm_max: AtomicUsize,
     pending_offers_max: AtomicUsize,
     full_scrape: AtomicBool,
+    swarms_max: AtomicUsize,
     intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
@@ -52,6 +55,7 @@ impl InForce {
         self.pending_offers_max
             .store(rules.pending_offers_max, Relaxed);
         self.full_scrape.store(rules.full_scrape, Relaxed);
+        self.swarms_max.store(rules.swarms_max, Relaxed);
         self.intake.store(rules.intake.to_bits(), Relaxed);
         self.membership_ttl_ms
             .store(ms(rules.ttl.membership), Relaxed);
@@ -66,6 +70,7 @@ impl InForce {
             peer_ids_per_swarm_max: self.peer_ids_per_swarm_max(),
             pending_offers_max: self.pending_offers_max(),
             full_scrape: self.full_scrape(),
+            swarms_max: self.swarms_max.load(Relaxed),
             intake: self.intake(),
             ttl: self.ttl(),
         }
@@ -112,6 +117,7 @@ mod tests {
             peer_ids_per_swarm_max: n as usize + 1,
             pending_offers_max: n as usize + 2,
             full_scrape: n > 5,
+            swarms_max: n as usize + 3,
             intake: Intake::new(n, 2 * n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,

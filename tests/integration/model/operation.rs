@@ -176,6 +176,7 @@ impl Setup {
             peer_ids_per_swarm_max: pick(bytes, 3)? + 1,
             pending_offers_max: pick(bytes, 6)? + 1,
             full_scrape: pick(bytes, 2)? == 1,
+            swarms_max: usize::MAX,
             intake: Intake::UNLIMITED,
             ttl: Ttl {
                 membership: Duration::from_mins(1),

@@ -33,6 +33,7 @@ const RULES: Rules = Rules {
     peer_ids_per_swarm_max: 4,
     pending_offers_max: 256,
     full_scrape: false,
+    swarms_max: usize::MAX,
     intake: Intake::UNLIMITED,
     ttl: Ttl {
         membership: Duration::from_mins(6),
