@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::connection::{self, Surroundings};
-use crate::hub::{Ended, Hub, Node};
+use crate::hub::{Ended, Hub, Node, Visitor};
 
 /// Serves one WebSocket with these settings until it ends. `read_ahead` are bytes that came together with the
 /// handshake. Works within a tokio runtime with time.
@@ -22,5 +22,5 @@ pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     node.echo();
     let message_bytes_max = config.connection.message_bytes_max;
     let around = Surroundings::new(Hub::new(node, 0, 0), Instant::now(), message_bytes_max);
-    connection::serve(transport, read_ahead, around)
+    connection::serve(transport, read_ahead, &Visitor::default(), around)
 }

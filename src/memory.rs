@@ -1,8 +1,12 @@
-//! Gives memory back to the system after many connections have gone.
+//! What the system says about memory, and giving memory back to it after many connections have gone.
 //!
 //! The allocator of glibc keeps what is freed in the heaps of other threads than the first: 5,000 connections that
 //! came and went left 40 MiB behind, for good. Asking it takes a foreign function, the only unsafe code of the crate.
 //! The worker calls this.
+
+mod system;
+
+pub(crate) use system::{budget_bytes, resident_bytes};
 
 /// Asks the allocator to give back to the system what it does not use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, InvalidConfig, Listen, Target};
 use crate::hub::Node;
+use crate::memory;
 use crate::net::tls::{Certificates, Tls, TlsError};
 use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
@@ -140,6 +141,11 @@ impl ServerBuilder {
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let node = Arc::new(Node::new(&self.config, workers));
+        node.pressure().grant(memory::budget_bytes().unwrap_or(0));
+        tracing::debug!(
+            budget_bytes = node.pressure().budget_bytes(),
+            "memory that may be used, 0 for any"
+        );
         let control = Control::new(&self.config, &node, workers);
         Ok(Server {
             workers,

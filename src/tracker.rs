@@ -75,6 +75,8 @@ pub struct Bounded {
     pub peer_ids: u32,
     /// Offers not relayed because others had given the same to the same receiver.
     pub copies: u32,
+    /// Members passed over because of `limits.offers_received_per_second`.
+    pub receivers: u32,
 }
 
 /// What the sender of a request is told.
@@ -137,8 +139,8 @@ impl Tracker {
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
+            swarms: Swarms::new(rules.swarms_max),
             rules: InForce::new(rules),
-            swarms: Swarms::default(),
         }
     }
 
@@ -151,6 +153,7 @@ impl Tracker {
     /// Puts other rules in force, for all that happens from now on.
     pub fn set_rules(&self, rules: Rules) {
         self.rules.set(rules);
+        self.swarms.set_most(rules.swarms_max);
     }
 
     /// The table of swarms, for counts and views.
@@ -195,12 +198,8 @@ impl Tracker {
         if who.memberships.len() >= self.rules.memberships_max()
             && !who.memberships.contains(&(info_hash, announce.peer_id))
         {
-            let refusal = Refusal {
-                failure: Failure::Memberships,
-                about: About::Announce(info_hash),
-            };
             return Outcome {
-                reply: Some(Reply::Failure(refusal)),
+                reply: Some(refused(Failure::Memberships, info_hash)),
                 ..Outcome::default()
             };
         }
@@ -222,7 +221,10 @@ impl Tracker {
             self.relay_offers(swarm, from, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
-        outcome.reply = Some(Reply::Announce(info_hash, counts.unwrap_or_default()));
+        outcome.reply = Some(counts.map_or_else(
+            || refused(Failure::Swarms, info_hash),
+            |counts| Reply::Announce(info_hash, counts),
+        ));
         outcome
     }
 
@@ -262,9 +264,11 @@ impl Tracker {
         if announce.offers.is_empty() {
             return;
         }
-        let receivers = swarm.choose(place, announce.offers.len(), rng);
+        let intake = (self.rules.intake(), now);
+        let chosen = swarm.choose(place, announce.offers.len(), intake, rng);
+        outcome.bounded.receivers = chosen.had_enough;
         let pending_max = self.rules.pending_offers_max();
-        for (offer, (to, to_place)) in announce.offers.iter().zip(receivers) {
+        for (offer, (to, to_place)) in announce.offers.iter().zip(chosen.receivers) {
             let given = GivenOffer {
                 offer_id: offer.offer_id,
                 from: member,
@@ -397,6 +401,11 @@ impl Tracker {
         self.swarms
             .sweep_slice(part, now, self.rules.ttl(), expired)
     }
+}
+
+fn refused(failure: Failure, info_hash: InfoHash) -> Reply {
+    let about = About::Announce(info_hash);
+    Reply::Failure(Refusal { failure, about })
 }
 
 /// `completed` makes a seeder whatever `left` says, as with the reference.

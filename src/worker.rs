@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::connection::Surroundings;
 use crate::http::{Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
+use crate::limits::Step;
 use crate::memory;
 use crate::net::tls::Tls;
 use crate::net::{Listener, Socket, Sockets};
@@ -37,6 +38,8 @@ pub(crate) use pulse::Pulse;
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
 /// Longest time in which the whole swarm table is searched for expired members.
 const SWEEP_MAX: Duration = Duration::from_secs(30);
+/// Seconds in which all addresses are looked at for those to forget.
+const TIDY_PASS: usize = 8;
 /// Connections are closed in steps of at least this when they are many.
 const PARTING_STEP_MIN: Duration = Duration::from_millis(10);
 /// How long a handshake is safe from newer ones: a few round trips to the other side of the world.
@@ -211,11 +214,38 @@ impl Running {
             if tick == 0 {
                 self.hub.observe_load(now - last);
                 last = now;
+                self.look_at_memory();
+                self.tidy(now);
                 part = self.sweep(part).await;
                 if self.hub.ebb() {
                     memory::give_back();
                     tracing::debug!(took = ?now.elapsed(), "memory given back");
                 }
+            }
+        }
+    }
+
+    /// Acts on how much memory the process has; the first worker asks the system.
+    fn look_at_memory(&self) {
+        if self.seat.number == 0
+            && let Some(resident_bytes) = memory::resident_bytes()
+        {
+            self.hub.observe_memory(resident_bytes);
+        }
+        self.hub.shed();
+        if self.seat.number == 0 && self.seat.node.pressure().step() == Step::Shed {
+            memory::give_back();
+        }
+    }
+
+    /// Forgets addresses that have nothing here any more: all of them within `TIDY_PASS`.
+    fn tidy(&self, now: Instant) {
+        let parts = self.seat.node.address_parts();
+        let second = now.saturating_duration_since(self.seat.started).as_secs();
+        let second = usize::try_from(second).unwrap_or(0);
+        for part in (second % TIDY_PASS..parts).step_by(TIDY_PASS) {
+            if part % self.seat.workers == usize::from(self.seat.number) {
+                self.hub.tidy_addresses(part);
             }
         }
     }

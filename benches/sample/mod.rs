@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use swarmhub::protocol::{Bounds, InfoHash, OfferId, PeerId};
-use swarmhub::swarm::Ttl;
+use swarmhub::swarm::{Intake, Ttl};
 use swarmhub::tracker::Rules;
 
 /// What a message may hold, by the defaults of the configuration.
@@ -21,6 +21,9 @@ pub const RULES: Rules = Rules {
     peer_ids_per_swarm_max: 4,
     pending_offers_max: 256,
     full_scrape: false,
+    swarms_max: usize::MAX,
+    // Counted, but more than any bench gives.
+    intake: Intake::new(1_000, 1_000_000),
     ttl: Ttl {
         membership: Duration::from_mins(6),
         pending_offer: Duration::from_mins(2),

@@ -95,6 +95,18 @@ const ORDERS: &[Order] = &[
         reason: "a connection that is not read for a pause must not be taken for dead",
     },
     Order {
+        low: "bans.duration_min",
+        high: "bans.duration_max",
+        holds: |config| config.bans.duration_min <= config.bans.duration_max,
+        reason: "a ban grows from the one to the other",
+    },
+    Order {
+        low: "memory.refuse_percent",
+        high: "memory.shed_percent",
+        holds: |config| config.memory.refuse_percent <= config.memory.shed_percent,
+        reason: "who is here already goes last",
+    },
+    Order {
         low: "limits.delay_max",
         high: "limits.patience",
         holds: |config| config.limits.delay_max <= config.limits.patience,

@@ -29,7 +29,7 @@ pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
 pub use reload::Changed;
-pub use settings::{Config, Connection, Drain, Limits, Proxies, Tls, Tracker};
+pub use settings::{Bans, Config, Connection, Drain, Limits, Memory, Proxies, Tls, Tracker};
 pub use suggest::nearest;
 
 /// How log lines are written.

@@ -22,6 +22,24 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// Loopback, private, unique local and link-local addresses, and files.
+fn not_on_the_internet() -> Vec<Network> {
+    let networks = [
+        "unix",
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1",
+        "fc00::/7",
+        "fe80::/10",
+    ];
+    networks
+        .iter()
+        .filter_map(|network| network.parse().ok())
+        .collect()
+}
+
 settings! {
     /// Everything an operator can set: typed, and checked when it came through [`load`](super::load) or
     /// [`Config::check`].
@@ -53,6 +71,8 @@ settings! {
         /// Web site whose pages may use this tracker; repeatable.
         /// As browsers show it, `https://example.org`. Without any, pages of every site may.
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
+        /// Web site whose pages may not use this tracker; repeatable.
+        origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
     }
 
     /// TLS on listeners that begin with `tls+`, and where their certificates come from.
@@ -156,7 +176,7 @@ settings! {
         proxy_timeout: Duration = seconds(5), in 0.1..=300.0 => live;
     }
 
-    /// How fast one connection may go, and what happens beyond that.
+    /// How much one connection, one address, one web site and all together may do, and what happens beyond that.
     limits: Limits {
         /// Messages per second that one connection may send for long.
         messages_per_second: u32 = 20, in 1..=1_000_000 => live;
@@ -167,6 +187,12 @@ settings! {
         offers_per_second: u32 = 20, in 1..=1_000_000 => live;
         /// Relayed offers that one connection may send at once.
         offers_burst: u32 = 500, in 1..=1_000_000 => live;
+        /// Offers per second that one peer is given for long; others are chosen instead.
+        /// A page can answer a few at a time, and each costs it a WebRTC connection.
+        offers_received_per_second: u32 = 10, in 1..=1000 => live;
+        /// Offers that one peer is given at once.
+        /// Enough for all who join within the first seconds of a stream.
+        offers_received_burst: u32 = 30, in 1..=100_000 => live;
         /// Bytes per second that one connection may send for long.
         /// Twenty announces of the largest kind seen are a third of it.
         bytes_per_second: u32 = 1_048_576, in 1024..=4_294_967_295 => live;
@@ -178,6 +204,78 @@ settings! {
         patience: Duration = seconds(60), in 0.0..=3600.0 => live;
         /// Refusals per minute after which the connection is closed as a flood.
         refusals_per_minute_max: u32 = 600, in 1..=1_000_000 => live;
+        /// Connections at once from one IPv4 address or one IPv6 network of /64, pages included.
+        /// A school of a thousand opens six for the page and one for the tracker each; a mobile carrier has
+        /// thousands of customers behind an address. As many take 60 MB.
+        address_connections_max: u32 = 8192, in 1..=4_294_967_295 => live;
+        /// New WebSockets per second from one such address for long.
+        /// As many TLS handshakes are a twentieth of a core.
+        address_connections_per_second: u32 = 100, in 1..=1_000_000 => live;
+        /// New WebSockets from one such address at once.
+        /// A thousand viewers that come back after a restart, twice.
+        address_connections_burst: u32 = 2000, in 1..=1_000_000 => live;
+        /// How many times as much an IPv6 network of /48 may as one of /64.
+        /// A site has many networks, an attacker all that it likes.
+        network_factor: u32 = 4, in 1..=65_536 => live;
+        /// Longest time in seconds that a new WebSocket waits for its turn; where it would be longer, it is refused.
+        arrival_delay_max: Duration = seconds(5), in 0.0..=60.0 => live;
+        /// Addresses and networks that are counted; those beyond share the limits of one.
+        addresses_max: usize = 1_000_000, in 1..=100_000_000 => live;
+        /// Network that no limit per address and no ban applies to; repeatable.
+        /// `10.0.0.0/8`, `fd00::/8`, one address, or `unix`. By default those that are not on the internet: who
+        /// comes from there is at home here, or behind a proxy or a container's bridge with everybody else.
+        /// `0.0.0.0/0` and `::/0` together turn these limits off.
+        exempt: Vec<Network> = not_on_the_internet() => live;
+        /// Connections at once of the pages of one web site (their `Origin`).
+        /// Unless set, one site may use all of the tracker: mostly it is there for that one.
+        origin_connections_max: Option<u32> = None, in 1..=4_294_967_295 => live;
+        /// Announces per second of the pages of one web site, for long.
+        /// Unless set, one site may use all of the tracker.
+        origin_announces_per_second: Option<u32> = None, in 1..=1_000_000 => live;
+        /// Announces of the pages of one web site at once, where they have a limit.
+        origin_announces_burst: u32 = 1000, in 1..=1_000_000 => live;
+        /// Web sites that are counted, where they have a limit; those beyond share that of one.
+        origins_max: usize = 1024, in 1..=65_000 => live;
+        /// Connections at once of the whole process, pages included.
+        /// Unless set, as many as there are open files for.
+        connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Swarms at once; further ones are refused while these live.
+        /// With one member each they take 600 MB.
+        swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
+    }
+
+    /// How clients that misbehave are kept out.
+    bans: Bans {
+        /// Points after which a connection is closed.
+        /// A malformed message is one point, an answer nobody waits for or a message refused as too many a quarter.
+        connection_score_max: u32 = 150, in 1..=1_000_000 => live;
+        /// Seconds in which the points of a connection halve.
+        connection_score_half_life: Duration = seconds(60), in 1.0..=3600.0 => live;
+        /// Strikes that an address may have beside one for each of its connections; with more it is banned.
+        /// A strike is a connection closed for malformed messages, broken frames, a flood, or its points.
+        strikes_max: u32 = 5, in 0..=1_000_000 => live;
+        /// Seconds in which the strikes of an address count as one.
+        /// So an address with a hundred connections is never banned for one of them.
+        strike_every: Duration = seconds(10), in 0.0..=3600.0 => live;
+        /// Seconds in which the strikes of an address halve.
+        strike_half_life: Duration = seconds(600), in 1.0..=86400.0 => live;
+        /// Seconds of a first ban; each further one is twice as long.
+        duration_min: Duration = seconds(60), in 1.0..=604_800.0 => live;
+        /// Seconds of the longest ban; as long without one takes a doubling back.
+        duration_max: Duration = seconds(3600), in 1.0..=604_800.0 => live;
+        /// Bans that are kept in mind; of more, the one that ends first goes.
+        records_max: usize = 10_000, in 1..=1_000_000 => live;
+    }
+
+    /// How the process keeps within its memory.
+    memory: Memory {
+        /// Bytes of memory for the process and its sockets; 0 means four fifths of what the machine or its container has.
+        /// Where the system does not tell what is used (not Linux), it is not looked at.
+        budget_bytes: usize = 0, in 0..=281_474_976_710_656 => live;
+        /// Percent of the budget over which new connections and new swarms are refused.
+        refuse_percent: u32 = 85, in 1..=100 => live;
+        /// Percent of the budget over which connections are closed, those silent for longest first.
+        shed_percent: u32 = 95, in 1..=100 => live;
     }
 
     /// How the server leaves when it is told to by SIGTERM: nobody is lost who has somewhere else to go.

@@ -373,6 +373,8 @@ fn settings_that_contradict_each_other_are_refused() {
             "--connection-ping-after",
         ),
         (&[("limits.patience", "1")], "--limits-patience"),
+        (&[("bans.duration_min", "7200")], "--bans-duration-min"),
+        (&[("memory.shed_percent", "50")], "--memory-shed-percent"),
     ] {
         let problems = flags(settings).problems();
         assert_eq!(problems.len(), 1, "{problems:?}");

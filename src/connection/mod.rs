@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::hub::{Ended, Hub, Next, Progress};
+use crate::hub::{Ended, Hub, Next, Progress, Visitor};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use socket::{READ_BYTES_PER_TURN, Socket, Turn};
@@ -58,10 +58,11 @@ impl Surroundings {
 pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
+    visitor: &Visitor,
     around: Rc<Surroundings>,
 ) -> Service<T> {
     around.hub.advance_to(around.started.elapsed());
-    match Seat::take(around) {
+    match Seat::take(around, visitor) {
         Some(seat) => {
             let bytes = read_ahead.len();
             // What came with the handshake is paid for like the rest; it is looked at for a started message with the turn.
@@ -110,8 +111,8 @@ struct Seat {
 }
 
 impl Seat {
-    fn take(around: Rc<Surroundings>) -> Option<Self> {
-        let id = around.hub.open()?;
+    fn take(around: Rc<Surroundings>, visitor: &Visitor) -> Option<Self> {
+        let id = around.hub.open(visitor)?;
         tracing::debug!(connection = %around.hub.name(id), "connection opened");
         Some(Self { around, id })
     }
@@ -124,11 +125,14 @@ impl Seat {
             Ended::MessageTimeout => counters.message_timed_out.add(1),
             Ended::Stuck => counters.connections_stuck.add(1),
             Ended::Malformed | Ended::Flood => counters.connections_flooding.add(1),
+            Ended::Hostile => counters.connections_hostile.add(1),
+            Ended::Shed => counters.connections_shed.add(1),
             Ended::Protocol | Ended::NotUtf8 | Ended::TooLong => {
                 counters.connections_violating.add(1);
             }
             Ended::ByClient | Ended::Lost | Ended::Stopping => {}
         }
+        self.around.hub.hold_against(self.id, ended);
         tracing::debug!(connection = %self.around.hub.name(self.id), reason = ended.label(), "connection closed");
     }
 }

@@ -3,6 +3,7 @@
 mod deadlines;
 mod echo;
 mod frames;
+mod limits;
 mod serving;
 
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Surroundings, serve};
 use crate::config::Config;
-use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
+use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node, Visitor};
 use crate::insight::Snapshot;
 use crate::swarm::Totals;
 
@@ -56,11 +57,16 @@ impl World {
 
     /// The client's end of a new connection, and the task at the server's end.
     fn pipe(&self, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
+        self.pipe_of(&Visitor::default(), pipe_bytes)
+    }
+
+    /// The same for a known client.
+    fn pipe_of(&self, visitor: &Visitor, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
         let around = Rc::clone(&self.around);
         (
             client,
-            tokio::task::spawn_local(serve(server, Vec::new(), around)),
+            tokio::task::spawn_local(serve(server, Vec::new(), visitor, around)),
         )
     }
 
@@ -69,7 +75,14 @@ impl World {
     }
 
     async fn connect_with(&self, pipe_bytes: usize) -> Client {
-        let (pipe, task) = self.pipe(pipe_bytes);
+        Self::client(self.pipe(pipe_bytes)).await
+    }
+
+    async fn connect_as(&self, visitor: &Visitor) -> Client {
+        Self::client(self.pipe_of(visitor, 1 << 20)).await
+    }
+
+    async fn client((pipe, task): (DuplexStream, JoinHandle<Ended>)) -> Client {
         Client {
             socket: WebSocketStream::from_raw_socket(pipe, Role::Client, None).await,
             task,

@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod door;
 mod site;
 mod upgrade;
 
@@ -28,7 +29,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
-use crate::hub::Visitor;
+use crate::hub::{Guest, Visitor};
+use door::Door;
 
 pub(crate) use site::{Shared, Site};
 
@@ -67,6 +69,8 @@ pub(crate) struct Upgraded<S> {
     pub(crate) read_ahead: Vec<u8>,
     /// Who asked for it.
     pub(crate) visitor: Visitor,
+    /// Counts it until it is opened.
+    pub(crate) guest: Option<Guest>,
 }
 
 /// Serves HTTP requests until the connection ends, becomes a WebSocket, or `stop` is cancelled.
@@ -86,6 +90,7 @@ where
         role: arrival.role,
         is_hurried: arrival.is_hurried,
         handshake: Cell::new(Some(arrival.handshake)),
+        door: Door::new(site.hub()),
         upgraded: Cell::default(),
     });
     let service = service_fn({
@@ -125,6 +130,7 @@ where
             stream,
             read_ahead: parts.read_buf.to_vec(),
             visitor,
+            guest: visit.door.take_guest(),
         });
     }
     // The response is out; whether the client still hears the end is its own affair.
@@ -148,6 +154,7 @@ struct Visit<H> {
     role: Role,
     is_hurried: bool,
     handshake: Cell<Option<H>>,
+    door: Door,
     /// Set when the connection becomes a WebSocket.
     upgraded: Cell<Option<Visitor>>,
 }
@@ -158,8 +165,14 @@ async fn answer<H>(
 ) -> Result<Response<Body>, Infallible> {
     drop(visit.handshake.take());
     let visitor = visit.visitor(&request);
-    let mut response = if upgrade::is_asked(request.headers()) {
-        visit.upgrade(&request, visitor)
+    let is_upgrade = upgrade::is_asked(request.headers());
+    // Who watches over the server is told that it lives however full it is.
+    let is_watcher = !is_upgrade && site::WATCHED.contains(&request.uri().path());
+    if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
+        return Ok(door::refusal(limited));
+    }
+    let mut response = if is_upgrade {
+        visit.upgrade(&request, visitor).await
     } else {
         visit.site.answer(request, visit.role).await
     };
@@ -171,17 +184,26 @@ async fn answer<H>(
 }
 
 impl<H> Visit<H> {
-    fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
+    async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
         let shared = self.site.shared();
-        let response = if !self.role.has_tracker() {
+        let mut response = if !self.role.has_tracker() {
             upgrade::elsewhere()
         } else if let Some(seconds) = shared.retry_after() {
             upgrade::turned_away(seconds)
         } else if self.is_hurried {
             upgrade::busy()
         } else {
-            upgrade::answer(request, &shared.live().origins)
+            upgrade::answer(request, |origin| {
+                let allows = shared.live().allows(origin);
+                self.site.counters().refused_origin.add(u64::from(!allows));
+                allows
+            })
         };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Err(limited) = self.door.let_open(&visitor).await
+        {
+            response = door::refusal(limited);
+        }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.upgraded.set(Some(visitor));
         } else {

@@ -25,9 +25,10 @@ use crate::hub::Hub;
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
-/// Answered by every listener, whatever else it serves.
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
+/// Answered by every listener, whatever else it serves, and however full the server is.
+pub(super) const WATCHED: [&str; 2] = [HEALTHZ, READYZ];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -54,7 +55,9 @@ pub(super) struct Live {
     /// What `/ice` answers.
     pub(super) ice: String,
     /// Origins whose pages may use the tracker; empty for all.
-    pub(super) origins: Vec<String>,
+    origins: Vec<String>,
+    /// Origins whose pages may not.
+    origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
 }
@@ -102,8 +105,15 @@ impl Live {
         Self {
             ice: serde_json::json!({ "iceServers": config.ice_servers() }).to_string(),
             origins: config.origin.clone(),
+            origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
         }
+    }
+
+    /// Whether pages of an origin may use the tracker.
+    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
+        let lists = |list: &[String]| list.iter().any(|known| origin == known.as_str());
+        (self.origins.is_empty() || lists(&self.origins)) && !lists(&self.origins_denied)
     }
 }
 
@@ -130,6 +140,10 @@ impl Site {
     /// Whether a peer may say, in a PROXY header, for whom it connects.
     pub(crate) fn may_introduce(&self, peer: Option<IpAddr>) -> bool {
         self.shared.live().proxies.may_introduce(peer)
+    }
+
+    pub(super) fn hub(&self) -> &std::rc::Rc<Hub> {
+        &self.hub
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -1,5 +1,7 @@
 //! Why a connection ended, and what its client is told.
 
+use crate::limits::Offence;
+
 /// The end of a connection, sorted by whose doing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -21,6 +23,10 @@ pub enum Ended {
     FirstMessageTimeout,
     /// A message that took longer than `connection.message_timeout`.
     MessageTimeout,
+    /// Over `bans.connection_score_max`.
+    Hostile,
+    /// Over `memory.shed_percent`, and silent for longer than others.
+    Shed,
     /// Nothing heard for `connection.dead_after`.
     Dead,
     /// Nothing could be written for `connection.stuck_after`.
@@ -42,6 +48,8 @@ impl Ended {
             Self::Flood => Some((1008, "too many messages")),
             Self::FirstMessageTimeout => Some((1008, "no valid message in time")),
             Self::MessageTimeout => Some((1008, "message too slow")),
+            Self::Hostile => Some((1008, "too many bad messages")),
+            Self::Shed => Some((1013, "the tracker is short of memory")),
             Self::Stuck => Some((1013, "reading too slowly")),
             Self::Stopping => Some((1001, "the tracker is stopping")),
         }
@@ -60,9 +68,23 @@ impl Ended {
             Self::Flood => "flood",
             Self::FirstMessageTimeout => "first_message_timeout",
             Self::MessageTimeout => "message_timeout",
+            Self::Hostile => "hostile",
+            Self::Shed => "shed",
             Self::Dead => "dead",
             Self::Stuck => "stuck",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// What is held against the address of such a connection. A message that is too long may be an honest one.
+    #[must_use]
+    pub const fn offence(self) -> Option<Offence> {
+        match self {
+            Self::Malformed => Some(Offence::Malformed),
+            Self::Flood => Some(Offence::Flood),
+            Self::Hostile => Some(Offence::Hostile),
+            Self::Protocol | Self::NotUtf8 => Some(Offence::Protocol),
+            _ => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::node::Deadlines;
 use super::spare::Spare;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Outbox, Progress, Worth};
-use crate::limits::Usage;
+use crate::limits::{Usage, Visit};
 use crate::protocol::ConnectionId;
 use crate::tracker::Participant;
 use crate::websocket;
@@ -33,6 +33,8 @@ pub(super) struct Entry {
     pub(super) pinged: bool,
     // The second line: what reading a message needs.
     pub(super) usage: Usage,
+    /// Under what it is counted.
+    pub(super) visit: Visit,
     pub(super) heard_at: Moment,
     /// Since when its first valid message has been awaited; `None` once it has come.
     pub(super) awaited_since: Option<Tick>,
@@ -90,12 +92,13 @@ impl Tick {
 }
 
 impl Entry {
-    pub(super) fn new(id: ConnectionId, now: Duration) -> Self {
+    pub(super) fn new(id: ConnectionId, visit: Visit, now: Duration) -> Self {
         Self {
             id,
             participant: Participant::new(id),
             outbox: Outbox::default(),
             usage: Usage::default(),
+            visit,
             heard_at: Moment::of(now),
             awaited_since: Some(Tick::of(now)),
             begun_at: None,
@@ -136,6 +139,11 @@ impl Entry {
             self.closing = Some(ended);
             self.wake();
         }
+    }
+
+    /// For how long nothing was heard.
+    pub(super) fn silent(&self, now: Duration) -> Duration {
+        self.heard_at.age(now)
     }
 
     /// Looks at the deadlines. True if a ping is sent.

@@ -3,14 +3,17 @@
 //! Parses with `protocol`, decides with `tracker`, and puts encoded messages into outboxes; connections drive
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
+mod arrivals;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
 mod entry;
+mod keys;
 mod mailbox;
 mod node;
 mod outbox;
 mod serve;
+mod shed;
 mod spare;
 mod visitor;
 mod write;
@@ -27,12 +30,13 @@ use slab::Slab;
 use uuid::Uuid;
 
 use crate::insight::Counters;
-use crate::limits::{CachedTime, Limiter, Pace, Usage};
+use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use entry::Entry;
 use node::{Settings, Tuned};
 use spare::Spare;
 
+pub use arrivals::Guest;
 pub use ended::Ended;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
@@ -152,7 +156,7 @@ impl Hub {
     }
 
     /// Takes a new connection in. `None` if there is no room for its id ([`ConnectionId::SLOTS_MAX`]).
-    pub fn open(&self) -> Option<ConnectionId> {
+    pub fn open(&self, visitor: &Visitor) -> Option<ConnectionId> {
         let state = &mut *self.state.borrow_mut();
         let place = state.entries.vacant_entry();
         let slot = u32::try_from(place.key())
@@ -160,7 +164,7 @@ impl Hub {
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.serial);
         state.serial = state.serial.wrapping_add(1);
-        let mut entry = Entry::new(id, self.time.get());
+        let mut entry = Entry::new(id, self.arrive(visitor), self.time.get());
         entry.closing = state.closing;
         place.insert(entry);
         state.peak = state.peak.max(state.entries.len());
@@ -190,6 +194,7 @@ impl Hub {
         };
         if let Some(entry) = entry {
             self.node.tracker.close(&entry.participant);
+            self.node.leave(entry.visit);
             self.counters().connections_closed.add(1);
         }
     }
@@ -241,7 +246,9 @@ impl Hub {
 
     /// Takes note of the load during `elapsed`, for the announce interval.
     pub fn observe_load(&self, elapsed: Duration) {
-        self.state.borrow_mut().pace.observe(elapsed);
+        let pace = &mut self.state.borrow_mut().pace;
+        pace.observe(elapsed);
+        pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
     }
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.

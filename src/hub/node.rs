@@ -1,16 +1,18 @@
 //! What all workers of this process share.
 
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
 use super::Mailbox;
-use crate::config::Config;
+use super::keys::Keys;
+use crate::config::{Config, Network};
 use crate::insight::{Counters, Snapshot};
-use crate::limits::{Pace, Policy};
+use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Pressure};
 use crate::protocol::Bounds;
-use crate::swarm::Ttl;
+use crate::swarm::{Intake, Ttl};
 use crate::tracker::{Rules, Tracker};
 
 /// One tracker process: its swarms, its settings, and the way to each worker.
@@ -21,6 +23,14 @@ pub struct Node {
     pub(super) tracker: Tracker,
     /// What the hubs go by; each has a copy, which it takes anew when it is told to.
     pub(super) settings: Mutex<Settings>,
+    pub(super) doors: RwLock<Doors>,
+    pub(super) keys: Keys,
+    pub(super) addresses: Addresses,
+    pub(super) origins: Origins,
+    pub(super) bans: Bans,
+    pub(super) pressure: Pressure,
+    /// Connections that are counted, pages included.
+    pub(super) held: AtomicUsize,
     pub(super) mailboxes: Box<[Mailbox]>,
     /// Those of each worker.
     pub(super) counters: Box<[Counters]>,
@@ -28,6 +38,27 @@ pub struct Node {
     own_counters: Counters,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
+}
+
+/// What the configuration says about who is let in.
+#[derive(Debug, Clone)]
+pub(super) struct Doors {
+    /// Not when `no_limits` is set: then addresses and origins are not counted.
+    pub(super) limits_apply: bool,
+    /// `limits.exempt`
+    pub(super) exempt: Vec<Network>,
+    /// `limits.connections_max`
+    pub(super) connections_max: Option<usize>,
+}
+
+impl Doors {
+    fn new(config: &Config) -> Self {
+        Self {
+            limits_apply: !config.no_limits,
+            exempt: config.limits.exempt.clone(),
+            connections_max: config.limits.connections_max,
+        }
+    }
 }
 
 /// What the configuration says to the hubs.
@@ -67,6 +98,13 @@ impl Node {
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             tracker: Tracker::new(rules(config)),
             settings: Mutex::new(Settings::new(config)),
+            doors: RwLock::new(Doors::new(config)),
+            keys: Keys::default(),
+            addresses: Addresses::new(&config.limits, &config.bans),
+            origins: Origins::new(&config.limits),
+            bans: Bans::new(&config.bans),
+            pressure: Pressure::new(&config.memory),
+            held: AtomicUsize::new(0),
             mailboxes: (0..workers)
                 .map(|_| Mailbox::new(config.connection.inbox_bytes_max))
                 .collect(),
@@ -89,6 +127,11 @@ impl Node {
         rules.ttl.membership = rules.ttl.membership.max(so_far);
         self.tracker.set_rules(rules);
         *self.settings.lock() = Settings::new(config);
+        *self.doors.write() = Doors::new(config);
+        self.addresses.retune(&config.limits, &config.bans);
+        self.origins.retune(&config.limits);
+        self.bans.retune(&config.bans);
+        self.pressure.retune(&config.memory);
         is_lowered.then_some(so_far)
     }
 
@@ -101,6 +144,24 @@ impl Node {
     #[must_use]
     pub fn tracker(&self) -> &Tracker {
         &self.tracker
+    }
+
+    /// How near the process is to the end of its memory.
+    #[must_use]
+    pub fn pressure(&self) -> &Pressure {
+        &self.pressure
+    }
+
+    /// How many parts [`super::Hub::tidy_addresses`] divides the addresses into.
+    #[must_use]
+    pub fn address_parts(&self) -> usize {
+        self.addresses.parts()
+    }
+
+    /// How many addresses and networks are counted.
+    #[must_use]
+    pub fn addresses_known(&self) -> usize {
+        self.addresses.known()
     }
 
     /// What the thread that runs the server counts, beside the workers.
@@ -151,8 +212,10 @@ impl Settings {
                     message: connection.message_timeout,
                 },
             },
-            policy: (!config.no_limits)
-                .then(|| Policy::new(&config.limits, connection.malformed_per_minute_max)),
+            policy: (!config.no_limits).then(|| {
+                let malformed = connection.malformed_per_minute_max;
+                Policy::new(&config.limits, &config.bans, malformed)
+            }),
             pace,
         }
     }
@@ -164,6 +227,16 @@ fn rules(config: &Config) -> Rules {
         peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
         pending_offers_max: config.tracker.pending_offers_max,
         full_scrape: config.tracker.full_scrape,
+        swarms_max: config.limits.swarms_max,
+        intake: if config.no_limits {
+            Intake::UNLIMITED
+        } else {
+            let limits = &config.limits;
+            Intake::new(
+                limits.offers_received_per_second,
+                limits.offers_received_burst,
+            )
+        },
         ttl: Ttl {
             membership: config.membership_ttl(),
             pending_offer: config.tracker.pending_offer_ttl,

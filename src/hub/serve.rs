@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Hub, State, Worth};
-use crate::limits::Admission;
-use crate::protocol::{self, About, ConnectionId, Failure, Refusal, Request, Scrape};
+use crate::limits::{self, Admission};
+use crate::protocol::{self, About, ConnectionId, Event, Failure, Refusal, Request, Scrape};
 use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
 use crate::websocket;
 
@@ -31,6 +31,17 @@ pub enum Progress {
     Begun,
     /// Within one that has begun, and has not ended in this turn.
     GoesOn,
+}
+
+impl Next {
+    /// Pauses for so long at least, if it goes on at all.
+    fn at_least(self, wait: Duration) -> Self {
+        match self {
+            Self::Read if !wait.is_zero() => Self::Pause(wait),
+            Self::Pause(pause) => Self::Pause(pause.max(wait)),
+            next => next,
+        }
+    }
 }
 
 impl Hub {
@@ -72,6 +83,10 @@ impl Hub {
             Err(refusal) => return self.refuse(entry, refusal, interval, now),
         };
         entry.awaited_since = None;
+        let wait = match self.wait_for_origin(entry, &request) {
+            Ok(wait) => wait,
+            Err(refusal) => return self.refuse(entry, refusal, interval, now),
+        };
         self.count_request(&request);
         if matches!(request, Request::Announce(_)) {
             state.pace.count();
@@ -80,11 +95,10 @@ impl Hub {
             self.node
                 .tracker
                 .handle(&mut entry.participant, request, now, &mut state.rng);
-        match outcome.answer {
-            Some(AnswerFate::Relayed) => self.counters().answers_relayed.add(1),
-            Some(AnswerFate::Unwanted) => self.counters().answers_unwanted.add(1),
-            Some(AnswerFate::Malformed) => self.counters().answers_malformed.add(1),
-            None => {}
+        if let Some(fate) = outcome.answer
+            && let Err(ended) = self.judge(entry, fate, now)
+        {
+            return Next::Close(ended);
         }
         self.count_bounds(outcome.bounded);
         if let Some(reply) = outcome.reply {
@@ -107,7 +121,7 @@ impl Hub {
             .iter()
             .filter(|relay| relay.kind == RelayKind::Offer)
             .count();
-        let next = self.charge(entry, offers, now);
+        let next = self.charge(entry, offers, now).at_least(wait);
         self.counters().offers_relayed.add(offers as u64);
         self.fetch_receivers(state, &outcome.relays);
         for relay in &outcome.relays {
@@ -193,22 +207,81 @@ impl Hub {
             Failure::Memberships => counters.failures_memberships.add(1),
             Failure::FullScrape => counters.failures_full_scrape.add(1),
             Failure::TooFast => counters.failures_too_fast.add(1),
+            Failure::OriginTooFast => counters.failures_origin_announces_per_second.add(1),
+            Failure::Swarms => counters.failures_swarms_max.add(1),
             _ => counters.failures_malformed.add(1),
         }
         tracing::trace!(connection = %self.name(entry.id), failure = refusal.failure.label(), "message refused");
         self.say(entry, protocol::REPLY_BYTES, |out| {
             protocol::failure(out, &refusal, interval);
         });
+        let points = match refusal.failure {
+            failure if failure.is_malformed() => limits::MALFORMED,
+            Failure::TooFast => limits::REFUSED,
+            _ => 0.0,
+        };
         if refusal.failure.is_malformed()
             && let Some(limiter) = &*self.limiter.borrow()
             && !limiter.allow_malformed(&mut entry.usage)
         {
             return Next::Close(Ended::Malformed);
         }
+        if points > 0.0
+            && let Err(ended) = self.resent(entry, points, now)
+        {
+            return Next::Close(ended);
+        }
         if refusal.failure == Failure::TooFast {
             Next::Read
         } else {
             self.charge(entry, 0, now)
+        }
+    }
+
+    /// How long the pages of this site have to wait for their next announce. Who leaves is never kept waiting.
+    fn wait_for_origin(&self, entry: &Entry, request: &Request<'_>) -> Result<Duration, Refusal> {
+        let Request::Announce(announce) = request else {
+            return Ok(Duration::ZERO);
+        };
+        let origin = entry.visit.origin();
+        if !origin.is_counted() || announce.event == Event::Stopped {
+            return Ok(Duration::ZERO);
+        }
+        let wait = self.node.origins.announce(origin, self.time.get());
+        if wait.is_ok_and(|wait| !wait.is_zero()) {
+            self.counters().paused_origin_announces_per_second.add(1);
+        }
+        wait.map_err(|_| Refusal {
+            failure: Failure::OriginTooFast,
+            about: About::Announce(announce.info_hash),
+        })
+    }
+
+    /// Takes note of what became of an answer.
+    fn judge(&self, entry: &mut Entry, fate: AnswerFate, now: Duration) -> Result<(), Ended> {
+        match fate {
+            AnswerFate::Relayed => {
+                self.counters().answers_relayed.add(1);
+                Ok(())
+            }
+            AnswerFate::Unwanted => {
+                self.counters().answers_unwanted.add(1);
+                self.resent(entry, limits::UNWANTED_ANSWER, now)
+            }
+            AnswerFate::Malformed => {
+                self.counters().answers_malformed.add(1);
+                self.resent(entry, limits::MALFORMED, now)
+            }
+        }
+    }
+
+    /// Holds something against a connection; an error if that is too much in all.
+    fn resent(&self, entry: &mut Entry, points: f32, now: Duration) -> Result<(), Ended> {
+        match &*self.limiter.borrow() {
+            Some(limiter) if !limiter.allow_offence(&mut entry.usage, points, now) => {
+                Err(Ended::Hostile)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -239,6 +312,9 @@ impl Hub {
             .offers_forgotten
             .add(u64::from(bounded.pending_offers));
         counters.offers_copied.add(u64::from(bounded.copies));
+        counters
+            .passed_over_offers_received_per_second
+            .add(u64::from(bounded.receivers));
         counters
             .memberships_replaced
             .add(u64::from(bounded.peer_ids));

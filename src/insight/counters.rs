@@ -73,7 +73,11 @@ counters! {
     connections_violating,
     /// Connections closed for a flood of refused or malformed messages.
     connections_flooding,
-    /// Upgrades refused: version, key, origin, a server that drains, or no room for another connection.
+    /// Connections closed for too much hostile behaviour in all (`bans.connection_score_max`).
+    connections_hostile,
+    /// Connections closed because memory was short (`memory.shed_percent`).
+    connections_shed,
+    /// Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.
     upgrades_refused,
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
     handshakes_failed,
@@ -103,6 +107,30 @@ counters! {
     certificates_issued,
     /// Orders at the ACME directory that failed; they are repeated.
     certificate_orders_failed,
+    /// Connections refused because the process has `limits.connections_max`.
+    refused_connections_max,
+    /// Connections refused because memory was short (`memory.refuse_percent`).
+    refused_memory,
+    /// Connections refused because their address has `limits.address_connections_max`.
+    refused_address_connections_max,
+    /// New WebSockets refused because too many came from their address (`limits.address_connections_per_second`).
+    refused_address_connections_per_second,
+    /// New WebSockets that had to wait for their turn because many came from their address.
+    delayed_address_connections_per_second,
+    /// WebSockets refused because pages of their origin have `limits.origin_connections_max`.
+    refused_origin_connections_max,
+    /// WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).
+    refused_origin,
+    /// Connections refused because their address is banned.
+    refused_bans,
+    /// Bans of addresses and networks.
+    bans,
+    /// Bans forgotten because there were `bans.records_max`.
+    forgotten_bans_records_max,
+    /// Connections not counted by themselves because `limits.addresses_max` addresses are.
+    uncounted_addresses_max,
+    /// WebSockets not counted for their own origin because `limits.origins_max` others are.
+    uncounted_origins_max,
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
     /// Connections that were answered but could not become a WebSocket, because the limit of open files was near.
@@ -127,6 +155,9 @@ counters! {
     offers_forgotten,
     /// Offers not relayed because others had given the same `offer_id` under the same `peer_id` to the same receiver.
     offers_copied,
+    /// Members passed over for another when a receiver was chosen, because they were given as many offers as
+    /// `limits.offers_received_per_second` allows.
+    passed_over_offers_received_per_second,
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
     offers_dropped_output_full,
     /// Answers relayed.
@@ -151,6 +182,12 @@ counters! {
     failures_memberships,
     /// Scrapes of everything refused (`tracker.full_scrape`).
     failures_full_scrape,
+    /// Announces refused because they would begin a swarm and there are `limits.swarms_max`, or memory is short.
+    failures_swarms_max,
+    /// Announces refused because pages of their origin announce too fast (`limits.origin_announces_per_second`).
+    failures_origin_announces_per_second,
+    /// Announces after which reading paused because pages of their origin announce too fast.
+    paused_origin_announces_per_second,
     /// Messages refused because the connection stayed over its limits.
     failures_too_fast,
     /// Pauses in reading from a connection over its limits.

@@ -15,6 +15,13 @@ use governor::{Quota, RateLimiter};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Level(Cell<u64>);
 
+impl Level {
+    /// For how long what was taken keeps the bucket from being full again.
+    pub(super) fn ahead(&self, now: Duration) -> Duration {
+        Duration::from_nanos(self.0.get()).saturating_sub(now)
+    }
+}
+
 /// Governor wants keys that can be hashed; nothing hashes this one.
 impl Hash for Level {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -86,6 +93,14 @@ impl<C: Clock + Clone> Bucket<C> {
         self.limiter.check_key(level).is_ok()
     }
 
+    /// [`Self::pay`] for numbers that fit into two bytes.
+    pub(super) fn pay_few(&self, level: &Level, owed: &mut u16) -> Option<Duration> {
+        let mut all = u32::from(*owed);
+        let wait = self.pay(level, &mut all);
+        *owed = u16::try_from(all).unwrap_or(u16::MAX);
+        wait
+    }
+
     /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
     pub(super) fn pay(&self, level: &Level, owed: &mut u32) -> Option<Duration> {
         while let Some(all) = NonZeroU32::new(*owed) {
@@ -100,5 +115,44 @@ impl<C: Clock + Clone> Bucket<C> {
             }
         }
         None
+    }
+}
+
+/// A bucket that lends: who takes from it when it is empty has to wait for its turn, and is refused where the wait would be
+/// longer than a bound. It counts as governor does (GCRA), but on a time that is handed in, as its levels are shared by workers
+/// that each have their own limiters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lending {
+    /// Time in which one comes back.
+    period: Duration,
+    /// In which all that is its own does.
+    own: Duration,
+    wait_max: Duration,
+}
+
+impl Lending {
+    pub(super) fn new(per_second: u32, burst: u32, wait_max: Duration) -> Self {
+        let period = Duration::from_secs(1) / per_second.max(1);
+        Self {
+            period,
+            own: period.saturating_mul(burst.max(1)),
+            wait_max,
+        }
+    }
+
+    /// Takes one out; how long to wait for it.
+    ///
+    /// # Errors
+    ///
+    /// None is left to be lent; the time after which one is.
+    pub(super) fn take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
+        let ahead = level.ahead(now) + self.period;
+        let wait = ahead.saturating_sub(self.own);
+        if wait > self.wait_max {
+            return Err(wait.saturating_sub(self.wait_max));
+        }
+        let until = u64::try_from((now + ahead).as_nanos()).unwrap_or(u64::MAX);
+        level.0.set(until);
+        Ok(wait)
     }
 }

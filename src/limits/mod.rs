@@ -1,12 +1,19 @@
-//! How fast one connection may go, and what happens beyond: first it is read more slowly, then refused with a
-//! readable failure, and only a flood ends it.
+//! How fast one connection, one address and one site may go, and what happens beyond: first slower, then refused with a
+//! reason that can be read, and only a flood ends it.
 //!
-//! Counts with governor's token buckets on a time that is handed in; sleeps and sends nothing. The hub asks before and
-//! after each message.
+//! Counts with governor's token buckets on a time that is handed in; sleeps and sends nothing. The hub asks when a connection
+//! comes, before and after each message, and when it ends.
 
+mod addresses;
+mod bans;
 mod bucket;
+mod limited;
+mod origins;
 mod pace;
+mod pressure;
+mod score;
 mod time;
+mod visit;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,9 +23,17 @@ use governor::clock::Clock;
 
 use crate::config;
 use bucket::{Bucket, Level};
+use score::Score;
 
+pub use addresses::Addresses;
+pub use bans::{Ban, Bans, Offence};
+pub use limited::Limited;
+pub use origins::Origins;
 pub use pace::Pace;
+pub use pressure::{Pressure, Step};
+pub use score::{MALFORMED, REFUSED, UNWANTED_ANSWER};
 pub use time::CachedTime;
+pub use visit::{Key, OriginId, Visit, Whence};
 
 /// The limits of every connection, named as in the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +45,18 @@ pub struct Policy {
     refusals: Quota,
     delay_max: Duration,
     patience: Duration,
+    score_max: f32,
+    score_half_life: Duration,
 }
 
 impl Policy {
-    /// Takes `limits.*` and `connection.malformed_per_minute_max`.
+    /// Takes `limits.*`, `bans.connection_score_*` and `connection.malformed_per_minute_max`.
     #[must_use]
-    pub fn new(limits: &config::Limits, malformed_per_minute_max: u32) -> Self {
+    pub fn new(
+        limits: &config::Limits,
+        bans: &config::Bans,
+        malformed_per_minute_max: u32,
+    ) -> Self {
         let per_second =
             |rate, burst| Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
         Self {
@@ -46,6 +67,9 @@ impl Policy {
             refusals: Quota::per_minute(at_least_one(limits.refusals_per_minute_max)),
             delay_max: limits.delay_max,
             patience: limits.patience,
+            #[expect(clippy::cast_precision_loss, reason = "the setting has a bound")]
+            score_max: bans.connection_score_max as f32,
+            score_half_life: bans.connection_score_half_life,
         }
     }
 }
@@ -67,6 +91,12 @@ pub enum Admission {
 
 /// A connection that has kept within its limits for this long has its `limits.patience` back.
 const CALM: Duration = Duration::from_secs(2);
+/// The share of `bans.connection_score_max` that counts as a strike even of a connection that ended by itself.
+const HOSTILE_SHARE: f32 = 0.5;
+/// After so many half-lives nothing is left of a score.
+const HALF_LIVES: u32 = 10;
+/// At least so long is remembered that a connection was over a limit: all buckets by the minute are full again.
+const TROUBLE_KEPT_MIN: Duration = Duration::from_mins(5);
 
 /// How much of its limits one connection has used. Small, as there is one for each.
 #[derive(Debug, Default)]
@@ -74,13 +104,15 @@ pub struct Usage {
     messages: Level,
     offers: Level,
     bytes: Level,
-    /// Served, but not yet paid for: reading pauses until it is.
-    owed_messages: u32,
-    owed_offers: u32,
-    owed_bytes: u32,
     /// Made when first needed, as few connections ever do.
     trouble: Option<Box<Trouble>>,
+    /// Served, but not yet paid for: reading pauses until it is.
+    owed_bytes: u32,
+    owed_offers: u16,
+    owed_messages: u16,
 }
+
+const _: () = assert!(size_of::<Usage>() == 40);
 
 /// What is known of a connection that was over a limit once.
 #[derive(Debug, Default)]
@@ -91,6 +123,8 @@ struct Trouble {
     slowed_since: Option<Duration>,
     /// When it was last over a limit.
     over_at: Duration,
+    /// For hostile behaviour.
+    score: Score,
 }
 
 impl Usage {
@@ -109,6 +143,9 @@ pub struct Limiter<C: Clock> {
     refusals: Bucket<C>,
     delay_max: Duration,
     patience: Duration,
+    score_max: f32,
+    score_half_life: Duration,
+    trouble_kept: Duration,
 }
 
 impl<C: Clock + Clone> Limiter<C> {
@@ -123,6 +160,9 @@ impl<C: Clock + Clone> Limiter<C> {
             refusals: Bucket::new(policy.refusals, clock),
             delay_max: policy.delay_max,
             patience: policy.patience,
+            score_max: policy.score_max,
+            score_half_life: policy.score_half_life,
+            trouble_kept: (policy.score_half_life * HALF_LIVES).max(TROUBLE_KEPT_MIN),
         }
     }
 
@@ -146,6 +186,13 @@ impl<C: Clock + Clone> Limiter<C> {
             && now.saturating_sub(trouble.over_at) > CALM
         {
             trouble.slowed_since = None;
+            let quiet = trouble
+                .score
+                .age(now)
+                .min(now.saturating_sub(trouble.over_at));
+            if quiet > self.trouble_kept {
+                usage.trouble = None;
+            }
         }
         if self.settle(usage).is_some() {
             return self.refuse(usage, now);
@@ -174,6 +221,7 @@ impl<C: Clock + Clone> Limiter<C> {
     /// Told after a message was served, and how many offers were relayed for it. `Some` is how long the connection
     /// shall not be read, at most `limits.delay_max`.
     pub fn charge(&self, usage: &mut Usage, offers: u32, now: Duration) -> Option<Duration> {
+        let offers = u16::try_from(offers).unwrap_or(u16::MAX);
         usage.owed_offers = usage.owed_offers.saturating_add(offers);
         let wait = self.settle(usage)?;
         Some(self.slow_down(usage, wait, now))
@@ -199,10 +247,27 @@ impl<C: Clock + Clone> Limiter<C> {
         self.malformed.take(&usage.trouble().malformed)
     }
 
+    /// Holds something against a connection. False if it is too much together: the connection is to be closed.
+    pub fn allow_offence(&self, usage: &mut Usage, points: f32, now: Duration) -> bool {
+        let score = &mut usage.trouble().score;
+        score.add(points, now, self.score_half_life) <= self.score_max
+    }
+
+    /// Whether so much is held against a connection that its address has to answer for it, however it ended: half of what
+    /// would have closed it. Who hangs up just in time is not better than who is closed.
+    pub fn is_hostile(&self, usage: &Usage, now: Duration) -> bool {
+        let score = usage.trouble.as_ref().map(|trouble| trouble.score);
+        score.is_some_and(|score| {
+            score.points(now, self.score_half_life) > self.score_max * HOSTILE_SHARE
+        })
+    }
+
     /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
     fn settle(&self, usage: &mut Usage) -> Option<Duration> {
-        let messages = self.messages.pay(&usage.messages, &mut usage.owed_messages);
-        let offers = self.offers.pay(&usage.offers, &mut usage.owed_offers);
+        let messages = self
+            .messages
+            .pay_few(&usage.messages, &mut usage.owed_messages);
+        let offers = self.offers.pay_few(&usage.offers, &mut usage.owed_offers);
         let bytes = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes);
         messages.max(offers).max(bytes)
     }

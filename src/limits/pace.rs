@@ -12,6 +12,8 @@ pub struct Pace {
     /// Announces per second, smoothed.
     rate: f64,
     counted: u32,
+    /// The share of the load that is taken for granted: all of it while memory is short.
+    floor: f64,
 }
 
 /// Seconds over which the load is smoothed: long against a burst, short against an interval.
@@ -28,6 +30,7 @@ impl Pace {
             busy,
             rate: 0.0,
             counted: 0,
+            floor: 0.0,
         }
     }
 
@@ -42,6 +45,7 @@ impl Pace {
         *self = Self {
             rate: self.rate,
             counted: self.counted,
+            floor: self.floor,
             ..other
         };
     }
@@ -61,10 +65,15 @@ impl Pace {
         }
     }
 
+    /// Hands out the longest interval while memory is short, whatever the load.
+    pub fn set_short_of_memory(&mut self, is_short: bool) {
+        self.floor = f64::from(u8::from(is_short));
+    }
+
     /// The interval to hand out now, in whole seconds, at least 1.
     #[must_use]
     pub fn interval(&self) -> u32 {
-        let share = (self.rate / self.busy).clamp(0.0, 1.0);
+        let share = (self.rate / self.busy).clamp(self.floor, 1.0);
         let interval = self.least + self.most.saturating_sub(self.least).mul_f64(share);
         u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1)
     }
@@ -104,6 +113,15 @@ mod tests {
             200,
         ));
         assert!((19..=20).contains(&pace.interval()), "{}", pace.interval());
+    }
+
+    #[test]
+    fn the_interval_is_longest_while_memory_is_short() {
+        let mut pace = Pace::new(Duration::from_secs(45), Duration::from_mins(2), 100);
+        pace.set_short_of_memory(true);
+        assert_eq!(pace.interval(), 120);
+        pace.set_short_of_memory(false);
+        assert_eq!(pace.interval(), 45);
     }
 
     #[test]

@@ -12,7 +12,7 @@ impl Case {
         let mut limits = config::Limits::default();
         change(&mut limits);
         let clock = CachedTime::default();
-        let limiter = Limiter::new(&Policy::new(&limits, 100), &clock);
+        let limiter = Limiter::new(&Policy::new(&limits, &config::Bans::default(), 100), &clock);
         clock.advance_to(Duration::from_secs(10));
         Self {
             usage: Usage::default(),
@@ -120,12 +120,14 @@ fn only_a_flood_of_refused_messages_ends_the_connection() {
 #[test]
 fn malformed_messages_are_counted_by_the_minute() {
     let mut case = Case::new(|_| {});
-    let mut malformed = |times| (0..times).all(|_| case.limiter.allow_malformed(&mut case.usage));
-    assert!(malformed(100));
-    assert!(!malformed(1));
-    case.clock.advance_to(Duration::from_secs(71));
-    let mut malformed = |times| (0..times).all(|_| case.limiter.allow_malformed(&mut case.usage));
-    assert!(malformed(100));
+    let mut malformed = |seconds, times| {
+        let now = Duration::from_secs(seconds);
+        case.clock.advance_to(now);
+        (0..times).all(|_| case.limiter.allow_malformed(&mut case.usage))
+    };
+    assert!(malformed(10, 100));
+    assert!(!malformed(10, 1));
+    assert!(malformed(71, 100));
 }
 
 #[test]
@@ -170,7 +172,10 @@ fn what_was_used_up_stays_used_up_under_other_limits() {
             messages_burst: burst,
             ..config::Limits::default()
         };
-        let others = Limiter::new(&Policy::new(&limits, 100), &case.clock);
+        let others = Limiter::new(
+            &Policy::new(&limits, &config::Bans::default(), 100),
+            &case.clock,
+        );
         case.limiter.carry_over(&mut case.usage, &others);
         case.limiter = others;
         case.wait(Duration::from_secs(wait));
@@ -185,4 +190,33 @@ fn what_was_used_up_stays_used_up_under_other_limits() {
     assert_eq!(served_after(500, 1, 10, 0), 0);
     assert_eq!(served_after(500, 1, 10, 5), 5);
     assert_eq!(served_after(3, 1, 10, 0), 7);
+}
+
+#[test]
+fn offences_of_all_kinds_add_up_and_fade() {
+    let mut case = Case::new(|_| {});
+    let mut offend = |seconds, points, times| {
+        let now = Duration::from_secs(seconds);
+        (0..times).all(|_| case.limiter.allow_offence(&mut case.usage, points, now))
+    };
+    // What a client sends on a bad day: an answer a second to peers that have left.
+    assert!((0..3600).all(|second| offend(second, UNWANTED_ANSWER, 1)));
+    assert!(offend(5000, MALFORMED, 100));
+    assert!(offend(5000, UNWANTED_ANSWER, 190));
+    assert!(!offend(5000, REFUSED, 20));
+    assert!(offend(5060, MALFORMED, 70));
+    assert!(!offend(5060, MALFORMED, 10));
+}
+
+#[test]
+fn trouble_is_forgotten_in_time_and_takes_no_memory_then() {
+    let mut case = Case::new(|_| {});
+    let now = case.clock.get();
+    case.limiter.allow_offence(&mut case.usage, MALFORMED, now);
+    case.wait(Duration::from_mins(9));
+    assert_eq!(case.send(0), Ok(None));
+    assert!(case.usage.trouble.is_some());
+    case.wait(Duration::from_mins(2));
+    assert_eq!(case.send(0), Ok(None));
+    assert!(case.usage.trouble.is_none());
 }

@@ -23,6 +23,10 @@ pub enum Failure {
     FullScrape,
     /// The connection already has `tracker.memberships_max` memberships.
     Memberships,
+    /// A new swarm, where there are `limits.swarms_max` already or memory is short.
+    Swarms,
+    /// Over `limits.origin_announces_per_second`.
+    OriginTooFast,
     /// The connection sends more messages or offers than `limits` allow.
     TooFast,
 }
@@ -53,6 +57,10 @@ impl Failure {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
             Self::Memberships => "This connection is in too many swarms",
+            Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
+            Self::OriginTooFast => {
+                "Too many announces from pages of this site (limits.origin_announces_per_second)"
+            }
             Self::TooFast => "Too many messages; please slow down",
         }
     }
@@ -70,6 +78,8 @@ impl Failure {
             Self::ScrapeHashes => "scrape_hashes",
             Self::FullScrape => "full_scrape",
             Self::Memberships => "memberships",
+            Self::Swarms => "swarms_max",
+            Self::OriginTooFast => "origin_announces_per_second",
             Self::TooFast => "too_fast",
         }
     }
@@ -77,7 +87,14 @@ impl Failure {
     /// Whether a working client never causes it, so that a flood of it ends the connection.
     #[must_use]
     pub const fn is_malformed(self) -> bool {
-        !matches!(self, Self::FullScrape | Self::Memberships | Self::TooFast)
+        !matches!(
+            self,
+            Self::FullScrape
+                | Self::Memberships
+                | Self::Swarms
+                | Self::OriginTooFast
+                | Self::TooFast
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use std::hash::RandomState;
 use indexmap::IndexMap;
 
 use super::Joined;
+use super::intake::Level;
 use crate::protocol::{ConnectionId, PeerId};
 
 /// A member of a swarm: the connection is part of its identity, so nobody can speak for a member of another
@@ -27,14 +28,44 @@ pub enum Role {
     Leecher,
 }
 
+/// Small, as there is one for each member.
 #[derive(Debug)]
 struct State {
-    /// Second of the last announce or answer.
-    heard: u32,
-    blocked: bool,
-    completed: bool,
     /// The slots of its unanswered offers, oldest first.
     offers: Vec<u32>,
+    /// How many offers it was given lately.
+    received: Level,
+    heard: Heard,
+}
+
+const _: () = assert!(size_of::<State>() == 32);
+
+/// Second of the last announce or answer, for 34 years, and what else fits into four bytes.
+#[derive(Debug, Clone, Copy)]
+struct Heard(u32);
+
+impl Heard {
+    /// Its output is stuck.
+    const BLOCKED: u32 = 1 << 31;
+    /// It has told that it has everything.
+    const COMPLETED: u32 = 1 << 30;
+    const SECONDS: u32 = Self::COMPLETED - 1;
+
+    fn second(self) -> u32 {
+        self.0 & Self::SECONDS
+    }
+
+    fn hear(&mut self, second: u32) {
+        self.0 = self.0 & !Self::SECONDS | second.min(Self::SECONDS);
+    }
+
+    fn is(self, flag: u32) -> bool {
+        self.0 & flag != 0
+    }
+
+    fn set(&mut self, flag: u32, on: bool) {
+        self.0 = if on { self.0 | flag } else { self.0 & !flag };
+    }
 }
 
 /// Invariant: the entries before `leechers` are leechers, those from there on seeders.
@@ -66,7 +97,14 @@ impl Members {
     pub(super) fn at(&self, place: usize) -> Option<(Member, bool)> {
         self.entries
             .get_index(place)
-            .map(|(member, state)| (*member, state.blocked))
+            .map(|(member, state)| (*member, state.heard.is(Heard::BLOCKED)))
+    }
+
+    /// How many offers the member at a place was given lately.
+    pub(super) fn received_at(&mut self, place: usize) -> Option<&mut Level> {
+        self.entries
+            .get_index_mut(place)
+            .map(|(_, state)| &mut state.received)
     }
 
     pub(super) fn place_of(&self, member: Member) -> Option<usize> {
@@ -76,15 +114,16 @@ impl Members {
     /// Makes somebody a member, or notes that it was heard. Also gives its place.
     pub(super) fn touch(&mut self, member: Member, heard: u32, blocked: bool) -> (Joined, usize) {
         if let Some((place, _, state)) = self.entries.get_full_mut(&member) {
-            state.heard = heard;
+            state.heard.hear(heard);
             return (Joined::Before, place);
         }
-        let state = State {
-            heard,
-            blocked,
-            completed: false,
+        let mut state = State {
             offers: Vec::new(),
+            received: Level::default(),
+            heard: Heard(0),
         };
+        state.heard.hear(heard);
+        state.heard.set(Heard::BLOCKED, blocked);
         let (place, _) = self.entries.insert_full(member, state);
         (Joined::New, self.move_to_leechers(place))
     }
@@ -92,7 +131,7 @@ impl Members {
     /// `place` is where it was last.
     pub(super) fn refresh(&mut self, member: Member, place: usize, heard: u32) {
         if let Some(state) = self.find(member, place) {
-            state.heard = heard;
+            state.heard.hear(heard);
         }
     }
 
@@ -132,8 +171,12 @@ impl Members {
 
     /// True the first time.
     pub(super) fn complete(&mut self, member: Member) -> bool {
-        let state = self.entries.get_mut(&member);
-        state.is_some_and(|state| !std::mem::replace(&mut state.completed, true))
+        let Some(state) = self.entries.get_mut(&member) else {
+            return false;
+        };
+        let is_first = !state.heard.is(Heard::COMPLETED);
+        state.heard.set(Heard::COMPLETED, true);
+        is_first
     }
 
     /// Removes the member and gives back the slots of its unanswered offers; `None` if it was none.
@@ -149,7 +192,7 @@ impl Members {
 
     pub(super) fn set_blocked(&mut self, member: Member, blocked: bool) {
         if let Some(state) = self.entries.get_mut(&member) {
-            state.blocked = blocked;
+            state.heard.set(Heard::BLOCKED, blocked);
         }
     }
 
@@ -169,7 +212,7 @@ impl Members {
     pub(super) fn aged_at(&mut self, place: usize) -> Option<(Member, u32, &mut Vec<u32>)> {
         self.entries
             .get_index_mut(place)
-            .map(|(member, state)| (*member, state.heard, &mut state.offers))
+            .map(|(member, state)| (*member, state.heard.second(), &mut state.offers))
     }
 
     /// Frees what a swarm that has shrunk no longer needs.

@@ -3,11 +3,13 @@
 //! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
 //! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
 
+mod intake;
 mod members;
 mod offers;
 mod selection;
 mod table;
 
+pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
+use intake::Tick;
 use members::Members;
 use offers::PendingOffers;
 
@@ -113,9 +116,17 @@ impl Swarm {
     }
 
     /// Chooses up to `wanted` different members for the offers of `sender`, uniformly at random: never the sender,
-    /// its connection or its `peer_id`, and nobody whose output is stuck. A seeder's offers go to leechers first.
-    pub fn choose(&self, sender: Place, wanted: usize, rng: &mut impl rand::Rng) -> Chosen {
-        selection::choose(&self.members, sender.0, wanted, rng)
+    /// its connection or its `peer_id`, and nobody whose output is stuck or who was given as many as `intake` allows: others
+    /// are chosen instead. A seeder's offers go to leechers first.
+    pub fn choose(
+        &mut self,
+        sender: Place,
+        wanted: usize,
+        (intake, now): (Intake, Duration),
+        rng: &mut impl rand::Rng,
+    ) -> Chosen {
+        let intake = (intake, Tick::of(now));
+        selection::choose(&mut self.members, sender.0, wanted, intake, rng)
     }
 
     /// Remembers that an offer of the member at `from` is given to another, so that this one may answer it.

@@ -5,11 +5,18 @@ use std::ops::Range;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
+use super::intake::Tick;
 use super::members::Members;
-use super::{Member, Place};
+use super::{Intake, Member, Place};
 
-/// The chosen members and their places, no one twice.
-pub type Chosen = SmallVec<[(Member, Place); 10]>;
+/// Who gets the offers of an announce.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// The chosen members and their places, no one twice.
+    pub receivers: SmallVec<[(Member, Place); 10]>,
+    /// How many members were passed over because they were given enough offers already.
+    pub had_enough: u32,
+}
 
 /// How many members that cannot take an offer are passed over before the rest of the offers goes nowhere: it bounds
 /// the work in a swarm where nearly everybody's output is stuck.
@@ -17,22 +24,23 @@ const PASSED_OVER_MAX: usize = 128;
 
 /// For the sender at a place.
 pub(super) fn choose(
-    members: &Members,
+    members: &mut Members,
     sender: usize,
     wanted: usize,
+    (intake, now): (Intake, Tick),
     rng: &mut impl Rng,
 ) -> Chosen {
     let leechers = members.leecher_places();
     let seeders = leechers.end..members.len();
     let sender_seeds = sender >= leechers.end;
-    let mut chosen = Chosen::new();
+    let mut chosen = Chosen::default();
     let Some((sender, _)) = members.at(sender) else {
         return chosen;
     };
     let mut pick = |places: Range<usize>| {
         let mut passed_over = 0;
         let mut shuffled = Shuffled::new(places);
-        while chosen.len() < wanted && passed_over < PASSED_OVER_MAX {
+        while chosen.receivers.len() < wanted && passed_over < PASSED_OVER_MAX {
             let Some(place) = shuffled.next(rng) else {
                 break;
             };
@@ -41,7 +49,13 @@ pub(super) fn choose(
                     if member.connection != sender.connection
                         && member.peer_id != sender.peer_id =>
                 {
-                    chosen.push((member, Place(place)));
+                    let received = members.received_at(place);
+                    if received.is_some_and(|received| intake.take(received, now)) {
+                        chosen.receivers.push((member, Place(place)));
+                    } else {
+                        chosen.had_enough += 1;
+                        passed_over += 1;
+                    }
                 }
                 _ => passed_over += 1,
             }
@@ -96,6 +110,7 @@ impl Shuffled {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use rand::SeedableRng;
     use rand::rngs::SmallRng;
@@ -105,13 +120,19 @@ mod tests {
     use crate::swarm::Role;
 
     /// The members only, each found at the place it is said to have.
-    fn choose(members: &Members, sender: usize, wanted: usize, rng: &mut impl Rng) -> Vec<Member> {
-        let chosen = super::choose(members, sender, wanted, rng);
+    fn choose(
+        members: &mut Members,
+        sender: usize,
+        wanted: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<Member> {
+        let intake = (Intake::UNLIMITED, Tick::of(Duration::ZERO));
+        let chosen = super::choose(members, sender, wanted, intake, rng);
         let member = |(member, Place(place))| {
             assert_eq!(members.at(place).map(|(known, _)| known), Some(member));
             member
         };
-        chosen.into_iter().map(member).collect()
+        chosen.receivers.into_iter().map(member).collect()
     }
 
     fn member(number: u8) -> Member {
@@ -138,11 +159,12 @@ mod tests {
 
     #[test]
     fn every_other_member_is_chosen_equally_often() {
-        let members = swarm(0..7, 7..10);
+        let mut members = swarm(0..7, 7..10);
         let mut rng = SmallRng::seed_from_u64(1);
         let mut times = BTreeMap::new();
         for _ in 0..9_000 {
-            for chosen in choose(&members, place(&members, 3), 2, &mut rng) {
+            let sender = place(&members, 3);
+            for chosen in choose(&mut members, sender, 2, &mut rng) {
                 *times.entry(chosen).or_insert(0) += 1;
             }
         }
@@ -157,10 +179,11 @@ mod tests {
 
     #[test]
     fn nobody_is_chosen_twice_and_all_are_if_wanted() {
-        let members = swarm(0..30, 30..40);
+        let mut members = swarm(0..30, 30..40);
         let mut rng = SmallRng::seed_from_u64(2);
         for _ in 0..200 {
-            let mut chosen = choose(&members, place(&members, 0), 100, &mut rng);
+            let sender = place(&members, 0);
+            let mut chosen = choose(&mut members, sender, 100, &mut rng);
             chosen.sort_unstable();
             chosen.dedup();
             assert_eq!(chosen.len(), 39);
@@ -169,9 +192,10 @@ mod tests {
 
     #[test]
     fn a_seeder_offers_to_leechers_first_and_then_to_seeders() {
-        let members = swarm(0..3, 3..8);
+        let mut members = swarm(0..3, 3..8);
         let mut rng = SmallRng::seed_from_u64(3);
-        let chosen = choose(&members, place(&members, 7), 5, &mut rng);
+        let sender = place(&members, 7);
+        let chosen = choose(&mut members, sender, 5, &mut rng);
         assert!(
             chosen
                 .iter()
@@ -198,8 +222,9 @@ mod tests {
         members.touch(member(5), 0, true);
         let mut rng = SmallRng::seed_from_u64(4);
         for _ in 0..50 {
+            let sender = place(&members, 0);
             assert_eq!(
-                choose(&members, place(&members, 0), 9, &mut rng).as_slice(),
+                choose(&mut members, sender, 9, &mut rng).as_slice(),
                 [member(1)]
             );
         }
@@ -221,6 +246,22 @@ mod tests {
             );
         }
         let mut rng = SmallRng::seed_from_u64(5);
-        assert!(choose(&members, 200, 5, &mut rng).is_empty());
+        assert!(choose(&mut members, 200, 5, &mut rng).is_empty());
+    }
+
+    #[test]
+    fn who_was_given_enough_offers_is_passed_over_for_another() {
+        let mut members = swarm(0..4, 0..0);
+        let mut rng = SmallRng::seed_from_u64(6);
+        let mut given = |seconds| {
+            let sender = place(&members, 0);
+            let intake = (Intake::new(1, 2), Tick::of(Duration::from_secs(seconds)));
+            let chosen = super::choose(&mut members, sender, 1, intake, &mut rng);
+            (chosen.receivers.len(), chosen.had_enough)
+        };
+        let first: Vec<_> = (0..6).map(|_| given(10)).collect();
+        assert!(first.iter().all(|(given, _)| *given == 1), "{first:?}");
+        assert_eq!(given(10), (0, 3));
+        assert_eq!(given(11).0, 1);
     }
 }

@@ -4,7 +4,7 @@
 //! is held, and none is held while anything is sent.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -28,6 +28,10 @@ pub struct Swarms {
     count: AtomicUsize,
     seeders: AtomicUsize,
     leechers: AtomicUsize,
+    /// `limits.swarms_max`
+    most: AtomicUsize,
+    /// Whether no swarm may begin at all.
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -67,19 +71,31 @@ pub struct Expired {
     pub member: Member,
 }
 
-impl Default for Swarms {
-    fn default() -> Self {
+impl Swarms {
+    /// None yet, and at most so many at once.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             key: RandomState::new(),
             count: AtomicUsize::new(0),
             seeders: AtomicUsize::new(0),
             leechers: AtomicUsize::new(0),
+            most: AtomicUsize::new(most),
+            closed: AtomicBool::new(false),
         }
     }
-}
 
-impl Swarms {
+    /// Sets how many there may be at once; those that there are stay.
+    pub fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// Whether no swarm may begin, although there are not too many.
+    pub fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+
     /// Calls `act` with the swarm, if there is one; frees it if nobody is left afterwards.
     pub fn with<R>(&self, info_hash: &InfoHash, act: impl FnOnce(&mut Swarm) -> R) -> Option<R> {
         let hash = self.key.hash_one(info_hash);
@@ -99,7 +115,8 @@ impl Swarms {
         Some(result)
     }
 
-    /// Calls `act` with the swarm, which is created if there is none; frees it if nobody is in it afterwards.
+    /// Calls `act` with the swarm, which is created if there is none; frees it if nobody is in it afterwards. `None` if it would
+    /// be one too many.
     pub fn with_new<R>(
         &self,
         info_hash: &InfoHash,
@@ -114,6 +131,12 @@ impl Swarms {
         let place = entry.index();
         let (is_new, swarm) = match entry {
             RawEntryMut::Occupied(entry) => (false, entry.into_mut()),
+            RawEntryMut::Vacant(_)
+                if self.closed.load(Ordering::Relaxed)
+                    || self.count.load(Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) =>
+            {
+                return None;
+            }
             RawEntryMut::Vacant(entry) => {
                 let (_, swarm) = entry.insert_hashed_nocheck(hash, *info_hash, Swarm::default());
                 (true, swarm)

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
-use crate::swarm::Ttl;
+use crate::swarm::{Intake, Ttl};
 
 /// The bounds and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct Rules {
     pub pending_offers_max: usize,
     /// `tracker.full_scrape`
     pub full_scrape: bool,
+    /// `limits.swarms_max`, for the whole process.
+    pub swarms_max: usize,
+    /// `limits.offers_received_per_second` and `limits.offers_received_burst`
+    pub intake: Intake,
     /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
     pub ttl: Ttl,
 }
@@ -30,6 +34,8 @@ pub(super) struct InForce {
     peer_ids_per_swarm_max: AtomicUsize,
     pending_offers_max: AtomicUsize,
     full_scrape: AtomicBool,
+    swarms_max: AtomicUsize,
+    intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
 }
@@ -49,6 +55,8 @@ impl InForce {
         self.pending_offers_max
             .store(rules.pending_offers_max, Relaxed);
         self.full_scrape.store(rules.full_scrape, Relaxed);
+        self.swarms_max.store(rules.swarms_max, Relaxed);
+        self.intake.store(rules.intake.to_bits(), Relaxed);
         self.membership_ttl_ms
             .store(ms(rules.ttl.membership), Relaxed);
         self.pending_offer_ttl_ms
@@ -62,6 +70,8 @@ impl InForce {
             peer_ids_per_swarm_max: self.peer_ids_per_swarm_max(),
             pending_offers_max: self.pending_offers_max(),
             full_scrape: self.full_scrape(),
+            swarms_max: self.swarms_max.load(Relaxed),
+            intake: self.intake(),
             ttl: self.ttl(),
         }
     }
@@ -84,6 +94,10 @@ impl InForce {
         self.full_scrape.load(Relaxed)
     }
 
+    pub(super) fn intake(&self) -> Intake {
+        Intake::from_bits(self.intake.load(Relaxed))
+    }
+
     pub(super) fn ttl(&self) -> Ttl {
         Ttl {
             membership: Duration::from_millis(self.membership_ttl_ms.load(Relaxed)),
@@ -103,6 +117,8 @@ mod tests {
             peer_ids_per_swarm_max: n as usize + 1,
             pending_offers_max: n as usize + 2,
             full_scrape: n > 5,
+            swarms_max: n as usize + 3,
+            intake: Intake::new(n, 2 * n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,
                 pending_offer: Duration::from_millis(1) * n,

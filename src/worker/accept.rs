@@ -203,15 +203,18 @@ impl Running {
         let visitor = upgraded.visitor;
         tracing::debug!(
             family = http::family(visitor.address),
-            origin = visitor.origin,
+            origin = visitor.origin.as_deref(),
             "WebSocket opened"
         );
         // A task of its own, so that nothing of HTTP stays in memory.
         self.tasks.spawn_local(connection::serve(
             upgraded.stream,
             upgraded.read_ahead,
+            &visitor,
             Rc::clone(&self.around),
         ));
+        // From here on it is counted by its place in the hub.
+        drop(upgraded.guest);
     }
 }
 

@@ -106,3 +106,41 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
         "the table is now\n{table}"
     );
 }
+
+#[test]
+fn every_limit_is_in_its_table_with_metric_and_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
+    let counters = read("src/insight/counters.rs");
+    let page = read("docs/limits.md");
+    let mut settings = BTreeSet::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').collect();
+        assert_eq!(cells.len(), 6, "{row}");
+        let names = |cell: usize| cells[cell].split('`').skip(1).step_by(2);
+        for name in names(0) {
+            assert!(Setting::find(name).is_some(), "there is no setting {name}");
+            settings.insert(name);
+        }
+        for name in names(4) {
+            let counter = format!("    {name},");
+            assert!(counters.contains(&counter), "there is no counter {name}");
+        }
+        assert!(names(5).next().is_some(), "no test: {row}");
+        for name in names(5) {
+            let test = format!("fn {name}(");
+            assert!(rust.contains(&test), "there is no test {name}");
+        }
+    }
+    let sections = ["limits", "bans", "memory"];
+    for setting in Setting::all() {
+        let section = setting.section.map(|section| section.name);
+        if section.is_some_and(|section| sections.contains(&section)) {
+            assert!(
+                settings.contains(setting.key),
+                "{} is in no table",
+                setting.key
+            );
+        }
+    }
+}

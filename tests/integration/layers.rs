@@ -13,14 +13,24 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("process", &[]),
     (
         "server",
-        &["worker", "net", "http", "hub", "config", "protocol"],
+        &[
+            "worker", "net", "http", "hub", "memory", "config", "protocol",
+        ],
     ),
     (
         "worker",
-        &["net", "http", "connection", "hub", "memory", "config"],
+        &[
+            "net",
+            "http",
+            "connection",
+            "hub",
+            "limits",
+            "memory",
+            "config",
+        ],
     ),
     ("echo", &["connection", "hub", "config"]),
-    ("http", &["hub", "net", "insight", "config"]),
+    ("http", &["hub", "net", "limits", "insight", "config"]),
     ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",

@@ -17,6 +17,7 @@ mod frames;
 mod http;
 mod layers;
 mod leaving;
+mod limits;
 mod listeners;
 mod load;
 mod model;

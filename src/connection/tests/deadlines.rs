@@ -435,7 +435,12 @@ async fn what_comes_with_the_handshake_is_paid_for() {
         ahead.extend(frame(0x8a, &[0; 100]));
     }
     ahead.extend(frame(0x81, &text));
-    let task = tokio::task::spawn_local(serve(server, ahead, Rc::clone(&world.around)));
+    let task = tokio::task::spawn_local(serve(
+        server,
+        ahead,
+        &Visitor::default(),
+        Rc::clone(&world.around),
+    ));
     let since = Instant::now();
     // The reply comes when what is over the burst, about a second's worth, has been paid.
     let mut heard = [0; 2];

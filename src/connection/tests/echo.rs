@@ -27,7 +27,7 @@ fn check(bytes: &[u8]) {
         runtime.block_on(async {
             let (hub, started) = (Hub::new(node, 0, 0), Instant::now());
             let around = Surroundings::new(hub, started, stream::MESSAGE_BYTES_MAX);
-            serve(wire, read_ahead, around).await;
+            serve(wire, read_ahead, &Visitor::default(), around).await;
         });
     });
 }

@@ -215,7 +215,9 @@ async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
     let (mut client, server) = tokio::io::duplex(4096);
     let bytes = frame(FIN | TEXT, &join());
     let (early, late) = bytes.split_at(50);
-    tokio::task::spawn_local(serve(server, early.to_vec(), Rc::clone(&world.around)));
+    let visitor = Visitor::default();
+    let around = Rc::clone(&world.around);
+    tokio::task::spawn_local(serve(server, early.to_vec(), &visitor, around));
     client.write_all(late).await.expect("room in the pipe");
     let mut heard = vec![0; 100];
     let read = client.read(&mut heard).await.expect("a reply");

@@ -19,7 +19,7 @@ async fn two_hundred_torrents_at_once_are_all_answered() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_burst_of_offers_reaches_a_healthy_member_whole() {
-    let world = World::new(|_| {});
+    let world = World::new(|config| config.limits.offers_received_burst = 100);
     let mut receiver = world.connect().await;
     receiver.say(&announce('a', 'r')).await;
     receiver.hear_json().await;

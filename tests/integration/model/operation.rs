@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use swarmhub::protocol::{InfoHash, OfferId, PeerId};
-use swarmhub::swarm::Ttl;
+use swarmhub::swarm::{Intake, Ttl};
 use swarmhub::tracker::Rules;
 
 /// Offers of one announce that are used; announces hold up to two more.
@@ -176,6 +176,8 @@ impl Setup {
             peer_ids_per_swarm_max: pick(bytes, 3)? + 1,
             pending_offers_max: pick(bytes, 6)? + 1,
             full_scrape: pick(bytes, 2)? == 1,
+            swarms_max: usize::MAX,
+            intake: Intake::UNLIMITED,
             ttl: Ttl {
                 membership: Duration::from_mins(1),
                 pending_offer: Duration::from_secs(20),

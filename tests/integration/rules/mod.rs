@@ -19,7 +19,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
 use swarmhub::protocol::{Bounds, ConnectionId, parse, relayed_answer, relayed_offer};
-use swarmhub::swarm::{Expired, Totals, Ttl};
+use swarmhub::swarm::{Expired, Intake, Totals, Ttl};
 use swarmhub::tracker::{AnswerFate, Participant, RelayKind, Reply, Rules, Tracker};
 
 const BOUNDS: Bounds = Bounds {
@@ -33,6 +33,8 @@ const RULES: Rules = Rules {
     peer_ids_per_swarm_max: 4,
     pending_offers_max: 256,
     full_scrape: false,
+    swarms_max: usize::MAX,
+    intake: Intake::UNLIMITED,
     ttl: Ttl {
         membership: Duration::from_mins(6),
         pending_offer: Duration::from_mins(2),

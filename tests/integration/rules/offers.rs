@@ -1,7 +1,8 @@
 //! Who gets the offers of an announce.
 
 use serde_json::json;
-use swarmhub::tracker::RelayKind;
+use swarmhub::swarm::Intake;
+use swarmhub::tracker::{RelayKind, Rules};
 
 use super::{RULES, World, all, announce, offers, text, with};
 
@@ -118,4 +119,48 @@ fn members_whose_output_is_stuck_are_left_out_until_it_flows() {
     world.tracker.set_blocked(&mut stuck.participant, false);
     let outcome = sender.say(&with(announce('h', 'a'), &offers("34")));
     assert_eq!(outcome.receivers(), all([&stuck, &other]));
+}
+
+#[test]
+fn who_is_given_enough_offers_is_passed_over_for_another_until_time_goes_by() {
+    let intake = Intake::new(10, 30);
+    let world = World::new(Rules { intake, ..RULES });
+    let [_victim, mut sender] = world.join('h', ['v', 's']);
+    let mut given = |tries| -> usize {
+        let mut all = 0;
+        for _ in 0..tries {
+            all += sender
+                .say(&with(announce('h', 's'), &offers("1")))
+                .relays
+                .len();
+        }
+        all
+    };
+    // Nobody else is there, so what is too much goes nowhere.
+    assert_eq!(given(50), 30);
+    world.wait(1);
+    assert_eq!(given(50), 10);
+    let [_another] = world.join('h', ['w']);
+    // The same flood goes to the newcomer now, for whom it is the first.
+    assert_eq!(given(50), 30);
+}
+
+#[test]
+fn offers_in_one_swarm_do_not_cost_a_member_those_of_another() {
+    let intake = Intake::new(1, 2);
+    let world = World::new(Rules { intake, ..RULES });
+    let [mut member, mut sender] = world.join('h', ['m', 's']);
+    member.say(&announce('i', 'm'));
+    sender.say(&announce('i', 's'));
+    for swarm in ['h', 'i'] {
+        let given: usize = (0..5)
+            .map(|_| {
+                sender
+                    .say(&with(announce(swarm, 's'), &offers("1")))
+                    .relays
+                    .len()
+            })
+            .sum();
+        assert_eq!(given, 2);
+    }
 }

@@ -1,0 +1,374 @@
+//! What happens to connections over the limits of their address, their origin and the process.
+
+use super::*;
+use crate::limits::{Key, Limited, Step};
+
+fn visitor(address: &str) -> Visitor {
+    Visitor {
+        address: Some(address.parse().expect("an address")),
+        origin: None,
+    }
+}
+
+fn page(origin: &str) -> Visitor {
+    Visitor {
+        address: None,
+        origin: Some(origin.into()),
+    }
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// Sends malformed messages until the connection is closed.
+async fn misbehave(world: &World, visitor: &Visitor) -> Ended {
+    let mut client = world.connect_as(visitor).await;
+    while client.socket.send(Message::text("{")).await.is_ok() {}
+    client.task.await.expect("no panic")
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_flood_of_pings_is_slowed_and_then_closed() {
+    let world = World::new(|config| {
+        config.limits.messages_burst = 20;
+        config.limits.delay_max = Duration::from_millis(10);
+        config.limits.patience = Duration::from_millis(100);
+        config.limits.refusals_per_minute_max = 50;
+    });
+    let mut client = world.connect().await;
+    while client
+        .socket
+        .send(Message::Ping(vec![1].into()))
+        .await
+        .is_ok()
+    {}
+    assert_eq!(client.task.await.expect("no panic"), Ended::Flood);
+    assert!(world.counters().pauses > 0);
+    assert_eq!(world.counters().connections_flooding, 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn unwanted_answers_are_dropped_without_a_word_and_a_flood_of_them_is_closed() {
+    let world = World::new(|_| {});
+    let mut client = world.connect().await;
+    client.say(&announce('a', 'p')).await;
+    client.hear_json().await;
+    let mut answer = announce('a', 'p');
+    answer["to_peer_id"] = json!("x".repeat(20));
+    answer["offer_id"] = json!("o".repeat(20));
+    answer["answer"] = json!({"type": "answer", "sdp": "v=0"});
+    let answer = Message::text(answer.to_string());
+    while client.socket.send(answer.clone()).await.is_ok() {}
+    assert_eq!(client.task.await.expect("no panic"), Ended::Hostile);
+    // 150 points, at a quarter each, some of which have faded.
+    let unwanted = world.counters().answers_unwanted;
+    assert!((600..800).contains(&unwanted), "{unwanted}");
+    assert_eq!(world.counters().connections_hostile, 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_address_of_hostile_connections_is_banned_and_let_in_again_when_that_is_over() {
+    let world = World::new(|_| {});
+    let (bad, good) = (visitor("192.0.2.1"), visitor("192.0.2.2"));
+    let began = Instant::now();
+    while world.hub.let_in(&bad).is_ok() {
+        assert_eq!(misbehave(&world, &bad).await, Ended::Malformed);
+        pass(10).await;
+        assert!(began.elapsed() < Duration::from_mins(5), "never banned");
+    }
+    let refused = world.hub.let_in(&bad).expect_err("banned");
+    assert_eq!(refused.status(), 403);
+    assert!(
+        refused.to_string().contains("too many malformed messages"),
+        "{refused}"
+    );
+    assert!((1..=60).contains(&refused.retry_after()));
+    assert!(world.hub.let_in(&good).is_ok());
+    assert_eq!((world.counters().bans, world.hub.bans().len()), (1, 1));
+    pass(61).await;
+    assert!(world.hub.let_in(&bad).is_ok());
+    // The strikes have not faded yet, so the next one bans again, for twice as long.
+    misbehave(&world, &bad).await;
+    let refused = world.hub.let_in(&bad).expect_err("banned again");
+    assert!((110..=121).contains(&refused.retry_after()), "{refused}");
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn who_hangs_up_just_before_it_would_be_closed_is_banned_like_others() {
+    let world = World::new(|config| config.bans.strikes_max = 1);
+    let bad = visitor("192.0.2.1");
+    for _ in 0..3 {
+        let mut client = world.connect_as(&bad).await;
+        for _ in 0..90 {
+            client.send(Message::text("{")).await;
+            client.hear_json().await;
+        }
+        drop(client.socket);
+        assert_eq!(client.task.await.expect("no panic"), Ended::Lost);
+        pass(10).await;
+    }
+    assert!(world.hub.let_in(&bad).is_err());
+    // A few bad messages are nobody's strike.
+    let good = visitor("192.0.2.2");
+    for _ in 0..10 {
+        let mut client = world.connect_as(&good).await;
+        for _ in 0..20 {
+            client.send(Message::text("{")).await;
+            client.hear_json().await;
+        }
+        drop(client.socket);
+        client.task.await.expect("no panic");
+        pass(10).await;
+    }
+    assert!(world.hub.let_in(&good).is_ok());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_ban_is_seen_by_its_hash_and_can_be_lifted() {
+    let world = World::new(|config| config.bans.strikes_max = 0);
+    let bad = visitor("2001:db8:1:2::3");
+    for _ in 0..2 {
+        misbehave(&world, &bad).await;
+        pass(11).await;
+    }
+    let bans = world.hub.bans();
+    assert_eq!(bans.len(), 2, "its /64 and its /48: {bans:?}");
+    let other_in_network = visitor("2001:db8:1:2:ffff::9");
+    assert!(matches!(
+        world.hub.let_in(&other_in_network),
+        Err(Limited::Banned { .. })
+    ));
+    for ban in bans {
+        let name = ban.key.to_string();
+        assert!(!name.contains("2001"));
+        let key = Key::from_name(&name).expect("a name");
+        assert!(world.hub.node().lift_ban(key));
+        assert!(!world.hub.node().lift_ban(key), "once");
+    }
+    assert!(world.hub.let_in(&bad).is_ok());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn addresses_of_exempt_networks_are_never_limited_or_banned() {
+    let world = World::new(|config| {
+        config.bans.strikes_max = 0;
+        config.limits.address_connections_max = 1;
+        config.limits.address_connections_burst = 1;
+        config.limits.arrival_delay_max = Duration::ZERO;
+    });
+    let home = visitor("192.168.1.7");
+    for _ in 0..3 {
+        misbehave(&world, &home).await;
+        pass(11).await;
+    }
+    let guests = [(); 3].map(|()| world.hub.let_in(&home).expect("exempt"));
+    assert!(
+        guests
+            .iter()
+            .all(|_| world.hub.let_open(&home) == Ok(Duration::ZERO))
+    );
+    assert_eq!(world.counters().bans, 0);
+    assert_eq!(world.hub.node().addresses_known(), 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_school_of_a_thousand_viewers_comes_in_with_page_and_tracker_at_once() {
+    let world = World::new(|_| {});
+    let school = visitor("192.0.2.1");
+    let mut guests = Vec::new();
+    for _ in 0..1000 {
+        for _ in 0..6 {
+            guests.push(world.hub.let_in(&school).expect("a page"));
+        }
+        guests.push(world.hub.let_in(&school).expect("a tracker"));
+        assert_eq!(world.hub.let_open(&school), Ok(Duration::ZERO));
+    }
+    assert_eq!(world.hub.node().connections_held(), 7000);
+    drop(guests);
+    assert_eq!(world.hub.node().connections_held(), 0);
+    // All come back after a restart of the network, at the same moment.
+    assert!((0..1000).all(|_| world.hub.let_open(&school) == Ok(Duration::ZERO)));
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn every_end_of_a_connection_gives_its_place_back() {
+    let world = World::new(|config| {
+        config.limits.address_connections_max = 2;
+        config.limits.origin_connections_max = Some(2);
+    });
+    let who = Visitor {
+        origin: Some("https://a.example".into()),
+        ..visitor("192.0.2.1")
+    };
+    let mut clients = [world.connect_as(&who).await, world.connect_as(&who).await];
+    for client in &mut clients {
+        client.say(&announce('a', 'p')).await;
+        client.hear_json().await;
+    }
+    assert_eq!(
+        world.hub.let_in(&who).err(),
+        Some(Limited::AddressConnections)
+    );
+    assert_eq!(world.hub.let_open(&who), Err(Limited::OriginConnections));
+    let [closing, aborted] = clients;
+    aborted.task.abort();
+    drop(closing.socket);
+    closing.task.await.expect("no panic");
+    drop(aborted.task.await);
+    assert!(world.hub.let_in(&who).is_ok() && world.hub.let_open(&who).is_ok());
+    assert_eq!(world.hub.node().connections_held(), 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn pages_of_a_site_that_announce_too_fast_are_slowed_and_then_refused_readably() {
+    let world = World::new(|config| {
+        config.limits.origin_announces_per_second = Some(10);
+        config.limits.origin_announces_burst = 20;
+    });
+    let site = page("https://a.example");
+    let mut clients = Vec::new();
+    for _ in 0..60 {
+        clients.push(world.connect_as(&site).await);
+    }
+    let mut refused = 0;
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.say(&announce('a', 'p')).await;
+        let heard = client.hear_json().await;
+        if let Some(reason) = heard["failure reason"].as_str() {
+            assert!(reason.contains("limits.origin_announces_per_second"));
+            assert!(heard["interval"].is_u64() && heard["info_hash"].is_string());
+            refused += 1;
+        } else {
+            assert!(number < 41, "{number} is served");
+        }
+    }
+    // Twenty at once, and those of the two seconds of `limits.delay_max`.
+    assert_eq!(refused, 20);
+    let counters = world.counters();
+    assert_eq!(counters.failures_origin_announces_per_second, 20);
+    assert_eq!(counters.paused_origin_announces_per_second, 20);
+    let mut other = world.connect_as(&page("https://b.example")).await;
+    other.say(&announce('a', 'p')).await;
+    assert!(other.hear_json().await["complete"].is_u64());
+    // Who leaves need not wait.
+    let leaving = clients.last_mut().expect("sixty");
+    let mut stopped = announce('a', 'p');
+    stopped["event"] = json!("stopped");
+    leaving.say(&stopped).await;
+    assert!(leaving.hear_json().await["complete"].is_u64());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_swarm_too_many_is_refused_readably_and_the_others_go_on() {
+    let world = World::new(|config| config.limits.swarms_max = 2);
+    let mut client = world.connect().await;
+    for (swarm, is_served) in [('a', true), ('b', true), ('c', false), ('a', true)] {
+        client.say(&announce(swarm, 'p')).await;
+        let heard = client.hear_json().await;
+        assert_eq!(heard["info_hash"], swarm.to_string().repeat(20));
+        assert_eq!(heard["failure reason"].is_null(), is_served);
+        if !is_served {
+            let reason = heard["failure reason"].as_str().expect("text");
+            assert!(reason.contains("limits.swarms_max"), "{reason}");
+        }
+    }
+    assert_eq!(world.counters().failures_swarms_max, 1);
+    assert_eq!(world.totals().swarms, 2);
+}
+
+const BUDGET: usize = 1_000_000_000;
+
+fn with_budget() -> World {
+    World::new(|config| config.memory.budget_bytes = BUDGET)
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn short_of_memory_nobody_new_comes_and_the_interval_is_longest() {
+    let world = with_budget();
+    let mut client = world.connect().await;
+    client.say(&announce('a', 'p')).await;
+    assert_eq!(client.hear_json().await["interval"], 45);
+    world.hub.observe_memory(BUDGET / 100 * 90);
+    world.hub.observe_load(Duration::from_secs(1));
+    assert_eq!(world.hub.node().pressure().step(), Step::Refuse);
+    assert_eq!(
+        world.hub.let_in(&Visitor::default()).err(),
+        Some(Limited::Memory)
+    );
+    assert!(!world.hub.shed());
+    client.say(&announce('a', 'p')).await;
+    assert_eq!(client.hear_json().await["interval"], 120);
+    client.say(&announce('b', 'p')).await;
+    assert!(client.hear_json().await["failure reason"].is_string());
+    world.hub.observe_memory(BUDGET / 2);
+    world.hub.observe_load(Duration::from_secs(1));
+    assert!(world.hub.let_in(&Visitor::default()).is_ok());
+    client.say(&announce('b', 'p')).await;
+    assert_eq!(client.hear_json().await["interval"], 45);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn out_of_memory_those_silent_for_longest_are_closed_first() {
+    let world = with_budget();
+    let mut clients = Vec::new();
+    for _ in 0..32 {
+        clients.push(world.connect().await);
+        while world.hub.connections() < clients.len() {
+            tokio::task::yield_now().await;
+        }
+        pass(1).await;
+    }
+    // The two oldest have just said something.
+    for client in &mut clients[..2] {
+        client.say(&announce('a', 'p')).await;
+        client.hear_json().await;
+    }
+    world.hub.observe_memory(BUDGET);
+    // One in sixteen a second.
+    for gone in [2, 4] {
+        assert!(world.hub.shed());
+        while world.hub.connections() > 32 - gone {
+            tokio::task::yield_now().await;
+        }
+    }
+    for client in &mut clients[2..6] {
+        assert_eq!(client.hear_close().await, 1013);
+    }
+    assert_eq!(world.counters().connections_shed, 4);
+    for place in [0, 1, 6, 31] {
+        clients[place].say(&announce('a', 'p')).await;
+        assert_eq!(clients[place].hear_json().await["action"], "announce");
+    }
+    world.hub.observe_memory(BUDGET / 2);
+    assert!(!world.hub.shed());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_full_process_lets_nobody_in_until_somebody_leaves() {
+    let world = World::new(|config| config.limits.connections_max = Some(2));
+    let anybody = Visitor::default();
+    let one = world.hub.let_in(&anybody).expect("room");
+    let _two = world.hub.let_in(&anybody).expect("room");
+    assert_eq!(world.hub.let_in(&anybody).err(), Some(Limited::Connections));
+    drop(one);
+    assert!(world.hub.let_in(&anybody).is_ok());
+    assert_eq!(world.counters().refused_connections_max, 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn without_limits_addresses_and_origins_are_not_counted() {
+    let world = World::new(|config| {
+        config.no_limits = true;
+        config.limits.address_connections_max = 1;
+        config.limits.origin_connections_max = Some(1);
+    });
+    let who = Visitor {
+        origin: Some("https://a.example".into()),
+        ..visitor("192.0.2.1")
+    };
+    let _clients = [world.connect_as(&who).await, world.connect_as(&who).await];
+    assert!(world.hub.let_in(&who).is_ok());
+    assert_eq!(world.hub.let_open(&who), Ok(Duration::ZERO));
+    assert_eq!(world.hub.node().addresses_known(), 0);
+}

@@ -1,0 +1,68 @@
+//! Who is let in: asks the hub with the first request of a connection and for each WebSocket, and answers for it.
+//!
+//! A refusal is a response of HTTP, which people and programs can read; after it the connection ends.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use axum::body::Body;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use tokio::time::sleep;
+
+use super::api::TEXT;
+use crate::hub::{Guest, Hub, Visitor};
+use crate::limits::Limited;
+
+/// The way in of one connection.
+#[derive(Debug)]
+pub(super) struct Door {
+    hub: Rc<Hub>,
+    /// Counts the connection from its first request on.
+    guest: RefCell<Option<Guest>>,
+}
+
+impl Door {
+    pub(super) fn new(hub: &Rc<Hub>) -> Self {
+        Self {
+            hub: Rc::clone(hub),
+            guest: RefCell::default(),
+        }
+    }
+
+    /// Lets a request in. The connection is counted with its first one, bans count for each: a proxy may send those of several
+    /// clients one after the other.
+    pub(super) fn let_in(&self, visitor: &Visitor) -> Result<(), Limited> {
+        let guest = &mut *self.guest.borrow_mut();
+        match guest {
+            Some(_) => self.hub.check_ban(visitor),
+            None => self.hub.let_in(visitor).map(|new| *guest = Some(new)),
+        }
+    }
+
+    /// Lets it become a WebSocket, when its turn comes.
+    pub(super) async fn let_open(&self, visitor: &Visitor) -> Result<(), Limited> {
+        let wait = self.hub.let_open(visitor)?;
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// What counts the connection, for whoever goes on with it.
+    pub(super) fn take_guest(&self) -> Option<Guest> {
+        self.guest.take()
+    }
+}
+
+/// What a client is told that is not let in.
+pub(super) fn refusal(limited: Limited) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{limited}.\n")));
+    *response.status_mut() =
+        StatusCode::from_u16(limited.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, TEXT);
+    headers.insert(RETRY_AFTER, HeaderValue::from(limited.retry_after()));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,234 @@
+//! The way in of a connection, and what is held against its address when it is closed as hostile.
+//!
+//! HTTP asks here before it answers a first request; a [`Guest`] counts the connection until its WebSocket is open. All of it
+//! happens once in the life of a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::entry::Entry;
+use super::{Ended, Hub, Node, Visitor};
+use crate::limits::{Ban, Key, Limited, Offence, OriginId, Step, Visit, Whence};
+use crate::protocol::ConnectionId;
+
+/// A connection that was let in and is counted, as long as this lives.
+#[derive(Debug)]
+pub struct Guest {
+    node: Arc<Node>,
+    visit: Visit,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.node.leave(self.visit);
+    }
+}
+
+impl Hub {
+    /// Lets a connection in with its first request, be it for a page or for a WebSocket, and counts it.
+    ///
+    /// # Errors
+    ///
+    /// Why not: its address is banned or has too many connections, or the process has, or is short of memory.
+    pub fn let_in(&self, visitor: &Visitor) -> Result<Guest, Limited> {
+        let (node, counters) = (&self.node, self.counters());
+        let whence = node.whence(visitor);
+        self.check_ban(visitor)?;
+        if node.pressure.step() >= Step::Refuse {
+            counters.refused_memory.add(1);
+            return Err(Limited::Memory);
+        }
+        if node.held.fetch_add(1, Ordering::Relaxed) >= node.held_max() {
+            node.held.fetch_sub(1, Ordering::Relaxed);
+            counters.refused_connections_max.add(1);
+            return Err(Limited::Connections);
+        }
+        let Some(whence) = whence else {
+            return Ok(Guest::new(node, None));
+        };
+        let Some(key) = node.addresses.enter(whence) else {
+            node.held.fetch_sub(1, Ordering::Relaxed);
+            counters.refused_address_connections_max.add(1);
+            return Err(Limited::AddressConnections);
+        };
+        counters
+            .uncounted_addresses_max
+            .add(u64::from(key != whence.own));
+        Ok(Guest::new(node, Some(key)))
+    }
+
+    /// Looks whether a visitor is banned.
+    ///
+    /// # Errors
+    ///
+    /// It is.
+    pub fn check_ban(&self, visitor: &Visitor) -> Result<(), Limited> {
+        if self.node.bans.is_empty() {
+            return Ok(());
+        }
+        let whence = self.node.whence(visitor);
+        match whence.and_then(|whence| self.node.banned(whence, self.time.get())) {
+            Some((left, offence)) => {
+                self.counters().refused_bans.add(1);
+                Err(Limited::Banned { left, offence })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Lets one that is let in open a WebSocket, after the time that is given.
+    ///
+    /// # Errors
+    ///
+    /// Why not: too many come from its address, or pages of its origin have too many.
+    pub fn let_open(&self, visitor: &Visitor) -> Result<Duration, Limited> {
+        let (node, counters) = (&self.node, self.counters());
+        let origin = visitor.origin.as_deref().filter(|_| node.limits_apply());
+        if origin.is_some_and(|origin| !node.origins.has_room(origin)) {
+            counters.refused_origin_connections_max.add(1);
+            return Err(Limited::OriginConnections);
+        }
+        let Some(whence) = node.whence(visitor) else {
+            return Ok(Duration::ZERO);
+        };
+        match node.addresses.arrive(whence, self.time.get()) {
+            Ok(wait) => {
+                let waits = u64::from(!wait.is_zero());
+                counters.delayed_address_connections_per_second.add(waits);
+                Ok(wait)
+            }
+            Err(wait) => {
+                counters.refused_address_connections_per_second.add(1);
+                Err(Limited::AddressRate(wait))
+            }
+        }
+    }
+
+    /// Counts a WebSocket.
+    pub(super) fn arrive(&self, visitor: &Visitor) -> Visit {
+        let node = &self.node;
+        node.held.fetch_add(1, Ordering::Relaxed);
+        let key = node
+            .whence(visitor)
+            .map(|whence| node.addresses.count(whence));
+        let origin = visitor.origin.as_deref().filter(|_| node.limits_apply());
+        let (origin, is_own) =
+            origin.map_or((OriginId::NONE, true), |origin| node.origins.enter(origin));
+        self.counters()
+            .uncounted_origins_max
+            .add(u64::from(!is_own));
+        Visit::new(key, origin)
+    }
+
+    /// Holds it against the address of a connection if that ended as hostile, or hung up before it would have.
+    pub fn hold_against(&self, id: ConnectionId, ended: Ended) {
+        let now = self.time.get();
+        let is_hostile = |entry: &Entry| {
+            let limiter = self.limiter.borrow();
+            limiter
+                .as_ref()
+                .is_some_and(|limiter| limiter.is_hostile(&entry.usage, now))
+        };
+        let found = self.with(id, |entry| {
+            let hostile = || is_hostile(entry).then_some(Offence::Hostile);
+            (entry.visit.address(), ended.offence().or_else(hostile))
+        });
+        let Some((Some(key), Some(offence))) = found else {
+            return;
+        };
+        for banned in self.node.addresses.strike(key, now) {
+            let (ban, other_forgotten) = self.node.bans.ban(banned, offence, now);
+            self.counters().bans.add(1);
+            self.counters()
+                .forgotten_bans_records_max
+                .add(u64::from(other_forgotten));
+            tracing::debug!(address = %ban.key, reason = offence.text(), seconds = ban.left.as_secs(), times = ban.times, "address banned");
+        }
+    }
+
+    /// Who is banned, the longest first.
+    #[must_use]
+    pub fn bans(&self) -> Vec<Ban> {
+        self.node.bans.list(self.time.get())
+    }
+
+    /// Forgets in one part of the addresses who has nothing here any more, and with the first the sites and bans as well.
+    pub fn tidy_addresses(&self, part: usize) {
+        let now = self.time.get();
+        self.node.addresses.tidy(part, now);
+        if part == 0 {
+            self.node.origins.tidy(now);
+            self.node.bans.tidy(now);
+        }
+    }
+}
+
+impl Guest {
+    fn new(node: &Arc<Node>, key: Option<Key>) -> Self {
+        Self {
+            node: Arc::clone(node),
+            visit: Visit::new(key, OriginId::NONE),
+        }
+    }
+}
+
+impl Node {
+    /// Ends a ban, named by its key as [`Hub::bans`] shows it. False if there is none.
+    pub fn lift_ban(&self, key: Key) -> bool {
+        let lifted = self.bans.lift(key);
+        if lifted {
+            tracing::debug!(address = %key, "ban lifted");
+        }
+        lifted
+    }
+
+    /// How many connections count for `limits.connections_max`: pages as well, and for a moment those twice that are about to
+    /// become WebSockets.
+    #[must_use]
+    pub fn connections_held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn held_max(&self) -> usize {
+        self.doors.read().connections_max.unwrap_or(usize::MAX)
+    }
+
+    fn limits_apply(&self) -> bool {
+        self.doors.read().limits_apply
+    }
+
+    /// Under what a visitor is counted; `None` if no limit of addresses applies.
+    fn whence(&self, visitor: &Visitor) -> Option<Whence> {
+        let address = visitor.address?;
+        let doors = self.doors.read();
+        let is_exempt = || {
+            doors
+                .exempt
+                .iter()
+                .any(|network| network.contains(Some(address)))
+        };
+        (doors.limits_apply && !is_exempt()).then(|| self.keys.of(address))
+    }
+
+    fn banned(&self, whence: Whence, now: Duration) -> Option<(Duration, Offence)> {
+        let keys = [Some(whence.own), whence.wider];
+        let bans = keys
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.bans.find(key, now));
+        bans.map(|ban| (ban.left, ban.offence))
+            .max_by_key(|(left, _)| *left)
+    }
+
+    /// Takes out what [`Hub::arrive`] or a [`Guest`] has counted.
+    pub(super) fn leave(&self, visit: Visit) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
+        if let Some(key) = visit.address() {
+            self.addresses.leave(key);
+        }
+        if visit.origin().is_counted() {
+            self.origins.leave(visit.origin());
+        }
+    }
+}

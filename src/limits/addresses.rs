@@ -1,0 +1,262 @@
+//! How many connections each address has, how fast new ones come, and how often its connections were closed as hostile.
+//!
+//! Shared by all workers, in shards of which one at a time is locked. Knows hashes only; the hub asks it once or twice in the
+//! life of a connection, never for a message.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
+
+use super::bucket::{Lending, Level};
+use super::score::Score;
+use super::{Key, Whence};
+use crate::config;
+
+/// How many locks the addresses are divided into.
+const SHARDS: usize = 64;
+/// A strike that has faded below this is forgotten.
+const STRIKES_MIN: f32 = 0.1;
+
+/// All addresses that have connections, or had some lately.
+#[derive(Debug)]
+pub struct Addresses {
+    shards: Box<[Mutex<HashMap<Key, Record>>]>,
+    count: AtomicUsize,
+    policy: RwLock<Policy>,
+}
+
+/// By `limits.address_*`, `limits.addresses_max`, `limits.network_factor` and `bans.strike*`.
+#[derive(Debug, Clone, Copy)]
+struct Policy {
+    most: usize,
+    connections_max: u32,
+    factor: u32,
+    own: Lending,
+    wider: Lending,
+    strikes_max: u32,
+    strike_every: Duration,
+    half_life: Duration,
+}
+
+impl Policy {
+    fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
+        let lending = |factor: u32| {
+            let rate = limits.address_connections_per_second.saturating_mul(factor);
+            let burst = limits.address_connections_burst.saturating_mul(factor);
+            Lending::new(rate, burst, limits.arrival_delay_max)
+        };
+        Self {
+            most: limits.addresses_max,
+            connections_max: limits.address_connections_max,
+            factor: limits.network_factor,
+            own: lending(1),
+            wider: lending(limits.network_factor),
+            strikes_max: bans.strikes_max,
+            strike_every: bans.strike_every,
+            half_life: bans.strike_half_life,
+        }
+    }
+
+    fn is_struck(&self, record: &mut Record, most: u32, now: Duration) -> bool {
+        let is_known = record.strikes.points(now, self.half_life) >= STRIKES_MIN;
+        if is_known && record.strikes.age(now) < self.strike_every {
+            return false;
+        }
+        let strikes = record.strikes.add(1.0, now, self.half_life);
+        // Nobody has so many connections that a float could not tell.
+        #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
+        let most = most.saturating_add(record.connections) as f32;
+        strikes > most
+    }
+}
+
+/// Small, as there is one for each address.
+#[derive(Debug, Default)]
+struct Record {
+    wider: Option<Key>,
+    arrivals: Level,
+    strikes: Score,
+    connections: u32,
+}
+
+impl Addresses {
+    /// Knowing nobody yet.
+    #[must_use]
+    pub fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            count: AtomicUsize::new(0),
+            policy: RwLock::new(Policy::new(limits, bans)),
+        }
+    }
+
+    /// Goes by other limits from now on. What is counted stays.
+    pub fn retune(&self, limits: &config::Limits, bans: &config::Bans) {
+        *self.policy.write() = Policy::new(limits, bans);
+    }
+
+    fn policy(&self) -> Policy {
+        *self.policy.read()
+    }
+
+    /// Counts a connection, if its address has room for one more. Gives the key under which it is counted.
+    pub fn enter(&self, whence: Whence) -> Option<Key> {
+        let policy = self.policy();
+        let room = |record: &mut Record, most: u32| {
+            let fits = record.connections < most;
+            record.connections += u32::from(fits);
+            fits
+        };
+        let (key, fits) = self.with(whence.own, |record| room(record, policy.connections_max));
+        if !fits {
+            return None;
+        }
+        // The others have no network in common.
+        let wider = whence.wider.filter(|_| key != Key::OTHERS);
+        let Some(wider) = wider else {
+            return Some(key);
+        };
+        let most = policy.connections_max.saturating_mul(policy.factor);
+        let (wider, fits) = self.with(wider, |record| room(record, most));
+        self.with_known(key, |record| {
+            record.wider = Some(wider);
+            if !fits {
+                record.connections = record.connections.saturating_sub(1);
+            }
+        });
+        fits.then_some(key)
+    }
+
+    /// Counts a connection whatever the limit: one that was let in before.
+    pub fn count(&self, whence: Whence) -> Key {
+        let (key, ()) = self.with(whence.own, |record| record.connections += 1);
+        if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
+            let (wider, ()) = self.with(wider, |record| record.connections += 1);
+            self.with_known(key, |record| record.wider = Some(wider));
+        }
+        key
+    }
+
+    /// Takes a connection out that was counted under this key.
+    pub fn leave(&self, key: Key) {
+        let one_less = |record: &mut Record| {
+            record.connections = record.connections.saturating_sub(1);
+            record.wider
+        };
+        if let Some(wider) = self.with_known(key, one_less).flatten() {
+            self.with_known(wider, one_less);
+        }
+    }
+
+    /// Takes note of a new WebSocket: how long it has to wait for its turn.
+    ///
+    /// # Errors
+    ///
+    /// The time after which there is room again, if too many wait already.
+    pub fn arrive(&self, whence: Whence, now: Duration) -> Result<Duration, Duration> {
+        let policy = self.policy();
+        let (key, own) = self.with(whence.own, |record| policy.own.take(&record.arrivals, now));
+        let own = own?;
+        match whence.wider.filter(|_| key != Key::OTHERS) {
+            Some(wider) => {
+                let (_, wider) =
+                    self.with(wider, |record| policy.wider.take(&record.arrivals, now));
+                Ok(own.max(wider?))
+            }
+            None => Ok(own),
+        }
+    }
+
+    /// Takes note that a connection was closed as hostile. Gives the address and the network that are to be banned for it.
+    ///
+    /// Many share an address, so one that misbehaves must not cost the others theirs. A connection counts only when it was
+    /// closed for what it did, in one interval of `bans.strike_every` only once, and every open connection of the
+    /// address speaks for it: it takes more than `bans.strikes_max` strikes and one for each of them. As strikes halve every
+    /// `bans.strike_half_life`, there are never more than some eighty (by the defaults), so that an address with as many
+    /// connections is never banned, while one that has nothing but hostile ones is after a minute.
+    pub fn strike(&self, key: Key, now: Duration) -> SmallVec<[Key; 2]> {
+        let mut banned = SmallVec::new();
+        if key == Key::OTHERS {
+            return banned;
+        }
+        let policy = self.policy();
+        let mut strike = |key: Key, most: u32| {
+            self.with_known(key, |record| {
+                if policy.is_struck(record, most, now) {
+                    banned.push(key);
+                }
+                record.wider
+            })
+        };
+        if let Some(wider) = strike(key, policy.strikes_max).flatten() {
+            strike(wider, policy.strikes_max.saturating_mul(policy.factor));
+        }
+        banned
+    }
+
+    /// How many parts [`Self::tidy`] divides the addresses into.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Forgets those of one part that have no connections and nothing held against them.
+    pub fn tidy(&self, part: usize, now: Duration) {
+        let Some(shard) = self.shards.get(part) else {
+            return;
+        };
+        let half_life = self.policy().half_life;
+        let mut shard = shard.lock();
+        let before = shard.len();
+        shard.retain(|_, record| {
+            record.connections > 0
+                || !record.arrivals.ahead(now).is_zero()
+                || record.strikes.points(now, half_life) >= STRIKES_MIN
+        });
+        let gone = before - shard.len();
+        if shard.capacity() > 4 * shard.len() {
+            let room = 2 * shard.len();
+            shard.shrink_to(room);
+        }
+        drop(shard);
+        self.count.fetch_sub(gone, Ordering::Relaxed);
+    }
+
+    /// How many addresses and networks are known.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the
+    /// key it was.
+    fn with<R>(&self, key: Key, act: impl FnOnce(&mut Record) -> R) -> (Key, R) {
+        let mut shard = self.shard(key).lock();
+        if let Some(record) = shard.get_mut(&key) {
+            return (key, act(record));
+        }
+        if self.count.load(Ordering::Relaxed) < self.policy().most || key == Key::OTHERS {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            return (key, act(shard.entry(key).or_default()));
+        }
+        drop(shard);
+        self.with(Key::OTHERS, act)
+    }
+
+    fn with_known<R>(&self, key: Key, act: impl FnOnce(&mut Record) -> R) -> Option<R> {
+        self.shard(key).lock().get_mut(&key).map(act)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a remainder of the length")]
+    fn shard(&self, key: Key) -> &Mutex<HashMap<Key, Record>> {
+        let number = usize::try_from(key.bits() % self.shards.len() as u64).unwrap_or(0);
+        &self.shards[number]
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/addresses.rs"]
+mod tests;

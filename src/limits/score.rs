@@ -1,0 +1,67 @@
+//! Points for hostile behaviour that halve again and again as time goes by, in eight bytes.
+
+use std::time::Duration;
+
+/// A malformed message, or an answer that is none: no working client sends one.
+pub const MALFORMED: f32 = 1.0;
+/// An answer that nobody waits for. Now and then every client sends one, to a peer that has just left.
+pub const UNWANTED_ANSWER: f32 = 0.25;
+/// A message refused because the connection stayed over its limits.
+pub const REFUSED: f32 = 0.25;
+
+/// The points of somebody.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Score {
+    points: f32,
+    /// Second of the last change.
+    at: u32,
+}
+
+impl Score {
+    /// The points that are left now.
+    pub(super) fn points(self, now: Duration, half_life: Duration) -> f32 {
+        let age = self.age(now).as_secs_f32() / half_life.as_secs_f32().max(1.0);
+        self.points * (-age).exp2()
+    }
+
+    /// How long ago the last points came, in whole seconds: a part of one must not count again with each of many points.
+    pub(super) fn age(self, now: Duration) -> Duration {
+        Duration::from_secs(now.as_secs().saturating_sub(u64::from(self.at)))
+    }
+
+    /// Adds points and gives how many there are then.
+    pub(super) fn add(&mut self, points: f32, now: Duration, half_life: Duration) -> f32 {
+        self.points = self.points(now, half_life) + points;
+        self.at = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+        self.points
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF_LIFE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn points_halve_with_each_half_life() {
+        let mut score = Score::default();
+        let start = Duration::from_secs(100);
+        assert!((score.add(8.0, start, HALF_LIFE) - 8.0).abs() < 0.01);
+        for (minutes, left) in [(0, 8.0), (1, 4.0), (3, 1.0), (60, 0.0)] {
+            let points = score.points(start + minutes * HALF_LIFE, HALF_LIFE);
+            assert!((points - left).abs() < 0.01, "{minutes}: {points}");
+        }
+        assert!((score.add(1.0, start + HALF_LIFE, HALF_LIFE) - 5.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn many_points_within_a_second_do_not_wear_each_other_down() {
+        let mut score = Score::default();
+        let points = (0..1000).map(|number| {
+            let now = Duration::from_millis(1_900_000 + number / 10);
+            score.add(1.0, now, HALF_LIFE)
+        });
+        assert!(points.last().is_some_and(|points| points > 985.0));
+    }
+}

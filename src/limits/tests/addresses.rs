@@ -1,0 +1,203 @@
+use super::super::CachedTime;
+use super::*;
+
+struct World {
+    addresses: Addresses,
+    clock: CachedTime,
+}
+
+impl World {
+    fn new(change: impl FnOnce(&mut config::Limits)) -> Self {
+        let mut limits = config::Limits::default();
+        change(&mut limits);
+        let clock = CachedTime::default();
+        clock.advance_to(Duration::from_secs(100));
+        Self {
+            addresses: Addresses::new(&limits, &config::Bans::default()),
+            clock,
+        }
+    }
+
+    fn wait(&self, time: Duration) {
+        self.clock.advance_to(self.clock.get() + time);
+    }
+
+    fn arrive(&self, whence: Whence) -> Result<Duration, Duration> {
+        self.addresses.arrive(whence, self.clock.get())
+    }
+
+    fn tidy(&self) {
+        (0..self.addresses.parts()).for_each(|part| self.addresses.tidy(part, self.clock.get()));
+    }
+}
+
+fn ipv4(hash: u64) -> Whence {
+    Whence {
+        own: Key::new(hash),
+        wider: None,
+    }
+}
+
+fn ipv6(hash: u64, wider: u64) -> Whence {
+    Whence {
+        own: Key::new(hash),
+        wider: Some(Key::new(wider)),
+    }
+}
+
+#[test]
+fn an_address_has_so_many_connections_at_once_and_no_more() {
+    let world = World::new(|limits| limits.address_connections_max = 3);
+    let keys: Vec<_> = (0..5).map(|_| world.addresses.enter(ipv4(10))).collect();
+    assert_eq!(keys.iter().flatten().count(), 3);
+    assert!(world.addresses.enter(ipv4(11)).is_some(), "another address");
+    world.addresses.leave(Key::new(10));
+    assert!(world.addresses.enter(ipv4(10)).is_some());
+    assert!(world.addresses.enter(ipv4(10)).is_none());
+}
+
+#[test]
+fn the_networks_of_a_site_share_four_times_as_much() {
+    let world = World::new(|limits| limits.address_connections_max = 3);
+    let mut entered = 0;
+    for network in 10..20 {
+        for _ in 0..3 {
+            entered += usize::from(world.addresses.enter(ipv6(network, 5)).is_some());
+        }
+    }
+    assert_eq!(entered, 12);
+    // Who was turned away by the site is not counted in its network either.
+    (0..3).for_each(|_| world.addresses.leave(Key::new(10)));
+    assert!((0..3).all(|_| world.addresses.enter(ipv6(19, 5)).is_some()));
+    assert!(world.addresses.enter(ipv6(10, 5)).is_none());
+}
+
+#[test]
+fn a_school_arrives_at_once_then_new_connections_wait_and_then_are_refused() {
+    let world = World::new(|_| {});
+    let waits: Vec<_> = std::iter::from_fn(|| world.arrive(ipv4(10)).ok())
+        .take(10_000)
+        .collect();
+    assert!(waits.iter().take(2_000).all(Duration::is_zero));
+    // Those of the next five seconds wait for their turn.
+    assert_eq!(waits.len(), 2_500);
+    assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]));
+    assert_eq!(waits.last(), Some(&Duration::from_secs(5)));
+    let refused = world.arrive(ipv4(10)).unwrap_err();
+    assert!(refused <= Duration::from_millis(10), "{refused:?}");
+    assert_eq!(
+        world.arrive(ipv4(11)),
+        Ok(Duration::ZERO),
+        "another address"
+    );
+    world.wait(Duration::from_secs(5));
+    assert_eq!(world.arrive(ipv4(10)).map(|wait| wait.as_millis()), Ok(10));
+    world.wait(Duration::from_secs(20));
+    assert_eq!(world.arrive(ipv4(10)), Ok(Duration::ZERO));
+}
+
+#[test]
+fn networks_that_take_turns_are_slowed_as_one_site() {
+    let world = World::new(|limits| {
+        limits.address_connections_burst = 10;
+        limits.arrival_delay_max = Duration::ZERO;
+    });
+    let passed = (0..1_000).filter(|network| world.arrive(ipv6(10 + network, 5)).is_ok());
+    assert_eq!(passed.count(), 40);
+}
+
+#[test]
+fn an_address_is_forgotten_when_it_has_no_connections_and_full_buckets() {
+    let world = World::new(|_| {});
+    assert_eq!(world.arrive(ipv4(10)), Ok(Duration::ZERO));
+    let key = world.addresses.enter(ipv4(10)).expect("room");
+    world.wait(Duration::from_mins(1));
+    world.tidy();
+    assert_eq!(world.addresses.known(), 1);
+    world.addresses.leave(key);
+    world.tidy();
+    assert_eq!(world.addresses.known(), 0);
+}
+
+#[test]
+fn addresses_beyond_the_bound_share_one_bucket() {
+    let world = World::new(|limits| {
+        limits.addresses_max = 2;
+        limits.address_connections_max = 1;
+    });
+    assert!(world.addresses.enter(ipv4(10)).is_some());
+    assert!(world.addresses.enter(ipv4(11)).is_some());
+    assert_eq!(world.addresses.enter(ipv4(12)), Some(Key::OTHERS));
+    assert_eq!(world.addresses.enter(ipv6(13, 14)), None);
+    assert_eq!(world.addresses.known(), 3);
+    world.addresses.leave(Key::OTHERS);
+    assert_eq!(world.addresses.enter(ipv6(13, 14)), Some(Key::OTHERS));
+    assert!(
+        world
+            .addresses
+            .strike(Key::OTHERS, world.clock.get())
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_address_with_nothing_but_hostile_connections_is_banned_after_a_minute() {
+    let world = World::new(|_| {});
+    let key = world.addresses.enter(ipv4(10)).expect("room");
+    let began = world.clock.get();
+    while world.addresses.strike(key, world.clock.get()).is_empty() {
+        world.wait(Duration::from_secs(1));
+        assert!(world.clock.get() < began + Duration::from_mins(5));
+    }
+    let lasted = world.clock.get().saturating_sub(began);
+    assert!(
+        lasted >= Duration::from_secs(50) && lasted <= Duration::from_secs(80),
+        "{lasted:?}"
+    );
+}
+
+#[test]
+fn a_school_is_never_banned_for_one_bad_client() {
+    let world = World::new(|_| {});
+    for _ in 0..100 {
+        world.addresses.enter(ipv4(10)).expect("room");
+    }
+    // Somebody there is closed as hostile once a second, for a day.
+    for _ in 0..24 * 3600 {
+        assert!(
+            world
+                .addresses
+                .strike(Key::new(10), world.clock.get())
+                .is_empty()
+        );
+        world.wait(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn networks_that_take_turns_are_banned_as_one_site() {
+    let world = World::new(|_| {});
+    let mut banned = Vec::new();
+    for network in 10..200 {
+        let key = world.addresses.enter(ipv6(network, 5)).expect("room");
+        banned.extend(world.addresses.strike(key, world.clock.get()));
+        world.addresses.leave(key);
+        world.wait(Duration::from_secs(10));
+    }
+    assert!(!banned.is_empty());
+    assert!(banned.iter().all(|key| *key == Key::new(5)), "{banned:?}");
+}
+
+#[test]
+fn other_limits_hold_at_once_for_those_who_are_here_too() {
+    let world = World::new(|_| {});
+    assert!((0..3).all(|_| world.addresses.enter(ipv4(10)).is_some()));
+    let tight = config::Limits {
+        address_connections_max: 2,
+        ..config::Limits::default()
+    };
+    world.addresses.retune(&tight, &config::Bans::default());
+    assert!(world.addresses.enter(ipv4(10)).is_none());
+    (0..2).for_each(|_| world.addresses.leave(Key::new(10)));
+    assert!(world.addresses.enter(ipv4(10)).is_some());
+}

@@ -1,0 +1,113 @@
+//! What the system says about memory: what this process uses, and what it may. Linux only; elsewhere nothing is known.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is left for others, and for what the kernel needs beside sockets: a fifth.
+const SHARE: (usize, usize) = (4, 5);
+
+/// Bytes of memory that this process has resident.
+pub(crate) fn resident_bytes() -> Option<usize> {
+    kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
+/// What the process may use when nobody says how much: a share of what its machine has, or its container.
+pub(crate) fn budget_bytes() -> Option<usize> {
+    let machine = fs::read_to_string("/proc/meminfo").ok();
+    let machine = machine.and_then(|text| kilobytes(&text, "MemTotal:"));
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let limits = limit_files(Path::new("/sys/fs/cgroup"), &groups);
+    let limits = limits.filter_map(|file| limit(&fs::read_to_string(file).ok()?));
+    let least = limits.chain(machine).min()?;
+    Some(least / SHARE.1 * SHARE.0)
+}
+
+/// The files that may hold a limit, those of the groups around ours included. Within a container what is ours stands at the
+/// top, whatever its path outside.
+fn limit_files(root: &Path, groups: &str) -> impl Iterator<Item = PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':');
+        let (Some(_), Some(controllers), Some(path)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        let (top, file) = if controllers.is_empty() {
+            (root.to_path_buf(), "memory.max")
+        } else if controllers.split(',').any(|name| name == "memory") {
+            (root.join("memory"), "memory.limit_in_bytes")
+        } else {
+            continue;
+        };
+        let path = top.join(path.trim_start_matches('/'));
+        let around = path
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&top));
+        files.extend(around.map(|folder| folder.join(file)));
+    }
+    files.into_iter()
+}
+
+/// `max` is no number, and the number that stands for no limit is larger than any machine.
+fn limit(text: &str) -> Option<usize> {
+    text.trim().parse().ok()
+}
+
+fn kilobytes(text: &str, name: &str) -> Option<usize> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number = line.split_whitespace().next()?;
+    number.parse::<usize>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_process_uses_grows_with_what_it_takes() {
+        let before = resident_bytes().expect("Linux tells");
+        let taken = vec![1_u8; 64 << 20];
+        let after = resident_bytes().expect("Linux tells");
+        assert!(taken.iter().all(|&byte| byte == 1));
+        assert!(after > before + (32 << 20), "{before} {after}");
+        let budget = budget_bytes().expect("Linux tells");
+        assert!(budget > after, "{budget}");
+    }
+
+    #[test]
+    fn the_limits_of_all_groups_around_ours_are_looked_at() {
+        let files = |groups| -> Vec<String> {
+            limit_files(Path::new("/cg"), groups)
+                .map(|file| file.to_string_lossy().into_owned())
+                .collect()
+        };
+        assert_eq!(
+            files("0::/system.slice/swarmhub.service\n"),
+            [
+                "/cg/system.slice/swarmhub.service/memory.max",
+                "/cg/system.slice/memory.max",
+                "/cg/memory.max"
+            ]
+        );
+        assert_eq!(
+            files("5:devices:/\n4:cpu,memory:/a\n"),
+            [
+                "/cg/memory/a/memory.limit_in_bytes",
+                "/cg/memory/memory.limit_in_bytes"
+            ]
+        );
+        assert_eq!(files("nonsense\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_limit_is_a_number() {
+        assert_eq!(limit("536870912\n"), Some(536_870_912));
+        assert_eq!(limit("max\n"), None);
+        assert_eq!(
+            kilobytes("A: 1 kB\nVmRSS:\t  20 kB\n", "VmRSS:"),
+            Some(20_480)
+        );
+    }
+}
