@@ -176,14 +176,14 @@ impl<T: Transport> Connection<T> {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let mut progress = self.socket.progress(turn);
         // Nearly all turns that only write end here, without a look at what else is known of the connection.
-        if turn.bytes_in() == 0 && progress == Progress::Rest {
+        if turn.bytes_charged() == 0 && progress == Progress::Rest {
             return None;
         }
         if !hub.may_read(id) {
             // The rest of the message waits for us, not for the client.
             progress = Progress::Rest;
         }
-        hub.end_read(id, turn.bytes_in(), progress)
+        hub.end_read(id, turn.bytes_charged(), progress)
     }
 
     fn read(

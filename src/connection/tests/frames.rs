@@ -227,8 +227,8 @@ async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
     let world = World::new(|config| {
-        config.limits.bytes_per_second = 20_000;
-        config.limits.bytes_burst = 65_536;
+        config.limits.bytes_per_second = 1_000_000;
+        config.limits.bytes_burst = 2_000_000;
     });
     let (mut pipe, _task) = world.pipe(4096);
     let fragments = [frame(TEXT, b""), frame(CONTINUATION, b"").repeat(50_000)].concat();
@@ -246,7 +246,7 @@ async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let taken = flood.await.expect("no panic");
-    // 300,000 bytes are 65,536 at once and the rest at 20,000 a second.
+    // 50,000 pieces count as 262 bytes each: 2,000,000 at once and the rest at 1,000,000 a second.
     assert!(taken > Duration::from_secs(10), "{taken:?}");
     assert!(world.counters().pauses > 10);
 }
