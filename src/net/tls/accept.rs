@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::Error;
 
 use super::Tls;
@@ -67,12 +66,11 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let accepting = Box::pin(acceptor.accept(stream));
+        let accepting = Box::pin(TlsStream::accept(stream, Arc::clone(&self.config)));
         let accepted = timeout(self.handshake_timeout, accepting).await;
         let failed = match accepted {
             Ok(Ok(stream)) => {
-                return taken(Box::new(TlsStream::new(stream)), counters).await;
+                return taken(Box::new(stream), counters).await;
             }
             Ok(Err(error)) => Failure::of(&error),
             Err(_) => Failure::TimedOut,

@@ -70,6 +70,12 @@ pub(super) fn tls(all: &[&Made]) -> (Arc<Tls>, TempDir) {
     (Tls::new(&settings).unwrap().unwrap(), folder)
 }
 
+/// The configuration of a server with this certificate.
+pub(super) fn server_config(made: &Made) -> Arc<ServerConfig> {
+    let shelf = Shelf::new(vec![Some(made.pair())]);
+    Arc::new(super::server_config(shelf, false).unwrap())
+}
+
 /// A client that trusts these certificates and no others.
 pub(super) fn client(trusted: &[&Made]) -> ClientConfig {
     let mut roots = RootCertStore::empty();

@@ -1,0 +1,193 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
+use tokio_rustls::{TlsConnector, client};
+
+use super::super::tests::{client as trusting, make, server_config};
+use super::*;
+
+/// The two ends, over a pipe that holds so many bytes.
+async fn ends(pipe: usize) -> (TlsStream<DuplexStream>, client::TlsStream<DuplexStream>) {
+    let made = make(&["a.example"]);
+    let config = server_config(&made);
+    let (ours, theirs) = duplex(pipe);
+    let connector = TlsConnector::from(Arc::new(trusting(&[&made])));
+    let name = ServerName::try_from("a.example").unwrap();
+    let (server, client) = tokio::join!(
+        TlsStream::accept(ours, config),
+        connector.connect(name, theirs)
+    );
+    (server.unwrap(), client.unwrap())
+}
+
+/// What a connection keeps besides its session.
+fn kept<S>(stream: &TlsStream<S>) -> usize {
+    stream.sealed.capacity() + stream.text.bytes.capacity() + stream.out.bytes.capacity()
+}
+
+/// Writes `bytes` bytes that count up, in pieces of any size.
+async fn talk(mut to: impl AsyncWrite + Unpin, bytes: usize, mut rng: SmallRng) {
+    let text: Vec<u8> = (0..bytes).map(|n| n.to_le_bytes()[0]).collect();
+    let mut rest = &text[..];
+    while !rest.is_empty() {
+        let piece;
+        (piece, rest) = rest.split_at(rng.random_range(1..=rest.len().min(90_000)));
+        to.write_all(piece).await.unwrap();
+        to.flush().await.unwrap();
+    }
+}
+
+/// Reads `bytes` bytes that count up, in pieces of any size.
+async fn hear(mut from: impl AsyncRead + Unpin, bytes: usize, mut rng: SmallRng) {
+    let mut heard = 0;
+    let mut room = vec![0; 70_000];
+    while heard < bytes {
+        let size = rng.random_range(1..=room.len().min(bytes - heard));
+        let read = from.read(&mut room[..size]).await.unwrap();
+        assert!(read > 0, "an end after {heard} bytes");
+        for (place, &byte) in room[..read].iter().enumerate() {
+            assert_eq!(byte, (heard + place).to_le_bytes()[0]);
+        }
+        heard += read;
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_sizes_both_sides_hear_what_was_said_and_nothing_is_kept() {
+    for seed in 0..12 {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let pipe = [7, 100, 4096, 20_000, 1 << 20][rng.random_range(0..5)];
+        let bytes = if pipe < 1000 { 20_000 } else { 400_000 };
+        let (mut server, mut client) = ends(pipe).await;
+        let mut another = || SmallRng::from_rng(&mut rng);
+        {
+            let (from_client, to_client) = split(&mut server);
+            let (from_server, to_server) = split(&mut client);
+            tokio::join!(
+                talk(to_client, bytes, another()),
+                talk(to_server, bytes, another()),
+                hear(from_client, bytes, another()),
+                hear(from_server, bytes, another()),
+            );
+        }
+        assert_eq!(kept(&server), 0, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn part_of_a_record_is_kept_in_room_of_its_own_size() {
+    let (mut server, mut client) = ends(1 << 20).await;
+    client.write_all(&[7; 10_000]).await.unwrap();
+    client.flush().await.unwrap();
+    let mut some = [0; 100];
+    server.read_exact(&mut some).await.unwrap();
+    // The text was whole, so all of it is decrypted and what was not asked for waits.
+    assert_eq!(
+        (server.sealed.capacity(), server.text.rest().len()),
+        (0, 9900)
+    );
+    server.read_exact(&mut [0; 9900]).await.unwrap();
+    assert_eq!(kept(&server), 0);
+}
+
+#[tokio::test]
+async fn new_keys_are_taken_up_by_both_sides() {
+    let (mut server, mut client) = ends(1 << 16).await;
+    for _ in 0..3 {
+        client.get_mut().1.refresh_traffic_keys().unwrap();
+        client.write_all(b"ping").await.unwrap();
+        client.flush().await.unwrap();
+        let mut heard = [0; 4];
+        server.read_exact(&mut heard).await.unwrap();
+        server.write_all(b"pong").await.unwrap();
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"pong");
+    }
+    assert_eq!(kept(&server), 0);
+}
+
+#[tokio::test]
+async fn an_end_that_is_said_is_an_end_and_one_that_is_cut_is_an_error() {
+    let (mut server, mut client) = ends(1 << 16).await;
+    client.write_all(b"last").await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut heard = Vec::new();
+    server.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"last");
+    assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 0, "it stays so");
+
+    let (mut server, mut client) = ends(1 << 16).await;
+    client.write_all(b"last").await.unwrap();
+    client.flush().await.unwrap();
+    drop(client);
+    server.read_exact(&mut [0; 4]).await.unwrap();
+    let error = server.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
+async fn a_record_that_was_tampered_with_ends_the_connection_and_the_client_is_told() {
+    let (mut server, client) = ends(1 << 16).await;
+    let (mut pipe, mut session) = client.into_inner();
+    pipe.write_all(&[0x17, 3, 3, 0, 32]).await.unwrap();
+    pipe.write_all(&[5; 32]).await.unwrap();
+    let error = server.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    // Closing it in order afterwards does no harm.
+    server.shutdown().await.unwrap();
+    let mut heard = Vec::new();
+    pipe.read_to_end(&mut heard).await.unwrap();
+    session.read_tls(&mut &heard[..]).unwrap();
+    let told = session.process_new_packets().unwrap_err();
+    assert!(matches!(told, Error::AlertReceived(_)), "{told}");
+}
+
+#[tokio::test]
+async fn a_handshake_message_without_end_is_not_kept() {
+    let made = make(&["a.example"]);
+    let (ours, mut theirs) = duplex(1 << 16);
+    let accepting = TlsStream::accept(ours, server_config(&made));
+    let sending = async {
+        // One hello of 16 MB, as far as the server lets it come, in records of 16 KB.
+        let mut sent = 0;
+        let mut record = vec![0; 5 + 16_384];
+        record[..5].copy_from_slice(&[0x16, 3, 1, 0x40, 0]);
+        record[5..9].copy_from_slice(&[1, 0xff, 0xff, 0xff]);
+        while theirs.write_all(&record).await.is_ok() {
+            record[5..9].copy_from_slice(&[0; 4]);
+            sent += record.len();
+        }
+        sent
+    };
+    let (accepted, sent) = tokio::join!(accepting, sending);
+    assert!(accepted.is_err());
+    assert!(
+        sent < SEALED_BYTES_MAX + (1 << 16) + 2 * READ_BYTES_MAX,
+        "{sent}"
+    );
+}
+
+/// The beginning of a message that belongs to the protocol itself; its end never comes.
+#[tokio::test]
+async fn who_speaks_within_an_unfinished_message_is_served() {
+    let (mut server, client) = ends(1 << 16).await;
+    let (mut pipe, mut session) = client.into_inner();
+    // Half of a record, so that something is kept while the server talks.
+    session.writer().write_all(b"whole").unwrap();
+    let mut records = Vec::new();
+    session.write_tls(&mut records).unwrap();
+    let (first, second) = records.split_at(records.len() / 2);
+    pipe.write_all(first).await.unwrap();
+    let mut heard = [0; 5];
+    let read = tokio::time::timeout(std::time::Duration::ZERO, server.read_exact(&mut heard));
+    assert!(read.await.is_err());
+    server.write_all(b"talks").await.unwrap();
+    pipe.write_all(second).await.unwrap();
+    server.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"whole");
+    assert_eq!(kept(&server), 0);
+}
