@@ -98,6 +98,14 @@ impl World {
     fn counters(&self) -> Snapshot {
         self.hub.node().counters()
     }
+
+    /// Pauses in reading, whatever for.
+    fn pauses(&self) -> u64 {
+        let counters = self.counters();
+        counters.paused_messages_per_second
+            + counters.paused_offers_per_second
+            + counters.paused_bytes_per_second
+    }
 }
 
 /// A client of the tracker.

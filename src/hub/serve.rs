@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Hub, State, Worth};
-use crate::limits::{self, Admission};
+use crate::limits::{self, Admission, Pause, Rate};
 use crate::protocol::{self, About, ConnectionId, Event, Failure, Refusal, Request, Scrape};
 use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
 use crate::websocket;
@@ -72,13 +72,15 @@ impl Hub {
             .ok_or(not_json)
             .and_then(|text| protocol::parse(text, &bounds));
         let request = match parsed {
-            Ok(request) if admission == Admission::Serve => request,
             Ok(request) => {
-                let refusal = Refusal {
-                    failure: Failure::TooFast,
-                    about: about(&request),
-                };
-                return self.refuse(entry, refusal, interval, now);
+                if let Admission::Refuse(rate) = admission {
+                    let refusal = Refusal {
+                        failure: too_fast(rate),
+                        about: about(&request),
+                    };
+                    return self.refuse(entry, refusal, interval, now);
+                }
+                request
             }
             Err(refusal) => return self.refuse(entry, refusal, interval, now),
         };
@@ -155,7 +157,7 @@ impl Hub {
                 });
             }
             match self.admit(entry, now) {
-                Admission::Serve | Admission::Refuse => self.charge(entry, 0, now),
+                Admission::Serve | Admission::Refuse(_) => self.charge(entry, 0, now),
                 Admission::Flood => Next::Close(Ended::Flood),
             }
         });
@@ -173,9 +175,8 @@ impl Hub {
             let limiter = limiter.as_ref().filter(|_| bytes > 0)?;
             limiter.charge_bytes(&mut entry.usage, bytes, now)
         });
-        let pause = pause.flatten();
-        self.counters().pauses.add(u64::from(pause.is_some()));
-        pause
+        let pause = pause.flatten()?;
+        Some(self.count_pause(pause))
     }
 
     fn admit(&self, entry: &mut Entry, now: Duration) -> Admission {
@@ -192,12 +193,19 @@ impl Hub {
             .as_ref()
             .and_then(|limiter| limiter.charge(&mut entry.usage, offers, now))
         {
-            Some(pause) => {
-                self.counters().pauses.add(1);
-                Next::Pause(pause)
-            }
+            Some(pause) => Next::Pause(self.count_pause(pause)),
             None => Next::Read,
         }
+    }
+
+    fn count_pause(&self, pause: Pause) -> Duration {
+        let counters = self.counters();
+        match pause.rate {
+            Rate::Messages => counters.paused_messages_per_second.add(1),
+            Rate::Offers => counters.paused_offers_per_second.add(1),
+            Rate::Bytes => counters.paused_bytes_per_second.add(1),
+        }
+        pause.time
     }
 
     /// Tells the client why its message is not served.
@@ -206,7 +214,9 @@ impl Hub {
         match refusal.failure {
             Failure::Memberships => counters.failures_memberships.add(1),
             Failure::FullScrape => counters.failures_full_scrape.add(1),
-            Failure::TooFast => counters.failures_too_fast.add(1),
+            Failure::MessagesTooFast => counters.failures_messages_per_second.add(1),
+            Failure::OffersTooFast => counters.failures_offers_per_second.add(1),
+            Failure::BytesTooFast => counters.failures_bytes_per_second.add(1),
             Failure::OriginTooFast => counters.failures_origin_announces_per_second.add(1),
             Failure::Swarms => counters.failures_swarms_max.add(1),
             _ => counters.failures_malformed.add(1),
@@ -217,7 +227,7 @@ impl Hub {
         });
         let points = match refusal.failure {
             failure if failure.is_malformed() => limits::MALFORMED,
-            Failure::TooFast => limits::REFUSED,
+            failure if failure.is_too_fast() => limits::REFUSED,
             _ => 0.0,
         };
         if refusal.failure.is_malformed()
@@ -231,7 +241,7 @@ impl Hub {
         {
             return Next::Close(ended);
         }
-        if refusal.failure == Failure::TooFast {
+        if refusal.failure.is_too_fast() {
             Next::Read
         } else {
             self.charge(entry, 0, now)
@@ -318,6 +328,14 @@ impl Hub {
         counters
             .memberships_replaced
             .add(u64::from(bounded.peer_ids));
+    }
+}
+
+const fn too_fast(rate: Rate) -> Failure {
+    match rate {
+        Rate::Messages => Failure::MessagesTooFast,
+        Rate::Offers => Failure::OffersTooFast,
+        Rate::Bytes => Failure::BytesTooFast,
     }
 }
 

@@ -188,10 +188,18 @@ counters! {
     failures_origin_announces_per_second,
     /// Announces after which reading paused because pages of their origin announce too fast.
     paused_origin_announces_per_second,
-    /// Messages refused because the connection stayed over its limits.
-    failures_too_fast,
-    /// Pauses in reading from a connection over its limits.
-    pauses,
+    /// Messages refused because the connection stayed over `limits.messages_per_second`.
+    failures_messages_per_second,
+    /// Messages refused because the connection stayed over `limits.offers_per_second`.
+    failures_offers_per_second,
+    /// Messages refused because the connection stayed over `limits.bytes_per_second`.
+    failures_bytes_per_second,
+    /// Pauses in reading from a connection over `limits.messages_per_second`.
+    paused_messages_per_second,
+    /// Pauses in reading from a connection over `limits.offers_per_second`.
+    paused_offers_per_second,
+    /// Pauses in reading from a connection over `limits.bytes_per_second`.
+    paused_bytes_per_second,
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
     memberships_replaced,
     /// Memberships ended because no announce came for `tracker.membership_ttl`.

@@ -78,13 +78,33 @@ fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
+/// What a connection may send only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// `limits.messages_per_second`
+    Messages,
+    /// `limits.offers_per_second`
+    Offers,
+    /// `limits.bytes_per_second`
+    Bytes,
+}
+
+/// How long a connection shall not be read, and over which limit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// The limit that takes longest to be kept again.
+    pub rate: Rate,
+    /// At most `limits.delay_max`.
+    pub time: Duration,
+}
+
 /// Whether a message is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It is.
     Serve,
-    /// It is answered with a failure.
-    Refuse,
+    /// It is answered with a failure, because of this limit.
+    Refuse(Rate),
     /// The connection is to be closed: `limits.refusals_per_minute_max` refusals have not stopped it.
     Flood,
 }
@@ -194,25 +214,25 @@ impl<C: Clock + Clone> Limiter<C> {
                 usage.trouble = None;
             }
         }
-        if self.settle(usage).is_some() {
-            return self.refuse(usage, now);
+        if let Some(pause) = self.settle(usage) {
+            return self.refuse(usage, pause.rate, now);
         }
         usage.owed_messages = 1;
         let slowed_since = usage.trouble.as_ref().and_then(|known| known.slowed_since);
         let patience_is_over =
             slowed_since.is_some_and(|since| now.saturating_sub(since) > self.patience);
-        if patience_is_over && self.settle(usage).is_some() {
+        if patience_is_over && let Some(pause) = self.settle(usage) {
             usage.owed_messages = 0;
-            return self.refuse(usage, now);
+            return self.refuse(usage, pause.rate, now);
         }
         Admission::Serve
     }
 
-    fn refuse(&self, usage: &mut Usage, now: Duration) -> Admission {
+    fn refuse(&self, usage: &mut Usage, rate: Rate, now: Duration) -> Admission {
         let trouble = usage.trouble();
         trouble.over_at = now;
         if self.refusals.take(&trouble.refusals) {
-            Admission::Refuse
+            Admission::Refuse(rate)
         } else {
             Admission::Flood
         }
@@ -220,26 +240,30 @@ impl<C: Clock + Clone> Limiter<C> {
 
     /// Told after a message was served, and how many offers were relayed for it. `Some` is how long the connection
     /// shall not be read, at most `limits.delay_max`.
-    pub fn charge(&self, usage: &mut Usage, offers: u32, now: Duration) -> Option<Duration> {
+    pub fn charge(&self, usage: &mut Usage, offers: u32, now: Duration) -> Option<Pause> {
         let offers = u16::try_from(offers).unwrap_or(u16::MAX);
         usage.owed_offers = usage.owed_offers.saturating_add(offers);
-        let wait = self.settle(usage)?;
-        Some(self.slow_down(usage, wait, now))
+        let pause = self.settle(usage)?;
+        Some(self.slow_down(usage, pause, now))
     }
 
     /// Told how many bytes were read, whether they made a message or not; `Some` is how long the connection shall not be
     /// read because of them. This is what stops floods of frames that never become a message.
-    pub fn charge_bytes(&self, usage: &mut Usage, bytes: u32, now: Duration) -> Option<Duration> {
+    pub fn charge_bytes(&self, usage: &mut Usage, bytes: u32, now: Duration) -> Option<Pause> {
         usage.owed_bytes = usage.owed_bytes.saturating_add(bytes);
-        let wait = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes)?;
-        Some(self.slow_down(usage, wait, now))
+        let time = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes)?;
+        let rate = Rate::Bytes;
+        Some(self.slow_down(usage, Pause { rate, time }, now))
     }
 
-    fn slow_down(&self, usage: &mut Usage, wait: Duration, now: Duration) -> Duration {
+    fn slow_down(&self, usage: &mut Usage, pause: Pause, now: Duration) -> Pause {
         let trouble = usage.trouble();
         trouble.over_at = now;
         trouble.slowed_since.get_or_insert(now);
-        wait.min(self.delay_max)
+        Pause {
+            time: pause.time.min(self.delay_max),
+            ..pause
+        }
     }
 
     /// Counts a malformed message. False if there are too many: the connection is to be closed.
@@ -263,13 +287,23 @@ impl<C: Clock + Clone> Limiter<C> {
     }
 
     /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
-    fn settle(&self, usage: &mut Usage) -> Option<Duration> {
+    fn settle(&self, usage: &mut Usage) -> Option<Pause> {
         let messages = self
             .messages
             .pay_few(&usage.messages, &mut usage.owed_messages);
         let offers = self.offers.pay_few(&usage.offers, &mut usage.owed_offers);
         let bytes = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes);
-        messages.max(offers).max(bytes)
+        let mut waits = [
+            (messages, Rate::Messages),
+            (offers, Rate::Offers),
+            (bytes, Rate::Bytes),
+        ];
+        if waits.iter().all(|(wait, _)| wait.is_none()) {
+            return None;
+        }
+        waits.sort_by_key(|(wait, _)| *wait);
+        let [.., (time, rate)] = waits;
+        time.map(|time| Pause { rate, time })
     }
 }
 

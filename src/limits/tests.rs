@@ -29,7 +29,10 @@ impl Case {
     fn send(&mut self, offers: u32) -> Result<Option<Duration>, Admission> {
         let now = self.clock.get();
         match self.limiter.admit(&mut self.usage, now) {
-            Admission::Serve => Ok(self.limiter.charge(&mut self.usage, offers, now)),
+            Admission::Serve => {
+                let pause = self.limiter.charge(&mut self.usage, offers, now);
+                Ok(pause.map(|pause| pause.time))
+            }
             refused => Err(refused),
         }
     }
@@ -73,7 +76,7 @@ fn a_pause_is_never_longer_than_delay_max_and_what_is_not_paid_then_is_refused()
     }
     assert_eq!(case.send(20), Ok(Some(Duration::from_secs(2))));
     case.wait(Duration::from_secs(2));
-    assert_eq!(case.send(0), Err(Admission::Refuse));
+    assert_eq!(case.send(0), Err(Admission::Refuse(Rate::Offers)));
     case.wait(Duration::from_secs(18));
     assert_eq!(case.send(0), Ok(None));
 }
@@ -110,7 +113,7 @@ fn only_a_flood_of_refused_messages_ends_the_connection() {
     for _ in 0..5_000 {
         match case.send(0) {
             Ok(pause) => case.wait(pause.unwrap_or_default() / 100),
-            Err(Admission::Refuse) => refused += 1,
+            Err(Admission::Refuse(_)) => refused += 1,
             Err(_) => break,
         }
     }
@@ -142,7 +145,9 @@ fn bytes_are_paid_for_whether_they_make_a_message_or_not() {
     };
     assert_eq!(read(10_000), None);
     let pause = read(500).expect("slowed");
-    assert!(pause <= Duration::from_millis(500) && pause > Duration::from_millis(490));
+    assert_eq!(pause.rate, Rate::Bytes);
+    let time = pause.time;
+    assert!(time <= Duration::from_millis(500) && time > Duration::from_millis(490));
 }
 
 #[test]
@@ -219,4 +224,19 @@ fn trouble_is_forgotten_in_time_and_takes_no_memory_then() {
     case.wait(Duration::from_mins(2));
     assert_eq!(case.send(0), Ok(None));
     assert!(case.usage.trouble.is_none());
+}
+
+#[test]
+fn who_is_slowed_or_refused_is_told_for_what() {
+    let mut case = Case::new(|limits| {
+        (limits.messages_per_second, limits.messages_burst) = (1_000, 1_000);
+        (limits.offers_per_second, limits.offers_burst) = (1, 20);
+        limits.patience = Duration::ZERO;
+    });
+    let now = case.clock.get();
+    assert_eq!(case.limiter.admit(&mut case.usage, now), Admission::Serve);
+    let pause = case.limiter.charge(&mut case.usage, 21, now).unwrap();
+    assert_eq!(pause.rate, Rate::Offers);
+    let refused = case.limiter.admit(&mut case.usage, now);
+    assert_eq!(refused, Admission::Refuse(Rate::Offers));
 }

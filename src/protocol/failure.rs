@@ -27,8 +27,12 @@ pub enum Failure {
     Swarms,
     /// Over `limits.origin_announces_per_second`.
     OriginTooFast,
-    /// The connection sends more messages or offers than `limits` allow.
-    TooFast,
+    /// Over `limits.messages_per_second`.
+    MessagesTooFast,
+    /// Over `limits.offers_per_second`.
+    OffersTooFast,
+    /// Over `limits.bytes_per_second`.
+    BytesTooFast,
 }
 
 impl Failure {
@@ -61,7 +65,11 @@ impl Failure {
             Self::OriginTooFast => {
                 "Too many announces from pages of this site (limits.origin_announces_per_second)"
             }
-            Self::TooFast => "Too many messages; please slow down",
+            Self::MessagesTooFast => {
+                "Too many messages; please slow down (limits.messages_per_second)"
+            }
+            Self::OffersTooFast => "Too many offers; please slow down (limits.offers_per_second)",
+            Self::BytesTooFast => "Too many bytes; please slow down (limits.bytes_per_second)",
         }
     }
 
@@ -80,7 +88,9 @@ impl Failure {
             Self::Memberships => "memberships",
             Self::Swarms => "swarms_max",
             Self::OriginTooFast => "origin_announces_per_second",
-            Self::TooFast => "too_fast",
+            Self::MessagesTooFast => "messages_per_second",
+            Self::OffersTooFast => "offers_per_second",
+            Self::BytesTooFast => "bytes_per_second",
         }
     }
 
@@ -89,11 +99,16 @@ impl Failure {
     pub const fn is_malformed(self) -> bool {
         !matches!(
             self,
-            Self::FullScrape
-                | Self::Memberships
-                | Self::Swarms
-                | Self::OriginTooFast
-                | Self::TooFast
+            Self::FullScrape | Self::Memberships | Self::Swarms | Self::OriginTooFast
+        ) && !self.is_too_fast()
+    }
+
+    /// Whether the connection is over a limit of its own.
+    #[must_use]
+    pub const fn is_too_fast(self) -> bool {
+        matches!(
+            self,
+            Self::MessagesTooFast | Self::OffersTooFast | Self::BytesTooFast
         )
     }
 }

@@ -450,7 +450,7 @@ async fn what_comes_with_the_handshake_is_paid_for() {
         "{:?}",
         since.elapsed()
     );
-    assert_eq!(world.counters().pauses, 1);
+    assert_eq!(world.pauses(), 1);
     drop(pipe);
     task.await.expect("no panic");
 }
