@@ -189,7 +189,7 @@ settings! {
         offers_burst: u32 = 500, in 1..=1_000_000 => live;
         /// Offers per second that one peer is given for long; others are chosen instead.
         /// A page can answer a few at a time, and each costs it a WebRTC connection.
-        offers_received_per_second: u32 = 10, in 1..=1000 => live;
+        offers_received_per_second: u32 = 10, in 1..=10_000 => live;
         /// Offers that one peer is given at once.
         /// Enough for all who join within the first seconds of a stream.
         offers_received_burst: u32 = 30, in 1..=100_000 => live;

@@ -20,6 +20,7 @@ READY = r"^tracker\s+(wss?://\S+)"
 HUB_ARGUMENTS = """--interval 1800 --log-level warn
     --limits-messages-per-second 1000000 --limits-messages-burst 1000000
     --limits-offers-per-second 1000000 --limits-offers-burst 1000000
+    --limits-offers-received-per-second 10000 --limits-offers-received-burst 100000
     --limits-bytes-per-second 4294967295 --limits-bytes-burst 4294967295""".split()
 
 
