@@ -4,6 +4,7 @@
 
 mod handle;
 mod leaving;
+mod observe;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::protocol::ConnectionId;
 use crate::worker::{Orders, Pulse, Worker};
 use handle::{Control, Wanted};
 use leaving::{Ends, leave};
+use observe::Observer;
 
 pub use handle::{Handle, Heartbeats, Phase, Progress};
 
@@ -233,8 +235,10 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
+        let observer = Observer::new(&control, &sockets, self.certificates());
         tokio::select! {
             () = certificates => {}
+            () = observer.run() => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}

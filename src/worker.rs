@@ -207,6 +207,7 @@ impl Running {
         let (mut last, mut part) = (Instant::now(), 0);
         for tick in (0..DEADLINE_SLICES).cycle() {
             let now = ticks.tick().await;
+            self.hub.levels().was_late(now.elapsed());
             self.seat.pulse.beat();
             self.hub.advance_to(self.seat.started.elapsed());
             self.hub.check_deadlines();

@@ -29,7 +29,7 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::Counters;
+use crate::insight::{Counters, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use entry::Entry;
@@ -144,6 +144,16 @@ impl Hub {
             .unwrap_or(&SPARE)
     }
 
+    /// What this worker measures about itself.
+    #[must_use]
+    pub fn levels(&self) -> &Levels {
+        static SPARE: std::sync::LazyLock<Levels> = std::sync::LazyLock::new(Levels::default);
+        self.node
+            .levels()
+            .get(usize::from(self.worker))
+            .unwrap_or(&SPARE)
+    }
+
     /// Sets the time, counted from the start of the process.
     pub fn advance_to(&self, now: Duration) {
         self.time.advance_to(now);
@@ -249,6 +259,7 @@ impl Hub {
         let pace = &mut self.state.borrow_mut().pace;
         pace.observe(elapsed);
         pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
+        self.levels().set_interval(pace.interval());
     }
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.

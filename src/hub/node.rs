@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Mailbox;
 use super::keys::Keys;
 use crate::config::{Config, Network};
-use crate::insight::{Counters, Snapshot};
+use crate::insight::{Board, Counters, Levels, Snapshot};
 use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Pressure};
 use crate::protocol::Bounds;
 use crate::swarm::{Intake, Ttl};
@@ -36,6 +36,9 @@ pub struct Node {
     pub(super) counters: Box<[Counters]>,
     /// Those of the thread that runs the server.
     own_counters: Counters,
+    /// Those of each worker.
+    levels: Box<[Levels]>,
+    board: Board,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -110,6 +113,8 @@ impl Node {
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             own_counters: Counters::default(),
+            levels: (0..workers).map(|_| Levels::default()).collect(),
+            board: Board::default(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -168,6 +173,24 @@ impl Node {
     #[must_use]
     pub fn own_counters(&self) -> &Counters {
         &self.own_counters
+    }
+
+    /// What each worker measures about itself.
+    #[must_use]
+    pub fn levels(&self) -> &[Levels] {
+        &self.levels
+    }
+
+    /// Where the statistics of each second are put up.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// How many bans are in force; `now` is the time since the process started.
+    #[must_use]
+    pub fn bans_in_force(&self, now: Duration) -> usize {
+        self.bans.in_force(now)
     }
 
     /// All counters, added up.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::series::{Kind, Series, Unit};
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -38,6 +40,19 @@ macro_rules! counters {
         }
 
         impl Snapshot {
+            /// What each counter means, in the order of [`Self::values`].
+            pub(super) const SERIES: &[Series] = &[$(Series {
+                name: stringify!($name),
+                kind: Kind::Counter,
+                unit: Unit::of_counter(stringify!($name)),
+                doc: concat!($($doc),+),
+            }),+];
+
+            /// The value of each counter.
+            pub(super) fn values(&self) -> impl Iterator<Item = u64> {
+                [$(self.$name),+].into_iter()
+            }
+
             /// Adds up the counters of all threads.
             #[must_use]
             pub fn of<'a>(threads: impl IntoIterator<Item = &'a Counters>) -> Self {

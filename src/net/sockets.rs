@@ -48,10 +48,17 @@ impl Sockets {
         }
     }
 
+    /// How many connections all workers have, whatever they speak.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+            .iter()
+            .map(|own| own.load(Ordering::Relaxed))
+            .sum()
+    }
+
     /// Whether only the reserve is left.
     pub(crate) fn are_full(&self) -> bool {
-        let open = self.open.iter().map(|own| own.load(Ordering::Relaxed));
-        open.sum::<usize>() > self.max
+        self.open() > self.max
     }
 }
 

@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     (
         "server",
         &[
-            "worker", "net", "http", "hub", "memory", "config", "protocol",
+            "worker", "net", "http", "hub", "memory", "config", "protocol", "insight",
         ],
     ),
     (

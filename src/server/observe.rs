@@ -1,0 +1,137 @@
+//! Puts up the statistics once a second: what was counted, and what can be seen of the node, the process, the sockets and
+//! the certificates.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::handle::Control;
+use crate::insight::{Gauges, Statistics};
+use crate::memory;
+use crate::net::Sockets;
+use crate::net::tls::Certificates;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What is looked at.
+pub(super) struct Observer {
+    control: Arc<Control>,
+    sockets: Arc<Sockets>,
+    certificates: Option<Certificates>,
+    started: Instant,
+    /// When, and the processor time up to then.
+    before: Option<(Instant, Duration)>,
+}
+
+impl Observer {
+    pub(super) fn new(
+        control: &Arc<Control>,
+        sockets: &Arc<Sockets>,
+        certificates: Option<Certificates>,
+    ) -> Self {
+        Self {
+            control: Arc::clone(control),
+            sockets: Arc::clone(sockets),
+            certificates,
+            started: Instant::now(),
+            before: None,
+        }
+    }
+
+    /// Looks once a second; never completes.
+    pub(super) async fn run(mut self) {
+        let mut looks = interval(EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let statistics = self.look();
+            self.control.node.board().put(statistics);
+        }
+    }
+
+    fn look(&mut self) -> Statistics {
+        Statistics {
+            at: SystemTime::now(),
+            counters: self.control.node.counters(),
+            gauges: self.gauges(),
+        }
+    }
+
+    fn gauges(&mut self) -> Gauges {
+        let cpu_cores = self.cpu_cores();
+        let node = &self.control.node;
+        let totals = node.tracker().swarms().totals();
+        let pressure = node.pressure();
+        let levels = node.levels();
+        let lag = levels.iter().map(|own| own.take_loop_lag()).max();
+        let config = self.control.in_force.borrow();
+        let connections_max = config.config.limits.connections_max;
+        Gauges {
+            connections: count(node.connections()),
+            connections_max: count(
+                connections_max.map_or(self.sockets.max(), |max| max.min(self.sockets.max())),
+            ),
+            swarms: count(totals.swarms),
+            seeders: count(totals.seeders),
+            leechers: count(totals.leechers),
+            bans_in_force: count(node.bans_in_force(self.started.elapsed())),
+            addresses_known: count(node.addresses_known()),
+            memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
+            memory_budget: count(pressure.budget_bytes()),
+            cpu_cores,
+            open_sockets: count(self.sockets.open()),
+            loop_lag: lag.unwrap_or_default().as_secs_f64(),
+            announce_interval: count(levels.iter().map(|own| own.interval()).max().unwrap_or(0)),
+            certificate_left: self.certificate_left(),
+            uptime: self.started.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// Cores that this process kept busy since it was last asked.
+    fn cpu_cores(&mut self) -> f64 {
+        let Some(spent) = processor_time() else {
+            return f64::NAN;
+        };
+        let now = Instant::now();
+        match self.before.replace((now, spent)) {
+            Some((before, spent_before)) if now > before => {
+                let elapsed = (now - before).as_secs_f64();
+                spent.saturating_sub(spent_before).as_secs_f64() / elapsed
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    /// Until the first certificate ends; nothing is known without any.
+    fn certificate_left(&self) -> f64 {
+        let ends = self.certificates.iter().flat_map(Certificates::all);
+        let first = ends.map(|certificate| certificate.not_after).min();
+        first.map_or(f64::NAN, |end| {
+            match end.duration_since(SystemTime::now()) {
+                Ok(left) => left.as_secs_f64(),
+                Err(ended) => -ended.duration().as_secs_f64(),
+            }
+        })
+    }
+}
+
+/// As a number of things, or bytes.
+#[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
+fn count(number: impl TryInto<u64>) -> f64 {
+    number.try_into().map_or(f64::NAN, |number| number as f64)
+}
+
+/// Processor time of all threads so far; Linux only.
+fn processor_time() -> Option<Duration> {
+    // One line for each process; the name, field 2, may hold blanks. Fields 14 and 15 are user and system time in
+    // hundredths of a second (proc_pid_stat(5)).
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11);
+    let user: u64 = ticks.next()?.parse().ok()?;
+    let system: u64 = ticks.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * 10))
+}
