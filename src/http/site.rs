@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use super::api;
 use super::assets::{Asset, Assets};
 use crate::config::{Config, Role};
-use crate::hub::Hub;
+use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
@@ -43,6 +43,7 @@ pub(crate) struct Site {
 /// What all workers serve.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    node: Arc<Node>,
     assets: Assets,
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
@@ -65,12 +66,13 @@ pub(super) struct Live {
 impl Shared {
     /// Reads what the site needs of the configuration.
     #[must_use]
-    pub(crate) fn new(config: &Config) -> Arc<Self> {
+    pub(crate) fn new(config: &Config, node: &Arc<Node>) -> Arc<Self> {
         let assets = config
             .web_dir
             .clone()
             .map_or_else(Assets::embedded, Assets::Folder);
         Arc::new(Self {
+            node: Arc::clone(node),
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
@@ -93,6 +95,11 @@ impl Shared {
     pub(super) fn retry_after(&self) -> Option<HeaderValue> {
         let seconds = self.retry_after.load(Ordering::Relaxed);
         (seconds > 0).then(|| seconds.into())
+    }
+
+    /// What all workers share: swarms, statistics, history.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
     }
 
     pub(super) fn live(&self) -> Guard<Arc<Live>> {

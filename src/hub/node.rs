@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Mailbox;
 use super::keys::Keys;
 use crate::config::{Config, Network};
+use crate::insight::history::Store;
 use crate::insight::{Board, Counters, Levels, Snapshot};
 use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Pressure};
 use crate::protocol::Bounds;
@@ -39,6 +40,7 @@ pub struct Node {
     /// Those of each worker.
     levels: Box<[Levels]>,
     board: Board,
+    store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -115,6 +117,7 @@ impl Node {
             own_counters: Counters::default(),
             levels: (0..workers).map(|_| Levels::default()).collect(),
             board: Board::default(),
+            store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -185,6 +188,19 @@ impl Node {
     #[must_use]
     pub fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// Where history, documents and journals are kept.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The same node with another place for history, documents and journals.
+    #[must_use]
+    pub fn with_store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
     }
 
     /// How many bans are in force; `now` is the time since the process started.

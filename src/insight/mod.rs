@@ -4,6 +4,7 @@
 
 mod counters;
 mod gauges;
+pub mod history;
 mod levels;
 mod series;
 mod statistics;
