@@ -239,6 +239,9 @@ settings! {
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Pages and programs at once that follow the live statistics (`/api/v1/live`); 0 turns that off.
+        /// Each takes some kilobytes a second. Further ones ask every two seconds instead.
+        followers_max: usize = 256, in 0..=100_000 => live;
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;

@@ -9,12 +9,14 @@ mod door;
 mod site;
 mod upgrade;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -30,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
+use api::live::{Followed, TAKES_WITHIN};
 use door::Door;
 
 pub(crate) use site::{Shared, Site};
@@ -92,6 +95,7 @@ where
         handshake: Cell::new(Some(arrival.handshake)),
         door: Door::new(site.hub()),
         upgraded: Cell::default(),
+        following: RefCell::default(),
     });
     let service = service_fn({
         let visit = Rc::clone(&visit);
@@ -105,7 +109,7 @@ where
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
         () = stop.cancelled() => None,
-        () = sleep(timeouts.whole) => {
+        () = visit.overstays(timeouts.whole) => {
             site.counters().http_timed_out.add(1);
             None
         }
@@ -157,6 +161,8 @@ struct Visit<H> {
     door: Door,
     /// Set when the connection becomes a WebSocket.
     upgraded: Cell<Option<Visitor>>,
+    /// Set while the last response is the live stream: how many events it has taken.
+    following: RefCell<Option<Arc<AtomicU64>>>,
 }
 
 async fn answer<H>(
@@ -176,6 +182,7 @@ async fn answer<H>(
     } else {
         visit.site.answer(request, visit.role).await
     };
+    visit.note_follower(&response);
     if visit.is_hurried {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -184,6 +191,36 @@ async fn answer<H>(
 }
 
 impl<H> Visit<H> {
+    /// Completes when the connection has had its time. Who follows the live statistics may stay for as long as it takes them.
+    async fn overstays(&self, time: Duration) {
+        sleep(time).await;
+        let taken = || {
+            let following = self.following.borrow();
+            following
+                .as_ref()
+                .map(|taken| taken.load(Ordering::Relaxed))
+        };
+        let mut before = None;
+        while let now @ Some(_) = taken()
+            && now != before
+        {
+            before = now;
+            sleep(TAKES_WITHIN).await;
+        }
+    }
+
+    fn note_follower(&self, response: &Response<Body>) {
+        let followed = response.extensions().get();
+        self.following.replace(match followed {
+            Some(Followed::Yes(taken)) => Some(Arc::clone(taken)),
+            Some(Followed::Refused) => {
+                self.site.counters().refused_followers_max.add(1);
+                None
+            }
+            None => None,
+        });
+    }
+
     async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
         let shared = self.site.shared();
         let mut response = if !self.role.has_tracker() {

@@ -16,9 +16,11 @@ use hyper::header::{
     HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Request, StatusCode};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::api;
+use super::api::live::Followers;
 use super::assets::{Asset, Assets};
 use crate::config::{Config, Role};
 use crate::hub::{Hub, Node};
@@ -48,6 +50,9 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// Cancelled when somebody is refused for the first time.
+    leaving: CancellationToken,
+    followers: Followers,
 }
 
 /// What a reload may change about the site.
@@ -61,6 +66,8 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `limits.followers_max`
+    pub(super) followers_max: usize,
 }
 
 impl Shared {
@@ -76,6 +83,8 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            leaving: CancellationToken::new(),
+            followers: Followers::default(),
         })
     }
 
@@ -89,6 +98,23 @@ impl Shared {
     pub(crate) fn turn_away(&self, retry_after: Duration) {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         self.retry_after.store(seconds.max(1), Ordering::Relaxed);
+        self.leaving.cancel();
+    }
+
+    /// Cancelled when the server begins to leave.
+    pub(super) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
+    }
+
+    /// How many follow the live statistics.
+    #[must_use]
+    pub(crate) fn followers_count(&self) -> usize {
+        self.followers.count()
+    }
+
+    /// Those who follow the live statistics.
+    pub(super) fn followers(&self) -> &Followers {
+        &self.followers
     }
 
     /// What `Retry-After` says while the server is not ready.
@@ -114,6 +140,7 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            followers_max: config.limits.followers_max,
         }
     }
 
@@ -130,6 +157,8 @@ impl Site {
     pub(crate) fn new(shared: &Arc<Shared>, hub: std::rc::Rc<Hub>) -> Self {
         let router = Router::new()
             .route("/", get(index))
+            .route("/dashboard", get(dashboard))
+            .route("/api/v1/live", get(api::live::live))
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
@@ -181,7 +210,15 @@ impl Site {
 }
 
 async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let mut response = template(&shared, "share/index.html").await;
+    page(&shared, "share/index.html", &headers).await
+}
+
+async fn dashboard(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    page(&shared, "dashboard/index.html", &headers).await
+}
+
+async fn page(shared: &Shared, name: &str, headers: &HeaderMap) -> Response {
+    let mut response = template(shared, name).await;
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy(headers.get(HOST)));
@@ -247,8 +284,7 @@ async fn asset(
 }
 
 async fn missing() -> Response {
-    let text =
-        "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    let text = "There is nothing here. The page is at /, the dashboard at /dashboard, and the tracker takes WebSockets on any path.\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

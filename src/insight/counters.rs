@@ -138,6 +138,8 @@ counters! {
     refused_origin,
     /// Connections refused because their address is banned.
     refused_bans,
+    /// Requests for the live statistics refused because `limits.followers_max` follow them.
+    refused_followers_max,
     /// Bans of addresses and networks.
     bans,
     /// Bans forgotten because there were `bans.records_max`.

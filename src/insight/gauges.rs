@@ -45,6 +45,8 @@ gauges! {
     seeders: Count,
     /// Members that have not.
     leechers: Count,
+    /// Pages and programs that follow the live statistics.
+    followers: Count,
     /// Bans in force.
     bans_in_force: Count,
     /// Addresses and networks that are counted for `limits.address_*`.

@@ -77,6 +77,7 @@ impl Observer {
             swarms: count(totals.swarms),
             seeders: count(totals.seeders),
             leechers: count(totals.leechers),
+            followers: count(self.control.site.followers_count()),
             bans_in_force: count(node.bans_in_force(self.started.elapsed())),
             addresses_known: count(node.addresses_known()),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),

@@ -19,6 +19,7 @@ mod layers;
 mod leaving;
 mod limits;
 mod listeners;
+mod live;
 mod load;
 mod model;
 mod process;

@@ -1,5 +1,7 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
+pub(super) mod live;
+
 use std::sync::Arc;
 
 use axum::extract::State;
