@@ -12,8 +12,10 @@ export function random (seed) {
   }
 }
 
-const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, kept: true })
-const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, kept: true })
+/** Of the drawn ones these are live only. */
+export const NOT_KEPT = ['cpu_cores', 'connections_ipv6', 'failures_malformed']
+const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, kept: !NOT_KEPT.includes(name) })
+const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, kept: !NOT_KEPT.includes(name) })
 
 export const SERIES = [
   gauge('connections', '', 'WebSocket connections open.'),

@@ -129,7 +129,10 @@ const HANDLERS = {
   'GET history': (_, { query }) => {
     const now = Date.now() / 1000
     const from = Number(query.get('from') ?? -3600)
-    return numbers.history((query.get('series') ?? '').split(','), from < 0 ? now + from : from, now)
+    const names = (query.get('series') ?? '').split(',')
+    const other = names.find(name => numbers.NOT_KEPT.includes(name))
+    if (other) return { status: 400, error: `${other} is not kept; /api/v1/series says what is` }
+    return numbers.history(names, from < 0 ? now + from : from, now)
   },
   'GET clients': () => ({ at: Date.now() / 1000, clients: numbers.CLIENT_COUNTS }),
   'GET alerts/summary': ({ state }) => {

@@ -60,8 +60,11 @@ function show () {
   view.update?.()
   const entry = entryOf(route)
   for (const [id, link] of links) {
-    if (id === entry) link.setAttribute('aria-current', 'page')
-    else link.removeAttribute('aria-current')
+    if (id === entry) {
+      link.setAttribute('aria-current', 'page')
+      // On a phone the menu is wider than the screen.
+      link.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    } else link.removeAttribute('aria-current')
   }
   document.title = `${VIEWS.find(({ id }) => id === entry)?.label ?? ''} – swarmhub dashboard`
   // Whoever works by keyboard or ear follows to the new heading; not on the first view, which the browser reads itself.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LINES_MAX, PLANS, chartsOf, linesOf, namesOf } from '../dashboard/lib/charts.js'
+import { LINES_MAX, PLANS, chartsOf, keptOf, linesOf, namesOf } from '../dashboard/lib/charts.js'
 import { Recent, joined, summary, thinned } from '../dashboard/lib/columns.js'
 import { csvOf, csvOfColumns } from '../dashboard/lib/csv.js'
 import { hitsOf, isHit } from '../dashboard/lib/hits.js'
@@ -99,4 +99,14 @@ test('limits that were met are told from other counters', () => {
   assert.equal(isHit({ name: 'refused_bans', kind: 'gauge' }), false)
   const [hit] = hitsOf(series, () => 2, () => 9)
   assert.deepEqual(hit, { name: 'refused_bans', words: 'bans', doc: 'Refused (limits.addresses_max).', setting: 'limits.addresses_max', now: 2, total: 9 })
+})
+
+test('the history is asked only for what it has', () => {
+  const offered = [{ ...series[0], kept: true }, { ...series[1], kept: false }, series[2]]
+  assert.deepEqual(keptOf(['connections', 'announces', 'refused_bans'], offered), ['connections', 'refused_bans'])
+})
+
+test('of a sum and its parts one is drawn', () => {
+  const notKept = series.map(one => one.name === 'failures_not_json' ? { ...one, kept: false } : one)
+  assert.deepEqual(namesOf(chartsOf(notKept)), ['connections', 'announces', 'refused_bans', 'failures_malformed'])
 })

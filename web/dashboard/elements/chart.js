@@ -46,6 +46,7 @@ export class Chart {
   /** @type {Map<string, { box: HTMLElement, value: HTMLElement, toggle: HTMLElement }>} */
   #values = new Map()
   #isVisible = false
+  #isKept = true
   /** When its numbers were last put into words. */
   #said = { range: '', at: -Infinity }
 
@@ -75,7 +76,10 @@ export class Chart {
     this.#columns = columns
     if (range.name !== this.#range.name) this.#table.open = false
     this.#range = range
-    this.#lines = linesOf(this.#plan, series => columns.series[series]?.mean ?? [])
+    // Not all that is live is in the history.
+    const there = linesOf(this.#plan, series => columns.series[series]?.mean ?? []).filter(line => columns.series[line.series])
+    this.#isKept = there.length > 0 || this.#plan.candidates.some(line => columns.series[line.series])
+    this.#lines = there
     this.#draw()
   }
 
@@ -142,7 +146,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 28, space: 64, values: (_, splits, _axis, _space, increment) => splits.map(at => formatMark(at, increment)) },
-        { ...axis, size: 64, space: 36, values: (_, splits) => splits.map(value => formatAmount(value, this.#plan)) }
+        { ...axis, size: 74, space: 36, values: (_, splits) => splits.map(value => formatAmount(value, this.#plan)) }
       ],
       series: [
         {},
@@ -214,7 +218,7 @@ export class Chart {
     const { at, series } = this.#columns
     const i = index ?? at.length - 1
     const moment = at[i]
-    setText(this.#moment, this.#lines.length === 0 ? 'nothing happened' : index === null || moment === undefined ? 'now' : formatWithin(moment, this.#span))
+    setText(this.#moment, !this.#isKept ? 'not in the history' : this.#lines.length === 0 ? 'nothing happened' : index === null || moment === undefined ? 'now' : formatWithin(moment, this.#span))
     for (const [name, { value }] of this.#values) setText(value, formatValue(series[name]?.mean[i], this.#plan))
   }
 

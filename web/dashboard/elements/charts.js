@@ -3,7 +3,7 @@
 
 import { h } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
-import { chartsOf, namesOf } from '../lib/charts.js'
+import { chartsOf, keptOf, namesOf } from '../lib/charts.js'
 import { joined } from '../lib/columns.js'
 import { troubleOf } from '../lib/texts.js'
 import { RANGES, fromOf, rangeOf, refreshAfter } from '../lib/times.js'
@@ -24,6 +24,8 @@ export class Charts {
   #charts = []
   /** @type {string[]} */
   #names = []
+  /** Those of them that the history has. @type {string[]} */
+  #kept = []
   #grid = h('div', { class: 'charts' })
   #trouble = hint('', { class: 'hint message bad', role: 'status' })
   #range = rangeOf(remembered())
@@ -49,6 +51,7 @@ export class Charts {
   setSeries (series) {
     const plans = chartsOf(series)
     this.#names = namesOf(plans)
+    this.#kept = keptOf(this.#names, series)
     this.#charts = plans.map(plan => new Chart(plan, text => this.#app.tell(text)))
     this.#grid.replaceChildren(...this.#charts.map(({ element }) => element))
     this.#load()
@@ -114,7 +117,7 @@ export class Charts {
 
   /** @param {import('../lib/times.js').Range} range */
   async #fetch (range) {
-    const columns = /** @type {Columns} */ (await this.#app.api.get(`history?series=${this.#names.join()}&from=${fromOf(range)}`))
+    const columns = /** @type {Columns} */ (await this.#app.api.get(`history?series=${this.#kept.join()}&from=${fromOf(range)}`))
     if (range !== this.#range) return
     if (range === LIVE) {
       this.#before = columns

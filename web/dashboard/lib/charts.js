@@ -75,14 +75,18 @@ export const PLANS = [
   {
     id: 'memory',
     title: 'Memory',
-    doc: 'Memory of the process, and what it may have.',
-    lines: [{ series: 'memory_resident', label: 'used' }, { series: 'memory_budget', label: 'budget' }]
+    doc: 'Memory of the process.',
+    lines: [{ series: 'memory_resident', label: 'used' }]
   },
   { id: 'cpu', title: 'Processor', doc: 'Cores that are busy with this process; 1 is one whole core.', lines: [{ series: 'cpu_cores', label: 'cores' }] }
 ]
 
-/** Sums of others that are offered as well, if any of these is. @type {Record<string, string>} */
-const SUMS = { failures_malformed: 'failures_not_json' }
+/** A sum, and its parts. */
+const SUM = 'failures_malformed'
+const PARTS = ['failures_not_json', 'failures_not_an_object', 'failures_nested_too_deeply', 'failures_unknown_action', 'failures_info_hash', 'failures_peer_id', 'failures_scrape_hashes']
+
+/** Of a sum and its parts one is drawn: the parts, if the history has them as well. @param {Map<string, Series>} known @returns {string[]} */
+const doubles = known => PARTS.some(name => known.has(name) && known.get(name)?.kept !== false) ? [SUM] : PARTS
 
 /** The words of a series' name. @param {string} name */
 export const wordsOf = name => name.replace(/^(refused|failures)_/, '').replaceAll('_', ' ')
@@ -90,14 +94,21 @@ export const wordsOf = name => name.replace(/^(refused|failures)_/, '').replaceA
 /** The charts that a server with these series has. @param {Series[]} offered @returns {Chart[]} */
 export function chartsOf (offered) {
   const known = new Map(offered.map(series => [series.name, series]))
+  const doubled = doubles(known)
   return PLANS.flatMap(({ id, title, doc, lines, prefixes = [] }) => {
     const there = lines.filter(line => known.has(line.series))
     const candidates = offered
-      .filter(({ name, kind }) => kind === 'counter' && !known.has(SUMS[name] ?? '') && prefixes.some(prefix => name.startsWith(prefix)))
+      .filter(({ name, kind }) => kind === 'counter' && !doubled.includes(name) && prefixes.some(prefix => name.startsWith(prefix)))
       .map(({ name }) => ({ series: name, label: wordsOf(name) }))
     const first = known.get((there[0] ?? candidates[0])?.series ?? '')
     return first ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: there, candidates }] : []
   })
+}
+
+/** Those of these names that the history has; asking it for others is an error. @param {string[]} names @param {Series[]} offered */
+export function keptOf (names, offered) {
+  const kept = new Set(offered.filter(({ kept }) => kept !== false).map(({ name }) => name))
+  return names.filter(name => kept.has(name))
 }
 
 /** All series that these charts may draw. @param {Chart[]} charts */

@@ -15,7 +15,7 @@ export function settings (app) {
   const message = messageLine()
   const fields = h('div', { class: 'settings' }, hint('Loading …'))
   const filterId = freshId('filter')
-  const filter = h('input', { type: 'search', id: filterId, class: 'control', autocomplete: 'off', spellcheck: 'false', oninput: () => show() })
+  const filter = h('input', { type: 'search', id: filterId, class: 'control', autocomplete: 'off', spellcheck: 'false', placeholder: 'Find a setting', oninput: () => show() })
   const changed = h('p', { class: 'hint', role: 'status' })
   const save = h('button', { type: 'submit', class: 'button primary' }, 'Save changes')
   const undo = button('Undo the last change', () => takeBack(), { id: 'undo' })
