@@ -142,7 +142,9 @@ impl ServerBuilder {
         let tls = Tls::new(&self.config.tls)?;
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
-        let node = Arc::new(Node::new(&self.config, workers));
+        let names = listeners.iter().map(|own| own.listen.to_string());
+        let node = Node::with_listeners(&self.config, workers, names.collect());
+        let node = Arc::new(node);
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         tracing::debug!(
             budget_bytes = node.pressure().budget_bytes(),

@@ -11,7 +11,7 @@ use super::site::Shared;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /healthz`: says that the process lives and answers, also while it drains.
 pub(super) async fn healthz() -> Response {

@@ -20,15 +20,17 @@ use tower::ServiceExt;
 
 use super::api;
 use super::assets::{Asset, Assets};
+use super::metrics::{self, Metrics};
 use crate::config::{Config, Role};
-use crate::hub::Hub;
+use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
-/// Answered by every listener, whatever else it serves, and however full the server is.
-pub(super) const WATCHED: [&str; 2] = [HEALTHZ, READYZ];
+const METRICS: &str = "/metrics";
+/// Answered however full the server is.
+pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -47,6 +49,8 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    node: Arc<Node>,
+    pub(super) metrics: Metrics,
 }
 
 /// What a reload may change about the site.
@@ -65,7 +69,7 @@ pub(super) struct Live {
 impl Shared {
     /// Reads what the site needs of the configuration.
     #[must_use]
-    pub(crate) fn new(config: &Config) -> Arc<Self> {
+    pub(crate) fn new(config: &Config, node: &Arc<Node>) -> Arc<Self> {
         let assets = config
             .web_dir
             .clone()
@@ -74,6 +78,8 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            node: Arc::clone(node),
+            metrics: Metrics::default(),
         })
     }
 
@@ -93,6 +99,11 @@ impl Shared {
     pub(super) fn retry_after(&self) -> Option<HeaderValue> {
         let seconds = self.retry_after.load(Ordering::Relaxed);
         (seconds > 0).then(|| seconds.into())
+    }
+
+    /// What all workers share.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
     }
 
     pub(super) fn live(&self) -> Guard<Arc<Live>> {
@@ -128,6 +139,7 @@ impl Site {
             .route("/ice", get(api::ice))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .route(METRICS, get(metrics::metrics))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {

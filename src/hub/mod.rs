@@ -7,6 +7,7 @@ mod arrivals;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
+mod entrance;
 mod entry;
 mod keys;
 mod mailbox;
@@ -29,11 +30,13 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::{Counters, Levels};
+use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use entrance::{Entrance, Entrances};
 use entry::Entry;
 use node::{Settings, Tuned};
+use outbox::Outboxes;
 use spare::Spare;
 
 pub use arrivals::Guest;
@@ -82,6 +85,9 @@ struct State {
     leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
+    entrances: Entrances,
+    /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
+    outboxes: Outboxes,
 }
 
 impl Hub {
@@ -99,6 +105,8 @@ impl Hub {
             peak: 0,
             mail: Mail::default(),
             closing: None,
+            entrances: Entrances::default(),
+            outboxes: Outboxes::default(),
         };
         let time = CachedTime::default();
         Rc::new(Self {
@@ -179,6 +187,9 @@ impl Hub {
         place.insert(entry);
         state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
+        let entrance = Entrance::of(visitor);
+        state.entrances.note(id, entrance);
+        entrance.levels(self.levels()).for_each(Level::rise);
         Some(id)
     }
 
@@ -200,13 +211,28 @@ impl Hub {
                 .entries
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
-            known.then(|| state.entries.remove(id.slot()))
+            known.then(|| (state.entries.remove(id.slot()), state.entrances.of(id)))
         };
-        if let Some(entry) = entry {
+        if let Some((entry, entrance)) = entry {
             self.node.tracker.close(&entry.participant);
             self.node.leave(entry.visit);
-            self.counters().connections_closed.add(1);
+            self.count_closed(entry.closing);
+            entrance.levels(self.levels()).for_each(Level::fall);
         }
+    }
+
+    /// Notes why a connection ends, which is counted with its [`close`](Self::close).
+    pub fn note_end(&self, id: ConnectionId, ended: Ended) {
+        self.with(id, |entry| entry.closing = Some(ended));
+    }
+
+    fn count_closed(&self, ended: Option<Ended>) {
+        let counters = self.counters();
+        counters.connections_closed.add(1);
+        let by_reason = ended.map_or(&counters.connections_dropped, |ended| {
+            ended.counter(counters)
+        });
+        by_reason.add(1);
     }
 
     /// Begins a turn of a connection: whom to wake when there is something for it. `Some` if it is to close.
@@ -232,10 +258,18 @@ impl Hub {
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         let deadlines = self.tuned.get().deadlines;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
-            let entry = state.entries.get_mut(slot);
-            if entry.is_some_and(|entry| entry.check(deadlines, now, spare)) {
+            let Some(entry) = state.entries.get_mut(slot) else {
+                continue;
+            };
+            state.outboxes.see(&entry.outbox);
+            if entry.check(deadlines, now, spare) {
                 self.counters().pings_sent.add(1);
             }
+        }
+        if state.slice == 0 {
+            let Outboxes { bytes, fullest } = std::mem::take(&mut state.outboxes);
+            self.levels().outbox.set(bytes as u64);
+            self.levels().outbox_fullest.set(fullest as u64);
         }
     }
 
@@ -248,6 +282,7 @@ impl Hub {
         if ebbs {
             state.peak = connections;
             state.entries.shrink_to_fit();
+            state.entrances.shrink_to(state.entries.capacity());
             *self.spare.borrow_mut() = Spare::default();
             state.mail = Mail::default();
         }
@@ -259,7 +294,7 @@ impl Hub {
         let pace = &mut self.state.borrow_mut().pace;
         pace.observe(elapsed);
         pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
-        self.levels().set_interval(pace.interval());
+        self.levels().interval.set(u64::from(pace.interval()));
     }
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Mailbox;
 use super::keys::Keys;
 use crate::config::{Config, Network};
-use crate::insight::{Board, Counters, Levels, Snapshot};
+use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Pressure};
 use crate::protocol::Bounds;
 use crate::swarm::{Intake, Ttl};
@@ -38,6 +38,8 @@ pub struct Node {
     own_counters: Counters,
     /// Those of each worker.
     levels: Box<[Levels]>,
+    /// The names of all listeners, by number.
+    listeners: Box<[String]>,
     board: Board,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -97,6 +99,12 @@ impl Node {
     /// A node without connections, for `workers` workers.
     #[must_use]
     pub fn new(config: &Config, workers: usize) -> Self {
+        Self::with_listeners(config, workers, Box::default())
+    }
+
+    /// As [`Self::new`], with the names of the listeners in the order of their numbers.
+    #[must_use]
+    pub fn with_listeners(config: &Config, workers: usize, listeners: Box<[String]>) -> Self {
         Self {
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             tracker: Tracker::new(rules(config)),
@@ -113,7 +121,8 @@ impl Node {
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             own_counters: Counters::default(),
-            levels: (0..workers).map(|_| Levels::default()).collect(),
+            levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
+            listeners,
             board: Board::default(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -179,6 +188,30 @@ impl Node {
     #[must_use]
     pub fn levels(&self) -> &[Levels] {
         &self.levels
+    }
+
+    /// How long things took on all workers.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let mut timings = Timings::default();
+        for own in &self.levels {
+            timings.handle_time.add(&own.handle_time);
+            timings.answer_time.add(&own.answer_time);
+        }
+        timings
+    }
+
+    /// How many WebSockets came in at each listener and are open.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerReading> {
+        let reading = |(number, name): (usize, &String)| {
+            let of_worker = |own: &Levels| own.listeners.get(number).map_or(0, Level::get);
+            ListenerReading {
+                name: name.clone(),
+                connections: self.levels.iter().map(of_worker).sum(),
+            }
+        };
+        self.listeners.iter().enumerate().map(reading).collect()
     }
 
     /// Where the statistics of each second are put up.

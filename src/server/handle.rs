@@ -86,7 +86,7 @@ impl Control {
         };
         Arc::new(Self {
             node: Arc::clone(node),
-            site: Shared::new(config),
+            site: Shared::new(config, node),
             in_force: watch::Sender::new(InForce::new(config.clone())),
             wanted: watch::Sender::new(Wanted::Serve),
             progress: watch::Sender::new(serving),

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
+use super::offers::Moment;
 use super::{Member, Role, Swarm, seconds};
 use crate::protocol::InfoHash;
 
@@ -293,7 +294,7 @@ impl Swarm {
         mut gone: impl FnMut(Member),
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
-        let oldest_offer = seconds(now.saturating_sub(ttl.pending_offer));
+        let offers_live = (Moment::of(now), ttl.pending_offer.into());
         while *budget > 0 {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.aged_at(from) else {
@@ -304,7 +305,7 @@ impl Swarm {
                 self.leave(member);
                 gone(member);
             } else {
-                self.pending.expire(offers, oldest_offer);
+                self.pending.expire(offers, offers_live);
                 from += 1;
             }
         }
