@@ -61,6 +61,8 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `public_stats`
+    pub(super) public_stats: bool,
 }
 
 impl Shared {
@@ -114,6 +116,7 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            public_stats: config.public_stats,
         }
     }
 
@@ -133,6 +136,10 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .route("/api/v1/stats", get(api::stats::now))
+            .route("/api/v1/series", get(api::stats::series))
+            .route("/api/v1/history", get(api::history::history))
+            .route("/api/v1/history/swarms", get(api::history::swarms))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .fallback(missing)

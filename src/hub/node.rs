@@ -212,7 +212,8 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(self.counters.iter().chain([&self.own_counters]))
+        let own = self.counters.iter().chain([&self.own_counters]);
+        Snapshot::of(own).with(self.store.counters())
     }
 
     /// How many connections are open.
