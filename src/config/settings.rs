@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Listen, LogFormat, Network,
+    History, Listen, LogFormat, Network,
     declare::settings,
     forms::{
         ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE, WEB_DIR,
@@ -73,6 +73,16 @@ settings! {
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
+        /// Tell everybody the totals: connections, swarms, announces, refusals, now and in the past.
+        /// Never what is shared or by whom. Otherwise they are told only with the admin token.
+        public_stats: bool = true => live;
+        /// Where the history of the statistics is kept: file, memory, off, or a path.
+        /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
+        /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
+        history: History = History::File => restart;
+        /// Keep the 100 largest swarms too, every ten minutes for 30 days.
+        /// It tells what people share, so it is off; only the admin token shows it.
+        history_top_swarms: bool = false => live;
     }
 
     /// TLS on listeners that begin with `tls+`, and where their certificates come from.

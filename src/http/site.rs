@@ -45,6 +45,7 @@ pub(crate) struct Site {
 /// What all workers serve.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    node: Arc<Node>,
     assets: Assets,
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
@@ -64,6 +65,8 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `public_stats`
+    pub(super) public_stats: bool,
 }
 
 impl Shared {
@@ -75,6 +78,7 @@ impl Shared {
             .clone()
             .map_or_else(Assets::embedded, Assets::Folder);
         Arc::new(Self {
+            node: Arc::clone(node),
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
@@ -101,7 +105,7 @@ impl Shared {
         (seconds > 0).then(|| seconds.into())
     }
 
-    /// What all workers share.
+    /// What all workers share: swarms, statistics, history.
     pub(super) fn node(&self) -> &Arc<Node> {
         &self.node
     }
@@ -118,6 +122,7 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            public_stats: config.public_stats,
         }
     }
 
@@ -137,6 +142,10 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .route("/api/v1/stats", get(api::stats::now))
+            .route("/api/v1/series", get(api::stats::series))
+            .route("/api/v1/history", get(api::history::history))
+            .route("/api/v1/history/swarms", get(api::history::swarms))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .route(METRICS, get(metrics::metrics))

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Mailbox;
 use super::keys::Keys;
 use crate::config::{Config, Network};
+use crate::insight::history::Store;
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Pressure};
 use crate::protocol::Bounds;
@@ -41,6 +42,7 @@ pub struct Node {
     /// The names of all listeners, by number.
     listeners: Box<[String]>,
     board: Board,
+    store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -124,6 +126,7 @@ impl Node {
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
             board: Board::default(),
+            store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -220,6 +223,19 @@ impl Node {
         &self.board
     }
 
+    /// Where history, documents and journals are kept.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The same node with another place for history, documents and journals.
+    #[must_use]
+    pub fn with_store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+
     /// How many bans are in force; `now` is the time since the process started.
     #[must_use]
     pub fn bans_in_force(&self, now: Duration) -> usize {
@@ -229,7 +245,8 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(self.counters.iter().chain([&self.own_counters]))
+        let own = self.counters.iter().chain([&self.own_counters]);
+        Snapshot::of(own).with(self.store.counters())
     }
 
     /// How many connections are open.

@@ -18,6 +18,11 @@ impl Counter {
         );
     }
 
+    /// Counts `more` where several threads may do so at once: dearer, so not for what happens often.
+    pub fn add_shared(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     /// The number so far.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -53,6 +58,13 @@ macro_rules! counters {
             /// The value of each counter.
             pub(super) fn values(&self) -> impl Iterator<Item = u64> {
                 [$(self.$name),+].into_iter()
+            }
+
+            /// These and others together.
+            #[must_use]
+            pub fn with(mut self, others: Self) -> Self {
+                $(self.$name = self.$name.wrapping_add(others.$name);)+
+                self
             }
 
             /// Adds up the counters of all threads.
@@ -271,4 +283,12 @@ counters! {
     bytes_received,
     /// Bytes written to WebSockets: frames, without TLS and TCP.
     bytes_sent,
+    /// Samples of the history written.
+    history_samples,
+    /// Times that history could not be opened, written or read.
+    history_failures,
+    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
+    history_queue_full,
+    /// Questions to history refused because too many waited for their answer.
+    history_queries_refused,
 }

@@ -5,6 +5,7 @@
 mod counters;
 mod families;
 mod gauges;
+pub mod history;
 mod levels;
 mod prometheus;
 mod recent;

@@ -11,9 +11,11 @@
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod crashes;
 mod docs;
 mod doors;
 mod frames;
+mod history;
 mod http;
 mod layers;
 mod leaving;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use swarmhub::config::{Config, Listen, Target};
+use swarmhub::config::{Config, History, Listen, Target};
 use swarmhub::hub::Node;
 use swarmhub::{Server, ServerError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +37,7 @@ impl TestServer {
         let mut config = Config {
             workers: 2,
             listen,
+            history: History::Off,
             ..Config::default()
         };
         // A test that ends does not wait for its clients.
