@@ -17,6 +17,11 @@ impl Counter {
         );
     }
 
+    /// Counts `more` from any thread, for what happens seldom.
+    pub fn add_shared(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     /// The number so far.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -92,6 +97,8 @@ counters! {
     connections_hostile,
     /// Connections closed because memory was short (`memory.shed_percent`).
     connections_shed,
+    /// Connections closed by the operator.
+    connections_kicked,
     /// Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.
     upgrades_refused,
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
@@ -219,4 +226,13 @@ counters! {
     memberships_replaced,
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
+    /// Requests to the admin API with a wrong token.
+    tokens_wrong,
+    /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
+    /// `limits.all_wrong_tokens_per_minute`).
+    refused_wrong_tokens_per_minute,
+    /// Questions of the admin API that a worker had no room for or did not answer in time.
+    questions_unanswered,
+    /// Swarms no longer watched because others were looked at.
+    watches_given_up,
 }

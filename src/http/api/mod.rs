@@ -1,5 +1,9 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
+pub(super) mod admin;
+mod asked;
+pub(super) mod refusal;
+
 use std::sync::Arc;
 
 use axum::extract::State;
