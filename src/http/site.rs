@@ -1,8 +1,8 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -19,9 +19,12 @@ use hyper::{Request, StatusCode};
 use tower::ServiceExt;
 
 use super::api;
+use super::api::admin::{self, Rankings};
+use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
 use super::metrics::{self, Metrics};
-use crate::config::{Config, Role};
+use super::steering::Steering;
+use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
@@ -50,8 +53,10 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
-    node: Arc<Node>,
     pub(super) metrics: Metrics,
+    /// The server, which has this in turn.
+    steering: OnceLock<Weak<dyn Steering>>,
+    rankings: Rankings,
 }
 
 /// What a reload may change about the site.
@@ -67,6 +72,8 @@ pub(super) struct Live {
     pub(super) proxies: Proxies,
     /// `public_stats`
     pub(super) public_stats: bool,
+    /// `admin_token`
+    pub(super) admin_token: Option<Secret>,
 }
 
 impl Shared {
@@ -82,8 +89,9 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
-            node: Arc::clone(node),
             metrics: Metrics::default(),
+            steering: OnceLock::new(),
+            rankings: Rankings::default(),
         })
     }
 
@@ -105,6 +113,28 @@ impl Shared {
         (seconds > 0).then(|| seconds.into())
     }
 
+    /// Lets the admin API steer a server.
+    pub(crate) fn be_steered_by(&self, steering: Weak<dyn Steering>) {
+        // There is one server, which says so once.
+        let _ = self.steering.set(steering);
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// It is no more, or there is none.
+    pub(super) fn steering(&self) -> Result<Arc<dyn Steering>, Refusal> {
+        let steering = self.steering.get().and_then(Weak::upgrade);
+        let text = "the server is about to end";
+        steering.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
+    }
+
+    /// The swarms by size, as they were a moment ago.
+    pub(super) fn rankings(&self) -> &Rankings {
+        &self.rankings
+    }
+
     /// What all workers share: swarms, statistics, history.
     pub(super) fn node(&self) -> &Arc<Node> {
         &self.node
@@ -123,6 +153,7 @@ impl Live {
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
             public_stats: config.public_stats,
+            admin_token: config.admin_token.clone(),
         }
     }
 
@@ -149,6 +180,7 @@ impl Site {
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .route(METRICS, get(metrics::metrics))
+            .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {

@@ -26,6 +26,8 @@ pub enum Ended {
     MessageTimeout,
     /// Over `bans.connection_score_max`.
     Hostile,
+    /// The operator wants it gone.
+    Kicked,
     /// Over `memory.shed_percent`, and silent for longer than others.
     Shed,
     /// Nothing heard for `connection.dead_after`.
@@ -50,6 +52,7 @@ impl Ended {
             Self::FirstMessageTimeout => Some((1008, "no valid message in time")),
             Self::MessageTimeout => Some((1008, "message too slow")),
             Self::Hostile => Some((1008, "too many bad messages")),
+            Self::Kicked => Some((1008, "closed by the operator")),
             Self::Shed => Some((1013, "the tracker is short of memory")),
             Self::Stuck => Some((1013, "reading too slowly")),
             Self::Stopping => Some((1001, "the tracker is stopping")),
@@ -70,6 +73,7 @@ impl Ended {
             Self::FirstMessageTimeout => "first_message_timeout",
             Self::MessageTimeout => "message_timeout",
             Self::Hostile => "hostile",
+            Self::Kicked => "kicked",
             Self::Shed => "shed",
             Self::Dead => "dead",
             Self::Stuck => "stuck",
@@ -88,6 +92,7 @@ impl Ended {
             Self::FirstMessageTimeout => &counters.first_message_timed_out,
             Self::MessageTimeout => &counters.message_timed_out,
             Self::Hostile => &counters.connections_hostile,
+            Self::Kicked => &counters.connections_kicked,
             Self::Shed => &counters.connections_shed,
             Self::Dead => &counters.connections_dead,
             Self::Stuck => &counters.connections_stuck,

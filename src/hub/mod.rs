@@ -4,19 +4,23 @@
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
 mod arrivals;
+mod arrived;
+mod ask;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
-mod entrance;
 mod entry;
+mod inspect;
 mod keys;
 mod mailbox;
 mod node;
+mod offenders;
 mod outbox;
 mod serve;
 mod shed;
 mod spare;
 mod visitor;
+mod watch;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -33,19 +37,24 @@ use uuid::Uuid;
 use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
-use entrance::{Entrance, Entrances};
+use arrived::Arrived;
 use entry::Entry;
 use node::{Settings, Tuned};
 use outbox::Outboxes;
 use spare::Spare;
 
 pub use arrivals::Guest;
+pub use arrived::{Family, Network};
+pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
+pub use inspect::Seen;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
+pub use offenders::{OFFENDERS_MAX, Offender};
 pub use outbox::{Outbox, Pushed, Worth};
 pub use serve::{Next, Progress};
 pub use visitor::Visitor;
+pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].
@@ -72,6 +81,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct State {
     entries: Slab<Entry>,
+    /// By the same slots; longer than needed at times.
+    arrived: Vec<Arrived>,
     /// Of the next connection; wraps after four billion, long after the ids of the old ones are forgotten.
     serial: u32,
     rng: SmallRng,
@@ -85,7 +96,6 @@ struct State {
     leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
-    entrances: Entrances,
     /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
     outboxes: Outboxes,
 }
@@ -97,6 +107,7 @@ impl Hub {
         let settings = *node.settings.lock();
         let state = State {
             entries: Slab::new(),
+            arrived: Vec::new(),
             serial: 0,
             rng: SmallRng::seed_from_u64(seed),
             pace: settings.pace,
@@ -105,7 +116,6 @@ impl Hub {
             peak: 0,
             mail: Mail::default(),
             closing: None,
-            entrances: Entrances::default(),
             outboxes: Outboxes::default(),
         };
         let time = CachedTime::default();
@@ -184,12 +194,17 @@ impl Hub {
         state.serial = state.serial.wrapping_add(1);
         let mut entry = Entry::new(id, self.arrive(visitor), self.time.get());
         entry.closing = state.closing;
+        let slot = place.key();
         place.insert(entry);
+        if state.arrived.len() <= slot {
+            state.arrived.resize(slot + 1, Arrived::default());
+        }
+        if let Some(arrived) = state.arrived.get_mut(slot) {
+            *arrived = Arrived::new(visitor, self.time.get());
+            arrived.levels(self.levels()).for_each(Level::rise);
+        }
         state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
-        let entrance = Entrance::of(visitor);
-        state.entrances.note(id, entrance);
-        entrance.levels(self.levels()).for_each(Level::rise);
         Some(id)
     }
 
@@ -211,13 +226,17 @@ impl Hub {
                 .entries
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
-            known.then(|| (state.entries.remove(id.slot()), state.entrances.of(id)))
+            known.then(|| {
+                let arrived = state.arrived.get(id.slot()).copied();
+                (state.entries.remove(id.slot()), arrived)
+            })
         };
-        if let Some((entry, entrance)) = entry {
+        if let Some((entry, arrived)) = entry {
             self.node.tracker.close(&entry.participant);
             self.node.leave(entry.visit);
             self.count_closed(entry.closing);
-            entrance.levels(self.levels()).for_each(Level::fall);
+            let arrived = arrived.unwrap_or_default();
+            arrived.levels(self.levels()).for_each(Level::fall);
         }
     }
 
@@ -282,7 +301,8 @@ impl Hub {
         if ebbs {
             state.peak = connections;
             state.entries.shrink_to_fit();
-            state.entrances.shrink_to(state.entries.capacity());
+            state.arrived.truncate(state.entries.capacity());
+            state.arrived.shrink_to_fit();
             *self.spare.borrow_mut() = Spare::default();
             state.mail = Mail::default();
         }
@@ -340,6 +360,9 @@ impl Hub {
                 expired.info_hash,
                 expired.member.peer_id,
             );
+        }
+        for question in mail.questions.drain(..) {
+            question.answer(self);
         }
         mail.clear();
         self.state.borrow_mut().mail = mail;

@@ -114,6 +114,8 @@ counters! {
     connections_hostile in CONNECTIONS_CLOSED "hostile" & LIMIT_HITS "bans.connection_score_max",
     /// Connections closed because memory was short (`memory.shed_percent`).
     connections_shed in CONNECTIONS_CLOSED "shed" & LIMIT_HITS "memory.shed_percent",
+    /// Connections closed by the operator.
+    connections_kicked in CONNECTIONS_CLOSED "kicked",
     /// Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.
     upgrades_refused,
     /// WebSockets refused because the request was no WebSocket handshake of this version.
@@ -291,4 +293,13 @@ counters! {
     history_queue_full,
     /// Questions to history refused because too many waited for their answer.
     history_queries_refused,
+    /// Requests to the admin API with a wrong token.
+    tokens_wrong,
+    /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
+    /// `limits.all_wrong_tokens_per_minute`).
+    refused_wrong_tokens_per_minute,
+    /// Questions of the admin API that a worker had no room for or did not answer in time.
+    questions_unanswered,
+    /// Swarms no longer watched because others were looked at.
+    watches_given_up,
 }

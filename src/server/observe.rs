@@ -132,7 +132,7 @@ impl Observer {
             outbox: sum(|own| &own.outbox),
             outbox_fill: most(|own| &own.outbox_fullest)
                 / count(config.connection.output_bytes_max),
-            bans_in_force: count(node.bans_in_force(self.started.elapsed())),
+            bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
             memory_budget: count(node.pressure().budget_bytes()),
