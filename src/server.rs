@@ -3,16 +3,18 @@
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
 mod handle;
+mod history;
 mod leaving;
 mod observe;
+mod steering;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::config::{Config, InvalidConfig, Listen, Target};
 use crate::hub::Node;
@@ -25,7 +27,7 @@ use handle::{Control, Wanted};
 use leaving::{Ends, leave};
 use observe::Observer;
 
-pub use handle::{Handle, Heartbeats, Phase, Progress};
+pub use handle::{Handle, Heartbeats, Phase, Progress, Settings};
 
 /// Why the server does not start, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +98,7 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
 pub struct ServerBuilder {
     config: Config,
     listen: Vec<Listen>,
+    state_folder: Option<PathBuf>,
 }
 
 impl ServerBuilder {
@@ -116,6 +119,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen_on(mut self, place: Listen) -> Self {
         self.listen.push(place);
+        self
+    }
+
+    /// Keeps files of its own in this folder, which is made when the first one is: `history.sqlite`, if `history` is `file`.
+    /// Without such a folder history is kept in memory then.
+    #[must_use]
+    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_folder = Some(folder.into());
         self
     }
 
@@ -142,7 +153,10 @@ impl ServerBuilder {
         let tls = Tls::new(&self.config.tls)?;
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
-        let node = Arc::new(Node::new(&self.config, workers));
+        let names = listeners.iter().map(|own| own.listen.to_string());
+        let node = Node::with_listeners(&self.config, workers, names.collect());
+        let store = history::keep(&self.config.history, self.state_folder.as_deref());
+        let node = Arc::new(node.with_store(store));
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         tracing::debug!(
             budget_bytes = node.pressure().budget_bytes(),
@@ -246,13 +260,14 @@ impl Server {
             () = ends.next() => control.want(Wanted::Stop),
         }
         leave(&control, &orders, &mut ends).await;
+        control.node.store().close().await;
         ends.into_result()
     }
 
     /// Starts all workers.
     fn start(&mut self, orders: &Orders, sockets: &Arc<Sockets>) -> Result<Ends, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
-        let started = Instant::now();
+        let started = self.control.node.started();
         for (number, pulse) in self.control.pulses.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // Given away, so that nothing goes on listening when the workers have stopped to.

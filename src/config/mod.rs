@@ -2,11 +2,13 @@
 //! This module reads the configuration file it is told about and nothing else: environment and flags are arguments.
 //! It is the ground: it uses nothing else of this crate, and everything may use it.
 
+mod amend;
 mod check;
 mod declare;
 mod error;
 mod file;
 mod forms;
+mod history;
 mod ice;
 mod layers;
 mod listen;
@@ -14,6 +16,7 @@ mod network;
 mod print;
 mod reload;
 mod scalar;
+mod secret;
 mod settings;
 mod suggest;
 mod tls;
@@ -23,12 +26,14 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
+pub use history::History;
 pub use ice::IceServer;
 pub use layers::{Layers, load, load_with};
 pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
 pub use reload::Changed;
+pub use secret::Secret;
 pub use settings::{Bans, Config, Connection, Drain, Limits, Memory, Proxies, Tls, Tracker};
 pub use suggest::nearest;
 

@@ -6,7 +6,9 @@
 mod api;
 mod assets;
 mod door;
+mod metrics;
 mod site;
+mod steering;
 mod upgrade;
 
 use std::cell::{Cell, RefCell};
@@ -36,6 +38,7 @@ use api::live::{Followed, TAKES_WITHIN};
 use door::Door;
 
 pub(crate) use site::{Shared, Site};
+pub(crate) use steering::{Amend, Amended, Doing, InForce as SteeringInForce, Steering};
 
 /// Bytes of a request's head, and of what may follow it before the upgrade is answered.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -57,6 +60,8 @@ pub(crate) struct Arrival<S, H> {
     pub(crate) peer: Option<IpAddr>,
     /// What is served where it came in.
     pub(crate) role: Role,
+    /// The number of the listener where it came in.
+    pub(crate) listener: u16,
     /// Whether there is room for it only briefly: requests are answered, but it does not become a WebSocket.
     pub(crate) is_hurried: bool,
     /// Dropped when its first request has come whole.
@@ -91,6 +96,7 @@ where
         site: Rc::clone(site),
         peer: arrival.peer,
         role: arrival.role,
+        listener: arrival.listener,
         is_hurried: arrival.is_hurried,
         handshake: Cell::new(Some(arrival.handshake)),
         door: Door::new(site.hub()),
@@ -156,6 +162,7 @@ struct Visit<H> {
     site: Rc<Site>,
     peer: Option<IpAddr>,
     role: Role,
+    listener: u16,
     is_hurried: bool,
     handshake: Cell<Option<H>>,
     door: Door,
@@ -166,7 +173,7 @@ struct Visit<H> {
 }
 
 async fn answer<H>(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     visit: Rc<Visit<H>>,
 ) -> Result<Response<Body>, Infallible> {
     drop(visit.handshake.take());
@@ -180,6 +187,8 @@ async fn answer<H>(
     let mut response = if is_upgrade {
         visit.upgrade(&request, visitor).await
     } else {
+        let caller = api::admin::Caller(visitor.address);
+        request.extensions_mut().insert(caller);
         visit.site.answer(request, visit.role).await
     };
     visit.note_follower(&response);
@@ -222,19 +231,26 @@ impl<H> Visit<H> {
     }
 
     async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
-        let shared = self.site.shared();
+        let (shared, counters) = (self.site.shared(), self.site.counters());
         let mut response = if !self.role.has_tracker() {
+            counters.refused_no_tracker.add(1);
             upgrade::elsewhere()
         } else if let Some(seconds) = shared.retry_after() {
+            counters.refused_draining.add(1);
             upgrade::turned_away(seconds)
         } else if self.is_hurried {
+            counters.refused_open_files.add(1);
             upgrade::busy()
         } else {
-            upgrade::answer(request, |origin| {
+            let response = upgrade::answer(request, |origin| {
                 let allows = shared.live().allows(origin);
-                self.site.counters().refused_origin.add(u64::from(!allows));
+                counters.refused_origin.add(u64::from(!allows));
                 allows
-            })
+            });
+            let is_handshake = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::FORBIDDEN];
+            let is_none = !is_handshake.contains(&response.status());
+            counters.refused_handshake.add(u64::from(is_none));
+            response
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Err(limited) = self.door.let_open(&visitor).await
@@ -266,6 +282,7 @@ impl<H> Visit<H> {
         Visitor {
             address: client.address,
             origin: origin.map(Box::from),
+            listener: self.listener,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -20,17 +20,22 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::api;
+use super::api::admin::{self, Rankings};
 use super::api::live::Followers;
+use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
-use crate::config::{Config, Role};
+use super::metrics::{self, Metrics};
+use super::steering::Steering;
+use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
-/// Answered by every listener, whatever else it serves, and however full the server is.
-pub(super) const WATCHED: [&str; 2] = [HEALTHZ, READYZ];
+const METRICS: &str = "/metrics";
+/// Answered however full the server is.
+pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -53,6 +58,10 @@ pub(crate) struct Shared {
     /// Cancelled when somebody is refused for the first time.
     leaving: CancellationToken,
     followers: Followers,
+    pub(super) metrics: Metrics,
+    /// The server, which has this in turn.
+    steering: OnceLock<Weak<dyn Steering>>,
+    rankings: Rankings,
 }
 
 /// What a reload may change about the site.
@@ -68,6 +77,10 @@ pub(super) struct Live {
     pub(super) proxies: Proxies,
     /// `limits.followers_max`
     pub(super) followers_max: usize,
+    /// `public_stats`
+    pub(super) public_stats: bool,
+    /// `admin_token`
+    pub(super) admin_token: Option<Secret>,
 }
 
 impl Shared {
@@ -85,6 +98,9 @@ impl Shared {
             retry_after: AtomicU64::new(0),
             leaving: CancellationToken::new(),
             followers: Followers::default(),
+            metrics: Metrics::default(),
+            steering: OnceLock::new(),
+            rankings: Rankings::default(),
         })
     }
 
@@ -123,6 +139,28 @@ impl Shared {
         (seconds > 0).then(|| seconds.into())
     }
 
+    /// Lets the admin API steer a server.
+    pub(crate) fn be_steered_by(&self, steering: Weak<dyn Steering>) {
+        // There is one server, which says so once.
+        let _ = self.steering.set(steering);
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// It is no more, or there is none.
+    pub(super) fn steering(&self) -> Result<Arc<dyn Steering>, Refusal> {
+        let steering = self.steering.get().and_then(Weak::upgrade);
+        let text = "the server is about to end";
+        steering.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
+    }
+
+    /// The swarms by size, as they were a moment ago.
+    pub(super) fn rankings(&self) -> &Rankings {
+        &self.rankings
+    }
+
     /// What all workers share: swarms, statistics, history.
     pub(super) fn node(&self) -> &Arc<Node> {
         &self.node
@@ -141,6 +179,8 @@ impl Live {
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
             followers_max: config.limits.followers_max,
+            public_stats: config.public_stats,
+            admin_token: config.admin_token.clone(),
         }
     }
 
@@ -162,8 +202,14 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .route("/api/v1/stats", get(api::stats::now))
+            .route("/api/v1/series", get(api::stats::series))
+            .route("/api/v1/history", get(api::history::history))
+            .route("/api/v1/history/swarms", get(api::history::swarms))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .route(METRICS, get(metrics::metrics))
+            .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {

@@ -41,6 +41,7 @@ impl Case {
             stream: near,
             peer: peer.map(|peer| peer.parse().unwrap()),
             role: self.role,
+            listener: 0,
             is_hurried: self.is_hurried,
             handshake: (),
         };
@@ -151,6 +152,7 @@ async fn follow(case: &Case, reads: bool) -> Duration {
     let arrival = Arrival {
         stream: near,
         peer: None,
+        listener: 0,
         role: case.role,
         is_hurried: false,
         handshake: (),

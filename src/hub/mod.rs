@@ -4,18 +4,23 @@
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
 mod arrivals;
+mod arrived;
+mod ask;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
 mod entry;
+mod inspect;
 mod keys;
 mod mailbox;
 mod node;
+mod offenders;
 mod outbox;
 mod serve;
 mod shed;
 mod spare;
 mod visitor;
+mod watch;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -29,20 +34,27 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::{Counters, Levels};
+use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use arrived::Arrived;
 use entry::Entry;
 use node::{Settings, Tuned};
+use outbox::Outboxes;
 use spare::Spare;
 
 pub use arrivals::Guest;
+pub use arrived::{Family, Network};
+pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
+pub use inspect::Seen;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
+pub use offenders::{OFFENDERS_MAX, Offender};
 pub use outbox::{Outbox, Pushed, Worth};
 pub use serve::{Next, Progress};
 pub use visitor::Visitor;
+pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].
@@ -69,6 +81,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct State {
     entries: Slab<Entry>,
+    /// By the same slots; longer than needed at times.
+    arrived: Vec<Arrived>,
     /// Of the next connection; wraps after four billion, long after the ids of the old ones are forgotten.
     serial: u32,
     rng: SmallRng,
@@ -82,6 +96,8 @@ struct State {
     leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
+    /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
+    outboxes: Outboxes,
 }
 
 impl Hub {
@@ -91,6 +107,7 @@ impl Hub {
         let settings = *node.settings.lock();
         let state = State {
             entries: Slab::new(),
+            arrived: Vec::new(),
             serial: 0,
             rng: SmallRng::seed_from_u64(seed),
             pace: settings.pace,
@@ -99,6 +116,7 @@ impl Hub {
             peak: 0,
             mail: Mail::default(),
             closing: None,
+            outboxes: Outboxes::default(),
         };
         let time = CachedTime::default();
         Rc::new(Self {
@@ -176,7 +194,15 @@ impl Hub {
         state.serial = state.serial.wrapping_add(1);
         let mut entry = Entry::new(id, self.arrive(visitor), self.time.get());
         entry.closing = state.closing;
+        let slot = place.key();
         place.insert(entry);
+        if state.arrived.len() <= slot {
+            state.arrived.resize(slot + 1, Arrived::default());
+        }
+        if let Some(arrived) = state.arrived.get_mut(slot) {
+            *arrived = Arrived::new(visitor, self.time.get());
+            arrived.levels(self.levels()).for_each(Level::rise);
+        }
         state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
         Some(id)
@@ -200,13 +226,32 @@ impl Hub {
                 .entries
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
-            known.then(|| state.entries.remove(id.slot()))
+            known.then(|| {
+                let arrived = state.arrived.get(id.slot()).copied();
+                (state.entries.remove(id.slot()), arrived)
+            })
         };
-        if let Some(entry) = entry {
+        if let Some((entry, arrived)) = entry {
             self.node.tracker.close(&entry.participant);
             self.node.leave(entry.visit);
-            self.counters().connections_closed.add(1);
+            self.count_closed(entry.closing);
+            let arrived = arrived.unwrap_or_default();
+            arrived.levels(self.levels()).for_each(Level::fall);
         }
+    }
+
+    /// Notes why a connection ends, which is counted with its [`close`](Self::close).
+    pub fn note_end(&self, id: ConnectionId, ended: Ended) {
+        self.with(id, |entry| entry.closing = Some(ended));
+    }
+
+    fn count_closed(&self, ended: Option<Ended>) {
+        let counters = self.counters();
+        counters.connections_closed.add(1);
+        let by_reason = ended.map_or(&counters.connections_dropped, |ended| {
+            ended.counter(counters)
+        });
+        by_reason.add(1);
     }
 
     /// Begins a turn of a connection: whom to wake when there is something for it. `Some` if it is to close.
@@ -232,10 +277,18 @@ impl Hub {
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         let deadlines = self.tuned.get().deadlines;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
-            let entry = state.entries.get_mut(slot);
-            if entry.is_some_and(|entry| entry.check(deadlines, now, spare)) {
+            let Some(entry) = state.entries.get_mut(slot) else {
+                continue;
+            };
+            state.outboxes.see(&entry.outbox);
+            if entry.check(deadlines, now, spare) {
                 self.counters().pings_sent.add(1);
             }
+        }
+        if state.slice == 0 {
+            let Outboxes { bytes, fullest } = std::mem::take(&mut state.outboxes);
+            self.levels().outbox.set(bytes as u64);
+            self.levels().outbox_fullest.set(fullest as u64);
         }
     }
 
@@ -248,6 +301,8 @@ impl Hub {
         if ebbs {
             state.peak = connections;
             state.entries.shrink_to_fit();
+            state.arrived.truncate(state.entries.capacity());
+            state.arrived.shrink_to_fit();
             *self.spare.borrow_mut() = Spare::default();
             state.mail = Mail::default();
         }
@@ -259,7 +314,7 @@ impl Hub {
         let pace = &mut self.state.borrow_mut().pace;
         pace.observe(elapsed);
         pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
-        self.levels().set_interval(pace.interval());
+        self.levels().interval.set(u64::from(pace.interval()));
     }
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.
@@ -305,6 +360,9 @@ impl Hub {
                 expired.info_hash,
                 expired.member.peer_id,
             );
+        }
+        for question in mail.questions.drain(..) {
+            question.answer(self);
         }
         mail.clear();
         self.state.borrow_mut().mail = mail;

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
+use super::offers::Moment;
 use super::{Member, Role, Swarm, seconds};
 use crate::protocol::InfoHash;
 
@@ -175,7 +176,7 @@ impl Swarms {
         }
     }
 
-    /// How many parts [`Self::sweep_slice`] divides the table into.
+    /// How many parts [`Self::sweep_slice`] and [`Self::for_each_in`] divide the table into.
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
@@ -265,12 +266,17 @@ impl Swarms {
 
     /// Calls `visit` with every swarm, one shard locked at a time.
     pub fn for_each(&self, mut visit: impl FnMut(&InfoHash, &Swarm)) {
-        for shard in &self.shards {
-            shard
-                .lock()
-                .swarms
-                .iter()
-                .for_each(|(info_hash, swarm)| visit(info_hash, swarm));
+        for part in 0..self.parts() {
+            self.for_each_in(part, &mut visit);
+        }
+    }
+
+    /// Calls `visit` with every swarm of one of [`Self::parts`], which is locked meanwhile.
+    pub fn for_each_in(&self, part: usize, mut visit: impl FnMut(&InfoHash, &Swarm)) {
+        if let Some(shard) = self.shards.get(part) {
+            let shard = shard.lock();
+            let swarms = shard.swarms.iter();
+            swarms.for_each(|(info_hash, swarm)| visit(info_hash, swarm));
         }
     }
 
@@ -293,7 +299,7 @@ impl Swarm {
         mut gone: impl FnMut(Member),
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
-        let oldest_offer = seconds(now.saturating_sub(ttl.pending_offer));
+        let offers_live = (Moment::of(now), ttl.pending_offer.into());
         while *budget > 0 {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.aged_at(from) else {
@@ -304,7 +310,7 @@ impl Swarm {
                 self.leave(member);
                 gone(member);
             } else {
-                self.pending.expire(offers, oldest_offer);
+                self.pending.expire(offers, offers_live);
                 from += 1;
             }
         }

@@ -8,12 +8,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod crashes;
 mod docs;
 mod doors;
 mod frames;
+mod history;
 mod http;
 mod layers;
 mod leaving;
@@ -21,6 +24,7 @@ mod limits;
 mod listeners;
 mod live;
 mod load;
+mod metrics;
 mod model;
 mod process;
 mod proxies;

@@ -13,19 +13,20 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::unfold;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use parking_lot::Mutex;
-use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{JSON, NO_STORE};
+use super::access::see_totals;
+use super::refusal::Refusal;
+use super::{NO_STORE, stats};
 use crate::http::site::Shared;
 use crate::insight::Statistics;
 
 /// When a follower that lost its stream comes back.
 const RETRY: Duration = Duration::from_secs(2);
 /// Seconds after which somebody who found no place may try again.
-const NO_PLACE_RETRY: u64 = 30;
+const AGAIN_AFTER: u64 = 30;
 /// How long a follower may take nothing before `connection.http_timeout` counts for it as for everybody.
 pub(in crate::http) const TAKES_WITHIN: Duration = Duration::from_secs(10);
 /// nginx would hold the events back until they fill a buffer.
@@ -67,7 +68,7 @@ impl Followers {
         {
             return Arc::clone(text);
         }
-        let text: Arc<str> = stats(shared, statistics).to_string().into();
+        let text: Arc<str> = stats::body(shared, statistics).to_string().into();
         *self.latest.lock() = Some((statistics.at, Arc::clone(&text)));
         text
     }
@@ -121,13 +122,16 @@ impl Follower {
 
 /// `GET /api/v1/live`
 pub(in crate::http) async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    if let Some(seconds) = shared.retry_after() {
-        return refused("this server is leaving", seconds);
+    if let Err(refusal) = see_totals(&shared) {
+        return refusal.into_response();
+    }
+    if shared.retry_after().is_some() {
+        return unavailable("this server is leaving");
     }
     let Some(place) = Place::take(&shared) else {
         let text = "as many follow the live statistics as limits.followers_max allows; \
                     /api/v1/stats has the same numbers";
-        let mut response = refused(text, NO_PLACE_RETRY.into());
+        let mut response = unavailable(text);
         response.extensions_mut().insert(Followed::Refused);
         return response;
     };
@@ -152,43 +156,15 @@ pub(in crate::http) async fn live(State(shared): State<Arc<Shared>>) -> Response
     response
 }
 
-fn refused(text: &str, retry_after: HeaderValue) -> Response {
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        [
-            (CONTENT_TYPE, JSON),
-            (CACHE_CONTROL, NO_STORE),
-            (RETRY_AFTER, retry_after),
-        ],
-        json!({ "error": text }).to_string(),
-    )
-        .into_response()
-}
-
-/// All series at one moment, with who says so: what `/api/v1/stats` and the live stream tell.
-pub(in crate::http) fn stats(shared: &Shared, statistics: &Statistics) -> Value {
-    let since = statistics.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let phase = if shared.retry_after().is_some() {
-        "leaving"
-    } else {
-        "serving"
-    };
-    let values = Statistics::series().zip(statistics.values());
-    // What is not a number becomes null.
-    let series: Map<_, _> = values
-        .map(|(series, value)| (series.name.to_owned(), json!(value)))
-        .collect();
-    json!({
-        "at": since.as_secs_f64(),
-        "node": shared.node().id.to_string(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "phase": phase,
-        "series": series,
-    })
+fn unavailable(text: &str) -> Response {
+    let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text);
+    refusal.retry_after(AGAIN_AFTER).into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::RETRY_AFTER;
+
     use super::*;
     use crate::config::Config;
     use crate::hub::Node;
@@ -215,18 +191,5 @@ mod tests {
         drop(first);
         assert_eq!(shared.followers().count(), 0);
         assert_eq!(live(State(shared)).await.status(), StatusCode::OK);
-    }
-
-    #[test]
-    fn what_is_not_known_is_null_and_all_series_are_there() {
-        let shared = shared(1);
-        let mut statistics = Statistics::default();
-        statistics.counters.announces = 7;
-        let told = stats(&shared, &statistics);
-        assert_eq!(told["series"]["announces"], json!(7.0));
-        assert_eq!(told["series"]["connections"], Value::Null);
-        let names = told["series"].as_object().map(Map::len);
-        assert_eq!(names, Some(Statistics::series().count()));
-        assert_eq!(told["phase"], "serving");
     }
 }

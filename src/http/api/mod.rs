@@ -1,6 +1,12 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
+mod access;
+pub(super) mod admin;
+mod asked;
+pub(super) mod history;
 pub(super) mod live;
+pub(super) mod refusal;
+pub(super) mod stats;
 
 use std::sync::Arc;
 
@@ -13,7 +19,7 @@ use super::site::Shared;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /healthz`: says that the process lives and answers, also while it drains.
 pub(super) async fn healthz() -> Response {
