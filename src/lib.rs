@@ -22,4 +22,6 @@ pub mod websocket;
 mod worker;
 
 pub use net::tls::{CacheError, Certificate, CertificateError, Certificates, TlsError};
-pub use server::{Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError};
+pub use server::{
+    Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError, Settings,
+};

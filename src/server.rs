@@ -6,6 +6,7 @@ mod handle;
 mod history;
 mod leaving;
 mod observe;
+mod steering;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::config::{Config, InvalidConfig, Listen, Target};
 use crate::hub::Node;
@@ -27,7 +27,7 @@ use handle::{Control, Wanted};
 use leaving::{Ends, leave};
 use observe::Observer;
 
-pub use handle::{Handle, Heartbeats, Phase, Progress};
+pub use handle::{Handle, Heartbeats, Phase, Progress, Settings};
 
 /// Why the server does not start, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -265,7 +265,7 @@ impl Server {
     /// Starts all workers.
     fn start(&mut self, orders: &Orders, sockets: &Arc<Sockets>) -> Result<Ends, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
-        let started = Instant::now();
+        let started = self.control.node.started();
         for (number, pulse) in self.control.pulses.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // Given away, so that nothing goes on listening when the workers have stopped to.

@@ -4,6 +4,7 @@
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
 mod rules;
+mod tally;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::protocol::{
 };
 use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
 use rules::InForce;
+use tally::Tally;
 
 pub use rules::Rules;
 
@@ -25,7 +27,7 @@ pub struct Participant {
     connection: ConnectionId,
     /// Oldest first. A membership is here exactly while the swarm knows it, or until [`Tracker::forget`] is told.
     memberships: SmallVec<[(InfoHash, PeerId); 1]>,
-    blocked: bool,
+    tally: Tally,
 }
 
 impl Participant {
@@ -35,7 +37,7 @@ impl Participant {
         Self {
             connection,
             memberships: SmallVec::new_const(),
-            blocked: false,
+            tally: Tally::NEW,
         }
     }
 
@@ -43,6 +45,28 @@ impl Participant {
     #[must_use]
     pub fn memberships(&self) -> &[(InfoHash, PeerId)] {
         &self.memberships
+    }
+
+    /// Takes note of offers of its that were relayed.
+    pub fn count_offers(&mut self, number: usize) {
+        self.tally.count_offers(number);
+    }
+
+    /// Takes note of an answer of its that was relayed.
+    pub fn count_answer(&mut self) {
+        self.tally.count_answer();
+    }
+
+    /// How many of its offers were relayed, in all swarms.
+    #[must_use]
+    pub const fn offers(&self) -> u32 {
+        self.tally.offers()
+    }
+
+    /// How many of its answers were relayed, in all swarms.
+    #[must_use]
+    pub const fn answers(&self) -> u32 {
+        self.tally.answers()
     }
 
     fn member(&self, peer_id: PeerId) -> Member {
@@ -205,7 +229,8 @@ impl Tracker {
         }
         let mut outcome = Outcome::default();
         let counts = self.swarms.with_new(&info_hash, |swarm| {
-            let (joined, mut place) = swarm.join(member, claim(announce), who.blocked, now);
+            let (joined, mut place) =
+                swarm.join(member, claim(announce), who.tally.is_blocked(), now);
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
@@ -363,7 +388,7 @@ impl Tracker {
 
     /// Tells the swarms whether the output of `who` is stuck, so that others are chosen for offers.
     pub fn set_blocked(&self, who: &mut Participant, blocked: bool) {
-        who.blocked = blocked;
+        who.tally.set_blocked(blocked);
         for (info_hash, peer_id) in &who.memberships {
             let member = who.member(*peer_id);
             self.swarms

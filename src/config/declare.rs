@@ -61,6 +61,8 @@ pub struct Shape {
     pub many: bool,
     /// Whether TOML writes it in quotes.
     pub text: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
     /// Whether it is on or off: a flag without value turns it on.
     pub switch: bool,
 }
@@ -94,6 +96,12 @@ impl Setting {
     #[must_use]
     pub fn shape(&self) -> Shape {
         (self.shape)()
+    }
+
+    /// Whether it has the same value in both.
+    #[must_use]
+    pub fn is_same(&self, one: &Config, other: &Config) -> bool {
+        (self.is_same)(one, other)
     }
 
     /// Its value in `config` as TOML, or nothing if it is not set.

@@ -37,6 +37,11 @@ pub(super) const PEM_FILE: Form<Path> = Form {
     check: file,
 };
 
+pub(super) const TEXT_FILE: Form<Path> = Form {
+    placeholder: "FILE",
+    check: file,
+};
+
 pub(super) const FOLDER: Form<Path> = Form {
     placeholder: "DIR",
     check: folder,

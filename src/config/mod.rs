@@ -2,6 +2,7 @@
 //! This module reads the configuration file it is told about and nothing else: environment and flags are arguments.
 //! It is the ground: it uses nothing else of this crate, and everything may use it.
 
+mod amend;
 mod check;
 mod declare;
 mod error;
@@ -15,6 +16,7 @@ mod network;
 mod print;
 mod reload;
 mod scalar;
+mod secret;
 mod settings;
 mod suggest;
 mod tls;
@@ -31,6 +33,7 @@ pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
 pub use reload::Changed;
+pub use secret::Secret;
 pub use settings::{Bans, Config, Connection, Drain, Limits, Memory, Proxies, Tls, Tracker};
 pub use suggest::nearest;
 

@@ -10,10 +10,11 @@ use std::{
 };
 
 use super::{
-    History, Listen, LogFormat, Network,
+    History, Listen, LogFormat, Network, Secret,
     declare::settings,
     forms::{
-        ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE, WEB_DIR,
+        ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE,
+        TEXT_FILE, WEB_DIR,
     },
     ice::ICE_SERVER,
 };
@@ -73,7 +74,7 @@ settings! {
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
-        /// Tell everybody the totals: connections, swarms, announces, refusals, now and in the past.
+        /// Tell everybody the totals: connections, swarms, announces, now and in the past.
         /// Never what is shared or by whom. Otherwise they are told only with the admin token.
         public_stats: bool = true => live;
         /// Where the history of the statistics is kept: file, memory, off, or a path.
@@ -83,6 +84,13 @@ settings! {
         /// Keep the 100 largest swarms too, every ten minutes for 30 days.
         /// It tells what people share, so it is off; only the admin token shows it.
         history_top_swarms: bool = false => live;
+        /// Token of the admin API, which is off without one.
+        /// Whoever has it may see and do all that `docs/admin.md` lists. Better in a file or a variable than as a flag,
+        /// which others on this machine can see.
+        admin_token: Option<Secret> = None, in 16..=256 => live;
+        /// File that holds the admin token and nothing else.
+        /// It is read at the start and with each reload.
+        admin_token_file: Option<PathBuf> = None, in TEXT_FILE => restart;
     }
 
     /// TLS on listeners that begin with `tls+`, and where their certificates come from.
@@ -249,6 +257,12 @@ settings! {
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Wrong admin tokens per minute from one address; what comes beyond is refused unread.
+        /// This holds for exempt networks too, and whatever `no_limits` says.
+        wrong_tokens_per_minute: u32 = 10, in 1..=100_000 => live;
+        /// Wrong admin tokens per minute from all addresses together.
+        /// Addresses from where somebody has signed in are let through beyond that.
+        all_wrong_tokens_per_minute: u32 = 100, in 1..=100_000 => live;
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;

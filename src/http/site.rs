@@ -1,8 +1,8 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -19,8 +19,11 @@ use hyper::{Request, StatusCode};
 use tower::ServiceExt;
 
 use super::api;
+use super::api::admin::{self, Rankings};
+use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
-use crate::config::{Config, Role};
+use super::steering::Steering;
+use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
@@ -48,6 +51,9 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// The server, which has this in turn.
+    steering: OnceLock<Weak<dyn Steering>>,
+    rankings: Rankings,
 }
 
 /// What a reload may change about the site.
@@ -63,6 +69,8 @@ pub(super) struct Live {
     pub(super) proxies: Proxies,
     /// `public_stats`
     pub(super) public_stats: bool,
+    /// `admin_token`
+    pub(super) admin_token: Option<Secret>,
 }
 
 impl Shared {
@@ -78,6 +86,8 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            steering: OnceLock::new(),
+            rankings: Rankings::default(),
         })
     }
 
@@ -99,6 +109,28 @@ impl Shared {
         (seconds > 0).then(|| seconds.into())
     }
 
+    /// Lets the admin API steer a server.
+    pub(crate) fn be_steered_by(&self, steering: Weak<dyn Steering>) {
+        // There is one server, which says so once.
+        let _ = self.steering.set(steering);
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// It is no more, or there is none.
+    pub(super) fn steering(&self) -> Result<Arc<dyn Steering>, Refusal> {
+        let steering = self.steering.get().and_then(Weak::upgrade);
+        let text = "the server is about to end";
+        steering.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
+    }
+
+    /// The swarms by size, as they were a moment ago.
+    pub(super) fn rankings(&self) -> &Rankings {
+        &self.rankings
+    }
+
     /// What all workers share: swarms, statistics, history.
     pub(super) fn node(&self) -> &Arc<Node> {
         &self.node
@@ -117,6 +149,7 @@ impl Live {
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
             public_stats: config.public_stats,
+            admin_token: config.admin_token.clone(),
         }
     }
 
@@ -136,12 +169,10 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
-            .route("/api/v1/stats", get(api::stats::now))
-            .route("/api/v1/series", get(api::stats::series))
-            .route("/api/v1/history", get(api::history::history))
-            .route("/api/v1/history/swarms", get(api::history::swarms))
+            .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {

@@ -17,7 +17,7 @@ impl Counter {
         );
     }
 
-    /// Counts `more` where several threads may do so at once: dearer, so not for what happens often.
+    /// Counts `more` from any thread, for what happens seldom.
     pub fn add_shared(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
@@ -104,6 +104,8 @@ counters! {
     connections_hostile,
     /// Connections closed because memory was short (`memory.shed_percent`).
     connections_shed,
+    /// Connections closed by the operator.
+    connections_kicked,
     /// Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.
     upgrades_refused,
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
@@ -239,4 +241,13 @@ counters! {
     history_queue_full,
     /// Questions to history refused because too many waited for their answer.
     history_queries_refused,
+    /// Requests to the admin API with a wrong token.
+    tokens_wrong,
+    /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
+    /// `limits.all_wrong_tokens_per_minute`).
+    refused_wrong_tokens_per_minute,
+    /// Questions of the admin API that a worker had no room for or did not answer in time.
+    questions_unanswered,
+    /// Swarms no longer watched because others were looked at.
+    watches_given_up,
 }

@@ -108,7 +108,7 @@ impl Observer {
             swarms: count(totals.swarms),
             seeders: count(totals.seeders),
             leechers: count(totals.leechers),
-            bans_in_force: count(node.bans_in_force(self.started.elapsed())),
+            bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
             memory_budget: count(pressure.budget_bytes()),

@@ -30,7 +30,12 @@ const LAYERS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("echo", &["connection", "hub", "config"]),
-    ("http", &["hub", "net", "limits", "insight", "config"]),
+    (
+        "http",
+        &[
+            "hub", "net", "limits", "swarm", "protocol", "insight", "config",
+        ],
+    ),
     ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",

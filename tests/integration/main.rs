@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;

@@ -2,16 +2,19 @@
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use super::{JSON, NO_STORE};
+use crate::hub::Busy;
 
 /// Why a request is refused.
 #[derive(Debug)]
 pub(in crate::http) struct Refusal {
     status: StatusCode,
     text: String,
+    /// Each mistake by itself, where there may be several.
+    errors: Vec<String>,
     /// Seconds.
     retry_after: Option<u64>,
 }
@@ -21,6 +24,7 @@ impl Refusal {
         Self {
             status,
             text: text.into(),
+            errors: Vec::new(),
             retry_after: None,
         }
     }
@@ -33,6 +37,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, text)
     }
 
+    /// With a list of all that is wrong.
+    pub(in crate::http) fn with_errors(self, errors: Vec<String>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// To be tried again after so many seconds.
     pub(in crate::http) fn retry_after(self, seconds: u64) -> Self {
         Self {
@@ -42,13 +51,26 @@ impl Refusal {
     }
 }
 
+impl From<Busy> for Refusal {
+    fn from(busy: Busy) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, busy.to_string()).retry_after(1)
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = answer(&json!({ "error": self.text }));
+        let mut body = json!({ "error": self.text });
+        if !self.errors.is_empty() {
+            body = json!({ "error": self.text, "errors": self.errors });
+        }
+        let mut response = answer(&body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
