@@ -17,8 +17,6 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -34,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
-use api::live::{Followed, TAKES_WITHIN};
+use api::live::{TAKES_WITHIN, Taken};
 use door::Door;
 
 pub(crate) use site::{Shared, Site};
@@ -169,7 +167,7 @@ struct Visit<H> {
     /// Set when the connection becomes a WebSocket.
     upgraded: Cell<Option<Visitor>>,
     /// Set while the last response is the live stream: how many events it has taken.
-    following: RefCell<Option<Arc<AtomicU64>>>,
+    following: RefCell<Option<Taken>>,
 }
 
 async fn answer<H>(
@@ -191,7 +189,7 @@ async fn answer<H>(
         request.extensions_mut().insert(caller);
         visit.site.answer(request, visit.role).await
     };
-    visit.note_follower(&response);
+    visit.following.replace(response.extensions().get().cloned());
     if visit.is_hurried {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -203,12 +201,7 @@ impl<H> Visit<H> {
     /// Completes when the connection has had its time. Who follows the live statistics may stay for as long as it takes them.
     async fn overstays(&self, time: Duration) {
         sleep(time).await;
-        let taken = || {
-            let following = self.following.borrow();
-            following
-                .as_ref()
-                .map(|taken| taken.load(Ordering::Relaxed))
-        };
+        let taken = || self.following.borrow().as_ref().map(Taken::count);
         let mut before = None;
         while let now @ Some(_) = taken()
             && now != before
@@ -216,18 +209,6 @@ impl<H> Visit<H> {
             before = now;
             sleep(TAKES_WITHIN).await;
         }
-    }
-
-    fn note_follower(&self, response: &Response<Body>) {
-        let followed = response.extensions().get();
-        self.following.replace(match followed {
-            Some(Followed::Yes(taken)) => Some(Arc::clone(taken)),
-            Some(Followed::Refused) => {
-                self.site.counters().refused_followers_max.add(1);
-                None
-            }
-            None => None,
-        });
     }
 
     async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {

@@ -17,7 +17,6 @@ use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::access::see_totals;
 use super::refusal::Refusal;
 use super::{NO_STORE, stats};
 use crate::http::site::Shared;
@@ -43,13 +42,14 @@ pub(in crate::http) struct Followers {
     latest: Mutex<Option<(SystemTime, Arc<str>)>>,
 }
 
-/// What became of a request to follow; in the extensions of its response.
-#[derive(Debug, Clone)]
-pub(in crate::http) enum Followed {
-    /// It follows, and has taken so many events.
-    Yes(Arc<AtomicU64>),
-    /// There was no place.
-    Refused,
+/// How many events a follower has taken; in the extensions of its response.
+#[derive(Debug, Clone, Default)]
+pub(in crate::http) struct Taken(Arc<AtomicU64>);
+
+impl Taken {
+    pub(in crate::http) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The place of one follower, until it is dropped.
@@ -94,7 +94,7 @@ impl Drop for Place {
 struct Follower {
     place: Place,
     board: watch::Receiver<Arc<Statistics>>,
-    taken: Arc<AtomicU64>,
+    taken: Taken,
 }
 
 impl Follower {
@@ -112,7 +112,7 @@ impl Follower {
             if statistics.at == UNIX_EPOCH {
                 continue;
             }
-            let is_first = self.taken.fetch_add(1, Ordering::Relaxed) == 0;
+            let is_first = self.taken.0.fetch_add(1, Ordering::Relaxed) == 0;
             let text = shared.followers().text(shared, &statistics);
             let event = Event::default().event("stats").data(text);
             return Some(if is_first { event.retry(RETRY) } else { event });
@@ -122,27 +122,24 @@ impl Follower {
 
 /// `GET /api/v1/live`
 pub(in crate::http) async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    if let Err(refusal) = see_totals(&shared) {
-        return refusal.into_response();
-    }
     if shared.retry_after().is_some() {
         return unavailable("this server is leaving");
     }
     let Some(place) = Place::take(&shared) else {
         let text = "as many follow the live statistics as limits.followers_max allows; \
                     /api/v1/stats has the same numbers";
-        let mut response = unavailable(text);
-        response.extensions_mut().insert(Followed::Refused);
-        return response;
+        let counters = shared.node().shared_counters();
+        counters.refused_followers_max.add_shared(1);
+        return unavailable(text);
     };
     let mut board = shared.node().board().follow();
     // The latest at once, not a second later.
     board.mark_changed();
-    let taken = Arc::<AtomicU64>::default();
+    let taken = Taken::default();
     let follower = Follower {
         place,
         board,
-        taken: Arc::clone(&taken),
+        taken: taken.clone(),
     };
     let events = unfold(follower, |mut follower| async {
         let event = follower.next().await?;
@@ -152,7 +149,7 @@ pub(in crate::http) async fn live(State(shared): State<Arc<Shared>>) -> Response
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.extend([UNBUFFERED]);
-    response.extensions_mut().insert(Followed::Yes(taken));
+    response.extensions_mut().insert(taken);
     response
 }
 
@@ -186,7 +183,7 @@ mod tests {
         );
         let second = live(State(Arc::clone(&shared))).await;
         assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(matches!(second.extensions().get(), Some(Followed::Refused)));
+        assert_eq!(shared.node().counters().refused_followers_max, 1);
         assert!(second.headers().contains_key(RETRY_AFTER));
         drop(first);
         assert_eq!(shared.followers().count(), 0);
