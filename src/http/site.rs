@@ -166,6 +166,7 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .route("/api/v1/alerts/summary", get(api::alerts::summary))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .merge(admin::routes(shared))

@@ -264,7 +264,10 @@ mod tests {
             "connection.http_timeout",
             "proxies.proxy_timeout",
         ];
-        key.starts_with("drain.") || key == "log_level" || by_workers.contains(&key)
+        key.starts_with("drain.")
+            || key.starts_with("alerts.")
+            || key == "log_level"
+            || by_workers.contains(&key)
     }
 
     #[test]

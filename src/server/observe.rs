@@ -16,6 +16,9 @@ use crate::net::tls::Certificates;
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How often all swarms and addresses are gone through for the largest of them.
+const LARGEST_EVERY: Duration = Duration::from_secs(10);
+
 /// What is looked at.
 pub(super) struct Observer {
     control: Arc<Control>,
@@ -24,6 +27,15 @@ pub(super) struct Observer {
     started: Instant,
     /// When, and the processor time up to then.
     before: Option<(Instant, Duration)>,
+    largest: Option<Largest>,
+}
+
+/// The largest swarm and address, and when that was found out.
+#[derive(Debug, Clone, Copy)]
+struct Largest {
+    at: Instant,
+    swarm: u32,
+    address: u32,
 }
 
 impl Observer {
@@ -38,6 +50,7 @@ impl Observer {
             certificates,
             started: Instant::now(),
             before: None,
+            largest: None,
         }
     }
 
@@ -62,6 +75,7 @@ impl Observer {
 
     fn gauges(&mut self) -> Gauges {
         let cpu_cores = self.cpu_cores();
+        let largest = self.largest();
         let node = &self.control.node;
         let totals = node.tracker().swarms().totals();
         let pressure = node.pressure();
@@ -79,6 +93,9 @@ impl Observer {
             leechers: count(totals.leechers),
             bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
+            largest_address_connections: count(largest.address),
+            largest_swarm_members: count(largest.swarm),
+            alerts_firing: count(node.alerts().alerts().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
             memory_budget: count(pressure.budget_bytes()),
             cpu_cores,
@@ -88,6 +105,18 @@ impl Observer {
             certificate_left: self.certificate_left(),
             uptime: self.started.elapsed().as_secs_f64(),
         }
+    }
+
+    /// Looked up anew now and then: it is the only look at each swarm and address.
+    fn largest(&mut self) -> Largest {
+        let now = Instant::now();
+        let node = &self.control.node;
+        let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
+        *self.largest.insert(known.unwrap_or_else(|| Largest {
+            at: now,
+            swarm: node.tracker().swarms().largest(),
+            address: node.largest_address(),
+        }))
     }
 
     /// Cores that this process kept busy since it was last asked.

@@ -1,6 +1,7 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
 pub(super) mod admin;
+pub(super) mod alerts;
 mod asked;
 pub(super) mod refusal;
 
