@@ -189,7 +189,9 @@ async fn answer<H>(
         request.extensions_mut().insert(caller);
         visit.site.answer(request, visit.role).await
     };
-    visit.following.replace(response.extensions().get().cloned());
+    visit
+        .following
+        .replace(response.extensions().get().cloned());
     if visit.is_hurried {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

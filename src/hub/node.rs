@@ -13,6 +13,7 @@ use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
+use crate::insight::alerts::Desk;
 use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::limits::{
@@ -58,6 +59,7 @@ pub struct Node {
     /// The names of all listeners, by number.
     listeners: Box<[String]>,
     board: Board,
+    alerts: Desk,
     store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -149,6 +151,7 @@ impl Node {
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
             board: Board::default(),
+            alerts: Desk::default(),
             store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -227,6 +230,18 @@ impl Node {
     #[must_use]
     pub fn addresses_known(&self) -> usize {
         self.addresses.known()
+    }
+
+    /// How many connections the address or network has that has most.
+    #[must_use]
+    pub fn largest_address(&self) -> u32 {
+        self.addresses.largest()
+    }
+
+    /// The alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &Desk {
+        &self.alerts
     }
 
     /// What the thread that runs the server counts, beside the workers.

@@ -279,6 +279,14 @@ counters! {
     paused_offers_per_second in LIMIT_HITS "limits.offers_per_second",
     /// Pauses in reading from a connection over `limits.bytes_per_second`.
     paused_bytes_per_second in LIMIT_HITS "limits.bytes_per_second",
+    /// Notifications of alerts that a receiver took.
+    notifications_sent,
+    /// Attempts to send a notification that failed; most are repeated.
+    notification_attempts_failed,
+    /// Notifications given up: refused by their receiver, or for `alerts.give_up_after` in vain.
+    notifications_given_up,
+    /// Notifications dropped, oldest first, because `alerts.queue_max` others waited for the same receiver.
+    notifications_dropped_queue_max,
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
     memberships_replaced in LIMIT_HITS "tracker.peer_ids_per_swarm_max",
     /// Memberships ended because no announce came for `tracker.membership_ttl`.

@@ -12,7 +12,7 @@ use hyper::header::AUTHORIZATION;
 
 use super::admin::guard::sign_in;
 use super::refusal::Refusal;
-use super::{history, live, stats};
+use super::{alerts, history, live, stats};
 use crate::http::site::Shared;
 
 /// All routes that tell totals.
@@ -22,6 +22,7 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/series", get(stats::series))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/live", get(live::live))
+        .route("/api/v1/alerts/summary", get(alerts::summary))
         .layer(from_fn_with_state(Arc::clone(shared), guard))
 }
 

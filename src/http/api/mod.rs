@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod admin;
+pub(super) mod alerts;
 mod asked;
 mod history;
 pub(super) mod live;
