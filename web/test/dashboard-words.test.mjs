@@ -132,3 +132,11 @@ test('offers of one pair are one arrow, answered if one of them was; who left is
   assert.equal(pictureWords([offer(a.peer_id, b.peer_id, 2)], 2), '1 introduction among 2 peers, 1 answered.')
   assert.match(pictureWords([], 1), /One peer; nobody/)
 })
+
+test('a secret is never shown, and sent only when another one was written', () => {
+  const secret = [{ key: 'admin_token', value: '"***"', doc: '', bounds: '', live: true, secret: true, changed: false }]
+  assert.deepEqual(changesOf(secret, () => ''), {})
+  const changes = changesOf(secret, () => '"another-token-another"')
+  assert.deepEqual(changes, { admin_token: '"another-token-another"' })
+  assert.deepEqual(changeWords(secret, changes), ['admin_token: another one'])
+})

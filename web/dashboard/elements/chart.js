@@ -20,6 +20,8 @@ import { freshId } from './parts.js'
 const HEIGHT = 190
 const TABLE_ROWS_MAX = 60
 const SAID_MS = 10_000
+/** The live charts begin with this width in time. */
+const LIVE_SECONDS_MIN = 60
 /** Beside the colours, for those who do not see them. */
 const DASHES = [[], [7, 3], [2, 3], [10, 3, 2, 3], [4, 4], [1, 5]]
 
@@ -145,7 +147,7 @@ export class Chart {
         y: { range: (_, min, max) => isRatio ? [0, 1] : [Math.min(0, min ?? 0), top(max ?? 0)] }
       },
       axes: [
-        { ...axis, size: 28, space: 64, values: (_, splits, _axis, _space, increment) => splits.map(at => formatMark(at, increment)) },
+        { ...axis, size: 28, space: 52, values: (_, splits, _axis, _space, increment) => splits.map(at => formatMark(at, increment)) },
         { ...axis, size: 74, space: 36, values: (_, splits) => splits.map(value => formatAmount(value, this.#plan)) }
       ],
       series: [
@@ -158,10 +160,11 @@ export class Chart {
     }
   }
 
-  /** The whole range, also where nothing is known of it yet. @param {number | null} min @param {number | null} max @returns {[number, number]} */
+  /** The whole range, also where nothing is known of it; but the live one grows with what there is. @param {number | null} min @param {number | null} max @returns {[number, number]} */
   #timeRange (min, max) {
     const last = max ?? Date.now() / 1000
-    const first = Number.isFinite(this.#range.seconds) ? last - this.#range.seconds : min ?? last - 1
+    const whole = Number.isFinite(this.#range.seconds) ? last - this.#range.seconds : min ?? last
+    const first = this.#columns.step === 1 ? Math.max(whole, Math.min(min ?? last, last - LIVE_SECONDS_MIN)) : whole
     return [Math.min(first, last - 1), last]
   }
 

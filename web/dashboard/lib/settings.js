@@ -15,20 +15,26 @@ export function groupsOf (settings) {
   return [...groups].map(([name, settings]) => ({ name, settings }))
 }
 
+/** What its field begins with: nothing for a secret, whatever the server says in its place. @param {Setting} setting */
+export const shownOf = ({ value, secret }) => secret ? '' : value ?? ''
+
 /** What is to be sent: the fields whose text differs; an empty one unsets. @param {Setting[]} settings @param {(key: string) => string | undefined} written @returns {Record<string, string | null>} */
 export function changesOf (settings, written) {
   /** @type {Record<string, string | null>} */
   const changes = {}
-  for (const { key, value, live } of settings) {
+  for (const setting of settings) {
+    const { key, live } = setting
     const text = written(key)?.trim()
-    if (live && text !== undefined && text !== (value ?? '')) changes[key] = text === '' ? null : text
+    if (live && text !== undefined && text !== shownOf(setting)) changes[key] = text === '' ? null : text
   }
   return changes
 }
 
 /** @param {Setting[]} settings @param {Record<string, string | null>} changes */
 export const changeWords = (settings, changes) => Object.entries(changes).map(([key, value]) => {
-  const before = settings.find(setting => setting.key === key)?.value
+  const setting = settings.find(setting => setting.key === key)
+  if (setting?.secret) return `${key}: another one`
+  const before = setting?.value
   return `${key}: ${before ?? 'not set'} → ${value ?? 'not set'}`
 })
 

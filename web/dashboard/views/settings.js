@@ -5,7 +5,7 @@ import { button, h, setText } from '../../share/elements/dom.js'
 import { card, confirmed, field, freshId, hint, messageLine, select } from '../elements/parts.js'
 import { plural } from '../../share/lib/format.js'
 import { plainDoc } from '../lib/numbers.js'
-import { changeWords, changesOf, errorsByField, groupsOf } from '../lib/settings.js'
+import { changeWords, changesOf, errorsByField, groupsOf, shownOf } from '../lib/settings.js'
 
 /** @typedef {import('../lib/settings.js').Setting} Setting */
 /** @typedef {import('../core/api.js').ApiError} ApiError */
@@ -117,7 +117,7 @@ function controlOf ({ key, value, doc, bounds, live, secret, changed }) {
   const isBoolean = value === 'true' || value === 'false'
   const control = isBoolean
     ? select([['true', 'true'], ['false', 'false']], value)
-    : h('input', { type: secret ? 'password' : 'text', value: value ?? '', autocomplete: secret ? 'new-password' : 'off', spellcheck: 'false', placeholder: secret ? 'never shown' : live ? 'not set' : '' })
+    : h('input', { type: secret ? 'password' : 'text', value: shownOf({ key, value, doc, bounds, live, secret, changed }), autocomplete: secret ? 'new-password' : 'off', spellcheck: 'false', placeholder: secret ? value === null ? 'not set' : 'set, never shown' : live ? 'not set' : '' })
   control.disabled = !live
   const made = field(key, control, words)
   made.box.classList.toggle('changed', changed)
