@@ -23,6 +23,7 @@ use super::api::admin::{self, Rankings};
 use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
 use super::metrics::{self, Metrics};
+use super::stats;
 use super::steering::Steering;
 use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
@@ -74,6 +75,8 @@ pub(super) struct Live {
     pub(super) public_stats: bool,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
+    /// `metrics.token`
+    pub(super) metrics_token: Option<Secret>,
 }
 
 impl Shared {
@@ -89,7 +92,7 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
-            metrics: Metrics::default(),
+            metrics: Metrics::new(config),
             steering: OnceLock::new(),
             rankings: Rankings::default(),
         })
@@ -154,6 +157,7 @@ impl Live {
             proxies: Proxies::new(&config.proxies),
             public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
+            metrics_token: config.metrics.token.clone(),
         }
     }
 
@@ -181,6 +185,9 @@ impl Site {
             .route(READYZ, get(api::readyz))
             .route(METRICS, get(metrics::metrics))
             .merge(admin::routes(shared))
+            .route("/stats", get(stats::page))
+            .route("/stats.json", get(stats::json))
+            .route("/api/v1/clients", get(api::clients::clients))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {
@@ -212,12 +219,17 @@ impl Site {
         request: Request<hyper::body::Incoming>,
         role: Role,
     ) -> Response {
-        let is_served = role.has_pages() || [HEALTHZ, READYZ].contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_served = if path == METRICS {
+            role == Role::Metrics || role.has_pages() && !self.shared.metrics.is_elsewhere()
+        } else {
+            role.has_pages() || [HEALTHZ, READYZ].contains(&path)
+        };
         let mut response = if is_served {
             let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
             response
         } else {
-            elsewhere()
+            elsewhere(role)
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -298,9 +310,15 @@ async fn missing() -> Response {
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What a listener without pages says.
-fn elsewhere() -> Response {
-    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
+/// What a listener says about what it does not serve.
+fn elsewhere(role: Role) -> Response {
+    let text = match role {
+        Role::Both | Role::Pages => "Metrics are served at another address (metrics.listen).\n",
+        Role::Tracker => {
+            "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n"
+        }
+        Role::Metrics => "There are only metrics at this address, at /metrics.\n",
+    };
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

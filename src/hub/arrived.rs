@@ -147,7 +147,7 @@ mod tests {
             assert_eq!(network.shown().as_deref(), Some(shown));
         }
         assert_eq!(Network::of(None).shown(), None);
-        let arrived = Arrived::new(None, Duration::from_millis(1900));
+        let arrived = Arrived::new(&Visitor::default(), Duration::from_millis(1900));
         assert_eq!(arrived.age(Duration::from_secs(5)), Duration::from_secs(4));
     }
 }

@@ -13,6 +13,7 @@ use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
+use crate::insight::census::Desk;
 use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::limits::{
@@ -58,6 +59,7 @@ pub struct Node {
     /// The names of all listeners, by number.
     listeners: Box<[String]>,
     board: Board,
+    census: Desk,
     store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -149,6 +151,7 @@ impl Node {
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
             board: Board::default(),
+            census: Desk::default(),
             store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -263,6 +266,12 @@ impl Node {
             }
         };
         self.listeners.iter().enumerate().map(reading).collect()
+    }
+
+    /// Where to ask who the members are.
+    #[must_use]
+    pub fn census(&self) -> &Desk {
+        &self.census
     }
 
     /// Where the statistics of each second are put up.

@@ -9,7 +9,7 @@ use crate::http::site::Shared;
 ///
 /// # Errors
 /// `public_stats` is off.
-pub(super) fn see_totals(shared: &Shared) -> Result<(), Refusal> {
+pub(in crate::http) fn see_totals(shared: &Shared) -> Result<(), Refusal> {
     if shared.live().public_stats {
         return Ok(());
     }

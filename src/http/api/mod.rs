@@ -1,8 +1,9 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
-mod access;
+pub(super) mod access;
 pub(super) mod admin;
 mod asked;
+pub(super) mod clients;
 pub(super) mod history;
 pub(super) mod refusal;
 pub(super) mod stats;
@@ -17,7 +18,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use super::site::Shared;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /healthz`: says that the process lives and answers, also while it drains.
