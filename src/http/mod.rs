@@ -8,6 +8,7 @@ mod assets;
 mod door;
 mod metrics;
 mod site;
+mod stats;
 mod steering;
 mod upgrade;
 
@@ -178,7 +179,8 @@ async fn answer<H>(
     let visitor = visit.visitor(&request);
     let is_upgrade = upgrade::is_asked(request.headers());
     // Who watches over the server is told that it lives however full it is.
-    let is_watcher = !is_upgrade && site::WATCHED.contains(&request.uri().path());
+    let is_watcher = !is_upgrade
+        && (visit.role == Role::Metrics || site::WATCHED.contains(&request.uri().path()));
     if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
         return Ok(door::refusal(limited));
     }

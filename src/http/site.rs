@@ -81,6 +81,8 @@ pub(super) struct Live {
     pub(super) public_stats: bool,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
+    /// `metrics.token`
+    pub(super) metrics_token: Option<Secret>,
 }
 
 impl Shared {
@@ -98,7 +100,7 @@ impl Shared {
             retry_after: AtomicU64::new(0),
             leaving: CancellationToken::new(),
             followers: Followers::default(),
-            metrics: Metrics::default(),
+            metrics: Metrics::new(config),
             steering: OnceLock::new(),
             rankings: Rankings::default(),
         })
@@ -181,6 +183,7 @@ impl Live {
             followers_max: config.limits.followers_max,
             public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
+            metrics_token: config.metrics.token.clone(),
         }
     }
 
@@ -237,12 +240,17 @@ impl Site {
         request: Request<hyper::body::Incoming>,
         role: Role,
     ) -> Response {
-        let is_served = role.has_pages() || [HEALTHZ, READYZ].contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_served = if path == METRICS {
+            role == Role::Metrics || role.has_pages() && !self.shared.metrics.is_elsewhere()
+        } else {
+            role.has_pages() || [HEALTHZ, READYZ].contains(&path)
+        };
         let mut response = if is_served {
             let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
             response
         } else {
-            elsewhere()
+            elsewhere(role)
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -330,9 +338,15 @@ async fn missing() -> Response {
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What a listener without pages says.
-fn elsewhere() -> Response {
-    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
+/// What a listener says about what it does not serve.
+fn elsewhere(role: Role) -> Response {
+    let text = match role {
+        Role::Both | Role::Pages => "Metrics are served at another address (metrics.listen).\n",
+        Role::Tracker => {
+            "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n"
+        }
+        Role::Metrics => "There are only metrics at this address, at /metrics.\n",
+    };
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

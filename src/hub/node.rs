@@ -13,9 +13,9 @@ use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
-use crate::insight::alerts::Desk;
 use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
+use crate::insight::{alerts, census};
 use crate::limits::{
     Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Pressure,
 };
@@ -59,7 +59,8 @@ pub struct Node {
     /// The names of all listeners, by number.
     listeners: Box<[String]>,
     board: Board,
-    alerts: Desk,
+    alerts: alerts::Desk,
+    census: census::Desk,
     store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -151,7 +152,8 @@ impl Node {
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
             board: Board::default(),
-            alerts: Desk::default(),
+            alerts: alerts::Desk::default(),
+            census: census::Desk::default(),
             store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -240,7 +242,7 @@ impl Node {
 
     /// The alerts.
     #[must_use]
-    pub fn alerts(&self) -> &Desk {
+    pub fn alerts(&self) -> &alerts::Desk {
         &self.alerts
     }
 
@@ -284,6 +286,12 @@ impl Node {
             }
         };
         self.listeners.iter().enumerate().map(reading).collect()
+    }
+
+    /// Where to ask who the members are.
+    #[must_use]
+    pub fn census(&self) -> &census::Desk {
+        &self.census
     }
 
     /// Where the statistics of each second are put up.

@@ -103,13 +103,15 @@ impl Hub {
         {
             return Next::Close(ended);
         }
+        let offers = outcome
+            .relays
+            .iter()
+            .filter(|relay| relay.kind == RelayKind::Offer)
+            .count();
+        let given = offers as u64 + u64::from(outcome.bounded.copies);
+        let left = offered.saturating_sub(given);
+        self.counters().offers_without_receiver.add(left);
         self.count_bounds(outcome.bounded);
-        let relayed = outcome.relays.len() as u64;
-        if offered > 0 {
-            let given = relayed + u64::from(outcome.bounded.copies);
-            let left = offered.saturating_sub(given);
-            self.counters().offers_without_receiver.add(left);
-        }
         if let Some(reply) = outcome.reply {
             match reply {
                 Reply::Announce(info_hash, counts) => {
@@ -125,11 +127,6 @@ impl Hub {
                 Reply::Failure(refusal) => return self.refuse(entry, refusal, interval, now),
             }
         }
-        let offers = outcome
-            .relays
-            .iter()
-            .filter(|relay| relay.kind == RelayKind::Offer)
-            .count();
         entry.participant.count_offers(offers);
         let next = self.charge(entry, offers, now).at_least(wait);
         self.counters().offers_relayed.add(offers as u64);

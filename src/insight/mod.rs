@@ -3,6 +3,7 @@
 //! Uses nothing of the rest; everybody counts into it, and it is read from outside. Rules over the numbers: [`alerts`].
 
 pub mod alerts;
+pub mod census;
 mod counters;
 mod families;
 mod gauges;

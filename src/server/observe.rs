@@ -178,7 +178,7 @@ impl Observer {
         let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
         *self.largest.insert(known.unwrap_or_else(|| Largest {
             at: now,
-            swarm: node.tracker().swarms().largest(),
+            swarm: node.tracker().swarms().members_of_largest(),
             address: node.largest_address(),
         }))
     }

@@ -72,6 +72,14 @@ pub struct Expired {
     pub member: Member,
 }
 
+/// How far a look at all members has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Walk {
+    shard: usize,
+    swarm: usize,
+    member: usize,
+}
+
 impl Swarms {
     /// None yet, and at most so many at once.
     #[must_use]
@@ -228,6 +236,31 @@ impl Swarms {
         Some(())
     }
 
+    /// Shows a bounded number of members, from where `walk` stands, and lets that go on; false when all were shown. Who
+    /// comes, goes or changes its role between two slices may be shown twice or not at all.
+    pub fn walk_slice(&self, walk: &mut Walk, mut show: impl FnMut(Member, Role)) -> bool {
+        let Some(shard) = self.shards.get(walk.shard) else {
+            return false;
+        };
+        let shard = shard.lock();
+        for _ in 0..SLICE {
+            let Some((_, swarm)) = shard.swarms.get_index(walk.swarm) else {
+                *walk = Walk {
+                    shard: walk.shard + 1,
+                    ..Walk::default()
+                };
+                return walk.shard < self.shards.len();
+            };
+            if let Some((member, role)) = swarm.members.role_at(walk.member) {
+                show(member, role);
+                walk.member += 1;
+            } else {
+                (walk.swarm, walk.member) = (walk.swarm + 1, 0);
+            }
+        }
+        true
+    }
+
     /// The sizes, from running counters.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -282,7 +315,7 @@ impl Swarms {
 
     /// How many members the largest swarm has. It looks at all of them, one part after the other.
     #[must_use]
-    pub fn largest(&self) -> u32 {
+    pub fn members_of_largest(&self) -> u32 {
         let mut largest = 0;
         self.for_each(|_, swarm| {
             let counts = swarm.counts();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use swarmhub::config::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -17,8 +18,12 @@ struct Follower {
 
 impl Follower {
     async fn new(server: &TestServer) -> Self {
+        Self::with(server, "").await
+    }
+
+    async fn with(server: &TestServer, headers: &str) -> Self {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
-        let request = "GET /api/v1/live HTTP/1.1\r\nHost: x.example\r\n\r\n";
+        let request = format!("GET /api/v1/live HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         Self {
             stream,
@@ -98,6 +103,26 @@ async fn followers_beyond_the_bound_are_told_so_and_a_place_is_free_again() {
     })
     .await;
     Follower::new(&server).await.event().await;
+}
+
+#[tokio::test]
+async fn statistics_that_are_not_public_are_followed_with_the_token_only() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let server = TestServer::start(|config| {
+        config.public_stats = false;
+        config.admin_token = Some(Secret::new(TOKEN));
+    });
+    for (headers, status) in [
+        (String::new(), "403"),
+        (
+            "Authorization: Bearer wrong-wrong-wrong-wrong\r\n".to_owned(),
+            "401",
+        ),
+        (format!("Authorization: Bearer {TOKEN}\r\n"), "200"),
+    ] {
+        let head = Follower::with(&server, &headers).await.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+    }
 }
 
 #[tokio::test]
