@@ -46,7 +46,7 @@ fn whatever_happens_on_the_way_what_was_said_comes_out_or_an_error() {
     let bytes = prop::collection::vec(any::<u8>(), 0..300);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(80)
+        ..ProptestConfig::with_cases(60)
     });
     let played = runner.run(&bytes, |bytes| {
         configs.check(&bytes);
