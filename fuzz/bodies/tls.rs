@@ -225,7 +225,7 @@ where
     }
 
     fn flush(&mut self) {
-        if self.ask(|stream, cx| stream.poll_flush(cx)) == Poll::Ready(Some(())) {
+        if self.ask(AsyncWrite::poll_flush) == Poll::Ready(Some(())) {
             // Whatever is encrypted has left.
             self.check_kept();
         }
@@ -234,7 +234,7 @@ where
     fn shut_down(&mut self) {
         if matches!(self.server, Server::Up(_)) {
             self.is_ending = true;
-            let _ = self.ask(|stream, cx| stream.poll_shutdown(cx));
+            let _ = self.ask(AsyncWrite::poll_shutdown);
         }
     }
 
@@ -317,7 +317,7 @@ where
         self.client.is_tampered = true;
         let next = [letter(self.said)];
         let _ = self.ask(|stream, cx| stream.poll_write(cx, &next));
-        let _ = self.ask(|stream, cx| stream.poll_shutdown(cx));
+        let _ = self.ask(AsyncWrite::poll_shutdown);
     }
 
     fn check_kept(&self) {
@@ -418,7 +418,7 @@ impl Client {
     fn tamper(&mut self, how: u8) {
         let place = usize::from(how) * 7 % self.out.len().max(1);
         match self.out.get_mut(place) {
-            Some(byte) if how % 4 > 0 => *byte ^= 1 << (how % 8),
+            Some(byte) if !how.is_multiple_of(4) => *byte ^= 1 << (how % 8),
             _ => self.out.insert(place, how),
         }
         self.is_tampered = true;
@@ -469,7 +469,8 @@ impl Line {
 
     /// What has come is left, what is on its way is lost.
     fn tear(&mut self, client: &mut Client) {
-        self.is_torn |= !self.is_over && !(client.is_ended && client.out.is_empty());
+        let has_all_come = client.is_ended && client.out.is_empty();
+        self.is_torn |= !(self.is_over || has_all_come);
         self.is_over = true;
         client.out.clear();
         self.reader.take().inspect(Waker::wake_by_ref);
