@@ -32,6 +32,7 @@ use uuid::Uuid;
 use crate::insight::Counters;
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use crate::tracker::Participant;
 use entry::Entry;
 use node::{Settings, Tuned};
 use spare::Spare;
@@ -164,7 +165,9 @@ impl Hub {
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.serial);
         state.serial = state.serial.wrapping_add(1);
-        let mut entry = Entry::new(id, self.arrive(visitor), self.time.get());
+        let (visit, share) = self.arrive(visitor);
+        let participant = Participant::of_address(id, share);
+        let mut entry = Entry::new(participant, id, visit, self.time.get());
         entry.closing = state.closing;
         place.insert(entry);
         state.peak = state.peak.max(state.entries.len());
