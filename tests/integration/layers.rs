@@ -44,7 +44,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "websocket",
         ],
     ),
-    ("tracker", &["swarm", "protocol"]),
+    ("tracker", &["swarm", "limits", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
     ("net", &["config", "insight"]),
