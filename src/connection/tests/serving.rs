@@ -165,6 +165,34 @@ async fn pings_count_as_messages() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
+async fn others_have_their_turn_between_two_large_scrapes() {
+    let world = World::new(|_| {});
+    let mut large = world.connect_with(1 << 20).await;
+    let mut small = world.connect().await;
+    let hashes: Vec<_> = (0..255).map(|number| format!("{number:020}")).collect();
+    // All of them fit into what is read in a turn.
+    for _ in 0..5 {
+        large
+            .say(&json!({"action": "scrape", "info_hash": hashes}))
+            .await;
+    }
+    small.say(&announce('a', 'p')).await;
+    let hub = Rc::clone(&world.hub);
+    let scrapes_before = tokio::task::spawn_local(async move {
+        small.hear_json().await;
+        hub.node().counters().scrapes
+    });
+    assert_eq!(scrapes_before.await.expect("no panic"), 1);
+    for _ in 0..5 {
+        let files = large.hear_json().await;
+        assert_eq!(
+            files["files"].as_object().map(serde_json::Map::len),
+            Some(255)
+        );
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
 async fn without_limits_nothing_is_slowed() {
     let world = World::new(|config| config.no_limits = true);
     let mut client = world.connect().await;
