@@ -13,7 +13,7 @@ pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Swarms, Totals, Ttl};
+pub use table::{Expired, Full, Swarms, Totals, Ttl};
 
 use std::time::Duration;
 
