@@ -69,6 +69,8 @@ pub(super) struct Live {
     pub(super) proxies: Proxies,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
+    /// `public_stats`
+    pub(super) public_stats: bool,
 }
 
 impl Shared {
@@ -147,6 +149,7 @@ impl Live {
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
             admin_token: config.admin_token.clone(),
+            public_stats: config.public_stats,
         }
     }
 
@@ -166,6 +169,10 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .route("/api/v1/stats", get(api::stats::now))
+            .route("/api/v1/series", get(api::stats::series))
+            .route("/api/v1/history", get(api::history::history))
+            .route("/api/v1/history/swarms", get(api::history::swarms))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .merge(admin::routes(shared))

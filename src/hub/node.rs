@@ -321,11 +321,9 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(
-            self.counters
-                .iter()
-                .chain([&self.own_counters, &self.shared_counters]),
-        )
+        let threads = self.counters.iter();
+        let own = threads.chain([&self.own_counters, &self.shared_counters]);
+        Snapshot::of(own).with(self.store.counters())
     }
 
     /// How many connections are open.

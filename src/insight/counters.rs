@@ -17,7 +17,7 @@ impl Counter {
         );
     }
 
-    /// Counts `more` from any thread, for what happens seldom.
+    /// Counts `more` where several threads may do so at once: dearer, so not for what happens often.
     pub fn add_shared(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
@@ -56,6 +56,13 @@ macro_rules! counters {
             /// The value of each counter.
             pub(super) fn values(&self) -> impl Iterator<Item = u64> {
                 [$(self.$name),+].into_iter()
+            }
+
+            /// These and others together.
+            #[must_use]
+            pub fn with(mut self, others: Self) -> Self {
+                $(self.$name = self.$name.wrapping_add(others.$name);)+
+                self
             }
 
             /// Adds up the counters of all threads.
@@ -235,4 +242,12 @@ counters! {
     questions_unanswered,
     /// Swarms no longer watched because others were looked at.
     watches_given_up,
+    /// Samples of the history written.
+    history_samples,
+    /// Times that history could not be opened, written or read.
+    history_failures,
+    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
+    history_queue_full,
+    /// Questions to history refused because too many waited for their answer.
+    history_queries_refused,
 }

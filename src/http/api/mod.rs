@@ -1,8 +1,11 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
+mod access;
 pub(super) mod admin;
 mod asked;
+pub(super) mod history;
 pub(super) mod refusal;
+pub(super) mod stats;
 
 use std::sync::Arc;
 
