@@ -4,12 +4,14 @@
 
 mod alerting;
 mod handle;
+mod history;
 mod leaving;
 mod observe;
 mod steering;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -98,6 +100,7 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
 pub struct ServerBuilder {
     config: Config,
     listen: Vec<Listen>,
+    state_folder: Option<PathBuf>,
 }
 
 impl ServerBuilder {
@@ -118,6 +121,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen_on(mut self, place: Listen) -> Self {
         self.listen.push(place);
+        self
+    }
+
+    /// Keeps files of its own in this folder, which is made when the first one is: `history.sqlite`, if `history` is `file`.
+    /// Without such a folder history is kept in memory then.
+    #[must_use]
+    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_folder = Some(folder.into());
         self
     }
 
@@ -144,7 +155,8 @@ impl ServerBuilder {
         let tls = Tls::new(&self.config.tls)?;
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
-        let node = Arc::new(Node::new(&self.config, workers));
+        let store = history::keep(&self.config.history, self.state_folder.as_deref());
+        let node = Arc::new(Node::new(&self.config, workers).with_store(store));
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         tracing::debug!(
             budget_bytes = node.pressure().budget_bytes(),
@@ -251,6 +263,7 @@ impl Server {
             () = ends.next() => control.want(Wanted::Stop),
         }
         leave(&control, &orders, &mut ends).await;
+        control.node.store().close().await;
         ends.into_result()
     }
 

@@ -8,6 +8,7 @@ mod declare;
 mod error;
 mod file;
 mod forms;
+mod history;
 mod ice;
 mod layers;
 mod listen;
@@ -28,6 +29,7 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
+pub use history::History;
 pub use ice::IceServer;
 pub use layers::{Layers, load, load_with};
 pub use listen::{Listen, Role, Target};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Listen, LogFormat, Network, Receiver, Secret,
+    History, Listen, LogFormat, Network, Receiver, Secret,
     declare::settings,
     forms::{
         ACME_DOMAIN, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN,
@@ -74,6 +74,16 @@ settings! {
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
+        /// Tell everybody the totals: connections, swarms, announces, now and in the past.
+        /// Never what is shared or by whom. Otherwise they are told only with the admin token.
+        public_stats: bool = true => live;
+        /// Where the history of the statistics is kept: file, memory, off, or a path.
+        /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
+        /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
+        history: History = History::File => restart;
+        /// Keep the 100 largest swarms too, every ten minutes for 30 days.
+        /// It tells what people share, so it is off; only the admin token shows it.
+        history_top_swarms: bool = false => live;
         /// Token of the admin API, which is off without one.
         /// Whoever has it may see and do all that `docs/admin.md` lists. Better in a file or a variable than as a flag,
         /// which others on this machine can see.

@@ -67,6 +67,8 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `public_stats`
+    pub(super) public_stats: bool,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
 }
@@ -146,6 +148,7 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
         }
     }
@@ -166,7 +169,7 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
-            .route("/api/v1/alerts/summary", get(api::alerts::summary))
+            .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .merge(admin::routes(shared))

@@ -336,11 +336,9 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(
-            self.counters
-                .iter()
-                .chain([&self.own_counters, &self.shared_counters]),
-        )
+        let others = [&self.own_counters, &self.shared_counters];
+        let all = self.counters.iter().chain(others);
+        Snapshot::of(all).with(self.store.counters())
     }
 
     /// How many connections are open.

@@ -58,6 +58,13 @@ macro_rules! counters {
                 [$(self.$name),+].into_iter()
             }
 
+            /// These and others together.
+            #[must_use]
+            pub fn with(mut self, others: Self) -> Self {
+                $(self.$name = self.$name.wrapping_add(others.$name);)+
+                self
+            }
+
             /// Adds up the counters of all threads.
             #[must_use]
             pub fn of<'a>(threads: impl IntoIterator<Item = &'a Counters>) -> Self {
@@ -234,6 +241,14 @@ counters! {
     memberships_replaced,
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
+    /// Samples of the history written.
+    history_samples,
+    /// Times that history could not be opened, written or read.
+    history_failures,
+    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
+    history_queue_full,
+    /// Questions to history refused because too many waited for their answer.
+    history_queries_refused,
     /// Requests to the admin API with a wrong token.
     tokens_wrong,
     /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,

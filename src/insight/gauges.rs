@@ -69,6 +69,10 @@ gauges! {
     announce_interval: Seconds,
     /// Until the first certificate ends.
     certificate_left: Seconds,
+    /// Whether history is kept: 1, or 0 while it cannot be; not known where it is off.
+    history_works: Count,
+    /// What history takes, on disk or in memory.
+    history_size: Bytes,
     /// Since the process began to serve.
     uptime: Seconds,
 }

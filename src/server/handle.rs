@@ -227,6 +227,7 @@ mod tests {
             "70000",
             "500000",
             "true",
+            "false",
             "https://a.example",
             "stun:a.example",
             "10.0.0.0/8",
@@ -264,9 +265,10 @@ mod tests {
             "connection.http_timeout",
             "proxies.proxy_timeout",
         ];
+        let by_server = ["log_level", "history_top_swarms"];
         key.starts_with("drain.")
             || key.starts_with("alerts.")
-            || key == "log_level"
+            || by_server.contains(&key)
             || by_workers.contains(&key)
     }
 

@@ -279,17 +279,6 @@ impl Swarms {
         }
     }
 
-    /// How many members the largest swarm has. It looks at all of them, one part after the other.
-    #[must_use]
-    pub fn largest(&self) -> u32 {
-        let mut largest = 0;
-        self.for_each(|_, swarm| {
-            let counts = swarm.counts();
-            largest = largest.max(counts.complete.saturating_add(counts.incomplete));
-        });
-        largest
-    }
-
     /// The shard by bits from the middle of a hash: the table in it uses those at both ends.
     fn shard_of(&self, hash: u64) -> Option<&Mutex<Shard>> {
         let number = (hash >> 32) % SHARDS as u64;

@@ -13,9 +13,11 @@ mod alerts;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod crashes;
 mod docs;
 mod doors;
 mod frames;
+mod history;
 mod http;
 mod layers;
 mod leaving;

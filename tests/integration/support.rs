@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use swarmhub::config::{Config, Listen, Target};
+use swarmhub::config::{Config, History, Listen, Target};
 use swarmhub::hub::Node;
 use swarmhub::{Handle, Server, ServerError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,6 +38,7 @@ impl TestServer {
         let mut config = Config {
             workers: 2,
             listen,
+            history: History::Off,
             ..Config::default()
         };
         // A test that ends does not wait for its clients.

@@ -20,6 +20,7 @@ use axum::routing::{delete, get, post};
 
 use super::super::site::Shared;
 use super::alerts;
+use super::history;
 
 pub(in crate::http) use guard::Caller;
 pub(in crate::http) use ranking::Rankings;
@@ -43,6 +44,7 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/drain", post(others::drain))
         .route("/api/v1/audit", get(others::audit))
         .merge(alerts::routes())
+        .route("/api/v1/history/swarms", get(history::swarms))
         .method_not_allowed_fallback(others::wrong_method)
         .layer(from_fn_with_state(Arc::clone(shared), guard::guard))
 }
