@@ -2,6 +2,7 @@
 //!
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
+mod alerting;
 mod handle;
 mod history;
 mod leaving;
@@ -23,6 +24,7 @@ use crate::net::tls::{Certificates, Tls, TlsError};
 use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
 use crate::worker::{Orders, Pulse, Worker};
+use alerting::Alerting;
 use handle::{Control, Wanted};
 use leaving::{Ends, leave};
 use observe::Observer;
@@ -238,6 +240,8 @@ impl Server {
             [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
         let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
         let connections_max = sockets.max();
+        alerting::restore(&control.node).await;
+        let port = self.addresses().next().map(|address| address.port());
         let mut ends = self.start(&orders, &sockets)?;
         tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = control.wanted.subscribe();
@@ -251,6 +255,7 @@ impl Server {
         tokio::select! {
             () = certificates => {}
             () = observer.run() => {}
+            () = Alerting::new(&control, port).run() => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, InvalidConfig, Setting, Source, error::Problem, tls};
+use super::{Config, InvalidConfig, Setting, Source, error::Problem, receiver, tls};
 
 /// Two settings of which one must not exceed the other.
 struct Order {
@@ -163,6 +163,7 @@ pub(super) fn together(
         problems.push(problem.at(place("listen")));
     }
     let mistakes = tls::mistakes(config).into_iter();
+    let mistakes = mistakes.chain(receiver::mistakes(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
     problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDERS {

@@ -67,10 +67,10 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
-    /// `admin_token`
-    pub(super) admin_token: Option<Secret>,
     /// `public_stats`
     pub(super) public_stats: bool,
+    /// `admin_token`
+    pub(super) admin_token: Option<Secret>,
 }
 
 impl Shared {
@@ -148,8 +148,8 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
-            admin_token: config.admin_token.clone(),
             public_stats: config.public_stats,
+            admin_token: config.admin_token.clone(),
         }
     }
 
@@ -169,10 +169,7 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
-            .route("/api/v1/stats", get(api::stats::now))
-            .route("/api/v1/series", get(api::stats::series))
-            .route("/api/v1/history", get(api::history::history))
-            .route("/api/v1/history/swarms", get(api::history::swarms))
+            .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .merge(admin::routes(shared))

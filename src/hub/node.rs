@@ -13,6 +13,7 @@ use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
+use crate::insight::alerts::Desk;
 use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Levels, Snapshot};
 use crate::limits::{
@@ -56,6 +57,7 @@ pub struct Node {
     /// Those of each worker.
     levels: Box<[Levels]>,
     board: Board,
+    alerts: Desk,
     store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -140,6 +142,7 @@ impl Node {
             guesses: Guesses::new(&config.limits),
             levels: (0..workers).map(|_| Levels::default()).collect(),
             board: Board::default(),
+            alerts: Desk::default(),
             store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -218,6 +221,18 @@ impl Node {
     #[must_use]
     pub fn addresses_known(&self) -> usize {
         self.addresses.known()
+    }
+
+    /// How many connections the address or network has that has most.
+    #[must_use]
+    pub fn largest_address(&self) -> u32 {
+        self.addresses.largest()
+    }
+
+    /// The alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &Desk {
+        &self.alerts
     }
 
     /// What the thread that runs the server counts, beside the workers.
@@ -321,9 +336,9 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        let threads = self.counters.iter();
-        let own = threads.chain([&self.own_counters, &self.shared_counters]);
-        Snapshot::of(own).with(self.store.counters())
+        let others = [&self.own_counters, &self.shared_counters];
+        let all = self.counters.iter().chain(others);
+        Snapshot::of(all).with(self.store.counters())
     }
 
     /// How many connections are open.

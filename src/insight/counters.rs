@@ -17,7 +17,7 @@ impl Counter {
         );
     }
 
-    /// Counts `more` where several threads may do so at once: dearer, so not for what happens often.
+    /// Counts `more` from any thread, for what happens seldom.
     pub fn add_shared(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
@@ -229,10 +229,26 @@ counters! {
     paused_offers_per_second,
     /// Pauses in reading from a connection over `limits.bytes_per_second`.
     paused_bytes_per_second,
+    /// Notifications of alerts that a receiver took.
+    notifications_sent,
+    /// Attempts to send a notification that failed; most are repeated.
+    notification_attempts_failed,
+    /// Notifications given up: refused by their receiver, or for `alerts.give_up_after` in vain.
+    notifications_given_up,
+    /// Notifications dropped, oldest first, because `alerts.queue_max` others waited for the same receiver.
+    notifications_dropped_queue_max,
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
     memberships_replaced,
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
+    /// Samples of the history written.
+    history_samples,
+    /// Times that history could not be opened, written or read.
+    history_failures,
+    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
+    history_queue_full,
+    /// Questions to history refused because too many waited for their answer.
+    history_queries_refused,
     /// Requests to the admin API with a wrong token.
     tokens_wrong,
     /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
@@ -242,12 +258,4 @@ counters! {
     questions_unanswered,
     /// Swarms no longer watched because others were looked at.
     watches_given_up,
-    /// Samples of the history written.
-    history_samples,
-    /// Times that history could not be opened, written or read.
-    history_failures,
-    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
-    history_queue_full,
-    /// Questions to history refused because too many waited for their answer.
-    history_queries_refused,
 }

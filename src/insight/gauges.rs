@@ -49,6 +49,12 @@ gauges! {
     bans_in_force: Count,
     /// Addresses and networks that are counted for `limits.address_*`.
     addresses_known: Count,
+    /// Connections from the address or network that has most, of those that `limits.address_*` count.
+    largest_address_connections: Count,
+    /// Members of the largest swarm.
+    largest_swarm_members: Count,
+    /// Rules that fire.
+    alerts_firing: Count,
     /// Memory of the process.
     memory_resident: Bytes,
     /// Memory that it may have; 0 for any.

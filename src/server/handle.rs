@@ -266,7 +266,10 @@ mod tests {
             "proxies.proxy_timeout",
         ];
         let by_server = ["log_level", "history_top_swarms"];
-        key.starts_with("drain.") || by_server.contains(&key) || by_workers.contains(&key)
+        key.starts_with("drain.")
+            || key.starts_with("alerts.")
+            || by_server.contains(&key)
+            || by_workers.contains(&key)
     }
 
     #[test]

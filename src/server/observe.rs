@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const TOP_SWARMS_EVERY: Duration = Duration::from_mins(10);
 const TOP_SWARMS_MAX: usize = 100;
 
+/// How often all swarms and addresses are gone through for the largest of them.
+const LARGEST_EVERY: Duration = Duration::from_secs(10);
+
 /// What is looked at.
 pub(super) struct Observer {
     control: Arc<Control>,
@@ -28,8 +31,17 @@ pub(super) struct Observer {
     started: Instant,
     /// When, and the processor time up to then.
     before: Option<(Instant, Duration)>,
+    largest: Option<Largest>,
     /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
     top_swarms_step: u64,
+}
+
+/// The largest swarm and address, and when that was found out.
+#[derive(Debug, Clone, Copy)]
+struct Largest {
+    at: Instant,
+    swarm: u32,
+    address: u32,
 }
 
 impl Observer {
@@ -44,6 +56,7 @@ impl Observer {
             certificates,
             started: Instant::now(),
             before: None,
+            largest: None,
             top_swarms_step: 0,
         }
     }
@@ -92,6 +105,7 @@ impl Observer {
 
     fn gauges(&mut self) -> Gauges {
         let cpu_cores = self.cpu_cores();
+        let largest = self.largest();
         let node = &self.control.node;
         let totals = node.tracker().swarms().totals();
         let pressure = node.pressure();
@@ -110,6 +124,9 @@ impl Observer {
             leechers: count(totals.leechers),
             bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
+            largest_address_connections: count(largest.address),
+            largest_swarm_members: count(largest.swarm),
+            alerts_firing: count(node.alerts().alerts().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
             memory_budget: count(pressure.budget_bytes()),
             cpu_cores,
@@ -121,6 +138,24 @@ impl Observer {
             history_size,
             uptime: self.started.elapsed().as_secs_f64(),
         }
+    }
+
+    /// Looked up anew now and then: it is the only look at each swarm and address.
+    fn largest(&mut self) -> Largest {
+        let now = Instant::now();
+        let node = &self.control.node;
+        let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
+        *self.largest.insert(known.unwrap_or_else(|| {
+            let largest = node.tracker().swarms().largest(1);
+            let members = largest.first().map_or(0, |(_, counts)| {
+                counts.complete.saturating_add(counts.incomplete)
+            });
+            Largest {
+                at: now,
+                swarm: members,
+                address: node.largest_address(),
+            }
+        }))
     }
 
     /// Cores that this process kept busy since it was last asked.

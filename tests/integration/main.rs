@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;

@@ -1,11 +1,12 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
-mod access;
+pub(super) mod access;
 pub(super) mod admin;
+mod alerts;
 mod asked;
-pub(super) mod history;
+mod history;
 pub(super) mod refusal;
-pub(super) mod stats;
+mod stats;
 
 use std::sync::Arc;
 

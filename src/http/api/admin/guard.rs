@@ -1,53 +1,20 @@
 //! Who may use the admin API: whoever shows the token, unless too many wrong ones came lately.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap};
-use hyper::http::Extensions;
-use hyper::http::request::Parts;
 
 use super::super::refusal::Refusal;
-use crate::config::Secret;
 use crate::http::site::Shared;
 
 /// Who sends a request, as far as proxies are believed: put into its extensions by the way in.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::http) struct Caller(pub(in crate::http) Option<IpAddr>);
-
-/// Who sends a request, and the token that it shows. Any handler may ask for it.
-#[derive(Debug)]
-pub(in crate::http) struct Who {
-    caller: Caller,
-    shown: Option<Secret>,
-}
-
-impl Who {
-    fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
-        Self {
-            caller: extensions.get().copied().unwrap_or_default(),
-            shown: shown(headers).map(Secret::new),
-        }
-    }
-
-    /// Whether it shows any token.
-    pub(in crate::http) fn shows_token(&self) -> bool {
-        self.shown.is_some()
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Who {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, &parts.extensions))
-    }
-}
 
 /// Lets a request through that shows the token.
 pub(super) async fn guard(
@@ -55,8 +22,8 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let who = Who::of(request.headers(), request.extensions());
-    match sign_in(&shared, &who) {
+    let caller = request.extensions().get().copied().unwrap_or_default();
+    match sign_in(&shared, request.headers(), caller) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
@@ -67,17 +34,21 @@ pub(super) async fn guard(
 /// # Errors
 ///
 /// There is no admin API, the request shows no token or a wrong one, or too many wrong ones came from there.
-pub(in crate::http) fn sign_in(shared: &Shared, who: &Who) -> Result<(), Refusal> {
+pub(in crate::http) fn sign_in(
+    shared: &Shared,
+    headers: &HeaderMap,
+    Caller(address): Caller,
+) -> Result<(), Refusal> {
     let live = shared.live();
     let Some(token) = &live.admin_token else {
         return Err(Refusal::not_found("the admin API is off: set admin_token"));
     };
-    let Some(shown) = &who.shown else {
+    let Some(shown) = shown(headers) else {
         let text = "this needs the admin token: send it as Authorization: Bearer TOKEN";
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, text));
     };
-    let (node, Caller(address)) = (shared.node(), who.caller);
-    match node.guess(address, node.now(), || token.is(shown.reveal().as_bytes())) {
+    let node = shared.node();
+    match node.guess(address, node.now(), || token.is(shown)) {
         Ok(true) => Ok(()),
         Ok(false) => {
             let text = "this is not the admin token";
@@ -93,15 +64,15 @@ pub(in crate::http) fn sign_in(shared: &Shared, who: &Who) -> Result<(), Refusal
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1), if there is one such header.
-fn shown(headers: &HeaderMap) -> Option<&str> {
+fn shown(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    let (scheme, token) = value.to_str().ok()?.split_at_checked("Bearer ".len())?;
+    let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
     scheme
-        .eq_ignore_ascii_case("Bearer ")
-        .then_some(token.trim())
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then_some(token.trim_ascii())
 }
 
 #[cfg(test)]
@@ -115,10 +86,10 @@ mod tests {
             for value in values {
                 headers.append(AUTHORIZATION, value.parse().expect("a value"));
             }
-            shown(&headers).map(str::to_owned)
+            shown(&headers).map(<[u8]>::to_vec)
         };
-        assert_eq!(shown_by(&["Bearer abc"]).as_deref(), Some("abc"));
-        assert_eq!(shown_by(&["bearer  abc "]).as_deref(), Some("abc"));
+        assert_eq!(shown_by(&["Bearer abc"]).as_deref(), Some(&b"abc"[..]));
+        assert_eq!(shown_by(&["bearer  abc "]).as_deref(), Some(&b"abc"[..]));
         for values in [
             &[][..],
             &["abc"],
