@@ -7,6 +7,7 @@ mod memberships;
 mod outcome;
 mod participant;
 mod rules;
+mod tally;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::protocol::{
 };
 use crate::swarm::{Claim, Expired, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
 use rules::InForce;
+use tally::Tally;
 
 pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
@@ -106,7 +108,8 @@ impl Tracker {
         };
         let mut outcome = Outcome::default();
         let counts = self.swarms.with_new(&info_hash, may_begin, |swarm| {
-            let (joined, mut place) = swarm.join(member, claim(announce), who.blocked, now);
+            let (joined, mut place) =
+                swarm.join(member, claim(announce), who.tally.is_blocked(), now);
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
@@ -245,7 +248,7 @@ impl Tracker {
 
     /// Tells the swarms whether the output of `who` is stuck, so that others are chosen for offers.
     pub fn set_blocked(&self, who: &mut Participant, blocked: bool) {
-        who.blocked = blocked;
+        who.tally.set_blocked(blocked);
         for (info_hash, peer_id) in who.memberships() {
             let member = who.member(peer_id);
             self.swarms

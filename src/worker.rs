@@ -74,6 +74,7 @@ impl Worker {
         let listeners = std::mem::take(&mut self.listeners);
         runtime.block_on(async {
             let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
+            hub.advance_to(self.started.elapsed());
             let in_force = self.orders.in_force();
             let message_bytes_max = in_force.config.connection.message_bytes_max;
             let worker = Rc::new(Running {

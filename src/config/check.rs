@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, InvalidConfig, Setting, Source, error::Problem, tls};
+use super::{Config, InvalidConfig, Setting, Source, error::Problem, receiver, tls};
 
 /// Two settings of which one must not exceed the other.
 struct Order {
@@ -163,11 +163,11 @@ pub(super) fn together(
         problems.push(problem.at(place("listen")));
     }
     // A certificate that was named wrongly is not one that is missing.
-    if !tls::SOURCES.iter().any(|key| failed.contains(key)) {
-        let mistakes = tls::mistakes(config).into_iter();
-        let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
-        problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
-    }
+    let tls_failed = tls::SOURCES.iter().any(|key| failed.contains(key));
+    let of_tls = tls::mistakes(config).into_iter().filter(|_| !tls_failed);
+    let mistakes = of_tls.chain(receiver::mistakes(config));
+    let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
+    problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDERS {
         if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
             continue;

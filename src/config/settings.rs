@@ -10,10 +10,11 @@ use std::{
 };
 
 use super::{
-    Listen, LogFormat, Network,
+    History, Listen, LogFormat, Network, Receiver, Secret,
     declare::settings,
     forms::{
-        ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE, WEB_DIR,
+        ACME_DOMAIN, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN,
+        PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
     },
     ice::ICE_SERVER,
 };
@@ -73,6 +74,23 @@ settings! {
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
+        /// Tell everybody the totals: connections, swarms, announces, now and in the past.
+        /// Never what is shared or by whom. Otherwise they are told only with the admin token.
+        public_stats: bool = true => live;
+        /// Where the history of the statistics is kept: file, memory, off, or a path.
+        /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
+        /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
+        history: History = History::File => restart;
+        /// Keep the 100 largest swarms too, every ten minutes for 30 days.
+        /// It tells what people share, so it is off; only the admin token shows it.
+        history_top_swarms: bool = false => live;
+        /// Token of the admin API, which is off without one.
+        /// Whoever has it may see and do all that `docs/admin.md` lists. Better in a file or a variable than as a flag,
+        /// which others on this machine can see.
+        admin_token: Option<Secret> = None, in 16..=256 => live;
+        /// File that holds the admin token and nothing else.
+        /// It is read at the start and with each reload.
+        admin_token_file: Option<PathBuf> = None, in TEXT_FILE => restart;
     }
 
     /// TLS on listeners that begin with `tls+`, and where their certificates come from.
@@ -239,6 +257,12 @@ settings! {
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Wrong admin tokens per minute from one address; what comes beyond is refused unread.
+        /// This holds for exempt networks too, and whatever `no_limits` says.
+        wrong_tokens_per_minute: u32 = 10, in 1..=100_000 => live;
+        /// Wrong admin tokens per minute from all addresses together.
+        /// Addresses from where somebody has signed in are let through beyond that.
+        all_wrong_tokens_per_minute: u32 = 100, in 1..=100_000 => live;
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
@@ -280,6 +304,33 @@ settings! {
         refuse_percent: u32 = 85, in 1..=100 => live;
         /// Percent of the budget over which connections are closed, those silent for longest first.
         shed_percent: u32 = 95, in 1..=100 => live;
+    }
+
+    /// Who is told when a rule fires, and how; the rules are those of the dashboard and of docs/alerts.md.
+    alerts: Alerts {
+        /// Address that gets each alert, and its end, as Alertmanager's webhook sends them (version 4); repeatable.
+        webhook: Vec<Receiver> = Vec::new() => live;
+        /// Secret to sign what `webhook` and `chat` get with: HMAC-SHA256, in the header `x-swarmhub-signature`.
+        webhook_secret: Option<Secret> = None, in 16..=256 => live;
+        /// Alertmanager that alerts are pushed to, such as `http://USER:PASSWORD@alerts.example.org:9093`; repeatable.
+        alertmanager: Vec<Receiver> = Vec::new() => live;
+        /// Address of a chat service that gets each alert, and its end, as `alerts.chat_template` says.
+        chat: Option<Receiver> = None => live;
+        /// JSON that the chat service gets.
+        /// {{summary}}, {{description}}, {{name}}, {{status}}, {{severity}}, {{value}} and {{instance}} stand for
+        /// what happened.
+        chat_template: String = "{\"text\":\"{{summary}}\"}".to_owned(), in CHAT_TEMPLATE => live;
+        /// Address of the dashboard, for links in alerts.
+        external_url: Option<String> = None, in WEB_URL => live;
+        /// Send also to addresses that are not on the internet, this machine's own included.
+        /// Not without a restart: who may change settings over the network could look around in yours.
+        private_addresses: bool = false => restart;
+        /// Notifications that may wait for one receiver; of more, the oldest goes.
+        queue_max: usize = 100, in 1..=10_000 => live;
+        /// Seconds a receiver has for one request, from the look-up of its name to its answer.
+        request_timeout: Duration = seconds(10), in 0.1..=120.0 => live;
+        /// Seconds for which a notification is tried again.
+        give_up_after: Duration = seconds(3600), in 0.0..=86400.0 => live;
     }
 
     /// How the server leaves when it is told to by SIGTERM: nobody is lost who has somewhere else to go.

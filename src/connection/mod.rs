@@ -130,6 +130,7 @@ impl Seat {
             Ended::Stuck => counters.connections_stuck.add(1),
             Ended::Malformed | Ended::Flood => counters.connections_flooding.add(1),
             Ended::Hostile => counters.connections_hostile.add(1),
+            Ended::Kicked => counters.connections_kicked.add(1),
             Ended::Shed => counters.connections_shed.add(1),
             Ended::Protocol | Ended::NotUtf8 | Ended::TooLong => {
                 counters.connections_violating.add(1);

@@ -7,6 +7,7 @@ mod api;
 mod assets;
 mod door;
 mod site;
+mod steering;
 mod upgrade;
 
 use std::cell::Cell;
@@ -33,6 +34,7 @@ use crate::hub::{Guest, Visitor};
 use door::Door;
 
 pub(crate) use site::{Shared, Site};
+pub(crate) use steering::{Amend, Amended, Doing, InForce as SteeringInForce, Steering};
 
 /// Bytes of a request's head, and of what may follow it before the upgrade is answered.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -160,7 +162,7 @@ struct Visit<H> {
 }
 
 async fn answer<H>(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     visit: Rc<Visit<H>>,
 ) -> Result<Response<Body>, Infallible> {
     drop(visit.handshake.take());
@@ -174,6 +176,8 @@ async fn answer<H>(
     let mut response = if is_upgrade {
         visit.upgrade(&request, visitor).await
     } else {
+        let caller = api::admin::Caller(visitor.address);
+        request.extensions_mut().insert(caller);
         visit.site.answer(request, visit.role).await
     };
     if visit.is_hurried {

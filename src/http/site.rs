@@ -1,8 +1,8 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -19,9 +19,12 @@ use hyper::{Request, StatusCode};
 use tower::ServiceExt;
 
 use super::api;
+use super::api::admin::{self, Rankings};
+use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
-use crate::config::{Config, Role};
-use crate::hub::Hub;
+use super::steering::Steering;
+use crate::config::{Config, Role, Secret};
+use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
@@ -43,10 +46,14 @@ pub(crate) struct Site {
 /// What all workers serve.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    node: Arc<Node>,
     assets: Assets,
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// The server, which has this in turn.
+    steering: OnceLock<Weak<dyn Steering>>,
+    rankings: Rankings,
 }
 
 /// What a reload may change about the site.
@@ -60,20 +67,27 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `public_stats`
+    pub(super) public_stats: bool,
+    /// `admin_token`
+    pub(super) admin_token: Option<Secret>,
 }
 
 impl Shared {
     /// Reads what the site needs of the configuration.
     #[must_use]
-    pub(crate) fn new(config: &Config) -> Arc<Self> {
+    pub(crate) fn new(config: &Config, node: &Arc<Node>) -> Arc<Self> {
         let assets = config
             .web_dir
             .clone()
             .map_or_else(Assets::embedded, Assets::Folder);
         Arc::new(Self {
+            node: Arc::clone(node),
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            steering: OnceLock::new(),
+            rankings: Rankings::default(),
         })
     }
 
@@ -95,6 +109,33 @@ impl Shared {
         (seconds > 0).then(|| seconds.into())
     }
 
+    /// Lets the admin API steer a server.
+    pub(crate) fn be_steered_by(&self, steering: Weak<dyn Steering>) {
+        // There is one server, which says so once.
+        let _ = self.steering.set(steering);
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// It is no more, or there is none.
+    pub(super) fn steering(&self) -> Result<Arc<dyn Steering>, Refusal> {
+        let steering = self.steering.get().and_then(Weak::upgrade);
+        let text = "the server is about to end";
+        steering.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
+    }
+
+    /// The swarms by size, as they were a moment ago.
+    pub(super) fn rankings(&self) -> &Rankings {
+        &self.rankings
+    }
+
+    /// What all workers share: swarms, statistics, history.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
     pub(super) fn live(&self) -> Guard<Arc<Live>> {
         self.live.load()
     }
@@ -107,6 +148,8 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            public_stats: config.public_stats,
+            admin_token: config.admin_token.clone(),
         }
     }
 
@@ -126,8 +169,10 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {

@@ -26,8 +26,8 @@ impl Case {
         let node = Arc::new(Node::new(&config, 1));
         let hub = Hub::new(Arc::clone(&node), 0, 0);
         Self {
+            site: Rc::new(Site::new(&Shared::new(&config, &node), hub)),
             node,
-            site: Rc::new(Site::new(&Shared::new(&config), hub)),
             role: Role::Both,
             is_hurried: false,
         }

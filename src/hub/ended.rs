@@ -25,6 +25,8 @@ pub enum Ended {
     MessageTimeout,
     /// Over `bans.connection_score_max`.
     Hostile,
+    /// The operator wants it gone.
+    Kicked,
     /// Over `memory.shed_percent`, and silent for longer than others.
     Shed,
     /// Nothing heard for `connection.dead_after`.
@@ -49,6 +51,7 @@ impl Ended {
             Self::FirstMessageTimeout => Some((1008, "no valid message in time")),
             Self::MessageTimeout => Some((1008, "message too slow")),
             Self::Hostile => Some((1008, "too many bad messages")),
+            Self::Kicked => Some((1008, "closed by the operator")),
             Self::Shed => Some((1013, "the tracker is short of memory")),
             Self::Stuck => Some((1013, "reading too slowly")),
             Self::Stopping => Some((1001, "the tracker is stopping")),
@@ -69,6 +72,7 @@ impl Ended {
             Self::FirstMessageTimeout => "first_message_timeout",
             Self::MessageTimeout => "message_timeout",
             Self::Hostile => "hostile",
+            Self::Kicked => "kicked",
             Self::Shed => "shed",
             Self::Dead => "dead",
             Self::Stuck => "stuck",

@@ -4,18 +4,23 @@
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
 mod arrivals;
+mod arrived;
+mod ask;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
 mod entry;
+mod inspect;
 mod keys;
 mod mailbox;
 mod node;
+mod offenders;
 mod outbox;
 mod serve;
 mod shed;
 mod spare;
 mod visitor;
+mod watch;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -33,17 +38,23 @@ use crate::insight::{Counters, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::tracker::Participant;
+use arrived::Arrived;
 use entry::Entry;
 use node::{Settings, Tuned};
 use spare::Spare;
 
 pub use arrivals::Guest;
+pub use arrived::{Family, Network};
+pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
+pub use inspect::Seen;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
+pub use offenders::{OFFENDERS_MAX, Offender};
 pub use outbox::{Outbox, Pushed, Worth};
 pub use serve::{Next, Progress};
 pub use visitor::Visitor;
+pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].
@@ -67,6 +78,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct State {
     entries: Slab<Entry>,
+    /// By the same slots; longer than needed at times.
+    arrived: Vec<Arrived>,
     /// Of the next connection; wraps after four billion, long after the ids of the old ones are forgotten.
     serial: u32,
     rng: SmallRng,
@@ -87,6 +100,7 @@ impl Hub {
         let settings = *node.settings.lock();
         let state = State {
             entries: Slab::new(),
+            arrived: Vec::new(),
             serial: 0,
             rng: SmallRng::seed_from_u64(seed),
             pace: settings.pace,
@@ -173,7 +187,14 @@ impl Hub {
         let participant = Participant::of_address(id, share);
         let mut entry = Entry::new(participant, id, visit, self.time.get());
         entry.closing = state.closing;
+        let slot = place.key();
         place.insert(entry);
+        if state.arrived.len() <= slot {
+            state.arrived.resize(slot + 1, Arrived::default());
+        }
+        if let Some(arrived) = state.arrived.get_mut(slot) {
+            *arrived = Arrived::new(visitor.address, self.time.get());
+        }
         self.counters().connections_opened.add(1);
         Some(id)
     }
@@ -239,6 +260,8 @@ impl Hub {
     pub fn give_room_back(&self) {
         let state = &mut *self.state.borrow_mut();
         state.entries.shrink_to_fit();
+        state.arrived.truncate(state.entries.capacity());
+        state.arrived.shrink_to_fit();
         *self.spare.borrow_mut() = Spare::default();
         state.mail = Mail::default();
     }
@@ -294,6 +317,9 @@ impl Hub {
                 expired.info_hash,
                 expired.member.peer_id,
             );
+        }
+        for question in mail.questions.drain(..) {
+            question.answer(self);
         }
         mail.clear();
         self.state.borrow_mut().mail = mail;

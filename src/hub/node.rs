@@ -1,19 +1,30 @@
 //! What all workers of this process share.
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Mailbox;
 use super::keys::Keys;
+use super::offenders::{Offender, Offenders};
+use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
+use crate::insight::alerts::Desk;
+use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Levels, Snapshot};
-use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Portion, Pressure};
-use crate::protocol::Bounds;
+use crate::limits::{
+    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
+};
+use crate::protocol::{Bounds, InfoHash};
 use crate::swarm::{Intake, Ttl};
 use crate::tracker::{Rules, Tracker};
+
+/// Characters of an entry of the audit; more would be the value of some very long setting.
+const AUDIT_CHARS_MAX: usize = 500;
 
 /// One tracker process: its swarms, its settings, and the way to each worker.
 #[derive(Debug)]
@@ -36,9 +47,18 @@ pub struct Node {
     pub(super) counters: Box<[Counters]>,
     /// Those of the thread that runs the server.
     own_counters: Counters,
+    /// Those that any thread counts in, with [`add_shared`](crate::insight::Counter::add_shared).
+    pub(super) shared_counters: Counters,
+    /// The zero of every hub's time.
+    started: Instant,
+    pub(super) watch: Watch,
+    pub(super) offenders: Offenders,
+    guesses: Guesses,
     /// Those of each worker.
     levels: Box<[Levels]>,
     board: Board,
+    alerts: Desk,
+    store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -80,6 +100,8 @@ pub(super) struct Tuned {
     /// `connection.output_bytes_max`
     pub(super) output_bytes_max: usize,
     pub(super) deadlines: Deadlines,
+    /// Whether announces of a web site have a limit.
+    pub(super) limits_origins: bool,
 }
 
 /// `connection.ping_after`, `connection.dead_after`, `connection.stuck_after`, `connection.first_message_timeout` and
@@ -113,8 +135,15 @@ impl Node {
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             own_counters: Counters::default(),
+            shared_counters: Counters::default(),
+            started: Instant::now(),
+            watch: Watch::default(),
+            offenders: Offenders::default(),
+            guesses: Guesses::new(&config.limits),
             levels: (0..workers).map(|_| Levels::default()).collect(),
             board: Board::default(),
+            alerts: Desk::default(),
+            store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -135,6 +164,7 @@ impl Node {
         *self.doors.write() = Doors::new(config);
         self.addresses.retune(&config.limits, &config.bans);
         self.origins.retune(&config.limits);
+        self.guesses.retune(&config.limits);
         self.bans.retune(&config.bans);
         self.pressure.retune(&config.memory);
         is_lowered.then_some(so_far)
@@ -143,6 +173,30 @@ impl Node {
     /// Puts the `membership_ttl` of `config` in force, whatever it was.
     pub fn lower_ttl(&self, config: &Config) {
         self.tracker.set_rules(rules(config));
+    }
+
+    /// When the process started: the zero of every hub's time.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The time since then, as hubs count it.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What the clock said, or will say, at a time of the hubs.
+    #[must_use]
+    pub fn time_of(&self, at: Duration) -> SystemTime {
+        let (now, clock) = (self.now(), SystemTime::now());
+        let time = if at > now {
+            clock.checked_add(at.saturating_sub(now))
+        } else {
+            clock.checked_sub(now.saturating_sub(at))
+        };
+        time.unwrap_or(clock)
     }
 
     /// The swarms and their rules.
@@ -169,6 +223,18 @@ impl Node {
         self.addresses.known()
     }
 
+    /// How many connections the address or network has that has most.
+    #[must_use]
+    pub fn largest_address(&self) -> u32 {
+        self.addresses.largest()
+    }
+
+    /// The alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &Desk {
+        &self.alerts
+    }
+
     /// What the thread that runs the server counts, beside the workers.
     #[must_use]
     pub fn own_counters(&self) -> &Counters {
@@ -187,6 +253,80 @@ impl Node {
         &self.board
     }
 
+    /// Where history, documents and journals are kept.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The same node with another place for history, documents and journals.
+    #[must_use]
+    pub fn with_store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Whether the token that somebody shows is right, which is not looked at if too many were wrong. `now` is the time since the
+    /// process started.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait until the next one is looked at.
+    pub fn guess(
+        &self,
+        address: Option<IpAddr>,
+        now: Duration,
+        is_right: impl FnOnce() -> bool,
+    ) -> Result<bool, Duration> {
+        // All who come through a socket file without a name are one.
+        let from = address.map_or(Key::new(0), |address| self.keys.of(address).own);
+        let guessed = self.guesses.guess(from, now, is_right);
+        let counters = &self.shared_counters;
+        match guessed {
+            Ok(true) => {}
+            Ok(false) => counters.tokens_wrong.add_shared(1),
+            Err(_) => counters.refused_wrong_tokens_per_minute.add_shared(1),
+        }
+        guessed
+    }
+
+    /// What was seen of the introductions in a swarm since somebody looks; from now on it is watched for a minute. `now` is the
+    /// time since the process started.
+    #[must_use]
+    pub fn watch(&self, info_hash: InfoHash, now: Duration) -> Watched {
+        let (watched, given_up) = self.watch.look(info_hash, now);
+        let counters = &self.shared_counters;
+        counters.watches_given_up.add_shared(u64::from(given_up));
+        watched
+    }
+
+    /// The sites whose pages are connected, those with the most first.
+    #[must_use]
+    pub fn origins(&self) -> Vec<OriginCount> {
+        self.origins.list()
+    }
+
+    /// The bans in force, the longest first.
+    #[must_use]
+    pub fn bans(&self, now: Duration) -> Vec<Ban> {
+        self.bans.list(now)
+    }
+
+    /// The connections that were closed as hostile within the last hour, the oldest first.
+    #[must_use]
+    pub fn offenders(&self, now: Duration) -> Vec<Offender> {
+        self.offenders.list(now)
+    }
+
+    /// Writes down what somebody has changed: a word for the kind, and what exactly.
+    pub fn audit(&self, what: &'static str, detail: &str) {
+        tracing::info!(what, detail, "changed by the operator");
+        let detail: String = detail.chars().take(AUDIT_CHARS_MAX).collect();
+        let entry = serde_json::json!({ "what": what, "detail": detail });
+        self.store
+            .note(Journal::Audit, SystemTime::now(), entry.to_string());
+    }
+
     /// How many bans are in force; `now` is the time since the process started.
     #[must_use]
     pub fn bans_in_force(&self, now: Duration) -> usize {
@@ -196,7 +336,9 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(self.counters.iter().chain([&self.own_counters]))
+        let others = [&self.own_counters, &self.shared_counters];
+        let all = self.counters.iter().chain(others);
+        Snapshot::of(all).with(self.store.counters())
     }
 
     /// How many connections are open.
@@ -227,6 +369,8 @@ impl Settings {
                     scrape_hashes_max: tracker.scrape_hashes_max,
                 },
                 output_bytes_max: connection.output_bytes_max,
+                limits_origins: !config.no_limits
+                    && config.limits.origin_announces_per_second.is_some(),
                 deadlines: Deadlines {
                     ping: connection.ping_after,
                     dead: connection.dead_after,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Hub, State, Worth};
-use crate::limits::{self, Admission, Pause, Rate};
+use crate::limits::{Admission, Misdeed, Pause, Rate};
 use crate::protocol::{self, About, ConnectionId, Event, Failure, Refusal, Request, Scrape};
 use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
 use crate::websocket;
@@ -123,8 +123,12 @@ impl Hub {
             .iter()
             .filter(|relay| relay.kind == RelayKind::Offer)
             .count();
+        entry.participant.count_offers(offers);
         let next = self.charge(entry, offers, now).at_least(wait);
         self.counters().offers_relayed.add(offers as u64);
+        if self.node.watch.is_on() {
+            self.node.watch.note(&outcome.relays, now);
+        }
         self.fetch_receivers(state, &outcome.relays);
         for relay in &outcome.relays {
             self.relay(state, relay);
@@ -226,10 +230,10 @@ impl Hub {
         self.say(entry, protocol::REPLY_BYTES, |out| {
             protocol::failure(out, &refusal, interval);
         });
-        let points = match refusal.failure {
-            failure if failure.is_malformed() => limits::MALFORMED,
-            failure if failure.is_too_fast() => limits::REFUSED,
-            _ => 0.0,
+        let misdeed = match refusal.failure {
+            failure if failure.is_malformed() => Some(Misdeed::Malformed),
+            failure if failure.is_too_fast() => Some(Misdeed::Refused),
+            _ => None,
         };
         if refusal.failure.is_malformed()
             && let Some(limiter) = &*self.limiter.borrow()
@@ -237,8 +241,8 @@ impl Hub {
         {
             return Next::Close(Ended::Malformed);
         }
-        if points > 0.0
-            && let Err(ended) = self.resent(entry, points, now)
+        if let Some(misdeed) = misdeed
+            && let Err(ended) = self.resent(entry, misdeed, now)
         {
             return Next::Close(ended);
         }
@@ -255,7 +259,10 @@ impl Hub {
             return Ok(Duration::ZERO);
         };
         let origin = entry.visit.origin();
-        if !origin.is_counted() || announce.event == Event::Stopped {
+        if !self.tuned.get().limits_origins
+            || !origin.is_counted()
+            || announce.event == Event::Stopped
+        {
             return Ok(Duration::ZERO);
         }
         let wait = self.node.origins.announce(origin, self.time.get());
@@ -272,24 +279,25 @@ impl Hub {
     fn judge(&self, entry: &mut Entry, fate: AnswerFate, now: Duration) -> Result<(), Ended> {
         match fate {
             AnswerFate::Relayed => {
+                entry.participant.count_answer();
                 self.counters().answers_relayed.add(1);
                 Ok(())
             }
             AnswerFate::Unwanted => {
                 self.counters().answers_unwanted.add(1);
-                self.resent(entry, limits::UNWANTED_ANSWER, now)
+                self.resent(entry, Misdeed::UnwantedAnswer, now)
             }
             AnswerFate::Malformed => {
                 self.counters().answers_malformed.add(1);
-                self.resent(entry, limits::MALFORMED, now)
+                self.resent(entry, Misdeed::Malformed, now)
             }
         }
     }
 
     /// Holds something against a connection; an error if that is too much in all.
-    fn resent(&self, entry: &mut Entry, points: f32, now: Duration) -> Result<(), Ended> {
+    fn resent(&self, entry: &mut Entry, misdeed: Misdeed, now: Duration) -> Result<(), Ended> {
         match &*self.limiter.borrow() {
-            Some(limiter) if !limiter.allow_offence(&mut entry.usage, points, now) => {
+            Some(limiter) if !limiter.allow_offence(&mut entry.usage, misdeed, now) => {
                 Err(Ended::Hostile)
             }
             _ => Ok(()),

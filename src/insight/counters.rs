@@ -17,6 +17,11 @@ impl Counter {
         );
     }
 
+    /// Counts `more` from any thread, for what happens seldom.
+    pub fn add_shared(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     /// The number so far.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -51,6 +56,13 @@ macro_rules! counters {
             /// The value of each counter.
             pub(super) fn values(&self) -> impl Iterator<Item = u64> {
                 [$(self.$name),+].into_iter()
+            }
+
+            /// These and others together.
+            #[must_use]
+            pub fn with(mut self, others: Self) -> Self {
+                $(self.$name = self.$name.wrapping_add(others.$name);)+
+                self
             }
 
             /// Adds up the counters of all threads.
@@ -92,6 +104,8 @@ counters! {
     connections_hostile,
     /// Connections closed because memory was short (`memory.shed_percent`).
     connections_shed,
+    /// Connections closed by the operator.
+    connections_kicked,
     /// Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.
     upgrades_refused,
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
@@ -218,8 +232,33 @@ counters! {
     paused_offers_per_second,
     /// Pauses in reading from a connection over `limits.bytes_per_second`.
     paused_bytes_per_second,
+    /// Notifications of alerts that a receiver took.
+    notifications_sent,
+    /// Attempts to send a notification that failed; most are repeated.
+    notification_attempts_failed,
+    /// Notifications given up: refused by their receiver, or for `alerts.give_up_after` in vain.
+    notifications_given_up,
+    /// Notifications dropped, oldest first, because `alerts.queue_max` others waited for the same receiver.
+    notifications_dropped_queue_max,
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
     memberships_replaced,
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
+    /// Samples of the history written.
+    history_samples,
+    /// Times that history could not be opened, written or read.
+    history_failures,
+    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
+    history_queue_full,
+    /// Questions to history refused because too many waited for their answer.
+    history_queries_refused,
+    /// Requests to the admin API with a wrong token.
+    tokens_wrong,
+    /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
+    /// `limits.all_wrong_tokens_per_minute`).
+    refused_wrong_tokens_per_minute,
+    /// Questions of the admin API that a worker had no room for or did not answer in time.
+    questions_unanswered,
+    /// Swarms no longer watched because others were looked at.
+    watches_given_up,
 }

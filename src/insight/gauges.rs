@@ -49,6 +49,12 @@ gauges! {
     bans_in_force: Count,
     /// Addresses and networks that are counted for `limits.address_*`.
     addresses_known: Count,
+    /// Connections from the address or network that has most, of those that `limits.address_*` count.
+    largest_address_connections: Count,
+    /// Members of the largest swarm.
+    largest_swarm_members: Count,
+    /// Rules that fire.
+    alerts_firing: Count,
     /// Memory of the process.
     memory_resident: Bytes,
     /// Memory that it may have; 0 for any.
@@ -63,6 +69,10 @@ gauges! {
     announce_interval: Seconds,
     /// Until the first certificate ends.
     certificate_left: Seconds,
+    /// Whether history is kept: 1, or 0 while it cannot be; not known where it is off.
+    history_works: Count,
+    /// What history takes, on disk or in memory.
+    history_size: Bytes,
     /// Since the process began to serve.
     uptime: Seconds,
 }

@@ -1,9 +1,11 @@
 //! What the server knows about itself, in numbers.
 //!
-//! Uses nothing of the rest; everybody counts into it, and it is read from outside.
+//! Uses nothing of the rest; everybody counts into it, and it is read from outside. Rules over the numbers: [`alerts`].
 
+pub mod alerts;
 mod counters;
 mod gauges;
+pub mod history;
 mod levels;
 mod series;
 mod statistics;

@@ -255,6 +255,18 @@ impl Addresses {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// How many connections the address or network has that has most; those beyond `limits.addresses_max` are no address. It
+    /// looks at all of them, one part after the other.
+    #[must_use]
+    pub fn largest(&self) -> u32 {
+        let largest_of = |shard: &Mutex<HashMap<Key, Record>>| {
+            let shard = shard.lock();
+            let known = shard.iter().filter(|(key, _)| **key != Key::OTHERS);
+            known.map(|(_, record)| record.connections).max()
+        };
+        self.shards.iter().filter_map(largest_of).max().unwrap_or(0)
+    }
+
     /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the
     /// key it was.
     fn with<R>(&self, key: Key, act: impl FnOnce(&mut Record) -> R) -> (Key, R) {

@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::handle::Control;
+use crate::insight::history::TopSwarm;
 use crate::insight::{Gauges, Statistics};
 use crate::memory;
 use crate::net::Sockets;
@@ -15,6 +16,12 @@ use crate::net::tls::Certificates;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often the largest swarms are written down, and how many of them (`history_top_swarms`).
+const TOP_SWARMS_EVERY: Duration = Duration::from_mins(10);
+const TOP_SWARMS_MAX: usize = 100;
+
+/// How often all swarms and addresses are gone through for the largest of them.
+const LARGEST_EVERY: Duration = Duration::from_secs(10);
 
 /// What is looked at.
 pub(super) struct Observer {
@@ -24,6 +31,17 @@ pub(super) struct Observer {
     started: Instant,
     /// When, and the processor time up to then.
     before: Option<(Instant, Duration)>,
+    largest: Option<Largest>,
+    /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
+    top_swarms_step: u64,
+}
+
+/// The largest swarm and address, and when that was found out.
+#[derive(Debug, Clone, Copy)]
+struct Largest {
+    at: Instant,
+    swarm: u32,
+    address: u32,
 }
 
 impl Observer {
@@ -38,6 +56,8 @@ impl Observer {
             certificates,
             started: Instant::now(),
             before: None,
+            largest: None,
+            top_swarms_step: 0,
         }
     }
 
@@ -48,8 +68,31 @@ impl Observer {
         loop {
             looks.tick().await;
             let statistics = self.look();
+            self.control.node.store().record(&statistics);
             self.control.node.board().put(statistics);
+            self.keep_top_swarms(statistics.at);
         }
+    }
+
+    /// Writes down the largest swarms when it is time, if that is wanted.
+    fn keep_top_swarms(&mut self, now: SystemTime) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let step = since.as_secs() / TOP_SWARMS_EVERY.as_secs();
+        let is_wanted = self.control.in_force.borrow().config.history_top_swarms;
+        let node = &self.control.node;
+        let swarms = node.tracker().swarms();
+        if !is_wanted || step == self.top_swarms_step || swarms.totals().swarms == 0 {
+            return;
+        }
+        self.top_swarms_step = step;
+        let largest = swarms.largest(TOP_SWARMS_MAX);
+        let swarms = largest.into_iter().map(|(info_hash, counts)| TopSwarm {
+            info_hash: info_hash.to_string(),
+            seeders: counts.complete,
+            leechers: counts.incomplete,
+        });
+        let at = UNIX_EPOCH + TOP_SWARMS_EVERY * u32::try_from(step).unwrap_or(u32::MAX);
+        node.store().record_top_swarms(at, swarms.collect());
     }
 
     fn look(&mut self) -> Statistics {
@@ -62,11 +105,13 @@ impl Observer {
 
     fn gauges(&mut self) -> Gauges {
         let cpu_cores = self.cpu_cores();
+        let largest = self.largest();
         let node = &self.control.node;
         let totals = node.tracker().swarms().totals();
         let pressure = node.pressure();
         let levels = node.levels();
         let lag = levels.iter().map(|own| own.take_loop_lag()).max();
+        let (history_works, history_size) = node.store().health();
         let config = self.control.in_force.borrow();
         let connections_max = config.config.limits.connections_max;
         Gauges {
@@ -77,8 +122,11 @@ impl Observer {
             swarms: count(totals.swarms),
             seeders: count(totals.seeders),
             leechers: count(totals.leechers),
-            bans_in_force: count(node.bans_in_force(self.started.elapsed())),
+            bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
+            largest_address_connections: count(largest.address),
+            largest_swarm_members: count(largest.swarm),
+            alerts_firing: count(node.alerts().alerts().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
             memory_budget: count(pressure.budget_bytes()),
             cpu_cores,
@@ -86,8 +134,28 @@ impl Observer {
             loop_lag: lag.unwrap_or_default().as_secs_f64(),
             announce_interval: count(levels.iter().map(|own| own.interval()).max().unwrap_or(0)),
             certificate_left: self.certificate_left(),
+            history_works,
+            history_size,
             uptime: self.started.elapsed().as_secs_f64(),
         }
+    }
+
+    /// Looked up anew now and then: it is the only look at each swarm and address.
+    fn largest(&mut self) -> Largest {
+        let now = Instant::now();
+        let node = &self.control.node;
+        let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
+        *self.largest.insert(known.unwrap_or_else(|| {
+            let largest = node.tracker().swarms().largest(1);
+            let members = largest.first().map_or(0, |(_, counts)| {
+                counts.complete.saturating_add(counts.incomplete)
+            });
+            Largest {
+                at: now,
+                swarm: members,
+                address: node.largest_address(),
+            }
+        }))
     }
 
     /// Cores that this process kept busy since it was last asked.

@@ -4,6 +4,7 @@
 //! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
 
 mod intake;
+mod largest;
 mod members;
 mod offers;
 mod selection;

@@ -211,7 +211,7 @@ impl Swarms {
         }
     }
 
-    /// How many parts [`Self::sweep_slice`] divides the table into.
+    /// How many parts [`Self::sweep_slice`] and [`Self::for_each_in`] divide the table into.
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
@@ -297,12 +297,17 @@ impl Swarms {
 
     /// Calls `visit` with every swarm, one shard locked at a time.
     pub fn for_each(&self, mut visit: impl FnMut(&InfoHash, &Swarm)) {
-        for shard in &self.shards {
-            shard
-                .lock()
-                .swarms
-                .iter()
-                .for_each(|(info_hash, swarm)| visit(info_hash, swarm));
+        for part in 0..self.parts() {
+            self.for_each_in(part, &mut visit);
+        }
+    }
+
+    /// Calls `visit` with every swarm of one of [`Self::parts`], which is locked meanwhile.
+    pub fn for_each_in(&self, part: usize, mut visit: impl FnMut(&InfoHash, &Swarm)) {
+        if let Some(shard) = self.shards.get(part) {
+            let shard = shard.lock();
+            let swarms = shard.swarms.iter();
+            swarms.for_each(|(info_hash, swarm)| visit(info_hash, swarm));
         }
     }
 

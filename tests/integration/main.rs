@@ -8,12 +8,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
+mod alerts;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod crashes;
 mod docs;
 mod doors;
 mod frames;
+mod history;
 mod http;
 mod layers;
 mod leaving;

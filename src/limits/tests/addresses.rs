@@ -229,3 +229,17 @@ fn other_limits_hold_at_once_for_those_who_are_here_too() {
     (0..2).for_each(|_| world.addresses.leave(Key::new(10)));
     assert!(world.addresses.enter(ipv4(10)).is_some());
 }
+
+#[test]
+fn the_largest_address_or_network_is_found_but_not_the_sum_of_those_beyond_the_bound() {
+    let world = World::new(|limits| limits.addresses_max = 4);
+    assert_eq!(world.addresses.largest(), 0);
+    for own in [1, 2, 3] {
+        world.addresses.count(ipv6(own, 77));
+    }
+    assert_eq!(world.addresses.largest(), 3, "the network");
+    for own in 100..200 {
+        world.addresses.count(ipv4(own));
+    }
+    assert_eq!(world.addresses.largest(), 3);
+}

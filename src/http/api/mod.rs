@@ -1,5 +1,13 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
+pub(super) mod access;
+pub(super) mod admin;
+mod alerts;
+mod asked;
+mod history;
+pub(super) mod refusal;
+mod stats;
+
 use std::sync::Arc;
 
 use axum::extract::State;
