@@ -19,7 +19,6 @@ use crate::protocol::{
 };
 use crate::swarm::{Claim, Expired, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
 use rules::InForce;
-use tally::Tally;
 
 pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
