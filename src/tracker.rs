@@ -198,7 +198,9 @@ impl Tracker {
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
             swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
         });
-        let relay = |offer: GivenOffer| Relay {
+        let taken = taken.unwrap_or_default();
+        let waited = taken.iter().map(|(_, waited)| *waited).max();
+        let relay = |(offer, _): (GivenOffer, Duration)| Relay {
             to: offer.from,
             info_hash: answer.info_hash,
             // The id under which the offer was given, whatever the answer says: old libtorrents invent one.
@@ -207,7 +209,7 @@ impl Tracker {
             sdp: answer.sdp,
             kind: RelayKind::Answer,
         };
-        let relays: SmallVec<_> = taken.unwrap_or_default().into_iter().map(relay).collect();
+        let relays: SmallVec<_> = taken.into_iter().map(relay).collect();
         let fate = if relays.is_empty() {
             AnswerFate::Unwanted
         } else {
@@ -216,6 +218,7 @@ impl Tracker {
         Outcome {
             relays,
             answer: Some(fate),
+            waited: waited.unwrap_or_default(),
             ..Outcome::default()
         }
     }

@@ -14,7 +14,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     (
         "server",
         &[
-            "worker", "net", "http", "hub", "memory", "config", "protocol", "insight", "notify",
+            "worker", "net", "http", "hub", "swarm", "memory", "config", "protocol", "insight",
+            "notify",
         ],
     ),
     (
