@@ -164,8 +164,10 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
-    let mistakes = tls::mistakes(config).into_iter();
-    let mistakes = mistakes
+    // A certificate that was named wrongly is not one that is missing.
+    let tls_failed = tls::SOURCES.iter().any(|key| failed.contains(key));
+    let of_tls = tls::mistakes(config).into_iter().filter(|_| !tls_failed);
+    let mistakes = of_tls
         .chain(receiver::mistakes(config))
         .chain(metrics(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));

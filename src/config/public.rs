@@ -14,20 +14,23 @@ pub fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let is_special = match address.octets() {
-        // This network; private; loopback.
-        [0 | 10 | 127, ..] => true,
-        // Behind the NAT of a carrier.
-        [100, second, ..] => (64..128).contains(&second),
-        [172, second, ..] => (16..32).contains(&second),
-        // Link-local (and what clouds tell machines about themselves); private.
-        [169, 254, ..] | [192, 168, ..] => true,
-        // Protocol assignments, examples, relays of 6to4, benchmarks.
-        [192, 0, 0 | 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => true,
-        [192, 88, 99, _] => true,
-        // Multicast, reserved, broadcast.
-        [first, ..] => first >= 224,
-    };
+    let is_special = matches!(
+        address.octets(),
+        // This network, private, loopback; multicast, reserved, broadcast.
+        [0 | 10 | 127 | 224.., ..]
+            // Behind the NAT of a carrier; link-local, with what clouds tell machines about themselves.
+            | [100, 64..=127, ..]
+            | [169, 254, ..]
+            // Private.
+            | [172, 16..=31, ..]
+            | [192, 168, ..]
+            // Protocol assignments, examples, relays of 6to4, benchmarks.
+            | [192, 0, 0 | 2, _]
+            | [192, 88, 99, _]
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
+    );
     !is_special
 }
 

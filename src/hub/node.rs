@@ -17,7 +17,7 @@ use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::insight::{alerts, census};
 use crate::limits::{
-    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Pressure,
+    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
 };
 use crate::protocol::{Bounds, InfoHash};
 use crate::swarm::{Intake, Ttl};
@@ -442,6 +442,12 @@ fn rules(config: &Config) -> Rules {
         pending_offers_max: config.tracker.pending_offers_max,
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
+        address_swarms: if config.no_limits {
+            Portion::ALL
+        } else {
+            let limits = &config.limits;
+            Portion::new(limits.address_swarms_percent, limits.network_factor)
+        },
         intake: if config.no_limits {
             Intake::UNLIMITED
         } else {

@@ -263,6 +263,9 @@ counters! {
     failures_full_scrape in FAILURES "full_scrape",
     /// Announces refused because they would begin a swarm and there are `limits.swarms_max`, or memory is short.
     failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max",
+    /// Announces refused because they would begin a swarm and their address is in as many as
+    /// `limits.address_swarms_percent` allows.
+    failures_address_swarms_percent in FAILURES "address_swarms_percent" & LIMIT_HITS "limits.address_swarms_percent",
     /// Announces refused because pages of their origin announce too fast (`limits.origin_announces_per_second`).
     failures_origin_announces_per_second in FAILURES "origin_announces_per_second" & LIMIT_HITS "limits.origin_announces_per_second",
     /// Announces after which reading paused because pages of their origin announce too fast.

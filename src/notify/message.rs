@@ -1,5 +1,6 @@
 //! One request to a receiver, and what its answer means.
 
+use std::fmt::{Display, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -29,7 +30,7 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    fn for_good(reason: impl ToString) -> Self {
+    fn for_good(reason: &dyn Display) -> Self {
         Self {
             reason: reason.to_string(),
             may_pass: false,
@@ -38,7 +39,7 @@ impl Failed {
 }
 
 /// The request that tells a receiver of these.
-pub(super) fn write(
+pub(super) fn request(
     sink: &Sink,
     notices: &[Notice],
     origin: &Origin,
@@ -50,7 +51,7 @@ pub(super) fn write(
         (Kind::Webhook, [notice, ..]) => body::webhook(notice, origin),
         (Kind::Chat, [notice, ..]) => body::chat(notice, origin, &settings.chat_template),
         (Kind::Alertmanager, _) => body::alertmanager(notices, origin, seconds.as_secs_f64()),
-        (_, []) => return Err(Failed::for_good("there is nothing to tell")),
+        (_, []) => return Err(Failed::for_good(&"there is nothing to tell")),
     };
     let uri = match sink.kind {
         Kind::Alertmanager => below(sink.receiver.uri(), "/api/v2/alerts")?,
@@ -69,7 +70,7 @@ pub(super) fn write(
         request = request.header(SIGNATURE, signature);
     }
     let body = Full::new(Bytes::from(text));
-    request.body(body).map_err(Failed::for_good)
+    request.body(body).map_err(|error| Failed::for_good(&error))
 }
 
 /// A path below the one that an address has.
@@ -77,7 +78,7 @@ fn below(uri: &Uri, path: &str) -> Result<Uri, Failed> {
     let base = uri.to_string();
     let base = base.split(['?', '#']).next().unwrap_or_default();
     let whole = format!("{}{path}", base.trim_end_matches('/'));
-    whole.parse().map_err(Failed::for_good)
+    whole.parse().map_err(|error| Failed::for_good(&error))
 }
 
 /// What signs in with the user and password of an address (RFC 7617).
@@ -92,12 +93,12 @@ fn basic(receiver: &Receiver) -> Option<HeaderValue> {
 fn signature(secret: &Secret, seconds: u64, text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes());
     let tag = hmac::sign(&key, format!("{seconds}.{text}").as_bytes());
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("t={seconds},v1={hex}")
+    let mut header = format!("t={seconds},v1=");
+    for byte in tag.as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(header, "{byte:02x}");
+    }
+    header
 }
 
 /// Whether the receiver took it, and if not, whether it may later. A redirect is not followed: it could lead anywhere.

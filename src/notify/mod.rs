@@ -157,7 +157,7 @@ impl Notifier {
     }
 
     async fn send(&self, sink: &Sink, notices: &Arc<[Notice]>) -> Result<(), message::Failed> {
-        let request = message::write(
+        let request = message::request(
             sink,
             notices,
             &self.origin,

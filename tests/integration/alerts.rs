@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use swarmhub::config::{Config, Secret};
+use swarmhub::config::{Config, History, Secret};
 use swarmhub::insight::history::Journal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -472,4 +472,58 @@ async fn without_a_token_nobody_may_change_anything() {
     assert_eq!(status, 404);
     assert_eq!(answer["error"], "the admin API is off: set admin_token");
     assert_eq!(ask(&server, "GET", "/summary", Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let start = || {
+        server(|config| {
+            config.history = History::At(folder.path().join("history.sqlite"));
+            config.alerts.webhook = vec![receiver.url().parse().unwrap()];
+        })
+    };
+    let first = start();
+    put_rule(&first).await;
+    let (status, _) = ask(
+        &first,
+        "PUT",
+        "/rules/somebody",
+        json!({"keep_firing": 1000}),
+    )
+    .await;
+    assert_eq!(status, 200);
+    let silence = json!({"rule": "memory_high", "seconds": 600, "comment": "planned"});
+    assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
+    let client = first.connect().await;
+    until("it is told", || receiver.told() == ["firing"]).await;
+    let since = view(&first, "somebody").await["since"].clone();
+    drop(client);
+    first.stop().unwrap();
+
+    let second = start();
+    until("it looks", || !second.node.alerts().sinks().is_empty()).await;
+    let firing = view(&second, "somebody").await;
+    assert_eq!(
+        (&firing["state"], &firing["since"]),
+        (&json!("firing"), &since)
+    );
+    let (_, all) = ask(&second, "GET", "", Value::Null).await;
+    assert_eq!(all["silences"][0]["comment"], "planned");
+    assert_eq!(all["history"][0]["state"], "firing");
+    assert_eq!(receiver.told(), ["firing"], "it is not told again");
+    ask(&second, "DELETE", "/rules/somebody", Value::Null).await;
+    until("its end is told", || {
+        receiver.told() == ["firing", "resolved"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_summary_is_for_who_may_see_the_public_statistics() {
+    let server = server(|config| config.public_stats = false);
+    assert_eq!(ask(&server, "GET", "/summary", Value::Null).await.0, 200);
+    let (status, _) = ask_as(&server, "GET", "/summary", Value::Null, "").await;
+    assert_eq!(status, 403);
 }

@@ -57,7 +57,7 @@ fn told(status: StatusCode, what: &impl Serialize) -> Response {
 }
 
 /// `GET /api/v1/alerts/summary`: how many rules fire, and which.
-pub(in crate::http) async fn summary(State(shared): State<Arc<Shared>>) -> Answered {
+pub(super) async fn summary(State(shared): State<Arc<Shared>>) -> Answered {
     let summary = shared.node().alerts().alerts().summary();
     Ok(told(StatusCode::OK, &summary))
 }

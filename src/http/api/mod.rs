@@ -2,7 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod admin;
-pub(super) mod alerts;
+mod alerts;
 mod asked;
 pub(super) mod clients;
 mod history;

@@ -194,11 +194,13 @@ mod tests {
     use super::super::shipped;
     use super::*;
 
+    type Spoil = fn(&mut Rule);
+
     #[test]
     fn a_rule_that_cannot_work_is_refused_with_a_reason() {
         let good = shipped().remove(0);
         assert_eq!(good.check(), Ok(()));
-        let wrong: [(&str, fn(&mut Rule)); 9] = [
+        let wrong: [(&str, Spoil); 9] = [
             ("a name has", |rule| rule.name = "No Name".to_owned()),
             ("a name has", |rule| rule.name = "a".repeat(65)),
             ("no number", |rule| rule.series = "a b".to_owned()),

@@ -15,10 +15,10 @@ fn notices() -> Vec<Notice> {
     }]
 }
 
-fn request(kind: Kind, settings: &Alerts, receiver: Receiver) -> Request<Full<Bytes>> {
+fn sent(kind: Kind, settings: &Alerts, receiver: Receiver) -> Request<Full<Bytes>> {
     let origin = Origin::new("hub", None);
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    write(
+    request(
         &Sink::new(kind, receiver),
         &notices(),
         &origin,
@@ -28,29 +28,25 @@ fn request(kind: Kind, settings: &Alerts, receiver: Receiver) -> Request<Full<By
     .unwrap()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect::<Vec<_>>().concat()
+}
+
 /// RFC 4231, test case 2, with what goes before the body.
 #[test]
 fn a_signature_is_hmac_sha256() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
     let tag = hmac::sign(&key, b"what do ya want for nothing?");
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     assert_eq!(
-        hex,
+        hex(tag.as_ref()),
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     );
     let secret = Secret::new("0123456789abcdef");
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"0123456789abcdef");
     let tag = hmac::sign(&key, b"12.{}");
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(signature(&secret, 12, "{}"), format!("t=12,v1={hex}"));
+    let expected = format!("t=12,v1={}", hex(tag.as_ref()));
+    assert_eq!(signature(&secret, 12, "{}"), expected);
 }
 
 #[tokio::test]
@@ -61,7 +57,7 @@ async fn webhooks_are_signed_with_the_time_and_alertmanagers_signed_in_to() {
         alertmanager: vec!["https://me:s%40crt@b.example/base/".parse().unwrap()],
         ..Alerts::default()
     };
-    let hook = request(Kind::Webhook, settings, settings.webhook[0].clone());
+    let hook = sent(Kind::Webhook, settings, settings.webhook[0].clone());
     let header = |request: &Request<Full<Bytes>>, name: &str| {
         let header = request.headers().get(name);
         header.map(|header| header.to_str().unwrap().to_owned())
@@ -77,7 +73,7 @@ async fn webhooks_are_signed_with_the_time_and_alertmanagers_signed_in_to() {
     let text = std::str::from_utf8(&body).unwrap();
     assert_eq!(signed, signature(secret, 1_700_000_000, text));
 
-    let manager = request(
+    let manager = sent(
         Kind::Alertmanager,
         settings,
         settings.alertmanager[0].clone(),
