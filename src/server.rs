@@ -3,6 +3,7 @@
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
 mod alerting;
+mod census;
 mod handle;
 mod history;
 mod leaving;
@@ -12,12 +13,13 @@ mod steering;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::config::{Config, InvalidConfig, Listen, Target};
+use crate::config::{Config, InvalidConfig, Listen, Role, Target};
 use crate::hub::Node;
 use crate::memory;
 use crate::net::tls::{Certificates, Tls, TlsError};
@@ -47,7 +49,7 @@ pub enum ServerError {
     },
     /// TLS cannot be served, mostly because of a certificate file.
     #[error("TLS: {0}")]
-    Tls(#[from] TlsError),
+    Tls(TlsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
@@ -76,6 +78,11 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
         }
         io::ErrorKind::NotFound if is_file => {
             "its folder does not exist; create it, or choose another path with --listen".to_owned()
+        }
+        io::ErrorKind::AddrInUse if matches!(listen.target, Target::Tcp(address) if address.ip().is_unspecified()) => {
+            "another program uses this port, or another listener of this one, as [::] takes IPv4 too; \
+             stop it, or choose another address with --listen"
+                .to_owned()
         }
         io::ErrorKind::AddrInUse => {
             "another program uses this port; stop it, or choose another address with --listen"
@@ -152,11 +159,13 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
-        let tls = Tls::new(&self.config.tls)?;
-        let listeners = net::bind(&self.config.listen, workers)
+        let tls = Tls::new(&self.config.tls).map_err(ServerError::Tls)?;
+        let listeners = net::bind(&places(&self.config), workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
+        let names = listeners.iter().map(|own| own.listen.to_string());
+        let node = Node::with_listeners(&self.config, workers, names.collect());
         let store = history::keep(&self.config.history, self.state_folder.as_deref());
-        let node = Arc::new(Node::new(&self.config, workers).with_store(store));
+        let node = Arc::new(node.with_store(store));
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         tracing::debug!(
             budget_bytes = node.pressure().budget_bytes(),
@@ -170,6 +179,16 @@ impl ServerBuilder {
             control,
         })
     }
+}
+
+/// All places to listen on: those of metrics come last.
+fn places(config: &Config) -> Vec<Listen> {
+    let metrics = config.metrics.listen.iter().cloned();
+    let metrics = metrics.map(|listen| Listen {
+        role: Role::Metrics,
+        ..listen
+    });
+    config.listen.iter().cloned().chain(metrics).collect()
 }
 
 /// A server whose addresses are bound.
@@ -252,9 +271,13 @@ impl Server {
             }
         };
         let observer = Observer::new(&control, &sockets, self.certificates());
+        // Goes on while the server leaves: that is when people look.
+        let mut observing = pin!(async {
+            tokio::join!(observer.run(), census::run(&control.node));
+        });
         tokio::select! {
             () = certificates => {}
-            () = observer.run() => {}
+            () = &mut observing => {}
             () = Alerting::new(&control, port).run() => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
@@ -262,7 +285,10 @@ impl Server {
             // A worker ends only when it fails, or when its thread panics.
             () = ends.next() => control.want(Wanted::Stop),
         }
-        leave(&control, &orders, &mut ends).await;
+        tokio::select! {
+            () = leave(&control, &orders, &mut ends) => {}
+            () = &mut observing => {}
+        }
         control.node.store().close().await;
         ends.into_result()
     }

@@ -40,7 +40,7 @@ pub use receiver::Receiver;
 pub use reload::Changed;
 pub use secret::Secret;
 pub use settings::{
-    Alerts, Bans, Config, Connection, Drain, Limits, Memory, Proxies, Tls, Tracker,
+    Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
 };
 pub use suggest::nearest;
 

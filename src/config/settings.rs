@@ -120,6 +120,16 @@ settings! {
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => restart;
     }
 
+    /// Where `/metrics` is told, and to whom.
+    metrics: Metrics {
+        /// Address to tell `/metrics` on, and nowhere else then; repeatable.
+        /// As `listen`, without `tracker+` and `pages+`. Unless given, it is told wherever pages are served.
+        listen: Vec<Listen> = Vec::new() => restart;
+        /// Token to be shown for `/metrics` (`Authorization: Bearer TOKEN`).
+        /// Unless given, everybody may read it who reaches it.
+        token: Option<Secret> = None, in 16..=256 => live;
+    }
+
     /// What the tracker tells peers and how much it keeps for them.
     tracker: Tracker {
         /// Announce interval in seconds while the tracker has little to do.
@@ -257,6 +267,9 @@ settings! {
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Pages and programs at once that follow the live statistics (`/api/v1/live`); 0 turns that off.
+        /// Each takes some kilobytes a second. Further ones ask every two seconds instead.
+        followers_max: usize = 256, in 0..=100_000 => live;
         /// Wrong admin tokens per minute from one address; what comes beyond is refused unread.
         /// This holds for exempt networks too, and whatever `no_limits` says.
         wrong_tokens_per_minute: u32 = 10, in 1..=100_000 => live;
@@ -266,6 +279,10 @@ settings! {
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
+        /// One address begins a swarm only while it has fewer memberships than this percentage of the swarms still free.
+        /// Alone it may begin 90,000; a thousand greedy ones end at 990 each, and who has less finds room. It may always
+        /// join those of others. 0 means no limit.
+        address_swarms_percent: u32 = 10, in 0..=100 => live;
     }
 
     /// How clients that misbehave are kept out.

@@ -16,12 +16,15 @@ use hyper::header::{
     HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Request, StatusCode};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::api;
 use super::api::admin::{self, Rankings};
+use super::api::live::Followers;
 use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
+use super::metrics::{self, Metrics};
 use super::steering::Steering;
 use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
@@ -30,8 +33,9 @@ use crate::net::address::Proxies;
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
-/// Answered by every listener, whatever else it serves, and however full the server is.
-pub(super) const WATCHED: [&str; 2] = [HEALTHZ, READYZ];
+const METRICS: &str = "/metrics";
+/// Answered however full the server is.
+pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -51,6 +55,10 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// Cancelled when somebody is refused for the first time.
+    leaving: CancellationToken,
+    followers: Followers,
+    pub(super) metrics: Metrics,
     /// The server, which has this in turn.
     steering: OnceLock<Weak<dyn Steering>>,
     rankings: Rankings,
@@ -67,10 +75,14 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `limits.followers_max`
+    pub(super) followers_max: usize,
     /// `public_stats`
     pub(super) public_stats: bool,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
+    /// `metrics.token`
+    pub(super) metrics_token: Option<Secret>,
 }
 
 impl Shared {
@@ -86,6 +98,9 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            leaving: CancellationToken::new(),
+            followers: Followers::default(),
+            metrics: Metrics::new(config),
             steering: OnceLock::new(),
             rankings: Rankings::default(),
         })
@@ -101,6 +116,23 @@ impl Shared {
     pub(crate) fn turn_away(&self, retry_after: Duration) {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         self.retry_after.store(seconds.max(1), Ordering::Relaxed);
+        self.leaving.cancel();
+    }
+
+    /// Cancelled when the server begins to leave.
+    pub(super) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
+    }
+
+    /// How many follow the live statistics.
+    #[must_use]
+    pub(crate) fn followers_count(&self) -> usize {
+        self.followers.count()
+    }
+
+    /// Those who follow the live statistics.
+    pub(super) fn followers(&self) -> &Followers {
+        &self.followers
     }
 
     /// What `Retry-After` says while the server is not ready.
@@ -148,8 +180,10 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            followers_max: config.limits.followers_max,
             public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
+            metrics_token: config.metrics.token.clone(),
         }
     }
 
@@ -166,12 +200,14 @@ impl Site {
     pub(crate) fn new(shared: &Arc<Shared>, hub: std::rc::Rc<Hub>) -> Self {
         let router = Router::new()
             .route("/", get(index))
+            .route("/dashboard", get(dashboard))
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
             .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .route(METRICS, get(metrics::metrics))
             .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
@@ -204,12 +240,17 @@ impl Site {
         request: Request<hyper::body::Incoming>,
         role: Role,
     ) -> Response {
-        let is_served = role.has_pages() || [HEALTHZ, READYZ].contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_served = if path == METRICS {
+            role == Role::Metrics || role.has_pages() && !self.shared.metrics.is_elsewhere()
+        } else {
+            role.has_pages() || [HEALTHZ, READYZ].contains(&path)
+        };
         let mut response = if is_served {
             let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
             response
         } else {
-            elsewhere()
+            elsewhere(role)
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -219,7 +260,15 @@ impl Site {
 }
 
 async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let mut response = template(&shared, "share/index.html").await;
+    page(&shared, "share/index.html", &headers).await
+}
+
+async fn dashboard(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    page(&shared, "dashboard/index.html", &headers).await
+}
+
+async fn page(shared: &Shared, name: &str, headers: &HeaderMap) -> Response {
+    let mut response = template(shared, name).await;
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy(headers.get(HOST)));
@@ -285,14 +334,19 @@ async fn asset(
 }
 
 async fn missing() -> Response {
-    let text =
-        "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    let text = "There is nothing here. The page is at /, the dashboard at /dashboard, and the tracker takes WebSockets on any path.\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What a listener without pages says.
-fn elsewhere() -> Response {
-    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
+/// What a listener says about what it does not serve.
+fn elsewhere(role: Role) -> Response {
+    let text = match role {
+        Role::Both | Role::Pages => "Metrics are served at another address (metrics.listen).\n",
+        Role::Tracker => {
+            "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n"
+        }
+        Role::Metrics => "There are only metrics at this address, at /metrics.\n",
+    };
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

@@ -124,6 +124,13 @@ impl Hub {
             .unwrap_or(false)
     }
 
+    /// How many bytes wait to be written to a connection.
+    #[must_use]
+    pub fn output_bytes(&self, id: ConnectionId) -> usize {
+        self.with(id, |entry| entry.outbox.bytes())
+            .unwrap_or_default()
+    }
+
     /// Writes what waits for a connection. `write` takes as many bytes as it can; pending is what it says when it can
     /// take no more.
     ///
@@ -147,6 +154,7 @@ impl Hub {
                 }
             }
             let after = entry.outbox.bytes();
+            self.counters().bytes_sent.add((before - after) as u64);
             let progress = after < before;
             if progress && after > bytes_max / 2 {
                 // It is not read now, so what it takes is its sign of life.

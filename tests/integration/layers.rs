@@ -14,7 +14,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     (
         "server",
         &[
-            "worker", "net", "http", "hub", "memory", "config", "protocol", "insight", "notify",
+            "worker", "net", "http", "hub", "swarm", "memory", "config", "protocol", "insight",
+            "notify",
         ],
     ),
     (
@@ -30,7 +31,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("notify", &["net", "insight", "config"]),
-    ("echo", &["connection", "hub", "config"]),
+    ("echo", &["connection", "hub", "net", "config"]),
     (
         "http",
         &[
@@ -50,7 +51,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "websocket",
         ],
     ),
-    ("tracker", &["swarm", "protocol"]),
+    ("tracker", &["swarm", "limits", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
     ("net", &["config", "insight"]),

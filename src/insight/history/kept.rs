@@ -8,9 +8,16 @@ use crate::insight::{Series, Statistics};
 /// Their names. To keep another one, add it here: files that are there already get the column when they are opened.
 const NAMES: &[&str] = &[
     "connections",
+    "connections_ipv4",
+    "connections_ipv6",
     "swarms",
     "seeders",
     "leechers",
+    "offers_answered",
+    "answer_time_p50",
+    "answer_time_p99",
+    "handle_time_p50",
+    "handle_time_p99",
     "bans_in_force",
     "memory_resident",
     "cpu_cores",
@@ -45,6 +52,8 @@ const NAMES: &[&str] = &[
     "failures_messages_per_second",
     "failures_offers_per_second",
     "memberships_expired",
+    "bytes_received",
+    "bytes_sent",
 ];
 
 /// A series that is kept.

@@ -1,4 +1,4 @@
-use super::super::CachedTime;
+use super::super::{CachedTime, Portion};
 use super::*;
 
 struct World {
@@ -186,6 +186,34 @@ fn networks_that_take_turns_are_banned_as_one_site() {
     }
     assert!(!banned.is_empty());
     assert!(banned.iter().all(|key| *key == Key::new(5)), "{banned:?}");
+}
+
+#[test]
+fn the_websockets_of_an_address_have_one_share_and_its_network_has_them_all() {
+    let world = World::new(|_| {});
+    let count = |whence| world.addresses.count(whence).1;
+    let (one, same, neighbour) = (count(ipv6(10, 5)), count(ipv6(10, 5)), count(ipv6(11, 5)));
+    assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &neighbour));
+    // A tenth of a thousand for one, four tenths for all.
+    let may_begin = |share: &Share| share.may_begin(1_000, Portion::new(10, 4));
+    one.note(0, 99);
+    assert!(may_begin(&same));
+    same.note(0, 1);
+    assert!(!may_begin(&one) && may_begin(&neighbour));
+    one.note(100, 320);
+    neighbour.note(0, 79);
+    assert!(may_begin(&neighbour));
+    neighbour.note(79, 80);
+    assert!(!may_begin(&neighbour));
+    assert!(may_begin(&count(ipv6(20, 6))) && may_begin(&count(ipv4(30))));
+    // Nothing is left of it when the last has gone, and nobody has half of an old one.
+    one.note(320, 0);
+    neighbour.note(80, 0);
+    drop((one, same, neighbour));
+    (0..3).for_each(|_| world.addresses.leave(Key::new(10)));
+    let (one, neighbour) = (count(ipv6(10, 5)), count(ipv6(11, 5)));
+    one.note(0, 400);
+    assert!(!may_begin(&neighbour));
 }
 
 #[test]
