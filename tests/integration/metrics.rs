@@ -449,6 +449,16 @@ async fn the_statistics_of_the_reference_tracker_are_told_in_its_shape() {
     assert_eq!(clients["families"]["ipv4"], 4.0);
 }
 
+#[tokio::test]
+async fn totals_can_be_kept_from_everybody() {
+    let server = TestServer::start(|config| config.public_stats = false);
+    for path in ["/stats", "/stats.json", "/api/v1/clients"] {
+        let refused = fetch(server.address, path, "").await;
+        assert_eq!(refused.status(), "403", "{path}");
+        assert!(refused.body.contains("public_stats"), "{}", refused.body);
+    }
+}
+
 /// What clients do at random, and what is then said of it.
 #[tokio::test]
 async fn the_numbers_agree_with_a_recount() {
