@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use swarmhub::config::{Listen, Target};
+use swarmhub::config::{Listen, Role, Target};
 
 /// Fewer open files than these, and those of each worker, leave no room for connections.
 const OPEN_FILES_MIN: u64 = 64;
@@ -142,6 +142,7 @@ fn lines(listen: &Listen) -> String {
     let served = [
         (listen.role.has_pages(), "page     ", "http"),
         (listen.role.has_tracker(), "tracker  ", "ws"),
+        (listen.role == Role::Metrics, "metrics  ", "http"),
     ];
     let line = |(_, what, scheme)| match &listen.target {
         Target::Tcp(address) => {

@@ -2,6 +2,7 @@
 //!
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
+mod census;
 mod handle;
 mod history;
 mod leaving;
@@ -11,12 +12,13 @@ mod steering;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::config::{Config, InvalidConfig, Listen, Target};
+use crate::config::{Config, InvalidConfig, Listen, Role, Target};
 use crate::hub::Node;
 use crate::memory;
 use crate::net::tls::{Certificates, Tls, TlsError};
@@ -151,10 +153,12 @@ impl ServerBuilder {
             .get()
             .min(ConnectionId::WORKERS_MAX);
         let tls = Tls::new(&self.config.tls)?;
-        let listeners = net::bind(&self.config.listen, workers)
+        let listeners = net::bind(&places(&self.config), workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
+        let names = listeners.iter().map(|own| own.listen.to_string());
+        let node = Node::with_listeners(&self.config, workers, names.collect());
         let store = history::keep(&self.config.history, self.state_folder.as_deref());
-        let node = Arc::new(Node::new(&self.config, workers).with_store(store));
+        let node = Arc::new(node.with_store(store));
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         tracing::debug!(
             budget_bytes = node.pressure().budget_bytes(),
@@ -168,6 +172,16 @@ impl ServerBuilder {
             control,
         })
     }
+}
+
+/// All places to listen on: those of metrics come last.
+fn places(config: &Config) -> Vec<Listen> {
+    let metrics = config.metrics.listen.iter().cloned();
+    let metrics = metrics.map(|listen| Listen {
+        role: Role::Metrics,
+        ..listen
+    });
+    config.listen.iter().cloned().chain(metrics).collect()
 }
 
 /// A server whose addresses are bound.
@@ -248,16 +262,23 @@ impl Server {
             }
         };
         let observer = Observer::new(&control, &sockets, self.certificates());
+        // Goes on while the server leaves: that is when people look.
+        let mut observing = pin!(async {
+            tokio::join!(observer.run(), census::run(&control.node));
+        });
         tokio::select! {
             () = certificates => {}
-            () = observer.run() => {}
+            () = &mut observing => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}
             // A worker ends only when it fails, or when its thread panics.
             () = ends.next() => control.want(Wanted::Stop),
         }
-        leave(&control, &orders, &mut ends).await;
+        tokio::select! {
+            () = leave(&control, &orders, &mut ends) => {}
+            () = &mut observing => {}
+        }
         control.node.store().close().await;
         ends.into_result()
     }

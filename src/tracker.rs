@@ -86,6 +86,8 @@ pub struct Outcome<'a> {
     pub relays: SmallVec<[Relay<'a>; 10]>,
     /// What became of an answer, if the request was one.
     pub answer: Option<AnswerFate>,
+    /// For how long the offer had waited that it was for; of several, the oldest.
+    pub waited: Duration,
     /// Which bounds were met.
     pub bounded: Bounded,
 }
@@ -339,7 +341,9 @@ impl Tracker {
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
             swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
         });
-        let relay = |offer: GivenOffer| Relay {
+        let taken = taken.unwrap_or_default();
+        let waited = taken.iter().map(|(_, waited)| *waited).max();
+        let relay = |(offer, _): (GivenOffer, Duration)| Relay {
             to: offer.from,
             info_hash: answer.info_hash,
             // The id under which the offer was given, whatever the answer says: old libtorrents invent one.
@@ -348,7 +352,7 @@ impl Tracker {
             sdp: answer.sdp,
             kind: RelayKind::Answer,
         };
-        let relays: SmallVec<_> = taken.unwrap_or_default().into_iter().map(relay).collect();
+        let relays: SmallVec<_> = taken.into_iter().map(relay).collect();
         let fate = if relays.is_empty() {
             AnswerFate::Unwanted
         } else {
@@ -357,6 +361,7 @@ impl Tracker {
         Outcome {
             relays,
             answer: Some(fate),
+            waited: waited.unwrap_or_default(),
             ..Outcome::default()
         }
     }

@@ -120,17 +120,24 @@ fn timeouts(config: &Config) -> Timeouts {
 
 impl Running {
     async fn serve(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
-        for Listener { listen, socket } in listeners {
+        for Listener {
+            number,
+            listen,
+            socket,
+        } in listeners
+        {
             let worker = Rc::clone(&self);
             match socket {
                 Socket::Tcp(socket) => {
                     let listener = TcpListener::from_std(socket)?;
-                    self.tasks.spawn_local(worker.accept(listener, listen));
+                    self.tasks
+                        .spawn_local(worker.accept(listener, (number, listen)));
                 }
                 #[cfg(unix)]
                 Socket::Unix(socket) => {
                     let listener = UnixListener::from_std(socket)?;
-                    self.tasks.spawn_local(worker.accept(listener, listen));
+                    self.tasks
+                        .spawn_local(worker.accept(listener, (number, listen)));
                 }
             }
         }

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, InvalidConfig, Setting, Source, error::Problem, tls};
+use super::{
+    Config, InvalidConfig, Role, Setting, Source, error::Problem, tls, value::Scalar as _,
+};
 
 /// Two settings of which one must not exceed the other.
 struct Order {
@@ -162,7 +164,7 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
-    let mistakes = tls::mistakes(config).into_iter();
+    let mistakes = tls::mistakes(config).into_iter().chain(metrics(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
     problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDERS {
@@ -190,6 +192,24 @@ pub(super) fn together(
         problems.push(problem);
     }
     problems
+}
+
+/// What is wrong with the addresses of metrics.
+fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
+    let blame = |problem| Some(("metrics.listen", problem));
+    for listen in &config.metrics.listen {
+        if listen.role != Role::Both {
+            let what = format!("{listen} would serve more than metrics");
+            let remedy = "leave out tracker+ and pages+ there";
+            return blame(Problem::new(what, remedy));
+        }
+        if config.listen.iter().any(|other| other.repeats(listen)) {
+            let what = format!("{} is in listen as well", listen.target);
+            let remedy = "give another address, or leave it out: metrics are told there anyway";
+            return blame(Problem::new(what, remedy));
+        }
+    }
+    None
 }
 
 impl Order {

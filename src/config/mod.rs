@@ -34,7 +34,9 @@ pub use network::Network;
 pub use print::Effective;
 pub use reload::Changed;
 pub use secret::Secret;
-pub use settings::{Bans, Config, Connection, Drain, Limits, Memory, Proxies, Tls, Tracker};
+pub use settings::{
+    Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
+};
 pub use suggest::nearest;
 
 /// How log lines are written.

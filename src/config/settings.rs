@@ -120,6 +120,16 @@ settings! {
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => restart;
     }
 
+    /// Where `/metrics` is told, and to whom.
+    metrics: Metrics {
+        /// Address to tell `/metrics` on, and nowhere else then; repeatable.
+        /// As `listen`, without `tracker+` and `pages+`. Unless given, it is told wherever pages are served.
+        listen: Vec<Listen> = Vec::new() => restart;
+        /// Token to be shown for `/metrics` (`Authorization: Bearer TOKEN`).
+        /// Unless given, everybody may read it who reaches it.
+        token: Option<Secret> = None, in 16..=256 => live;
+    }
+
     /// What the tracker tells peers and how much it keeps for them.
     tracker: Tracker {
         /// Announce interval in seconds while the tracker has little to do.

@@ -6,7 +6,9 @@
 mod api;
 mod assets;
 mod door;
+mod metrics;
 mod site;
+mod stats;
 mod steering;
 mod upgrade;
 
@@ -56,6 +58,8 @@ pub(crate) struct Arrival<S, H> {
     pub(crate) peer: Option<IpAddr>,
     /// What is served where it came in.
     pub(crate) role: Role,
+    /// The number of the listener where it came in.
+    pub(crate) listener: u16,
     /// Whether there is room for it only briefly: requests are answered, but it does not become a WebSocket.
     pub(crate) is_hurried: bool,
     /// Dropped when its first request has come whole.
@@ -90,6 +94,7 @@ where
         site: Rc::clone(site),
         peer: arrival.peer,
         role: arrival.role,
+        listener: arrival.listener,
         is_hurried: arrival.is_hurried,
         handshake: Cell::new(Some(arrival.handshake)),
         door: Door::new(site.hub()),
@@ -154,6 +159,7 @@ struct Visit<H> {
     site: Rc<Site>,
     peer: Option<IpAddr>,
     role: Role,
+    listener: u16,
     is_hurried: bool,
     handshake: Cell<Option<H>>,
     door: Door,
@@ -169,7 +175,8 @@ async fn answer<H>(
     let visitor = visit.visitor(&request);
     let is_upgrade = upgrade::is_asked(request.headers());
     // Who watches over the server is told that it lives however full it is.
-    let is_watcher = !is_upgrade && site::WATCHED.contains(&request.uri().path());
+    let is_watcher = !is_upgrade
+        && (visit.role == Role::Metrics || site::WATCHED.contains(&request.uri().path()));
     if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
         return Ok(door::refusal(limited));
     }
@@ -189,19 +196,26 @@ async fn answer<H>(
 
 impl<H> Visit<H> {
     async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
-        let shared = self.site.shared();
+        let (shared, counters) = (self.site.shared(), self.site.counters());
         let mut response = if !self.role.has_tracker() {
+            counters.refused_no_tracker.add(1);
             upgrade::elsewhere()
         } else if let Some(seconds) = shared.retry_after() {
+            counters.refused_draining.add(1);
             upgrade::turned_away(seconds)
         } else if self.is_hurried {
+            counters.refused_open_files.add(1);
             upgrade::busy()
         } else {
-            upgrade::answer(request, |origin| {
+            let response = upgrade::answer(request, |origin| {
                 let allows = shared.live().allows(origin);
-                self.site.counters().refused_origin.add(u64::from(!allows));
+                counters.refused_origin.add(u64::from(!allows));
                 allows
-            })
+            });
+            let is_handshake = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::FORBIDDEN];
+            let is_none = !is_handshake.contains(&response.status());
+            counters.refused_handshake.add(u64::from(is_none));
+            response
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Err(limited) = self.door.let_open(&visitor).await
@@ -233,6 +247,7 @@ impl<H> Visit<H> {
         Visitor {
             address: client.address,
             origin: origin.map(Box::from),
+            listener: self.listener,
         }
     }
 }

@@ -22,6 +22,7 @@ use super::api;
 use super::api::admin::{self, Rankings};
 use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
+use super::metrics::{self, Metrics};
 use super::steering::Steering;
 use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
@@ -30,8 +31,9 @@ use crate::net::address::Proxies;
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
-/// Answered by every listener, whatever else it serves, and however full the server is.
-pub(super) const WATCHED: [&str; 2] = [HEALTHZ, READYZ];
+const METRICS: &str = "/metrics";
+/// Answered however full the server is.
+pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    pub(super) metrics: Metrics,
     /// The server, which has this in turn.
     steering: OnceLock<Weak<dyn Steering>>,
     rankings: Rankings,
@@ -71,6 +74,8 @@ pub(super) struct Live {
     pub(super) public_stats: bool,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
+    /// `metrics.token`
+    pub(super) metrics_token: Option<Secret>,
 }
 
 impl Shared {
@@ -86,6 +91,7 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            metrics: Metrics::new(config),
             steering: OnceLock::new(),
             rankings: Rankings::default(),
         })
@@ -150,6 +156,7 @@ impl Live {
             proxies: Proxies::new(&config.proxies),
             public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
+            metrics_token: config.metrics.token.clone(),
         }
     }
 
@@ -172,6 +179,7 @@ impl Site {
             .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .route(METRICS, get(metrics::metrics))
             .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
@@ -204,12 +212,17 @@ impl Site {
         request: Request<hyper::body::Incoming>,
         role: Role,
     ) -> Response {
-        let is_served = role.has_pages() || [HEALTHZ, READYZ].contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_served = if path == METRICS {
+            role == Role::Metrics || role.has_pages() && !self.shared.metrics.is_elsewhere()
+        } else {
+            role.has_pages() || [HEALTHZ, READYZ].contains(&path)
+        };
         let mut response = if is_served {
             let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
             response
         } else {
-            elsewhere()
+            elsewhere(role)
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -290,9 +303,15 @@ async fn missing() -> Response {
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What a listener without pages says.
-fn elsewhere() -> Response {
-    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
+/// What a listener says about what it does not serve.
+fn elsewhere(role: Role) -> Response {
+    let text = match role {
+        Role::Both | Role::Pages => "Metrics are served at another address (metrics.listen).\n",
+        Role::Tracker => {
+            "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n"
+        }
+        Role::Metrics => "There are only metrics at this address, at /metrics.\n",
+    };
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

@@ -41,6 +41,7 @@ impl Case {
             stream: near,
             peer: peer.map(|peer| peer.parse().unwrap()),
             role: self.role,
+            listener: 0,
             is_hurried: self.is_hurried,
             handshake: (),
         };

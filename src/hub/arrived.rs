@@ -1,20 +1,25 @@
-//! What is known of how a connection came, for its operator: when, and a network so wide that it names nobody.
+//! What is known of how a connection came, for its operator: when, where in, and from a network so wide that it names nobody.
 //!
-//! Twelve bytes for each connection, beside its entry, so that no message fetches them.
+//! Sixteen bytes for each connection, beside its entry, so that no message fetches them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+
+use super::Visitor;
+use crate::insight::{Level, Levels};
 
 /// How one connection came.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Arrived {
     /// Second since the process started.
     second: u32,
+    /// The number of the listener.
+    listener: u16,
     pub(super) network: Network,
 }
 
-const _: () = assert!(size_of::<Arrived>() == 12);
+const _: () = assert!(size_of::<Arrived>() == 16);
 
 /// The IPv4 network of /24 or IPv6 network of /48 that somebody came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,11 +53,23 @@ impl Family {
 }
 
 impl Arrived {
-    pub(super) fn new(address: Option<IpAddr>, now: Duration) -> Self {
+    pub(super) fn new(visitor: &Visitor, now: Duration) -> Self {
         Self {
+            listener: visitor.listener,
             second: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
-            network: Network::of(address),
+            network: Network::of(visitor.address),
         }
+    }
+
+    /// Under what it is counted: its family, and its listener.
+    pub(super) fn levels(self, levels: &Levels) -> impl Iterator<Item = &Level> {
+        let family = match self.network.family {
+            Family::Ipv4 => &levels.ipv4,
+            Family::Ipv6 => &levels.ipv6,
+            Family::Unix => &levels.unix,
+        };
+        let listener = levels.listeners.get(usize::from(self.listener));
+        [Some(family), listener].into_iter().flatten()
     }
 
     /// How long ago that was, to the second.
@@ -128,7 +145,7 @@ mod tests {
             assert_eq!(network.shown().as_deref(), Some(shown));
         }
         assert_eq!(Network::of(None).shown(), None);
-        let arrived = Arrived::new(None, Duration::from_millis(1900));
+        let arrived = Arrived::new(&Visitor::default(), Duration::from_millis(1900));
         assert_eq!(arrived.age(Duration::from_secs(5)), Duration::from_secs(4));
     }
 }

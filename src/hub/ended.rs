@@ -1,5 +1,6 @@
 //! Why a connection ended, and what its client is told.
 
+use crate::insight::{Counter, Counters};
 use crate::limits::Offence;
 
 /// The end of a connection, sorted by whose doing it is.
@@ -77,6 +78,25 @@ impl Ended {
             Self::Dead => "dead",
             Self::Stuck => "stuck",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// What counts it.
+    #[must_use]
+    pub const fn counter(self, counters: &Counters) -> &Counter {
+        match self {
+            Self::ByClient => &counters.connections_closed_by_client,
+            Self::Lost => &counters.connections_lost,
+            Self::Protocol | Self::NotUtf8 | Self::TooLong => &counters.connections_violating,
+            Self::Malformed | Self::Flood => &counters.connections_flooding,
+            Self::FirstMessageTimeout => &counters.first_message_timed_out,
+            Self::MessageTimeout => &counters.message_timed_out,
+            Self::Hostile => &counters.connections_hostile,
+            Self::Kicked => &counters.connections_kicked,
+            Self::Shed => &counters.connections_shed,
+            Self::Dead => &counters.connections_dead,
+            Self::Stuck => &counters.connections_stuck,
+            Self::Stopping => &counters.connections_stopped,
         }
     }
 

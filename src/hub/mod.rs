@@ -34,12 +34,13 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::{Counters, Levels};
+use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use arrived::Arrived;
 use entry::Entry;
 use node::{Settings, Tuned};
+use outbox::Outboxes;
 use spare::Spare;
 
 pub use arrivals::Guest;
@@ -95,6 +96,8 @@ struct State {
     leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
+    /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
+    outboxes: Outboxes,
 }
 
 impl Hub {
@@ -113,6 +116,7 @@ impl Hub {
             peak: 0,
             mail: Mail::default(),
             closing: None,
+            outboxes: Outboxes::default(),
         };
         let time = CachedTime::default();
         Rc::new(Self {
@@ -196,7 +200,8 @@ impl Hub {
             state.arrived.resize(slot + 1, Arrived::default());
         }
         if let Some(arrived) = state.arrived.get_mut(slot) {
-            *arrived = Arrived::new(visitor.address, self.time.get());
+            *arrived = Arrived::new(visitor, self.time.get());
+            arrived.levels(self.levels()).for_each(Level::rise);
         }
         state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
@@ -221,13 +226,32 @@ impl Hub {
                 .entries
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
-            known.then(|| state.entries.remove(id.slot()))
+            known.then(|| {
+                let arrived = state.arrived.get(id.slot()).copied();
+                (state.entries.remove(id.slot()), arrived)
+            })
         };
-        if let Some(entry) = entry {
+        if let Some((entry, arrived)) = entry {
             self.node.tracker.close(&entry.participant);
             self.node.leave(entry.visit);
-            self.counters().connections_closed.add(1);
+            self.count_closed(entry.closing);
+            let arrived = arrived.unwrap_or_default();
+            arrived.levels(self.levels()).for_each(Level::fall);
         }
+    }
+
+    /// Notes why a connection ends, which is counted with its [`close`](Self::close).
+    pub fn note_end(&self, id: ConnectionId, ended: Ended) {
+        self.with(id, |entry| entry.closing = Some(ended));
+    }
+
+    fn count_closed(&self, ended: Option<Ended>) {
+        let counters = self.counters();
+        counters.connections_closed.add(1);
+        let by_reason = ended.map_or(&counters.connections_dropped, |ended| {
+            ended.counter(counters)
+        });
+        by_reason.add(1);
     }
 
     /// Begins a turn of a connection: whom to wake when there is something for it. `Some` if it is to close.
@@ -253,10 +277,18 @@ impl Hub {
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         let deadlines = self.tuned.get().deadlines;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
-            let entry = state.entries.get_mut(slot);
-            if entry.is_some_and(|entry| entry.check(deadlines, now, spare)) {
+            let Some(entry) = state.entries.get_mut(slot) else {
+                continue;
+            };
+            state.outboxes.see(&entry.outbox);
+            if entry.check(deadlines, now, spare) {
                 self.counters().pings_sent.add(1);
             }
+        }
+        if state.slice == 0 {
+            let Outboxes { bytes, fullest } = std::mem::take(&mut state.outboxes);
+            self.levels().outbox.set(bytes as u64);
+            self.levels().outbox_fullest.set(fullest as u64);
         }
     }
 
@@ -282,7 +314,7 @@ impl Hub {
         let pace = &mut self.state.borrow_mut().pace;
         pace.observe(elapsed);
         pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
-        self.levels().set_interval(pace.interval());
+        self.levels().interval.set(u64::from(pace.interval()));
     }
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.

@@ -13,8 +13,9 @@ use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
+use crate::insight::census::Desk;
 use crate::insight::history::{Journal, Store};
-use crate::insight::{Board, Counters, Levels, Snapshot};
+use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::limits::{
     Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Pressure,
 };
@@ -55,7 +56,10 @@ pub struct Node {
     guesses: Guesses,
     /// Those of each worker.
     levels: Box<[Levels]>,
+    /// The names of all listeners, by number.
+    listeners: Box<[String]>,
     board: Board,
+    census: Desk,
     store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -117,6 +121,12 @@ impl Node {
     /// A node without connections, for `workers` workers.
     #[must_use]
     pub fn new(config: &Config, workers: usize) -> Self {
+        Self::with_listeners(config, workers, Box::default())
+    }
+
+    /// As [`Self::new`], with the names of the listeners in the order of their numbers.
+    #[must_use]
+    pub fn with_listeners(config: &Config, workers: usize, listeners: Box<[String]>) -> Self {
         Self {
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             tracker: Tracker::new(rules(config)),
@@ -138,8 +148,10 @@ impl Node {
             watch: Watch::default(),
             offenders: Offenders::default(),
             guesses: Guesses::new(&config.limits),
-            levels: (0..workers).map(|_| Levels::default()).collect(),
+            levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
+            listeners,
             board: Board::default(),
+            census: Desk::default(),
             store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -226,10 +238,46 @@ impl Node {
         &self.own_counters
     }
 
+    /// What any thread counts, by [`Counter::add_shared`](crate::insight::Counter::add_shared).
+    #[must_use]
+    pub fn shared_counters(&self) -> &Counters {
+        &self.shared_counters
+    }
+
     /// What each worker measures about itself.
     #[must_use]
     pub fn levels(&self) -> &[Levels] {
         &self.levels
+    }
+
+    /// How long things took on all workers.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let mut timings = Timings::default();
+        for own in &self.levels {
+            timings.handle_time.add(&own.handle_time);
+            timings.answer_time.add(&own.answer_time);
+        }
+        timings
+    }
+
+    /// How many WebSockets came in at each listener and are open.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerReading> {
+        let reading = |(number, name): (usize, &String)| {
+            let of_worker = |own: &Levels| own.listeners.get(number).map_or(0, Level::get);
+            ListenerReading {
+                name: name.clone(),
+                connections: self.levels.iter().map(of_worker).sum(),
+            }
+        };
+        self.listeners.iter().enumerate().map(reading).collect()
+    }
+
+    /// Where to ask who the members are.
+    #[must_use]
+    pub fn census(&self) -> &Desk {
+        &self.census
     }
 
     /// Where the statistics of each second are put up.

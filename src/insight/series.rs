@@ -1,5 +1,10 @@
 //! What a number of the statistics is called and means: the same name in `/metrics`, history, dashboard and alerts.
 
+use super::families::Place;
+
+/// With what all names in `/metrics` begin.
+pub(super) const PREFIX: &str = "swarmhub";
+
 /// One number that the server knows about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Series {
@@ -11,6 +16,21 @@ pub struct Series {
     pub unit: Unit,
     /// One sentence for people.
     pub doc: &'static str,
+    /// Where it stands in `/metrics` with others under one name; nowhere if it stands by itself.
+    pub places: &'static [Place],
+}
+
+impl Series {
+    /// Its name in `/metrics`, without the `_total` of counters: with prefix, and the unit last.
+    #[must_use]
+    pub fn metric(&self) -> String {
+        let unit = self.unit.label();
+        match (unit, self.name.strip_prefix(unit)) {
+            ("", _) => format!("{PREFIX}_{}", self.name),
+            (_, Some(rest)) => format!("{PREFIX}{rest}_{unit}"),
+            (_, None) => format!("{PREFIX}_{}_{unit}", self.name),
+        }
+    }
 }
 
 /// Whether a number counts or measures.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::counters::Snapshot;
 use super::gauges::Gauges;
 use super::series::Series;
+use super::spread::Timings;
 
 /// All numbers at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Statistics {
     pub counters: Snapshot,
     /// What goes up and down.
     pub gauges: Gauges,
+    /// How long things took since the start.
+    pub timings: Timings,
 }
 
 impl Default for Statistics {
@@ -26,6 +29,7 @@ impl Default for Statistics {
             at: UNIX_EPOCH,
             counters: Snapshot::default(),
             gauges: Gauges::default(),
+            timings: Timings::default(),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) use sockets::Sockets;
 /// A place that is listened on, with one socket for each worker.
 #[derive(Debug)]
 pub(crate) struct Listeners {
+    /// Its place among all that are listened on.
+    number: u16,
     /// As it was asked for, but with the place it really has: the port that the system chose, the socket that systemd
     /// handed over.
     pub(crate) listen: Listen,
@@ -51,6 +53,7 @@ pub(crate) enum Socket {
 /// One worker's part of a listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    pub(crate) number: u16,
     pub(crate) listen: Listen,
     pub(crate) socket: Socket,
 }
@@ -60,6 +63,7 @@ impl Listeners {
     pub(crate) fn take(&mut self) -> Option<Listener> {
         let socket = self.sockets.pop()?;
         Some(Listener {
+            number: self.number,
             listen: self.listen.clone(),
             socket,
         })
@@ -68,6 +72,7 @@ impl Listeners {
     /// Of sockets that are nobody's file.
     fn new(listen: &Listen, target: Target, sockets: Vec<Socket>) -> Self {
         Self {
+            number: 0,
             listen: Listen {
                 target,
                 ..listen.clone()
@@ -117,6 +122,9 @@ pub(crate) fn bind(
             )),
         };
         bound.extend(listeners.map_err(|reason| (listen.clone(), reason))?);
+    }
+    for (number, listeners) in (0..).zip(&mut bound) {
+        listeners.number = number;
     }
     Ok(bound)
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::handle::Control;
 use crate::insight::history::TopSwarm;
-use crate::insight::{Gauges, Statistics};
+use crate::insight::{Gauges, Level, Levels, Recent, Statistics};
 use crate::memory;
 use crate::net::Sockets;
 use crate::net::tls::Certificates;
@@ -26,6 +26,9 @@ pub(super) struct Observer {
     sockets: Arc<Sockets>,
     certificates: Option<Certificates>,
     started: Instant,
+    /// The same by the clock of the machine, in seconds since 1970.
+    start_time: f64,
+    recent: Recent,
     /// When, and the processor time up to then.
     before: Option<(Instant, Duration)>,
     /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
@@ -43,6 +46,10 @@ impl Observer {
             sockets: Arc::clone(sockets),
             certificates,
             started: Instant::now(),
+            start_time: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(f64::NAN, |since| since.as_secs_f64()),
+            recent: Recent::default(),
             before: None,
             top_swarms_step: 0,
         }
@@ -83,51 +90,71 @@ impl Observer {
     }
 
     fn look(&mut self) -> Statistics {
-        Statistics {
+        let mut statistics = Statistics {
             at: SystemTime::now(),
             counters: self.control.node.counters(),
             gauges: self.gauges(),
-        }
+            timings: self.control.node.timings(),
+        };
+        self.recent.complete(&mut statistics);
+        statistics
     }
 
     fn gauges(&mut self) -> Gauges {
-        let cpu_cores = self.cpu_cores();
+        let spent = processor_time();
+        let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
         let node = &self.control.node;
         let totals = node.tracker().swarms().totals();
-        let pressure = node.pressure();
         let levels = node.levels();
+        let sum =
+            |of: fn(&Levels) -> &Level| count(levels.iter().map(of).map(Level::get).sum::<u64>());
+        let most = |of: fn(&Levels) -> &Level| {
+            count(levels.iter().map(of).map(Level::get).max().unwrap_or(0))
+        };
         let lag = levels.iter().map(|own| own.take_loop_lag()).max();
         let (history_works, history_size) = node.store().health();
-        let config = self.control.in_force.borrow();
-        let connections_max = config.config.limits.connections_max;
+        let in_force = self.control.in_force.borrow();
+        let config = &in_force.config;
         Gauges {
             connections: count(node.connections()),
+            connections_ipv4: sum(|own| &own.ipv4),
+            connections_ipv6: sum(|own| &own.ipv6),
+            connections_unix: sum(|own| &own.unix),
             connections_max: count(
-                connections_max.map_or(self.sockets.max(), |max| max.min(self.sockets.max())),
+                config
+                    .limits
+                    .connections_max
+                    .map_or(self.sockets.max(), |max| max.min(self.sockets.max())),
             ),
             swarms: count(totals.swarms),
             seeders: count(totals.seeders),
             leechers: count(totals.leechers),
+            outbox: sum(|own| &own.outbox),
+            outbox_fill: most(|own| &own.outbox_fullest)
+                / count(config.connection.output_bytes_max),
             bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
-            memory_budget: count(pressure.budget_bytes()),
+            memory_budget: count(node.pressure().budget_bytes()),
             cpu_cores,
+            cpu_time: spent.map_or(f64::NAN, |spent| spent.as_secs_f64()),
             open_sockets: count(self.sockets.open()),
+            open_files: open_files().map_or(f64::NAN, count),
+            open_files_max: self.sockets.open_files_max().map_or(f64::NAN, count),
             loop_lag: lag.unwrap_or_default().as_secs_f64(),
-            announce_interval: count(levels.iter().map(|own| own.interval()).max().unwrap_or(0)),
+            announce_interval: most(|own| &own.interval),
             certificate_left: self.certificate_left(),
             history_works,
             history_size,
             uptime: self.started.elapsed().as_secs_f64(),
+            start_time: self.start_time,
+            // Those of the last minute.
+            ..Gauges::default()
         }
     }
 
     /// Cores that this process kept busy since it was last asked.
-    fn cpu_cores(&mut self) -> f64 {
-        let Some(spent) = processor_time() else {
-            return f64::NAN;
-        };
+    fn cpu_cores(&mut self, spent: Duration) -> f64 {
         let now = Instant::now();
         match self.before.replace((now, spent)) {
             Some((before, spent_before)) if now > before => {
@@ -155,6 +182,13 @@ impl Observer {
 #[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
 fn count(number: impl TryInto<u64>) -> f64 {
     number.try_into().map_or(f64::NAN, |number| number as f64)
+}
+
+/// Descriptors in use. Linux tells them as the size of the folder since 6.2; counting the entries would take longer the
+/// more connections there are.
+fn open_files() -> Option<u64> {
+    let folder = fs::metadata("/proc/self/fd").ok()?;
+    Some(folder.len()).filter(|open| *open > 0)
 }
 
 /// Processor time of all threads so far; Linux only.

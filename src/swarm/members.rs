@@ -223,16 +223,17 @@ impl Members {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
-        let role = |place| {
-            if place < self.leechers {
-                Role::Leecher
-            } else {
-                Role::Seeder
-            }
+        (0..self.entries.len()).filter_map(|place| self.role_at(place))
+    }
+
+    /// The member at a place and its role.
+    pub(super) fn role_at(&self, place: usize) -> Option<(Member, Role)> {
+        let (member, _) = self.entries.get_index(place)?;
+        let role = if place < self.leechers {
+            Role::Leecher
+        } else {
+            Role::Seeder
         };
-        self.entries
-            .keys()
-            .enumerate()
-            .map(move |(place, member)| (*member, role(place)))
+        Some((*member, role))
     }
 }

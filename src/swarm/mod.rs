@@ -14,7 +14,7 @@ pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Swarms, Totals, Ttl};
+pub use table::{Expired, Swarms, Totals, Ttl, Walk};
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
 use intake::Tick;
 use members::Members;
-use offers::PendingOffers;
+use offers::{Moment, PendingOffers};
 
 /// One swarm: all members that announced the same info-hash.
 #[derive(Debug, Default)]
@@ -143,13 +143,13 @@ impl Swarm {
             .offers_at(from.0)
             .map_or(Given::TooManyCopies, |offers| {
                 self.pending
-                    .remember(offer, offers, seconds(now), pending_max)
+                    .remember(offer, offers, Moment::of(now), pending_max)
             })
     }
 
     /// Takes the offers that an answer from connection `from` is for: those with this id that a member `to_peer_id`
-    /// made and that were given to `from`. Mostly one, none if the answer is not wanted. The answering member counts
-    /// as alive.
+    /// made and that were given to `from`. Mostly one, none if the answer is not wanted. Also for how long each has waited.
+    /// The answering member counts as alive.
     pub fn take_answered(
         &mut self,
         from: ConnectionId,
@@ -157,17 +157,18 @@ impl Swarm {
         offer_id: OfferId,
         now: Duration,
         ttl: Duration,
-    ) -> SmallVec<[GivenOffer; 1]> {
-        let oldest = seconds(now.saturating_sub(ttl));
-        let taken = self.pending.take(from, to_peer_id, offer_id, oldest);
-        for (slot, offer) in &taken {
+    ) -> SmallVec<[(GivenOffer, Duration); 1]> {
+        let lifetime = (Moment::of(now), ttl.into());
+        let taken = self.pending.take(from, to_peer_id, offer_id, lifetime);
+        for (slot, offer, _) in &taken {
             if let Some(offers) = self.members.offers_of(offer.from, offer.from_place.0) {
                 offers.retain(|other| other != slot);
             }
             self.members
                 .refresh(offer.to, offer.to_place.0, seconds(now));
         }
-        taken.into_iter().map(|(_, offer)| offer).collect()
+        let waited = taken.into_iter();
+        waited.map(|(_, offer, age)| (offer, age.into())).collect()
     }
 
     /// Whether nobody is left.

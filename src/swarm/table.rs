@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
+use super::offers::Moment;
 use super::{Member, Role, Swarm, seconds};
 use crate::protocol::InfoHash;
 
@@ -69,6 +70,14 @@ pub struct Expired {
     pub info_hash: InfoHash,
     /// Who was a member of it.
     pub member: Member,
+}
+
+/// How far a look at all members has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Walk {
+    shard: usize,
+    swarm: usize,
+    member: usize,
 }
 
 impl Swarms {
@@ -227,6 +236,31 @@ impl Swarms {
         Some(())
     }
 
+    /// Shows a bounded number of members, from where `walk` stands, and lets that go on; false when all were shown. Who
+    /// comes, goes or changes its role between two slices may be shown twice or not at all.
+    pub fn walk_slice(&self, walk: &mut Walk, mut show: impl FnMut(Member, Role)) -> bool {
+        let Some(shard) = self.shards.get(walk.shard) else {
+            return false;
+        };
+        let shard = shard.lock();
+        for _ in 0..SLICE {
+            let Some((_, swarm)) = shard.swarms.get_index(walk.swarm) else {
+                *walk = Walk {
+                    shard: walk.shard + 1,
+                    ..Walk::default()
+                };
+                return walk.shard < self.shards.len();
+            };
+            if let Some((member, role)) = swarm.members.role_at(walk.member) {
+                show(member, role);
+                walk.member += 1;
+            } else {
+                (walk.swarm, walk.member) = (walk.swarm + 1, 0);
+            }
+        }
+        true
+    }
+
     /// The sizes, from running counters.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -298,7 +332,7 @@ impl Swarm {
         mut gone: impl FnMut(Member),
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
-        let oldest_offer = seconds(now.saturating_sub(ttl.pending_offer));
+        let offers_live = (Moment::of(now), ttl.pending_offer.into());
         while *budget > 0 {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.aged_at(from) else {
@@ -309,7 +343,7 @@ impl Swarm {
                 self.leave(member);
                 gone(member);
             } else {
-                self.pending.expire(offers, oldest_offer);
+                self.pending.expire(offers, offers_live);
                 from += 1;
             }
         }

@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     (
         "server",
         &[
-            "worker", "net", "http", "hub", "memory", "config", "protocol", "insight",
+            "worker", "net", "http", "hub", "swarm", "memory", "config", "protocol", "insight",
         ],
     ),
     (

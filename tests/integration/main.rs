@@ -23,6 +23,7 @@ mod leaving;
 mod limits;
 mod listeners;
 mod load;
+mod metrics;
 mod model;
 mod process;
 mod proxies;

@@ -121,6 +121,23 @@ fetch_proxies() {
     done
 }
 
+# A real Prometheus and its checker as Debian packs them, laid out under target/ but not installed, which would start one on
+# port 9090. Their tests skip themselves, with a reason, where they are missing.
+prometheus_package() {
+    local folder="$TESTS_TARGET/test-tools/prometheus"
+    export PATH="$PATH:$folder/usr/bin"
+    [ "$(command -v prometheus promtool | wc -l)" -lt 2 ] || return 0
+    say "fetching the Debian package prometheus into $TESTS_TARGET"
+    mkdir -p "$folder"
+    (cd "$folder" && { fetch_prometheus || { apt_update && fetch_prometheus; }; }) \
+        || say "prometheus can't be fetched; the tests with it will be skipped"
+}
+
+# Into the working folder.
+fetch_prometheus() {
+    apt-get download -qq prometheus && dpkg -x prometheus_*.deb .
+}
+
 # The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv
 # nor venv, so the suite is a "user" installation of its own under target/.
 autobahn() {

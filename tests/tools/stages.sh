@@ -33,6 +33,7 @@ stage_docs() {
 stage_rust() {
     # For the server every SWARMHUB_ variable is a setting.
     unset SWARMHUB_BIN
+    prometheus_package
     # Both runs are wanted even if the first fails.
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then

@@ -12,8 +12,9 @@ use hyper::header::AUTHORIZATION;
 
 use super::admin::guard::sign_in;
 use super::refusal::Refusal;
-use super::{history, stats};
+use super::{clients, history, stats};
 use crate::http::site::Shared;
+use crate::http::stats as reference;
 
 /// All routes that tell totals.
 pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
@@ -21,6 +22,9 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/stats", get(stats::now))
         .route("/api/v1/series", get(stats::series))
         .route("/api/v1/history", get(history::history))
+        .route("/api/v1/clients", get(clients::clients))
+        .route("/stats", get(reference::page))
+        .route("/stats.json", get(reference::json))
         .layer(from_fn_with_state(Arc::clone(shared), guard))
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod admin;
 mod asked;
+pub(super) mod clients;
 mod history;
 pub(super) mod refusal;
 mod stats;
@@ -17,8 +18,8 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use super::site::Shared;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /healthz`: says that the process lives and answers, also while it drains.
 pub(super) async fn healthz() -> Response {

@@ -116,6 +116,12 @@ impl Naive {
         self.now.as_secs() > since.as_secs() + lifetime.as_secs()
     }
 
+    /// By a clock that shows milliseconds.
+    fn has_expired(&self, offer: &Pending) -> bool {
+        let lifetime = self.rules.ttl.pending_offer;
+        self.now.as_millis() > offer.given.as_millis() + lifetime.as_millis()
+    }
+
     /// False if the announce is refused.
     pub(super) fn announce(&mut self, connection: ConnectionId, said: Said) -> bool {
         let member = (connection, said.peer_id);
@@ -278,7 +284,7 @@ impl Naive {
         let is_meant = |offer: &Pending| {
             (offer.info_hash, offer.offer_id, offer.from.1, offer.to.0)
                 == (info_hash, offer_id, to_peer_id, connection)
-                && !self.outlived(offer.given, self.rules.ttl.pending_offer)
+                && !self.has_expired(offer)
         };
         let (answered, waiting): (Vec<_>, _) =
             self.pending.iter().partition(|offer| is_meant(offer));
@@ -318,8 +324,10 @@ impl Naive {
             self.leave(*info_hash, *member);
         }
         let pending = std::mem::take(&mut self.pending);
-        let lives = |offer: &Pending| !self.outlived(offer.given, self.rules.ttl.pending_offer);
-        self.pending = pending.into_iter().filter(lives).collect();
+        self.pending = pending
+            .into_iter()
+            .filter(|offer| !self.has_expired(offer))
+            .collect();
         expired
     }
 
