@@ -52,6 +52,10 @@ pub enum Takes {
 
 /// How the value of a setting is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something of its own about the notation"
+)]
 pub struct Shape {
     /// A word that stands for the value in help: `SECONDS`.
     pub placeholder: &'static str,

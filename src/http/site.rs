@@ -23,7 +23,6 @@ use super::api::admin::{self, Rankings};
 use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
 use super::metrics::{self, Metrics};
-use super::stats;
 use super::steering::Steering;
 use crate::config::{Config, Role, Secret};
 use crate::hub::{Hub, Node};
@@ -177,17 +176,11 @@ impl Site {
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
-            .route("/api/v1/stats", get(api::stats::now))
-            .route("/api/v1/series", get(api::stats::series))
-            .route("/api/v1/history", get(api::history::history))
-            .route("/api/v1/history/swarms", get(api::history::swarms))
+            .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
             .route(METRICS, get(metrics::metrics))
             .merge(admin::routes(shared))
-            .route("/stats", get(stats::page))
-            .route("/stats.json", get(stats::json))
-            .route("/api/v1/clients", get(api::clients::clients))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {

@@ -81,22 +81,19 @@ impl Arrived {
 impl Network {
     fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(address)) => {
-                let [a, b, c, _] = address.octets();
-                Self {
-                    family: Family::Ipv4,
-                    bytes: [a, b, c, 0, 0, 0],
-                }
-            }
-            Some(IpAddr::V6(address)) => {
-                let [a, b, c, d, e, f, ..] = address.octets();
-                Self {
-                    family: Family::Ipv6,
-                    bytes: [a, b, c, d, e, f],
-                }
-            }
+            Some(IpAddr::V4(address)) => Self::new(Family::Ipv4, &address.octets(), 3),
+            Some(IpAddr::V6(address)) => Self::new(Family::Ipv6, &address.octets(), 6),
             None => Self::default(),
         }
+    }
+
+    /// Of the first `length` bytes of an address, at most six.
+    fn new(family: Family, address: &[u8], length: usize) -> Self {
+        let mut bytes = [0; 6];
+        for (to, from) in bytes.iter_mut().zip(address.iter().take(length)) {
+            *to = *from;
+        }
+        Self { family, bytes }
     }
 
     /// What kind of address it is of.
@@ -114,15 +111,16 @@ impl Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, f] = self.bytes;
         match self.family {
-            Family::Ipv4 => write!(out, "{}/24", Ipv4Addr::new(a, b, c, 0)),
+            Family::Ipv4 => {
+                let [a, b, c, ..] = self.bytes;
+                write!(out, "{}/24", Ipv4Addr::new(a, b, c, 0))
+            }
             Family::Ipv6 => {
                 let mut bytes = [0; 16];
-                bytes
-                    .iter_mut()
-                    .zip([a, b, c, d, e, f])
-                    .for_each(|(to, from)| *to = from);
+                for (to, from) in bytes.iter_mut().zip(self.bytes) {
+                    *to = from;
+                }
                 write!(out, "{}/48", Ipv6Addr::from(bytes))
             }
             Family::Unix => out.write_str(self.family.label()),

@@ -238,6 +238,12 @@ impl Node {
         &self.own_counters
     }
 
+    /// What any thread counts, by [`Counter::add_shared`](crate::insight::Counter::add_shared).
+    #[must_use]
+    pub fn shared_counters(&self) -> &Counters {
+        &self.shared_counters
+    }
+
     /// What each worker measures about itself.
     #[must_use]
     pub fn levels(&self) -> &[Levels] {
@@ -363,8 +369,9 @@ impl Node {
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        let own = [&self.own_counters, &self.shared_counters];
-        Snapshot::of(self.counters.iter().chain(own)).with(self.store.counters())
+        let others = [&self.own_counters, &self.shared_counters];
+        let all = self.counters.iter().chain(others);
+        Snapshot::of(all).with(self.store.counters())
     }
 
     /// How many connections are open.

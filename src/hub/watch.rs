@@ -107,7 +107,9 @@ impl Watch {
         // All relays of a message are in one swarm.
         let is_meant = |view: &&mut View| view.info_hash == first.info_hash;
         if let Some(view) = views.iter_mut().find(is_meant) {
-            relays.iter().for_each(|relay| view.note(relay, now));
+            for relay in relays {
+                view.note(relay, now);
+            }
         }
     }
 

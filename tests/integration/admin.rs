@@ -88,12 +88,12 @@ async fn send(server: &TestServer, request: &str, headers: &str, body: &str) -> 
         "{request} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(text.as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut bytes = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
         .await
         .expect("in time");
-    let heard = String::from_utf8(heard).unwrap();
-    let (head, body) = heard.split_once("\r\n\r\n").expect("a head");
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
     Reply {
         status: head[9..12].parse().unwrap(),
         head: head.to_lowercase(),
@@ -140,7 +140,10 @@ async fn connect(
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    let digits = text.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from_digit(u32::from(digit), 16).unwrap())
+        .collect()
 }
 
 async fn audit(server: &TestServer) -> Vec<(String, String)> {
@@ -469,7 +472,7 @@ async fn a_connection_is_kicked_once_and_others_stay() {
 #[tokio::test]
 async fn sites_are_listed_with_their_connections() {
     let server = server(|_| {});
-    let mut clients = vec![server.connect().await];
+    let mut program = server.connect().await;
     let mut plain = Vec::new();
     for origin in [
         "https://b.example",
@@ -481,7 +484,7 @@ async fn sites_are_listed_with_their_connections() {
     for (number, client) in plain.iter_mut().enumerate() {
         client.join("swarm", &format!("p{number}")).await;
     }
-    clients[0].join("swarm", "other").await;
+    program.join("swarm", "other").await;
     let all = ask(&server, "GET /api/v1/origins").await.ok();
     let wanted = json!({"origins": [
         {"origin": "https://b.example", "connections": 2}, {"origin": "https://a.example", "connections": 1},
@@ -794,8 +797,8 @@ fn the_admin_page_shows_every_path_and_none_that_is_not_there() {
     let routes: Vec<_> = routes.map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(routes.len() > 10, "{routes:?}");
     for route in &routes {
-        let shows = |end: &str| shown.contains(&format!("/api/v1/{route}{end}"));
-        assert!(shows("\"") || shows("?"), "{route} is not in docs/admin.md");
+        let has = |end: &str| shown.contains(&format!("/api/v1/{route}{end}"));
+        assert!(has("\"") || has("?"), "{route} is not in docs/admin.md");
     }
     for path in shown.split("/api/v1/").skip(1) {
         let path = path.split(['"', '?']).next().unwrap();

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use swarmhub::config::{Config, History};
+use swarmhub::config::{Config, History, Secret};
 use swarmhub::insight::Statistics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,11 +11,22 @@ use tokio::time::timeout;
 
 use crate::support::{PATIENCE, TestServer, id};
 
+const TOKEN: &str = "0123456789abcdef";
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
 /// Status, head and body.
 async fn get(server: &TestServer, path: &str) -> (u16, String, String) {
+    get_with(server, path, "").await
+}
+
+async fn get_with(server: &TestServer, path: &str, header: &str) -> (u16, String, String) {
     let asking = async {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\n{header}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();
@@ -198,8 +209,9 @@ async fn what_cannot_be_answered_is_a_sentence() {
         let said = refused(&server, &format!("/api/v1/history?{query}"), 400).await;
         assert!(said.contains(says), "{query}: {said}");
     }
-    // Who shares what is for administrators.
-    refused(&server, "/api/v1/history/swarms", 404).await;
+    // What is shared is for administrators, and there are none.
+    let says = refused(&server, "/api/v1/history/swarms", 404).await;
+    assert!(says.contains("admin_token"), "{says}");
 }
 
 #[tokio::test]
@@ -207,7 +219,9 @@ async fn totals_can_be_kept_from_the_public() {
     let server = TestServer::start(|config| {
         config.history = History::Memory;
         config.public_stats = false;
+        config.admin_token = Some(Secret::new(TOKEN));
     });
+    let (right, wrong) = (bearer(TOKEN), bearer("0123456789abcdeF"));
     for path in [
         "/api/v1/stats",
         "/api/v1/series",
@@ -215,6 +229,8 @@ async fn totals_can_be_kept_from_the_public() {
     ] {
         let says = refused(&server, path, 403).await;
         assert!(says.contains("public_stats"), "{says}");
+        assert_eq!(get_with(&server, path, &right).await.0, 200, "{path}");
+        assert_eq!(get_with(&server, path, &wrong).await.0, 401, "{path}");
     }
 }
 
@@ -224,6 +240,7 @@ async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
         let server = TestServer::start(|config| {
             config.history = History::Memory;
             config.history_top_swarms = is_wanted;
+            config.admin_token = Some(Secret::new(TOKEN));
         });
         let mut client = server.connect().await;
         client.join("swarm", "peer").await;
@@ -239,17 +256,22 @@ async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
             }
         };
         let found = timeout(PATIENCE, found).await.expect("in time");
-        if let [(at, swarms)] = &found[..] {
-            assert_eq!(at % 600, 0);
-            let hex: String = id("swarm")
-                .bytes()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            assert_eq!(swarms.len(), 1);
-            assert_eq!(swarms[0].info_hash, hex);
-            assert_eq!((swarms[0].seeders, swarms[0].leechers), (0, 1));
-        } else {
-            assert!(!is_wanted && found.is_empty(), "{found:?}");
+        let path = "/api/v1/history/swarms?from=0";
+        refused(&server, path, 401).await;
+        let (status, _, body) = get_with(&server, path, &bearer(TOKEN)).await;
+        assert_eq!(status, 200, "{body}");
+        let told: Value = serde_json::from_str(&body).unwrap();
+        if !is_wanted {
+            assert_eq!((found.len(), &told["moments"]), (0, &serde_json::json!([])));
+            continue;
         }
+        let hex: String = id("swarm")
+            .bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let moment = &told["moments"][0];
+        assert_eq!(moment["at"].as_i64().unwrap() % 600, 0);
+        let swarm = serde_json::json!([{"info_hash": hex, "seeders": 0, "leechers": 1}]);
+        assert_eq!(moment["swarms"], swarm);
     }
 }

@@ -57,7 +57,7 @@ impl<'a> Words<'a> {
 pub(in crate::http) async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
     let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
         let is_too_long = std::error::Error::source(&error)
-            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_too_long {
             let text = format!("the body has more than {BODY_BYTES_MAX} bytes");
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)

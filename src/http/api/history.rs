@@ -12,7 +12,6 @@ use hyper::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValu
 use hyper::{StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
-use super::access::{see_all, see_totals};
 use super::asked::Words;
 use super::refusal::{Refusal, answer};
 use super::stats::number;
@@ -30,11 +29,10 @@ const BACK: Duration = Duration::from_hours(1);
 const TIME_MAX: f64 = 253_402_300_799.0;
 
 /// `GET /api/v1/history?series=a,b&from=&to=&format=json|csv`.
-pub(in crate::http) async fn history(
+pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    see_totals(&shared)?;
     let words = Words::of(&uri);
     let (from, to) = time(&words)?;
     let query = Query {
@@ -62,11 +60,10 @@ pub(in crate::http) async fn history(
 }
 
 /// `GET /api/v1/history/swarms?from=&to=`: only for administrators.
-pub(in crate::http) async fn swarms(
+pub(super) async fn swarms(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    see_all(&shared)?;
     let (from, to) = time(&Words::of(&uri))?;
     let moments = shared.node().store().top_swarms(from, to).await?;
     let moments = moments.into_iter().map(|(at, swarms)| {

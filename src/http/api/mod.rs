@@ -4,9 +4,9 @@ pub(super) mod access;
 pub(super) mod admin;
 mod asked;
 pub(super) mod clients;
-pub(super) mod history;
+mod history;
 pub(super) mod refusal;
-pub(super) mod stats;
+mod stats;
 
 use std::sync::Arc;
 

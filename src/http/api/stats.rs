@@ -6,20 +6,18 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::access::see_totals;
-use super::refusal::{Refusal, answer};
+use super::refusal::answer;
 use crate::http::site::Shared;
 use crate::insight::history::kept;
 use crate::insight::{Kind, Statistics};
 
 /// `GET /api/v1/stats`: the statistics of the last second.
-pub(in crate::http) async fn now(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
-    see_totals(&shared)?;
-    Ok(answer(&body(&shared, &shared.node().board().latest())))
+pub(super) async fn now(State(shared): State<Arc<Shared>>) -> Response {
+    answer(&body(&shared, &shared.node().board().latest()))
 }
 
 /// All series by name; null where nothing is known.
-pub(in crate::http) fn body(shared: &Shared, statistics: &Statistics) -> Value {
+pub(super) fn body(shared: &Shared, statistics: &Statistics) -> Value {
     let names = Statistics::series().map(|series| series.name.to_owned());
     let series: Map<_, _> = names.zip(statistics.values().map(number)).collect();
     let phase = if shared.retry_after().is_none() {
@@ -38,11 +36,10 @@ pub(in crate::http) fn body(shared: &Shared, statistics: &Statistics) -> Value {
 
 /// Whole numbers as such: they are shorter.
 pub(super) fn number(value: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "exact below 2^53")]
-    let whole = value as i64;
-    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-    let is_whole = whole as f64 == value && whole.unsigned_abs() < 1 << 53;
-    if is_whole {
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    if value.fract() == 0.0 && value.abs() < WHOLE_MAX {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
+        let whole = value as i64;
         whole.into()
     } else {
         // Null for what is not a number.
@@ -56,10 +53,7 @@ fn seconds(at_ms: u64) -> Value {
 }
 
 /// `GET /api/v1/series`: what each number means, and whether history has it.
-pub(in crate::http) async fn series(
-    State(shared): State<Arc<Shared>>,
-) -> Result<Response, Refusal> {
-    see_totals(&shared)?;
+pub(super) async fn series() -> Response {
     let series = Statistics::series().map(|series| {
         json!({
             "name": series.name,
@@ -72,7 +66,7 @@ pub(in crate::http) async fn series(
             "kept": kept(series.name).is_some(),
         })
     });
-    Ok(answer(&series.collect()))
+    answer(&series.collect())
 }
 
 #[cfg(test)]

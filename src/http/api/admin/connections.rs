@@ -51,13 +51,12 @@ pub(super) async fn hostile(State(shared): State<Arc<Shared>>) -> Result<Respons
     let node = shared.node();
     let mut all: Vec<Value> = held_against(node).await?.iter().map(open).collect();
     let now = node.now();
-    let closed = node.offenders(now);
-    all.extend(closed.iter().rev().map(|offender| {
-        let mut shown = shown(&offender.seen, &reason(offender), &done(offender));
-        shown["at"] = json!(unix(node.time_of(offender.at)));
-        shown["open"] = json!(false);
-        shown
-    }));
+    all.extend(
+        node.offenders(now)
+            .iter()
+            .rev()
+            .map(|offender| closed(node, offender)),
+    );
     Ok(answer(&json!({ "connections": all })))
 }
 
@@ -97,9 +96,12 @@ fn open(seen: &Seen) -> Value {
         }
         None => String::new(),
     };
-    let mut shown = shown(seen, &reason, &done);
-    shown["open"] = json!(true);
-    shown
+    shown(seen, &reason, &done, None)
+}
+
+fn closed(node: &Node, offender: &Offender) -> Value {
+    let at = unix(node.time_of(offender.at));
+    shown(&offender.seen, &reason(offender), &done(offender), Some(at))
 }
 
 fn reason(offender: &Offender) -> String {
@@ -116,7 +118,8 @@ fn done(offender: &Offender) -> String {
     }
 }
 
-fn shown(seen: &Seen, reason: &str, done: &str) -> Value {
+/// `closed_at` is `None` for an open connection.
+fn shown(seen: &Seen, reason: &str, done: &str, closed_at: Option<f64>) -> Value {
     json!({
         "connection": name(seen.connection),
         "score": (f64::from(points(seen)) * 100.0).round() / 100.0,
@@ -125,6 +128,8 @@ fn shown(seen: &Seen, reason: &str, done: &str) -> Value {
         "address": seen.network.shown(),
         "reason": reason,
         "done": done,
+        "open": closed_at.is_none(),
+        "at": closed_at,
     })
 }
 

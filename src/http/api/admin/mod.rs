@@ -19,6 +19,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use super::super::site::Shared;
+use super::history;
 
 pub(in crate::http) use guard::Caller;
 pub(in crate::http) use ranking::Rankings;
@@ -41,6 +42,7 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/settings/undo", post(settings::undo))
         .route("/api/v1/drain", post(others::drain))
         .route("/api/v1/audit", get(others::audit))
+        .route("/api/v1/history/swarms", get(history::swarms))
         .method_not_allowed_fallback(others::wrong_method)
         .layer(from_fn_with_state(Arc::clone(shared), guard::guard))
 }

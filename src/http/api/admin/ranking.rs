@@ -140,7 +140,7 @@ impl Rankings {
         if let Some(known) = self.kept(node, wish, wanted) {
             return known;
         }
-        let ranking = walk(node, wish, wanted.max(ROWS_MIN).min(DEPTH_MAX)).await;
+        let ranking = walk(node, wish, wanted.clamp(ROWS_MIN, DEPTH_MAX)).await;
         if ranking.rows.len() <= KEPT_ROWS_MAX {
             self.keep(node, wish, &ranking);
         }

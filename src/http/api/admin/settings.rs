@@ -12,7 +12,7 @@ use super::super::asked::body;
 use super::super::refusal::{Refusal, answer};
 use crate::config::{Changed, Config, InvalidConfig, Setting, Takes};
 use crate::http::site::Shared;
-use crate::http::steering::InForce;
+use crate::http::steering::{Amended, InForce};
 
 /// Said with each change.
 const NOTE: &str = "holds until a restart, or until the configuration is read again";
@@ -66,7 +66,7 @@ pub(super) async fn change(
         }
     };
     let changed = shared.steering()?.change(Box::new(amend)).await;
-    changed.map(|changes| told(&changes)).map_err(refused)
+    answered(changed)
 }
 
 /// `POST /api/v1/settings/undo`: takes the last change back, as a whole.
@@ -76,19 +76,26 @@ pub(super) async fn undo(State(shared): State<Arc<Shared>>) -> Result<Response, 
             hyper::StatusCode::CONFLICT,
             "there is no change to take back",
         )),
-        Some(undone) => undone.map(|changes| told(&changes)).map_err(refused),
+        Some(undone) => answered(undone),
+    }
+}
+
+fn answered(amended: Amended) -> Result<Response, Refusal> {
+    match amended {
+        Ok(changes) => Ok(told(&changes)),
+        Err(problems) => Err(refused(&problems)),
     }
 }
 
 fn told(changes: &[Changed]) -> Response {
-    let changed = changes
+    let list: Vec<Value> = changes
         .iter()
-        .map(|change| json!({ "key": change.setting.key, "from": change.from, "to": change.to }));
-    let changed: Vec<Value> = changed.collect();
-    answer(&json!({ "changed": changed, "note": NOTE }))
+        .map(|Changed { setting, from, to }| json!({ "key": setting.key, "from": from, "to": to }))
+        .collect();
+    answer(&json!({ "changed": list, "note": NOTE }))
 }
 
-fn refused(problems: Vec<InvalidConfig>) -> Refusal {
+fn refused(problems: &[InvalidConfig]) -> Refusal {
     let errors: Vec<_> = problems.iter().map(ToString::to_string).collect();
     Refusal::bad_request(format!("nothing was changed: {}", errors.join("; "))).with_errors(errors)
 }
