@@ -3,6 +3,7 @@
 //! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
+mod http;
 mod rules;
 
 use std::time::Duration;
@@ -14,9 +15,10 @@ use crate::protocol::{
     About, Announce, Answer, ConnectionId, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId,
     Refusal, Request, Scrape, Sdp,
 };
-use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
+use crate::swarm::{Claim, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Swept};
 use rules::InForce;
 
+pub use http::HttpOutcome;
 pub use rules::Rules;
 
 /// One connection as the tracker sees it. Owned by the hub, which hands it to [`Tracker::close`] in the end.
@@ -205,7 +207,12 @@ impl Tracker {
         }
         let mut outcome = Outcome::default();
         let counts = self.swarms.with_new(&info_hash, |swarm| {
-            let (joined, mut place) = swarm.join(member, claim(announce), who.blocked, now);
+            let (joined, mut place) = swarm.join(
+                member,
+                claim(announce.event, announce.left),
+                who.blocked,
+                now,
+            );
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
@@ -310,7 +317,7 @@ impl Tracker {
     }
 
     fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
-        let ttl = self.rules.ttl().pending_offer;
+        let ttl = self.rules.pending_offer_ttl();
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
             swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
         });
@@ -392,14 +399,8 @@ impl Tracker {
 
     /// Ends what has expired in a slice of one of [`Swarms::parts`]; `None` when the part has been gone through. The
     /// owners of the connections are to be told with [`Self::forget`].
-    pub fn sweep_slice(
-        &self,
-        part: usize,
-        now: Duration,
-        expired: &mut Vec<Expired>,
-    ) -> Option<()> {
-        self.swarms
-            .sweep_slice(part, now, self.rules.ttl(), expired)
+    pub fn sweep_slice(&self, part: usize, now: Duration, swept: &mut Swept) -> Option<()> {
+        self.swarms.sweep_slice(part, now, self.rules.ttl(), swept)
     }
 }
 
@@ -409,8 +410,8 @@ fn refused(failure: Failure, info_hash: InfoHash) -> Reply {
 }
 
 /// `completed` makes a seeder whatever `left` says, as with the reference.
-fn claim(announce: &Announce<'_>) -> Claim {
-    match (announce.event, announce.left) {
+fn claim(event: Event, left: Left) -> Claim {
+    match (event, left) {
         (Event::Completed, _) | (_, Left::Nothing) => Claim::Seeder,
         (_, Left::Something) => Claim::Leecher,
         (_, Left::Unknown) => Claim::Unsaid,

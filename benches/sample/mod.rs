@@ -22,11 +22,13 @@ pub const RULES: Rules = Rules {
     pending_offers_max: 256,
     full_scrape: false,
     swarms_max: usize::MAX,
+    http_peers_max: usize::MAX,
     // Counted, but more than any bench gives.
     intake: Intake::new(1_000, 1_000_000),
     ttl: Ttl {
         membership: Duration::from_mins(6),
         pending_offer: Duration::from_mins(2),
+        http_membership: Duration::from_mins(30),
     },
 };
 /// Bytes of an offer's SDP as JSON text, without its quotes.

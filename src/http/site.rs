@@ -60,6 +60,8 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `tracker.http`
+    pub(super) has_http_tracker: bool,
 }
 
 impl Shared {
@@ -107,6 +109,7 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            has_http_tracker: config.tracker.http,
         }
     }
 

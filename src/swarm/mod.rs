@@ -3,23 +3,26 @@
 //! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
 //! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
 
+mod http;
 mod intake;
 mod members;
 mod offers;
 mod selection;
 mod table;
 
+pub use http::{HttpSaid, Owner};
 pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Swarms, Totals, Ttl};
+pub use table::{Expired, Swarms, Swept, Totals, Ttl};
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
+use http::HttpMembers;
 use intake::Tick;
 use members::Members;
 use offers::PendingOffers;
@@ -29,6 +32,8 @@ use offers::PendingOffers;
 pub struct Swarm {
     members: Members,
     pending: PendingOffers,
+    /// Those who announce over HTTP, if there are any: never an empty list.
+    http: Option<Box<HttpMembers>>,
     downloaded: u32,
 }
 
@@ -99,13 +104,17 @@ impl Swarm {
         self.members.set_blocked(member, blocked);
     }
 
-    /// The counts as they go into replies.
+    /// The counts as they go into replies: of all members, however they announce.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts {
+        let counts = Counts {
             complete: self.members.seeders(),
             incomplete: self.members.leechers(),
             downloaded: self.downloaded,
+        };
+        match &self.http {
+            None => counts,
+            Some(http) => http.added_to(counts),
         }
     }
 
@@ -172,7 +181,7 @@ impl Swarm {
     /// Whether nobody is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.members.len() == 0
+        self.members.len() == 0 && self.http.is_none()
     }
 
     /// How many offers wait for an answer.
@@ -181,7 +190,7 @@ impl Swarm {
         self.pending.len()
     }
 
-    /// All members with their roles, for recounts and views.
+    /// All members who announce over WebSockets, with their roles, for recounts and views.
     pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.members.iter()
     }

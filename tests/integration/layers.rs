@@ -30,7 +30,10 @@ const LAYERS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("echo", &["connection", "hub", "config"]),
-    ("http", &["hub", "net", "limits", "insight", "config"]),
+    (
+        "http",
+        &["hub", "net", "limits", "protocol", "insight", "config"],
+    ),
     ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod announce;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;

@@ -31,7 +31,7 @@ impl Shared {
     }
 
     fn sweep(&self) {
-        for expired in super::sweep(&self.tracker, self.now()) {
+        for expired in super::sweep(&self.tracker, self.now()).expired {
             let owner = usize::from(expired.member.connection.worker());
             self.notes[owner].lock().push(expired);
         }
@@ -103,6 +103,7 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
     let ttl = Ttl {
         membership: Duration::from_secs(30),
         pending_offer: Duration::from_secs(10),
+        http_membership: Duration::from_secs(30),
     };
     let shared = Shared {
         tracker: Tracker::new(Rules { ttl, ..RULES }),
