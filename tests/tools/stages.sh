@@ -55,6 +55,7 @@ stage_clients() {
     chromium
     libtorrent
     install_pebble
+    install_aria2
     server_binary
     node_tests 420 tests/clients
 }
