@@ -230,7 +230,7 @@ settings! {
         /// A site has many networks, an attacker all that it likes.
         network_factor: u32 = 4, in 1..=65_536 => live;
         /// Announces and scrapes over HTTP per second from one such address for long.
-        /// As many are a hundredth of a core.
+        /// A thousand households behind one address send a third of it.
         address_http_requests_per_second: u32 = 100, in 1..=1_000_000 => live;
         /// Announces and scrapes over HTTP from one such address at once.
         /// A program with as many torrents sends them when it starts.
