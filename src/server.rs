@@ -41,7 +41,7 @@ pub enum ServerError {
     },
     /// TLS cannot be served, mostly because of a certificate file.
     #[error("TLS: {0}")]
-    Tls(#[from] TlsError),
+    Tls(TlsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
@@ -70,6 +70,11 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
         }
         io::ErrorKind::NotFound if is_file => {
             "its folder does not exist; create it, or choose another path with --listen".to_owned()
+        }
+        io::ErrorKind::AddrInUse if matches!(listen.target, Target::Tcp(address) if address.ip().is_unspecified()) => {
+            "another program uses this port, or another listener of this one, as [::] takes IPv4 too; \
+             stop it, or choose another address with --listen"
+                .to_owned()
         }
         io::ErrorKind::AddrInUse => {
             "another program uses this port; stop it, or choose another address with --listen"
@@ -137,7 +142,7 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
-        let tls = Tls::new(&self.config.tls)?;
+        let tls = Tls::new(&self.config.tls).map_err(ServerError::Tls)?;
         let listeners = net::bind(&self.config.listen, workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let node = Arc::new(Node::new(&self.config, workers));

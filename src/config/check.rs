@@ -174,9 +174,12 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
-    let mistakes = tls::mistakes(config).into_iter();
-    let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
-    problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
+    // A certificate that was named wrongly is not one that is missing.
+    if !tls::SOURCES.iter().any(|key| failed.contains(key)) {
+        let mistakes = tls::mistakes(config).into_iter();
+        let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
+        problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
+    }
     for order in ORDERS {
         if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
             continue;

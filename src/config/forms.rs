@@ -112,12 +112,14 @@ fn origin(word: &str) -> Result<(), Problem> {
 
 /// A header's name in lower case, so that it is written in one way only.
 fn header(word: &str) -> Result<(), Problem> {
-    if HeaderName::from_bytes(word.as_bytes()).is_ok_and(|name| name.as_str() == word) {
-        return Ok(());
-    }
+    let remedy = match HeaderName::from_bytes(word.as_bytes()) {
+        Ok(name) if name.as_str() == word => return Ok(()),
+        Ok(name) => format!("give {name}"),
+        Err(_) => "give x-forwarded-for, forwarded, or one such as cf-connecting-ip".to_owned(),
+    };
     Err(Problem::new(
         format!("{} is no name of a header in lower case", quoted(word)),
-        "give x-forwarded-for, forwarded, or one such as cf-connecting-ip",
+        remedy,
     ))
 }
 
@@ -142,8 +144,14 @@ fn file(path: &Path) -> Result<(), Problem> {
     if path.is_file() {
         return Ok(());
     }
+    let named = quoted(&path.to_string_lossy());
+    let what = if path.is_dir() {
+        format!("{named} is a folder")
+    } else {
+        format!("there is no file {named}")
+    };
     Err(Problem::new(
-        format!("there is no file {}", quoted(&path.to_string_lossy())),
+        what,
         "give the path of a file that this user may reach",
     ))
 }

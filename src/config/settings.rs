@@ -265,6 +265,10 @@ settings! {
         /// Peers that announce over HTTP, in all swarms together; further ones are refused while these live.
         /// In large swarms they take 80 MB, each alone in its own 800 MB.
         http_peers_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
+        /// One address begins a swarm only while it has fewer memberships than this percentage of the swarms still free.
+        /// Alone it may begin 90,000; a thousand greedy ones end at 990 each, and who has less finds room. It may always
+        /// join those of others. 0 means no limit.
+        address_swarms_percent: u32 = 10, in 0..=100 => live;
     }
 
     /// How clients that misbehave are kept out.

@@ -5,6 +5,7 @@ use crate::limits::Key;
 use crate::protocol::Scrape;
 use crate::protocol::http::{self, Announce, Endpoint, Failure, Reply, Which};
 use crate::swarm::Owner;
+use crate::tracker::HttpRoom;
 
 impl Hub {
     /// Serves a request of a visitor and gives the body of the response. `is_page` says that a page of the web sent it.
@@ -37,6 +38,7 @@ impl Hub {
             Failure::AddressPeers => &counters.failures_address_http_peers_max,
             Failure::Peers => &counters.failures_http_peers_max,
             Failure::Swarms => &counters.failures_swarms_max,
+            Failure::AddressSwarms => &counters.failures_address_swarms_percent,
         };
         counter.add(1);
         http::failure(failure.text(), failure.retry())
@@ -106,12 +108,16 @@ impl Hub {
 impl Node {
     /// Counts one more membership of the address of a visitor, if it may have one. Nobody is counted where no limit of addresses
     /// applies.
-    fn room_for_http(&self, visitor: &Visitor) -> Result<Owner, Failure> {
+    fn room_for_http(&self, visitor: &Visitor) -> Result<HttpRoom, Failure> {
         let Some(whence) = self.whence(visitor) else {
-            return Ok(None);
+            return Ok(HttpRoom::default());
         };
-        let key = self.addresses.enter_http(whence);
-        key.map(|key| Some(key.into())).ok_or(Failure::AddressPeers)
+        let counted = self.addresses.enter_http(whence);
+        let (key, share) = counted.ok_or(Failure::AddressPeers)?;
+        Ok(HttpRoom {
+            owner: Some(key.into()),
+            share: Some(share),
+        })
     }
 
     /// Takes a membership out that was counted.

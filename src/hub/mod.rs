@@ -34,6 +34,7 @@ use crate::insight::Counters;
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::Swept;
+use crate::tracker::Participant;
 use entry::Entry;
 use node::{Settings, Tuned};
 use spare::Spare;
@@ -49,9 +50,6 @@ pub use visitor::Visitor;
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].
 pub const DEADLINE_SLICES: usize = 4;
-
-/// Fewer connections than this leave too little memory behind to be worth the trouble.
-const EBB_PEAK_MIN: usize = 256;
 
 /// The hub of one worker.
 #[derive(Debug)]
@@ -76,8 +74,6 @@ struct State {
     rng: SmallRng,
     pace: Pace,
     slice: usize,
-    /// Most connections at once since memory was given back.
-    peak: usize,
     /// The room of mail that was delivered.
     mail: Mail,
     /// The slot at which [`Hub::close_some`] goes on.
@@ -98,7 +94,6 @@ impl Hub {
             pace: settings.pace,
             slice: 0,
             leaving: 0,
-            peak: 0,
             mail: Mail::default(),
             closing: None,
         };
@@ -166,10 +161,11 @@ impl Hub {
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.serial);
         state.serial = state.serial.wrapping_add(1);
-        let mut entry = Entry::new(id, self.arrive(visitor), self.time.get());
+        let (visit, share) = self.arrive(visitor);
+        let participant = Participant::of_address(id, share);
+        let mut entry = Entry::new(participant, id, visit, self.time.get());
         entry.closing = state.closing;
         place.insert(entry);
-        state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
         Some(id)
     }
@@ -231,19 +227,12 @@ impl Hub {
         }
     }
 
-    /// Whether connections have ebbed to half of their peak, so that much memory lies idle. Then frees the hub's own part
-    /// of it, and starts a new peak.
-    pub fn ebb(&self) -> bool {
+    /// Frees the hub's own room for connections that have gone.
+    pub fn give_room_back(&self) {
         let state = &mut *self.state.borrow_mut();
-        let connections = state.entries.len();
-        let ebbs = state.peak >= EBB_PEAK_MIN && connections <= state.peak / 2;
-        if ebbs {
-            state.peak = connections;
-            state.entries.shrink_to_fit();
-            *self.spare.borrow_mut() = Spare::default();
-            state.mail = Mail::default();
-        }
-        ebbs
+        state.entries.shrink_to_fit();
+        *self.spare.borrow_mut() = Spare::default();
+        state.mail = Mail::default();
     }
 
     /// Takes note of the load during `elapsed`, for the announce interval.

@@ -10,7 +10,7 @@ use super::Mailbox;
 use super::keys::Keys;
 use crate::config::{Config, Network};
 use crate::insight::{Counters, Snapshot};
-use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Pressure};
+use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Portion, Pressure};
 use crate::protocol::{Bounds, http};
 use crate::swarm::{Intake, Ttl};
 use crate::tracker::{Rules, Tracker};
@@ -251,6 +251,12 @@ fn rules(config: &Config) -> Rules {
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
         http_peers_max: config.limits.http_peers_max,
+        address_swarms: if config.no_limits {
+            Portion::ALL
+        } else {
+            let limits = &config.limits;
+            Portion::new(limits.address_swarms_percent, limits.network_factor)
+        },
         intake: if config.no_limits {
             Intake::UNLIMITED
         } else {

@@ -184,6 +184,9 @@ counters! {
     failures_full_scrape,
     /// Announces refused because they would begin a swarm and there are `limits.swarms_max`, or memory is short.
     failures_swarms_max,
+    /// Announces refused because they would begin a swarm and their address is in as many as
+    /// `limits.address_swarms_percent` allows.
+    failures_address_swarms_percent,
     /// Announces refused because pages of their origin announce too fast (`limits.origin_announces_per_second`).
     failures_origin_announces_per_second,
     /// Announces after which reading paused because pages of their origin announce too fast.

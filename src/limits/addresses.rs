@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::bucket::{Lending, Level};
 use super::score::Score;
-use super::{Key, Whence};
+use super::{Key, Share, Whence};
 use crate::config;
 
 /// How many locks the addresses are divided into.
@@ -99,6 +100,10 @@ struct Record {
     strikes: Score,
     connections: u32,
     http_peers: u32,
+    /// What its WebSockets and its peers over HTTP have of the swarm table; theirs, as long as there are any.
+    share: Weak<Share>,
+    /// The same, while there are peers over HTTP.
+    kept: Option<Arc<Share>>,
 }
 
 /// What an address may have so many of at once.
@@ -124,6 +129,15 @@ impl Record {
             && self.arrivals.ahead(now).is_zero()
             && self.requests.ahead(now).is_zero()
             && self.strikes.points(now, half_life) < STRIKES_MIN
+    }
+
+    /// Its share of the swarm table; `wider` is that of its network.
+    fn share(&mut self, wider: Option<Arc<Share>>) -> Arc<Share> {
+        self.share.upgrade().unwrap_or_else(|| {
+            let share = Arc::new(Share::within(wider));
+            self.share = Arc::downgrade(&share);
+            share
+        })
     }
 }
 
@@ -152,9 +166,19 @@ impl Addresses {
         self.take_room(Held::Connection, whence)
     }
 
-    /// Counts a membership over HTTP, if its address has room for one more. Gives the key under which it is counted.
-    pub fn enter_http(&self, whence: Whence) -> Option<Key> {
-        self.take_room(Held::HttpPeer, whence)
+    /// Counts a membership over HTTP, if its address has room for one more. Gives the key under which it is counted, and the
+    /// share of the swarm table in which it is.
+    pub fn enter_http(&self, whence: Whence) -> Option<(Key, Arc<Share>)> {
+        let key = self.take_room(Held::HttpPeer, whence)?;
+        let wider = whence.wider.filter(|_| key != Key::OTHERS);
+        let site = wider.map(|wider| self.with(wider, |record| record.share(None)).1);
+        let (_, share) = self.with(key, |record| {
+            let share = record.share(site);
+            record.kept = Some(Arc::clone(&share));
+            share
+        });
+        share.note(0, 1);
+        Some((key, share))
     }
 
     fn take_room(&self, what: Held, whence: Whence) -> Option<Key> {
@@ -190,33 +214,52 @@ impl Addresses {
         fits.then_some(key)
     }
 
-    /// Counts a connection whatever the limit: one that was let in before.
-    pub fn count(&self, whence: Whence) -> Key {
+    /// Counts a WebSocket whatever the limit: it was let in before. Also gives the share of the swarm table that it has
+    /// together with the others.
+    pub fn count(&self, whence: Whence) -> (Key, Arc<Share>) {
         let (key, ()) = self.with(whence.own, |record| record.connections += 1);
+        let mut site = None;
         if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
-            let (wider, ()) = self.with(wider, |record| record.connections += 1);
-            self.with_known(key, |record| record.wider = Some(wider));
+            let (wider, share) = self.with(wider, |record| {
+                record.connections += 1;
+                record.share(None)
+            });
+            site = Some((wider, share));
         }
-        key
+        let (_, share) = self.with(key, |record| {
+            let (wider, share) = site.unzip();
+            record.wider = wider.or(record.wider);
+            record.share(share)
+        });
+        (key, share)
     }
 
     /// Takes a connection out that was counted under this key.
     pub fn leave(&self, key: Key) {
-        self.give_room(Held::Connection, key);
+        let one_less = |record: &mut Record| {
+            record.connections = record.connections.saturating_sub(1);
+            record.wider
+        };
+        if let Some(wider) = self.with_known(key, one_less).flatten() {
+            self.with_known(wider, one_less);
+        }
     }
 
     /// Takes a membership over HTTP out that was counted under this key.
     pub fn leave_http(&self, key: Key) {
-        self.give_room(Held::HttpPeer, key);
-    }
-
-    fn give_room(&self, what: Held, key: Key) {
         let one_less = |record: &mut Record| {
-            let held = record.held(what);
-            *held = held.saturating_sub(1);
-            record.wider
+            record.http_peers = record.http_peers.saturating_sub(1);
+            let share = match record.http_peers {
+                0 => record.kept.take(),
+                _ => record.kept.clone(),
+            };
+            (record.wider, share)
         };
-        if let Some(wider) = self.with_known(key, one_less).flatten() {
+        let (wider, share) = self.with_known(key, one_less).unwrap_or_default();
+        if let Some(share) = share {
+            share.note(1, 0);
+        }
+        if let Some(wider) = wider {
             self.with_known(wider, one_less);
         }
     }

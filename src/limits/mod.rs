@@ -12,6 +12,7 @@ mod origins;
 mod pace;
 mod pressure;
 mod score;
+mod share;
 mod time;
 mod visit;
 
@@ -32,6 +33,7 @@ pub use origins::Origins;
 pub use pace::Pace;
 pub use pressure::{Pressure, Step};
 pub use score::{MALFORMED, REFUSED, UNWANTED_ANSWER};
+pub use share::{Portion, Share};
 pub use time::CachedTime;
 pub use visit::{Key, OriginId, Visit, Whence};
 

@@ -15,7 +15,7 @@ pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Swarms, Swept, Totals, Ttl};
+pub use table::{Expired, Full, Swarms, Swept, Totals, Ttl};
 
 use std::time::Duration;
 

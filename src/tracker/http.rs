@@ -1,13 +1,15 @@
 //! The rules for those who announce over HTTP: the counts are everybody's, the peers they are told of are each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
 
 use super::{Reply, Tracker, claim};
+use crate::limits::Share;
 use crate::protocol::http::{Announce, Endpoint, Failure, Reply as Told};
 use crate::protocol::{Counts, Event, InfoHash, Scrape};
-use crate::swarm::{HttpSaid, Joined, Owner, Swarm};
+use crate::swarm::{Full, HttpSaid, Joined, Owner, Swarm};
 
 /// What comes of an announce over HTTP.
 #[derive(Debug)]
@@ -16,6 +18,16 @@ pub struct HttpOutcome {
     pub told: Result<Told, Failure>,
     /// Whom somebody no longer counts for: a member that has left, or one that has not become one.
     pub released: Option<Owner>,
+}
+
+/// Room for one more member: whom it counts for, and the share of the swarm table in which it does; `None` for one that is
+/// not limited.
+#[derive(Debug, Default)]
+pub struct HttpRoom {
+    /// What the swarm keeps of it.
+    pub owner: Owner,
+    /// It is counted in there.
+    pub share: Option<Arc<Share>>,
 }
 
 impl HttpOutcome {
@@ -35,14 +47,14 @@ impl HttpOutcome {
 }
 
 impl Tracker {
-    /// Serves an announce over HTTP of somebody at `from`. `room` is asked before it becomes a member: whom it is to be counted
-    /// for, or why it must not.
+    /// Serves an announce over HTTP of somebody at `from`. `room` is asked before it becomes a member: it
+    /// counts it, or says why it must not be one.
     pub fn announce_http(
         &self,
         from: &Endpoint,
         announce: &Announce,
         (now, rng): (Duration, &mut impl Rng),
-        room: impl FnOnce() -> Result<Owner, Failure>,
+        room: impl FnOnce() -> Result<HttpRoom, Failure>,
     ) -> HttpOutcome {
         if announce.event == Event::Stopped {
             return self.leave_http(from, announce);
@@ -63,7 +75,7 @@ impl Tracker {
         match refreshed.flatten() {
             Some(told) => HttpOutcome::told(told),
             None => match room() {
-                Ok(owner) => self.join_http(from, announce.info_hash, (said, owner), tell),
+                Ok(room) => self.join_http(from, announce.info_hash, (said, room), tell),
                 Err(failure) => HttpOutcome::refused(failure, None),
             },
         }
@@ -73,28 +85,38 @@ impl Tracker {
         &self,
         from: &Endpoint,
         info_hash: InfoHash,
-        (said, owner): (HttpSaid, Owner),
+        (said, room): (HttpSaid, HttpRoom),
         tell: impl FnOnce(&Swarm) -> Told,
     ) -> HttpOutcome {
+        let owner = room.owner;
         if !self.swarms.take_http_peer(self.rules.http_peers_max()) {
             return HttpOutcome::refused(Failure::Peers, Some(owner));
         }
-        let joined = self.swarms.with_new(&info_hash, |swarm| {
+        let may_begin = |free| {
+            let portion = self.rules.address_swarms();
+            let share = room.share.as_deref();
+            share.is_none_or(|share| share.may_begin_counted(free, portion))
+        };
+        let joined = self.swarms.with_new(&info_hash, may_begin, |swarm| {
             (swarm.http_join(from, said, owner), tell(swarm))
         });
         match joined {
-            Some((Joined::New, told)) => HttpOutcome::told(told),
+            Ok((Joined::New, told)) => HttpOutcome::told(told),
             // The same client was quicker on another connection.
-            Some((Joined::Before, told)) => {
+            Ok((Joined::Before, told)) => {
                 self.swarms.give_up_http_peers(1);
                 HttpOutcome {
                     told: Ok(told),
                     released: Some(owner),
                 }
             }
-            None => {
+            Err(full) => {
                 self.swarms.give_up_http_peers(1);
-                HttpOutcome::refused(Failure::Swarms, Some(owner))
+                let failure = match full {
+                    Full::Table => Failure::Swarms,
+                    Full::Sender => Failure::AddressSwarms,
+                };
+                HttpOutcome::refused(failure, Some(owner))
             }
         }
     }

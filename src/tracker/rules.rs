@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
+use crate::limits::Portion;
 use crate::swarm::{Intake, Ttl};
 
 /// The bounds and lifetimes of tracking, named as in the configuration.
@@ -23,6 +24,8 @@ pub struct Rules {
     pub swarms_max: usize,
     /// `limits.http_peers_max`, for the whole process.
     pub http_peers_max: usize,
+    /// `limits.address_swarms_percent` and `limits.network_factor`
+    pub address_swarms: Portion,
     /// `limits.offers_received_per_second` and `limits.offers_received_burst`
     pub intake: Intake,
     /// `tracker.membership_ttl`, `tracker.pending_offer_ttl` and `tracker.http_membership_ttl`
@@ -38,6 +41,7 @@ pub(super) struct InForce {
     full_scrape: AtomicBool,
     swarms_max: AtomicUsize,
     http_peers_max: AtomicUsize,
+    address_swarms: AtomicU64,
     intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
@@ -61,6 +65,8 @@ impl InForce {
         self.full_scrape.store(rules.full_scrape, Relaxed);
         self.swarms_max.store(rules.swarms_max, Relaxed);
         self.http_peers_max.store(rules.http_peers_max, Relaxed);
+        self.address_swarms
+            .store(rules.address_swarms.to_bits(), Relaxed);
         self.intake.store(rules.intake.to_bits(), Relaxed);
         self.membership_ttl_ms
             .store(ms(rules.ttl.membership), Relaxed);
@@ -79,6 +85,7 @@ impl InForce {
             full_scrape: self.full_scrape(),
             swarms_max: self.swarms_max.load(Relaxed),
             http_peers_max: self.http_peers_max(),
+            address_swarms: self.address_swarms(),
             intake: self.intake(),
             ttl: self.ttl(),
         }
@@ -104,6 +111,10 @@ impl InForce {
 
     pub(super) fn http_peers_max(&self) -> usize {
         self.http_peers_max.load(Relaxed)
+    }
+
+    pub(super) fn address_swarms(&self) -> Portion {
+        Portion::from_bits(self.address_swarms.load(Relaxed))
     }
 
     pub(super) fn intake(&self) -> Intake {
@@ -137,6 +148,7 @@ mod tests {
             full_scrape: n > 5,
             swarms_max: n as usize + 3,
             http_peers_max: n as usize + 4,
+            address_swarms: Portion::new(n, n + 4),
             intake: Intake::new(n, 2 * n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,

@@ -29,7 +29,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "config",
         ],
     ),
-    ("echo", &["connection", "hub", "config"]),
+    ("echo", &["connection", "hub", "net", "config"]),
     (
         "http",
         &["hub", "net", "limits", "protocol", "insight", "config"],
@@ -47,7 +47,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "websocket",
         ],
     ),
-    ("tracker", &["swarm", "protocol"]),
+    ("tracker", &["swarm", "limits", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
     ("net", &["config", "insight"]),

@@ -1,4 +1,4 @@
-use super::super::CachedTime;
+use super::super::{CachedTime, Portion};
 use super::*;
 
 struct World {
@@ -189,6 +189,34 @@ fn networks_that_take_turns_are_banned_as_one_site() {
 }
 
 #[test]
+fn the_websockets_of_an_address_have_one_share_and_its_network_has_them_all() {
+    let world = World::new(|_| {});
+    let count = |whence| world.addresses.count(whence).1;
+    let (one, same, neighbour) = (count(ipv6(10, 5)), count(ipv6(10, 5)), count(ipv6(11, 5)));
+    assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &neighbour));
+    // A tenth of a thousand for one, four tenths for all.
+    let may_begin = |share: &Share| share.may_begin(1_000, Portion::new(10, 4));
+    one.note(0, 99);
+    assert!(may_begin(&same));
+    same.note(0, 1);
+    assert!(!may_begin(&one) && may_begin(&neighbour));
+    one.note(100, 320);
+    neighbour.note(0, 79);
+    assert!(may_begin(&neighbour));
+    neighbour.note(79, 80);
+    assert!(!may_begin(&neighbour));
+    assert!(may_begin(&count(ipv6(20, 6))) && may_begin(&count(ipv4(30))));
+    // Nothing is left of it when the last has gone, and nobody has half of an old one.
+    one.note(320, 0);
+    neighbour.note(80, 0);
+    drop((one, same, neighbour));
+    (0..3).for_each(|_| world.addresses.leave(Key::new(10)));
+    let (one, neighbour) = (count(ipv6(10, 5)), count(ipv6(11, 5)));
+    one.note(0, 400);
+    assert!(!may_begin(&neighbour));
+}
+
+#[test]
 fn other_limits_hold_at_once_for_those_who_are_here_too() {
     let world = World::new(|_| {});
     assert!((0..3).all(|_| world.addresses.enter(ipv4(10)).is_some()));
@@ -211,7 +239,7 @@ fn peers_over_http_are_counted_apart_from_connections() {
     });
     let addresses = &world.addresses;
     assert!(addresses.enter(ipv4(10)).is_some());
-    let key = addresses.enter_http(ipv4(10)).expect("room");
+    let (key, _) = addresses.enter_http(ipv4(10)).expect("room");
     assert!(addresses.enter_http(ipv4(10)).is_some());
     assert!(addresses.enter_http(ipv4(10)).is_none());
     assert!(addresses.enter_http(ipv4(11)).is_some(), "another address");
@@ -226,7 +254,7 @@ fn peers_over_http_are_counted_apart_from_connections() {
 #[test]
 fn an_address_with_peers_over_http_is_not_forgotten() {
     let world = World::new(|_| {});
-    let key = world.addresses.enter_http(ipv4(10)).expect("room");
+    let (key, _) = world.addresses.enter_http(ipv4(10)).expect("room");
     world.tidy();
     assert_eq!(world.addresses.known(), 1);
     world.addresses.leave_http(key);
@@ -250,4 +278,22 @@ fn requests_over_http_are_counted_for_address_and_site_and_come_back_with_time()
     assert!(addresses.ask(ipv4(10), at(2)).is_err());
     let asked = (20..30).filter(|network| addresses.ask(ipv6(*network, 5), at(1)).is_ok());
     assert_eq!(asked.count(), 4, "a site has twice as much");
+}
+
+#[test]
+fn peers_over_http_and_websockets_of_an_address_share_one_part_of_the_swarm_table() {
+    let world = World::new(|_| {});
+    let addresses = &world.addresses;
+    let (key, over_http) = addresses.enter_http(ipv6(10, 5)).expect("room");
+    let (_, of_websockets) = addresses.count(ipv6(10, 5));
+    assert!(Arc::ptr_eq(&over_http, &of_websockets));
+    let (neighbour, _) = addresses.enter_http(ipv6(11, 5)).expect("room");
+    assert_eq!(over_http.memberships(), 1);
+    drop((over_http, of_websockets));
+    let (again, share) = addresses.enter_http(ipv6(10, 5)).expect("room");
+    assert_eq!(share.memberships(), 2, "it is kept while somebody is there");
+    for key in [key, again, neighbour] {
+        addresses.leave_http(key);
+    }
+    assert_eq!(share.memberships(), 0);
 }

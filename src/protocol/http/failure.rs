@@ -32,6 +32,8 @@ pub enum Failure {
     Peers,
     /// A new swarm, where there are `limits.swarms_max` already or memory is short.
     Swarms,
+    /// A new swarm, where its address has `limits.address_swarms_percent` of what is free.
+    AddressSwarms,
 }
 
 /// When a request that failed may be repeated.
@@ -76,6 +78,9 @@ impl Failure {
                 "This tracker takes no new peers over HTTP at the moment (limits.http_peers_max)"
             }
             Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
+            Self::AddressSwarms => {
+                "This address has too many swarms to begin another (limits.address_swarms_percent)"
+            }
         }
     }
 
@@ -84,9 +89,11 @@ impl Failure {
     pub const fn retry(self) -> Retry {
         match self {
             Self::TooFast(wait) => Retry::after(wait),
-            Self::NoAddress | Self::AddressPeers | Self::Peers | Self::Swarms => {
-                Retry::Minutes(LATER_MINUTES)
-            }
+            Self::NoAddress
+            | Self::AddressPeers
+            | Self::Peers
+            | Self::Swarms
+            | Self::AddressSwarms => Retry::Minutes(LATER_MINUTES),
             _ => Retry::Never,
         }
     }

@@ -8,6 +8,7 @@ use percent_encoding::percent_encode_byte;
 use swarmhub::protocol::http::{Announce, Endpoint, Failure, Peers, read_announce};
 use swarmhub::protocol::{Counts, Event, InfoHash, Left, PeerId};
 use swarmhub::swarm::{Owner, Role, Swarm};
+use swarmhub::tracker::HttpRoom;
 
 use super::naive::Naive;
 use super::world::{World, ensure, ensure_eq};
@@ -93,7 +94,10 @@ impl World {
                 return Err(Failure::AddressPeers);
             }
             *count += 1;
-            Ok(whose)
+            Ok(HttpRoom {
+                owner: whose,
+                share: None,
+            })
         };
         let outcome = self
             .tracker

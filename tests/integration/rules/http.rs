@@ -2,13 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use serde_json::json;
+use swarmhub::limits::{Portion, Share};
 use swarmhub::protocol::http::{Endpoint, Failure, Reply as Told, read_announce};
 use swarmhub::swarm::Ttl;
-use swarmhub::tracker::{HttpOutcome, Rules};
+use swarmhub::tracker::{HttpOutcome, HttpRoom, Rules};
 
 use super::{RULES, World, announce, offers, sweep, with};
+
+fn room() -> HttpRoom {
+    HttpRoom {
+        owner: NonZeroU64::new(9),
+        share: None,
+    }
+}
 
 /// An announce of the peer at `192.0.2.NUMBER:6881`.
 fn tell(world: &World, swarm: char, number: u8, more: &str) -> HttpOutcome {
@@ -26,7 +35,7 @@ fn tell_from(world: &World, swarm: char, from: Endpoint, more: &str) -> HttpOutc
     let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
     world
         .tracker
-        .announce_http(&from, &announce, with_rng, || Ok(NonZeroU64::new(9)))
+        .announce_http(&from, &announce, with_rng, || Ok(room()))
 }
 
 fn told(world: &World, swarm: char, number: u8, more: &str) -> Told {
@@ -95,7 +104,9 @@ fn a_peer_over_http_is_its_address_and_port() {
     let now = world.now.get();
     let outcome = world
         .tracker
-        .announce_http(&other_port, &stranger, (now, &mut *rng), || Ok(None));
+        .announce_http(&other_port, &stranger, (now, &mut *rng), || {
+            Ok(HttpRoom::default())
+        });
     drop(rng);
     assert_eq!(outcome.released, None);
     assert_eq!(world.totals(), (1, 1, 1));
@@ -243,4 +254,40 @@ fn a_swarm_too_many_is_refused_over_http_too() {
     assert_eq!(refused.told, Err(Failure::Swarms));
     assert_eq!(refused.released, Some(NonZeroU64::new(9)));
     assert_eq!(world.tracker.swarms().totals().http_peers, 1);
+}
+
+#[test]
+fn an_address_with_many_swarms_begins_none_over_http_either() {
+    let world = World::new(Rules {
+        swarms_max: 10,
+        address_swarms: Portion::new(20, 4),
+        ..RULES
+    });
+    let share = Arc::new(Share::default());
+    let announce = |swarm: char| {
+        let hash = swarm.to_string().repeat(20);
+        let query = format!("info_hash={hash}&peer_id={hash}&port=1");
+        let announce = read_announce(query.as_bytes()).expect("an announce");
+        let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+        let room = || {
+            share.note(0, 1);
+            Ok(HttpRoom {
+                owner: None,
+                share: Some(Arc::clone(&share)),
+            })
+        };
+        let outcome = world
+            .tracker
+            .announce_http(&v4(1), &announce, with_rng, room);
+        if outcome.released.is_some() {
+            share.note(1, 0);
+        }
+        outcome.told.map(|_| ())
+    };
+    // Of ten free a fifth is two, of nine nearly so.
+    assert_eq!([announce('a'), announce('b')], [Ok(()), Ok(())]);
+    assert_eq!(announce('c'), Err(Failure::AddressSwarms));
+    let _other = world.join('d', ['x']);
+    assert_eq!(announce('d'), Ok(()), "those of others it may join");
+    assert_eq!(share.memberships(), 3);
 }

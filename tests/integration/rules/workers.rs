@@ -1,6 +1,7 @@
 //! Several workers at once on one table: whatever the order, nothing is lost and nothing stays.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -9,10 +10,11 @@ use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use swarmhub::limits::Share;
 use swarmhub::protocol::http::{Endpoint, read_announce};
 use swarmhub::protocol::{ConnectionId, parse};
 use swarmhub::swarm::{Expired, Totals, Ttl};
-use swarmhub::tracker::{Participant, Rules, Tracker};
+use swarmhub::tracker::{HttpRoom, Participant, Rules, Tracker};
 
 use super::{BOUNDS, RULES, announce, answer, offers, with};
 
@@ -25,6 +27,8 @@ struct Shared {
     seconds: AtomicU64,
     /// Memberships over HTTP that are counted.
     http_peers: AtomicUsize,
+    /// What all connections have together.
+    share: Arc<Share>,
     /// For each worker, expired memberships of its connections of which it has not heard.
     notes: [Mutex<Vec<Expired>>; WORKERS as usize],
 }
@@ -68,7 +72,10 @@ impl Shared {
         let from = Endpoint::V4([192, 0, 2, u8::try_from(peer).expect("ASCII"), 0, 1]);
         let room = || {
             self.http_peers.fetch_add(1, Ordering::Relaxed);
-            Ok(NonZeroU64::new(1))
+            Ok(HttpRoom {
+                owner: NonZeroU64::new(1),
+                share: None,
+            })
         };
         let outcome = self
             .tracker
@@ -86,7 +93,8 @@ impl Shared {
             if connections.len() < CONNECTIONS {
                 let serial = u32::try_from(serial).expect("few operations");
                 let id = ConnectionId::new(worker, 0, serial);
-                connections.push((id, Participant::new(id)));
+                let share = Some(Arc::clone(&self.share));
+                connections.push((id, Participant::of_address(id, share)));
             }
             let place = rng.random_range(0..connections.len());
             let mut one_of = |names: &str| {
@@ -146,6 +154,7 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
         tracker: Tracker::new(Rules { ttl, ..RULES }),
         seconds: AtomicU64::new(0),
         http_peers: AtomicUsize::new(0),
+        share: Arc::default(),
         notes: [const { Mutex::new(Vec::new()) }; WORKERS as usize],
     };
     let mut workers: Vec<_> = thread::scope(|scope| {
@@ -170,7 +179,7 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
     }
     let connections = workers.iter().flatten();
     let in_books: usize = connections
-        .map(|(_, participant)| participant.memberships().len())
+        .map(|(_, participant)| participant.memberships().count())
         .sum();
     let totals = swarms.totals();
     let http_peers = || shared.http_peers.load(Ordering::Relaxed);
@@ -179,6 +188,7 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
         totals.seeders + totals.leechers,
         in_books + totals.http_peers
     );
+    assert_eq!(shared.share.memberships(), in_books);
     for (_, participant) in workers.iter().flatten() {
         shared.tracker.close(participant);
     }
@@ -189,4 +199,6 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
         (swarms.totals(), swarms.recount()),
         (Totals::default(), Some(Totals::default()))
     );
+    drop(workers);
+    assert_eq!(shared.share.memberships(), 0);
 }
