@@ -3,6 +3,7 @@
 //! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
+mod http;
 mod memberships;
 mod outcome;
 mod participant;
@@ -17,9 +18,10 @@ use smallvec::SmallVec;
 use crate::protocol::{
     About, Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, Request, Scrape,
 };
-use crate::swarm::{Claim, Expired, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
+use crate::swarm::{Claim, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Swept};
 use rules::InForce;
 
+pub use http::{HttpOutcome, HttpRoom};
 pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
 pub use rules::Rules;
@@ -107,8 +109,12 @@ impl Tracker {
         };
         let mut outcome = Outcome::default();
         let counts = self.swarms.with_new(&info_hash, may_begin, |swarm| {
-            let (joined, mut place) =
-                swarm.join(member, claim(announce), who.tally.is_blocked(), now);
+            let (joined, mut place) = swarm.join(
+                member,
+                claim(announce.event, announce.left),
+                who.tally.is_blocked(),
+                now,
+            );
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
@@ -194,7 +200,7 @@ impl Tracker {
     }
 
     fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
-        let ttl = self.rules.ttl().pending_offer;
+        let ttl = self.rules.pending_offer_ttl();
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
             swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
         });
@@ -278,14 +284,8 @@ impl Tracker {
 
     /// Ends what has expired in a slice of one of [`Swarms::parts`]; `None` when the part has been gone through. The
     /// owners of the connections are to be told with [`Self::forget`].
-    pub fn sweep_slice(
-        &self,
-        part: usize,
-        now: Duration,
-        expired: &mut Vec<Expired>,
-    ) -> Option<()> {
-        self.swarms
-            .sweep_slice(part, now, self.rules.ttl(), expired)
+    pub fn sweep_slice(&self, part: usize, now: Duration, swept: &mut Swept) -> Option<()> {
+        self.swarms.sweep_slice(part, now, self.rules.ttl(), swept)
     }
 }
 
@@ -295,8 +295,8 @@ fn refused(failure: Failure, info_hash: InfoHash) -> Reply {
 }
 
 /// `completed` makes a seeder whatever `left` says, as with the reference.
-fn claim(announce: &Announce<'_>) -> Claim {
-    match (announce.event, announce.left) {
+fn claim(event: Event, left: Left) -> Claim {
+    match (event, left) {
         (Event::Completed, _) | (_, Left::Nothing) => Claim::Seeder,
         (_, Left::Something) => Claim::Leecher,
         (_, Left::Unknown) => Claim::Unsaid,

@@ -292,7 +292,8 @@ impl Running {
     /// Searches the next parts of the swarm table that are this worker's; returns where to go on in a second.
     async fn sweep(&self, from: usize) -> usize {
         let parts = self.seat.node.tracker().swarms().parts();
-        let pass = (self.seat.node.tracker().rules().ttl.membership / 4)
+        let ttl = self.seat.node.tracker().rules().ttl;
+        let pass = (ttl.membership.min(ttl.http_membership) / 4)
             .clamp(Duration::from_secs(1), SWEEP_MAX)
             .as_secs();
         let a_second = parts.div_ceil(usize::try_from(pass).unwrap_or(1));

@@ -36,6 +36,18 @@ const ORDERS: &[Order] = &[
         reason: "peers would be forgotten before they announce again",
     },
     Order {
+        low: "tracker.http_interval_min",
+        high: "tracker.http_interval",
+        holds: |config| config.tracker.http_interval_min <= config.tracker.http_interval,
+        reason: "programs would be told to announce sooner than they may",
+    },
+    Order {
+        low: "tracker.http_interval",
+        high: "tracker.http_membership_ttl",
+        holds: |config| config.http_membership_ttl() > config.tracker.http_interval,
+        reason: "peers would be forgotten before they announce again",
+    },
+    Order {
         low: "tracker.offers_per_announce_max",
         high: "tracker.pending_offers_max",
         holds: |config| config.tracker.offers_per_announce_max <= config.tracker.pending_offers_max,

@@ -81,6 +81,15 @@ impl Config {
             .unwrap_or_else(|| (self.interval_largest() * 3).max(MEMBERSHIP_TTL_MIN))
     }
 
+    /// How long a peer that announces over HTTP stays without announcing again: [`Tracker::http_membership_ttl`], or three times
+    /// the interval.
+    #[must_use]
+    pub fn http_membership_ttl(&self) -> Duration {
+        self.tracker
+            .http_membership_ttl
+            .unwrap_or_else(|| self.tracker.http_interval * 3)
+    }
+
     /// The [`ice_server`](Config::ice_server)s in the shape browsers want, with user and password apart.
     #[must_use]
     pub fn ice_servers(&self) -> Vec<IceServer> {

@@ -156,6 +156,18 @@ settings! {
         /// Answer a scrape without info-hashes with all swarms.
         /// It shows everybody what is shared here.
         full_scrape: bool = false => live;
+        /// Serve programs that announce over HTTP, at `/announce` and `/scrape`.
+        /// They are told of each other; with the clients of WebSockets they share the counts.
+        http: bool = true => live;
+        /// Announce interval in seconds over HTTP.
+        http_interval: Duration = seconds(600), in 1.0..=86400.0 => live;
+        /// Seconds that programs shall let pass between two announces over HTTP, whatever happens.
+        http_interval_min: Duration = seconds(60), in 1.0..=86400.0 => live;
+        /// Seconds without an announce over HTTP after which a peer is forgotten.
+        /// Unless set, three times `http_interval`.
+        http_membership_ttl: Option<Duration> = None, in 1.0..=604_800.0 => live;
+        /// Peers of each kind of address, IPv4 and IPv6, that one reply over HTTP lists.
+        http_peers_per_reply_max: usize = 82, in 0..=500 => live;
     }
 
     /// Sizes and deadlines of one WebSocket connection.
@@ -245,6 +257,14 @@ settings! {
         /// How many times as much an IPv6 network of /48 may as one of /64.
         /// A site has many networks, an attacker all that it likes.
         network_factor: u32 = 4, in 1..=65_536 => live;
+        /// Announces and scrapes over HTTP per second from one such address for long.
+        /// A thousand households behind one address send a third of it.
+        address_http_requests_per_second: u32 = 100, in 1..=1_000_000 => live;
+        /// Announces and scrapes over HTTP from one such address at once.
+        /// A program with as many torrents sends them when it starts.
+        address_http_requests_burst: u32 = 5000, in 1..=1_000_000 => live;
+        /// Peers that announce over HTTP from one such address, in all swarms together.
+        address_http_peers_max: u32 = 10_000, in 1..=4_294_967_295 => live;
         /// Longest time in seconds that a new WebSocket waits for its turn; where it would be longer, it is refused.
         arrival_delay_max: Duration = seconds(5), in 0.0..=60.0 => live;
         /// Addresses and networks that are counted; those beyond share the limits of one.
@@ -279,6 +299,9 @@ settings! {
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
+        /// Peers that announce over HTTP, in all swarms together; further ones are refused while these live.
+        /// In large swarms they take 80 MB, each alone in its own 800 MB.
+        http_peers_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
         /// One address begins a swarm only while it has fewer memberships than this percentage of the swarms still free.
         /// Alone it may begin 90,000; a thousand greedy ones end at 990 each, and who has less finds room. It may always
         /// join those of others. 0 means no limit.

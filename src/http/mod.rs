@@ -1,8 +1,9 @@
 //! What a fresh TCP connection speaks: HTTP/1.1, until it asks to become a WebSocket.
 //!
-//! Serves the page, its assets and the small API; hands upgraded connections back to the worker. Knows nothing of
-//! tracking.
+//! Serves the page, its assets, the small API and the tracker over HTTP; hands upgraded connections back to the worker. Knows
+//! nothing of tracking.
 
+mod announce;
 mod api;
 mod assets;
 mod door;
@@ -181,11 +182,17 @@ async fn answer<H>(
     // Who watches over the server is told that it lives however full it is.
     let is_watcher = !is_upgrade
         && (visit.role == Role::Metrics || site::WATCHED.contains(&request.uri().path()));
+    let asked = announce::asked(&request).filter(|_| !is_upgrade);
     if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
-        return Ok(door::refusal(limited));
+        return Ok(match asked {
+            Some(_) => announce::refusal(limited),
+            None => door::refusal(limited),
+        });
     }
     let mut response = if is_upgrade {
         visit.upgrade(&request, visitor).await
+    } else if let Some(which) = asked {
+        announce::answer(which, &request, &visitor, (&visit.site, visit.role))
     } else {
         let caller = api::admin::Caller(visitor.address);
         request.extensions_mut().insert(caller);

@@ -83,6 +83,8 @@ pub(super) struct Live {
     pub(super) admin_token: Option<Secret>,
     /// `metrics.token`
     pub(super) metrics_token: Option<Secret>,
+    /// `tracker.http`
+    pub(super) has_http_tracker: bool,
 }
 
 impl Shared {
@@ -184,6 +186,7 @@ impl Live {
             public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
             metrics_token: config.metrics.token.clone(),
+            has_http_tracker: config.tracker.http,
         }
     }
 

@@ -213,7 +213,7 @@ impl Node {
     }
 
     /// Under what a visitor is counted; `None` if no limit of addresses applies.
-    fn whence(&self, visitor: &Visitor) -> Option<Whence> {
+    pub(super) fn whence(&self, visitor: &Visitor) -> Option<Whence> {
         let address = visitor.address?;
         let doors = self.doors.read();
         let is_exempt = || {

@@ -10,6 +10,7 @@ mod ask;
 mod echo;
 mod ended;
 mod entry;
+mod http;
 mod inspect;
 mod keys;
 mod mailbox;
@@ -37,6 +38,7 @@ use uuid::Uuid;
 use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use crate::swarm::Swept;
 use crate::tracker::Participant;
 use arrived::Arrived;
 use entry::Entry;
@@ -308,12 +310,18 @@ impl Hub {
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.
     pub fn sweep_slice(&self, part: usize) -> Option<()> {
-        let mut all = Vec::new();
+        let mut swept = Swept::default();
         let more = self
             .node
             .tracker
-            .sweep_slice(part, self.time.get(), &mut all);
-        for expired in all {
+            .sweep_slice(part, self.time.get(), &mut swept);
+        self.counters()
+            .http_peers_expired
+            .add(swept.http.len() as u64);
+        for owner in swept.http {
+            self.node.release_http(owner);
+        }
+        for expired in swept.expired {
             self.counters().memberships_expired.add(1);
             let owner = expired.member.connection;
             if owner.worker() == self.worker {

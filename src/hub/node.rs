@@ -19,7 +19,7 @@ use crate::insight::{alerts, census};
 use crate::limits::{
     Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
 };
-use crate::protocol::{Bounds, InfoHash};
+use crate::protocol::{Bounds, InfoHash, http};
 use crate::swarm::{Intake, Ttl};
 use crate::tracker::{Rules, Tracker};
 
@@ -100,6 +100,10 @@ pub(super) struct Settings {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tuned {
     pub(super) bounds: Bounds,
+    /// What clients over HTTP are told.
+    pub(super) http_terms: http::Terms,
+    /// `tracker.http_peers_per_reply_max`
+    pub(super) http_peers_max: usize,
     /// `connection.output_bytes_max`
     pub(super) output_bytes_max: usize,
     pub(super) deadlines: Deadlines,
@@ -163,13 +167,22 @@ impl Node {
     /// Puts other settings in force: the rules of tracking at once, the rest with each hub that is told to
     /// [`retune`](super::Hub::retune).
     ///
-    /// Who was told a longer interval must not be forgotten for it. So a `membership_ttl` that was lowered is not in
-    /// force before [`lower_ttl`](Self::lower_ttl), which is due after the time returned.
+    /// Who was told a longer interval must not be forgotten for it. So a `membership_ttl` or `http_membership_ttl` that was lowered
+    /// is not in force before [`lower_ttl`](Self::lower_ttl), which is due after the time returned.
     pub fn apply(&self, config: &Config) -> Option<Duration> {
         let mut rules = rules(config);
-        let so_far = self.tracker.rules().ttl.membership;
-        let is_lowered = rules.ttl.membership < so_far;
-        rules.ttl.membership = rules.ttl.membership.max(so_far);
+        let so_far = self.tracker.rules().ttl;
+        let ttls = [
+            (&mut rules.ttl.membership, so_far.membership),
+            (&mut rules.ttl.http_membership, so_far.http_membership),
+        ];
+        let mut due = None;
+        for (ttl, so_far) in ttls {
+            if *ttl < so_far {
+                *ttl = so_far;
+                due = due.max(Some(so_far));
+            }
+        }
         self.tracker.set_rules(rules);
         *self.settings.lock() = Settings::new(config);
         *self.doors.write() = Doors::new(config);
@@ -178,10 +191,10 @@ impl Node {
         self.guesses.retune(&config.limits);
         self.bans.retune(&config.bans);
         self.pressure.retune(&config.memory);
-        is_lowered.then_some(so_far)
+        due
     }
 
-    /// Puts the `membership_ttl` of `config` in force, whatever it was.
+    /// Puts the `membership_ttl` and the `http_membership_ttl` of `config` in force, whatever they were.
     pub fn lower_ttl(&self, config: &Config) {
         self.tracker.set_rules(rules(config));
     }
@@ -415,6 +428,11 @@ impl Settings {
                     offers_max: tracker.offers_per_announce_max,
                     scrape_hashes_max: tracker.scrape_hashes_max,
                 },
+                http_terms: http::Terms {
+                    interval: whole_seconds(tracker.http_interval),
+                    interval_min: whole_seconds(tracker.http_interval_min),
+                },
+                http_peers_max: tracker.http_peers_per_reply_max,
                 output_bytes_max: connection.output_bytes_max,
                 limits_origins: !config.no_limits
                     && config.limits.origin_announces_per_second.is_some(),
@@ -435,6 +453,10 @@ impl Settings {
     }
 }
 
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
 fn rules(config: &Config) -> Rules {
     Rules {
         memberships_max: config.tracker.memberships_max,
@@ -442,6 +464,7 @@ fn rules(config: &Config) -> Rules {
         pending_offers_max: config.tracker.pending_offers_max,
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
+        http_peers_max: config.limits.http_peers_max,
         address_swarms: if config.no_limits {
             Portion::ALL
         } else {
@@ -460,6 +483,7 @@ fn rules(config: &Config) -> Rules {
         ttl: Ttl {
             membership: config.membership_ttl(),
             pending_offer: config.tracker.pending_offer_ttl,
+            http_membership: config.http_membership_ttl(),
         },
     }
 }

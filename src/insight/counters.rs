@@ -315,4 +315,26 @@ counters! {
     questions_unanswered,
     /// Swarms no longer watched because others were looked at.
     watches_given_up,
+    /// Announces served over HTTP.
+    http_announces,
+    /// Scrapes served over HTTP.
+    http_scrapes,
+    /// Announces over HTTP that asked for more peers than `tracker.http_peers_per_reply_max`.
+    http_replies_cut,
+    /// Memberships over HTTP ended because no announce came for `tracker.http_membership_ttl`.
+    http_peers_expired,
+    /// Announces and scrapes over HTTP refused because something in them was wrong or missing.
+    http_failures_malformed,
+    /// Announces over HTTP refused because a web page sent them.
+    http_failures_pages,
+    /// Announces over HTTP refused because the address of their sender is not known.
+    http_failures_no_address,
+    /// Announces and scrapes over HTTP where that is not served (`tracker.http`, a listener for pages alone).
+    http_failures_not_here,
+    /// Announces and scrapes refused because their address sends too many (`limits.address_http_requests_per_second`).
+    failures_address_http_requests_per_second,
+    /// Announces refused because their address has `limits.address_http_peers_max`.
+    failures_address_http_peers_max,
+    /// Announces refused because there are `limits.http_peers_max`.
+    failures_http_peers_max,
 }

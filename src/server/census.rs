@@ -63,9 +63,11 @@ mod tests {
             };
             node.tracker()
                 .swarms()
-                .with_new(&InfoHash::new(hash), |_| true, |swarm| {
-                    swarm.join(member, claim, false, Duration::ZERO)
-                })
+                .with_new(
+                    &InfoHash::new(hash),
+                    |_| true,
+                    |swarm| swarm.join(member, claim, false, Duration::ZERO),
+                )
                 .expect("room");
         }
         node

@@ -323,6 +323,25 @@ mod tests {
         assert_eq!(in_force(), 500);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_lowered_lifetime_over_http_waits_likewise() {
+        let interval = |seconds| {
+            let mut config = Config::default();
+            config.tracker.http_interval = Duration::from_secs(seconds);
+            config
+        };
+        let node = Arc::new(Node::new(&interval(600), 0));
+        let server = Handle(Control::new(&interval(600), &node, 0));
+        let in_force = || node.tracker().rules().ttl.http_membership.as_secs();
+        let control = Arc::clone(&server.0);
+        tokio::spawn(async move { control.lower_ttl_when_due().await });
+        server.reload(&interval(100)).await.expect("valid");
+        tokio::time::sleep(Duration::from_secs(1799)).await;
+        assert_eq!(in_force(), 1800);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(in_force(), 300);
+    }
+
     #[tokio::test]
     async fn impossible_settings_change_nothing() {
         let config = Config::default();

@@ -3,6 +3,7 @@
 //! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
 //! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
 
+mod http;
 mod intake;
 mod largest;
 mod members;
@@ -10,17 +11,19 @@ mod offers;
 mod selection;
 mod table;
 
+pub use http::{HttpSaid, Owner};
 pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Full, Swarms, Totals, Ttl, Walk};
+pub use table::{Expired, Full, Swarms, Swept, Totals, Ttl, Walk};
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
+use http::HttpMembers;
 use intake::Tick;
 use members::Members;
 use offers::{Moment, PendingOffers};
@@ -30,6 +33,8 @@ use offers::{Moment, PendingOffers};
 pub struct Swarm {
     members: Members,
     pending: PendingOffers,
+    /// Those who announce over HTTP, if there are any: never an empty list.
+    http: Option<Box<HttpMembers>>,
     downloaded: u32,
 }
 
@@ -100,13 +105,17 @@ impl Swarm {
         self.members.set_blocked(member, blocked);
     }
 
-    /// The counts as they go into replies.
+    /// The counts as they go into replies: of all members, however they announce.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts {
+        let counts = Counts {
             complete: self.members.seeders(),
             incomplete: self.members.leechers(),
             downloaded: self.downloaded,
+        };
+        match &self.http {
+            None => counts,
+            Some(http) => http.added_to(counts),
         }
     }
 
@@ -174,7 +183,7 @@ impl Swarm {
     /// Whether nobody is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.members.len() == 0
+        self.members.len() == 0 && self.http.is_none()
     }
 
     /// How many offers wait for an answer.
@@ -183,7 +192,7 @@ impl Swarm {
         self.pending.len()
     }
 
-    /// All members with their roles, for recounts and views.
+    /// All members who announce over WebSockets, with their roles, for recounts and views.
     pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.members.iter()
     }

@@ -12,7 +12,7 @@ use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
 use super::offers::Moment;
-use super::{Member, Role, Swarm, seconds};
+use super::{Member, Owner, Role, Swarm, seconds};
 use crate::protocol::InfoHash;
 
 /// How many locks the table is divided into: enough that two workers seldom meet.
@@ -32,6 +32,8 @@ pub struct Swarms {
     count: AtomicUsize,
     seeders: AtomicUsize,
     leechers: AtomicUsize,
+    /// Members who announce over HTTP, and those who are about to join.
+    http_peers: AtomicUsize,
     /// `limits.swarms_max`
     most: AtomicUsize,
     /// Whether no swarm may begin at all.
@@ -75,6 +77,8 @@ pub struct Totals {
     pub seeders: usize,
     /// Leechers over all swarms.
     pub leechers: usize,
+    /// Those of both who announce over HTTP.
+    pub http_peers: usize,
 }
 
 /// How long memberships and unanswered offers live without being renewed.
@@ -84,6 +88,8 @@ pub struct Ttl {
     pub membership: Duration,
     /// Since the offer was given.
     pub pending_offer: Duration,
+    /// Since the last announce over HTTP.
+    pub http_membership: Duration,
 }
 
 /// A membership that ended because nothing was heard for too long.
@@ -103,6 +109,15 @@ pub struct Walk {
     member: usize,
 }
 
+/// What a sweep has ended.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Memberships of connections.
+    pub expired: Vec<Expired>,
+    /// For each membership over HTTP, whom it was counted for.
+    pub http: Vec<Owner>,
+}
+
 impl Swarms {
     /// None yet, and at most so many at once.
     #[must_use]
@@ -113,6 +128,7 @@ impl Swarms {
             count: AtomicUsize::new(0),
             seeders: AtomicUsize::new(0),
             leechers: AtomicUsize::new(0),
+            http_peers: AtomicUsize::new(0),
             most: AtomicUsize::new(most),
             closed: AtomicBool::new(false),
         }
@@ -234,7 +250,7 @@ impl Swarms {
         part: usize,
         now: Duration,
         ttl: Ttl,
-        expired: &mut Vec<Expired>,
+        swept: &mut Swept,
     ) -> Option<()> {
         let mut shard = self.shards.get(part)?.lock();
         let (mut place, mut from) = shard.cursor;
@@ -244,16 +260,10 @@ impl Swarms {
                 shard.cursor = (0, 0);
                 return None;
             };
-            let (before, gone) = (swarm.counts(), expired.len());
-            let next = swarm.expire(from, &mut budget, now, ttl, |member| {
-                expired.push(Expired {
-                    info_hash: *info_hash,
-                    member,
-                });
-            });
-            if expired.len() > gone {
-                self.account(before.complete, before.incomplete, swarm);
-            }
+            let (before, http) = (swarm.counts(), swept.http.len());
+            let next = swarm.expire(info_hash, from, &mut budget, (now, ttl), swept);
+            self.account(before.complete, before.incomplete, swarm);
+            self.give_up_http_peers(swept.http.len() - http);
             if swarm.is_empty() {
                 shard.remove(place);
                 self.count.fetch_sub(1, Ordering::Relaxed);
@@ -300,6 +310,24 @@ impl Swarms {
             swarms: self.count.load(Ordering::Relaxed),
             seeders: self.seeders.load(Ordering::Relaxed),
             leechers: self.leechers.load(Ordering::Relaxed),
+            http_peers: self.http_peers.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Makes room for one more member who announces over HTTP; false if there are `most` already.
+    #[must_use]
+    pub fn take_http_peer(&self, most: usize) -> bool {
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        let taken = self
+            .http_peers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok()
+    }
+
+    /// Gives the room of so many back.
+    pub fn give_up_http_peers(&self, count: usize) {
+        if count > 0 {
+            self.http_peers.fetch_sub(count, Ordering::Relaxed);
         }
     }
 
@@ -315,6 +343,13 @@ impl Swarms {
                     .filter(|(_, role)| *role == Role::Seeder)
                     .count();
                 let leechers = swarm.members().count() - seeders;
+                let http: Vec<_> = swarm.http_members().collect();
+                let http_seeders = http
+                    .iter()
+                    .filter(|(_, role)| *role == Role::Seeder)
+                    .count();
+                let seeders = seeders + http_seeders;
+                let leechers = leechers + http.len() - http_seeders;
                 let counts = swarm.counts();
                 let agree =
                     (counts.complete as usize, counts.incomplete as usize) == (seeders, leechers);
@@ -324,6 +359,7 @@ impl Swarms {
                 totals.swarms += 1;
                 totals.seeders += seeders;
                 totals.leechers += leechers;
+                totals.http_peers += http.len();
             }
         }
         Some(totals)
@@ -368,11 +404,11 @@ impl Swarm {
     /// member is one, so even a swarm of a million is left after a bounded time.
     fn expire(
         &mut self,
+        info_hash: &InfoHash,
         mut from: usize,
         budget: &mut usize,
-        now: Duration,
-        ttl: Ttl,
-        mut gone: impl FnMut(Member),
+        (now, ttl): (Duration, Ttl),
+        swept: &mut Swept,
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
         let offers_live = (Moment::of(now), ttl.pending_offer.into());
@@ -380,11 +416,19 @@ impl Swarm {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.aged_at(from) else {
                 self.members.give_room_back();
-                return None;
+                // The places of those who announce over HTTP come behind the others'.
+                let others = self.members.len();
+                let oldest = seconds(now.saturating_sub(ttl.http_membership));
+                let next =
+                    self.expire_http(from.saturating_sub(others), budget, oldest, &mut swept.http);
+                return next.map(|next| others + next);
             };
             if heard < oldest_announce {
                 self.leave(member);
-                gone(member);
+                swept.expired.push(Expired {
+                    info_hash: *info_hash,
+                    member,
+                });
             } else {
                 self.pending.expire(offers, offers_live);
                 from += 1;

@@ -10,6 +10,7 @@
 
 mod admin;
 mod alerts;
+mod announce;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;

@@ -53,6 +53,12 @@ alertmanager() {
         || say "it can't be fetched; the test with it will be skipped"
 }
 
+# A classic BitTorrent client. Its tests skip themselves, with a reason, where there is none.
+install_aria2() {
+    command -v aria2c >/dev/null && return 0
+    apt_package aria2 || say "aria2 can't be installed; its tests will be skipped"
+}
+
 # A Debian package, with sudo where we are not root.
 apt_package() {
     local sudo=()

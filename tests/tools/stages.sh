@@ -57,6 +57,7 @@ stage_clients() {
     libtorrent
     install_pebble
     alertmanager
+    install_aria2
     server_binary
     node_tests 420 tests/clients
 }
