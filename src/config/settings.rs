@@ -74,10 +74,10 @@ settings! {
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
-        /// Tell everybody the totals: connections, swarms, announces, now and in the past.
+        /// Tell everybody the totals, such as connections and announces.
         /// Never what is shared or by whom. Otherwise they are told only with the admin token.
         public_stats: bool = true => live;
-        /// History of the statistics: file, memory, off, or the path of a file.
+        /// History of the statistics: file, memory, off or a path.
         /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
         /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
         history: History = History::File => restart;

@@ -192,6 +192,12 @@ impl Swarm {
         self.pending.len()
     }
 
+    /// How many members announce over WebSockets.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.members.len()
+    }
+
     /// All members who announce over WebSockets, with their roles, for recounts and views.
     pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.members.iter()

@@ -186,7 +186,7 @@ async fn walk(node: &Node, wish: &Wish, wanted: usize) -> Ranking {
             }
             total += 1;
             // The number of members is known without counting them.
-            let (websocket, _) = swarm.members().size_hint();
+            let websocket = swarm.connected();
             best.push(Row::new(*info_hash, swarm.counts(), websocket));
         });
         if best.len() >= 2 * wanted {

@@ -85,7 +85,7 @@ pub(super) async fn one(
     };
     let node = shared.node();
     let found = node.tracker().swarms().with(&info_hash, |swarm| {
-        let (total, _) = swarm.members().size_hint();
+        let total = swarm.connected();
         // Leechers stand before seeders: an even choice has as many of both as the swarm.
         let step = total.div_ceil(PEERS_MAX).max(1);
         let members: Vec<_> = swarm.members().step_by(step).collect();
