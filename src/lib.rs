@@ -14,6 +14,7 @@ pub mod load;
 mod memory;
 #[doc(hidden)]
 pub mod net;
+mod notify;
 pub mod protocol;
 mod server;
 pub mod swarm;

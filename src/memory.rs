@@ -4,8 +4,10 @@
 //! came and went left 40 MiB behind, for good. Asking it takes a foreign function, the only unsafe code of the crate.
 //! The worker calls this.
 
+mod ebb;
 mod system;
 
+pub(crate) use ebb::Ebb;
 pub(crate) use system::{budget_bytes, resident_bytes};
 
 /// Asks the allocator to give back to the system what it does not use.

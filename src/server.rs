@@ -2,6 +2,7 @@
 //!
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
+mod alerting;
 mod census;
 mod handle;
 mod history;
@@ -25,6 +26,7 @@ use crate::net::tls::{Certificates, Tls, TlsError};
 use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
 use crate::worker::{Orders, Pulse, Worker};
+use alerting::Alerting;
 use handle::{Control, Wanted};
 use leaving::{Ends, leave};
 use observe::Observer;
@@ -47,7 +49,7 @@ pub enum ServerError {
     },
     /// TLS cannot be served, mostly because of a certificate file.
     #[error("TLS: {0}")]
-    Tls(#[from] TlsError),
+    Tls(TlsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
@@ -76,6 +78,11 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
         }
         io::ErrorKind::NotFound if is_file => {
             "its folder does not exist; create it, or choose another path with --listen".to_owned()
+        }
+        io::ErrorKind::AddrInUse if matches!(listen.target, Target::Tcp(address) if address.ip().is_unspecified()) => {
+            "another program uses this port, or another listener of this one, as [::] takes IPv4 too; \
+             stop it, or choose another address with --listen"
+                .to_owned()
         }
         io::ErrorKind::AddrInUse => {
             "another program uses this port; stop it, or choose another address with --listen"
@@ -152,7 +159,7 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
-        let tls = Tls::new(&self.config.tls)?;
+        let tls = Tls::new(&self.config.tls).map_err(ServerError::Tls)?;
         let listeners = net::bind(&places(&self.config), workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let names = listeners.iter().map(|own| own.listen.to_string());
@@ -252,6 +259,8 @@ impl Server {
             [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
         let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
         let connections_max = sockets.max();
+        alerting::restore(&control.node).await;
+        let port = self.addresses().next().map(|address| address.port());
         let mut ends = self.start(&orders, &sockets)?;
         tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = control.wanted.subscribe();
@@ -269,6 +278,7 @@ impl Server {
         tokio::select! {
             () = certificates => {}
             () = &mut observing => {}
+            () = Alerting::new(&control, port).run() => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}

@@ -3,6 +3,9 @@
 //! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
+mod memberships;
+mod outcome;
+mod participant;
 mod rules;
 mod tally;
 
@@ -12,146 +15,14 @@ use rand::Rng;
 use smallvec::SmallVec;
 
 use crate::protocol::{
-    About, Announce, Answer, ConnectionId, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId,
-    Refusal, Request, Scrape, Sdp,
+    About, Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, Request, Scrape,
 };
-use crate::swarm::{Claim, Expired, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
+use crate::swarm::{Claim, Expired, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
 use rules::InForce;
-use tally::Tally;
 
+pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
+pub use participant::Participant;
 pub use rules::Rules;
-
-/// One connection as the tracker sees it. Owned by the hub, which hands it to [`Tracker::close`] in the end.
-#[derive(Debug)]
-pub struct Participant {
-    connection: ConnectionId,
-    /// Oldest first. A membership is here exactly while the swarm knows it, or until [`Tracker::forget`] is told.
-    memberships: SmallVec<[(InfoHash, PeerId); 1]>,
-    tally: Tally,
-}
-
-impl Participant {
-    /// A connection that is in no swarm.
-    #[must_use]
-    pub const fn new(connection: ConnectionId) -> Self {
-        Self {
-            connection,
-            memberships: SmallVec::new_const(),
-            tally: Tally::NEW,
-        }
-    }
-
-    /// Its memberships, oldest first.
-    #[must_use]
-    pub fn memberships(&self) -> &[(InfoHash, PeerId)] {
-        &self.memberships
-    }
-
-    /// Takes note of offers of its that were relayed.
-    pub fn count_offers(&mut self, number: usize) {
-        self.tally.count_offers(number);
-    }
-
-    /// Takes note of an answer of its that was relayed.
-    pub fn count_answer(&mut self) {
-        self.tally.count_answer();
-    }
-
-    /// How many of its offers were relayed, in all swarms.
-    #[must_use]
-    pub const fn offers(&self) -> u32 {
-        self.tally.offers()
-    }
-
-    /// How many of its answers were relayed, in all swarms.
-    #[must_use]
-    pub const fn answers(&self) -> u32 {
-        self.tally.answers()
-    }
-
-    fn member(&self, peer_id: PeerId) -> Member {
-        Member {
-            connection: self.connection,
-            peer_id,
-        }
-    }
-}
-
-/// What is to be sent because of one request.
-#[derive(Debug, Default)]
-pub struct Outcome<'a> {
-    /// To the sender of the request.
-    pub reply: Option<Reply>,
-    /// To others. Never to the sender, never outside of the swarm.
-    pub relays: SmallVec<[Relay<'a>; 10]>,
-    /// What became of an answer, if the request was one.
-    pub answer: Option<AnswerFate>,
-    /// For how long the offer had waited that it was for; of several, the oldest.
-    pub waited: Duration,
-    /// Which bounds were met.
-    pub bounded: Bounded,
-}
-
-/// What a request cost because of a bound.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bounded {
-    /// Offers that no longer wait for their answer because of `tracker.pending_offers_max`.
-    pub pending_offers: u32,
-    /// Memberships that ended because of `tracker.peer_ids_per_swarm_max`.
-    pub peer_ids: u32,
-    /// Offers not relayed because others had given the same to the same receiver.
-    pub copies: u32,
-    /// Members passed over because of `limits.offers_received_per_second`.
-    pub receivers: u32,
-}
-
-/// What the sender of a request is told.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// The counts of the swarm after its announce.
-    Announce(InfoHash, Counts),
-    /// The counts of the swarms it scraped.
-    Scrape(Vec<(InfoHash, Counts)>),
-    /// Why its request was not served.
-    Failure(Refusal),
-}
-
-/// A message to another member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Relay<'a> {
-    /// Who gets it.
-    pub to: Member,
-    /// In which swarm.
-    pub info_hash: InfoHash,
-    /// The id under which the sender is known to the receiver.
-    pub from: PeerId,
-    /// The offer, or the one that is answered.
-    pub offer_id: OfferId,
-    /// What the receiver needs to connect.
-    pub sdp: Sdp<'a>,
-    /// Which of the two it is.
-    pub kind: RelayKind,
-}
-
-/// What is relayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RelayKind {
-    /// An offer.
-    Offer,
-    /// The answer to one.
-    Answer,
-}
-
-/// What became of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerFate {
-    /// The offering member gets it.
-    Relayed,
-    /// Nobody waits for it: the offer was not given to this connection, was answered, expired, or its member left.
-    Unwanted,
-    /// It is malformed.
-    Malformed,
-}
 
 /// The swarms and the rules for them. Shared by all workers.
 #[derive(Debug)]
@@ -221,25 +92,34 @@ impl Tracker {
         rng: &mut impl Rng,
     ) -> Outcome<'a> {
         let (info_hash, member) = (announce.info_hash, who.member(announce.peer_id));
-        if who.memberships.len() >= self.rules.memberships_max()
-            && !who.memberships.contains(&(info_hash, announce.peer_id))
-        {
+        let membership = (info_hash, announce.peer_id);
+        let before = who.memberships.len();
+        if before >= self.rules.memberships_max() && !who.memberships.contains(membership) {
             return Outcome {
                 reply: Some(refused(Failure::Memberships, info_hash)),
                 ..Outcome::default()
             };
         }
+        let may_begin = |free| {
+            let portion = self.rules.address_swarms();
+            let share = who.share.as_deref();
+            share.is_none_or(|share| share.may_begin(free, portion))
+        };
         let mut outcome = Outcome::default();
-        let counts = self.swarms.with_new(&info_hash, |swarm| {
+        let counts = self.swarms.with_new(&info_hash, may_begin, |swarm| {
             let (joined, mut place) =
                 swarm.join(member, claim(announce), who.tally.is_blocked(), now);
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
             if joined == Joined::New {
-                let ended = self.remember_membership(who, swarm, info_hash, announce.peer_id);
-                outcome.bounded.peer_ids = u32::from(ended);
-                if ended {
+                let most = self.rules.peer_ids_per_swarm_max();
+                if let Some(oldest) = who.memberships.add(membership, most) {
+                    outcome.bounded.peer_ids = 1;
+                    swarm.leave(Member {
+                        peer_id: oldest,
+                        ..member
+                    });
                     // Another has left, and with it the order of the places.
                     place = swarm.place_of(member).unwrap_or(place);
                 }
@@ -248,36 +128,13 @@ impl Tracker {
             self.relay_offers(swarm, from, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
-        outcome.reply = Some(counts.map_or_else(
-            || refused(Failure::Swarms, info_hash),
-            |counts| Reply::Announce(info_hash, counts),
-        ));
+        who.note_share(before);
+        outcome.reply = Some(match counts {
+            Ok(counts) => Reply::Announce(info_hash, counts),
+            Err(Full::Table) => refused(Failure::Swarms, info_hash),
+            Err(Full::Sender) => refused(Failure::AddressSwarms, info_hash),
+        });
         outcome
-    }
-
-    /// Notes a new membership; the oldest `peer_id` of the connection in this swarm goes if there are too many, and
-    /// true is returned.
-    ///
-    /// An entry of a membership that has expired without this connection having been told yet is replaced.
-    fn remember_membership(
-        &self,
-        who: &mut Participant,
-        swarm: &mut Swarm,
-        info_hash: InfoHash,
-        peer_id: PeerId,
-    ) -> bool {
-        who.memberships
-            .retain(|known| *known != (info_hash, peer_id));
-        let is_own = |(hash, _): &(InfoHash, PeerId)| *hash == info_hash;
-        let own = who.memberships.iter().filter(|known| is_own(known)).count();
-        let oldest = who.memberships.iter().position(is_own);
-        let oldest = oldest.filter(|_| own >= self.rules.peer_ids_per_swarm_max());
-        if let Some(oldest) = oldest {
-            let (_, peer_id) = who.memberships.remove(oldest);
-            swarm.leave(who.member(peer_id));
-        }
-        who.memberships.push((info_hash, peer_id));
-        oldest.is_some()
     }
 
     fn relay_offers<'a>(
@@ -394,10 +251,10 @@ impl Tracker {
     /// Tells the swarms whether the output of `who` is stuck, so that others are chosen for offers.
     pub fn set_blocked(&self, who: &mut Participant, blocked: bool) {
         who.tally.set_blocked(blocked);
-        for (info_hash, peer_id) in &who.memberships {
-            let member = who.member(*peer_id);
+        for (info_hash, peer_id) in who.memberships() {
+            let member = who.member(peer_id);
             self.swarms
-                .with(info_hash, |swarm| swarm.set_blocked(member, blocked));
+                .with(&info_hash, |swarm| swarm.set_blocked(member, blocked));
         }
     }
 
@@ -407,16 +264,15 @@ impl Tracker {
         let member = who.member(peer_id);
         let joined_again = self.swarms.with(&info_hash, |swarm| swarm.contains(member));
         if joined_again != Some(true) {
-            who.memberships
-                .retain(|known| *known != (info_hash, peer_id));
+            who.remove((info_hash, peer_id));
         }
     }
 
     /// Ends all memberships of a connection that is gone.
     pub fn close(&self, who: &Participant) {
-        for (info_hash, peer_id) in &who.memberships {
+        for (info_hash, peer_id) in who.memberships() {
             self.swarms
-                .with(info_hash, |swarm| swarm.leave(who.member(*peer_id)));
+                .with(&info_hash, |swarm| swarm.leave(who.member(peer_id)));
         }
     }
 

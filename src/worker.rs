@@ -26,7 +26,7 @@ use crate::connection::Surroundings;
 use crate::http::{Shared, Site, Timeouts};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
 use crate::limits::Step;
-use crate::memory;
+use crate::memory::{self, Ebb};
 use crate::net::tls::Tls;
 use crate::net::{Listener, Socket, Sockets};
 use handshakes::Handshakes;
@@ -44,6 +44,11 @@ const TIDY_PASS: usize = 8;
 const PARTING_STEP_MIN: Duration = Duration::from_millis(10);
 /// How long a handshake is safe from newer ones: a few round trips to the other side of the world.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
+
+/// Fewer connections that have gone leave too little memory behind to be worth the trouble: a handshake takes 20 KB.
+const CONNECTIONS_GONE_MIN: usize = 128;
+/// The same for memberships, which take 600 bytes each when each is a swarm of its own.
+const MEMBERSHIPS_GONE_MIN: usize = 4096;
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -85,6 +90,8 @@ impl Worker {
                 listeners: listeners.len(),
                 hub,
                 told_full: Cell::new(None),
+                connections: Ebb::of_at_least(CONNECTIONS_GONE_MIN),
+                memberships: Ebb::of_at_least(MEMBERSHIPS_GONE_MIN),
                 tasks: TaskTracker::new(),
                 seat: self,
             });
@@ -109,6 +116,10 @@ struct Running {
     /// When it was last logged that there is no room for more connections.
     told_full: Cell<Option<Instant>>,
     tasks: TaskTracker,
+    /// Its connections, with those that are no WebSockets yet.
+    connections: Ebb,
+    /// Those of the whole process; the first worker looks at them.
+    memberships: Ebb,
 }
 
 fn timeouts(config: &Config) -> Timeouts {
@@ -198,6 +209,7 @@ impl Running {
     /// Tells the other workers how many connections there are, with `more` that are no tasks yet.
     fn tell_sockets(&self, more: usize) {
         let open = (self.tasks.len() + more).saturating_sub(self.listeners);
+        self.connections.note(open);
         self.seat.sockets.tell(self.seat.number, open);
     }
 
@@ -220,18 +232,36 @@ impl Running {
             self.hub.advance_to(self.seat.started.elapsed());
             self.hub.check_deadlines();
             self.tell_sockets(0);
+            self.memberships.note(self.memberships_now());
             if tick == 0 {
                 self.hub.observe_load(now - last);
                 last = now;
                 self.look_at_memory();
                 self.tidy(now);
                 part = self.sweep(part).await;
-                if self.hub.ebb() {
-                    memory::give_back();
-                    tracing::debug!(took = ?now.elapsed(), "memory given back");
-                }
+                self.look_at_the_tide();
             }
         }
+    }
+
+    /// Gives memory back when most connections have gone, WebSockets or not, or most memberships.
+    fn look_at_the_tide(&self) {
+        let connections = self.connections.has_come(self.tasks.len());
+        let memberships =
+            self.seat.number == 0 && self.memberships.has_come(self.memberships_now());
+        if connections {
+            self.hub.give_room_back();
+        }
+        if connections || memberships {
+            let began = Instant::now();
+            memory::give_back();
+            tracing::debug!(took = ?began.elapsed(), "memory given back");
+        }
+    }
+
+    fn memberships_now(&self) -> usize {
+        let totals = self.seat.node.tracker().swarms().totals();
+        totals.seeders + totals.leechers
     }
 
     /// Acts on how much memory the process has; the first worker asks the system.

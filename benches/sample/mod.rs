@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use swarmhub::limits::Portion;
 use swarmhub::protocol::{Bounds, InfoHash, OfferId, PeerId};
 use swarmhub::swarm::{Intake, Ttl};
 use swarmhub::tracker::Rules;
@@ -22,6 +23,7 @@ pub const RULES: Rules = Rules {
     pending_offers_max: 256,
     full_scrape: false,
     swarms_max: usize::MAX,
+    address_swarms: Portion::new(10, 4),
     // Counted, but more than any bench gives.
     intake: Intake::new(1_000, 1_000_000),
     ttl: Ttl {

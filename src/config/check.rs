@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Config, InvalidConfig, Role, Setting, Source, error::Problem, tls, value::Scalar as _,
+    Config, InvalidConfig, Role, Setting, Source, error::Problem, receiver, tls, value::Scalar as _,
 };
 
 /// Two settings of which one must not exceed the other.
@@ -164,7 +164,12 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
-    let mistakes = tls::mistakes(config).into_iter().chain(metrics(config));
+    // A certificate that was named wrongly is not one that is missing.
+    let tls_failed = tls::SOURCES.iter().any(|key| failed.contains(key));
+    let of_tls = tls::mistakes(config).into_iter().filter(|_| !tls_failed);
+    let mistakes = of_tls
+        .chain(receiver::mistakes(config))
+        .chain(metrics(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
     problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDERS {

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use super::{
     error::{Problem, quoted},
     scalar::Form,
+    template,
 };
 
 pub(super) const LOG_LEVEL: Form<str> = Form {
@@ -60,6 +61,16 @@ pub(super) const MAIL_ADDRESS: Form<str> = Form {
 pub(super) const HTTPS_URL: Form<str> = Form {
     placeholder: "URL",
     check: https_url,
+};
+
+pub(super) const WEB_URL: Form<str> = Form {
+    placeholder: "URL",
+    check: web_url,
+};
+
+pub(super) const CHAT_TEMPLATE: Form<str> = Form {
+    placeholder: "JSON",
+    check: template::check,
 };
 
 /// A level, or `target=level` for parts of the program. A bare target is refused: `tracing` would take a misspelt
@@ -117,12 +128,14 @@ fn origin(word: &str) -> Result<(), Problem> {
 
 /// A header's name in lower case, so that it is written in one way only.
 fn header(word: &str) -> Result<(), Problem> {
-    if HeaderName::from_bytes(word.as_bytes()).is_ok_and(|name| name.as_str() == word) {
-        return Ok(());
-    }
+    let remedy = match HeaderName::from_bytes(word.as_bytes()) {
+        Ok(name) if name.as_str() == word => return Ok(()),
+        Ok(name) => format!("give {name}"),
+        Err(_) => "give x-forwarded-for, forwarded, or one such as cf-connecting-ip".to_owned(),
+    };
     Err(Problem::new(
         format!("{} is no name of a header in lower case", quoted(word)),
-        "give x-forwarded-for, forwarded, or one such as cf-connecting-ip",
+        remedy,
     ))
 }
 
@@ -147,8 +160,14 @@ fn file(path: &Path) -> Result<(), Problem> {
     if path.is_file() {
         return Ok(());
     }
+    let named = quoted(&path.to_string_lossy());
+    let what = if path.is_dir() {
+        format!("{named} is a folder")
+    } else {
+        format!("there is no file {named}")
+    };
     Err(Problem::new(
-        format!("there is no file {}", quoted(&path.to_string_lossy())),
+        what,
         "give the path of a file that this user may reach",
     ))
 }
@@ -214,6 +233,20 @@ fn https_url(word: &str) -> Result<(), Problem> {
     Err(Problem::new(
         format!("{} is no https address", quoted(word)),
         "give one that begins with https://",
+    ))
+}
+
+fn web_url(word: &str) -> Result<(), Problem> {
+    let is_web = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_url = word
+        .parse::<Uri>()
+        .is_ok_and(|uri| is_web(&uri) && uri.host().is_some());
+    if is_url {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is no web address", quoted(word)),
+        "give one that begins with https:// or http://",
     ))
 }
 

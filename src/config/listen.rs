@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -162,20 +162,30 @@ fn target(word: &str) -> Result<Target, Problem> {
     if let Some(name) = word.strip_prefix("systemd:") {
         return systemd(name);
     }
-    let port = word.strip_prefix(':').unwrap_or(word);
     word.parse().map(Target::Tcp).map_err(|_| {
         let what = format!("{} is not an IP address with a port", quoted(word));
-        match port.parse::<u16>() {
-            Ok(port) => Problem::new(
-                what,
-                format!("for all addresses of this machine give [::]:{port}"),
-            ),
-            Err(_) => Problem::new(
-                what,
-                "give one such as 127.0.0.1:8000 or [::]:8000, unix:PATH for a socket file, or systemd",
-            ),
-        }
+        Problem::new(what, target_remedy(word))
     })
+}
+
+/// What may have been meant.
+fn target_remedy(word: &str) -> String {
+    let port = word.strip_prefix(':').unwrap_or(word);
+    if let Ok(port) = port.parse::<u16>() {
+        return format!("for all addresses of this machine give [::]:{port}");
+    }
+    let address = word.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = address.parse::<IpAddr>() {
+        return format!("give its port as well: {}", SocketAddr::new(address, 8000));
+    }
+    if ["tls:", "https:", "wss:"]
+        .iter()
+        .any(|start| word.starts_with(start))
+    {
+        return "for TLS put tls+ before the address, as in tls+[::]:8443".to_owned();
+    }
+    "give one such as 127.0.0.1:8000 or [::]:8000, unix:PATH for a socket file, or systemd"
+        .to_owned()
 }
 
 fn unix(path: &str) -> Result<Target, Problem> {
@@ -268,6 +278,10 @@ mod tests {
             ("8000", "[::]:8000"),
             (":8000", "[::]:8000"),
             ("localhost:80", "127.0.0.1:8000"),
+            ("192.0.2.1", "as well: 192.0.2.1:8000"),
+            ("[::1]", "as well: [::1]:8000"),
+            ("tls:127.0.0.1:80", "tls+[::]:8443"),
+            ("https://127.0.0.1:80", "tls+[::]:8443"),
             ("http+127.0.0.1:80", "tls+, proxy+"),
             ("tls+tls+127.0.0.1:80", "once"),
             ("pages+tracker+127.0.0.1:80", "one of tracker+ and pages+"),

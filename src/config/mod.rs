@@ -14,11 +14,14 @@ mod layers;
 mod listen;
 mod network;
 mod print;
+mod public;
+mod receiver;
 mod reload;
 mod scalar;
 mod secret;
 mod settings;
 mod suggest;
+pub mod template;
 mod tls;
 mod value;
 
@@ -32,10 +35,12 @@ pub use layers::{Layers, load, load_with};
 pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
+pub use public::is_public;
+pub use receiver::Receiver;
 pub use reload::Changed;
 pub use secret::Secret;
 pub use settings::{
-    Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
+    Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
 };
 pub use suggest::nearest;
 

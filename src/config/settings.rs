@@ -10,11 +10,11 @@ use std::{
 };
 
 use super::{
-    History, Listen, LogFormat, Network, Secret,
+    History, Listen, LogFormat, Network, Receiver, Secret,
     declare::settings,
     forms::{
-        ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE,
-        TEXT_FILE, WEB_DIR,
+        ACME_DOMAIN, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN,
+        PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
     },
     ice::ICE_SERVER,
 };
@@ -267,6 +267,9 @@ settings! {
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Pages and programs at once that follow the live statistics (`/api/v1/live`); 0 turns that off.
+        /// Each takes some kilobytes a second. Further ones ask every two seconds instead.
+        followers_max: usize = 256, in 0..=100_000 => live;
         /// Wrong admin tokens per minute from one address; what comes beyond is refused unread.
         /// This holds for exempt networks too, and whatever `no_limits` says.
         wrong_tokens_per_minute: u32 = 10, in 1..=100_000 => live;
@@ -276,6 +279,10 @@ settings! {
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
+        /// One address begins a swarm only while it has fewer memberships than this percentage of the swarms still free.
+        /// Alone it may begin 90,000; a thousand greedy ones end at 990 each, and who has less finds room. It may always
+        /// join those of others. 0 means no limit.
+        address_swarms_percent: u32 = 10, in 0..=100 => live;
     }
 
     /// How clients that misbehave are kept out.
@@ -310,6 +317,33 @@ settings! {
         refuse_percent: u32 = 85, in 1..=100 => live;
         /// Percent of the budget over which connections are closed, those silent for longest first.
         shed_percent: u32 = 95, in 1..=100 => live;
+    }
+
+    /// Who is told when a rule fires, and how; the rules are those of the dashboard and of docs/alerts.md.
+    alerts: Alerts {
+        /// Address that gets each alert, and its end, as Alertmanager's webhook sends them (version 4); repeatable.
+        webhook: Vec<Receiver> = Vec::new() => live;
+        /// Secret to sign what `webhook` and `chat` get with: HMAC-SHA256, in the header `x-swarmhub-signature`.
+        webhook_secret: Option<Secret> = None, in 16..=256 => live;
+        /// Alertmanager that alerts are pushed to, such as `http://USER:PASSWORD@alerts.example.org:9093`; repeatable.
+        alertmanager: Vec<Receiver> = Vec::new() => live;
+        /// Address of a chat service that gets each alert, and its end, as `alerts.chat_template` says.
+        chat: Option<Receiver> = None => live;
+        /// JSON that the chat service gets.
+        /// {{summary}}, {{description}}, {{name}}, {{status}}, {{severity}}, {{value}} and {{instance}} stand for
+        /// what happened.
+        chat_template: String = "{\"text\":\"{{summary}}\"}".to_owned(), in CHAT_TEMPLATE => live;
+        /// Address of the dashboard, for links in alerts.
+        external_url: Option<String> = None, in WEB_URL => live;
+        /// Send also to addresses that are not on the internet, this machine's own included.
+        /// Not without a restart: who may change settings over the network could look around in yours.
+        private_addresses: bool = false => restart;
+        /// Notifications that may wait for one receiver; of more, the oldest goes.
+        queue_max: usize = 100, in 1..=10_000 => live;
+        /// Seconds a receiver has for one request, from the look-up of its name to its answer.
+        request_timeout: Duration = seconds(10), in 0.1..=120.0 => live;
+        /// Seconds for which a notification is tried again.
+        give_up_after: Duration = seconds(3600), in 0.0..=86400.0 => live;
     }
 
     /// How the server leaves when it is told to by SIGTERM: nobody is lost who has somewhere else to go.

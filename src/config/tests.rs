@@ -413,6 +413,75 @@ fn a_mistake_is_not_followed_by_contradictions_it_caused() {
 }
 
 #[test]
+fn a_certificate_that_was_named_wrongly_is_all_that_is_said() {
+    let cases: [(&[_], &[&str]); 4] = [
+        (
+            &[
+                ("listen", "tls+[::]:8443"),
+                ("tls.certificate", "/no/certificate"),
+                ("tls.key", "/"),
+            ],
+            &[
+                "--tls-certificate: there is no file \"/no/certificate\"; ",
+                "--tls-key: \"/\" is a folder; ",
+            ],
+        ),
+        (
+            &[
+                ("listen", "tls+[::]:8443"),
+                ("tls.acme_domain", "*.a.example"),
+                ("tls.acme_cache", "/cache"),
+            ],
+            &["--tls-acme-domain: \"*.a.example\" is no domain; "],
+        ),
+        (
+            &[
+                ("tls.acme_domain", "a.example"),
+                ("tls.acme_cache", "/dev/null"),
+            ],
+            &["--tls-acme-cache: \"/dev/null\" is no folder; "],
+        ),
+        (
+            &[("listen", "127.0.0.1"), ("tls.self_signed", "true")],
+            &["--listen: \"127.0.0.1\" is not an IP address with a port; "],
+        ),
+    ];
+    for (set, told) in cases {
+        let problems = flags(set).problems();
+        assert_eq!(problems.len(), told.len(), "{problems:?}");
+        for (problem, start) in problems.iter().zip(told) {
+            assert!(problem.starts_with(start), "{problem}");
+        }
+    }
+}
+
+#[test]
+fn remedies_name_what_was_meant() {
+    for (key, given, remedy) in [
+        ("proxies.header", "X-Real-IP", "; give x-real-ip"),
+        ("proxies.header", "X Real IP", "; give x-forwarded-for, "),
+        (
+            "proxies.trusted",
+            "10.0.0.1,10.0.0.2",
+            "; give each entry by itself: ",
+        ),
+        (
+            "proxies.trusted",
+            "10.0.0.1 10.0.0.2",
+            "; give each entry by itself: ",
+        ),
+        (
+            "proxies.trusted",
+            "localhost",
+            "; give one such as 10.0.0.0/8",
+        ),
+    ] {
+        let problems = flags(&[(key, given)]).problems();
+        assert!(problems[0].contains(remedy), "{problems:?}");
+    }
+}
+
+#[test]
 fn a_port_of_zero_may_be_asked_for_twice_another_not() {
     assert_eq!(
         flags(&[("listen", "127.0.0.1:0|127.0.0.1:0")])

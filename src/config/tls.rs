@@ -6,6 +6,16 @@ use super::{Config, Listen, Tls, error::Problem, value::toml_text};
 /// Where TLS is spoken when there are certificates and the operator names no listener.
 const DEFAULT: &str = "tls+[::]:8443";
 
+/// What tells where TLS is spoken, and with which certificates.
+pub(super) const SOURCES: [&str; 6] = [
+    "listen",
+    "tls.certificate",
+    "tls.key",
+    "tls.self_signed",
+    "tls.acme_domain",
+    "tls.acme_cache",
+];
+
 impl Tls {
     /// Whether any certificate is named, wherever it is to come from.
     #[must_use]

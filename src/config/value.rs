@@ -117,7 +117,7 @@ impl<T: Scalar> Value for Vec<T> {
     fn read(raw: &Raw<'_>, rule: &T::Rule) -> Result<Self, Problem> {
         let list = words(raw, T::KIND)?
             .iter()
-            .map(|word| T::parse(word, rule))
+            .map(|word| T::parse(word, rule).map_err(|problem| one_at_a_time(word, problem)))
             .collect::<Result<Self, _>>()?;
         once_each(&list)?;
         Ok(list)
@@ -140,6 +140,16 @@ impl<T: Scalar> Value for Vec<T> {
             ..<T as Value>::shape(rule)
         }
     }
+}
+
+/// What is wrong with one entry, which may be that it is several.
+fn one_at_a_time(word: &str, problem: Problem) -> Problem {
+    let is_several = word.contains(|c: char| c == ',' || c.is_whitespace());
+    if is_several && !word.trim().is_empty() {
+        let remedy = "give each entry by itself: a flag for each, or a list in the file";
+        return Problem::new(problem.what, remedy);
+    }
+    problem
 }
 
 fn once_each<T: Scalar>(list: &[T]) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ mod stats;
 mod steering;
 mod upgrade;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
+use api::live::{TAKES_WITHIN, Taken};
 use door::Door;
 
 pub(crate) use site::{Shared, Site};
@@ -99,6 +100,7 @@ where
         handshake: Cell::new(Some(arrival.handshake)),
         door: Door::new(site.hub()),
         upgraded: Cell::default(),
+        following: RefCell::default(),
     });
     let service = service_fn({
         let visit = Rc::clone(&visit);
@@ -112,7 +114,7 @@ where
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
         () = stop.cancelled() => None,
-        () = sleep(timeouts.whole) => {
+        () = visit.overstays(timeouts.whole) => {
             site.counters().http_timed_out.add(1);
             None
         }
@@ -165,6 +167,8 @@ struct Visit<H> {
     door: Door,
     /// Set when the connection becomes a WebSocket.
     upgraded: Cell<Option<Visitor>>,
+    /// Set while the last response is the live stream: how many events it has taken.
+    following: RefCell<Option<Taken>>,
 }
 
 async fn answer<H>(
@@ -187,6 +191,9 @@ async fn answer<H>(
         request.extensions_mut().insert(caller);
         visit.site.answer(request, visit.role).await
     };
+    visit
+        .following
+        .replace(response.extensions().get().cloned());
     if visit.is_hurried {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -195,6 +202,19 @@ async fn answer<H>(
 }
 
 impl<H> Visit<H> {
+    /// Completes when the connection has had its time. Who follows the live statistics may stay for as long as it takes them.
+    async fn overstays(&self, time: Duration) {
+        sleep(time).await;
+        let taken = || self.following.borrow().as_ref().map(Taken::count);
+        let mut before = None;
+        while let now @ Some(_) = taken()
+            && now != before
+        {
+            before = now;
+            sleep(TAKES_WITHIN).await;
+        }
+    }
+
     async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
         let (shared, counters) = (self.site.shared(), self.site.counters());
         let mut response = if !self.role.has_tracker() {

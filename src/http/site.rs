@@ -16,10 +16,12 @@ use hyper::header::{
     HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Request, StatusCode};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::api;
 use super::api::admin::{self, Rankings};
+use super::api::live::Followers;
 use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
 use super::metrics::{self, Metrics};
@@ -53,6 +55,9 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// Cancelled when somebody is refused for the first time.
+    leaving: CancellationToken,
+    followers: Followers,
     pub(super) metrics: Metrics,
     /// The server, which has this in turn.
     steering: OnceLock<Weak<dyn Steering>>,
@@ -70,6 +75,8 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `limits.followers_max`
+    pub(super) followers_max: usize,
     /// `public_stats`
     pub(super) public_stats: bool,
     /// `admin_token`
@@ -91,6 +98,8 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            leaving: CancellationToken::new(),
+            followers: Followers::default(),
             metrics: Metrics::new(config),
             steering: OnceLock::new(),
             rankings: Rankings::default(),
@@ -107,6 +116,23 @@ impl Shared {
     pub(crate) fn turn_away(&self, retry_after: Duration) {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         self.retry_after.store(seconds.max(1), Ordering::Relaxed);
+        self.leaving.cancel();
+    }
+
+    /// Cancelled when the server begins to leave.
+    pub(super) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
+    }
+
+    /// How many follow the live statistics.
+    #[must_use]
+    pub(crate) fn followers_count(&self) -> usize {
+        self.followers.count()
+    }
+
+    /// Those who follow the live statistics.
+    pub(super) fn followers(&self) -> &Followers {
+        &self.followers
     }
 
     /// What `Retry-After` says while the server is not ready.
@@ -154,6 +180,7 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            followers_max: config.limits.followers_max,
             public_stats: config.public_stats,
             admin_token: config.admin_token.clone(),
             metrics_token: config.metrics.token.clone(),
@@ -173,6 +200,7 @@ impl Site {
     pub(crate) fn new(shared: &Arc<Shared>, hub: std::rc::Rc<Hub>) -> Self {
         let router = Router::new()
             .route("/", get(index))
+            .route("/dashboard", get(dashboard))
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
@@ -232,7 +260,15 @@ impl Site {
 }
 
 async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let mut response = template(&shared, "share/index.html").await;
+    page(&shared, "share/index.html", &headers).await
+}
+
+async fn dashboard(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    page(&shared, "dashboard/index.html", &headers).await
+}
+
+async fn page(shared: &Shared, name: &str, headers: &HeaderMap) -> Response {
+    let mut response = template(shared, name).await;
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy(headers.get(HOST)));
@@ -298,8 +334,7 @@ async fn asset(
 }
 
 async fn missing() -> Response {
-    let text =
-        "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    let text = "There is nothing here. The page is at /, the dashboard at /dashboard, and the tracker takes WebSockets on any path.\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

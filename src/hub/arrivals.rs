@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::{Ended, Hub, Node, Offender, Visitor};
-use crate::limits::{Ban, Key, Limited, Offence, OriginId, Step, Visit, Whence};
+use crate::limits::{Ban, Key, Limited, Offence, OriginId, Share, Step, Visit, Whence};
 use crate::protocol::ConnectionId;
 
 /// A connection that was let in and is counted, as long as this lives.
@@ -105,20 +105,19 @@ impl Hub {
         }
     }
 
-    /// Counts a WebSocket.
-    pub(super) fn arrive(&self, visitor: &Visitor) -> Visit {
+    /// Counts a WebSocket. Also gives what limits the swarms of its address; `None` if nothing does.
+    pub(super) fn arrive(&self, visitor: &Visitor) -> (Visit, Option<Arc<Share>>) {
         let node = &self.node;
         node.held.fetch_add(1, Ordering::Relaxed);
-        let key = node
-            .whence(visitor)
-            .map(|whence| node.addresses.count(whence));
+        let counted = node.whence(visitor);
+        let (key, share) = counted.map(|whence| node.addresses.count(whence)).unzip();
         let origin = visitor.origin.as_deref();
         let (origin, is_own) =
             origin.map_or((OriginId::NONE, true), |origin| node.origins.enter(origin));
         self.counters()
             .uncounted_origins_max
             .add(u64::from(!is_own));
-        Visit::new(key, origin)
+        (Visit::new(key, origin), share)
     }
 
     /// Holds it against the address of a connection if that ended as hostile, or hung up before it would have.

@@ -92,10 +92,15 @@ impl Tick {
 }
 
 impl Entry {
-    pub(super) fn new(id: ConnectionId, visit: Visit, now: Duration) -> Self {
+    pub(super) fn new(
+        participant: Participant,
+        id: ConnectionId,
+        visit: Visit,
+        now: Duration,
+    ) -> Self {
         Self {
             id,
-            participant: Participant::new(id),
+            participant,
             outbox: Outbox::default(),
             usage: Usage::default(),
             visit,

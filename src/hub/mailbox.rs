@@ -50,7 +50,8 @@ impl Mail {
 
     /// Empties it, and keeps its room for what comes next unless a burst has made it large.
     pub fn clear(&mut self) {
-        if self.frames.capacity() > KEPT_BYTES_MAX {
+        let notes = size_of::<Expired>() * self.expired.capacity();
+        if self.frames.capacity().max(notes) > KEPT_BYTES_MAX {
             *self = Self::default();
         }
         self.letters.clear();
@@ -187,6 +188,9 @@ mod tests {
             mail.frames = Vec::with_capacity(bytes);
             mail.clear();
             assert_eq!(mail.frames.capacity() > 0, is_kept);
+            mail.expired = Vec::with_capacity(bytes / size_of::<Expired>());
+            mail.clear();
+            assert_eq!(mail.expired.capacity() > 0, is_kept);
         }
     }
 }

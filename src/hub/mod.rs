@@ -37,6 +37,7 @@ use uuid::Uuid;
 use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use crate::tracker::Participant;
 use arrived::Arrived;
 use entry::Entry;
 use node::{Settings, Tuned};
@@ -59,9 +60,6 @@ pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].
 pub const DEADLINE_SLICES: usize = 4;
-
-/// Fewer connections than this leave too little memory behind to be worth the trouble.
-const EBB_PEAK_MIN: usize = 256;
 
 /// The hub of one worker.
 #[derive(Debug)]
@@ -88,8 +86,6 @@ struct State {
     rng: SmallRng,
     pace: Pace,
     slice: usize,
-    /// Most connections at once since memory was given back.
-    peak: usize,
     /// The room of mail that was delivered.
     mail: Mail,
     /// The slot at which [`Hub::close_some`] goes on.
@@ -113,7 +109,6 @@ impl Hub {
             pace: settings.pace,
             slice: 0,
             leaving: 0,
-            peak: 0,
             mail: Mail::default(),
             closing: None,
             outboxes: Outboxes::default(),
@@ -192,7 +187,9 @@ impl Hub {
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.serial);
         state.serial = state.serial.wrapping_add(1);
-        let mut entry = Entry::new(id, self.arrive(visitor), self.time.get());
+        let (visit, share) = self.arrive(visitor);
+        let participant = Participant::of_address(id, share);
+        let mut entry = Entry::new(participant, id, visit, self.time.get());
         entry.closing = state.closing;
         let slot = place.key();
         place.insert(entry);
@@ -203,7 +200,6 @@ impl Hub {
             *arrived = Arrived::new(visitor, self.time.get());
             arrived.levels(self.levels()).for_each(Level::rise);
         }
-        state.peak = state.peak.max(state.entries.len());
         self.counters().connections_opened.add(1);
         Some(id)
     }
@@ -292,21 +288,14 @@ impl Hub {
         }
     }
 
-    /// Whether connections have ebbed to half of their peak, so that much memory lies idle. Then frees the hub's own part
-    /// of it, and starts a new peak.
-    pub fn ebb(&self) -> bool {
+    /// Frees the hub's own room for connections that have gone.
+    pub fn give_room_back(&self) {
         let state = &mut *self.state.borrow_mut();
-        let connections = state.entries.len();
-        let ebbs = state.peak >= EBB_PEAK_MIN && connections <= state.peak / 2;
-        if ebbs {
-            state.peak = connections;
-            state.entries.shrink_to_fit();
-            state.arrived.truncate(state.entries.capacity());
-            state.arrived.shrink_to_fit();
-            *self.spare.borrow_mut() = Spare::default();
-            state.mail = Mail::default();
-        }
-        ebbs
+        state.entries.shrink_to_fit();
+        state.arrived.truncate(state.entries.capacity());
+        state.arrived.shrink_to_fit();
+        *self.spare.borrow_mut() = Spare::default();
+        state.mail = Mail::default();
     }
 
     /// Takes note of the load during `elapsed`, for the announce interval.

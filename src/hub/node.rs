@@ -13,11 +13,11 @@ use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
-use crate::insight::census::Desk;
 use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
+use crate::insight::{alerts, census};
 use crate::limits::{
-    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Pressure,
+    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
 };
 use crate::protocol::{Bounds, InfoHash};
 use crate::swarm::{Intake, Ttl};
@@ -59,7 +59,8 @@ pub struct Node {
     /// The names of all listeners, by number.
     listeners: Box<[String]>,
     board: Board,
-    census: Desk,
+    alerts: alerts::Desk,
+    census: census::Desk,
     store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
@@ -151,7 +152,8 @@ impl Node {
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
             board: Board::default(),
-            census: Desk::default(),
+            alerts: alerts::Desk::default(),
+            census: census::Desk::default(),
             store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -232,6 +234,18 @@ impl Node {
         self.addresses.known()
     }
 
+    /// How many connections the address or network has that has most.
+    #[must_use]
+    pub fn largest_address(&self) -> u32 {
+        self.addresses.largest()
+    }
+
+    /// The alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &alerts::Desk {
+        &self.alerts
+    }
+
     /// What the thread that runs the server counts, beside the workers.
     #[must_use]
     pub fn own_counters(&self) -> &Counters {
@@ -276,7 +290,7 @@ impl Node {
 
     /// Where to ask who the members are.
     #[must_use]
-    pub fn census(&self) -> &Desk {
+    pub fn census(&self) -> &census::Desk {
         &self.census
     }
 
@@ -428,6 +442,12 @@ fn rules(config: &Config) -> Rules {
         pending_offers_max: config.tracker.pending_offers_max,
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
+        address_swarms: if config.no_limits {
+            Portion::ALL
+        } else {
+            let limits = &config.limits;
+            Portion::new(limits.address_swarms_percent, limits.network_factor)
+        },
         intake: if config.no_limits {
             Intake::UNLIMITED
         } else {

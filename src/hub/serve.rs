@@ -227,6 +227,7 @@ impl Hub {
             Failure::BytesTooFast => counters.failures_bytes_per_second.add(1),
             Failure::OriginTooFast => counters.failures_origin_announces_per_second.add(1),
             Failure::Swarms => counters.failures_swarms_max.add(1),
+            Failure::AddressSwarms => counters.failures_address_swarms_percent.add(1),
             failure => {
                 counters.failures_malformed.add(1);
                 count_malformed(counters, failure);

@@ -124,6 +124,13 @@ impl Hub {
             .unwrap_or(false)
     }
 
+    /// How many bytes wait to be written to a connection.
+    #[must_use]
+    pub fn output_bytes(&self, id: ConnectionId) -> usize {
+        self.with(id, |entry| entry.outbox.bytes())
+            .unwrap_or_default()
+    }
+
     /// Writes what waits for a connection. `write` takes as many bytes as it can; pending is what it says when it can
     /// take no more.
     ///

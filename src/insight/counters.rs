@@ -170,6 +170,8 @@ counters! {
     refused_origin in CONNECTIONS_REFUSED "origin",
     /// Connections refused because their address is banned.
     refused_bans in CONNECTIONS_REFUSED "ban",
+    /// Requests for the live statistics refused because `limits.followers_max` follow them.
+    refused_followers_max in LIMIT_HITS "limits.followers_max",
     /// Bans of addresses and networks.
     bans,
     /// Bans forgotten because there were `bans.records_max`.
@@ -261,6 +263,9 @@ counters! {
     failures_full_scrape in FAILURES "full_scrape",
     /// Announces refused because they would begin a swarm and there are `limits.swarms_max`, or memory is short.
     failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max",
+    /// Announces refused because they would begin a swarm and their address is in as many as
+    /// `limits.address_swarms_percent` allows.
+    failures_address_swarms_percent in FAILURES "address_swarms_percent" & LIMIT_HITS "limits.address_swarms_percent",
     /// Announces refused because pages of their origin announce too fast (`limits.origin_announces_per_second`).
     failures_origin_announces_per_second in FAILURES "origin_announces_per_second" & LIMIT_HITS "limits.origin_announces_per_second",
     /// Announces after which reading paused because pages of their origin announce too fast.
@@ -277,6 +282,14 @@ counters! {
     paused_offers_per_second in LIMIT_HITS "limits.offers_per_second",
     /// Pauses in reading from a connection over `limits.bytes_per_second`.
     paused_bytes_per_second in LIMIT_HITS "limits.bytes_per_second",
+    /// Notifications of alerts that a receiver took.
+    notifications_sent,
+    /// Attempts to send a notification that failed; most are repeated.
+    notification_attempts_failed,
+    /// Notifications given up: refused by their receiver, or for `alerts.give_up_after` in vain.
+    notifications_given_up,
+    /// Notifications dropped, oldest first, because `alerts.queue_max` others waited for the same receiver.
+    notifications_dropped_queue_max,
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
     memberships_replaced in LIMIT_HITS "tracker.peer_ids_per_swarm_max",
     /// Memberships ended because no announce came for `tracker.membership_ttl`.

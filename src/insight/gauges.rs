@@ -59,6 +59,8 @@ gauges! {
     seeders: Count,
     /// Members that have not.
     leechers: Count,
+    /// Pages and programs that follow the live statistics.
+    followers: Count,
     /// Share of the offers relayed in the last minute that were answered; unknown while there are none.
     offers_answered: Ratio,
     /// Time from relaying an offer to its answer in the last minute: half of them took less.
@@ -77,6 +79,12 @@ gauges! {
     bans_in_force: Count,
     /// Addresses and networks that are counted for `limits.address_*`.
     addresses_known: Count,
+    /// Connections from the address or network that has most, of those that `limits.address_*` count.
+    largest_address_connections: Count,
+    /// Members of the largest swarm.
+    largest_swarm_members: Count,
+    /// Rules that fire.
+    alerts_firing: Count,
     /// Memory of the process.
     memory_resident: Bytes,
     /// Memory that it may have; 0 for any.

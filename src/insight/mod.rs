@@ -1,7 +1,8 @@
 //! What the server knows about itself, in numbers.
 //!
-//! Uses nothing of the rest; everybody counts into it, and it is read from outside.
+//! Uses nothing of the rest; everybody counts into it, and it is read from outside. Rules over the numbers: [`alerts`].
 
+pub mod alerts;
 pub mod census;
 mod counters;
 mod families;

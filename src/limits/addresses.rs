@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -12,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::bucket::{Lending, Level};
 use super::score::Score;
-use super::{Key, Whence};
+use super::{Key, Share, Whence};
 use crate::config;
 
 /// How many locks the addresses are divided into.
@@ -80,6 +81,19 @@ struct Record {
     arrivals: Level,
     strikes: Score,
     connections: u32,
+    /// What its WebSockets have of the swarm table; theirs, as long as there are any.
+    share: Weak<Share>,
+}
+
+impl Record {
+    /// Its share of the swarm table; `wider` is that of its network.
+    fn share(&mut self, wider: Option<Arc<Share>>) -> Arc<Share> {
+        self.share.upgrade().unwrap_or_else(|| {
+            let share = Arc::new(Share::within(wider));
+            self.share = Arc::downgrade(&share);
+            share
+        })
+    }
 }
 
 impl Addresses {
@@ -130,14 +144,24 @@ impl Addresses {
         fits.then_some(key)
     }
 
-    /// Counts a connection whatever the limit: one that was let in before.
-    pub fn count(&self, whence: Whence) -> Key {
+    /// Counts a WebSocket whatever the limit: it was let in before. Also gives the share of the swarm table that it has
+    /// together with the others.
+    pub fn count(&self, whence: Whence) -> (Key, Arc<Share>) {
         let (key, ()) = self.with(whence.own, |record| record.connections += 1);
+        let mut site = None;
         if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
-            let (wider, ()) = self.with(wider, |record| record.connections += 1);
-            self.with_known(key, |record| record.wider = Some(wider));
+            let (wider, share) = self.with(wider, |record| {
+                record.connections += 1;
+                record.share(None)
+            });
+            site = Some((wider, share));
         }
-        key
+        let (_, share) = self.with(key, |record| {
+            let (wider, share) = site.unzip();
+            record.wider = wider.or(record.wider);
+            record.share(share)
+        });
+        (key, share)
     }
 
     /// Takes a connection out that was counted under this key.
@@ -229,6 +253,18 @@ impl Addresses {
     #[must_use]
     pub fn known(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// How many connections the address or network has that has most; those beyond `limits.addresses_max` are no address. It
+    /// looks at all of them, one part after the other.
+    #[must_use]
+    pub fn largest(&self) -> u32 {
+        let largest_of = |shard: &Mutex<HashMap<Key, Record>>| {
+            let shard = shard.lock();
+            let known = shard.iter().filter(|(key, _)| **key != Key::OTHERS);
+            known.map(|(_, record)| record.connections).max()
+        };
+        self.shards.iter().filter_map(largest_of).max().unwrap_or(0)
     }
 
     /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the

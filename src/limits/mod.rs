@@ -13,6 +13,7 @@ mod origins;
 mod pace;
 mod pressure;
 mod score;
+mod share;
 mod time;
 mod visit;
 
@@ -34,6 +35,7 @@ pub use origins::{OriginCount, Origins};
 pub use pace::Pace;
 pub use pressure::{Pressure, Step};
 pub use score::{Grudge, Misdeed};
+pub use share::{Portion, Share};
 pub use time::CachedTime;
 pub use visit::{Key, OriginId, Visit, Whence};
 

@@ -104,6 +104,33 @@ fn who_stays_over_the_limit_is_refused_when_patience_ends_and_served_again_when_
 }
 
 #[test]
+fn over_several_limits_the_pause_is_that_of_the_one_that_takes_longest() {
+    for slowest in [Rate::Messages, Rate::Offers, Rate::Bytes] {
+        let rate = |rate| if rate == slowest { 1 } else { 10 };
+        let mut case = Case::new(|limits| {
+            limits.messages_per_second = rate(Rate::Messages);
+            limits.offers_per_second = rate(Rate::Offers);
+            limits.bytes_per_second = rate(Rate::Bytes);
+            (limits.messages_burst, limits.offers_burst) = (1, 1);
+            limits.bytes_burst = 1;
+            limits.delay_max = Duration::from_mins(1);
+        });
+        assert_eq!(case.send(1), Ok(None));
+        // Each is over its limit by one now.
+        let now = case.clock.get();
+        assert_eq!(
+            case.limiter.admit(&mut case.usage, now),
+            Admission::Serve,
+            "nothing is owed yet"
+        );
+        let _ = case.limiter.charge_bytes(&mut case.usage, 2, now);
+        let pause = case.limiter.charge(&mut case.usage, 1, now);
+        let pause = pause.expect("over all limits");
+        assert_eq!((pause.rate, pause.time.as_secs()), (slowest, 1));
+    }
+}
+
+#[test]
 fn only_a_flood_of_refused_messages_ends_the_connection() {
     let mut case = Case::new(|limits| {
         limits.patience = Duration::ZERO;

@@ -1,9 +1,10 @@
 //! Listeners: what the workers accept connections from, and who is at the other end of one.
 //!
 //! Binds TCP ports and socket files and takes what systemd hands over; reads PROXY headers and forwarded addresses.
-//! Knows no HTTP and no WebSocket. The server binds with it, each worker accepts from its own listeners.
+//! Knows no WebSocket, and of HTTP only the client for requests to others. The server binds with it, each worker accepts from its own listeners.
 
 pub mod address;
+pub(crate) mod client;
 pub mod proxy;
 mod sockets;
 #[cfg(unix)]

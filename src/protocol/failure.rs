@@ -25,6 +25,8 @@ pub enum Failure {
     Memberships,
     /// A new swarm, where there are `limits.swarms_max` already or memory is short.
     Swarms,
+    /// A new swarm, where the sender's address has as much as `limits.address_swarms_percent` allows.
+    AddressSwarms,
     /// Over `limits.origin_announces_per_second`.
     OriginTooFast,
     /// Over `limits.messages_per_second`.
@@ -62,6 +64,9 @@ impl Failure {
             }
             Self::Memberships => "This connection is in too many swarms",
             Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
+            Self::AddressSwarms => {
+                "This address is in too many swarms to begin another (limits.address_swarms_percent)"
+            }
             Self::OriginTooFast => {
                 "Too many announces from pages of this site (limits.origin_announces_per_second)"
             }
@@ -87,6 +92,7 @@ impl Failure {
             Self::FullScrape => "full_scrape",
             Self::Memberships => "memberships",
             Self::Swarms => "swarms_max",
+            Self::AddressSwarms => "address_swarms_percent",
             Self::OriginTooFast => "origin_announces_per_second",
             Self::MessagesTooFast => "messages_per_second",
             Self::OffersTooFast => "offers_per_second",
@@ -99,7 +105,11 @@ impl Failure {
     pub const fn is_malformed(self) -> bool {
         !matches!(
             self,
-            Self::FullScrape | Self::Memberships | Self::Swarms | Self::OriginTooFast
+            Self::FullScrape
+                | Self::Memberships
+                | Self::Swarms
+                | Self::AddressSwarms
+                | Self::OriginTooFast
         ) && !self.is_too_fast()
     }
 

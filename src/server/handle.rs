@@ -266,7 +266,10 @@ mod tests {
             "proxies.proxy_timeout",
         ];
         let by_server = ["log_level", "history_top_swarms"];
-        key.starts_with("drain.") || by_server.contains(&key) || by_workers.contains(&key)
+        let is_by_part = ["drain.", "alerts."]
+            .iter()
+            .any(|part| key.starts_with(part));
+        is_by_part || by_server.contains(&key) || by_workers.contains(&key)
     }
 
     #[test]

@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const TOP_SWARMS_EVERY: Duration = Duration::from_mins(10);
 const TOP_SWARMS_MAX: usize = 100;
 
+/// How often all swarms and addresses are gone through for the largest of them.
+const LARGEST_EVERY: Duration = Duration::from_secs(10);
+
 /// What is looked at.
 pub(super) struct Observer {
     control: Arc<Control>,
@@ -33,6 +36,15 @@ pub(super) struct Observer {
     before: Option<(Instant, Duration)>,
     /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
     top_swarms_step: u64,
+    largest: Option<Largest>,
+}
+
+/// The largest swarm and address, and when that was found out.
+#[derive(Debug, Clone, Copy)]
+struct Largest {
+    at: Instant,
+    swarm: u32,
+    address: u32,
 }
 
 impl Observer {
@@ -52,6 +64,7 @@ impl Observer {
             recent: Recent::default(),
             before: None,
             top_swarms_step: 0,
+            largest: None,
         }
     }
 
@@ -103,6 +116,7 @@ impl Observer {
     fn gauges(&mut self) -> Gauges {
         let spent = processor_time();
         let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
+        let largest = self.largest();
         let node = &self.control.node;
         let totals = node.tracker().swarms().totals();
         let levels = node.levels();
@@ -129,11 +143,15 @@ impl Observer {
             swarms: count(totals.swarms),
             seeders: count(totals.seeders),
             leechers: count(totals.leechers),
+            followers: count(self.control.site.followers_count()),
             outbox: sum(|own| &own.outbox),
             outbox_fill: most(|own| &own.outbox_fullest)
                 / count(config.connection.output_bytes_max),
             bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
+            largest_address_connections: count(largest.address),
+            largest_swarm_members: count(largest.swarm),
+            alerts_firing: count(node.alerts().alerts().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
             memory_budget: count(node.pressure().budget_bytes()),
             cpu_cores,
@@ -151,6 +169,18 @@ impl Observer {
             // Those of the last minute.
             ..Gauges::default()
         }
+    }
+
+    /// Looked up anew now and then: it is the only look at each swarm and address.
+    fn largest(&mut self) -> Largest {
+        let now = Instant::now();
+        let node = &self.control.node;
+        let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
+        *self.largest.insert(known.unwrap_or_else(|| Largest {
+            at: now,
+            swarm: node.tracker().swarms().members_of_largest(),
+            address: node.largest_address(),
+        }))
     }
 
     /// Cores that this process kept busy since it was last asked.

@@ -48,18 +48,23 @@ mod tests {
         let swarms = Swarms::new(1000);
         for swarm in 1..=50_u8 {
             for peer in 0..swarm {
-                swarms.with_new(&InfoHash::new([swarm; 20]), |swarm| {
-                    let member = Member {
-                        connection: ConnectionId::new(0, u32::from(peer), 0),
-                        peer_id: PeerId::new([peer; 20]),
-                    };
-                    let claim = if peer == 0 {
-                        Claim::Seeder
-                    } else {
-                        Claim::Leecher
-                    };
-                    swarm.join(member, claim, false, Duration::ZERO);
-                });
+                let joined = swarms.with_new(
+                    &InfoHash::new([swarm; 20]),
+                    |_| true,
+                    |swarm| {
+                        let member = Member {
+                            connection: ConnectionId::new(0, u32::from(peer), 0),
+                            peer_id: PeerId::new([peer; 20]),
+                        };
+                        let claim = if peer == 0 {
+                            Claim::Seeder
+                        } else {
+                            Claim::Leecher
+                        };
+                        swarm.join(member, claim, false, Duration::ZERO);
+                    },
+                );
+                assert!(joined.is_ok());
             }
         }
         let largest = swarms.largest(3);

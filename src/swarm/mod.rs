@@ -14,7 +14,7 @@ pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Swarms, Totals, Ttl, Walk};
+pub use table::{Expired, Full, Swarms, Totals, Ttl, Walk};
 
 use std::time::Duration;
 

@@ -21,6 +21,9 @@ const SHARDS: usize = 256;
 /// How many members are looked at under one lock while expired ones are searched.
 const SLICE: usize = 1024;
 
+/// Swarms for which a part of the table keeps room whatever goes: half a megabyte in all.
+const ROOM_KEPT: usize = 8;
+
 /// The swarms of this node.
 #[derive(Debug)]
 pub struct Swarms {
@@ -41,6 +44,26 @@ struct Shard {
     swarms: IndexMap<InfoHash, Swarm, ()>,
     /// Where the search for expired members goes on: a swarm's place, and a member's in it.
     cursor: (usize, usize),
+}
+
+impl Shard {
+    /// Frees a swarm, and room when there is four times as much as is needed.
+    fn remove(&mut self, place: usize) {
+        self.swarms.swap_remove_index(place);
+        let room = (2 * self.swarms.len()).max(ROOM_KEPT);
+        if self.swarms.capacity() > 2 * room {
+            self.swarms.shrink_to(room);
+        }
+    }
+}
+
+/// Why a swarm may not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// There are too many, or none may begin at all.
+    Table,
+    /// Too many for the one who would begin it.
+    Sender,
 }
 
 /// Sizes of the whole table.
@@ -118,21 +141,26 @@ impl Swarms {
         let result = act(swarm);
         self.account(before.complete, before.incomplete, swarm);
         if swarm.is_empty() {
-            shard.swarms.swap_remove_index(place);
+            shard.remove(place);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
         Some(result)
     }
 
-    /// Calls `act` with the swarm, which is created if there is none; frees it if nobody is in it afterwards. `None` if it would
-    /// be one too many.
+    /// Calls `act` with the swarm, which is created if there is none; frees it if nobody is in it afterwards. A new one
+    /// begins only if `may_begin` lets it, which is told for how many there is room.
+    ///
+    /// # Errors
+    ///
+    /// It would be one too many.
     pub fn with_new<R>(
         &self,
         info_hash: &InfoHash,
+        may_begin: impl FnOnce(usize) -> bool,
         act: impl FnOnce(&mut Swarm) -> R,
-    ) -> Option<R> {
+    ) -> Result<R, Full> {
         let hash = self.key.hash_one(info_hash);
-        let mut shard = self.shard_of(hash)?.lock();
+        let mut shard = self.shard_of(hash).ok_or(Full::Table)?.lock();
         let entry = shard
             .swarms
             .raw_entry_mut_v1()
@@ -140,13 +168,12 @@ impl Swarms {
         let place = entry.index();
         let (is_new, swarm) = match entry {
             RawEntryMut::Occupied(entry) => (false, entry.into_mut()),
-            RawEntryMut::Vacant(_)
-                if self.closed.load(Ordering::Relaxed)
-                    || self.count.load(Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) =>
-            {
-                return None;
-            }
             RawEntryMut::Vacant(entry) => {
+                match self.free() {
+                    0 => return Err(Full::Table),
+                    free if !may_begin(free) => return Err(Full::Sender),
+                    _ => {}
+                }
                 let (_, swarm) = entry.insert_hashed_nocheck(hash, *info_hash, Swarm::default());
                 (true, swarm)
             }
@@ -164,9 +191,18 @@ impl Swarms {
             _ => {}
         }
         if swarm.is_empty() {
-            shard.swarms.swap_remove_index(place);
+            shard.remove(place);
         }
-        Some(result)
+        Ok(result)
+    }
+
+    /// For how many more there is room.
+    fn free(&self) -> usize {
+        if self.closed.load(Ordering::Relaxed) {
+            return 0;
+        }
+        let most = self.most.load(Ordering::Relaxed);
+        most.saturating_sub(self.count.load(Ordering::Relaxed))
     }
 
     fn account(&self, seeders: u32, leechers: u32, swarm: &Swarm) {
@@ -206,10 +242,6 @@ impl Swarms {
         while budget > 0 {
             let Some((info_hash, swarm)) = shard.swarms.get_index_mut(place) else {
                 shard.cursor = (0, 0);
-                let room = shard.swarms.len() * 2;
-                if shard.swarms.capacity() > 2 * room {
-                    shard.swarms.shrink_to(room);
-                }
                 return None;
             };
             let (before, gone) = (swarm.counts(), expired.len());
@@ -223,7 +255,7 @@ impl Swarms {
                 self.account(before.complete, before.incomplete, swarm);
             }
             if swarm.is_empty() {
-                shard.swarms.swap_remove_index(place);
+                shard.remove(place);
                 self.count.fetch_sub(1, Ordering::Relaxed);
                 from = 0;
             } else if let Some(next) = next {
@@ -311,6 +343,17 @@ impl Swarms {
             let swarms = shard.swarms.iter();
             swarms.for_each(|(info_hash, swarm)| visit(info_hash, swarm));
         }
+    }
+
+    /// How many members the largest swarm has. It looks at all of them, one part after the other.
+    #[must_use]
+    pub fn members_of_largest(&self) -> u32 {
+        let mut largest = 0;
+        self.for_each(|_, swarm| {
+            let counts = swarm.counts();
+            largest = largest.max(counts.complete.saturating_add(counts.incomplete));
+        });
+        largest
     }
 
     /// The shard by bits from the middle of a hash: the table in it uses those at both ends.

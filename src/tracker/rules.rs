@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
+use crate::limits::Portion;
 use crate::swarm::{Intake, Ttl};
 
 /// The bounds and lifetimes of tracking, named as in the configuration.
@@ -21,6 +22,8 @@ pub struct Rules {
     pub full_scrape: bool,
     /// `limits.swarms_max`, for the whole process.
     pub swarms_max: usize,
+    /// `limits.address_swarms_percent` and `limits.network_factor`
+    pub address_swarms: Portion,
     /// `limits.offers_received_per_second` and `limits.offers_received_burst`
     pub intake: Intake,
     /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
@@ -35,6 +38,7 @@ pub(super) struct InForce {
     pending_offers_max: AtomicUsize,
     full_scrape: AtomicBool,
     swarms_max: AtomicUsize,
+    address_swarms: AtomicU64,
     intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
@@ -56,6 +60,8 @@ impl InForce {
             .store(rules.pending_offers_max, Relaxed);
         self.full_scrape.store(rules.full_scrape, Relaxed);
         self.swarms_max.store(rules.swarms_max, Relaxed);
+        self.address_swarms
+            .store(rules.address_swarms.to_bits(), Relaxed);
         self.intake.store(rules.intake.to_bits(), Relaxed);
         self.membership_ttl_ms
             .store(ms(rules.ttl.membership), Relaxed);
@@ -71,6 +77,7 @@ impl InForce {
             pending_offers_max: self.pending_offers_max(),
             full_scrape: self.full_scrape(),
             swarms_max: self.swarms_max.load(Relaxed),
+            address_swarms: self.address_swarms(),
             intake: self.intake(),
             ttl: self.ttl(),
         }
@@ -92,6 +99,10 @@ impl InForce {
 
     pub(super) fn full_scrape(&self) -> bool {
         self.full_scrape.load(Relaxed)
+    }
+
+    pub(super) fn address_swarms(&self) -> Portion {
+        Portion::from_bits(self.address_swarms.load(Relaxed))
     }
 
     pub(super) fn intake(&self) -> Intake {
@@ -118,6 +129,7 @@ mod tests {
             pending_offers_max: n as usize + 2,
             full_scrape: n > 5,
             swarms_max: n as usize + 3,
+            address_swarms: Portion::new(n, n + 4),
             intake: Intake::new(n, 2 * n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,

@@ -21,7 +21,8 @@ import attacks
 from crowd import Crowd
 
 FIRST_ADDRESS = int(ipaddress.IPv4Address("127.66.0.1"))
-BYSTANDER = "bystander"
+BYSTANDERS = BYSTANDER, BYSTANDER_TLS = "bystander", "bystander-tls"
+"""The second one beside honest clients within TLS."""
 
 
 def addresses(many):
@@ -65,7 +66,7 @@ def main():
 
     until = time.monotonic() + seconds
     try:
-        seen = stand_by(until, on_reached) if name == BYSTANDER else attack(name, port, until, on_reached)
+        seen = stand_by(until, on_reached) if name in BYSTANDERS else attack(name, port, until, on_reached)
     except KeyboardInterrupt:
         seen = {}
     print(json.dumps(seen), flush=True)

@@ -16,7 +16,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "compare
 
 import attacks
 import guests
-from attacker import BYSTANDER
+from attacker import BYSTANDER, BYSTANDER_TLS
 from child import Child, Failed, tail
 from watch import Watch
 
@@ -34,6 +34,8 @@ RATE_PER_S = 100
 RAMP_SECONDS = 5
 LEAD_SECONDS = 2
 QUIET, QUIET_TLS = "quiet", "quiet-tls"
+QUIETS, QUIETS_TLS = (QUIET, BYSTANDER), (QUIET_TLS, BYSTANDER_TLS)
+"""Rows without an attack, plain and within TLS: with the attackers' core idle, and busy."""
 EXIT_INCORRECT = 3
 
 
@@ -61,10 +63,10 @@ class Bench:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
     def row(self, name):
-        """Runs a row: an attack's name, `bystander` for a busy core alone, or `quiet`."""
+        """Runs a row: an attack's name, `bystander` for a busy core alone, or `quiet`; the last two with `-tls` as well."""
         self.runs += 1
         attack = attacks.ALL.get(name)
-        uses_tls = name == QUIET_TLS or bool(attack and attack.tls)
+        uses_tls = name in QUIETS_TLS or bool(attack and attack.tls)
         arguments = self.arguments + (TLS_ARGUMENTS if uses_tls else [])
         with Child([self.binary, *arguments], self.log("server"), self.server_cores) as server:
             url = server.wait_for(r"^tracker\s+(wss://\S+)" if uses_tls else r"^tracker\s+(ws://\S+)", READY_SECONDS_MAX).group(1)
@@ -162,4 +164,4 @@ def vars_of(victim):
 
 
 def known_rows():
-    return [QUIET, BYSTANDER, *attacks.ALL]
+    return [*QUIETS, *QUIETS_TLS, *attacks.ALL]

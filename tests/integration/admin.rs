@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use swarmhub::config::{Config, Network, Role, Secret};
+use swarmhub::config::{Config, History, Network, Role, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -781,6 +781,28 @@ async fn the_audit_is_read_as_far_as_is_wanted_and_wrong_methods_are_told() {
     assert!(reply.head.contains("allow: get"), "{}", reply.head);
 }
 
+#[tokio::test]
+async fn totals_that_are_not_public_are_told_to_who_shows_the_token() {
+    let server = server(|config| {
+        config.public_stats = false;
+        config.history = History::Memory;
+    });
+    for path in ["stats", "series", "history?series=swarms"] {
+        let request = format!("GET /api/v1/{path}");
+        let reply = send(&server, &request, "", "").await;
+        assert!(reply.refused(403).contains("public_stats"), "{path}");
+        let wrong = bearer("a-wrong-token-a-wrong-token");
+        send(&server, &request, &wrong, "").await.refused(401);
+        let reply = ask(&server, &request).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.body);
+    }
+    assert_eq!(server.node.counters().tokens_wrong, 3);
+    // The largest swarms are never public.
+    let largest = "GET /api/v1/history/swarms";
+    send(&server, largest, "", "").await.refused(401);
+    assert_eq!(ask(&server, largest).await.status, 200);
+}
+
 /// The lines of the page that `curl` runs, in its order.
 fn lines() -> Vec<String> {
     let page = crate::docs::read("docs/admin.md");
@@ -831,6 +853,7 @@ async fn the_lines_of_the_admin_page_work() {
         config.bans.strikes_max = 0;
         config.bans.strike_every = Duration::ZERO;
         config.connection.malformed_per_minute_max = 1;
+        config.history = History::Memory;
         config.drain.quiet = PATIENCE;
     });
     for _ in 0..20 {

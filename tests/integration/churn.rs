@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 use futures::future::join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::process::Program;
 use crate::support::{Client, announce, until};
@@ -71,6 +73,67 @@ async fn memory_returns_when_connections_have_gone() {
     until("memory returns", || resident(pid) < enough).await;
 }
 
+/// The allocator of other C libraries cannot be asked.
+#[cfg(target_env = "gnu")]
+#[tokio::test]
+async fn memory_returns_when_handshakes_have_gone_that_never_became_websockets() {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--no-limits", "--workers", "1"]);
+    let (pid, address) = (program.child.id(), program.address);
+    Client::connect(address).await.join("swarm", "first").await;
+    let before = resident(pid);
+    let mut heads = Vec::new();
+    for _ in 0..1500 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nSlow: ").await.unwrap();
+        heads.push(stream);
+    }
+    until("heads are read", || resident(pid) > before + (8 << 20)).await;
+    let open = resident(pid);
+    drop(heads);
+    let enough = before + (open - before) / 2;
+    until("memory returns", || resident(pid) < enough).await;
+}
+
+/// The allocator of other C libraries cannot be asked.
+#[cfg(target_env = "gnu")]
+#[tokio::test]
+async fn memory_returns_when_swarms_have_gone_and_the_connections_stay() {
+    let program = Program::start(&["--listen", "127.0.0.1:0", "--no-limits", "--workers", "1"]);
+    let (pid, address) = (program.child.id(), program.address);
+    let mut clients = Vec::new();
+    for _ in 0..12 {
+        clients.push(Client::connect(address).await);
+    }
+    let before = resident(pid);
+    for event in ["started", "stopped"] {
+        let peak = resident(pid);
+        for (number, client) in clients.iter_mut().enumerate() {
+            for part in 0..9 {
+                for swarm in 0..200 {
+                    let mut message = announce(&format!("{number}-{part}-{swarm}-"), "peer");
+                    message["event"] = event.into();
+                    client.say(&message).await;
+                }
+                for _ in 0..200 {
+                    assert!(client.hear().await["complete"].is_u64());
+                }
+            }
+        }
+        if event == "started" {
+            // 21,600 swarms of one member each.
+            assert!(
+                resident(pid) > before + (8 << 20),
+                "{before} {}",
+                resident(pid)
+            );
+        } else {
+            let enough = before + (peak - before) / 2;
+            until("memory returns", || resident(pid) < enough).await;
+        }
+    }
+}
+
 /// One visitor: every third says goodbye, every third just vanishes, every third is cut in the middle of a message.
 async fn one(address: std::net::SocketAddr, round: usize, number: usize) {
     let mut client = Client::connect(address).await;
@@ -84,7 +147,6 @@ async fn one(address: std::net::SocketAddr, round: usize, number: usize) {
             let _ = client.socket.close(None).await;
         }
         1 => {
-            use tokio::io::AsyncWriteExt;
             let _ = client
                 .socket
                 .get_mut()

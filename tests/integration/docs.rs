@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use swarmhub::config::{Setting, Takes};
+use swarmhub::insight::alerts::shipped;
 use swarmhub::insight::{Kind, Series, Statistics};
 
 pub(crate) fn read(path: &str) -> String {
@@ -142,6 +143,48 @@ fn every_limit_in_metrics_is_a_setting() {
             assert!(setting.is_some(), "{}: {}", series.name, place.value);
         }
     }
+}
+
+#[test]
+fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = read("docs/alerts.md");
+    let rows = shipped().into_iter().map(|rule| {
+        let part = rule.of.as_ref().filter(|_| rule.of_min > 1.0);
+        let part = part.map(|of| format!(", of at least {} `{of}`", rule.of_min));
+        let severity = rule.severity.label();
+        format!(
+            "| `{}` | `{}`{} | {} s | {} | {} s | {severity} | {} |\n",
+            rule.name,
+            rule.expression(),
+            part.unwrap_or_default(),
+            rule.hold,
+            rule.clear,
+            rule.keep_firing,
+            rule.doc
+        )
+    });
+    let table: String = rows.collect();
+    assert!(page.contains(&table), "the table is now\n{table}");
+    let counters = read("src/insight/counters.rs");
+    let rust = all(&root.join("src"), ".rs");
+    let rows = page.lines().filter(|line| line.starts_with("| `alerts."));
+    let rows: Vec<Vec<_>> = rows
+        .map(|row| row.split('|').map(str::trim).collect())
+        .collect();
+    let named = |word: &str| word.trim_matches('`').to_owned();
+    for row in &rows {
+        let setting = named(row[1]);
+        assert!(Setting::find(&setting).is_some(), "there is no {setting}");
+        if let [_, _, _, _, metric, test, _] = row[..] {
+            assert!(
+                counters.contains(&format!("    {},", named(metric))),
+                "{metric}"
+            );
+            assert!(rust.contains(&format!("fn {}(", named(test))), "{test}");
+        }
+    }
+    assert_eq!(rows.len(), 6, "three receivers, three limits");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("main", &["conduct", "cli", "process", "load"]),
     ("conduct", &["cli", "process"]),
     ("cli", &["load"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
         "server",
         &[
             "worker", "net", "http", "hub", "swarm", "memory", "config", "protocol", "insight",
+            "notify",
         ],
     ),
     (
@@ -29,7 +30,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "config",
         ],
     ),
-    ("echo", &["connection", "hub", "config"]),
+    ("notify", &["net", "insight", "config"]),
+    ("echo", &["connection", "hub", "net", "config"]),
     (
         "http",
         &[
@@ -49,7 +51,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "websocket",
         ],
     ),
-    ("tracker", &["swarm", "protocol"]),
+    ("tracker", &["swarm", "limits", "protocol"]),
     ("swarm", &["protocol"]),
     ("limits", &["config"]),
     ("net", &["config", "insight"]),

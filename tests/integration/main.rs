@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
@@ -22,6 +23,7 @@ mod layers;
 mod leaving;
 mod limits;
 mod listeners;
+mod live;
 mod load;
 mod metrics;
 mod model;

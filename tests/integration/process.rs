@@ -163,6 +163,32 @@ fn a_port_in_use_is_one_clear_line() {
 }
 
 #[test]
+fn what_is_wrong_with_a_certificate_is_said_once_on_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.pem");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    let (code, stdout, stderr) = run(&mut command(&[
+        "--listen",
+        "tls+127.0.0.1:0",
+        "--tls-certificate",
+        file,
+        "--tls-key",
+        file,
+        "--log-level",
+        "off",
+    ]));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        format!(
+            "swarmhub: TLS: there is no certificate in {file}; \
+             give a PEM file, which begins with -----BEGIN CERTIFICATE-----\n"
+        )
+    );
+}
+
+#[test]
 fn two_servers_do_not_share_a_port_by_accident() {
     let first = Program::start(&LOOPBACK);
     let address = first.address.to_string();

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::leaving::{Watched, ask};
 use crate::support::{Client, announce};
+use crate::tls::Certified;
 
 /// A program with a configuration file.
 struct Configured {
@@ -203,4 +204,25 @@ async fn the_log_level_changes() {
     drop(client);
     let log = configured.end().await;
     assert_eq!(log.matches("connection opened").count(), opened, "{log}");
+}
+
+#[tokio::test]
+async fn certificates_are_read_at_once_even_when_the_settings_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = Certified::new().write(folder.path());
+    let text = format!("[tls]\ncertificate = [{certificate:?}]\nkey = [{key:?}]\n");
+    let mut configured = Configured::start(&text, &["--listen", "tls+127.0.0.1:0"]);
+    let refused = "new certificate not used";
+
+    std::fs::write(key, "no key").unwrap();
+    configured.reload(&text).await;
+    configured.program.logged(refused, 1).await;
+    // Who only looks at the files now and then says of a bad one once that it is bad.
+    configured.reload_badly("no_such_setting = 1").await;
+    configured.program.logged(refused, 2).await;
+
+    Certified::new().write(folder.path());
+    configured.reload(&text).await;
+    configured.program.logged("certificate reloaded", 1).await;
+    configured.end().await;
 }

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -134,15 +134,32 @@ async fn the_watchdog_hears_of_live_workers_twice_as_often_as_it_asks() {
     assert_eq!(other.end().await.0, Some(0));
 }
 
+/// What a setting of the unit in `deploy/` is.
+fn of_the_unit(name: &str) -> String {
+    let unit = crate::docs::read("deploy/swarmhub.service");
+    let start = format!("{name}=");
+    let value = unit.lines().find_map(|line| line.strip_prefix(&start));
+    value.unwrap_or_else(|| panic!("{name}")).to_owned()
+}
+
+/// What is kept and where socket files are stands in the documentation as the unit has it.
+#[test]
+fn the_unit_has_the_folders_that_are_documented() {
+    let page = crate::docs::read("docs/upgrading.md");
+    for (name, below) in [
+        ("ConfigurationDirectory", "/etc"),
+        ("StateDirectory", "/var/lib"),
+        ("RuntimeDirectory", "/run"),
+    ] {
+        let folder = format!("| `{below}/{}` |", of_the_unit(name));
+        assert!(page.contains(&folder), "{folder}");
+    }
+    assert_eq!(of_the_unit("StateDirectoryMode"), "0700");
+}
+
 #[test]
 fn the_unit_gives_the_time_that_leaving_takes() {
-    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/swarmhub.service");
-    let unit = std::fs::read_to_string(unit).unwrap();
-    let value = |name: &str| {
-        let line = unit.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|rest| rest.strip_prefix('='))
-            .unwrap_or_else(|| panic!("{name}"))
-    };
+    let value = of_the_unit;
     let drain = Config::default().drain;
     let whole = drain.quiet + drain.spread + drain.timeout;
     let allowed: u64 = value("TimeoutStopSec").parse().unwrap();

@@ -23,14 +23,14 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
 
 /// A certificate for `localhost` in files, and a client that trusts nobody else.
-struct Certified {
+pub(crate) struct Certified {
     certificate: String,
     key: String,
     der: CertificateDer<'static>,
 }
 
 impl Certified {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
@@ -41,7 +41,7 @@ impl Certified {
         }
     }
 
-    fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
+    pub(crate) fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
         std::fs::create_dir_all(folder).unwrap();
         let files = (folder.join("tls.crt"), folder.join("tls.key"));
         std::fs::write(&files.0, &self.certificate).unwrap();

@@ -1,4 +1,5 @@
-// Runs nginx and HAProxy with the files of deploy/, in which nothing is changed but ports and certificate.
+// Runs nginx and HAProxy with the files of deploy/ and the blocks of docs/upgrading.md, in which nothing is changed but ports
+// and certificate.
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -50,6 +51,15 @@ function putIn (text, changes) {
 }
 
 const documented = name => readFileSync(join(root, 'deploy', name), 'utf8')
+
+/** The one block of docs/upgrading.md that begins so. @param {string} start */
+function blockOfUpgrading (start) {
+  const text = readFileSync(join(root, 'docs', 'upgrading.md'), 'utf8')
+  const blocks = text.split(/^```.*\n/m).filter((_, place) => place % 2 === 1)
+  const found = blocks.filter(block => block.startsWith(start))
+  assert.equal(found.length, 1, `one block begins with "${start}"`)
+  return found[0]
+}
 
 /** A folder with a certificate of its own, which goes with `release`. */
 async function workshop () {
@@ -114,6 +124,11 @@ export async function startNginx (behind) {
     ['/etc/ssl/tracker.example.org.pem', certificate],
     ['/etc/ssl/tracker.example.org.key', key]
   ])
+  return runNginx(folder, site, port, release)
+}
+
+/** @param {string} folder @param {string} site what stands in `http` */
+async function runNginx (folder, site, port, release) {
   await writeFile(join(folder, 'site.conf'), site)
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`)
   // As root it would turn into a user that can't reach the folder.
@@ -143,5 +158,48 @@ export async function startHaproxy (behind) {
     ['server hub 127.0.0.1:8000', `server hub 127.0.0.1:${behind}`],
     ['maxconn 40000', 'maxconn 400']
   ]))
+  return run('haproxy', ['-db', '-f', file], port, release)
+}
+
+/** nginx in front of two servers, as docs/upgrading.md says. @param {number[]} behind */
+export async function startNginxBeforeTwo (behind) {
+  const { folder, release } = await workshop()
+  const port = await freePort()
+  const site = putIn(blockOfUpgrading('upstream tracker {'), [
+    ['server 127.0.0.1:8001 ', `server 127.0.0.1:${behind[0]} `],
+    ['server 127.0.0.1:8002 ', `server 127.0.0.1:${behind[1]} `],
+    ['server {\n', `server {\n    listen 127.0.0.1:${port};\n`]
+  ])
+  return runNginx(folder, site, port, release)
+}
+
+/**
+ * HAProxy in front of two servers, as docs/upgrading.md says.
+ * @param {number[]} behind @param {[string, string][]} [changes] what else is changed
+ */
+export async function startHaproxyBeforeTwo (behind, changes = []) {
+  const { folder, release } = await workshop()
+  const port = await freePort()
+  const backend = putIn(blockOfUpgrading('backend tracker\n'), [
+    ['server a 127.0.0.1:8001', `server a 127.0.0.1:${behind[0]}`],
+    ['server b 127.0.0.1:8002', `server b 127.0.0.1:${behind[1]}`],
+    ...changes
+  ])
+  const file = join(folder, 'haproxy.cfg')
+  await writeFile(file, `
+global
+    maxconn 400
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+
+frontend tracker
+    bind 127.0.0.1:${port}
+    default_backend tracker
+
+${backend}`)
   return run('haproxy', ['-db', '-f', file], port, release)
 }

@@ -1,6 +1,7 @@
 // A WebSocket client of a few lines that chooses its source address and its headers, which the common ones don't let it do.
 
 import { randomBytes } from 'node:crypto'
+import { request as plainRequest } from 'node:http'
 import { request } from 'node:https'
 import { nextEvent, within } from '../support/index.mjs'
 
@@ -28,11 +29,16 @@ export function fetchPage (port, path) {
 }
 
 /**
- * Comes from an address and asks for a WebSocket. Gives a visitor, or the status of the refusal.
+ * Comes from an address and asks for a WebSocket, within TLS. Gives a visitor, or the status of the refusal.
  * @param {number} port @param {string} from @param {Record<string, string>} [headers]
- * @returns {Promise<{ visitor?: Visitor, status: number | undefined }>}
  */
-export function visit (port, from, headers = {}) {
+export const visit = (port, from, headers = {}) => visitBy(request, port, from, headers)
+
+/** The same without TLS. @param {number} port */
+export const visitPlainly = port => visitBy(plainRequest, port, '127.0.0.1', {})
+
+/** @returns {Promise<{ visitor?: Visitor, status: number | undefined }>} */
+function visitBy (request, port, from, headers) {
   const asked = request({
     host: '127.0.0.1',
     port,

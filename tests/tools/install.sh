@@ -39,6 +39,20 @@ install_pebble() {
     apt_package pebble || say "pebble can't be installed; the test of ACME will be skipped"
 }
 
+# A real Alertmanager as Debian packs it, laid out under target/ but not installed, which would start it. Its test skips itself,
+# with a reason, where there is none.
+alertmanager() {
+    local folder="$TESTS_TARGET/test-tools/alertmanager"
+    [ -z "${ALERTMANAGER:-}" ] && ! command -v prometheus-alertmanager >/dev/null || return 0
+    export ALERTMANAGER="$folder/usr/bin/prometheus-alertmanager"
+    [ ! -x "$ALERTMANAGER" ] || return 0
+    say "fetching the Debian package prometheus-alertmanager into $TESTS_TARGET"
+    mkdir -p "$folder"
+    (cd "$folder" && { apt-get download -qq prometheus-alertmanager || { apt_update && apt-get download -qq prometheus-alertmanager; }; } \
+        && dpkg -x prometheus-alertmanager_*.deb .) \
+        || say "it can't be fetched; the test with it will be skipped"
+}
+
 # A Debian package, with sudo where we are not root.
 apt_package() {
     local sudo=()

@@ -56,6 +56,7 @@ stage_clients() {
     chromium
     libtorrent
     install_pebble
+    alertmanager
     server_binary
     node_tests 420 tests/clients
 }

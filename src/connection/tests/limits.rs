@@ -278,6 +278,88 @@ async fn a_swarm_too_many_is_refused_readably_and_the_others_go_on() {
     assert_eq!(world.totals().swarms, 2);
 }
 
+/// Lets a client begin swarms of these names; how many it was told that its address is in too many for.
+async fn begin(client: &mut Client, names: std::ops::RangeInclusive<char>) -> usize {
+    let mut refused = 0;
+    for name in names {
+        client.say(&announce(name, 'p')).await;
+        let heard = client.hear_json().await;
+        assert_eq!(heard["info_hash"], name.to_string().repeat(20));
+        if let Some(reason) = heard["failure reason"].as_str() {
+            assert!(reason.contains("limits.address_swarms_percent"), "{reason}");
+            refused += 1;
+        }
+    }
+    refused
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn an_address_with_many_swarms_leaves_room_for_those_with_few() {
+    let world = World::new(|config| config.limits.swarms_max = 100);
+    let greedy = visitor("192.0.2.1");
+    let (mut one, mut other) = (
+        world.connect_as(&greedy).await,
+        world.connect_as(&greedy).await,
+    );
+    // A tenth of what is free: nine, when 91 are left.
+    assert_eq!(begin(&mut one, 'a'..='f').await, 0);
+    assert_eq!(begin(&mut other, 'g'..='n').await, 4);
+    assert_eq!(world.counters().failures_address_swarms_percent, 4);
+    // Others are not concerned, and it may join theirs.
+    let mut modest = world.connect_as(&visitor("192.0.2.2")).await;
+    assert_eq!(begin(&mut modest, 'u'..='w').await, 0);
+    assert_eq!(begin(&mut one, 'u'..='w').await, 0);
+    assert_eq!(begin(&mut one, 'x'..='x').await, 1);
+    // One that ends gives back what it had.
+    drop(other.socket);
+    other.task.await.expect("no panic");
+    assert_eq!(begin(&mut one, 'y'..='y').await, 0);
+    drop((one.socket, modest.socket));
+    one.task.await.expect("no panic");
+    modest.task.await.expect("no panic");
+    assert_eq!(world.totals().swarms, 0);
+    let mut again = world.connect_as(&greedy).await;
+    assert_eq!(begin(&mut again, 'a'..='k').await, 1);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn the_networks_of_a_site_have_four_times_the_swarms_of_one() {
+    let world = World::new(|config| config.limits.swarms_max = 100);
+    let mut clients = Vec::new();
+    for (network, names) in (0..).zip(['A'..='H', 'I'..='P', 'Q'..='X', 'a'..='h', 'i'..='p']) {
+        let from = visitor(&format!("2001:db8:1:{network}::1"));
+        let mut client = world.connect_as(&from).await;
+        clients.push((begin(&mut client, names).await, client));
+    }
+    // Together no more than four tenths of what is free.
+    assert_eq!(world.totals().swarms, 29);
+    assert!(clients.last().is_some_and(|(refused, _)| *refused == 8));
+    let mut elsewhere = world.connect_as(&visitor("2001:db8:2::1")).await;
+    assert_eq!(begin(&mut elsewhere, 'r'..='s').await, 0);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn how_many_swarms_an_address_may_begin_is_changed_at_once_and_none_is_no_limit() {
+    let world = World::new(|config| config.limits.swarms_max = 100);
+    let mut client = world.connect_as(&visitor("192.0.2.1")).await;
+    let apply = |change: fn(&mut Config)| {
+        let mut config = Config::default();
+        config.limits.swarms_max = 100;
+        change(&mut config);
+        world.hub.node().apply(&config);
+        world.hub.retune();
+    };
+    assert_eq!(begin(&mut client, 'A'..='L').await, 2);
+    apply(|config| config.limits.address_swarms_percent = 20);
+    assert_eq!(begin(&mut client, 'A'..='T').await, 3);
+    apply(|config| config.limits.address_swarms_percent = 0);
+    assert_eq!(begin(&mut client, 'A'..='X').await, 0);
+    apply(|_| {});
+    assert_eq!(begin(&mut client, 'a'..='b').await, 2);
+    apply(|config| config.no_limits = true);
+    assert_eq!(begin(&mut client, 'a'..='z').await, 0);
+}
+
 const BUDGET: usize = 1_000_000_000;
 
 fn with_budget() -> World {

@@ -165,24 +165,31 @@ async fn pings_count_as_messages() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn connections_that_came_and_went_between_two_looks_are_an_ebb_once() {
+async fn others_have_their_turn_between_two_large_scrapes() {
     let world = World::new(|_| {});
-    let mut pipes: Vec<_> = (0..300).map(|_| world.pipe(1024)).collect();
-    while world.hub.connections() < 300 {
-        tokio::task::yield_now().await;
+    let mut large = world.connect_with(1 << 20).await;
+    let mut small = world.connect().await;
+    let hashes: Vec<_> = (0..255).map(|number| format!("{number:020}")).collect();
+    // All of them fit into what is read in a turn.
+    for _ in 0..5 {
+        large
+            .say(&json!({"action": "scrape", "info_hash": hashes}))
+            .await;
     }
-    assert!(!world.hub.ebb());
-    pipes.truncate(150);
-    while world.hub.connections() > 150 {
-        tokio::task::yield_now().await;
+    small.say(&announce('a', 'p')).await;
+    let hub = Rc::clone(&world.hub);
+    let scrapes_before = tokio::task::spawn_local(async move {
+        small.hear_json().await;
+        hub.node().counters().scrapes
+    });
+    assert_eq!(scrapes_before.await.expect("no panic"), 1);
+    for _ in 0..5 {
+        let files = large.hear_json().await;
+        assert_eq!(
+            files["files"].as_object().map(serde_json::Map::len),
+            Some(255)
+        );
     }
-    assert_eq!([world.hub.ebb(), world.hub.ebb()], [true, false]);
-    drop(pipes);
-    while world.hub.connections() > 0 {
-        tokio::task::yield_now().await;
-    }
-    // What was left was too few to be worth it.
-    assert!(!world.hub.ebb());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

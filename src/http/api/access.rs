@@ -12,7 +12,7 @@ use hyper::header::AUTHORIZATION;
 
 use super::admin::guard::sign_in;
 use super::refusal::Refusal;
-use super::{clients, history, stats};
+use super::{alerts, clients, history, live, stats};
 use crate::http::site::Shared;
 use crate::http::stats as reference;
 
@@ -25,6 +25,8 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/clients", get(clients::clients))
         .route("/stats", get(reference::page))
         .route("/stats.json", get(reference::json))
+        .route("/api/v1/live", get(live::live))
+        .route("/api/v1/alerts/summary", get(alerts::summary))
         .layer(from_fn_with_state(Arc::clone(shared), guard))
 }
 

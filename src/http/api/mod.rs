@@ -2,9 +2,11 @@
 
 pub(super) mod access;
 pub(super) mod admin;
+mod alerts;
 mod asked;
 pub(super) mod clients;
 mod history;
+pub(super) mod live;
 pub(super) mod refusal;
 mod stats;
 

@@ -1,4 +1,4 @@
-use super::super::CachedTime;
+use super::super::{CachedTime, Portion};
 use super::*;
 
 struct World {
@@ -189,6 +189,34 @@ fn networks_that_take_turns_are_banned_as_one_site() {
 }
 
 #[test]
+fn the_websockets_of_an_address_have_one_share_and_its_network_has_them_all() {
+    let world = World::new(|_| {});
+    let count = |whence| world.addresses.count(whence).1;
+    let (one, same, neighbour) = (count(ipv6(10, 5)), count(ipv6(10, 5)), count(ipv6(11, 5)));
+    assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &neighbour));
+    // A tenth of a thousand for one, four tenths for all.
+    let may_begin = |share: &Share| share.may_begin(1_000, Portion::new(10, 4));
+    one.note(0, 99);
+    assert!(may_begin(&same));
+    same.note(0, 1);
+    assert!(!may_begin(&one) && may_begin(&neighbour));
+    one.note(100, 320);
+    neighbour.note(0, 79);
+    assert!(may_begin(&neighbour));
+    neighbour.note(79, 80);
+    assert!(!may_begin(&neighbour));
+    assert!(may_begin(&count(ipv6(20, 6))) && may_begin(&count(ipv4(30))));
+    // Nothing is left of it when the last has gone, and nobody has half of an old one.
+    one.note(320, 0);
+    neighbour.note(80, 0);
+    drop((one, same, neighbour));
+    (0..3).for_each(|_| world.addresses.leave(Key::new(10)));
+    let (one, neighbour) = (count(ipv6(10, 5)), count(ipv6(11, 5)));
+    one.note(0, 400);
+    assert!(!may_begin(&neighbour));
+}
+
+#[test]
 fn other_limits_hold_at_once_for_those_who_are_here_too() {
     let world = World::new(|_| {});
     assert!((0..3).all(|_| world.addresses.enter(ipv4(10)).is_some()));
@@ -200,4 +228,18 @@ fn other_limits_hold_at_once_for_those_who_are_here_too() {
     assert!(world.addresses.enter(ipv4(10)).is_none());
     (0..2).for_each(|_| world.addresses.leave(Key::new(10)));
     assert!(world.addresses.enter(ipv4(10)).is_some());
+}
+
+#[test]
+fn the_largest_address_or_network_is_found_but_not_the_sum_of_those_beyond_the_bound() {
+    let world = World::new(|limits| limits.addresses_max = 4);
+    assert_eq!(world.addresses.largest(), 0);
+    for own in [1, 2, 3] {
+        world.addresses.count(ipv6(own, 77));
+    }
+    assert_eq!(world.addresses.largest(), 3, "the network");
+    for own in 100..200 {
+        world.addresses.count(ipv4(own));
+    }
+    assert_eq!(world.addresses.largest(), 3);
 }

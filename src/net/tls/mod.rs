@@ -6,7 +6,9 @@
 mod accept;
 mod acme;
 mod certificate;
+mod pending;
 mod self_signed;
+mod session;
 mod shelf;
 mod stream;
 mod watch;
@@ -31,6 +33,9 @@ use watch::{Looked, Trust, Watch};
 
 pub use acme::CacheError;
 pub use certificate::CertificateError;
+
+#[cfg(feature = "echo")]
+pub(crate) use stream::TlsStream;
 
 /// What is spoken within TLS.
 const HTTP_PROTOCOL: &[u8] = b"http/1.1";

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use swarmhub::limits::Portion;
 use swarmhub::protocol::{InfoHash, OfferId, PeerId};
 use swarmhub::swarm::{Intake, Ttl};
 use swarmhub::tracker::Rules;
@@ -177,6 +178,7 @@ impl Setup {
             pending_offers_max: pick(bytes, 6)? + 1,
             full_scrape: pick(bytes, 2)? == 1,
             swarms_max: usize::MAX,
+            address_swarms: Portion::ALL,
             intake: Intake::UNLIMITED,
             ttl: Ttl {
                 membership: Duration::from_mins(1),

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use swarmhub::limits::Share;
 use swarmhub::protocol::{ConnectionId, InfoHash, OfferId, PeerId};
 use swarmhub::swarm::{Expired, Role, Totals};
 use swarmhub::tracker::{Participant, Tracker};
@@ -45,6 +47,9 @@ pub(super) struct World {
     pub(super) open: Vec<Open>,
     /// Expired memberships of which their owners have not heard.
     untold: Vec<Expired>,
+    /// Those of two addresses within one network.
+    shares: [Arc<Share>; 2],
+    network: Arc<Share>,
     pub(super) rng: SmallRng,
     connections: u32,
     sdps: u32,
@@ -54,6 +59,11 @@ pub(super) struct World {
 pub(super) struct Open {
     pub(super) id: ConnectionId,
     pub(super) participant: Participant,
+}
+
+/// The number of the address that a connection comes from.
+fn address(id: ConnectionId) -> usize {
+    id.slot() % 2
 }
 
 /// `Err` with the words if the condition does not hold.
@@ -73,12 +83,14 @@ pub(super) fn ensure_eq<T: PartialEq + Debug>(
 
 impl World {
     fn new(setup: Setup, seed: u64) -> Self {
-        let Setup(rules) = setup;
+        let (Setup(rules), network) = (setup, Arc::new(Share::default()));
         let mut world = Self {
             tracker: Tracker::new(rules),
             naive: Naive::new(rules),
             open: Vec::new(),
             untold: Vec::new(),
+            shares: [(); 2].map(|()| Arc::new(Share::within(Some(Arc::clone(&network))))),
+            network,
             rng: SmallRng::seed_from_u64(seed),
             connections: 0,
             sdps: 0,
@@ -143,9 +155,10 @@ impl World {
             let id = ConnectionId::new(0, slot, self.connections);
             self.connections += 1;
             self.naive.set_blocked(id, false);
+            let share = self.shares.get(address(id));
             self.open.push(Open {
                 id,
-                participant: Participant::new(id),
+                participant: Participant::of_address(id, share.cloned()),
             });
         }
     }
@@ -227,9 +240,22 @@ impl World {
             let expected = known
                 .map(|known| known.memberships.as_slice())
                 .unwrap_or_default();
-            ensure_eq("memberships", &open.participant.memberships(), &expected)?;
+            let actual: Vec<_> = open.participant.memberships().collect();
+            ensure_eq("memberships", &actual.as_slice(), &expected)?;
         }
-        Ok(())
+        self.check_shares()
+    }
+
+    /// What is counted for each address and their network is what their connections have.
+    fn check_shares(&self) -> Result<(), String> {
+        let mut all = 0;
+        for (number, share) in (0..).zip(&self.shares) {
+            let own = self.open.iter().filter(|open| address(open.id) == number);
+            let held = own.map(|open| open.participant.memberships().count()).sum();
+            ensure_eq("share", &share.memberships(), &held)?;
+            all += held;
+        }
+        ensure_eq("share of the network", &self.network.memberships(), &all)
     }
 
     /// Closes all connections: nothing must be left.

@@ -1,6 +1,9 @@
 //! Who is a member, and what one connection can do to the members of another: nothing.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use swarmhub::limits::{Portion, Share};
 use swarmhub::protocol::{About, Failure, InfoHash, PeerId};
 use swarmhub::tracker::{Reply, Rules};
 
@@ -34,8 +37,8 @@ fn of_too_many_peer_ids_of_a_connection_in_one_swarm_the_oldest_goes() {
     for peer in ['a', 'b', 'c', 'd', 'e'] {
         connection.say(&announce('h', peer));
     }
-    let members = connection.participant.memberships().iter();
-    let members: Vec<_> = members.map(|(_, peer_id)| *peer_id).collect();
+    let members = connection.participant.memberships();
+    let members: Vec<_> = members.map(|(_, peer_id)| peer_id).collect();
     assert_eq!(
         members,
         ['b', 'c', 'd', 'e'].map(|peer| PeerId::new(id(peer)))
@@ -79,7 +82,7 @@ fn stopped_and_completed_under_the_peer_id_of_another_concern_only_the_own_membe
     ));
     assert_eq!(victim.counts(&announce('h', 'a')), (1, 2));
     assert_eq!(copycat.counts(&stopped), (0, 2));
-    assert_eq!(victim.participant.memberships().len(), 1);
+    assert_eq!(victim.participant.memberships().count(), 1);
 }
 
 #[test]
@@ -104,4 +107,121 @@ fn the_membership_beyond_the_bound_is_refused_and_the_others_go_on() {
     assert_eq!(connection.counts(&announce('h', 'a')), (0, 1));
     connection.say(&with(announce('h', 'a'), &json!({"event": "stopped"})));
     assert_eq!(connection.counts(&announce('j', 'a')), (0, 1));
+}
+
+/// A tracker for 20 swarms, of which an address may have a tenth of what is free.
+fn small() -> World {
+    World::new(Rules {
+        swarms_max: 20,
+        address_swarms: Portion::new(10, 4),
+        ..RULES
+    })
+}
+
+#[test]
+fn an_address_begins_fewer_swarms_the_fuller_the_table_and_whoever_has_none_begins_one() {
+    let world = small();
+    let mut began = Vec::new();
+    for _ in 0..30 {
+        let share = Arc::new(Share::default());
+        let mut own = [0; 2].map(|_| world.connect_of(&share));
+        let mut swarms = 0;
+        // In turn on both of its connections, under names of its own.
+        for name in 0..3_u8 {
+            let swarm = char::from(b'!' + 3 * u8::try_from(began.len()).expect("few") % 90 + name);
+            let outcome = own[usize::from(name % 2)].say(&announce(swarm, 'a'));
+            match outcome.reply {
+                Some(Reply::Announce(..)) => swarms += 1,
+                Some(Reply::Failure(refusal)) if refusal.failure == Failure::AddressSwarms => {
+                    assert_eq!(refusal.about, About::Announce(InfoHash::new(id(swarm))));
+                }
+                Some(Reply::Failure(refusal)) => {
+                    assert_eq!(refusal.failure, Failure::Swarms);
+                    assert_eq!(world.totals().0, 20, "only a full table refuses others");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let held: usize = own
+            .iter()
+            .map(|one| one.participant.memberships().count())
+            .sum();
+        assert_eq!(share.memberships(), held);
+        began.push((swarms, own));
+    }
+    let swarms: Vec<_> = began.iter().map(|(swarms, _)| *swarms).collect();
+    assert_eq!(swarms[..2], [2, 2]);
+    assert!(swarms.is_sorted_by(|one, next| one >= next), "{swarms:?}");
+    assert_eq!(swarms.iter().sum::<usize>(), 20);
+}
+
+#[test]
+fn swarms_that_exist_may_always_be_joined_and_what_was_left_may_be_begun_anew() {
+    let world = small();
+    let _others = world.join('h', ['x', 'y']);
+    let share = Arc::new(Share::default());
+    let mut greedy = world.connect_of(&share);
+    for swarm in ['i', 'j'] {
+        assert_eq!(greedy.counts(&announce(swarm, 'a')), (0, 1));
+    }
+    assert!(matches!(
+        greedy.say(&announce('k', 'a')).reply,
+        Some(Reply::Failure(refusal)) if refusal.failure == Failure::AddressSwarms
+    ));
+    assert_eq!(
+        world.totals(),
+        (3, 0, 4),
+        "no swarm is made for a refused announce"
+    );
+    assert_eq!(greedy.counts(&announce('h', 'a')), (0, 3));
+    assert_eq!(greedy.counts(&announce('i', 'a')), (0, 1));
+    for swarm in ['h', 'i'] {
+        greedy.say(&with(announce(swarm, 'a'), &json!({"event": "stopped"})));
+    }
+    assert_eq!(share.memberships(), 1);
+    assert_eq!(greedy.counts(&announce('k', 'a')), (0, 1));
+    greedy.close();
+    assert_eq!(share.memberships(), 0);
+}
+
+#[test]
+fn an_address_has_back_what_has_expired_or_was_replaced() {
+    let world = small();
+    let share = Arc::new(Share::default());
+    let mut connection = world.connect_of(&share);
+    for peer in ['a', 'b', 'c', 'd', 'e', 'f'] {
+        connection.say(&announce('h', peer));
+    }
+    assert_eq!(share.memberships(), RULES.peer_ids_per_swarm_max);
+    world.wait(400);
+    for expired in world.sweep() {
+        let (info_hash, peer_id) = (expired.info_hash, expired.member.peer_id);
+        world
+            .tracker
+            .forget(&mut connection.participant, info_hash, peer_id);
+    }
+    assert_eq!(share.memberships(), 0);
+}
+
+#[test]
+fn a_connection_in_thousands_of_swarms_is_served_as_any_other() {
+    let world = World::new(RULES);
+    let mut connection = world.connect();
+    let swarm = |number: u16| format!("{number:020}");
+    for number in 0..2_000 {
+        let mut message = announce('h', 'a');
+        message["info_hash"] = json!(swarm(number));
+        assert_eq!(connection.counts(&message), (0, 1));
+    }
+    assert_eq!(world.totals(), (2_000, 0, 2_000));
+    let beyond = connection.say(&announce('h', 'a')).reply;
+    assert!(matches!(beyond, Some(Reply::Failure(_))), "{beyond:?}");
+    for number in 0..1_500 {
+        let mut message = with(announce('h', 'a'), &json!({"event": "stopped"}));
+        message["info_hash"] = json!(swarm(number));
+        connection.say(&message);
+    }
+    assert_eq!(connection.participant.memberships().count(), 500);
+    connection.close();
+    assert_eq!(world.totals(), (0, 0, 0));
 }

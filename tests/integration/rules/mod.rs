@@ -13,11 +13,13 @@ mod workers;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
+use swarmhub::limits::{Portion, Share};
 use swarmhub::protocol::{Bounds, ConnectionId, parse, relayed_answer, relayed_offer};
 use swarmhub::swarm::{Expired, Intake, Totals, Ttl};
 use swarmhub::tracker::{AnswerFate, Participant, RelayKind, Reply, Rules, Tracker};
@@ -34,6 +36,7 @@ const RULES: Rules = Rules {
     pending_offers_max: 256,
     full_scrape: false,
     swarms_max: usize::MAX,
+    address_swarms: Portion::ALL,
     intake: Intake::UNLIMITED,
     ttl: Ttl {
         membership: Duration::from_mins(6),
@@ -118,6 +121,13 @@ impl World {
             id,
             participant: Participant::new(id),
         }
+    }
+
+    /// A connection of an address that has this share.
+    fn connect_of(&self, share: &Arc<Share>) -> Connection<'_> {
+        let mut connection = self.connect();
+        connection.participant = Participant::of_address(connection.id, Some(Arc::clone(share)));
+        connection
     }
 
     /// Connections that have announced themselves as these peers.

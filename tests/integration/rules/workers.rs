@@ -1,5 +1,6 @@
 //! Several workers at once on one table: whatever the order, nothing is lost and nothing stays.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use swarmhub::limits::Share;
 use swarmhub::protocol::{ConnectionId, parse};
 use swarmhub::swarm::{Expired, Totals, Ttl};
 use swarmhub::tracker::{Participant, Rules, Tracker};
@@ -21,6 +23,8 @@ const CONNECTIONS: usize = 6;
 struct Shared {
     tracker: Tracker,
     seconds: AtomicU64,
+    /// What all connections have together.
+    share: Arc<Share>,
     /// For each worker, expired memberships of its connections of which it has not heard.
     notes: [Mutex<Vec<Expired>>; WORKERS as usize],
 }
@@ -57,7 +61,8 @@ impl Shared {
             if connections.len() < CONNECTIONS {
                 let serial = u32::try_from(serial).expect("few operations");
                 let id = ConnectionId::new(worker, 0, serial);
-                connections.push((id, Participant::new(id)));
+                let share = Some(Arc::clone(&self.share));
+                connections.push((id, Participant::of_address(id, share)));
             }
             let place = rng.random_range(0..connections.len());
             let mut one_of = |names: &str| {
@@ -107,6 +112,7 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
     let shared = Shared {
         tracker: Tracker::new(Rules { ttl, ..RULES }),
         seconds: AtomicU64::new(0),
+        share: Arc::default(),
         notes: [const { Mutex::new(Vec::new()) }; WORKERS as usize],
     };
     let mut workers: Vec<_> = thread::scope(|scope| {
@@ -131,10 +137,11 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
     }
     let connections = workers.iter().flatten();
     let in_books: usize = connections
-        .map(|(_, participant)| participant.memberships().len())
+        .map(|(_, participant)| participant.memberships().count())
         .sum();
     let totals = swarms.totals();
     assert_eq!(totals.seeders + totals.leechers, in_books);
+    assert_eq!(shared.share.memberships(), in_books);
     for (_, participant) in workers.iter().flatten() {
         shared.tracker.close(participant);
     }
@@ -142,4 +149,6 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
         (swarms.totals(), swarms.recount()),
         (Totals::default(), Some(Totals::default()))
     );
+    drop(workers);
+    assert_eq!(shared.share.memberships(), 0);
 }

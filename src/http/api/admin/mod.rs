@@ -19,7 +19,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use super::super::site::Shared;
-use super::history;
+use super::{alerts, history};
 
 pub(in crate::http) use guard::Caller;
 pub(in crate::http) use ranking::Rankings;
@@ -43,6 +43,7 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/drain", post(others::drain))
         .route("/api/v1/audit", get(others::audit))
         .route("/api/v1/history/swarms", get(history::swarms))
+        .merge(alerts::routes())
         .method_not_allowed_fallback(others::wrong_method)
         .layer(from_fn_with_state(Arc::clone(shared), guard::guard))
 }

@@ -239,9 +239,12 @@ mod tests {
                 };
                 node.tracker()
                     .swarms()
-                    .with_new(&InfoHash::new(bytes), |swarm| {
-                        swarm.join(member_of, claim, false, Duration::ZERO)
-                    });
+                    .with_new(
+                        &InfoHash::new(bytes),
+                        |_| true,
+                        |swarm| swarm.join(member_of, claim, false, Duration::ZERO),
+                    )
+                    .expect("there is room");
             }
         }
         node

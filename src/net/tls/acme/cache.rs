@@ -14,7 +14,7 @@ const CERTIFICATE: &str = "certificate.pem";
 
 /// The folder of `tls.acme_cache` cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {reason}; tls.acme_cache is a folder of this program's own", path.display())]
+#[error("cannot write {}: {reason}; give a folder that this program may make and write to as tls.acme_cache", path.display())]
 pub struct CacheError {
     /// The folder, or a file in it.
     pub path: PathBuf,

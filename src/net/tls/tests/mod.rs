@@ -9,11 +9,15 @@ use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{
+    ClientConfig, DEFAULT_VERSIONS, RootCertStore, SupportedProtocolVersion,
+};
 
 use super::certificate::Pair;
 use super::stream::TlsStream;
 use super::*;
+
+mod play;
 
 /// A certificate that vouches for itself, as PEM and DER.
 pub(super) struct Made {
@@ -78,12 +82,16 @@ pub(super) fn server_config(made: &Made) -> Arc<ServerConfig> {
 
 /// A client that trusts these certificates and no others.
 pub(super) fn client(trusted: &[&Made]) -> ClientConfig {
+    client_with(trusted, DEFAULT_VERSIONS)
+}
+
+fn client_with(trusted: &[&Made], versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for made in trusted {
         roots.add(made.der.clone()).unwrap();
     }
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth()

@@ -5,8 +5,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
-use tokio_rustls::{TlsConnector, client};
+use tokio_rustls::{TlsConnector, client, rustls};
 
+use super::super::session::SEALED_BYTES_MAX;
 use super::super::tests::{client as trusting, make, server_config};
 use super::*;
 
@@ -22,11 +23,6 @@ async fn ends(pipe: usize) -> (TlsStream<DuplexStream>, client::TlsStream<Duplex
         connector.connect(name, theirs)
     );
     (server.unwrap(), client.unwrap())
-}
-
-/// What a connection keeps besides its session.
-fn kept<S>(stream: &TlsStream<S>) -> usize {
-    stream.sealed.capacity() + stream.text.bytes.capacity() + stream.out.bytes.capacity()
 }
 
 /// Writes `bytes` bytes that count up, in pieces of any size.
@@ -74,7 +70,7 @@ async fn whatever_the_sizes_both_sides_hear_what_was_said_and_nothing_is_kept() 
                 hear(from_server, bytes, another()),
             );
         }
-        assert_eq!(kept(&server), 0, "seed {seed}");
+        assert_eq!(server.kept_bytes(), 0, "seed {seed}");
     }
 }
 
@@ -87,11 +83,14 @@ async fn part_of_a_record_is_kept_in_room_of_its_own_size() {
     server.read_exact(&mut some).await.unwrap();
     // The text was whole, so all of it is decrypted and what was not asked for waits.
     assert_eq!(
-        (server.sealed.capacity(), server.text.rest().len()),
+        (
+            server.session.sealed_bytes(),
+            server.session.text.rest().len()
+        ),
         (0, 9900)
     );
     server.read_exact(&mut [0; 9900]).await.unwrap();
-    assert_eq!(kept(&server), 0);
+    assert_eq!(server.kept_bytes(), 0);
 }
 
 #[tokio::test]
@@ -107,7 +106,7 @@ async fn new_keys_are_taken_up_by_both_sides() {
         client.read_exact(&mut heard).await.unwrap();
         assert_eq!(&heard, b"pong");
     }
-    assert_eq!(kept(&server), 0);
+    assert_eq!(server.kept_bytes(), 0);
 }
 
 #[tokio::test]
@@ -139,11 +138,31 @@ async fn a_record_that_was_tampered_with_ends_the_connection_and_the_client_is_t
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     // Closing it in order afterwards does no harm.
     server.shutdown().await.unwrap();
+    let error = server.write(b"more").await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     let mut heard = Vec::new();
     pipe.read_to_end(&mut heard).await.unwrap();
     session.read_tls(&mut &heard[..]).unwrap();
     let told = session.process_new_packets().unwrap_err();
-    assert!(matches!(told, Error::AlertReceived(_)), "{told}");
+    assert!(matches!(told, rustls::Error::AlertReceived(_)), "{told}");
+}
+
+#[tokio::test]
+async fn after_an_error_nothing_is_heard_of_what_stood_before_it() {
+    let (mut server, client) = ends(1 << 16).await;
+    let (mut pipe, mut session) = client.into_inner();
+    session.writer().write_all(&[7; 100]).unwrap();
+    let mut records = Vec::new();
+    session.write_tls(&mut records).unwrap();
+    records.extend([0x17, 3, 3, 0, 32]);
+    records.extend([5; 32]);
+    pipe.write_all(&records).await.unwrap();
+    for _ in 0..3 {
+        // Else the rest would follow with a gap where these ten bytes were.
+        let error = server.read(&mut [0; 10]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+    assert_eq!(server.session.text.kept_bytes(), 0);
 }
 
 #[tokio::test]
@@ -189,5 +208,5 @@ async fn who_speaks_within_an_unfinished_message_is_served() {
     pipe.write_all(second).await.unwrap();
     server.read_exact(&mut heard).await.unwrap();
     assert_eq!(&heard, b"whole");
-    assert_eq!(kept(&server), 0);
+    assert_eq!(server.kept_bytes(), 0);
 }

@@ -1,0 +1,68 @@
+//! Connections within TLS that are cut, narrow, tampered with or torn off; the fuzz target `tls` does the same.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+
+use super::*;
+
+#[path = "../../../../fuzz/bodies/tls.rs"]
+mod body;
+
+/// The configurations of one server and of clients that trust it.
+#[derive(Debug)]
+struct Configs {
+    server: Arc<ServerConfig>,
+    clients: [Arc<ClientConfig>; 2],
+}
+
+impl Configs {
+    fn new() -> Self {
+        let made = make(&["a.example"]);
+        let clients = [&TLS13, &TLS12].map(|version| {
+            let mut client = client_with(&[&made], &[version]);
+            // Else what happens would depend on what happened before.
+            client.resumption = Resumption::disabled();
+            Arc::new(client)
+        });
+        Self {
+            server: server_config(&made),
+            clients,
+        }
+    }
+
+    fn check(&self, bytes: &[u8]) {
+        let accept = |wire| TlsStream::accept(wire, Arc::clone(&self.server));
+        body::check(bytes, &self.clients, accept, TlsStream::kept_bytes);
+    }
+}
+
+#[test]
+fn whatever_happens_on_the_way_what_was_said_comes_out_or_an_error() {
+    let configs = Configs::new();
+    let bytes = prop::collection::vec(any::<u8>(), 0..300);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(60)
+    });
+    let played = runner.run(&bytes, |bytes| {
+        configs.check(&bytes);
+        Ok(())
+    });
+    played.unwrap();
+}
+
+#[test]
+fn the_seeds_of_connections_within_tls_pass() {
+    let configs = Configs::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/tls");
+    let mut seeds = 0;
+    for seed in fs::read_dir(folder).expect("the folder of seeds") {
+        configs.check(&fs::read(seed.unwrap().path()).unwrap());
+        seeds += 1;
+    }
+    assert!(seeds >= 10);
+}

@@ -1,0 +1,273 @@
+//! The swarms that one connection is in, as far as it was told: its books.
+//!
+//! Most connections are in one swarm, which takes no allocation; a few are looked through one by one; of many there is a
+//! table, so that a connection in thousands of swarms joins the next one as fast as the first.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+use hashbrown::HashTable;
+
+use crate::protocol::{InfoHash, PeerId};
+
+/// What a connection is in: a swarm, under an id.
+pub(super) type Membership = (InfoHash, PeerId);
+
+/// How many are looked through one by one: ten cache lines.
+const FEW_MAX: usize = 16;
+
+/// Keyed per process, so that nobody outside can make entries collide.
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The memberships of one connection, each once.
+#[derive(Debug)]
+pub(super) enum Memberships {
+    One(Membership),
+    /// None or several, oldest first. At most [`FEW_MAX`].
+    Few(Vec<Membership>),
+    Many(Box<Many>),
+}
+
+const _: () = assert!(size_of::<Memberships>() == 48);
+
+#[derive(Debug, Default)]
+pub(super) struct Many {
+    table: HashTable<Numbered>,
+    next: u32,
+}
+
+/// A membership of many; the lower number is the older one. Comes round after four billion joins of one connection.
+#[derive(Debug)]
+struct Numbered {
+    membership: Membership,
+    number: u32,
+}
+
+impl Memberships {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self::Few(Vec::new())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Many(many) => many.table.len(),
+            _ => self.few().len(),
+        }
+    }
+
+    /// All of them. Those of one swarm stand in no order when there are many.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Membership> + '_ {
+        let many = match self {
+            Self::Many(many) => Some(many.table.iter()),
+            _ => None,
+        };
+        let many = many.into_iter().flatten().map(|known| known.membership);
+        self.few().iter().copied().chain(many)
+    }
+
+    pub(super) fn contains(&self, membership: Membership) -> bool {
+        match self {
+            Self::Many(many) => many.find(membership).is_some(),
+            _ => self.few().contains(&membership),
+        }
+    }
+
+    /// Notes a new membership as the youngest. Where there are `most` of the same swarm already, the oldest of these goes,
+    /// and its id is returned.
+    ///
+    /// The same one may be in the books still, if it has expired and nobody has said so yet: it is replaced.
+    pub(super) fn add(&mut self, membership: Membership, most: usize) -> Option<PeerId> {
+        self.remove(membership);
+        let (info_hash, _) = membership;
+        let (count, oldest) = match self {
+            Self::Many(many) => many.of_swarm(info_hash),
+            _ => of_swarm(self.few(), info_hash),
+        };
+        let oldest = oldest.filter(|_| count >= most);
+        if let Some(peer_id) = oldest {
+            self.remove((info_hash, peer_id));
+        }
+        self.push(membership);
+        oldest
+    }
+
+    /// Nothing happens if it is none.
+    pub(super) fn remove(&mut self, membership: Membership) {
+        match self {
+            Self::One(known) if *known == membership => *self = Self::new(),
+            Self::One(_) => {}
+            Self::Few(few) => {
+                if let Some(place) = few.iter().position(|known| *known == membership) {
+                    few.remove(place);
+                }
+                if let [only] = **few {
+                    *self = Self::One(only);
+                }
+            }
+            Self::Many(many) => {
+                many.remove(membership);
+                if many.table.len() <= FEW_MAX / 2 {
+                    *self = Self::Few(many.oldest_first());
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, membership: Membership) {
+        match self {
+            Self::Few(few) if few.is_empty() => *self = Self::One(membership),
+            Self::One(first) => *self = Self::Few(vec![*first, membership]),
+            Self::Few(few) if few.len() < FEW_MAX => few.push(membership),
+            Self::Few(few) => {
+                let mut many = Many::default();
+                for known in few.iter() {
+                    many.push(*known);
+                }
+                many.push(membership);
+                *self = Self::Many(Box::new(many));
+            }
+            Self::Many(many) => many.push(membership),
+        }
+    }
+
+    /// Those that are not in a table.
+    fn few(&self) -> &[Membership] {
+        match self {
+            Self::One(membership) => std::slice::from_ref(membership),
+            Self::Few(few) => few,
+            Self::Many(_) => &[],
+        }
+    }
+}
+
+/// How many there are of a swarm, and the id of the oldest.
+fn of_swarm(oldest_first: &[Membership], info_hash: InfoHash) -> (usize, Option<PeerId>) {
+    let mut own = oldest_first.iter().filter(|known| known.0 == info_hash);
+    let oldest = own.next().map(|(_, peer_id)| *peer_id);
+    (usize::from(oldest.is_some()) + own.count(), oldest)
+}
+
+impl Many {
+    fn find(&self, membership: Membership) -> Option<&Numbered> {
+        let is_it = |known: &Numbered| known.membership == membership;
+        self.table.find(hash(membership.0), is_it)
+    }
+
+    fn of_swarm(&self, info_hash: InfoHash) -> (usize, Option<PeerId>) {
+        let alike = self.table.iter_hash(hash(info_hash));
+        let own = alike.filter(|known| known.membership.0 == info_hash);
+        let oldest = own.clone().min_by_key(|known| known.number);
+        (own.count(), oldest.map(|known| known.membership.1))
+    }
+
+    fn push(&mut self, membership: Membership) {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        let hash_of = |known: &Numbered| hash(known.membership.0);
+        let numbered = Numbered { membership, number };
+        self.table
+            .insert_unique(hash(membership.0), numbered, hash_of);
+    }
+
+    fn remove(&mut self, membership: Membership) {
+        let is_it = |known: &Numbered| known.membership == membership;
+        if let Ok(entry) = self.table.find_entry(hash(membership.0), is_it) {
+            entry.remove();
+        }
+        let room = 2 * self.table.len();
+        if self.table.capacity() > 2 * room {
+            self.table.shrink_to(room, |known| hash(known.membership.0));
+        }
+    }
+
+    fn oldest_first(&self) -> Vec<Membership> {
+        let mut all: Vec<_> = self.table.iter().collect();
+        all.sort_unstable_by_key(|known| known.number);
+        all.into_iter().map(|known| known.membership).collect()
+    }
+}
+
+fn hash(info_hash: InfoHash) -> u64 {
+    KEY.hash_one(info_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn membership((swarm, peer): (u8, u8)) -> Membership {
+        (InfoHash::new([swarm; 20]), PeerId::new([peer; 20]))
+    }
+
+    /// What [`Memberships::add`] does, on a plain list.
+    fn add(list: &mut Vec<Membership>, new: Membership, most: usize) -> Option<PeerId> {
+        list.retain(|known| *known != new);
+        let own: Vec<_> = list
+            .iter()
+            .filter(|known| known.0 == new.0)
+            .copied()
+            .collect();
+        let oldest = own.first().filter(|_| own.len() >= most).copied();
+        list.retain(|known| Some(*known) != oldest);
+        list.push(new);
+        oldest.map(|(_, peer_id)| peer_id)
+    }
+
+    fn sorted(all: impl IntoIterator<Item = Membership>) -> Vec<Membership> {
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_unstable();
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_those_of_a_plain_list(
+            steps in prop::collection::vec((0..3_u8, (0..12_u8, 0..8_u8)), 0..400),
+            most in 1..6_usize,
+        ) {
+            let (mut books, mut list) = (Memberships::new(), Vec::new());
+            let mut largest = 0;
+            for (kind, name) in steps {
+                let named = membership(name);
+                if kind == 0 {
+                    books.remove(named);
+                    list.retain(|known| *known != named);
+                } else {
+                    prop_assert_eq!(books.add(named, most), add(&mut list, named, most));
+                }
+                largest = largest.max(list.len());
+                prop_assert_eq!(books.len(), list.len());
+                prop_assert_eq!(books.contains(named), list.contains(&named));
+                prop_assert_eq!(sorted(books.iter()), sorted(list.clone()));
+            }
+            for known in list {
+                books.remove(known);
+            }
+            prop_assert_eq!(books.len(), 0);
+            prop_assert!(matches!(books, Memberships::Few(few) if few.capacity() == 0));
+        }
+    }
+
+    #[test]
+    fn few_become_many_and_few_again_and_stay_in_their_order() {
+        let names: Vec<_> = (0..=255_u8)
+            .map(|peer| membership((peer % 2, peer)))
+            .collect();
+        let mut books = Memberships::new();
+        for name in &names {
+            assert_eq!(books.add(*name, usize::MAX), None);
+        }
+        assert!(matches!(books, Memberships::Many(_)));
+        // The oldest of a swarm is known however many there are.
+        assert_eq!(books.add(membership((1, 0)), 128), Some(names[1].1));
+        for name in &names[4..] {
+            books.remove(*name);
+        }
+        let left = [names[0], names[2], names[3], membership((1, 0))];
+        assert!(matches!(books, Memberships::Few(_)));
+        assert_eq!(books.iter().collect::<Vec<_>>(), left);
+    }
+}
