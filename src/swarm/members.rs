@@ -222,18 +222,23 @@ impl Members {
         }
     }
 
+    /// All members with their roles; how many they are is known beforehand.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
-        (0..self.entries.len()).filter_map(|place| self.role_at(place))
+        let members = self.entries.keys().enumerate();
+        members.map(|(place, member)| (*member, self.role_of(place)))
     }
 
     /// The member at a place and its role.
     pub(super) fn role_at(&self, place: usize) -> Option<(Member, Role)> {
         let (member, _) = self.entries.get_index(place)?;
-        let role = if place < self.leechers {
+        Some((*member, self.role_of(place)))
+    }
+
+    fn role_of(&self, place: usize) -> Role {
+        if place < self.leechers {
             Role::Leecher
         } else {
             Role::Seeder
-        };
-        Some((*member, role))
+        }
     }
 }
