@@ -109,6 +109,14 @@ impl Made {
         let (cores, lag, interval) = (gauge(2_000) / 1e3, gauge(100_000) / 1e6, gauge(75) + 45.0);
         let gauges = &mut self.statistics.gauges;
         gauges.connections = connections;
+        gauges.connections_ipv4 = seeders;
+        gauges.connections_ipv6 = connections - seeders;
+        gauges.offers_answered = cores / 3.0;
+        gauges.answer_time_p50 = lag * 7.0;
+        gauges.answer_time_p99 = lag * 31.0;
+        gauges.handle_time_p50 = lag / 77.0;
+        gauges.handle_time_p99 = lag / 11.0;
+        gauges.outbox_fill = lag * 3.0;
         gauges.swarms = swarms;
         gauges.seeders = seeders;
         gauges.leechers = connections - seeders;
@@ -129,8 +137,10 @@ impl Made {
         counters.connections_opened += opened;
         counters.connections_closed += closed;
         counters.connections_dead += refused;
-        counters.tls_handshakes += opened;
-        counters.relays_without_receiver += refused;
+        counters.offers_received += offers;
+        counters.answers_received += answers;
+        counters.bytes_received += offers * 2000;
+        counters.bytes_sent += offers * 2100;
         counters.memberships_expired += refused;
         counters.failures_malformed += refused;
         counters.handshakes_failed += refused;

@@ -77,7 +77,7 @@ settings! {
         /// Tell everybody the totals: connections, swarms, announces, now and in the past.
         /// Never what is shared or by whom. Otherwise they are told only with the admin token.
         public_stats: bool = true => live;
-        /// Where the history of the statistics is kept: file, memory, off, or a path.
+        /// History of the statistics: file, memory, off, or the path of a file.
         /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
         /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
         history: History = History::File => restart;

@@ -55,7 +55,7 @@ impl Surroundings {
         })
     }
 
-    /// Serves a message; takes the time of one in [`TIMED`], as a look at the clock costs a tenth of a short message.
+    /// Serves a message, and takes the time of one in [`TIMED`]: two looks at the clock for each would be felt.
     fn receive(&self, id: ConnectionId, text: Option<&str>) -> Next {
         let count = self.messages.get().wrapping_add(1);
         self.messages.set(count);

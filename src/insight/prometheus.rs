@@ -1,4 +1,4 @@
-//! The statistics as `/metrics` tells them: OpenMetrics text, and Prometheus's own older text format for everybody else.
+//! The statistics as `/metrics` tells them: `OpenMetrics` text, and Prometheus's own older text format for everybody else.
 //!
 //! Names, units and sentences come from the series; `prometheus-client` writes them. No label has a value that a stranger
 //! could choose.

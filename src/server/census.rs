@@ -63,7 +63,7 @@ mod tests {
             };
             node.tracker()
                 .swarms()
-                .with_new(&InfoHash::new(hash), |swarm| {
+                .with_new(&InfoHash::new(hash), |_| true, |swarm| {
                     swarm.join(member, claim, false, Duration::ZERO)
                 })
                 .expect("room");

@@ -125,7 +125,7 @@ impl Observer {
         let most = |of: fn(&Levels) -> &Level| {
             count(levels.iter().map(of).map(Level::get).max().unwrap_or(0))
         };
-        let lag = levels.iter().map(|own| own.take_loop_lag()).max();
+        let lag = levels.iter().map(Levels::take_loop_lag).max();
         let (history_works, history_size) = node.store().health();
         let in_force = self.control.in_force.borrow();
         let config = &in_force.config;

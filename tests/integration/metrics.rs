@@ -36,10 +36,10 @@ pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Fet
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = String::new();
-    let read = timeout(PATIENCE, stream.read_to_string(&mut heard));
+    let mut response = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut response));
     read.await.expect("in time").expect("text");
-    let (head, body) = heard.split_once("\r\n\r\n").expect("a head");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
     Fetched {
         head: head.to_lowercase(),
         body: body.to_owned(),
@@ -338,8 +338,8 @@ async fn a_token_and_an_address_of_its_own_keep_others_away() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let shows = format!("    authorization:\n      credentials: {TOKEN}\n");
-    let (_prometheus, address) = prometheus(folder.path(), own, &shows);
+    let credentials = format!("    authorization:\n      credentials: {TOKEN}\n");
+    let (_prometheus, address) = prometheus(folder.path(), own, &credentials);
     assert!((asked(address, "up").await - 1.0).abs() < 1e-9);
 }
 
@@ -351,8 +351,10 @@ fn an_address_for_metrics_serves_nothing_else() {
         ("127.0.0.1:8000", "is in listen as well"),
         ("tls+127.0.0.1:9100", "has no certificate to show"),
     ] {
-        let mut config = Config::default();
-        config.listen = vec!["127.0.0.1:8000".parse().unwrap()];
+        let mut config = Config {
+            listen: vec!["127.0.0.1:8000".parse().unwrap()],
+            ..Config::default()
+        };
         config.metrics.listen = vec![listen.parse().unwrap()];
         let problems = config.check().unwrap_err();
         assert_eq!(problems.len(), 1);
@@ -447,6 +449,16 @@ async fn the_statistics_of_the_reference_tracker_are_told_in_its_shape() {
         (&json!(3), &json!(1))
     );
     assert_eq!(clients["families"]["ipv4"], 4.0);
+}
+
+#[tokio::test]
+async fn totals_can_be_kept_from_everybody() {
+    let server = TestServer::start(|config| config.public_stats = false);
+    for path in ["/stats", "/stats.json", "/api/v1/clients"] {
+        let refused = fetch(server.address, path, "").await;
+        assert_eq!(refused.status(), "403", "{path}");
+        assert!(refused.body.contains("public_stats"), "{}", refused.body);
+    }
 }
 
 /// What clients do at random, and what is then said of it.
@@ -644,7 +656,7 @@ fn the_alert_rules_are_valid_and_fire_when_they_should() {
     }
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus-rules.yml");
     let folder = tempfile::tempdir().unwrap();
-    let test = folder.path().join("test.yml");
+    let file = folder.path().join("test.yml");
     let series = "job=\"swarmhub\",instance=\"a\"";
     let text = format!(
         r#"
@@ -669,10 +681,10 @@ tests:
           exp_annotations: {{summary: "a: only 5% of the offers are answered", description: "Peers are introduced but do not connect. Are STUN and TURN servers right, is somebody flooding swarms?"}}}}]}}
 "#
     );
-    std::fs::write(&test, text).unwrap();
+    std::fs::write(&file, text).unwrap();
     for arguments in [
         vec!["check", "rules", rules],
-        vec!["test", "rules", test.to_str().unwrap()],
+        vec!["test", "rules", file.to_str().unwrap()],
     ] {
         let checked = Command::new("promtool").args(arguments).output().unwrap();
         let said =

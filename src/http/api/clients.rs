@@ -13,9 +13,7 @@ use crate::http::site::Shared;
 use crate::insight::census::Census;
 
 /// `GET /api/v1/clients`
-pub(in crate::http) async fn clients(
-    State(shared): State<Arc<Shared>>,
-) -> Result<Response, Refusal> {
+pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     let census = census(&shared).await?;
     let gauges = shared.node().board().latest().gauges;
     let clients = census.clients.iter().map(|counted| {

@@ -36,11 +36,10 @@ pub(super) fn body(shared: &Shared, statistics: &Statistics) -> Value {
 
 /// Whole numbers as such: they are shorter.
 pub(super) fn number(value: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "exact below 2^53")]
-    let whole = value as i64;
-    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-    let is_whole = whole as f64 == value && whole.unsigned_abs() < 1 << 53;
-    if is_whole {
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    if value.fract() == 0.0 && value.abs() < WHOLE_MAX {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
+        let whole = value as i64;
         whole.into()
     } else {
         // Null for what is not a number.

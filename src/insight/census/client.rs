@@ -70,25 +70,25 @@ impl Client {
     }
 
     /// The client that begins its ids so, if it is known.
-    pub(super) fn known(prefix: &Prefix) -> Option<Self> {
+    pub(super) fn known(prefix: Prefix) -> Option<Self> {
         let [b'-', first, second, version @ .., b'-'] = prefix else {
             return None;
         };
-        let letters = [*first, *second];
-        let (_, name, style) = KNOWN.iter().find(|(known, ..)| **known == letters)?;
+        let letters = &[first, second];
+        let (_, name, style) = KNOWN.iter().find(|(known, ..)| *known == letters)?;
         Some(Self {
             name,
-            version: style.version(version)?,
+            version: style.version(&version)?,
         })
     }
 
     /// A client that nobody knows, by how it begins its ids.
-    pub(super) fn unknown(prefix: &Prefix) -> Self {
+    pub(super) fn unknown(prefix: Prefix) -> Self {
         let is_plain = prefix.iter().all(u8::is_ascii_graphic);
         let version = if is_plain {
             prefix.iter().map(|byte| char::from(*byte)).collect()
         } else {
-            prefix.iter().map(|byte| format!("{byte:02x}")).collect()
+            format!("{:016x}", u64::from_be_bytes(prefix))
         };
         Self {
             name: Self::UNKNOWN,
@@ -140,7 +140,7 @@ mod tests {
             (b"-TR4050-", "Transmission 4.0.5"),
             (b"-DE2000-", "Deluge 2.0"),
         ] {
-            let client = Client::known(prefix).expect("known");
+            let client = Client::known(*prefix).expect("known");
             assert_eq!(client.to_string(), named);
         }
     }
@@ -154,10 +154,13 @@ mod tests {
             b"-WW02_7-",
             b"WW0207--",
         ] {
-            assert_eq!(Client::known(prefix), None);
-            let told = Client::unknown(prefix).version;
+            assert_eq!(Client::known(*prefix), None);
+            let told = Client::unknown(*prefix).version;
             assert_eq!(told.as_bytes(), prefix);
         }
-        assert_eq!(Client::unknown(b"\0<b>\xff123").version, "003c623eff313233");
+        assert_eq!(
+            Client::unknown(*b"\0<b>\xff123").version,
+            "003c623eff313233"
+        );
     }
 }

@@ -109,7 +109,7 @@ impl Tally {
                 (_, false) => self.leechers_only += 1,
                 (false, true) => self.both += 1,
             }
-            let prefixes = if Client::known(&first.prefix).is_some() {
+            let prefixes = if Client::known(first.prefix).is_some() {
                 &mut self.known
             } else {
                 &mut self.unknown
@@ -125,14 +125,14 @@ impl Tally {
         let mut others = self.known.others + self.unknown.others;
         let mut clients: HashMap<Client, u64> = HashMap::new();
         for (prefix, peers) in self.known.peers {
-            let client = Client::known(&prefix).unwrap_or_else(Client::other);
+            let client = Client::known(prefix).unwrap_or_else(Client::other);
             *clients.entry(client).or_default() += peers;
         }
         for (prefix, peers) in self.unknown.peers {
             if peers < SHARED_MIN {
                 others += peers;
             } else {
-                *clients.entry(Client::unknown(&prefix)).or_default() += peers;
+                *clients.entry(Client::unknown(prefix)).or_default() += peers;
             }
         }
         let mut clients: Vec<_> = clients.into_iter().collect();

@@ -8,8 +8,8 @@ use crate::insight::{Kind, Statistics};
 
 /// The first of January 2024: a clock that shows an earlier time is not set yet.
 pub(super) const CLOCK_SET_AFTER: i64 = 1_704_067_200;
-/// Statistics further apart than this make no sample: nobody knows how it went in between.
-const GAP_SECONDS: f64 = 3.0 * SAMPLE_EVERY as f64;
+/// Statistics further apart than three samples make none: nobody knows how it went in between.
+const GAP_SECONDS: f64 = 30.0;
 
 /// The kept series at one moment: gauges as they were, counters as what they grew by in a second since the last one.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,7 @@ pub(super) fn brief(value: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "small sums are exact")]
 mod tests {
     use std::time::Duration;
 

@@ -38,7 +38,7 @@ enum Inner {
     /// No history; documents and journals last as long as the process.
     None(Mutex<Desk>),
     /// On a thread of its own.
-    Kept(Kept),
+    Kept(Box<Kept>),
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Store {
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
             health,
         };
-        (Self(Arc::new(Inner::Kept(kept))), keeper)
+        (Self(Arc::new(Inner::Kept(Box::new(kept)))), keeper)
     }
 
     fn kept(&self) -> Result<&Kept, &Mutex<Desk>> {

@@ -8,7 +8,7 @@ import { openRule } from '../elements/rule-form.js'
 import { openSilence } from '../elements/silence-form.js'
 import { Table } from '../elements/table.js'
 import { ruleWords, valueWords } from '../lib/alerts.js'
-import { formatCount, formatSeconds } from '../lib/numbers.js'
+import { formatCount, formatSeconds, plainDoc } from '../lib/numbers.js'
 import { sentence } from '../lib/texts.js'
 import { formatMoment } from '../lib/times.js'
 
@@ -88,7 +88,7 @@ const ruleTable = (app, { edit, silence, remove }) => new Table(/** @type {impor
   filter: 'Find a rule',
   columns: [
     { key: 'state', label: 'State', value: rule => stateOrder(rule), make: badge },
-    { key: 'name', label: 'Rule', value: rule => rule.name, make: rule => h('div', {}, h('strong', {}, rule.name), h('p', { class: 'hint' }, rule.doc), rule.problem ? h('p', { class: 'field-error' }, sentence(rule.problem)) : null), look: 'wide' },
+    { key: 'name', label: 'Rule', value: rule => rule.name, make: rule => h('div', {}, h('strong', {}, rule.name), h('p', { class: 'hint' }, plainDoc(rule)), rule.problem ? h('p', { class: 'field-error' }, sentence(rule.problem)) : null), look: 'wide' },
     { key: 'when', label: 'Fires when', value: rule => ruleWords(rule, app.series), look: 'wide' },
     { key: 'severity', label: 'Severity', value: rule => rule.severity },
     { key: 'value', label: 'Now', value: rule => rule.value, text: rule => valueWords(rule.value, rule, app.series), look: 'number' },

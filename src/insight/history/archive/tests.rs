@@ -1,3 +1,9 @@
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "numbers are small, and small sums are exact"
+)]
+
 use super::super::kept;
 use super::*;
 

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::float_cmp,
+    reason = "numbers are small, and small sums are exact"
+)]
+
 use std::io::{Seek, Write};
 use std::time::UNIX_EPOCH;
 

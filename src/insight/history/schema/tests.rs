@@ -17,7 +17,7 @@ fn old_file(path: &std::path::Path, version: usize) {
         .pragma_update(None, "application_id", APPLICATION)
         .unwrap();
     connection
-        .pragma_update(None, "user_version", version as i64)
+        .pragma_update(None, "user_version", i64::try_from(version).unwrap())
         .unwrap();
     let row = "INSERT INTO every_10s (at, connections, forgotten) VALUES (1800000000, 7, 8)";
     connection.execute_batch(row).unwrap();
@@ -30,7 +30,7 @@ fn files_of_every_earlier_version_are_brought_up_to_date() {
         let path = folder.path().join("history.sqlite");
         old_file(&path, from);
         let archive = Archive::open(&Place::File(path)).unwrap();
-        assert_eq!(version(&archive.connection), MIGRATIONS.len() as i64);
+        assert_eq!(version(&archive.connection), 3);
         let sql = "SELECT connections, announces, forgotten FROM every_10s";
         let row: (f64, Option<f64>, f64) = archive
             .connection
