@@ -4,7 +4,6 @@
 //! browser can be made to use it. What changes anything is written into the audit.
 
 mod bans;
-mod client;
 mod connections;
 pub(in crate::http) mod guard;
 mod others;

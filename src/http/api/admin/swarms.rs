@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::super::asked::Words;
 use super::super::refusal::{Refusal, answer};
-use super::client::client;
 use super::connections::name;
 use super::ranking::{DEPTH_MAX, Prefix, Sort, Wish};
 use super::{seconds, unix};
 use crate::http::site::Shared;
 use crate::hub::{Busy, Introduction, Node, Seen};
+use crate::insight::census::Client;
 use crate::protocol::{ConnectionId, InfoHash};
 use crate::swarm::{Member, Role};
 
@@ -143,7 +143,7 @@ async fn look_at(
 fn peer(member: Member, role: Role, seen: &Seen) -> Value {
     json!({
         "peer_id": member.peer_id.to_string(),
-        "client": client(member.peer_id),
+        "client": Client::of(member.peer_id.as_bytes()).map(|client| client.to_string()),
         "seeder": role == Role::Seeder,
         "age": seconds(seen.age),
         "heard": seconds(seen.silent),
