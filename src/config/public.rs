@@ -17,7 +17,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let is_special = matches!(
         address.octets(),
         // This network, private, loopback; multicast, reserved, broadcast.
-        [0 | 10 | 127 | 224.., ..]
+        [0 | 10 | 127 | 224..=255, ..]
             // Behind the NAT of a carrier; link-local, with what clouds tell machines about themselves.
             | [100, 64..=127, ..]
             | [169, 254, ..]

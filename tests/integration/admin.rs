@@ -853,6 +853,7 @@ async fn the_lines_of_the_admin_page_work() {
         config.bans.strikes_max = 0;
         config.bans.strike_every = Duration::ZERO;
         config.connection.malformed_per_minute_max = 1;
+        config.history = History::Memory;
         config.drain.quiet = PATIENCE;
     });
     for _ in 0..20 {

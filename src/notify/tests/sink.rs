@@ -127,7 +127,7 @@ async fn of_too_many_notifications_the_oldest_go_and_are_counted() {
     );
     // One that is dropped while it is on its way takes no other with it.
     sink.put(&[notice(1.0), notice(2.0)], 2, &counters);
-    let got = sent(&sink, &counters, Duration::from_secs(60), |attempt| {
+    let got = sent(&sink, &counters, Duration::from_mins(1), |attempt| {
         if attempt == 1 {
             sink.put(&[notice(3.0)], 2, &counters);
         }
