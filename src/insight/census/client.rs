@@ -66,7 +66,7 @@ impl Client {
     /// The client that a `peer_id` names, if it is known.
     #[must_use]
     pub fn of(peer_id: &[u8; 20]) -> Option<Self> {
-        Self::known(peer_id.first_chunk()?)
+        Self::known(*peer_id.first_chunk()?)
     }
 
     /// The client that begins its ids so, if it is known.
