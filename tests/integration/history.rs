@@ -76,7 +76,7 @@ fn seconds(at: SystemTime) -> u64 {
 async fn a_restart_keeps_history() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/history.sqlite");
-    let end = SystemTime::now() - Duration::from_secs(600);
+    let end = SystemTime::now() - Duration::from_mins(10);
     let server = TestServer::start(kept_at(History::At(path.clone())));
     record(&server, end).await;
     server.node.store().save("rules", "[1]".to_owned()).await;
@@ -100,13 +100,15 @@ async fn a_restart_keeps_history() {
     };
     assert!(values("announces", "mean").len() >= 5, "{answer}");
     assert!(
-        values("announces", "mean").iter().all(|&rate| rate == 5.0),
+        values("announces", "mean")
+            .iter()
+            .all(|&rate| (rate - 5.0).abs() < 1e-9),
         "{answer}"
     );
     assert!(
         values("connections", "max")
             .iter()
-            .all(|&value| value == 3.0)
+            .all(|&value| (value - 3.0).abs() < 1e-9)
     );
     let first = answer["at"][0].as_u64().unwrap();
     assert_eq!((first % 10, answer["from"].as_u64()), (0, Some(first)));
@@ -153,7 +155,8 @@ async fn statistics_and_their_meaning_are_told() {
     assert_eq!(stats["node"], server.node.id.to_string());
     assert_eq!(stats["version"], env!("CARGO_PKG_VERSION"));
     let at = stats["at"].as_f64().unwrap();
-    assert!((seconds(SystemTime::now()) as f64 - at).abs() < 30.0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!((now.as_secs_f64() - at).abs() < 30.0);
 
     let series = json(&server, "/api/v1/series").await;
     let series = series.as_array().unwrap();
@@ -249,7 +252,7 @@ async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
                 // What was seen was also written down, or never is.
                 let stats = json(&server, "/api/v1/stats").await;
                 let found = server.node.store().top_swarms(0, i64::MAX).await.unwrap();
-                if stats["series"]["swarms"] == 1 && is_wanted == !found.is_empty() {
+                if stats["series"]["swarms"] == 1 && is_wanted != found.is_empty() {
                     break found;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -265,10 +268,9 @@ async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
             assert_eq!((found.len(), &told["moments"]), (0, &serde_json::json!([])));
             continue;
         }
-        let hex: String = id("swarm")
-            .bytes()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digits = id("swarm").into_bytes().into_iter();
+        let digits: Vec<_> = digits.map(|byte| format!("{byte:02x}")).collect();
+        let hex = digits.concat();
         let moment = &told["moments"][0];
         assert_eq!(moment["at"].as_i64().unwrap() % 600, 0);
         let swarm = serde_json::json!([{"info_hash": hex, "seeders": 0, "leechers": 1}]);

@@ -52,7 +52,7 @@ struct Kept {
 /// What is asked of history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// Which series, by name: those that are [kept](super::kept).
+    /// Which series, by name: those that are [kept](super::kept()).
     pub series: Vec<&'static str>,
     /// From when, in seconds since 1970.
     pub from: i64,
