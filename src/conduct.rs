@@ -35,6 +35,7 @@ pub(crate) async fn conduct(
 ) {
     let terminal = Terminal::at_start();
     let mut progress = server.progress();
+    let mut settings = server.settings();
     let mut watchdog = Watchdog::new(&server);
     let mut asked = Asked::Serve;
     systemd::ready();
@@ -47,11 +48,12 @@ pub(crate) async fn conduct(
                 Signal::Hangup if !terminal.is_gone() => {
                     // Also when the settings are wrong: a certificate may be about to end.
                     certificates.iter().for_each(Certificates::reload);
-                    reload(&server, &log).await;
+                    reload(&server).await;
                 }
                 signal => asked = leave(&server, asked, signal),
             },
-            // The server lives longer than this.
+            // The server lives longer than this. Whoever has changed its settings, a signal or the admin API.
+            Some(config) = settings.next() => log.set_level(&config.log_level),
             Ok(()) = progress.changed() => {
                 let now = *progress.borrow_and_update();
                 if now.phase > Phase::Serving {
@@ -83,12 +85,11 @@ fn leave(server: &Handle, asked: Asked, signal: Signal) -> Asked {
 }
 
 /// Reads file, environment and flags again. Whatever is wrong with them changes nothing.
-async fn reload(server: &Handle, log: &Log) {
+async fn reload(server: &Handle) {
     systemd::reloading();
     let problems = match read() {
         Ok(config) => match server.reload(&config).await {
             Ok(changes) => {
-                log.set_level(&server.config().log_level);
                 tracing::info!(changes = changes.len(), "configuration reloaded");
                 Vec::new()
             }

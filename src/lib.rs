@@ -14,6 +14,7 @@ pub mod load;
 mod memory;
 #[doc(hidden)]
 pub mod net;
+mod notify;
 pub mod protocol;
 mod server;
 pub mod swarm;
@@ -22,4 +23,6 @@ pub mod websocket;
 mod worker;
 
 pub use net::tls::{CacheError, Certificate, CertificateError, Certificates, TlsError};
-pub use server::{Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError};
+pub use server::{
+    Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError, Settings,
+};

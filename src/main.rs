@@ -100,7 +100,11 @@ fn serve(config: Config) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let signals = process::Signals::new()?;
-        let server = Server::builder().config(config).bind().await?;
+        let server = Server::builder()
+            .config(config)
+            .state_folder(process::state_folder(|name| env::var_os(name)))
+            .bind()
+            .await?;
         process::print_addresses(server.listening()).context("cannot write to standard output")?;
         let conducted = conduct::conduct(server.handle(), server.certificates(), signals, log);
         tokio::select! {

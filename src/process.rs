@@ -2,11 +2,13 @@
 
 pub(crate) mod systemd;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use swarmhub::config::{Listen, Target};
+use swarmhub::config::{Listen, Role, Target};
 
 /// Fewer open files than these, and those of each worker, leave no room for connections.
 const OPEN_FILES_MIN: u64 = 64;
@@ -25,6 +27,23 @@ pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
         );
     }
     Ok(limit)
+}
+
+/// Where the program keeps files of its own: where systemd says (`STATE_DIRECTORY`, systemd.exec(5); of several the first),
+/// else where the XDG Base Directory Specification 0.8 wants state, else in the working directory.
+pub(crate) fn state_folder(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(variable(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let by_systemd = variable("STATE_DIRECTORY").and_then(|folders| {
+        let first = folders.to_str()?.split(':').next()?.to_owned();
+        (!first.is_empty()).then(|| PathBuf::from(first))
+    });
+    by_systemd
+        .or_else(|| Some(absolute("XDG_STATE_HOME")?.join("swarmhub")))
+        .or_else(|| Some(absolute("HOME")?.join(".local/state/swarmhub")))
+        .unwrap_or_default()
 }
 
 /// What somebody outside asks of the program.
@@ -123,6 +142,7 @@ fn lines(listen: &Listen) -> String {
     let served = [
         (listen.role.has_pages(), "page     ", "http"),
         (listen.role.has_tracker(), "tracker  ", "ws"),
+        (listen.role == Role::Metrics, "metrics  ", "http"),
     ];
     let line = |(_, what, scheme)| match &listen.target {
         Target::Tcp(address) => {
@@ -145,6 +165,25 @@ fn place(address: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_files_have_their_place() {
+        let folder = |variables: &[(&str, &str)]| {
+            let variables: std::collections::HashMap<_, _> = variables.iter().copied().collect();
+            let folder = state_folder(|name| variables.get(name).map(OsString::from));
+            folder.to_str().unwrap().to_owned()
+        };
+        let home = ("HOME", "/home/a");
+        let xdg = ("XDG_STATE_HOME", "/state");
+        let systemd = ("STATE_DIRECTORY", "/var/lib/swarmhub:/var/lib/other");
+        assert_eq!(folder(&[home, xdg, systemd]), "/var/lib/swarmhub");
+        assert_eq!(folder(&[home, xdg]), "/state/swarmhub");
+        assert_eq!(folder(&[home]), "/home/a/.local/state/swarmhub");
+        // Relative ones are to be ignored, says the specification.
+        let relative = ("XDG_STATE_HOME", "state");
+        assert_eq!(folder(&[home, relative]), "/home/a/.local/state/swarmhub");
+        assert_eq!(folder(&[("STATE_DIRECTORY", "")]), "");
+    }
 
     #[test]
     fn an_address_that_takes_everything_is_opened_as_localhost() {

@@ -2,28 +2,36 @@
 //!
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
+mod alerting;
+mod census;
 mod handle;
+mod history;
 mod leaving;
+mod observe;
+mod steering;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
-use crate::config::{Config, InvalidConfig, Listen, Target};
+use crate::config::{Config, InvalidConfig, Listen, Role, Target};
 use crate::hub::Node;
 use crate::memory;
 use crate::net::tls::{Certificates, Tls, TlsError};
 use crate::net::{self, Listeners, Sockets};
 use crate::protocol::ConnectionId;
 use crate::worker::{Orders, Pulse, Worker};
+use alerting::Alerting;
 use handle::{Control, Wanted};
 use leaving::{Ends, leave};
+use observe::Observer;
 
-pub use handle::{Handle, Heartbeats, Phase, Progress};
+pub use handle::{Handle, Heartbeats, Phase, Progress, Settings};
 
 /// Why the server does not start, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +107,7 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
 pub struct ServerBuilder {
     config: Config,
     listen: Vec<Listen>,
+    state_folder: Option<PathBuf>,
 }
 
 impl ServerBuilder {
@@ -119,6 +128,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn listen_on(mut self, place: Listen) -> Self {
         self.listen.push(place);
+        self
+    }
+
+    /// Keeps files of its own in this folder, which is made when the first one is: `history.sqlite`, if `history` is `file`.
+    /// Without such a folder history is kept in memory then.
+    #[must_use]
+    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_folder = Some(folder.into());
         self
     }
 
@@ -143,9 +160,12 @@ impl ServerBuilder {
             .get()
             .min(ConnectionId::WORKERS_MAX);
         let tls = Tls::new(&self.config.tls).map_err(ServerError::Tls)?;
-        let listeners = net::bind(&self.config.listen, workers)
+        let listeners = net::bind(&places(&self.config), workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
-        let node = Arc::new(Node::new(&self.config, workers));
+        let names = listeners.iter().map(|own| own.listen.to_string());
+        let node = Node::with_listeners(&self.config, workers, names.collect());
+        let store = history::keep(&self.config.history, self.state_folder.as_deref());
+        let node = Arc::new(node.with_store(store));
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         tracing::debug!(
             budget_bytes = node.pressure().budget_bytes(),
@@ -159,6 +179,16 @@ impl ServerBuilder {
             control,
         })
     }
+}
+
+/// All places to listen on: those of metrics come last.
+fn places(config: &Config) -> Vec<Listen> {
+    let metrics = config.metrics.listen.iter().cloned();
+    let metrics = metrics.map(|listen| Listen {
+        role: Role::Metrics,
+        ..listen
+    });
+    config.listen.iter().cloned().chain(metrics).collect()
 }
 
 /// A server whose addresses are bound.
@@ -229,6 +259,8 @@ impl Server {
             [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
         let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
         let connections_max = sockets.max();
+        alerting::restore(&control.node).await;
+        let port = self.addresses().next().map(|address| address.port());
         let mut ends = self.start(&orders, &sockets)?;
         tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = control.wanted.subscribe();
@@ -238,22 +270,33 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
+        let observer = Observer::new(&control, &sockets, self.certificates());
+        // Goes on while the server leaves: that is when people look.
+        let mut observing = pin!(async {
+            tokio::join!(observer.run(), census::run(&control.node));
+        });
         tokio::select! {
             () = certificates => {}
+            () = &mut observing => {}
+            () = Alerting::new(&control, port).run() => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}
             // A worker ends only when it fails, or when its thread panics.
             () = ends.next() => control.want(Wanted::Stop),
         }
-        leave(&control, &orders, &mut ends).await;
+        tokio::select! {
+            () = leave(&control, &orders, &mut ends) => {}
+            () = &mut observing => {}
+        }
+        control.node.store().close().await;
         ends.into_result()
     }
 
     /// Starts all workers.
     fn start(&mut self, orders: &Orders, sockets: &Arc<Sockets>) -> Result<Ends, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
-        let started = Instant::now();
+        let started = self.control.node.started();
         for (number, pulse) in self.control.pulses.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // Given away, so that nothing goes on listening when the workers have stopped to.

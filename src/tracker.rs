@@ -3,10 +3,12 @@
 //! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
+mod http;
 mod memberships;
 mod outcome;
 mod participant;
 mod rules;
+mod tally;
 
 use std::time::Duration;
 
@@ -16,9 +18,10 @@ use smallvec::SmallVec;
 use crate::protocol::{
     About, Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, Request, Scrape,
 };
-use crate::swarm::{Claim, Expired, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms};
+use crate::swarm::{Claim, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Swept};
 use rules::InForce;
 
+pub use http::{HttpOutcome, HttpRoom};
 pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
 pub use rules::Rules;
@@ -106,7 +109,12 @@ impl Tracker {
         };
         let mut outcome = Outcome::default();
         let counts = self.swarms.with_new(&info_hash, may_begin, |swarm| {
-            let (joined, mut place) = swarm.join(member, claim(announce), who.blocked, now);
+            let (joined, mut place) = swarm.join(
+                member,
+                claim(announce.event, announce.left),
+                who.tally.is_blocked(),
+                now,
+            );
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
@@ -192,11 +200,13 @@ impl Tracker {
     }
 
     fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
-        let ttl = self.rules.ttl().pending_offer;
+        let ttl = self.rules.pending_offer_ttl();
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
             swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
         });
-        let relay = |offer: GivenOffer| Relay {
+        let taken = taken.unwrap_or_default();
+        let waited = taken.iter().map(|(_, waited)| *waited).max();
+        let relay = |(offer, _): (GivenOffer, Duration)| Relay {
             to: offer.from,
             info_hash: answer.info_hash,
             // The id under which the offer was given, whatever the answer says: old libtorrents invent one.
@@ -205,7 +215,7 @@ impl Tracker {
             sdp: answer.sdp,
             kind: RelayKind::Answer,
         };
-        let relays: SmallVec<_> = taken.unwrap_or_default().into_iter().map(relay).collect();
+        let relays: SmallVec<_> = taken.into_iter().map(relay).collect();
         let fate = if relays.is_empty() {
             AnswerFate::Unwanted
         } else {
@@ -214,6 +224,7 @@ impl Tracker {
         Outcome {
             relays,
             answer: Some(fate),
+            waited: waited.unwrap_or_default(),
             ..Outcome::default()
         }
     }
@@ -245,7 +256,7 @@ impl Tracker {
 
     /// Tells the swarms whether the output of `who` is stuck, so that others are chosen for offers.
     pub fn set_blocked(&self, who: &mut Participant, blocked: bool) {
-        who.blocked = blocked;
+        who.tally.set_blocked(blocked);
         for (info_hash, peer_id) in who.memberships() {
             let member = who.member(peer_id);
             self.swarms
@@ -273,14 +284,8 @@ impl Tracker {
 
     /// Ends what has expired in a slice of one of [`Swarms::parts`]; `None` when the part has been gone through. The
     /// owners of the connections are to be told with [`Self::forget`].
-    pub fn sweep_slice(
-        &self,
-        part: usize,
-        now: Duration,
-        expired: &mut Vec<Expired>,
-    ) -> Option<()> {
-        self.swarms
-            .sweep_slice(part, now, self.rules.ttl(), expired)
+    pub fn sweep_slice(&self, part: usize, now: Duration, swept: &mut Swept) -> Option<()> {
+        self.swarms.sweep_slice(part, now, self.rules.ttl(), swept)
     }
 }
 
@@ -290,8 +295,8 @@ fn refused(failure: Failure, info_hash: InfoHash) -> Reply {
 }
 
 /// `completed` makes a seeder whatever `left` says, as with the reference.
-fn claim(announce: &Announce<'_>) -> Claim {
-    match (announce.event, announce.left) {
+fn claim(event: Event, left: Left) -> Claim {
+    match (event, left) {
         (Event::Completed, _) | (_, Left::Nothing) => Claim::Seeder,
         (_, Left::Something) => Claim::Leecher,
         (_, Left::Unknown) => Claim::Unsaid,

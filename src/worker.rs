@@ -74,6 +74,7 @@ impl Worker {
         let listeners = std::mem::take(&mut self.listeners);
         runtime.block_on(async {
             let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
+            hub.advance_to(self.started.elapsed());
             let in_force = self.orders.in_force();
             let message_bytes_max = in_force.config.connection.message_bytes_max;
             let worker = Rc::new(Running {
@@ -130,17 +131,24 @@ fn timeouts(config: &Config) -> Timeouts {
 
 impl Running {
     async fn serve(self: Rc<Self>, listeners: Vec<Listener>) -> io::Result<()> {
-        for Listener { listen, socket } in listeners {
+        for Listener {
+            number,
+            listen,
+            socket,
+        } in listeners
+        {
             let worker = Rc::clone(&self);
             match socket {
                 Socket::Tcp(socket) => {
                     let listener = TcpListener::from_std(socket)?;
-                    self.tasks.spawn_local(worker.accept(listener, listen));
+                    self.tasks
+                        .spawn_local(worker.accept(listener, (number, listen)));
                 }
                 #[cfg(unix)]
                 Socket::Unix(socket) => {
                     let listener = UnixListener::from_std(socket)?;
-                    self.tasks.spawn_local(worker.accept(listener, listen));
+                    self.tasks
+                        .spawn_local(worker.accept(listener, (number, listen)));
                 }
             }
         }
@@ -219,6 +227,7 @@ impl Running {
         let (mut last, mut part) = (Instant::now(), 0);
         for tick in (0..DEADLINE_SLICES).cycle() {
             let now = ticks.tick().await;
+            self.hub.levels().was_late(now.elapsed());
             self.seat.pulse.beat();
             self.hub.advance_to(self.seat.started.elapsed());
             self.hub.check_deadlines();
@@ -283,7 +292,8 @@ impl Running {
     /// Searches the next parts of the swarm table that are this worker's; returns where to go on in a second.
     async fn sweep(&self, from: usize) -> usize {
         let parts = self.seat.node.tracker().swarms().parts();
-        let pass = (self.seat.node.tracker().rules().ttl.membership / 4)
+        let ttl = self.seat.node.tracker().rules().ttl;
+        let pass = (ttl.membership.min(ttl.http_membership) / 4)
             .clamp(Duration::from_secs(1), SWEEP_MAX)
             .as_secs();
         let a_second = parts.div_ceil(usize::try_from(pass).unwrap_or(1));

@@ -20,6 +20,16 @@ export const VENDORED = {
     'index.js': 'client-zip.js',
     'index.d.ts': 'client-zip.d.ts',
     'LICENSE.txt': 'LICENSE'
+  },
+  'eventsource-parser': {
+    'dist/index.js': 'eventsource-parser.js',
+    'dist/index.d.ts': 'eventsource-parser.d.ts',
+    LICENSE: 'LICENSE'
+  },
+  uplot: {
+    'dist/uPlot.esm.js': 'uPlot.esm.js',
+    'dist/uPlot.min.css': 'uPlot.min.css',
+    LICENSE: 'LICENSE'
   }
 }
 

@@ -23,12 +23,14 @@ pub const RULES: Rules = Rules {
     pending_offers_max: 256,
     full_scrape: false,
     swarms_max: usize::MAX,
+    http_peers_max: usize::MAX,
     address_swarms: Portion::new(10, 4),
     // Counted, but more than any bench gives.
     intake: Intake::new(1_000, 1_000_000),
     ttl: Ttl {
         membership: Duration::from_mins(6),
         pending_offer: Duration::from_mins(2),
+        http_membership: Duration::from_mins(30),
     },
 };
 /// Bytes of an offer's SDP as JSON text, without its quotes.

@@ -14,6 +14,8 @@ pub(super) const CHECK: &str = "check-config";
 pub(super) const PRINT: &str = "print-config";
 
 const COMMON: &str = "Common";
+/// Longer ones would leave no room beside them in the short help, and stand in the long one only.
+const SHORT_FLAG_CHARS_MAX: usize = 16;
 
 const SHORT_FOOTER: &str = "\
 Run it without flags and open the address it prints. `--help` shows all settings.";
@@ -108,7 +110,9 @@ fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
                 .to_owned(),
         );
     let argument = match setting.section {
-        None => argument.help_heading(COMMON),
+        None => argument
+            .help_heading(COMMON)
+            .hide_short_help(setting.flag().len() > SHORT_FLAG_CHARS_MAX),
         Some(section) => argument
             .help_heading(heading(section.name))
             .hide_short_help(true),

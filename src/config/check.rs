@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, InvalidConfig, Setting, Source, error::Problem, tls};
+use super::{
+    Config, InvalidConfig, Role, Setting, Source, error::Problem, receiver, tls, value::Scalar as _,
+};
 
 /// Two settings of which one must not exceed the other.
 struct Order {
@@ -31,6 +33,18 @@ const ORDERS: &[Order] = &[
         low: "tracker.interval_max",
         high: "tracker.membership_ttl",
         holds: |config| config.interval.is_some() || outlives_interval(config),
+        reason: "peers would be forgotten before they announce again",
+    },
+    Order {
+        low: "tracker.http_interval_min",
+        high: "tracker.http_interval",
+        holds: |config| config.tracker.http_interval_min <= config.tracker.http_interval,
+        reason: "programs would be told to announce sooner than they may",
+    },
+    Order {
+        low: "tracker.http_interval",
+        high: "tracker.http_membership_ttl",
+        holds: |config| config.http_membership_ttl() > config.tracker.http_interval,
         reason: "peers would be forgotten before they announce again",
     },
     Order {
@@ -163,11 +177,13 @@ pub(super) fn together(
         problems.push(problem.at(place("listen")));
     }
     // A certificate that was named wrongly is not one that is missing.
-    if !tls::SOURCES.iter().any(|key| failed.contains(key)) {
-        let mistakes = tls::mistakes(config).into_iter();
-        let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
-        problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
-    }
+    let tls_failed = tls::SOURCES.iter().any(|key| failed.contains(key));
+    let of_tls = tls::mistakes(config).into_iter().filter(|_| !tls_failed);
+    let mistakes = of_tls
+        .chain(receiver::mistakes(config))
+        .chain(metrics(config));
+    let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
+    problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDERS {
         if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
             continue;
@@ -193,6 +209,24 @@ pub(super) fn together(
         problems.push(problem);
     }
     problems
+}
+
+/// What is wrong with the addresses of metrics.
+fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
+    let blame = |problem| Some(("metrics.listen", problem));
+    for listen in &config.metrics.listen {
+        if listen.role != Role::Both {
+            let what = format!("{listen} would serve more than metrics");
+            let remedy = "leave out tracker+ and pages+ there";
+            return blame(Problem::new(what, remedy));
+        }
+        if config.listen.iter().any(|other| other.repeats(listen)) {
+            let what = format!("{} is in listen as well", listen.target);
+            let remedy = "give another address, or leave it out: metrics are told there anyway";
+            return blame(Problem::new(what, remedy));
+        }
+    }
+    None
 }
 
 impl Order {

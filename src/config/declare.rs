@@ -52,6 +52,10 @@ pub enum Takes {
 
 /// How the value of a setting is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something of its own about the notation"
+)]
 pub struct Shape {
     /// A word that stands for the value in help: `SECONDS`.
     pub placeholder: &'static str,
@@ -61,6 +65,8 @@ pub struct Shape {
     pub many: bool,
     /// Whether TOML writes it in quotes.
     pub text: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
     /// Whether it is on or off: a flag without value turns it on.
     pub switch: bool,
 }
@@ -94,6 +100,12 @@ impl Setting {
     #[must_use]
     pub fn shape(&self) -> Shape {
         (self.shape)()
+    }
+
+    /// Whether it has the same value in both.
+    #[must_use]
+    pub fn is_same(&self, one: &Config, other: &Config) -> bool {
+        (self.is_same)(one, other)
     }
 
     /// Its value in `config` as TOML, or nothing if it is not set.

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use super::{
     error::{Problem, quoted},
     scalar::Form,
+    template,
 };
 
 pub(super) const LOG_LEVEL: Form<str> = Form {
@@ -37,6 +38,11 @@ pub(super) const PEM_FILE: Form<Path> = Form {
     check: file,
 };
 
+pub(super) const TEXT_FILE: Form<Path> = Form {
+    placeholder: "FILE",
+    check: file,
+};
+
 pub(super) const FOLDER: Form<Path> = Form {
     placeholder: "DIR",
     check: folder,
@@ -55,6 +61,16 @@ pub(super) const MAIL_ADDRESS: Form<str> = Form {
 pub(super) const HTTPS_URL: Form<str> = Form {
     placeholder: "URL",
     check: https_url,
+};
+
+pub(super) const WEB_URL: Form<str> = Form {
+    placeholder: "URL",
+    check: web_url,
+};
+
+pub(super) const CHAT_TEMPLATE: Form<str> = Form {
+    placeholder: "JSON",
+    check: template::check,
 };
 
 /// A level, or `target=level` for parts of the program. A bare target is refused: `tracing` would take a misspelt
@@ -217,6 +233,20 @@ fn https_url(word: &str) -> Result<(), Problem> {
     Err(Problem::new(
         format!("{} is no https address", quoted(word)),
         "give one that begins with https://",
+    ))
+}
+
+fn web_url(word: &str) -> Result<(), Problem> {
+    let is_web = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_url = word
+        .parse::<Uri>()
+        .is_ok_and(|uri| is_web(&uri) && uri.host().is_some());
+    if is_url {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is no web address", quoted(word)),
+        "give one that begins with https:// or http://",
     ))
 }
 

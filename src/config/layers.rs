@@ -66,6 +66,7 @@ pub fn load_with(
     for (setting, words) in &layers.flags {
         build.flag(setting, words);
     }
+    build.read_token(&read);
     build.finish(file.map(|(path, _)| path))
 }
 
@@ -158,6 +159,36 @@ impl Build {
         match words.iter().map(unicode).collect() {
             Ok(words) => self.set(setting, &Raw::Words(words), &source),
             Err(problem) => self.fail(setting, problem, &source),
+        }
+    }
+
+    /// Takes the admin token from its own file.
+    fn read_token(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
+        let (Some(token), Some(file), Some(path)) = (
+            Setting::find("admin_token"),
+            Setting::find("admin_token_file"),
+            self.config.admin_token_file.clone(),
+        ) else {
+            return;
+        };
+        let asked_by = self.sources.get(file.key).cloned().unwrap_or_default();
+        if self.sources.contains_key(token.key) || self.failed.contains(token.key) {
+            let problem = Problem::new("admin_token is given as well", "give one of the two");
+            return self.fail(file, problem, &asked_by);
+        }
+        match read(&path) {
+            Ok(text) => {
+                let raw = Raw::Words(vec![text.trim().to_owned()]);
+                self.set(token, &raw, &Source::File { path, line: 1 });
+            }
+            Err(error) => {
+                let what = format!(
+                    "{} cannot be read ({error})",
+                    quoted(&path.to_string_lossy())
+                );
+                let problem = Problem::new(what, "give the path of a file with the token");
+                self.fail(file, problem, &asked_by);
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub enum Role {
     Tracker,
     /// All but the tracker.
     Pages,
+    /// `/metrics` alone: that of `metrics.listen`, and no word of a listener.
+    Metrics,
 }
 
 impl Role {
@@ -88,6 +90,7 @@ impl fmt::Display for Listen {
             Role::Both => "",
             Role::Tracker => "tracker+",
             Role::Pages => "pages+",
+            Role::Metrics => "metrics+",
         };
         let tls = if self.tls { "tls+" } else { "" };
         let proxy = if self.proxy { "proxy+" } else { "" };

@@ -2,20 +2,26 @@
 //! This module reads the configuration file it is told about and nothing else: environment and flags are arguments.
 //! It is the ground: it uses nothing else of this crate, and everything may use it.
 
+mod amend;
 mod check;
 mod declare;
 mod error;
 mod file;
 mod forms;
+mod history;
 mod ice;
 mod layers;
 mod listen;
 mod network;
 mod print;
+mod public;
+mod receiver;
 mod reload;
 mod scalar;
+mod secret;
 mod settings;
 mod suggest;
+pub mod template;
 mod tls;
 mod value;
 
@@ -23,13 +29,19 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
+pub use history::History;
 pub use ice::IceServer;
 pub use layers::{Layers, load, load_with};
 pub use listen::{Listen, Role, Target};
 pub use network::Network;
 pub use print::Effective;
+pub use public::is_public;
+pub use receiver::Receiver;
 pub use reload::Changed;
-pub use settings::{Bans, Config, Connection, Drain, Limits, Memory, Proxies, Tls, Tracker};
+pub use secret::Secret;
+pub use settings::{
+    Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
+};
 pub use suggest::nearest;
 
 /// How log lines are written.
@@ -67,6 +79,15 @@ impl Config {
         self.tracker
             .membership_ttl
             .unwrap_or_else(|| (self.interval_largest() * 3).max(MEMBERSHIP_TTL_MIN))
+    }
+
+    /// How long a peer that announces over HTTP stays without announcing again: [`Tracker::http_membership_ttl`], or three times
+    /// the interval.
+    #[must_use]
+    pub fn http_membership_ttl(&self) -> Duration {
+        self.tracker
+            .http_membership_ttl
+            .unwrap_or_else(|| self.tracker.http_interval * 3)
     }
 
     /// The [`ice_server`](Config::ice_server)s in the shape browsers want, with user and password apart.

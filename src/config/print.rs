@@ -57,7 +57,9 @@ impl Effective {
                 text,
                 format_args!("# {allowed}from: {}", self.source(setting)),
             );
-            line(text, format_args!("{} = {value}\n", setting.name));
+            // A secret is not shown, and what stands for it must not be taken for it.
+            let comment = if shape.secret { "# " } else { "" };
+            line(text, format_args!("{comment}{} = {value}\n", setting.name));
         } else {
             let quote = if shape.text { "\"" } else { "" };
             line(text, format_args!("# {allowed}not set"));

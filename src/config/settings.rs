@@ -10,10 +10,11 @@ use std::{
 };
 
 use super::{
-    Listen, LogFormat, Network,
+    History, Listen, LogFormat, Network, Receiver, Secret,
     declare::settings,
     forms::{
-        ACME_DOMAIN, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE, WEB_DIR,
+        ACME_DOMAIN, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN,
+        PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
     },
     ice::ICE_SERVER,
 };
@@ -73,6 +74,23 @@ settings! {
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
+        /// Tell everybody the totals, such as connections and announces.
+        /// Never what is shared or by whom. Otherwise they are told only with the admin token.
+        public_stats: bool = true => live;
+        /// History of the statistics: file, memory, off or a path.
+        /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
+        /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
+        history: History = History::File => restart;
+        /// Keep the 100 largest swarms too, every ten minutes for 30 days.
+        /// It tells what people share, so it is off; only the admin token shows it.
+        history_top_swarms: bool = false => live;
+        /// Token of the admin API, which is off without one.
+        /// Whoever has it may see and do all that `docs/admin.md` lists. Better in a file or a variable than as a flag,
+        /// which others on this machine can see.
+        admin_token: Option<Secret> = None, in 16..=256 => live;
+        /// File that holds the admin token and nothing else.
+        /// It is read at the start and with each reload.
+        admin_token_file: Option<PathBuf> = None, in TEXT_FILE => restart;
     }
 
     /// TLS on listeners that begin with `tls+`, and where their certificates come from.
@@ -102,6 +120,16 @@ settings! {
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => restart;
     }
 
+    /// Where `/metrics` is told, and to whom.
+    metrics: Metrics {
+        /// Address to tell `/metrics` on, and nowhere else then; repeatable.
+        /// As `listen`, without `tracker+` and `pages+`. Unless given, it is told wherever pages are served.
+        listen: Vec<Listen> = Vec::new() => restart;
+        /// Token to be shown for `/metrics` (`Authorization: Bearer TOKEN`).
+        /// Unless given, everybody may read it who reaches it.
+        token: Option<Secret> = None, in 16..=256 => live;
+    }
+
     /// What the tracker tells peers and how much it keeps for them.
     tracker: Tracker {
         /// Announce interval in seconds while the tracker has little to do.
@@ -128,6 +156,18 @@ settings! {
         /// Answer a scrape without info-hashes with all swarms.
         /// It shows everybody what is shared here.
         full_scrape: bool = false => live;
+        /// Serve programs that announce over HTTP, at `/announce` and `/scrape`.
+        /// They are told of each other; with the clients of WebSockets they share the counts.
+        http: bool = true => live;
+        /// Announce interval in seconds over HTTP.
+        http_interval: Duration = seconds(600), in 1.0..=86400.0 => live;
+        /// Seconds that programs shall let pass between two announces over HTTP, whatever happens.
+        http_interval_min: Duration = seconds(60), in 1.0..=86400.0 => live;
+        /// Seconds without an announce over HTTP after which a peer is forgotten.
+        /// Unless set, three times `http_interval`.
+        http_membership_ttl: Option<Duration> = None, in 1.0..=604_800.0 => live;
+        /// Peers of each kind of address, IPv4 and IPv6, that one reply over HTTP lists.
+        http_peers_per_reply_max: usize = 82, in 0..=500 => live;
     }
 
     /// Sizes and deadlines of one WebSocket connection.
@@ -217,6 +257,14 @@ settings! {
         /// How many times as much an IPv6 network of /48 may as one of /64.
         /// A site has many networks, an attacker all that it likes.
         network_factor: u32 = 4, in 1..=65_536 => live;
+        /// Announces and scrapes over HTTP per second from one such address for long.
+        /// A thousand households behind one address send a third of it.
+        address_http_requests_per_second: u32 = 100, in 1..=1_000_000 => live;
+        /// Announces and scrapes over HTTP from one such address at once.
+        /// A program with as many torrents sends them when it starts.
+        address_http_requests_burst: u32 = 5000, in 1..=1_000_000 => live;
+        /// Peers that announce over HTTP from one such address, in all swarms together.
+        address_http_peers_max: u32 = 10_000, in 1..=4_294_967_295 => live;
         /// Longest time in seconds that a new WebSocket waits for its turn; where it would be longer, it is refused.
         arrival_delay_max: Duration = seconds(5), in 0.0..=60.0 => live;
         /// Addresses and networks that are counted; those beyond share the limits of one.
@@ -239,9 +287,21 @@ settings! {
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
+        /// Pages and programs at once that follow the live statistics (`/api/v1/live`); 0 turns that off.
+        /// Each takes some kilobytes a second. Further ones ask every two seconds instead.
+        followers_max: usize = 256, in 0..=100_000 => live;
+        /// Wrong admin tokens per minute from one address; what comes beyond is refused unread.
+        /// This holds for exempt networks too, and whatever `no_limits` says.
+        wrong_tokens_per_minute: u32 = 10, in 1..=100_000 => live;
+        /// Wrong admin tokens per minute from all addresses together.
+        /// Addresses from where somebody has signed in are let through beyond that.
+        all_wrong_tokens_per_minute: u32 = 100, in 1..=100_000 => live;
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
+        /// Peers that announce over HTTP, in all swarms together; further ones are refused while these live.
+        /// In large swarms they take 80 MB, each alone in its own 800 MB.
+        http_peers_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
         /// One address begins a swarm only while it has fewer memberships than this percentage of the swarms still free.
         /// Alone it may begin 90,000; a thousand greedy ones end at 990 each, and who has less finds room. It may always
         /// join those of others. 0 means no limit.
@@ -280,6 +340,33 @@ settings! {
         refuse_percent: u32 = 85, in 1..=100 => live;
         /// Percent of the budget over which connections are closed, those silent for longest first.
         shed_percent: u32 = 95, in 1..=100 => live;
+    }
+
+    /// Who is told when a rule fires, and how; the rules are those of the dashboard and of docs/alerts.md.
+    alerts: Alerts {
+        /// Address that gets each alert, and its end, as Alertmanager's webhook sends them (version 4); repeatable.
+        webhook: Vec<Receiver> = Vec::new() => live;
+        /// Secret to sign what `webhook` and `chat` get with: HMAC-SHA256, in the header `x-swarmhub-signature`.
+        webhook_secret: Option<Secret> = None, in 16..=256 => live;
+        /// Alertmanager that alerts are pushed to, such as `http://USER:PASSWORD@alerts.example.org:9093`; repeatable.
+        alertmanager: Vec<Receiver> = Vec::new() => live;
+        /// Address of a chat service that gets each alert, and its end, as `alerts.chat_template` says.
+        chat: Option<Receiver> = None => live;
+        /// JSON that the chat service gets.
+        /// {{summary}}, {{description}}, {{name}}, {{status}}, {{severity}}, {{value}} and {{instance}} stand for
+        /// what happened.
+        chat_template: String = "{\"text\":\"{{summary}}\"}".to_owned(), in CHAT_TEMPLATE => live;
+        /// Address of the dashboard, for links in alerts.
+        external_url: Option<String> = None, in WEB_URL => live;
+        /// Send also to addresses that are not on the internet, this machine's own included.
+        /// Not without a restart: who may change settings over the network could look around in yours.
+        private_addresses: bool = false => restart;
+        /// Notifications that may wait for one receiver; of more, the oldest goes.
+        queue_max: usize = 100, in 1..=10_000 => live;
+        /// Seconds a receiver has for one request, from the look-up of its name to its answer.
+        request_timeout: Duration = seconds(10), in 0.1..=120.0 => live;
+        /// Seconds for which a notification is tried again.
+        give_up_after: Duration = seconds(3600), in 0.0..=86400.0 => live;
     }
 
     /// How the server leaves when it is told to by SIGTERM: nobody is lost who has somewhere else to go.

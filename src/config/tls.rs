@@ -70,14 +70,17 @@ pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
 /// Listeners that have nothing to show, or certificates that nobody would see.
 fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
     let tls = &config.tls;
-    let listener = config.listen.iter().find(|listen| listen.tls);
+    let own = config.listen.iter().map(|listen| ("listen", listen));
+    let metrics = &config.metrics.listen;
+    let all = own.chain(metrics.iter().map(|listen| ("metrics.listen", listen)));
+    let listener = all.into_iter().find(|(_, listen)| listen.tls);
     match (listener, tls.has_certificates()) {
-        (Some(listener), false) => {
+        (Some((key, listener)), false) => {
             let problem = Problem::new(
                 format!("{listener} has no certificate to show"),
                 "name files (tls.certificate and tls.key), a domain (tls.acme_domain), or set tls.self_signed",
             );
-            Some(("listen", problem))
+            Some((key, problem))
         }
         // Without any listener that is what is wrong.
         (None, true) if !config.listen.is_empty() => {

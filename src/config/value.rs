@@ -24,6 +24,8 @@ pub(super) enum Raw<'a> {
 pub(super) enum Kind {
     Number,
     Text,
+    /// A text that no message repeats.
+    Secret,
     Switch,
 }
 
@@ -81,7 +83,8 @@ impl<T: Scalar> Value for T {
             placeholder,
             bounds,
             many: false,
-            text: T::KIND == Kind::Text,
+            text: matches!(T::KIND, Kind::Text | Kind::Secret),
+            secret: T::KIND == Kind::Secret,
             switch: T::KIND == Kind::Switch,
         }
     }
@@ -190,10 +193,10 @@ fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem>
             .collect(),
         Raw::Toml(value) => {
             let word = toml_word(value, kind)?;
-            let example = if kind == Kind::Text {
-                toml_text(&word)
-            } else {
-                word.into_owned()
+            let example = match kind {
+                Kind::Text => toml_text(&word),
+                Kind::Secret => "\"...\"".to_owned(),
+                Kind::Number | Kind::Switch => word.into_owned(),
             };
             Err(Problem::new(
                 "one value where a list is wanted",
@@ -206,7 +209,7 @@ fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem>
 /// A scalar of the file as a word, refused if TOML says it is something else.
 fn toml_word<'a>(value: &'a DeValue<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
     match (value, kind) {
-        (DeValue::String(text), Kind::Text) => Ok(Cow::Borrowed(text.as_ref())),
+        (DeValue::String(text), Kind::Text | Kind::Secret) => Ok(Cow::Borrowed(text.as_ref())),
         (DeValue::Float(number), Kind::Number) => Ok(Cow::Borrowed(number.as_str())),
         (DeValue::Integer(number), Kind::Number) => {
             Ok(i128::from_str_radix(number.as_str(), number.radix())
@@ -223,6 +226,7 @@ fn toml_word<'a>(value: &'a DeValue<'_>, kind: Kind) -> Result<Cow<'a, str>, Pro
 
 fn wrong_kind(value: &DeValue<'_>, wanted: Kind) -> Problem {
     let found = match value {
+        _ if wanted == Kind::Secret => "it is no text".to_owned(),
         DeValue::String(text) => format!("{} is text", quoted(text)),
         DeValue::Integer(number) => format!("{} is a number", number.as_str()),
         DeValue::Float(number) => format!("{} is a number", number.as_str()),
@@ -233,7 +237,7 @@ fn wrong_kind(value: &DeValue<'_>, wanted: Kind) -> Problem {
     };
     let remedy = match wanted {
         Kind::Number => "write a number, without quotes",
-        Kind::Text => "write one text, in quotes",
+        Kind::Text | Kind::Secret => "write one text, in quotes",
         Kind::Switch => "write true or false, without quotes",
     };
     Problem::new(found, remedy)

@@ -26,6 +26,8 @@ const MESSAGES_PER_TURN: usize = 32;
 /// makes more, and costs as much as thirty announces: of a thousand connections that send nothing else, each turn takes
 /// a part of a second from all others.
 const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
+/// One message in so many is timed.
+const TIMED: u32 = 64;
 
 /// What the connections of one worker share.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(crate) struct Surroundings {
     message_bytes_max: Cell<usize>,
     /// What is read goes here first. A connection has it for the length of a turn.
     input: RefCell<Box<[u8]>>,
+    /// Messages served, to choose those that are timed.
+    messages: Cell<u32>,
 }
 
 impl Surroundings {
@@ -47,7 +51,20 @@ impl Surroundings {
             started,
             message_bytes_max: Cell::new(message_bytes_max),
             input: RefCell::new(vec![0; READ_BYTES_PER_TURN].into()),
+            messages: Cell::new(0),
         })
+    }
+
+    /// Serves a message, and takes the time of one in [`TIMED`]: two looks at the clock for each would be felt.
+    fn receive(&self, id: ConnectionId, text: Option<&str>) -> Next {
+        let count = self.messages.get().wrapping_add(1);
+        self.messages.set(count);
+        let began = count.is_multiple_of(TIMED).then(Instant::now);
+        let next = self.hub.receive(id, text);
+        if let Some(began) = began {
+            self.hub.levels().handle_time.record(began.elapsed());
+        }
+        next
     }
 
     /// Takes another `connection.message_bytes_max`, for what is read from now on.
@@ -69,6 +86,8 @@ pub(crate) fn serve<T: Transport>(
     match Seat::take(around, visitor) {
         Some(seat) => {
             let bytes = read_ahead.len();
+            let counters = seat.around.hub.counters();
+            counters.bytes_received.add(bytes as u64);
             // What came with the handshake is paid for like the rest; it is looked at for a started message with the turn.
             let pause = seat.around.hub.end_read(seat.id, bytes, Progress::Rest);
             Service::Open(Connection {
@@ -121,21 +140,8 @@ impl Seat {
         Some(Self { around, id })
     }
 
-    fn count(&self, ended: Ended) {
-        let counters = self.around.hub.counters();
-        match ended {
-            Ended::Dead => counters.connections_dead.add(1),
-            Ended::FirstMessageTimeout => counters.first_message_timed_out.add(1),
-            Ended::MessageTimeout => counters.message_timed_out.add(1),
-            Ended::Stuck => counters.connections_stuck.add(1),
-            Ended::Malformed | Ended::Flood => counters.connections_flooding.add(1),
-            Ended::Hostile => counters.connections_hostile.add(1),
-            Ended::Shed => counters.connections_shed.add(1),
-            Ended::Protocol | Ended::NotUtf8 | Ended::TooLong => {
-                counters.connections_violating.add(1);
-            }
-            Ended::ByClient | Ended::Lost | Ended::Stopping => {}
-        }
+    fn note(&self, ended: Ended) {
+        self.around.hub.note_end(self.id, ended);
         self.around.hub.hold_against(self.id, ended);
         tracing::debug!(connection = %self.around.hub.name(self.id), reason = ended.label(), "connection closed");
     }
@@ -183,6 +189,7 @@ impl<T: Transport> Connection<T> {
         if turn.bytes_charged() == 0 && progress == Progress::Rest {
             return None;
         }
+        hub.counters().bytes_received.add(turn.bytes_in());
         if !hub.may_read(id) {
             // The rest of the message waits for us, not for the client.
             progress = Progress::Rest;
@@ -216,8 +223,8 @@ impl<T: Transport> Connection<T> {
                 message @ (Message::Text(_) | Message::Binary(_)) if hub.echoes() => {
                     hub.echo(id, message)
                 }
-                Message::Text(text) => hub.receive(id, Some(text)),
-                Message::Binary(bytes) => hub.receive(id, std::str::from_utf8(bytes).ok()),
+                Message::Text(text) => around.receive(id, Some(text)),
+                Message::Binary(bytes) => around.receive(id, std::str::from_utf8(bytes).ok()),
                 Message::Ping(payload) => hub.receive_control(id, Some(payload)),
                 Message::Pong => hub.receive_control(id, None),
                 Message::Close(code) => {
@@ -268,7 +275,7 @@ impl<T: Transport> Connection<T> {
         if let Some((code, reason)) = ended.close_frame() {
             websocket::write_close(&mut last_words, Some((code, reason)));
         }
-        seat.count(ended);
+        seat.note(ended);
         // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
         drop(seat);
         if !matches!(ended, Ended::Lost | Ended::Dead) {

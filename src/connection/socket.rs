@@ -65,6 +65,11 @@ enum Place {
 }
 
 impl Turn {
+    /// How many bytes were read in this turn.
+    pub(super) fn bytes_in(&self) -> u64 {
+        self.bytes_in as u64
+    }
+
     /// How many bytes this turn counts for: those that were read, and more for each piece of a message that goes on.
     pub(super) fn bytes_charged(&self) -> usize {
         self.bytes_in + self.pieces * PIECE_BYTES

@@ -1,7 +1,7 @@
-//! The files of the page: built into the binary, or read from a folder while somebody works on them.
+//! The files of the pages: built into the binary, or read from a folder while somebody works on them.
 //!
 //! Embedded files are served under a hash of them all, so that a browser may keep them for good and modules can import
-//! each other by relative paths. Only `share/` and `vendor/` are ever served.
+//! each other by relative paths. Only `share/`, `dashboard/` and `vendor/` are ever served.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,9 +14,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
+/// Folders of `web/` that browsers get.
+const SERVED: [&str; 3] = ["share", "dashboard", "vendor"];
+
 #[derive(RustEmbed)]
 #[folder = "web/"]
 #[include = "share/*"]
+#[include = "dashboard/*"]
 #[include = "vendor/*"]
 struct Embedded;
 
@@ -88,13 +92,14 @@ impl Assets {
     }
 }
 
-/// The path if it leads into `share/` or `vendor/` and stays there.
+/// The path if it leads into a folder that is served and stays there.
 fn inside(path: &str) -> Option<&Path> {
     let path = Path::new(path);
     let stays = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
-    (stays && (path.starts_with("share") || path.starts_with("vendor"))).then_some(path)
+    let is_served = |folder| path.starts_with(folder);
+    (stays && SERVED.into_iter().any(is_served)).then_some(path)
 }
 
 impl Asset {
@@ -128,11 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_and_the_client_are_built_in_and_nothing_else_of_the_folder() {
+    fn the_pages_and_the_client_are_built_in_and_nothing_else_of_the_folder() {
         let Assets::Embedded { files, .. } = Assets::embedded() else {
             panic!("not embedded")
         };
         assert!(files.contains_key("share/index.html"));
+        assert!(files.contains_key("dashboard/index.html"));
         assert!(files.contains_key("vendor/webtorrent/webtorrent.min.js"));
         assert!(files.keys().all(|name| inside(name).is_some()));
         let script = &files["vendor/webtorrent/webtorrent.min.js"];

@@ -1,15 +1,19 @@
 //! What a fresh TCP connection speaks: HTTP/1.1, until it asks to become a WebSocket.
 //!
-//! Serves the page, its assets and the small API; hands upgraded connections back to the worker. Knows nothing of
-//! tracking.
+//! Serves the page, its assets, the small API and the tracker over HTTP; hands upgraded connections back to the worker. Knows
+//! nothing of tracking.
 
+mod announce;
 mod api;
 mod assets;
 mod door;
+mod metrics;
 mod site;
+mod stats;
+mod steering;
 mod upgrade;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -30,9 +34,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
+use api::live::{TAKES_WITHIN, Taken};
 use door::Door;
 
 pub(crate) use site::{Shared, Site};
+pub(crate) use steering::{Amend, Amended, Doing, InForce as SteeringInForce, Steering};
 
 /// Bytes of a request's head, and of what may follow it before the upgrade is answered.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -54,6 +60,8 @@ pub(crate) struct Arrival<S, H> {
     pub(crate) peer: Option<IpAddr>,
     /// What is served where it came in.
     pub(crate) role: Role,
+    /// The number of the listener where it came in.
+    pub(crate) listener: u16,
     /// Whether there is room for it only briefly: requests are answered, but it does not become a WebSocket.
     pub(crate) is_hurried: bool,
     /// Dropped when its first request has come whole.
@@ -88,10 +96,12 @@ where
         site: Rc::clone(site),
         peer: arrival.peer,
         role: arrival.role,
+        listener: arrival.listener,
         is_hurried: arrival.is_hurried,
         handshake: Cell::new(Some(arrival.handshake)),
         door: Door::new(site.hub()),
         upgraded: Cell::default(),
+        following: RefCell::default(),
     });
     let service = service_fn({
         let visit = Rc::clone(&visit);
@@ -105,7 +115,7 @@ where
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
         () = stop.cancelled() => None,
-        () = sleep(timeouts.whole) => {
+        () = visit.overstays(timeouts.whole) => {
             site.counters().http_timed_out.add(1);
             None
         }
@@ -152,30 +162,45 @@ struct Visit<H> {
     site: Rc<Site>,
     peer: Option<IpAddr>,
     role: Role,
+    listener: u16,
     is_hurried: bool,
     handshake: Cell<Option<H>>,
     door: Door,
     /// Set when the connection becomes a WebSocket.
     upgraded: Cell<Option<Visitor>>,
+    /// Set while the last response is the live stream: how many events it has taken.
+    following: RefCell<Option<Taken>>,
 }
 
 async fn answer<H>(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     visit: Rc<Visit<H>>,
 ) -> Result<Response<Body>, Infallible> {
     drop(visit.handshake.take());
     let visitor = visit.visitor(&request);
     let is_upgrade = upgrade::is_asked(request.headers());
     // Who watches over the server is told that it lives however full it is.
-    let is_watcher = !is_upgrade && site::WATCHED.contains(&request.uri().path());
+    let is_watcher = !is_upgrade
+        && (visit.role == Role::Metrics || site::WATCHED.contains(&request.uri().path()));
+    let asked = announce::asked(&request).filter(|_| !is_upgrade);
     if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
-        return Ok(door::refusal(limited));
+        return Ok(match asked {
+            Some(_) => announce::refusal(limited),
+            None => door::refusal(limited),
+        });
     }
     let mut response = if is_upgrade {
         visit.upgrade(&request, visitor).await
+    } else if let Some(which) = asked {
+        announce::answer(which, &request, &visitor, (&visit.site, visit.role))
     } else {
+        let caller = api::admin::Caller(visitor.address);
+        request.extensions_mut().insert(caller);
         visit.site.answer(request, visit.role).await
     };
+    visit
+        .following
+        .replace(response.extensions().get().cloned());
     if visit.is_hurried {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -184,20 +209,40 @@ async fn answer<H>(
 }
 
 impl<H> Visit<H> {
+    /// Completes when the connection has had its time. Who follows the live statistics may stay for as long as it takes them.
+    async fn overstays(&self, time: Duration) {
+        sleep(time).await;
+        let taken = || self.following.borrow().as_ref().map(Taken::count);
+        let mut before = None;
+        while let now @ Some(_) = taken()
+            && now != before
+        {
+            before = now;
+            sleep(TAKES_WITHIN).await;
+        }
+    }
+
     async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
-        let shared = self.site.shared();
+        let (shared, counters) = (self.site.shared(), self.site.counters());
         let mut response = if !self.role.has_tracker() {
+            counters.refused_no_tracker.add(1);
             upgrade::elsewhere()
         } else if let Some(seconds) = shared.retry_after() {
+            counters.refused_draining.add(1);
             upgrade::turned_away(seconds)
         } else if self.is_hurried {
+            counters.refused_open_files.add(1);
             upgrade::busy()
         } else {
-            upgrade::answer(request, |origin| {
+            let response = upgrade::answer(request, |origin| {
                 let allows = shared.live().allows(origin);
-                self.site.counters().refused_origin.add(u64::from(!allows));
+                counters.refused_origin.add(u64::from(!allows));
                 allows
-            })
+            });
+            let is_handshake = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::FORBIDDEN];
+            let is_none = !is_handshake.contains(&response.status());
+            counters.refused_handshake.add(u64::from(is_none));
+            response
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Err(limited) = self.door.let_open(&visitor).await
@@ -229,6 +274,7 @@ impl<H> Visit<H> {
         Visitor {
             address: client.address,
             origin: origin.map(Box::from),
+            listener: self.listener,
         }
     }
 }

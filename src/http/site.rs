@@ -1,8 +1,8 @@
 //! Everything that is not a WebSocket: the routes, and the headers that go with them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -16,19 +16,26 @@ use hyper::header::{
     HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Request, StatusCode};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::api;
+use super::api::admin::{self, Rankings};
+use super::api::live::Followers;
+use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
-use crate::config::{Config, Role};
-use crate::hub::Hub;
+use super::metrics::{self, Metrics};
+use super::steering::Steering;
+use crate::config::{Config, Role, Secret};
+use crate::hub::{Hub, Node};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
-/// Answered by every listener, whatever else it serves, and however full the server is.
-pub(super) const WATCHED: [&str; 2] = [HEALTHZ, READYZ];
+const METRICS: &str = "/metrics";
+/// Answered however full the server is.
+pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -43,10 +50,18 @@ pub(crate) struct Site {
 /// What all workers serve.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    node: Arc<Node>,
     assets: Assets,
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// Cancelled when somebody is refused for the first time.
+    leaving: CancellationToken,
+    followers: Followers,
+    pub(super) metrics: Metrics,
+    /// The server, which has this in turn.
+    steering: OnceLock<Weak<dyn Steering>>,
+    rankings: Rankings,
 }
 
 /// What a reload may change about the site.
@@ -60,20 +75,36 @@ pub(super) struct Live {
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
+    /// `limits.followers_max`
+    pub(super) followers_max: usize,
+    /// `public_stats`
+    pub(super) public_stats: bool,
+    /// `admin_token`
+    pub(super) admin_token: Option<Secret>,
+    /// `metrics.token`
+    pub(super) metrics_token: Option<Secret>,
+    /// `tracker.http`
+    pub(super) has_http_tracker: bool,
 }
 
 impl Shared {
     /// Reads what the site needs of the configuration.
     #[must_use]
-    pub(crate) fn new(config: &Config) -> Arc<Self> {
+    pub(crate) fn new(config: &Config, node: &Arc<Node>) -> Arc<Self> {
         let assets = config
             .web_dir
             .clone()
             .map_or_else(Assets::embedded, Assets::Folder);
         Arc::new(Self {
+            node: Arc::clone(node),
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            leaving: CancellationToken::new(),
+            followers: Followers::default(),
+            metrics: Metrics::new(config),
+            steering: OnceLock::new(),
+            rankings: Rankings::default(),
         })
     }
 
@@ -87,12 +118,56 @@ impl Shared {
     pub(crate) fn turn_away(&self, retry_after: Duration) {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         self.retry_after.store(seconds.max(1), Ordering::Relaxed);
+        self.leaving.cancel();
+    }
+
+    /// Cancelled when the server begins to leave.
+    pub(super) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
+    }
+
+    /// How many follow the live statistics.
+    #[must_use]
+    pub(crate) fn followers_count(&self) -> usize {
+        self.followers.count()
+    }
+
+    /// Those who follow the live statistics.
+    pub(super) fn followers(&self) -> &Followers {
+        &self.followers
     }
 
     /// What `Retry-After` says while the server is not ready.
     pub(super) fn retry_after(&self) -> Option<HeaderValue> {
         let seconds = self.retry_after.load(Ordering::Relaxed);
         (seconds > 0).then(|| seconds.into())
+    }
+
+    /// Lets the admin API steer a server.
+    pub(crate) fn be_steered_by(&self, steering: Weak<dyn Steering>) {
+        // There is one server, which says so once.
+        let _ = self.steering.set(steering);
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// It is no more, or there is none.
+    pub(super) fn steering(&self) -> Result<Arc<dyn Steering>, Refusal> {
+        let steering = self.steering.get().and_then(Weak::upgrade);
+        let text = "the server is about to end";
+        steering.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
+    }
+
+    /// The swarms by size, as they were a moment ago.
+    pub(super) fn rankings(&self) -> &Rankings {
+        &self.rankings
+    }
+
+    /// What all workers share: swarms, statistics, history.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
     }
 
     pub(super) fn live(&self) -> Guard<Arc<Live>> {
@@ -107,6 +182,11 @@ impl Live {
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
+            followers_max: config.limits.followers_max,
+            public_stats: config.public_stats,
+            admin_token: config.admin_token.clone(),
+            metrics_token: config.metrics.token.clone(),
+            has_http_tracker: config.tracker.http,
         }
     }
 
@@ -123,11 +203,15 @@ impl Site {
     pub(crate) fn new(shared: &Arc<Shared>, hub: std::rc::Rc<Hub>) -> Self {
         let router = Router::new()
             .route("/", get(index))
+            .route("/dashboard", get(dashboard))
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
             .route("/ice", get(api::ice))
+            .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
+            .route(METRICS, get(metrics::metrics))
+            .merge(admin::routes(shared))
             .fallback(missing)
             .with_state(Arc::clone(shared));
         Self {
@@ -159,12 +243,17 @@ impl Site {
         request: Request<hyper::body::Incoming>,
         role: Role,
     ) -> Response {
-        let is_served = role.has_pages() || [HEALTHZ, READYZ].contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_served = if path == METRICS {
+            role == Role::Metrics || role.has_pages() && !self.shared.metrics.is_elsewhere()
+        } else {
+            role.has_pages() || [HEALTHZ, READYZ].contains(&path)
+        };
         let mut response = if is_served {
             let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
             response
         } else {
-            elsewhere()
+            elsewhere(role)
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -174,7 +263,15 @@ impl Site {
 }
 
 async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let mut response = template(&shared, "share/index.html").await;
+    page(&shared, "share/index.html", &headers).await
+}
+
+async fn dashboard(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    page(&shared, "dashboard/index.html", &headers).await
+}
+
+async fn page(shared: &Shared, name: &str, headers: &HeaderMap) -> Response {
+    let mut response = template(shared, name).await;
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy(headers.get(HOST)));
@@ -240,14 +337,19 @@ async fn asset(
 }
 
 async fn missing() -> Response {
-    let text =
-        "There is nothing here. The page is at / and the tracker takes WebSockets on any path.\n";
+    let text = "There is nothing here. The page is at /, the dashboard at /dashboard, and the tracker takes WebSockets on any path.\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What a listener without pages says.
-fn elsewhere() -> Response {
-    let text = "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n";
+/// What a listener says about what it does not serve.
+fn elsewhere(role: Role) -> Response {
+    let text = match role {
+        Role::Both | Role::Pages => "Metrics are served at another address (metrics.listen).\n",
+        Role::Tracker => {
+            "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n"
+        }
+        Role::Metrics => "There are only metrics at this address, at /metrics.\n",
+    };
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

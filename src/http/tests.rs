@@ -26,8 +26,8 @@ impl Case {
         let node = Arc::new(Node::new(&config, 1));
         let hub = Hub::new(Arc::clone(&node), 0, 0);
         Self {
+            site: Rc::new(Site::new(&Shared::new(&config, &node), hub)),
             node,
-            site: Rc::new(Site::new(&Shared::new(&config), hub)),
             role: Role::Both,
             is_hurried: false,
         }
@@ -41,6 +41,7 @@ impl Case {
             stream: near,
             peer: peer.map(|peer| peer.parse().unwrap()),
             role: self.role,
+            listener: 0,
             is_hurried: self.is_hurried,
             handshake: (),
         };
@@ -140,4 +141,71 @@ async fn without_room_requests_are_answered_but_nothing_becomes_a_websocket() {
     let (_, answered) = case.visit(Some("10.0.0.1"), health).await;
     assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
+}
+
+const FOLLOW: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Follows the live statistics with `case`, one event a second, for as long as the server lets it, and gives how long that was.
+async fn follow(case: &Case, reads: bool) -> Duration {
+    let (mut far, near) = tokio::io::duplex(1 << 14);
+    far.write_all(FOLLOW).await.unwrap();
+    let arrival = Arrival {
+        stream: near,
+        peer: None,
+        listener: 0,
+        role: case.role,
+        is_hurried: false,
+        handshake: (),
+    };
+    let timeouts = Timeouts {
+        head: Duration::from_secs(10),
+        whole: Duration::from_mins(5),
+    };
+    let (began, stop) = (tokio::time::Instant::now(), CancellationToken::new());
+    let statistics = async {
+        for second in 1.. {
+            case.node.board().put(crate::insight::Statistics {
+                at: std::time::UNIX_EPOCH + Duration::from_secs(second),
+                ..Default::default()
+            });
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let reading = async {
+        let mut buffer = [0; 4096];
+        // Goes away by itself in the end.
+        while reads && began.elapsed() < Duration::from_mins(12) {
+            assert_ne!(far.read(&mut buffer).await.unwrap(), 0, "cut off");
+        }
+        if reads {
+            drop(far);
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        upgraded = serve(arrival, &case.site, timeouts, &stop) => assert!(upgraded.is_none()),
+        () = statistics => {}
+        () = reading => {}
+    }
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_the_live_statistics_may_follow_for_longer_than_a_request_may_take() {
+    let case = Case::new(&[]);
+    let lasted = follow(&case, true).await;
+    let range = Duration::from_mins(12)..Duration::from_mins(13);
+    assert!(range.contains(&lasted), "{lasted:?}");
+    assert_eq!(case.site.shared().followers_count(), 0);
+    assert_eq!(case.node.counters().http_timed_out, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_and_takes_nothing_is_dropped_like_everybody() {
+    let case = Case::new(&[]);
+    let lasted = follow(&case, false).await;
+    let range = Duration::from_mins(5)..Duration::from_mins(6);
+    assert!(range.contains(&lasted), "{lasted:?}");
+    assert_eq!(case.site.shared().followers_count(), 0);
+    assert_eq!(case.node.counters().http_timed_out, 1);
 }

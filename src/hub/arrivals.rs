@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::{Ended, Hub, Node, Visitor};
+use super::{Ended, Hub, Node, Offender, Visitor};
 use crate::limits::{Ban, Key, Limited, Offence, OriginId, Share, Step, Visit, Whence};
 use crate::protocol::ConnectionId;
 
@@ -111,7 +111,7 @@ impl Hub {
         node.held.fetch_add(1, Ordering::Relaxed);
         let counted = node.whence(visitor);
         let (key, share) = counted.map(|whence| node.addresses.count(whence)).unzip();
-        let origin = visitor.origin.as_deref().filter(|_| node.limits_apply());
+        let origin = visitor.origin.as_deref();
         let (origin, is_own) =
             origin.map_or((OriginId::NONE, true), |origin| node.origins.enter(origin));
         self.counters()
@@ -123,6 +123,7 @@ impl Hub {
     /// Holds it against the address of a connection if that ended as hostile, or hung up before it would have.
     pub fn hold_against(&self, id: ConnectionId, ended: Ended) {
         let now = self.time.get();
+        let node = &self.node;
         let is_hostile = |entry: &Entry| {
             let limiter = self.limiter.borrow();
             limiter
@@ -133,23 +134,36 @@ impl Hub {
             let hostile = || is_hostile(entry).then_some(Offence::Hostile);
             (entry.visit.address(), ended.offence().or_else(hostile))
         });
-        let Some((Some(key), Some(offence))) = found else {
+        let Some((key, Some(offence))) = found else {
             return;
         };
-        for banned in self.node.addresses.strike(key, now) {
-            let (ban, other_forgotten) = self.node.bans.ban(banned, offence, now);
+        let mut longest = None;
+        for banned in key
+            .into_iter()
+            .flat_map(|key| node.addresses.strike(key, now))
+        {
+            let (ban, other_forgotten) = node.bans.ban(banned, offence, now);
+            longest = longest.max(Some(ban.left));
             self.counters().bans.add(1);
             self.counters()
                 .forgotten_bans_records_max
                 .add(u64::from(other_forgotten));
             tracing::debug!(address = %ban.key, reason = offence.text(), seconds = ban.left.as_secs(), times = ban.times, "address banned");
         }
+        for seen in self.look_at(&[id]) {
+            node.offenders.note(Offender {
+                seen,
+                offence,
+                banned: longest,
+                at: now,
+            });
+        }
     }
 
     /// Who is banned, the longest first.
     #[must_use]
     pub fn bans(&self) -> Vec<Ban> {
-        self.node.bans.list(self.time.get())
+        self.node.bans(self.time.get())
     }
 
     /// Forgets in one part of the addresses who has nothing here any more, and with the first the sites and bans as well.
@@ -159,6 +173,7 @@ impl Hub {
         if part == 0 {
             self.node.origins.tidy(now);
             self.node.bans.tidy(now);
+            self.node.watch.tidy(now);
         }
     }
 }
@@ -198,7 +213,7 @@ impl Node {
     }
 
     /// Under what a visitor is counted; `None` if no limit of addresses applies.
-    fn whence(&self, visitor: &Visitor) -> Option<Whence> {
+    pub(super) fn whence(&self, visitor: &Visitor) -> Option<Whence> {
         let address = visitor.address?;
         let doors = self.doors.read();
         let is_exempt = || {

@@ -1,5 +1,6 @@
 //! Why a connection ended, and what its client is told.
 
+use crate::insight::{Counter, Counters};
 use crate::limits::Offence;
 
 /// The end of a connection, sorted by whose doing it is.
@@ -25,6 +26,8 @@ pub enum Ended {
     MessageTimeout,
     /// Over `bans.connection_score_max`.
     Hostile,
+    /// The operator wants it gone.
+    Kicked,
     /// Over `memory.shed_percent`, and silent for longer than others.
     Shed,
     /// Nothing heard for `connection.dead_after`.
@@ -49,6 +52,7 @@ impl Ended {
             Self::FirstMessageTimeout => Some((1008, "no valid message in time")),
             Self::MessageTimeout => Some((1008, "message too slow")),
             Self::Hostile => Some((1008, "too many bad messages")),
+            Self::Kicked => Some((1008, "closed by the operator")),
             Self::Shed => Some((1013, "the tracker is short of memory")),
             Self::Stuck => Some((1013, "reading too slowly")),
             Self::Stopping => Some((1001, "the tracker is stopping")),
@@ -69,10 +73,30 @@ impl Ended {
             Self::FirstMessageTimeout => "first_message_timeout",
             Self::MessageTimeout => "message_timeout",
             Self::Hostile => "hostile",
+            Self::Kicked => "kicked",
             Self::Shed => "shed",
             Self::Dead => "dead",
             Self::Stuck => "stuck",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// What counts it.
+    #[must_use]
+    pub const fn counter(self, counters: &Counters) -> &Counter {
+        match self {
+            Self::ByClient => &counters.connections_closed_by_client,
+            Self::Lost => &counters.connections_lost,
+            Self::Protocol | Self::NotUtf8 | Self::TooLong => &counters.connections_violating,
+            Self::Malformed | Self::Flood => &counters.connections_flooding,
+            Self::FirstMessageTimeout => &counters.first_message_timed_out,
+            Self::MessageTimeout => &counters.message_timed_out,
+            Self::Hostile => &counters.connections_hostile,
+            Self::Kicked => &counters.connections_kicked,
+            Self::Shed => &counters.connections_shed,
+            Self::Dead => &counters.connections_dead,
+            Self::Stuck => &counters.connections_stuck,
+            Self::Stopping => &counters.connections_stopped,
         }
     }
 

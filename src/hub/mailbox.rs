@@ -6,6 +6,7 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use super::Worth;
+use super::ask::{QUESTIONS_MAX, Question};
 use crate::protocol::ConnectionId;
 use crate::swarm::Expired;
 
@@ -20,6 +21,8 @@ pub struct Mail {
     frames: Vec<u8>,
     /// Memberships that have expired in their swarms.
     pub expired: Vec<Expired>,
+    /// What others want to know.
+    pub(super) questions: Vec<Question>,
 }
 
 #[derive(Debug)]
@@ -32,7 +35,7 @@ struct Letter {
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.letters.is_empty() && self.expired.is_empty()
+        self.letters.is_empty() && self.expired.is_empty() && self.questions.is_empty()
     }
 
     /// The frames, oldest first: for whom, what it is worth when an outbox is full, and the bytes.
@@ -54,6 +57,7 @@ impl Mail {
         self.letters.clear();
         self.frames.clear();
         self.expired.clear();
+        self.questions.clear();
     }
 }
 
@@ -98,6 +102,17 @@ impl Mailbox {
     /// Puts in the note of an expired membership. It is never dropped: there are no more of them than memberships.
     pub fn push_expired(&self, expired: Expired) {
         self.put(|mail| mail.expired.push(expired));
+    }
+
+    /// Puts in a question; false if [`QUESTIONS_MAX`] wait already.
+    pub(super) fn push_question(&self, question: Question) -> bool {
+        self.put(|mail| {
+            let has_room = mail.questions.len() < QUESTIONS_MAX;
+            if has_room {
+                mail.questions.push(question);
+            }
+            has_room
+        })
     }
 
     fn put<R>(&self, put: impl FnOnce(&mut Mail) -> R) -> R {

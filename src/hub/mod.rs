@@ -4,18 +4,24 @@
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
 mod arrivals;
+mod arrived;
+mod ask;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
 mod entry;
+mod http;
+mod inspect;
 mod keys;
 mod mailbox;
 mod node;
+mod offenders;
 mod outbox;
 mod serve;
 mod shed;
 mod spare;
 mod visitor;
+mod watch;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -29,21 +35,29 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::Counters;
+use crate::insight::{Counters, Level, Levels};
 use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
+use crate::swarm::Swept;
 use crate::tracker::Participant;
+use arrived::Arrived;
 use entry::Entry;
 use node::{Settings, Tuned};
+use outbox::Outboxes;
 use spare::Spare;
 
 pub use arrivals::Guest;
+pub use arrived::{Family, Network};
+pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
+pub use inspect::Seen;
 pub use mailbox::{Mail, Mailbox};
 pub use node::Node;
+pub use offenders::{OFFENDERS_MAX, Offender};
 pub use outbox::{Outbox, Pushed, Worth};
 pub use serve::{Next, Progress};
 pub use visitor::Visitor;
+pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 
 /// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
 /// [`Hub::check_deadlines`].
@@ -67,6 +81,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct State {
     entries: Slab<Entry>,
+    /// By the same slots; longer than needed at times.
+    arrived: Vec<Arrived>,
     /// Of the next connection; wraps after four billion, long after the ids of the old ones are forgotten.
     serial: u32,
     rng: SmallRng,
@@ -78,6 +94,8 @@ struct State {
     leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
+    /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
+    outboxes: Outboxes,
 }
 
 impl Hub {
@@ -87,6 +105,7 @@ impl Hub {
         let settings = *node.settings.lock();
         let state = State {
             entries: Slab::new(),
+            arrived: Vec::new(),
             serial: 0,
             rng: SmallRng::seed_from_u64(seed),
             pace: settings.pace,
@@ -94,6 +113,7 @@ impl Hub {
             leaving: 0,
             mail: Mail::default(),
             closing: None,
+            outboxes: Outboxes::default(),
         };
         let time = CachedTime::default();
         Rc::new(Self {
@@ -139,6 +159,16 @@ impl Hub {
             .unwrap_or(&SPARE)
     }
 
+    /// What this worker measures about itself.
+    #[must_use]
+    pub fn levels(&self) -> &Levels {
+        static SPARE: std::sync::LazyLock<Levels> = std::sync::LazyLock::new(Levels::default);
+        self.node
+            .levels()
+            .get(usize::from(self.worker))
+            .unwrap_or(&SPARE)
+    }
+
     /// Sets the time, counted from the start of the process.
     pub fn advance_to(&self, now: Duration) {
         self.time.advance_to(now);
@@ -163,7 +193,15 @@ impl Hub {
         let participant = Participant::of_address(id, share);
         let mut entry = Entry::new(participant, id, visit, self.time.get());
         entry.closing = state.closing;
+        let slot = place.key();
         place.insert(entry);
+        if state.arrived.len() <= slot {
+            state.arrived.resize(slot + 1, Arrived::default());
+        }
+        if let Some(arrived) = state.arrived.get_mut(slot) {
+            *arrived = Arrived::new(visitor, self.time.get());
+            arrived.levels(self.levels()).for_each(Level::rise);
+        }
         self.counters().connections_opened.add(1);
         Some(id)
     }
@@ -186,13 +224,32 @@ impl Hub {
                 .entries
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
-            known.then(|| state.entries.remove(id.slot()))
+            known.then(|| {
+                let arrived = state.arrived.get(id.slot()).copied();
+                (state.entries.remove(id.slot()), arrived)
+            })
         };
-        if let Some(entry) = entry {
+        if let Some((entry, arrived)) = entry {
             self.node.tracker.close(&entry.participant);
             self.node.leave(entry.visit);
-            self.counters().connections_closed.add(1);
+            self.count_closed(entry.closing);
+            let arrived = arrived.unwrap_or_default();
+            arrived.levels(self.levels()).for_each(Level::fall);
         }
+    }
+
+    /// Notes why a connection ends, which is counted with its [`close`](Self::close).
+    pub fn note_end(&self, id: ConnectionId, ended: Ended) {
+        self.with(id, |entry| entry.closing = Some(ended));
+    }
+
+    fn count_closed(&self, ended: Option<Ended>) {
+        let counters = self.counters();
+        counters.connections_closed.add(1);
+        let by_reason = ended.map_or(&counters.connections_dropped, |ended| {
+            ended.counter(counters)
+        });
+        by_reason.add(1);
     }
 
     /// Begins a turn of a connection: whom to wake when there is something for it. `Some` if it is to close.
@@ -218,10 +275,18 @@ impl Hub {
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         let deadlines = self.tuned.get().deadlines;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
-            let entry = state.entries.get_mut(slot);
-            if entry.is_some_and(|entry| entry.check(deadlines, now, spare)) {
+            let Some(entry) = state.entries.get_mut(slot) else {
+                continue;
+            };
+            state.outboxes.see(&entry.outbox);
+            if entry.check(deadlines, now, spare) {
                 self.counters().pings_sent.add(1);
             }
+        }
+        if state.slice == 0 {
+            let Outboxes { bytes, fullest } = std::mem::take(&mut state.outboxes);
+            self.levels().outbox.set(bytes as u64);
+            self.levels().outbox_fullest.set(fullest as u64);
         }
     }
 
@@ -229,6 +294,8 @@ impl Hub {
     pub fn give_room_back(&self) {
         let state = &mut *self.state.borrow_mut();
         state.entries.shrink_to_fit();
+        state.arrived.truncate(state.entries.capacity());
+        state.arrived.shrink_to_fit();
         *self.spare.borrow_mut() = Spare::default();
         state.mail = Mail::default();
     }
@@ -238,16 +305,23 @@ impl Hub {
         let pace = &mut self.state.borrow_mut().pace;
         pace.observe(elapsed);
         pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
+        self.levels().interval.set(u64::from(pace.interval()));
     }
 
     /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.
     pub fn sweep_slice(&self, part: usize) -> Option<()> {
-        let mut all = Vec::new();
+        let mut swept = Swept::default();
         let more = self
             .node
             .tracker
-            .sweep_slice(part, self.time.get(), &mut all);
-        for expired in all {
+            .sweep_slice(part, self.time.get(), &mut swept);
+        self.counters()
+            .http_peers_expired
+            .add(swept.http.len() as u64);
+        for owner in swept.http {
+            self.node.release_http(owner);
+        }
+        for expired in swept.expired {
             self.counters().memberships_expired.add(1);
             let owner = expired.member.connection;
             if owner.worker() == self.worker {
@@ -283,6 +357,9 @@ impl Hub {
                 expired.info_hash,
                 expired.member.peer_id,
             );
+        }
+        for question in mail.questions.drain(..) {
+            question.answer(self);
         }
         mail.clear();
         self.state.borrow_mut().mail = mail;

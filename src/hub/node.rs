@@ -1,19 +1,30 @@
 //! What all workers of this process share.
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Mailbox;
 use super::keys::Keys;
+use super::offenders::{Offender, Offenders};
+use super::watch::{Watch, Watched};
 use crate::config::{Config, Network};
-use crate::insight::{Counters, Snapshot};
-use crate::limits::{Addresses, Bans, Origins, Pace, Policy, Portion, Pressure};
-use crate::protocol::Bounds;
+use crate::insight::history::{Journal, Store};
+use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
+use crate::insight::{alerts, census};
+use crate::limits::{
+    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
+};
+use crate::protocol::{Bounds, InfoHash, http};
 use crate::swarm::{Intake, Ttl};
 use crate::tracker::{Rules, Tracker};
+
+/// Characters of an entry of the audit; more would be the value of some very long setting.
+const AUDIT_CHARS_MAX: usize = 500;
 
 /// One tracker process: its swarms, its settings, and the way to each worker.
 #[derive(Debug)]
@@ -36,6 +47,21 @@ pub struct Node {
     pub(super) counters: Box<[Counters]>,
     /// Those of the thread that runs the server.
     own_counters: Counters,
+    /// Those that any thread counts in, with [`add_shared`](crate::insight::Counter::add_shared).
+    pub(super) shared_counters: Counters,
+    /// The zero of every hub's time.
+    started: Instant,
+    pub(super) watch: Watch,
+    pub(super) offenders: Offenders,
+    guesses: Guesses,
+    /// Those of each worker.
+    levels: Box<[Levels]>,
+    /// The names of all listeners, by number.
+    listeners: Box<[String]>,
+    board: Board,
+    alerts: alerts::Desk,
+    census: census::Desk,
+    store: Store,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -74,9 +100,15 @@ pub(super) struct Settings {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tuned {
     pub(super) bounds: Bounds,
+    /// What clients over HTTP are told.
+    pub(super) http_terms: http::Terms,
+    /// `tracker.http_peers_per_reply_max`
+    pub(super) http_peers_max: usize,
     /// `connection.output_bytes_max`
     pub(super) output_bytes_max: usize,
     pub(super) deadlines: Deadlines,
+    /// Whether announces of a web site have a limit.
+    pub(super) limits_origins: bool,
 }
 
 /// `connection.ping_after`, `connection.dead_after`, `connection.stuck_after`, `connection.first_message_timeout` and
@@ -94,6 +126,12 @@ impl Node {
     /// A node without connections, for `workers` workers.
     #[must_use]
     pub fn new(config: &Config, workers: usize) -> Self {
+        Self::with_listeners(config, workers, Box::default())
+    }
+
+    /// As [`Self::new`], with the names of the listeners in the order of their numbers.
+    #[must_use]
+    pub fn with_listeners(config: &Config, workers: usize, listeners: Box<[String]>) -> Self {
         Self {
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             tracker: Tracker::new(rules(config)),
@@ -110,6 +148,17 @@ impl Node {
                 .collect(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             own_counters: Counters::default(),
+            shared_counters: Counters::default(),
+            started: Instant::now(),
+            watch: Watch::default(),
+            offenders: Offenders::default(),
+            guesses: Guesses::new(&config.limits),
+            levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
+            listeners,
+            board: Board::default(),
+            alerts: alerts::Desk::default(),
+            census: census::Desk::default(),
+            store: Store::none(),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -118,26 +167,60 @@ impl Node {
     /// Puts other settings in force: the rules of tracking at once, the rest with each hub that is told to
     /// [`retune`](super::Hub::retune).
     ///
-    /// Who was told a longer interval must not be forgotten for it. So a `membership_ttl` that was lowered is not in
-    /// force before [`lower_ttl`](Self::lower_ttl), which is due after the time returned.
+    /// Who was told a longer interval must not be forgotten for it. So a `membership_ttl` or `http_membership_ttl` that was lowered
+    /// is not in force before [`lower_ttl`](Self::lower_ttl), which is due after the time returned.
     pub fn apply(&self, config: &Config) -> Option<Duration> {
         let mut rules = rules(config);
-        let so_far = self.tracker.rules().ttl.membership;
-        let is_lowered = rules.ttl.membership < so_far;
-        rules.ttl.membership = rules.ttl.membership.max(so_far);
+        let so_far = self.tracker.rules().ttl;
+        let ttls = [
+            (&mut rules.ttl.membership, so_far.membership),
+            (&mut rules.ttl.http_membership, so_far.http_membership),
+        ];
+        let mut due = None;
+        for (ttl, so_far) in ttls {
+            if *ttl < so_far {
+                *ttl = so_far;
+                due = due.max(Some(so_far));
+            }
+        }
         self.tracker.set_rules(rules);
         *self.settings.lock() = Settings::new(config);
         *self.doors.write() = Doors::new(config);
         self.addresses.retune(&config.limits, &config.bans);
         self.origins.retune(&config.limits);
+        self.guesses.retune(&config.limits);
         self.bans.retune(&config.bans);
         self.pressure.retune(&config.memory);
-        is_lowered.then_some(so_far)
+        due
     }
 
-    /// Puts the `membership_ttl` of `config` in force, whatever it was.
+    /// Puts the `membership_ttl` and the `http_membership_ttl` of `config` in force, whatever they were.
     pub fn lower_ttl(&self, config: &Config) {
         self.tracker.set_rules(rules(config));
+    }
+
+    /// When the process started: the zero of every hub's time.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The time since then, as hubs count it.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What the clock said, or will say, at a time of the hubs.
+    #[must_use]
+    pub fn time_of(&self, at: Duration) -> SystemTime {
+        let (now, clock) = (self.now(), SystemTime::now());
+        let time = if at > now {
+            clock.checked_add(at.saturating_sub(now))
+        } else {
+            clock.checked_sub(now.saturating_sub(at))
+        };
+        time.unwrap_or(clock)
     }
 
     /// The swarms and their rules.
@@ -164,16 +247,158 @@ impl Node {
         self.addresses.known()
     }
 
+    /// How many connections the address or network has that has most.
+    #[must_use]
+    pub fn largest_address(&self) -> u32 {
+        self.addresses.largest()
+    }
+
+    /// The alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &alerts::Desk {
+        &self.alerts
+    }
+
     /// What the thread that runs the server counts, beside the workers.
     #[must_use]
     pub fn own_counters(&self) -> &Counters {
         &self.own_counters
     }
 
+    /// What any thread counts, by [`Counter::add_shared`](crate::insight::Counter::add_shared).
+    #[must_use]
+    pub fn shared_counters(&self) -> &Counters {
+        &self.shared_counters
+    }
+
+    /// What each worker measures about itself.
+    #[must_use]
+    pub fn levels(&self) -> &[Levels] {
+        &self.levels
+    }
+
+    /// How long things took on all workers.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let mut timings = Timings::default();
+        for own in &self.levels {
+            timings.handle_time.add(&own.handle_time);
+            timings.answer_time.add(&own.answer_time);
+        }
+        timings
+    }
+
+    /// How many WebSockets came in at each listener and are open.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerReading> {
+        let reading = |(number, name): (usize, &String)| {
+            let of_worker = |own: &Levels| own.listeners.get(number).map_or(0, Level::get);
+            ListenerReading {
+                name: name.clone(),
+                connections: self.levels.iter().map(of_worker).sum(),
+            }
+        };
+        self.listeners.iter().enumerate().map(reading).collect()
+    }
+
+    /// Where to ask who the members are.
+    #[must_use]
+    pub fn census(&self) -> &census::Desk {
+        &self.census
+    }
+
+    /// Where the statistics of each second are put up.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Where history, documents and journals are kept.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The same node with another place for history, documents and journals.
+    #[must_use]
+    pub fn with_store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Whether the token that somebody shows is right, which is not looked at if too many were wrong. `now` is the time since the
+    /// process started.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait until the next one is looked at.
+    pub fn guess(
+        &self,
+        address: Option<IpAddr>,
+        now: Duration,
+        is_right: impl FnOnce() -> bool,
+    ) -> Result<bool, Duration> {
+        // All who come through a socket file without a name are one.
+        let from = address.map_or(Key::new(0), |address| self.keys.of(address).own);
+        let guessed = self.guesses.guess(from, now, is_right);
+        let counters = &self.shared_counters;
+        match guessed {
+            Ok(true) => {}
+            Ok(false) => counters.tokens_wrong.add_shared(1),
+            Err(_) => counters.refused_wrong_tokens_per_minute.add_shared(1),
+        }
+        guessed
+    }
+
+    /// What was seen of the introductions in a swarm since somebody looks; from now on it is watched for a minute. `now` is the
+    /// time since the process started.
+    #[must_use]
+    pub fn watch(&self, info_hash: InfoHash, now: Duration) -> Watched {
+        let (watched, given_up) = self.watch.look(info_hash, now);
+        let counters = &self.shared_counters;
+        counters.watches_given_up.add_shared(u64::from(given_up));
+        watched
+    }
+
+    /// The sites whose pages are connected, those with the most first.
+    #[must_use]
+    pub fn origins(&self) -> Vec<OriginCount> {
+        self.origins.list()
+    }
+
+    /// The bans in force, the longest first.
+    #[must_use]
+    pub fn bans(&self, now: Duration) -> Vec<Ban> {
+        self.bans.list(now)
+    }
+
+    /// The connections that were closed as hostile within the last hour, the oldest first.
+    #[must_use]
+    pub fn offenders(&self, now: Duration) -> Vec<Offender> {
+        self.offenders.list(now)
+    }
+
+    /// Writes down what somebody has changed: a word for the kind, and what exactly.
+    pub fn audit(&self, what: &'static str, detail: &str) {
+        tracing::info!(what, detail, "changed by the operator");
+        let detail: String = detail.chars().take(AUDIT_CHARS_MAX).collect();
+        let entry = serde_json::json!({ "what": what, "detail": detail });
+        self.store
+            .note(Journal::Audit, SystemTime::now(), entry.to_string());
+    }
+
+    /// How many bans are in force; `now` is the time since the process started.
+    #[must_use]
+    pub fn bans_in_force(&self, now: Duration) -> usize {
+        self.bans.in_force(now)
+    }
+
     /// All counters, added up.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        Snapshot::of(self.counters.iter().chain([&self.own_counters]))
+        let others = [&self.own_counters, &self.shared_counters];
+        let all = self.counters.iter().chain(others);
+        Snapshot::of(all).with(self.store.counters())
     }
 
     /// How many connections are open.
@@ -203,7 +428,14 @@ impl Settings {
                     offers_max: tracker.offers_per_announce_max,
                     scrape_hashes_max: tracker.scrape_hashes_max,
                 },
+                http_terms: http::Terms {
+                    interval: whole_seconds(tracker.http_interval),
+                    interval_min: whole_seconds(tracker.http_interval_min),
+                },
+                http_peers_max: tracker.http_peers_per_reply_max,
                 output_bytes_max: connection.output_bytes_max,
+                limits_origins: !config.no_limits
+                    && config.limits.origin_announces_per_second.is_some(),
                 deadlines: Deadlines {
                     ping: connection.ping_after,
                     dead: connection.dead_after,
@@ -221,6 +453,10 @@ impl Settings {
     }
 }
 
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
 fn rules(config: &Config) -> Rules {
     Rules {
         memberships_max: config.tracker.memberships_max,
@@ -228,6 +464,7 @@ fn rules(config: &Config) -> Rules {
         pending_offers_max: config.tracker.pending_offers_max,
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
+        http_peers_max: config.limits.http_peers_max,
         address_swarms: if config.no_limits {
             Portion::ALL
         } else {
@@ -246,6 +483,7 @@ fn rules(config: &Config) -> Rules {
         ttl: Ttl {
             membership: config.membership_ttl(),
             pending_offer: config.tracker.pending_offer_ttl,
+            http_membership: config.http_membership_ttl(),
         },
     }
 }

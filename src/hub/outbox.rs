@@ -100,6 +100,20 @@ impl Outbox {
     }
 }
 
+/// What waits to be written to many connections.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outboxes {
+    pub(super) bytes: usize,
+    pub(super) fullest: usize,
+}
+
+impl Outboxes {
+    pub(super) fn see(&mut self, outbox: &Outbox) {
+        self.bytes += outbox.bytes();
+        self.fullest = self.fullest.max(outbox.bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

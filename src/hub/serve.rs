@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Hub, State, Worth};
-use crate::limits::{self, Admission, Pause, Rate};
+use crate::insight::Counters;
+use crate::limits::{Admission, Misdeed, Pause, Rate};
 use crate::protocol::{self, About, ConnectionId, Event, Failure, Refusal, Request, Scrape};
 use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
 use crate::websocket;
@@ -89,7 +90,7 @@ impl Hub {
             Ok(wait) => wait,
             Err(refusal) => return self.refuse(entry, refusal, interval, now),
         };
-        self.count_request(&request);
+        let offered = self.count_request(&request);
         if matches!(request, Request::Announce(_)) {
             state.pace.count();
         }
@@ -98,10 +99,18 @@ impl Hub {
                 .tracker
                 .handle(&mut entry.participant, request, now, &mut state.rng);
         if let Some(fate) = outcome.answer
-            && let Err(ended) = self.judge(entry, fate, now)
+            && let Err(ended) = self.judge(entry, fate, outcome.waited, now)
         {
             return Next::Close(ended);
         }
+        let offers = outcome
+            .relays
+            .iter()
+            .filter(|relay| relay.kind == RelayKind::Offer)
+            .count();
+        let given = offers as u64 + u64::from(outcome.bounded.copies);
+        let left = offered.saturating_sub(given);
+        self.counters().offers_without_receiver.add(left);
         self.count_bounds(outcome.bounded);
         if let Some(reply) = outcome.reply {
             match reply {
@@ -118,13 +127,12 @@ impl Hub {
                 Reply::Failure(refusal) => return self.refuse(entry, refusal, interval, now),
             }
         }
-        let offers = outcome
-            .relays
-            .iter()
-            .filter(|relay| relay.kind == RelayKind::Offer)
-            .count();
+        entry.participant.count_offers(offers);
         let next = self.charge(entry, offers, now).at_least(wait);
         self.counters().offers_relayed.add(offers as u64);
+        if self.node.watch.is_on() {
+            self.node.watch.note(&outcome.relays, now);
+        }
         self.fetch_receivers(state, &outcome.relays);
         for relay in &outcome.relays {
             self.relay(state, relay);
@@ -220,16 +228,19 @@ impl Hub {
             Failure::OriginTooFast => counters.failures_origin_announces_per_second.add(1),
             Failure::Swarms => counters.failures_swarms_max.add(1),
             Failure::AddressSwarms => counters.failures_address_swarms_percent.add(1),
-            _ => counters.failures_malformed.add(1),
+            failure => {
+                counters.failures_malformed.add(1);
+                count_malformed(counters, failure);
+            }
         }
         tracing::trace!(connection = %self.name(entry.id), failure = refusal.failure.label(), "message refused");
         self.say(entry, protocol::REPLY_BYTES, |out| {
             protocol::failure(out, &refusal, interval);
         });
-        let points = match refusal.failure {
-            failure if failure.is_malformed() => limits::MALFORMED,
-            failure if failure.is_too_fast() => limits::REFUSED,
-            _ => 0.0,
+        let misdeed = match refusal.failure {
+            failure if failure.is_malformed() => Some(Misdeed::Malformed),
+            failure if failure.is_too_fast() => Some(Misdeed::Refused),
+            _ => None,
         };
         if refusal.failure.is_malformed()
             && let Some(limiter) = &*self.limiter.borrow()
@@ -237,8 +248,8 @@ impl Hub {
         {
             return Next::Close(Ended::Malformed);
         }
-        if points > 0.0
-            && let Err(ended) = self.resent(entry, points, now)
+        if let Some(misdeed) = misdeed
+            && let Err(ended) = self.resent(entry, misdeed, now)
         {
             return Next::Close(ended);
         }
@@ -255,7 +266,10 @@ impl Hub {
             return Ok(Duration::ZERO);
         };
         let origin = entry.visit.origin();
-        if !origin.is_counted() || announce.event == Event::Stopped {
+        if !self.tuned.get().limits_origins
+            || !origin.is_counted()
+            || announce.event == Event::Stopped
+        {
             return Ok(Duration::ZERO);
         }
         let wait = self.node.origins.announce(origin, self.time.get());
@@ -269,52 +283,73 @@ impl Hub {
     }
 
     /// Takes note of what became of an answer.
-    fn judge(&self, entry: &mut Entry, fate: AnswerFate, now: Duration) -> Result<(), Ended> {
+    fn judge(
+        &self,
+        entry: &mut Entry,
+        fate: AnswerFate,
+        waited: Duration,
+        now: Duration,
+    ) -> Result<(), Ended> {
+        self.counters().answers_received.add(1);
         match fate {
             AnswerFate::Relayed => {
+                entry.participant.count_answer();
                 self.counters().answers_relayed.add(1);
+                self.levels().answer_time.record(waited);
                 Ok(())
             }
             AnswerFate::Unwanted => {
                 self.counters().answers_unwanted.add(1);
-                self.resent(entry, limits::UNWANTED_ANSWER, now)
+                self.resent(entry, Misdeed::UnwantedAnswer, now)
             }
             AnswerFate::Malformed => {
                 self.counters().answers_malformed.add(1);
-                self.resent(entry, limits::MALFORMED, now)
+                self.resent(entry, Misdeed::Malformed, now)
             }
         }
     }
 
     /// Holds something against a connection; an error if that is too much in all.
-    fn resent(&self, entry: &mut Entry, points: f32, now: Duration) -> Result<(), Ended> {
+    fn resent(&self, entry: &mut Entry, misdeed: Misdeed, now: Duration) -> Result<(), Ended> {
         match &*self.limiter.borrow() {
-            Some(limiter) if !limiter.allow_offence(&mut entry.usage, points, now) => {
+            Some(limiter) if !limiter.allow_offence(&mut entry.usage, misdeed, now) => {
                 Err(Ended::Hostile)
             }
             _ => Ok(()),
         }
     }
 
-    fn count_request(&self, request: &Request<'_>) {
+    /// Gives how many offers there are to relay.
+    fn count_request(&self, request: &Request<'_>) -> u64 {
+        let counters = self.counters();
         match request {
             Request::Announce(announce) => {
-                self.counters().announces.add(1);
-                self.counters()
-                    .offers_malformed
-                    .add(u64::from(announce.bad_offers));
-                self.counters()
-                    .offers_surplus
-                    .add(u64::from(announce.surplus_offers));
+                counters.announces.add(1);
+                let by_event = match announce.event {
+                    Event::Started => &counters.announces_started,
+                    Event::Completed => &counters.announces_completed,
+                    Event::Stopped => &counters.announces_stopped,
+                    Event::Paused => &counters.announces_paused,
+                    Event::Update => &counters.announces_regular,
+                };
+                by_event.add(1);
+                let offers = announce.offers.len() as u64;
+                let bad = u64::from(announce.bad_offers);
+                let surplus = u64::from(announce.surplus_offers);
+                counters.offers_received.add(offers + bad + surplus);
+                counters.offers_malformed.add(bad);
+                counters.offers_surplus.add(surplus);
+                return offers;
             }
             Request::Scrape(scrape) => {
-                self.counters().scrapes.add(1);
+                counters.scrapes.add(1);
                 let max = self.tuned.get().bounds.scrape_hashes_max;
                 let is_full = matches!(scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
-                self.counters().scrapes_full.add(u64::from(is_full));
+                counters.scrapes_full.add(u64::from(is_full));
             }
             Request::Answer(_) | Request::BadAnswer => {}
         }
+        0
     }
 
     fn count_bounds(&self, bounded: Bounded) {
@@ -330,6 +365,20 @@ impl Hub {
             .memberships_replaced
             .add(u64::from(bounded.peer_ids));
     }
+}
+
+/// By what is wrong with it.
+fn count_malformed(counters: &Counters, failure: Failure) {
+    let counter = match failure {
+        Failure::NotJson => &counters.failures_not_json,
+        Failure::NotAnObject => &counters.failures_not_an_object,
+        Failure::NestedTooDeeply => &counters.failures_nested_too_deeply,
+        Failure::InfoHash(_) => &counters.failures_info_hash,
+        Failure::PeerId(_) => &counters.failures_peer_id,
+        Failure::ScrapeHashes => &counters.failures_scrape_hashes,
+        _ => &counters.failures_unknown_action,
+    };
+    counter.add(1);
 }
 
 const fn too_fast(rate: Rate) -> Failure {

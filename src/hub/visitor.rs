@@ -10,4 +10,6 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
     /// The origin of the page that embeds the client, as the browser says it. Clients that are no browsers have none.
     pub origin: Option<Box<str>>,
+    /// The number of the listener where it came in.
+    pub listener: u16,
 }

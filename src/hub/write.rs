@@ -154,6 +154,7 @@ impl Hub {
                 }
             }
             let after = entry.outbox.bytes();
+            self.counters().bytes_sent.add((before - after) as u64);
             let progress = after < before;
             if progress && after > bytes_max / 2 {
                 // It is not read now, so what it takes is its sign of life.

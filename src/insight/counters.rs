@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::families::{self, Place};
+use super::series::{Kind, Series, Unit};
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -15,6 +18,11 @@ impl Counter {
         );
     }
 
+    /// Counts `more` where several threads may do so at once: dearer, so not for what happens often.
+    pub fn add_shared(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     /// The number so far.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -23,7 +31,7 @@ impl Counter {
 }
 
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident $(in $($family:ident $value:literal)&+)?,)+) => {
         /// The counters of one worker, or of the server's own thread, on cache lines of their own.
         #[derive(Debug, Default)]
         #[repr(align(128))]
@@ -38,6 +46,27 @@ macro_rules! counters {
         }
 
         impl Snapshot {
+            /// What each counter means, in the order of [`Self::values`].
+            pub(super) const SERIES: &[Series] = &[$(Series {
+                name: stringify!($name),
+                kind: Kind::Counter,
+                unit: Unit::of_counter(stringify!($name)),
+                doc: concat!($($doc),+),
+                places: &[$($(Place { family: families::$family, value: $value }),+)?],
+            }),+];
+
+            /// The value of each counter.
+            pub(super) fn values(&self) -> impl Iterator<Item = u64> {
+                [$(self.$name),+].into_iter()
+            }
+
+            /// These and others together.
+            #[must_use]
+            pub fn with(mut self, others: Self) -> Self {
+                $(self.$name = self.$name.wrapping_add(others.$name);)+
+                self
+            }
+
             /// Adds up the counters of all threads.
             #[must_use]
             pub fn of<'a>(threads: impl IntoIterator<Item = &'a Counters>) -> Self {
@@ -61,44 +90,62 @@ counters! {
     connections_opened,
     /// WebSocket connections closed, for whatever reason.
     connections_closed,
+    /// Connections that the client closed in order.
+    connections_closed_by_client in CONNECTIONS_CLOSED "by_client",
+    /// Connections whose transport ended or failed without a close.
+    connections_lost in CONNECTIONS_CLOSED "lost",
+    /// Connections closed because the server was stopping.
+    connections_stopped in CONNECTIONS_CLOSED "stopping",
+    /// Connections dropped without a reason of their own, mostly when the server gave up waiting at its end.
+    connections_dropped in CONNECTIONS_CLOSED "dropped",
     /// Connections closed because nothing was heard for `connection.dead_after`.
-    connections_dead,
+    connections_dead in CONNECTIONS_CLOSED "dead" & LIMIT_HITS "connection.dead_after",
     /// Connections closed because nothing could be written for `connection.stuck_after`.
-    connections_stuck,
+    connections_stuck in CONNECTIONS_CLOSED "stuck" & LIMIT_HITS "connection.stuck_after",
     /// Connections closed because no valid message came within `connection.first_message_timeout`.
-    first_message_timed_out,
+    first_message_timed_out in CONNECTIONS_CLOSED "first_message_timeout" & LIMIT_HITS "connection.first_message_timeout",
     /// Connections closed because a message took longer than `connection.message_timeout`.
-    message_timed_out,
+    message_timed_out in CONNECTIONS_CLOSED "message_timeout" & LIMIT_HITS "connection.message_timeout",
     /// Connections closed for a frame against the WebSocket protocol, a message that is not UTF-8 or too long.
-    connections_violating,
+    connections_violating in CONNECTIONS_CLOSED "violating",
     /// Connections closed for a flood of refused or malformed messages.
-    connections_flooding,
+    connections_flooding in CONNECTIONS_CLOSED "flooding",
     /// Connections closed for too much hostile behaviour in all (`bans.connection_score_max`).
-    connections_hostile,
+    connections_hostile in CONNECTIONS_CLOSED "hostile" & LIMIT_HITS "bans.connection_score_max",
     /// Connections closed because memory was short (`memory.shed_percent`).
-    connections_shed,
+    connections_shed in CONNECTIONS_CLOSED "shed" & LIMIT_HITS "memory.shed_percent",
+    /// Connections closed by the operator.
+    connections_kicked in CONNECTIONS_CLOSED "kicked",
     /// Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.
     upgrades_refused,
+    /// WebSockets refused because the request was no WebSocket handshake of this version.
+    refused_handshake in CONNECTIONS_REFUSED "handshake",
+    /// WebSockets refused because the server was leaving.
+    refused_draining in CONNECTIONS_REFUSED "draining",
+    /// WebSockets refused where only pages are served.
+    refused_no_tracker in CONNECTIONS_REFUSED "no_tracker",
+    /// WebSockets refused because the limit of open files was near.
+    refused_open_files in CONNECTIONS_REFUSED "open_files",
     /// Connections that ended without a whole request within `connection.handshake_timeout`, or with a bad one.
     handshakes_failed,
     /// Connections closed because they had not become a WebSocket within `connection.http_timeout`.
-    http_timed_out,
+    http_timed_out in LIMIT_HITS "connection.http_timeout",
     /// Connections that ended before their first request because there were `connection.handshakes_max` of them.
-    handshakes_displaced,
+    handshakes_displaced in LIMIT_HITS "connection.handshakes_max",
     /// TLS handshakes done.
     tls_handshakes,
     /// Those of them by which a client came back, at a fraction of the price.
     tls_handshakes_resumed,
     /// TLS handshakes that were not done within `tls.handshake_timeout`.
-    tls_handshakes_timed_out,
+    tls_handshakes_timed_out in TLS_HANDSHAKES_FAILED "timeout" & LIMIT_HITS "tls.handshake_timeout",
     /// TLS handshakes that ended because the client had gone.
-    tls_handshakes_cut,
+    tls_handshakes_cut in TLS_HANDSHAKES_FAILED "cut",
     /// TLS handshakes that the client ended, mostly because it does not trust the certificate.
-    tls_handshakes_refused,
+    tls_handshakes_refused in TLS_HANDSHAKES_FAILED "refused",
     /// TLS handshakes of clients that know no version, cipher or protocol that is served.
-    tls_handshakes_incompatible,
+    tls_handshakes_incompatible in TLS_HANDSHAKES_FAILED "incompatible",
     /// TLS handshakes that were no TLS, or against its rules.
-    tls_handshakes_malformed,
+    tls_handshakes_malformed in TLS_HANDSHAKES_FAILED "malformed",
     /// Certificates replaced because their files had changed.
     certificate_reloads,
     /// New certificate files that could not be used; the old certificate stayed.
@@ -108,29 +155,31 @@ counters! {
     /// Orders at the ACME directory that failed; they are repeated.
     certificate_orders_failed,
     /// Connections refused because the process has `limits.connections_max`.
-    refused_connections_max,
+    refused_connections_max in CONNECTIONS_REFUSED "connections_max" & LIMIT_HITS "limits.connections_max",
     /// Connections refused because memory was short (`memory.refuse_percent`).
-    refused_memory,
+    refused_memory in CONNECTIONS_REFUSED "memory" & LIMIT_HITS "memory.refuse_percent",
     /// Connections refused because their address has `limits.address_connections_max`.
-    refused_address_connections_max,
+    refused_address_connections_max in CONNECTIONS_REFUSED "address_connections_max" & LIMIT_HITS "limits.address_connections_max",
     /// New WebSockets refused because too many came from their address (`limits.address_connections_per_second`).
-    refused_address_connections_per_second,
+    refused_address_connections_per_second in CONNECTIONS_REFUSED "address_connections_per_second" & LIMIT_HITS "limits.address_connections_per_second",
     /// New WebSockets that had to wait for their turn because many came from their address.
-    delayed_address_connections_per_second,
+    delayed_address_connections_per_second in LIMIT_HITS "limits.address_connections_per_second",
     /// WebSockets refused because pages of their origin have `limits.origin_connections_max`.
-    refused_origin_connections_max,
+    refused_origin_connections_max in CONNECTIONS_REFUSED "origin_connections_max" & LIMIT_HITS "limits.origin_connections_max",
     /// WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).
-    refused_origin,
+    refused_origin in CONNECTIONS_REFUSED "origin",
     /// Connections refused because their address is banned.
-    refused_bans,
+    refused_bans in CONNECTIONS_REFUSED "ban",
+    /// Requests for the live statistics refused because `limits.followers_max` follow them.
+    refused_followers_max in LIMIT_HITS "limits.followers_max",
     /// Bans of addresses and networks.
     bans,
     /// Bans forgotten because there were `bans.records_max`.
-    forgotten_bans_records_max,
+    forgotten_bans_records_max in LIMIT_HITS "bans.records_max",
     /// Connections not counted by themselves because `limits.addresses_max` addresses are.
-    uncounted_addresses_max,
+    uncounted_addresses_max in LIMIT_HITS "limits.addresses_max",
     /// WebSockets not counted for their own origin because `limits.origins_max` others are.
-    uncounted_origins_max,
+    uncounted_origins_max in LIMIT_HITS "limits.origins_max",
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
     /// Connections that were answered but could not become a WebSocket, because the limit of open files was near.
@@ -145,66 +194,147 @@ counters! {
     pings_sent,
     /// Announces served, answers not included.
     announces,
+    /// Announces without an event, or with one that is unknown.
+    announces_regular in ANNOUNCES "regular",
+    /// Announces with the event `started`.
+    announces_started in ANNOUNCES "started",
+    /// Announces with the event `completed`.
+    announces_completed in ANNOUNCES "completed",
+    /// Announces with the event `paused`.
+    announces_paused in ANNOUNCES "paused",
+    /// Announces with the event `stopped`.
+    announces_stopped in ANNOUNCES "stopped",
+    /// Offers that came with announces, whatever became of them.
+    offers_received,
     /// Offers relayed.
     offers_relayed,
     /// Offers left out because something in them was wrong.
-    offers_malformed,
+    offers_malformed in OFFERS_DROPPED "malformed",
     /// Valid offers left out because an announce may have `tracker.offers_per_announce_max` of them.
-    offers_surplus,
+    offers_surplus in OFFERS_DROPPED "surplus" & LIMIT_HITS "tracker.offers_per_announce_max",
     /// Offers that no longer wait for their answer because of `tracker.pending_offers_max`.
-    offers_forgotten,
+    offers_forgotten in LIMIT_HITS "tracker.pending_offers_max",
     /// Offers not relayed because others had given the same `offer_id` under the same `peer_id` to the same receiver.
-    offers_copied,
+    offers_copied in OFFERS_DROPPED "copied",
+    /// Offers left out because there was no member more to give them to, or their announce was refused.
+    offers_without_receiver in OFFERS_DROPPED "no_receiver",
     /// Members passed over for another when a receiver was chosen, because they were given as many offers as
     /// `limits.offers_received_per_second` allows.
-    passed_over_offers_received_per_second,
+    passed_over_offers_received_per_second in LIMIT_HITS "limits.offers_received_per_second",
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
-    offers_dropped_output_full,
+    offers_dropped_output_full in OFFERS_DROPPED "output_full" & LIMIT_HITS "connection.output_bytes_max",
+    /// Answers received, whatever became of them.
+    answers_received,
     /// Answers relayed.
-    answers_relayed,
+    answers_relayed in ANSWERS "relayed",
     /// Answers dropped because nobody waited for them.
-    answers_unwanted,
+    answers_unwanted in ANSWERS "unwanted",
     /// Answers dropped because something in them was wrong.
-    answers_malformed,
+    answers_malformed in ANSWERS "malformed",
     /// Answers and replies dropped because the output of their receiver was full of others.
-    messages_dropped_output_full,
+    messages_dropped_output_full in LIMIT_HITS "connection.output_bytes_max",
     /// Relays dropped because too many waited to come over from other workers (`connection.inbox_bytes_max`).
-    relays_dropped_inbox_full,
+    relays_dropped_inbox_full in LIMIT_HITS "connection.inbox_bytes_max",
     /// Relays whose receiver had gone in the meantime.
     relays_without_receiver,
     /// Scrapes served.
     scrapes,
     /// Scrapes that used up `tracker.scrape_hashes_max`; what they asked beyond was left out.
-    scrapes_full,
+    scrapes_full in LIMIT_HITS "tracker.scrape_hashes_max",
     /// Messages answered with a failure because something in them was wrong.
     failures_malformed,
+    /// Messages refused because they are not JSON.
+    failures_not_json in FAILURES "not_json",
+    /// Messages refused because they are JSON, but no object.
+    failures_not_an_object in FAILURES "not_an_object",
+    /// Messages refused because they are nested deeper than `connection.json_depth_max`.
+    failures_nested_too_deeply in FAILURES "nested_too_deeply" & LIMIT_HITS "connection.json_depth_max",
+    /// Messages refused because their `action` is missing or unknown.
+    failures_unknown_action in FAILURES "unknown_action",
+    /// Messages refused because their `info_hash` cannot be used.
+    failures_info_hash in FAILURES "info_hash",
+    /// Messages refused because their `peer_id` cannot be used.
+    failures_peer_id in FAILURES "peer_id",
+    /// Scrapes refused because none of their hashes can be used.
+    failures_scrape_hashes in FAILURES "scrape_hashes",
     /// Announces refused because the connection is in `tracker.memberships_max` swarms.
-    failures_memberships,
+    failures_memberships in FAILURES "memberships" & LIMIT_HITS "tracker.memberships_max",
     /// Scrapes of everything refused (`tracker.full_scrape`).
-    failures_full_scrape,
+    failures_full_scrape in FAILURES "full_scrape",
     /// Announces refused because they would begin a swarm and there are `limits.swarms_max`, or memory is short.
-    failures_swarms_max,
+    failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max",
     /// Announces refused because they would begin a swarm and their address is in as many as
     /// `limits.address_swarms_percent` allows.
-    failures_address_swarms_percent,
+    failures_address_swarms_percent in FAILURES "address_swarms_percent" & LIMIT_HITS "limits.address_swarms_percent",
     /// Announces refused because pages of their origin announce too fast (`limits.origin_announces_per_second`).
-    failures_origin_announces_per_second,
+    failures_origin_announces_per_second in FAILURES "origin_announces_per_second" & LIMIT_HITS "limits.origin_announces_per_second",
     /// Announces after which reading paused because pages of their origin announce too fast.
-    paused_origin_announces_per_second,
+    paused_origin_announces_per_second in LIMIT_HITS "limits.origin_announces_per_second",
     /// Messages refused because the connection stayed over `limits.messages_per_second`.
-    failures_messages_per_second,
+    failures_messages_per_second in FAILURES "messages_per_second" & LIMIT_HITS "limits.messages_per_second",
     /// Messages refused because the connection stayed over `limits.offers_per_second`.
-    failures_offers_per_second,
+    failures_offers_per_second in FAILURES "offers_per_second" & LIMIT_HITS "limits.offers_per_second",
     /// Messages refused because the connection stayed over `limits.bytes_per_second`.
-    failures_bytes_per_second,
+    failures_bytes_per_second in FAILURES "bytes_per_second" & LIMIT_HITS "limits.bytes_per_second",
     /// Pauses in reading from a connection over `limits.messages_per_second`.
-    paused_messages_per_second,
+    paused_messages_per_second in LIMIT_HITS "limits.messages_per_second",
     /// Pauses in reading from a connection over `limits.offers_per_second`.
-    paused_offers_per_second,
+    paused_offers_per_second in LIMIT_HITS "limits.offers_per_second",
     /// Pauses in reading from a connection over `limits.bytes_per_second`.
-    paused_bytes_per_second,
+    paused_bytes_per_second in LIMIT_HITS "limits.bytes_per_second",
+    /// Notifications of alerts that a receiver took.
+    notifications_sent,
+    /// Attempts to send a notification that failed; most are repeated.
+    notification_attempts_failed,
+    /// Notifications given up: refused by their receiver, or for `alerts.give_up_after` in vain.
+    notifications_given_up,
+    /// Notifications dropped, oldest first, because `alerts.queue_max` others waited for the same receiver.
+    notifications_dropped_queue_max,
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
-    memberships_replaced,
+    memberships_replaced in LIMIT_HITS "tracker.peer_ids_per_swarm_max",
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
+    /// Bytes read from WebSockets: frames, without TLS and TCP.
+    bytes_received,
+    /// Bytes written to WebSockets: frames, without TLS and TCP.
+    bytes_sent,
+    /// Samples of the history written.
+    history_samples,
+    /// Times that history could not be opened, written or read.
+    history_failures,
+    /// Samples, documents and entries of journals lost because too much waited for the disk of the history.
+    history_queue_full,
+    /// Questions to history refused because too many waited for their answer.
+    history_queries_refused,
+    /// Requests to the admin API with a wrong token.
+    tokens_wrong,
+    /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
+    /// `limits.all_wrong_tokens_per_minute`).
+    refused_wrong_tokens_per_minute,
+    /// Questions of the admin API that a worker had no room for or did not answer in time.
+    questions_unanswered,
+    /// Swarms no longer watched because others were looked at.
+    watches_given_up,
+    /// Announces served over HTTP.
+    http_announces,
+    /// Scrapes served over HTTP.
+    http_scrapes,
+    /// Announces over HTTP that asked for more peers than `tracker.http_peers_per_reply_max`.
+    http_replies_cut,
+    /// Memberships over HTTP ended because no announce came for `tracker.http_membership_ttl`.
+    http_peers_expired,
+    /// Announces and scrapes over HTTP refused because something in them was wrong or missing.
+    http_failures_malformed,
+    /// Announces over HTTP refused because a web page sent them.
+    http_failures_pages,
+    /// Announces over HTTP refused because the address of their sender is not known.
+    http_failures_no_address,
+    /// Announces and scrapes over HTTP where that is not served (`tracker.http`, a listener for pages alone).
+    http_failures_not_here,
+    /// Announces and scrapes refused because their address sends too many (`limits.address_http_requests_per_second`).
+    failures_address_http_requests_per_second,
+    /// Announces refused because their address has `limits.address_http_peers_max`.
+    failures_address_http_peers_max,
+    /// Announces refused because there are `limits.http_peers_max`.
+    failures_http_peers_max,
 }

@@ -1,7 +1,26 @@
-//! What the server counts about itself.
+//! What the server knows about itself, in numbers.
 //!
-//! Uses nothing of the rest; everybody counts into it, and it is read from outside.
+//! Uses nothing of the rest; everybody counts into it, and it is read from outside. Rules over the numbers: [`alerts`].
 
+pub mod alerts;
+pub mod census;
 mod counters;
+mod families;
+mod gauges;
+pub mod history;
+mod levels;
+mod prometheus;
+mod recent;
+mod series;
+mod spread;
+mod statistics;
 
 pub use counters::{Counter, Counters, Snapshot};
+pub use families::{Family, Place};
+pub use gauges::Gauges;
+pub use levels::{Level, Levels};
+pub use prometheus::{Exposition, ListenerReading};
+pub use recent::Recent;
+pub use series::{Kind, Series, Unit};
+pub use spread::{Histogram, Spread, Timings};
+pub use statistics::{Board, Statistics};

@@ -1,7 +1,8 @@
-//! How many connections each address has, how fast new ones come, and how often its connections were closed as hostile.
+//! How many connections and peers over HTTP each address has, how fast new ones come, and how often its connections were closed
+//! as hostile.
 //!
 //! Shared by all workers, in shards of which one at a time is locked. Knows hashes only; the hub asks it once or twice in the
-//! life of a connection, never for a message.
+//! life of a connection and for each request over HTTP, never for a message.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,9 +35,12 @@ pub struct Addresses {
 struct Policy {
     most: usize,
     connections_max: u32,
+    http_peers_max: u32,
     factor: u32,
     own: Lending,
     wider: Lending,
+    own_requests: Lending,
+    wider_requests: Lending,
     strikes_max: u32,
     strike_every: Duration,
     half_life: Duration,
@@ -49,12 +53,25 @@ impl Policy {
             let burst = limits.address_connections_burst.saturating_mul(factor);
             Lending::new(rate, burst, limits.arrival_delay_max)
         };
+        let requests = |factor: u32| {
+            let rate = limits.address_http_requests_per_second;
+            let burst = limits.address_http_requests_burst;
+            // Nobody is kept waiting: a request that has come would only wait in our memory.
+            Lending::new(
+                rate.saturating_mul(factor),
+                burst.saturating_mul(factor),
+                Duration::ZERO,
+            )
+        };
         Self {
             most: limits.addresses_max,
             connections_max: limits.address_connections_max,
+            http_peers_max: limits.address_http_peers_max,
             factor: limits.network_factor,
             own: lending(1),
             wider: lending(limits.network_factor),
+            own_requests: requests(1),
+            wider_requests: requests(limits.network_factor),
             strikes_max: bans.strikes_max,
             strike_every: bans.strike_every,
             half_life: bans.strike_half_life,
@@ -79,13 +96,41 @@ impl Policy {
 struct Record {
     wider: Option<Key>,
     arrivals: Level,
+    requests: Level,
     strikes: Score,
     connections: u32,
-    /// What its WebSockets have of the swarm table; theirs, as long as there are any.
+    http_peers: u32,
+    /// What its WebSockets and its peers over HTTP have of the swarm table; theirs, as long as there are any.
     share: Weak<Share>,
+    /// The same, while there are peers over HTTP.
+    kept: Option<Arc<Share>>,
+}
+
+/// What an address may have so many of at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// `limits.address_connections_max`
+    Connection,
+    /// `limits.address_http_peers_max`
+    HttpPeer,
 }
 
 impl Record {
+    fn held(&mut self, what: Held) -> &mut u32 {
+        match what {
+            Held::Connection => &mut self.connections,
+            Held::HttpPeer => &mut self.http_peers,
+        }
+    }
+
+    fn is_idle(&self, now: Duration, half_life: Duration) -> bool {
+        self.connections == 0
+            && self.http_peers == 0
+            && self.arrivals.ahead(now).is_zero()
+            && self.requests.ahead(now).is_zero()
+            && self.strikes.points(now, half_life) < STRIKES_MIN
+    }
+
     /// Its share of the swarm table; `wider` is that of its network.
     fn share(&mut self, wider: Option<Arc<Share>>) -> Arc<Share> {
         self.share.upgrade().unwrap_or_else(|| {
@@ -118,13 +163,37 @@ impl Addresses {
 
     /// Counts a connection, if its address has room for one more. Gives the key under which it is counted.
     pub fn enter(&self, whence: Whence) -> Option<Key> {
+        self.take_room(Held::Connection, whence)
+    }
+
+    /// Counts a membership over HTTP, if its address has room for one more. Gives the key under which it is counted, and the
+    /// share of the swarm table in which it is.
+    pub fn enter_http(&self, whence: Whence) -> Option<(Key, Arc<Share>)> {
+        let key = self.take_room(Held::HttpPeer, whence)?;
+        let wider = whence.wider.filter(|_| key != Key::OTHERS);
+        let site = wider.map(|wider| self.with(wider, |record| record.share(None)).1);
+        let (_, share) = self.with(key, |record| {
+            let share = record.share(site);
+            record.kept = Some(Arc::clone(&share));
+            share
+        });
+        share.note(0, 1);
+        Some((key, share))
+    }
+
+    fn take_room(&self, what: Held, whence: Whence) -> Option<Key> {
         let policy = self.policy();
+        let own_max = match what {
+            Held::Connection => policy.connections_max,
+            Held::HttpPeer => policy.http_peers_max,
+        };
         let room = |record: &mut Record, most: u32| {
-            let fits = record.connections < most;
-            record.connections += u32::from(fits);
+            let held = record.held(what);
+            let fits = *held < most;
+            *held += u32::from(fits);
             fits
         };
-        let (key, fits) = self.with(whence.own, |record| room(record, policy.connections_max));
+        let (key, fits) = self.with(whence.own, |record| room(record, own_max));
         if !fits {
             return None;
         }
@@ -133,12 +202,13 @@ impl Addresses {
         let Some(wider) = wider else {
             return Some(key);
         };
-        let most = policy.connections_max.saturating_mul(policy.factor);
+        let most = own_max.saturating_mul(policy.factor);
         let (wider, fits) = self.with(wider, |record| room(record, most));
         self.with_known(key, |record| {
             record.wider = Some(wider);
             if !fits {
-                record.connections = record.connections.saturating_sub(1);
+                let held = record.held(what);
+                *held = held.saturating_sub(1);
             }
         });
         fits.then_some(key)
@@ -173,6 +243,45 @@ impl Addresses {
         if let Some(wider) = self.with_known(key, one_less).flatten() {
             self.with_known(wider, one_less);
         }
+    }
+
+    /// Takes a membership over HTTP out that was counted under this key.
+    pub fn leave_http(&self, key: Key) {
+        let one_less = |record: &mut Record| {
+            record.http_peers = record.http_peers.saturating_sub(1);
+            let share = match record.http_peers {
+                0 => record.kept.take(),
+                _ => record.kept.clone(),
+            };
+            (record.wider, share)
+        };
+        let (wider, share) = self.with_known(key, one_less).unwrap_or_default();
+        if let Some(share) = share {
+            share.note(1, 0);
+        }
+        if let Some(wider) = wider {
+            self.with_known(wider, one_less);
+        }
+    }
+
+    /// Takes note of a request over HTTP.
+    ///
+    /// # Errors
+    ///
+    /// The time after which one more is served, if there were too many.
+    pub fn ask(&self, whence: Whence, now: Duration) -> Result<(), Duration> {
+        let policy = self.policy();
+        let (key, own) = self.with(whence.own, |record| {
+            policy.own_requests.take(&record.requests, now)
+        });
+        own?;
+        if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
+            let (_, wider) = self.with(wider, |record| {
+                policy.wider_requests.take(&record.requests, now)
+            });
+            wider?;
+        }
+        Ok(())
     }
 
     /// Takes note of a new WebSocket: how long it has to wait for its turn.
@@ -235,11 +344,7 @@ impl Addresses {
         let half_life = self.policy().half_life;
         let mut shard = shard.lock();
         let before = shard.len();
-        shard.retain(|_, record| {
-            record.connections > 0
-                || !record.arrivals.ahead(now).is_zero()
-                || record.strikes.points(now, half_life) >= STRIKES_MIN
-        });
+        shard.retain(|_, record| !record.is_idle(now, half_life));
         let gone = before - shard.len();
         if shard.capacity() > 4 * shard.len() {
             let room = 2 * shard.len();
@@ -253,6 +358,18 @@ impl Addresses {
     #[must_use]
     pub fn known(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// How many connections the address or network has that has most; those beyond `limits.addresses_max` are no address. It
+    /// looks at all of them, one part after the other.
+    #[must_use]
+    pub fn largest(&self) -> u32 {
+        let largest_of = |shard: &Mutex<HashMap<Key, Record>>| {
+            let shard = shard.lock();
+            let known = shard.iter().filter(|(key, _)| **key != Key::OTHERS);
+            known.map(|(_, record)| record.connections).max()
+        };
+        self.shards.iter().filter_map(largest_of).max().unwrap_or(0)
     }
 
     /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the

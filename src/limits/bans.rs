@@ -111,6 +111,16 @@ impl Bans {
         self.count.load(Ordering::Relaxed) == 0
     }
 
+    /// How many are in force.
+    #[must_use]
+    pub fn in_force(&self, now: Duration) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let records = self.records.lock();
+        records.values().filter(|record| record.until > now).count()
+    }
+
     /// What somebody is banned for, and for how much longer.
     #[must_use]
     pub fn find(&self, key: Key, now: Duration) -> Option<Ban> {

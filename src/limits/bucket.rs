@@ -140,17 +140,37 @@ impl Lending {
         }
     }
 
+    /// As many a minute, and as many at once; lends nothing.
+    pub(super) fn per_minute(number: u32) -> Self {
+        let period = Duration::from_mins(1) / number.max(1);
+        Self {
+            period,
+            own: period.saturating_mul(number.max(1)),
+            wait_max: Duration::ZERO,
+        }
+    }
+
+    /// Whether one may be taken; how long to wait for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub(super) fn can_take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
+        let wait = (level.ahead(now) + self.period).saturating_sub(self.own);
+        if wait > self.wait_max {
+            return Err(wait.saturating_sub(self.wait_max));
+        }
+        Ok(wait)
+    }
+
     /// Takes one out; how long to wait for it.
     ///
     /// # Errors
     ///
     /// None is left to be lent; the time after which one is.
     pub(super) fn take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
+        let wait = self.can_take(level, now)?;
         let ahead = level.ahead(now) + self.period;
-        let wait = ahead.saturating_sub(self.own);
-        if wait > self.wait_max {
-            return Err(wait.saturating_sub(self.wait_max));
-        }
         let until = u64::try_from((now + ahead).as_nanos()).unwrap_or(u64::MAX);
         level.0.set(until);
         Ok(wait)

@@ -7,6 +7,7 @@
 mod addresses;
 mod bans;
 mod bucket;
+mod guesses;
 mod limited;
 mod origins;
 mod pace;
@@ -24,15 +25,16 @@ use governor::clock::Clock;
 
 use crate::config;
 use bucket::{Bucket, Level};
-use score::Score;
+use score::{Held, Score};
 
 pub use addresses::Addresses;
 pub use bans::{Ban, Bans, Offence};
+pub use guesses::Guesses;
 pub use limited::Limited;
-pub use origins::Origins;
+pub use origins::{OriginCount, Origins};
 pub use pace::Pace;
 pub use pressure::{Pressure, Step};
-pub use score::{MALFORMED, REFUSED, UNWANTED_ANSWER};
+pub use score::{Grudge, Misdeed};
 pub use share::{Portion, Share};
 pub use time::CachedTime;
 pub use visit::{Key, OriginId, Visit, Whence};
@@ -147,9 +149,17 @@ struct Trouble {
     over_at: Duration,
     /// For hostile behaviour.
     score: Score,
+    /// What the score came from.
+    held: Held,
 }
 
 impl Usage {
+    /// Whether it was over a limit, or did something wrong, not long ago.
+    #[must_use]
+    pub const fn was_in_trouble(&self) -> bool {
+        self.trouble.is_some()
+    }
+
     fn trouble(&mut self) -> &mut Trouble {
         self.trouble.get_or_insert_default()
     }
@@ -274,9 +284,25 @@ impl<C: Clock + Clone> Limiter<C> {
     }
 
     /// Holds something against a connection. False if it is too much together: the connection is to be closed.
-    pub fn allow_offence(&self, usage: &mut Usage, points: f32, now: Duration) -> bool {
-        let score = &mut usage.trouble().score;
-        score.add(points, now, self.score_half_life) <= self.score_max
+    pub fn allow_offence(&self, usage: &mut Usage, misdeed: Misdeed, now: Duration) -> bool {
+        let trouble = usage.trouble();
+        trouble.held.count(misdeed);
+        let score = &mut trouble.score;
+        score.add(misdeed.points(), now, self.score_half_life) <= self.score_max
+    }
+
+    /// What is held against a connection, and what is done about it; `None` if there is nothing.
+    pub fn grudge(&self, usage: &Usage, now: Duration) -> Option<Grudge> {
+        let trouble = usage.trouble.as_ref()?;
+        let points = trouble.score.points(now, self.score_half_life);
+        let is_slowed =
+            trouble.slowed_since.is_some() && now.saturating_sub(trouble.over_at) <= CALM;
+        (points > 0.0 || is_slowed).then_some(Grudge {
+            points,
+            points_max: self.score_max,
+            held: trouble.held,
+            is_slowed,
+        })
     }
 
     /// Whether so much is held against a connection that its address has to answer for it, however it ended: half of what

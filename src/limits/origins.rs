@@ -1,7 +1,7 @@
 //! How many connections the pages of each web site have, and how fast they announce.
 //!
-//! Shared by all workers behind one lock, which is taken only where `limits.origin_connections_max` or
-//! `limits.origin_announces_per_second` is set. A site keeps a number as long as it has connections.
+//! Shared by all workers behind one lock, which is taken when a page's connection comes and ends, and for its announces only
+//! where `limits.origin_announces_per_second` is set. A site keeps a number as long as it has connections.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -34,6 +34,15 @@ struct Policy {
     announces: Lending,
 }
 
+/// How many connections the pages of a site have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginCount {
+    /// The site; `None` for all together that have no number of their own.
+    pub origin: Option<Box<str>>,
+    /// Its connections.
+    pub connections: u32,
+}
+
 impl Policy {
     fn new(limits: &config::Limits) -> Self {
         let rate = limits.origin_announces_per_second;
@@ -44,11 +53,6 @@ impl Policy {
             announces_per_second: rate,
             announces: Lending::new(rate.unwrap_or(1), burst, limits.delay_max),
         }
-    }
-
-    /// Whether any limit is set.
-    fn counts(&self) -> bool {
-        self.connections_max.is_some() || self.announces_per_second.is_some()
     }
 }
 
@@ -80,7 +84,7 @@ impl Origins {
         }
     }
 
-    /// Goes by other limits from now on; pages that were not counted so far are not then either.
+    /// Goes by other limits from now on, for those that are here as well.
     pub fn retune(&self, limits: &config::Limits) {
         *self.policy.write() = Policy::new(limits);
     }
@@ -106,9 +110,6 @@ impl Origins {
     /// Counts a connection of a page. Gives its number, and whether that is one of its own.
     pub fn enter(&self, origin: &str) -> (OriginId, bool) {
         let policy = self.policy();
-        if !policy.counts() {
-            return (OriginId::NONE, true);
-        }
         let sites = &mut *self.sites.lock();
         let has_room = sites.places.len() < policy.most && origin.len() <= ORIGIN_BYTES_MAX;
         let place = match sites.places.get(origin) {
@@ -125,6 +126,31 @@ impl Origins {
         }
         let number = u16::try_from(place + 1).unwrap_or(0);
         (OriginId(number), place != OTHERS)
+    }
+
+    /// All sites with connections, those with the most first.
+    #[must_use]
+    pub fn list(&self) -> Vec<OriginCount> {
+        let sites = self.sites.lock();
+        let connections = |place| sites.sites.get(place).map_or(0, |site| site.connections);
+        let named = sites.places.iter().map(|(origin, place)| OriginCount {
+            origin: Some(origin.clone()),
+            connections: connections(*place),
+        });
+        let others = OriginCount {
+            origin: None,
+            connections: connections(OTHERS),
+        };
+        let mut all: Vec<_> = named
+            .chain([others])
+            .filter(|count| count.connections > 0)
+            .collect();
+        drop(sites);
+        all.sort_by(|one, other| {
+            let most_first = other.connections.cmp(&one.connections);
+            most_first.then_with(|| one.origin.cmp(&other.origin))
+        });
+        all
     }
 
     /// Takes a connection out.
@@ -186,11 +212,30 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_is_counted() {
-        let origins = origins(|_| {});
-        assert_eq!(origins.enter("https://a.example"), (OriginId::NONE, true));
-        origins.leave(OriginId::NONE);
+    fn sites_are_listed_also_without_a_limit_and_a_limit_holds_for_those_that_are_here() {
+        let origins = origins(|limits| limits.origins_max = 2);
+        let ids = ["b", "a", "a", "c", "d"]
+            .map(|name| origins.enter(&format!("https://{name}.example")).0);
+        let told = |origins: &Origins| {
+            let list = origins.list().into_iter();
+            let told = list.map(|count| {
+                let origin = count.origin.unwrap_or_else(|| "others".into());
+                format!("{origin} {}", count.connections)
+            });
+            told.collect::<Vec<_>>()
+        };
+        let three = ["others 2", "https://a.example 2", "https://b.example 1"];
+        assert_eq!(told(&origins), three);
         assert!(origins.has_room("https://a.example"));
+        origins.retune(&config::Limits {
+            origin_connections_max: Some(2),
+            ..config::Limits::default()
+        });
+        assert!(!origins.has_room("https://a.example"));
+        for id in ids {
+            origins.leave(id);
+        }
+        assert_eq!(told(&origins), [""; 0]);
     }
 
     #[test]

@@ -1,13 +1,79 @@
 //! Points for hostile behaviour that halve again and again as time goes by, in eight bytes.
 
+use std::fmt;
 use std::time::Duration;
 
-/// A malformed message, or an answer that is none: no working client sends one.
-pub const MALFORMED: f32 = 1.0;
-/// An answer that nobody waits for. Now and then every client sends one, to a peer that has just left.
-pub const UNWANTED_ANSWER: f32 = 0.25;
-/// A message refused because the connection stayed over its limits.
-pub const REFUSED: f32 = 0.25;
+/// What is held against a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misdeed {
+    /// A malformed message, or an answer that is none: no working client sends one.
+    Malformed,
+    /// An answer that nobody waits for. Now and then every client sends one, to a peer that has just left.
+    UnwantedAnswer,
+    /// A message refused because the connection stayed over its limits.
+    Refused,
+}
+
+impl Misdeed {
+    /// How much it weighs.
+    #[must_use]
+    pub(super) const fn points(self) -> f32 {
+        match self {
+            Self::Malformed => 1.0,
+            Self::UnwantedAnswer | Self::Refused => 0.25,
+        }
+    }
+}
+
+/// How often what was done, since the connection was last in good standing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    malformed: u32,
+    unwanted_answers: u32,
+    refused: u32,
+}
+
+impl Held {
+    pub(super) fn count(&mut self, misdeed: Misdeed) {
+        let number = match misdeed {
+            Misdeed::Malformed => &mut self.malformed,
+            Misdeed::UnwantedAnswer => &mut self.unwanted_answers,
+            Misdeed::Refused => &mut self.refused,
+        };
+        *number = number.saturating_add(1);
+    }
+}
+
+/// What is held against a connection, as it is shown: how often what was done, in words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Grudge {
+    /// Points that are left.
+    pub points: f32,
+    /// `bans.connection_score_max`
+    pub points_max: f32,
+    /// Whether it is read more slowly.
+    pub is_slowed: bool,
+    pub(super) held: Held,
+}
+
+impl fmt::Display for Grudge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = [
+            (self.held.malformed, "malformed messages"),
+            (self.held.unwanted_answers, "answers nobody waited for"),
+            (self.held.refused, "messages refused as too many"),
+        ];
+        let mut separator = "";
+        for (number, what) in numbers.iter().filter(|(number, _)| *number > 0) {
+            write!(f, "{separator}{number} {what}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() {
+            f.write_str("over its limits")?;
+        }
+        Ok(())
+    }
+}
 
 /// The points of somebody.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -42,7 +42,7 @@ impl Portion {
     }
 }
 
-/// The memberships of all connections of one address, or of one network.
+/// The memberships of all connections and of all peers over HTTP of one address, or of one network.
 #[derive(Debug, Default)]
 pub struct Share {
     memberships: AtomicUsize,
@@ -81,8 +81,19 @@ impl Share {
     /// Whether a swarm may begin for it, where there is room for `free` more.
     #[must_use]
     pub fn may_begin(&self, free: usize, portion: Portion) -> bool {
+        self.may_begin_beside(0, free, portion)
+    }
+
+    /// The same for somebody whose membership of that swarm is counted already.
+    #[must_use]
+    pub fn may_begin_counted(&self, free: usize, portion: Portion) -> bool {
+        self.may_begin_beside(1, free, portion)
+    }
+
+    fn may_begin_beside(&self, counted: usize, free: usize, portion: Portion) -> bool {
         let fits = |share: &Self, percent: usize| {
-            share.memberships().saturating_mul(100) < free.saturating_mul(percent)
+            let others = share.memberships().saturating_sub(counted);
+            others.saturating_mul(100) < free.saturating_mul(percent)
         };
         let percent = portion.percent as usize;
         let wider = percent.saturating_mul(portion.network_factor as usize);
@@ -172,6 +183,10 @@ mod tests {
         share.note(ROOM, 0);
         assert!(share.may_begin(1, PORTION));
         assert!(!share.may_begin(0, PORTION));
+        share.note(0, 1);
+        assert!(share.may_begin_counted(1, PORTION) && !share.may_begin(1, PORTION));
+        share.note(1, 2);
+        assert!(!share.may_begin_counted(1, PORTION));
     }
 
     #[test]

@@ -232,19 +232,20 @@ fn offences_of_all_kinds_add_up_and_fade() {
         (0..times).all(|_| case.limiter.allow_offence(&mut case.usage, points, now))
     };
     // What a client sends on a bad day: an answer a second to peers that have left.
-    assert!((0..3600).all(|second| offend(second, UNWANTED_ANSWER, 1)));
-    assert!(offend(5000, MALFORMED, 100));
-    assert!(offend(5000, UNWANTED_ANSWER, 190));
-    assert!(!offend(5000, REFUSED, 20));
-    assert!(offend(5060, MALFORMED, 70));
-    assert!(!offend(5060, MALFORMED, 10));
+    assert!((0..3600).all(|second| offend(second, Misdeed::UnwantedAnswer, 1)));
+    assert!(offend(5000, Misdeed::Malformed, 100));
+    assert!(offend(5000, Misdeed::UnwantedAnswer, 190));
+    assert!(!offend(5000, Misdeed::Refused, 20));
+    assert!(offend(5060, Misdeed::Malformed, 70));
+    assert!(!offend(5060, Misdeed::Malformed, 10));
 }
 
 #[test]
 fn trouble_is_forgotten_in_time_and_takes_no_memory_then() {
     let mut case = Case::new(|_| {});
     let now = case.clock.get();
-    case.limiter.allow_offence(&mut case.usage, MALFORMED, now);
+    case.limiter
+        .allow_offence(&mut case.usage, Misdeed::Malformed, now);
     case.wait(Duration::from_mins(9));
     assert_eq!(case.send(0), Ok(None));
     assert!(case.usage.trouble.is_some());

@@ -40,6 +40,20 @@ impl Key {
     }
 }
 
+/// For those who keep it without knowing what it is.
+impl From<Key> for NonZeroU64 {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
+/// Of what one was made into.
+impl From<NonZeroU64> for Key {
+    fn from(bits: NonZeroU64) -> Self {
+        Self(bits)
+    }
+}
+
 /// Twelve hexadecimal digits, which say nothing about the address to anybody without this process's memory.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

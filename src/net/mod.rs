@@ -1,9 +1,10 @@
 //! Listeners: what the workers accept connections from, and who is at the other end of one.
 //!
 //! Binds TCP ports and socket files and takes what systemd hands over; reads PROXY headers and forwarded addresses.
-//! Knows no HTTP and no WebSocket. The server binds with it, each worker accepts from its own listeners.
+//! Knows no WebSocket, and of HTTP only the client for requests to others. The server binds with it, each worker accepts from its own listeners.
 
 pub mod address;
+pub(crate) mod client;
 pub mod proxy;
 mod sockets;
 #[cfg(unix)]
@@ -31,6 +32,8 @@ pub(crate) use sockets::Sockets;
 /// A place that is listened on, with one socket for each worker.
 #[derive(Debug)]
 pub(crate) struct Listeners {
+    /// Its place among all that are listened on.
+    number: u16,
     /// As it was asked for, but with the place it really has: the port that the system chose, the socket that systemd
     /// handed over.
     pub(crate) listen: Listen,
@@ -51,6 +54,7 @@ pub(crate) enum Socket {
 /// One worker's part of a listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    pub(crate) number: u16,
     pub(crate) listen: Listen,
     pub(crate) socket: Socket,
 }
@@ -60,6 +64,7 @@ impl Listeners {
     pub(crate) fn take(&mut self) -> Option<Listener> {
         let socket = self.sockets.pop()?;
         Some(Listener {
+            number: self.number,
             listen: self.listen.clone(),
             socket,
         })
@@ -68,6 +73,7 @@ impl Listeners {
     /// Of sockets that are nobody's file.
     fn new(listen: &Listen, target: Target, sockets: Vec<Socket>) -> Self {
         Self {
+            number: 0,
             listen: Listen {
                 target,
                 ..listen.clone()
@@ -117,6 +123,9 @@ pub(crate) fn bind(
             )),
         };
         bound.extend(listeners.map_err(|reason| (listen.clone(), reason))?);
+    }
+    for (number, listeners) in (0..).zip(&mut bound) {
+        listeners.number = number;
     }
     Ok(bound)
 }

@@ -14,6 +14,7 @@ const HURRIED: usize = 16;
 pub(crate) struct Sockets {
     open: Box<[AtomicUsize]>,
     max: usize,
+    open_files: usize,
 }
 
 impl Sockets {
@@ -28,12 +29,18 @@ impl Sockets {
         Self {
             open: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             max: open_files.saturating_sub(reserve).max(1),
+            open_files,
         }
     }
 
     /// How many connections there is room for without the reserve.
     pub(crate) fn max(&self) -> usize {
         self.max
+    }
+
+    /// How many descriptors the system allows; `None` where they are not counted.
+    pub(crate) fn open_files_max(&self) -> Option<usize> {
+        (self.open_files < usize::MAX).then_some(self.open_files)
     }
 
     /// How many connections one worker serves briefly at once, out of the reserve.
@@ -48,10 +55,17 @@ impl Sockets {
         }
     }
 
+    /// How many connections all workers have, whatever they speak.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+            .iter()
+            .map(|own| own.load(Ordering::Relaxed))
+            .sum()
+    }
+
     /// Whether only the reserve is left.
     pub(crate) fn are_full(&self) -> bool {
-        let open = self.open.iter().map(|own| own.load(Ordering::Relaxed));
-        open.sum::<usize>() > self.max
+        self.open() > self.max
     }
 }
 

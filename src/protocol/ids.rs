@@ -110,6 +110,12 @@ impl ConnectionId {
         self.0
     }
 
+    /// The id with this number.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The worker that owns the connection.
     #[must_use]
     pub const fn worker(self) -> u8 {
@@ -132,5 +138,6 @@ mod tests {
         let id = ConnectionId::new(255, 0x00ff_fffe, u32::MAX);
         assert_eq!((id.worker(), id.slot()), (255, 0x00ff_fffe));
         assert_ne!(id, ConnectionId::new(255, 0x00ff_fffe, 0));
+        assert_eq!(id, ConnectionId::from_bits(id.to_bits()));
     }
 }

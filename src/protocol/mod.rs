@@ -5,6 +5,7 @@
 
 mod failure;
 mod fields;
+pub mod http;
 mod ids;
 mod json;
 mod quick;

@@ -212,12 +212,20 @@ fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
 }
 
 fn event(value: Option<&str>) -> Event {
-    match value.and_then(json::text).as_deref() {
-        Some("started") => Event::Started,
-        Some("completed") => Event::Completed,
-        Some("stopped") => Event::Stopped,
-        Some("paused") => Event::Paused,
-        _ => Event::Update,
+    let word = value.and_then(json::text);
+    word.as_deref().map_or(Event::Update, Event::named)
+}
+
+impl Event {
+    /// By its word.
+    pub(super) fn named(word: &str) -> Self {
+        match word {
+            "started" => Self::Started,
+            "completed" => Self::Completed,
+            "stopped" => Self::Stopped,
+            "paused" => Self::Paused,
+            _ => Self::Update,
+        }
     }
 }
 

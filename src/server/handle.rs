@@ -2,19 +2,16 @@
 //!
 //! Holds what the server and its handles share. It decides nothing: the server leaves, the workers apply.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{Mutex, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use crate::config::{Changed, Config, InvalidConfig, Takes};
+use super::steering::Amendments;
+use crate::config::{Changed, Config, InvalidConfig};
 use crate::http::Shared;
 use crate::hub::Node;
 use crate::worker::{InForce, Pulse};
-
-/// How long a reload waits for the workers. They need no time; one that is stuck shall not hold up the others.
-const TAKEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Tells a running server what to do. Clones speak to the same server.
 #[derive(Debug, Clone)]
@@ -73,9 +70,10 @@ pub(super) struct Control {
     pub(super) progress: watch::Sender<Progress>,
     pub(super) pulses: Box<[Arc<Pulse>]>,
     /// When a `membership_ttl` that was lowered comes into force.
-    ttl_due: watch::Sender<Option<Instant>>,
-    /// One reload at a time.
-    reloading: Mutex<()>,
+    pub(super) ttl_due: watch::Sender<Option<Instant>>,
+    /// One reload or change at a time.
+    pub(super) reloading: Mutex<()>,
+    pub(super) amendments: parking_lot::Mutex<Amendments>,
 }
 
 impl Control {
@@ -84,16 +82,20 @@ impl Control {
             phase: Phase::Serving,
             connections: 0,
         };
-        Arc::new(Self {
+        let control = Arc::new(Self {
             node: Arc::clone(node),
-            site: Shared::new(config),
+            site: Shared::new(config, node),
             in_force: watch::Sender::new(InForce::new(config.clone())),
             wanted: watch::Sender::new(Wanted::Serve),
             progress: watch::Sender::new(serving),
             pulses: (0..workers).map(|_| Arc::default()).collect(),
             ttl_due: watch::Sender::new(None),
             reloading: Mutex::default(),
-        })
+            amendments: parking_lot::Mutex::new(Amendments::new(config)),
+        });
+        let steering: Weak<Self> = Arc::downgrade(&control);
+        control.site.be_steered_by(steering);
+        control
     }
 
     /// More than was wanted so far, never less.
@@ -148,7 +150,7 @@ impl Handle {
     /// The settings in force.
     #[must_use]
     pub fn config(&self) -> Config {
-        self.0.in_force.borrow().config.clone()
+        self.0.config()
     }
 
     /// Goes by other settings as far as they can change while the server runs, for open connections too; says in the
@@ -157,27 +159,13 @@ impl Handle {
     /// # Errors
     /// Every mistake found; all stays as it was.
     pub async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
-        let control = &self.0;
-        let _one = control.reloading.lock().await;
-        let (config, changes) = self.config().reloaded(wanted)?;
-        for change in &changes {
-            match change.setting.takes {
-                Takes::Live => tracing::info!("{change}"),
-                Takes::Restart => tracing::warn!("{change}"),
-            }
-        }
-        // Those who go by a setting are told here, each in its own way.
-        let lowered = control.node.apply(&config);
-        control.site.apply(&config);
-        let in_force = InForce::new(config);
-        control.in_force.send_replace(Arc::clone(&in_force));
-        let due = lowered.map(|after| Instant::now() + after);
-        control.ttl_due.send_replace(due);
-        let taken = in_force.taken_by(control.pulses.len());
-        if timeout(TAKEN_WITHIN, taken).await.is_err() {
-            tracing::warn!("a worker has not taken over the settings yet");
-        }
-        Ok(changes)
+        self.0.reload(wanted).await
+    }
+
+    /// Tells of other settings in force, whoever has changed them.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings(self.0.in_force.subscribe())
     }
 
     /// Tells at each call whether all workers are alive.
@@ -188,6 +176,18 @@ impl Handle {
             control: Arc::clone(&self.0),
             seen,
         }
+    }
+}
+
+/// The settings in force, for who has to be told of others.
+#[derive(Debug)]
+pub struct Settings(watch::Receiver<Arc<InForce>>);
+
+impl Settings {
+    /// Waits for a change, and gives what is in force then; `None` when the server is no more.
+    pub async fn next(&mut self) -> Option<Config> {
+        self.0.changed().await.ok()?;
+        Some(self.0.borrow_and_update().config.clone())
     }
 }
 
@@ -212,8 +212,10 @@ impl Heartbeats {
 mod tests {
     use std::ffi::OsString;
 
+    use std::time::Duration;
+
     use super::*;
-    use crate::config::{Layers, Setting, load};
+    use crate::config::{Layers, Setting, Takes, load};
 
     /// A configuration in which only this setting differs from `base`.
     fn changed(base: &Config, setting: &'static Setting) -> Config {
@@ -225,12 +227,14 @@ mod tests {
             "70000",
             "500000",
             "true",
+            "false",
             "https://a.example",
             "stun:a.example",
             "10.0.0.0/8",
             "debug",
             "10.0.0.0/8",
             "forwarded",
+            "sixteen-characters-and-more",
         ];
         let configs = words.into_iter().filter_map(|word| {
             let layers = Layers {
@@ -261,7 +265,11 @@ mod tests {
             "connection.http_timeout",
             "proxies.proxy_timeout",
         ];
-        key.starts_with("drain.") || key == "log_level" || by_workers.contains(&key)
+        let by_server = ["log_level", "history_top_swarms"];
+        let is_by_part = ["drain.", "alerts."]
+            .iter()
+            .any(|part| key.starts_with(part));
+        is_by_part || by_server.contains(&key) || by_workers.contains(&key)
     }
 
     #[test]
@@ -313,6 +321,25 @@ mod tests {
         assert_eq!(in_force(), 500);
         tokio::time::sleep(Duration::from_secs(2000)).await;
         assert_eq!(in_force(), 500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lowered_lifetime_over_http_waits_likewise() {
+        let interval = |seconds| {
+            let mut config = Config::default();
+            config.tracker.http_interval = Duration::from_secs(seconds);
+            config
+        };
+        let node = Arc::new(Node::new(&interval(600), 0));
+        let server = Handle(Control::new(&interval(600), &node, 0));
+        let in_force = || node.tracker().rules().ttl.http_membership.as_secs();
+        let control = Arc::clone(&server.0);
+        tokio::spawn(async move { control.lower_ttl_when_due().await });
+        server.reload(&interval(100)).await.expect("valid");
+        tokio::time::sleep(Duration::from_secs(1799)).await;
+        assert_eq!(in_force(), 1800);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(in_force(), 300);
     }
 
     #[tokio::test]

@@ -41,29 +41,29 @@ struct State {
 const _: () = assert!(size_of::<State>() == 32);
 
 /// Second of the last announce or answer, for 34 years, and what else fits into four bytes.
-#[derive(Debug, Clone, Copy)]
-struct Heard(u32);
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heard(u32);
 
 impl Heard {
     /// Its output is stuck.
     const BLOCKED: u32 = 1 << 31;
     /// It has told that it has everything.
-    const COMPLETED: u32 = 1 << 30;
+    pub(super) const COMPLETED: u32 = 1 << 30;
     const SECONDS: u32 = Self::COMPLETED - 1;
 
-    fn second(self) -> u32 {
+    pub(super) fn second(self) -> u32 {
         self.0 & Self::SECONDS
     }
 
-    fn hear(&mut self, second: u32) {
+    pub(super) fn hear(&mut self, second: u32) {
         self.0 = self.0 & !Self::SECONDS | second.min(Self::SECONDS);
     }
 
-    fn is(self, flag: u32) -> bool {
+    pub(super) fn is(self, flag: u32) -> bool {
         self.0 & flag != 0
     }
 
-    fn set(&mut self, flag: u32, on: bool) {
+    pub(super) fn set(&mut self, flag: u32, on: bool) {
         self.0 = if on { self.0 | flag } else { self.0 & !flag };
     }
 }
@@ -222,17 +222,23 @@ impl Members {
         }
     }
 
+    /// All members with their roles; how many they are is known beforehand.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
-        let role = |place| {
-            if place < self.leechers {
-                Role::Leecher
-            } else {
-                Role::Seeder
-            }
-        };
-        self.entries
-            .keys()
-            .enumerate()
-            .map(move |(place, member)| (*member, role(place)))
+        let members = self.entries.keys().enumerate();
+        members.map(|(place, member)| (*member, self.role_of(place)))
+    }
+
+    /// The member at a place and its role.
+    pub(super) fn role_at(&self, place: usize) -> Option<(Member, Role)> {
+        let (member, _) = self.entries.get_index(place)?;
+        Some((*member, self.role_of(place)))
+    }
+
+    fn role_of(&self, place: usize) -> Role {
+        if place < self.leechers {
+            Role::Leecher
+        } else {
+            Role::Seeder
+        }
     }
 }

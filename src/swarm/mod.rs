@@ -3,32 +3,38 @@
 //! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
 //! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
 
+mod http;
 mod intake;
+mod largest;
 mod members;
 mod offers;
 mod selection;
 mod table;
 
+pub use http::{HttpSaid, Owner};
 pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
-pub use table::{Expired, Full, Swarms, Totals, Ttl};
+pub use table::{Expired, Full, Swarms, Swept, Totals, Ttl, Walk};
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
+use http::HttpMembers;
 use intake::Tick;
 use members::Members;
-use offers::PendingOffers;
+use offers::{Moment, PendingOffers};
 
 /// One swarm: all members that announced the same info-hash.
 #[derive(Debug, Default)]
 pub struct Swarm {
     members: Members,
     pending: PendingOffers,
+    /// Those who announce over HTTP, if there are any: never an empty list.
+    http: Option<Box<HttpMembers>>,
     downloaded: u32,
 }
 
@@ -99,13 +105,17 @@ impl Swarm {
         self.members.set_blocked(member, blocked);
     }
 
-    /// The counts as they go into replies.
+    /// The counts as they go into replies: of all members, however they announce.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts {
+        let counts = Counts {
             complete: self.members.seeders(),
             incomplete: self.members.leechers(),
             downloaded: self.downloaded,
+        };
+        match &self.http {
+            None => counts,
+            Some(http) => http.added_to(counts),
         }
     }
 
@@ -142,13 +152,13 @@ impl Swarm {
             .offers_at(from.0)
             .map_or(Given::TooManyCopies, |offers| {
                 self.pending
-                    .remember(offer, offers, seconds(now), pending_max)
+                    .remember(offer, offers, Moment::of(now), pending_max)
             })
     }
 
     /// Takes the offers that an answer from connection `from` is for: those with this id that a member `to_peer_id`
-    /// made and that were given to `from`. Mostly one, none if the answer is not wanted. The answering member counts
-    /// as alive.
+    /// made and that were given to `from`. Mostly one, none if the answer is not wanted. Also for how long each has waited.
+    /// The answering member counts as alive.
     pub fn take_answered(
         &mut self,
         from: ConnectionId,
@@ -156,23 +166,24 @@ impl Swarm {
         offer_id: OfferId,
         now: Duration,
         ttl: Duration,
-    ) -> SmallVec<[GivenOffer; 1]> {
-        let oldest = seconds(now.saturating_sub(ttl));
-        let taken = self.pending.take(from, to_peer_id, offer_id, oldest);
-        for (slot, offer) in &taken {
+    ) -> SmallVec<[(GivenOffer, Duration); 1]> {
+        let lifetime = (Moment::of(now), ttl.into());
+        let taken = self.pending.take(from, to_peer_id, offer_id, lifetime);
+        for (slot, offer, _) in &taken {
             if let Some(offers) = self.members.offers_of(offer.from, offer.from_place.0) {
                 offers.retain(|other| other != slot);
             }
             self.members
                 .refresh(offer.to, offer.to_place.0, seconds(now));
         }
-        taken.into_iter().map(|(_, offer)| offer).collect()
+        let waited = taken.into_iter();
+        waited.map(|(_, offer, age)| (offer, age.into())).collect()
     }
 
     /// Whether nobody is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.members.len() == 0
+        self.members.len() == 0 && self.http.is_none()
     }
 
     /// How many offers wait for an answer.
@@ -181,7 +192,13 @@ impl Swarm {
         self.pending.len()
     }
 
-    /// All members with their roles, for recounts and views.
+    /// How many members announce over WebSockets.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.members.len()
+    }
+
+    /// All members who announce over WebSockets, with their roles, for recounts and views.
     pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.members.iter()
     }

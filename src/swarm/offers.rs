@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use slab::Slab;
@@ -42,8 +43,40 @@ pub enum Given {
     TooManyCopies,
 }
 
-/// Offers taken by an answer, with their slots.
-pub(super) type Taken = SmallVec<[(u32, GivenOffer); 1]>;
+/// Offers taken by an answer, with their slots, and for how long they have waited.
+pub(super) type Taken = SmallVec<[(u32, GivenOffer, Age); 1]>;
+
+/// When an offer was given: milliseconds since the process started. They come round after 49 days, and no offer waits
+/// so long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment(u32);
+
+/// For how many milliseconds an offer has waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Age(u32);
+
+impl Moment {
+    pub(super) fn of(now: Duration) -> Self {
+        let milliseconds = now.as_secs().wrapping_mul(1000) + u64::from(now.subsec_millis());
+        Self(u32::try_from(milliseconds & u64::from(u32::MAX)).unwrap_or(0))
+    }
+
+    fn age(self, now: Self) -> Age {
+        Age(now.0.wrapping_sub(self.0))
+    }
+}
+
+impl From<Duration> for Age {
+    fn from(age: Duration) -> Self {
+        Self(u32::try_from(age.as_millis()).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Age> for Duration {
+    fn from(age: Age) -> Self {
+        Self::from_millis(u64::from(age.0))
+    }
+}
 
 /// How many connections may give one receiver the same `offer_id` under the same `peer_id`. More than one does only
 /// a client that came back while its old connection still dies, or a copycat.
@@ -54,7 +87,7 @@ static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 #[derive(Debug, Default)]
 pub(super) struct PendingOffers {
-    slots: Slab<(GivenOffer, u32)>,
+    slots: Slab<(GivenOffer, Moment)>,
     index: HashTable<u32>,
 }
 
@@ -68,7 +101,7 @@ impl PendingOffers {
         &mut self,
         offer: GivenOffer,
         own: &mut Vec<u32>,
-        now: u32,
+        now: Moment,
         max: usize,
     ) -> Given {
         let hash = hash(offer.to.connection, offer.from.peer_id, offer.offer_id);
@@ -103,13 +136,13 @@ impl PendingOffers {
         Given::New
     }
 
-    /// Takes all offers with this id, made under `to_peer_id` and given to `from` at `oldest` or later.
+    /// Takes all offers with this id, made under `to_peer_id` and given to `from`, that are not older than `oldest`.
     pub(super) fn take(
         &mut self,
         from: ConnectionId,
         to_peer_id: PeerId,
         offer_id: OfferId,
-        oldest: u32,
+        (now, oldest): (Moment, Age),
     ) -> Taken {
         let is_meant = |offer: &GivenOffer| {
             offer.to.connection == from
@@ -121,24 +154,24 @@ impl PendingOffers {
         for &slot in self.index.iter_hash(hash) {
             if let Some((offer, at)) = self.slots.get(slot as usize)
                 && is_meant(offer)
-                && *at >= oldest
+                && at.age(now) <= oldest
             {
-                taken.push((slot, *offer));
+                taken.push((slot, *offer, at.age(now)));
             }
         }
-        for (slot, _) in &taken {
+        for (slot, ..) in &taken {
             self.free(hash, *slot);
         }
         self.give_room_back();
         taken
     }
 
-    /// Forgets the slots of `own` from before `oldest`.
-    pub(super) fn expire(&mut self, own: &mut Vec<u32>, oldest: u32) {
+    /// Forgets the slots of `own` that are older than `oldest`.
+    pub(super) fn expire(&mut self, own: &mut Vec<u32>, (now, oldest): (Moment, Age)) {
         let is_old = |slot: &u32| {
             self.slots
                 .get(*slot as usize)
-                .is_none_or(|(_, at)| *at < oldest)
+                .is_none_or(|(_, at)| at.age(now) > oldest)
         };
         let old = own.iter().take_while(|slot| is_old(slot)).count();
         self.forget(own.drain(..old));
@@ -179,7 +212,7 @@ fn hash(to: ConnectionId, from: PeerId, offer_id: OfferId) -> u64 {
     KEY.hash_one((to, from, offer_id))
 }
 
-fn hash_of(slots: &Slab<(GivenOffer, u32)>, slot: u32) -> u64 {
+fn hash_of(slots: &Slab<(GivenOffer, Moment)>, slot: u32) -> u64 {
     slots.get(slot as usize).map_or(0, |(offer, _)| {
         hash(offer.to.connection, offer.from.peer_id, offer.offer_id)
     })

@@ -72,14 +72,14 @@ pub(super) fn choose(
 
 /// Gives the numbers of a range in random order, each once, without writing the range down: a Fisher–Yates shuffle
 /// that remembers only the places it has touched.
-struct Shuffled {
+pub(super) struct Shuffled {
     start: usize,
     left: usize,
     moved: SmallVec<[(usize, usize); 16]>,
 }
 
 impl Shuffled {
-    fn new(range: Range<usize>) -> Self {
+    pub(super) fn new(range: Range<usize>) -> Self {
         Self {
             start: range.start,
             left: range.len(),
@@ -87,7 +87,7 @@ impl Shuffled {
         }
     }
 
-    fn next(&mut self, rng: &mut impl Rng) -> Option<usize> {
+    pub(super) fn next(&mut self, rng: &mut impl Rng) -> Option<usize> {
         self.left = self.left.checked_sub(1)?;
         let place = rng.random_range(0..=self.left);
         let picked = self.value(place);

@@ -11,7 +11,8 @@ use indexmap::IndexMap;
 use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
-use super::{Member, Role, Swarm, seconds};
+use super::offers::Moment;
+use super::{Member, Owner, Role, Swarm, seconds};
 use crate::protocol::InfoHash;
 
 /// How many locks the table is divided into: enough that two workers seldom meet.
@@ -31,6 +32,8 @@ pub struct Swarms {
     count: AtomicUsize,
     seeders: AtomicUsize,
     leechers: AtomicUsize,
+    /// Members who announce over HTTP, and those who are about to join.
+    http_peers: AtomicUsize,
     /// `limits.swarms_max`
     most: AtomicUsize,
     /// Whether no swarm may begin at all.
@@ -74,6 +77,8 @@ pub struct Totals {
     pub seeders: usize,
     /// Leechers over all swarms.
     pub leechers: usize,
+    /// Those of both who announce over HTTP.
+    pub http_peers: usize,
 }
 
 /// How long memberships and unanswered offers live without being renewed.
@@ -83,6 +88,8 @@ pub struct Ttl {
     pub membership: Duration,
     /// Since the offer was given.
     pub pending_offer: Duration,
+    /// Since the last announce over HTTP.
+    pub http_membership: Duration,
 }
 
 /// A membership that ended because nothing was heard for too long.
@@ -92,6 +99,23 @@ pub struct Expired {
     pub info_hash: InfoHash,
     /// Who was a member of it.
     pub member: Member,
+}
+
+/// How far a look at all members has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Walk {
+    shard: usize,
+    swarm: usize,
+    member: usize,
+}
+
+/// What a sweep has ended.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Memberships of connections.
+    pub expired: Vec<Expired>,
+    /// For each membership over HTTP, whom it was counted for.
+    pub http: Vec<Owner>,
 }
 
 impl Swarms {
@@ -104,6 +128,7 @@ impl Swarms {
             count: AtomicUsize::new(0),
             seeders: AtomicUsize::new(0),
             leechers: AtomicUsize::new(0),
+            http_peers: AtomicUsize::new(0),
             most: AtomicUsize::new(most),
             closed: AtomicBool::new(false),
         }
@@ -211,7 +236,7 @@ impl Swarms {
         }
     }
 
-    /// How many parts [`Self::sweep_slice`] divides the table into.
+    /// How many parts [`Self::sweep_slice`] and [`Self::for_each_in`] divide the table into.
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
@@ -225,7 +250,7 @@ impl Swarms {
         part: usize,
         now: Duration,
         ttl: Ttl,
-        expired: &mut Vec<Expired>,
+        swept: &mut Swept,
     ) -> Option<()> {
         let mut shard = self.shards.get(part)?.lock();
         let (mut place, mut from) = shard.cursor;
@@ -235,16 +260,10 @@ impl Swarms {
                 shard.cursor = (0, 0);
                 return None;
             };
-            let (before, gone) = (swarm.counts(), expired.len());
-            let next = swarm.expire(from, &mut budget, now, ttl, |member| {
-                expired.push(Expired {
-                    info_hash: *info_hash,
-                    member,
-                });
-            });
-            if expired.len() > gone {
-                self.account(before.complete, before.incomplete, swarm);
-            }
+            let (before, http) = (swarm.counts(), swept.http.len());
+            let next = swarm.expire(info_hash, from, &mut budget, (now, ttl), swept);
+            self.account(before.complete, before.incomplete, swarm);
+            self.give_up_http_peers(swept.http.len() - http);
             if swarm.is_empty() {
                 shard.remove(place);
                 self.count.fetch_sub(1, Ordering::Relaxed);
@@ -259,6 +278,31 @@ impl Swarms {
         Some(())
     }
 
+    /// Shows a bounded number of members, from where `walk` stands, and lets that go on; false when all were shown. Who
+    /// comes, goes or changes its role between two slices may be shown twice or not at all.
+    pub fn walk_slice(&self, walk: &mut Walk, mut show: impl FnMut(Member, Role)) -> bool {
+        let Some(shard) = self.shards.get(walk.shard) else {
+            return false;
+        };
+        let shard = shard.lock();
+        for _ in 0..SLICE {
+            let Some((_, swarm)) = shard.swarms.get_index(walk.swarm) else {
+                *walk = Walk {
+                    shard: walk.shard + 1,
+                    ..Walk::default()
+                };
+                return walk.shard < self.shards.len();
+            };
+            if let Some((member, role)) = swarm.members.role_at(walk.member) {
+                show(member, role);
+                walk.member += 1;
+            } else {
+                (walk.swarm, walk.member) = (walk.swarm + 1, 0);
+            }
+        }
+        true
+    }
+
     /// The sizes, from running counters.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -266,6 +310,24 @@ impl Swarms {
             swarms: self.count.load(Ordering::Relaxed),
             seeders: self.seeders.load(Ordering::Relaxed),
             leechers: self.leechers.load(Ordering::Relaxed),
+            http_peers: self.http_peers.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Makes room for one more member who announces over HTTP; false if there are `most` already.
+    #[must_use]
+    pub fn take_http_peer(&self, most: usize) -> bool {
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        let taken = self
+            .http_peers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok()
+    }
+
+    /// Gives the room of so many back.
+    pub fn give_up_http_peers(&self, count: usize) {
+        if count > 0 {
+            self.http_peers.fetch_sub(count, Ordering::Relaxed);
         }
     }
 
@@ -281,6 +343,13 @@ impl Swarms {
                     .filter(|(_, role)| *role == Role::Seeder)
                     .count();
                 let leechers = swarm.members().count() - seeders;
+                let http: Vec<_> = swarm.http_members().collect();
+                let http_seeders = http
+                    .iter()
+                    .filter(|(_, role)| *role == Role::Seeder)
+                    .count();
+                let seeders = seeders + http_seeders;
+                let leechers = leechers + http.len() - http_seeders;
                 let counts = swarm.counts();
                 let agree =
                     (counts.complete as usize, counts.incomplete as usize) == (seeders, leechers);
@@ -290,6 +359,7 @@ impl Swarms {
                 totals.swarms += 1;
                 totals.seeders += seeders;
                 totals.leechers += leechers;
+                totals.http_peers += http.len();
             }
         }
         Some(totals)
@@ -297,13 +367,29 @@ impl Swarms {
 
     /// Calls `visit` with every swarm, one shard locked at a time.
     pub fn for_each(&self, mut visit: impl FnMut(&InfoHash, &Swarm)) {
-        for shard in &self.shards {
-            shard
-                .lock()
-                .swarms
-                .iter()
-                .for_each(|(info_hash, swarm)| visit(info_hash, swarm));
+        for part in 0..self.parts() {
+            self.for_each_in(part, &mut visit);
         }
+    }
+
+    /// Calls `visit` with every swarm of one of [`Self::parts`], which is locked meanwhile.
+    pub fn for_each_in(&self, part: usize, mut visit: impl FnMut(&InfoHash, &Swarm)) {
+        if let Some(shard) = self.shards.get(part) {
+            let shard = shard.lock();
+            let swarms = shard.swarms.iter();
+            swarms.for_each(|(info_hash, swarm)| visit(info_hash, swarm));
+        }
+    }
+
+    /// How many members the largest swarm has. It looks at all of them, one part after the other.
+    #[must_use]
+    pub fn members_of_largest(&self) -> u32 {
+        let mut largest = 0;
+        self.for_each(|_, swarm| {
+            let counts = swarm.counts();
+            largest = largest.max(counts.complete.saturating_add(counts.incomplete));
+        });
+        largest
     }
 
     /// The shard by bits from the middle of a hash: the table in it uses those at both ends.
@@ -318,25 +404,33 @@ impl Swarm {
     /// member is one, so even a swarm of a million is left after a bounded time.
     fn expire(
         &mut self,
+        info_hash: &InfoHash,
         mut from: usize,
         budget: &mut usize,
-        now: Duration,
-        ttl: Ttl,
-        mut gone: impl FnMut(Member),
+        (now, ttl): (Duration, Ttl),
+        swept: &mut Swept,
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
-        let oldest_offer = seconds(now.saturating_sub(ttl.pending_offer));
+        let offers_live = (Moment::of(now), ttl.pending_offer.into());
         while *budget > 0 {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.aged_at(from) else {
                 self.members.give_room_back();
-                return None;
+                // The places of those who announce over HTTP come behind the others'.
+                let others = self.members.len();
+                let oldest = seconds(now.saturating_sub(ttl.http_membership));
+                let next =
+                    self.expire_http(from.saturating_sub(others), budget, oldest, &mut swept.http);
+                return next.map(|next| others + next);
             };
             if heard < oldest_announce {
                 self.leave(member);
-                gone(member);
+                swept.expired.push(Expired {
+                    info_hash: *info_hash,
+                    member,
+                });
             } else {
-                self.pending.expire(offers, oldest_offer);
+                self.pending.expire(offers, offers_live);
                 from += 1;
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! Values only. The tracker makes them, the hub delivers them.
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use crate::protocol::{Counts, InfoHash, OfferId, PeerId, Refusal, Sdp};
@@ -16,6 +18,8 @@ pub struct Outcome<'a> {
     pub relays: SmallVec<[Relay<'a>; 10]>,
     /// What became of an answer, if the request was one.
     pub answer: Option<AnswerFate>,
+    /// For how long the offer had waited that it was for; of several, the oldest.
+    pub waited: Duration,
     /// Which bounds were met.
     pub bounded: Bounded,
 }

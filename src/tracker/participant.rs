@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::memberships::{Membership, Memberships};
+use super::tally::Tally;
 use crate::limits::Share;
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::Member;
@@ -16,7 +17,7 @@ pub struct Participant {
     pub(super) memberships: Memberships,
     /// Counts the memberships of all connections of its address, as they stand here; `None` for one that is not limited.
     pub(super) share: Option<Arc<Share>>,
-    pub(super) blocked: bool,
+    pub(super) tally: Tally,
 }
 
 impl Participant {
@@ -33,13 +34,35 @@ impl Participant {
             connection,
             memberships: Memberships::new(),
             share,
-            blocked: false,
+            tally: Tally::NEW,
         }
     }
 
     /// Its memberships: oldest first, unless there are many.
     pub fn memberships(&self) -> impl Iterator<Item = (InfoHash, PeerId)> + '_ {
         self.memberships.iter()
+    }
+
+    /// Takes note of offers of its that were relayed.
+    pub fn count_offers(&mut self, number: usize) {
+        self.tally.count_offers(number);
+    }
+
+    /// Takes note of an answer of its that was relayed.
+    pub fn count_answer(&mut self) {
+        self.tally.count_answer();
+    }
+
+    /// How many of its offers were relayed, in all swarms.
+    #[must_use]
+    pub const fn offers(&self) -> u32 {
+        self.tally.offers()
+    }
+
+    /// How many of its answers were relayed, in all swarms.
+    #[must_use]
+    pub const fn answers(&self) -> u32 {
+        self.tally.answers()
     }
 
     pub(super) fn member(&self, peer_id: PeerId) -> Member {

@@ -22,11 +22,13 @@ pub struct Rules {
     pub full_scrape: bool,
     /// `limits.swarms_max`, for the whole process.
     pub swarms_max: usize,
+    /// `limits.http_peers_max`, for the whole process.
+    pub http_peers_max: usize,
     /// `limits.address_swarms_percent` and `limits.network_factor`
     pub address_swarms: Portion,
     /// `limits.offers_received_per_second` and `limits.offers_received_burst`
     pub intake: Intake,
-    /// `tracker.membership_ttl` and `tracker.pending_offer_ttl`
+    /// `tracker.membership_ttl`, `tracker.pending_offer_ttl` and `tracker.http_membership_ttl`
     pub ttl: Ttl,
 }
 
@@ -38,10 +40,12 @@ pub(super) struct InForce {
     pending_offers_max: AtomicUsize,
     full_scrape: AtomicBool,
     swarms_max: AtomicUsize,
+    http_peers_max: AtomicUsize,
     address_swarms: AtomicU64,
     intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
+    http_membership_ttl_ms: AtomicU64,
 }
 
 impl InForce {
@@ -60,6 +64,7 @@ impl InForce {
             .store(rules.pending_offers_max, Relaxed);
         self.full_scrape.store(rules.full_scrape, Relaxed);
         self.swarms_max.store(rules.swarms_max, Relaxed);
+        self.http_peers_max.store(rules.http_peers_max, Relaxed);
         self.address_swarms
             .store(rules.address_swarms.to_bits(), Relaxed);
         self.intake.store(rules.intake.to_bits(), Relaxed);
@@ -67,6 +72,8 @@ impl InForce {
             .store(ms(rules.ttl.membership), Relaxed);
         self.pending_offer_ttl_ms
             .store(ms(rules.ttl.pending_offer), Relaxed);
+        self.http_membership_ttl_ms
+            .store(ms(rules.ttl.http_membership), Relaxed);
     }
 
     /// All of them.
@@ -77,6 +84,7 @@ impl InForce {
             pending_offers_max: self.pending_offers_max(),
             full_scrape: self.full_scrape(),
             swarms_max: self.swarms_max.load(Relaxed),
+            http_peers_max: self.http_peers_max(),
             address_swarms: self.address_swarms(),
             intake: self.intake(),
             ttl: self.ttl(),
@@ -101,6 +109,10 @@ impl InForce {
         self.full_scrape.load(Relaxed)
     }
 
+    pub(super) fn http_peers_max(&self) -> usize {
+        self.http_peers_max.load(Relaxed)
+    }
+
     pub(super) fn address_swarms(&self) -> Portion {
         Portion::from_bits(self.address_swarms.load(Relaxed))
     }
@@ -109,10 +121,16 @@ impl InForce {
         Intake::from_bits(self.intake.load(Relaxed))
     }
 
+    pub(super) fn pending_offer_ttl(&self) -> Duration {
+        Duration::from_millis(self.pending_offer_ttl_ms.load(Relaxed))
+    }
+
     pub(super) fn ttl(&self) -> Ttl {
+        let time = |ms: &AtomicU64| Duration::from_millis(ms.load(Relaxed));
         Ttl {
-            membership: Duration::from_millis(self.membership_ttl_ms.load(Relaxed)),
-            pending_offer: Duration::from_millis(self.pending_offer_ttl_ms.load(Relaxed)),
+            membership: time(&self.membership_ttl_ms),
+            pending_offer: self.pending_offer_ttl(),
+            http_membership: time(&self.http_membership_ttl_ms),
         }
     }
 }
@@ -129,11 +147,13 @@ mod tests {
             pending_offers_max: n as usize + 2,
             full_scrape: n > 5,
             swarms_max: n as usize + 3,
+            http_peers_max: n as usize + 4,
             address_swarms: Portion::new(n, n + 4),
             intake: Intake::new(n, 2 * n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,
                 pending_offer: Duration::from_millis(1) * n,
+                http_membership: Duration::from_secs(2) * n,
             },
         };
         let in_force = InForce::new(rules(1));

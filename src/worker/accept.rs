@@ -29,12 +29,18 @@ struct Door {
     tls: bool,
     proxy: bool,
     role: Role,
+    listener: u16,
 }
 
 impl Running {
     /// Accepts from one listener until the worker stops.
-    pub(super) async fn accept<A: Accept>(self: Rc<Self>, listener: A, listen: Listen) {
+    pub(super) async fn accept<A: Accept>(
+        self: Rc<Self>,
+        listener: A,
+        (number, listen): (u16, Listen),
+    ) {
         let door = Door {
+            listener: number,
             tls: listen.tls,
             proxy: listen.proxy,
             role: listen.role,
@@ -127,6 +133,7 @@ impl Running {
             stream,
             peer,
             role: door.role,
+            listener: door.listener,
             is_hurried,
             handshake,
         };
@@ -150,6 +157,7 @@ impl Running {
             stream,
             peer: arrival.peer,
             role: arrival.role,
+            listener: arrival.listener,
             is_hurried: arrival.is_hurried,
             handshake: arrival.handshake,
         };

@@ -24,6 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
 # By default nobody on this machine is limited by address; here everybody comes from it.
 EXEMPT_ARGUMENTS = "--limits-exempt 192.0.2.1".split()
+HISTORY_ARGUMENTS = "--history off".split()
 TLS_ARGUMENTS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()
 READY_SECONDS_MAX = 30
 HONEST = 100
@@ -54,7 +55,8 @@ class Bench:
     def __init__(self, binary, cores, folder, seconds, realtime):
         self.binary, self.seconds, self.folder, self.realtime = binary, seconds, folder, realtime
         self.server_cores, self.load_cores = cores
-        self.arguments = ARGUMENTS + (EXEMPT_ARGUMENTS if has_flag(binary, EXEMPT_ARGUMENTS[0]) else [])
+        known = [more for more in (EXEMPT_ARGUMENTS, HISTORY_ARGUMENTS) if has_flag(binary, more[0])]
+        self.arguments = sum(known, ARGUMENTS)
         self.runs = 0
         if realtime:
             # Inherited by the server and the honest clients.

@@ -1,5 +1,6 @@
-"""One libtorrent peer, steered by libtorrent.test.mjs: it seeds a file or downloads a magnet link over
-WebTorrent only, and prints what happens as JSON lines. It ends when its standard input closes."""
+"""One libtorrent peer, steered by libtorrent.mjs: it seeds a file or downloads a magnet link over WebTorrent only,
+or over TCP only if "tcp" follows, and prints what happens as JSON lines. It ends when its standard input closes.
+Who seeds leaves the torrent beside the file."""
 
 import json
 import os
@@ -24,6 +25,7 @@ SETTINGS = {
     # The tracker is on loopback, which libtorrent otherwise takes for an attack.
     "ssrf_mitigation": False,
 }
+TCP = {"enable_incoming_tcp": True, "enable_outgoing_tcp": True}
 
 
 def say(event, **fields):
@@ -31,11 +33,15 @@ def say(event, **fields):
 
 
 def seed_params(path, tracker):
-    torrent = lt.create_torrent(lt.list_files(path))
+    # aria2 takes a torrent of both versions for another one.
+    torrent = lt.create_torrent(lt.list_files(path), 0, lt.create_torrent.v1_only)
     torrent.add_tracker(tracker)
     lt.set_piece_hashes(torrent, os.path.dirname(path))
+    entry = torrent.generate()
+    with open(path + ".torrent", "wb") as file:
+        file.write(lt.bencode(entry))
     params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent.generate())
+    params.ti = lt.torrent_info(entry)
     params.save_path = os.path.dirname(path)
     return params
 
@@ -58,7 +64,7 @@ def report(alert):
 def main():
     role, what, where = sys.argv[1:4]
     params = seed_params(what, where) if role == "seed" else download_params(what, where)
-    session = lt.session(SETTINGS)
+    session = lt.session(SETTINGS | (TCP if sys.argv[4:] == ["tcp"] else {}))
     handle = session.add_torrent(params)
     say("added", magnet=lt.make_magnet_uri(handle))
 

@@ -16,13 +16,14 @@ export const rtcConfig = { iceServers: [], bindAddress: '127.0.0.1' }
 
 /**
  * @param {string} tracker
- * @param {{ infoHash?: string, peerId?: string, left?: number, offers?: number }} [options]
- *   `offers` per announce; 0 spares the 5 s that the client gathers candidates in Node
+ * @param {{ infoHash?: string, peerId?: string, left?: number, offers?: number, port?: number }} [options]
+ *   `offers` per announce; 0 spares the 5 s that the client gathers candidates in Node. Over HTTP, where a peer is its
+ *   address and port, it is how many peers are wanted.
  */
-export function newClient (tracker, { infoHash = randomId(), peerId = randomId(), left = 1000, offers = 0 } = {}) {
+export function newClient (tracker, { infoHash = randomId(), peerId = randomId(), left = 1000, offers = 0, port = 6881 } = {}) {
   const state = { left }
   const client = new Client({
-    infoHash, peerId, port: 6881, announce: [tracker], rtcConfig,
+    infoHash, peerId, port, announce: [tracker], rtcConfig,
     getAnnounceOpts: () => ({ left: state.left, numwant: offers })
   })
   const seen = { updates: [], warnings: [], scrapes: [], peers: [] }
@@ -33,8 +34,8 @@ export function newClient (tracker, { infoHash = randomId(), peerId = randomId()
   client.on('warning', ({ message }) => { if (!message.startsWith('Connection error:')) seen.warnings.push(message) })
   client.on('peer', peer => {
     seen.peers.push(peer)
-    // A test that ends closes its peers; what they then report is nobody's concern.
-    peer.on('error', () => {})
+    // A test that ends closes its peers; what they then report is nobody's concern. Over HTTP a peer is an address.
+    peer.on?.('error', () => {})
   })
   return {
     client,
@@ -45,7 +46,7 @@ export function newClient (tracker, { infoHash = randomId(), peerId = randomId()
     /** The counts in the latest reply as `complete/incomplete`. */
     counts: () => { const last = seen.updates.at(-1); return last && `${last.complete}/${last.incomplete}` },
     destroy () {
-      for (const peer of seen.peers) peer.destroy()
+      for (const peer of seen.peers) peer.destroy?.()
       return new Promise(resolve => client.destroyed ? resolve() : client.destroy(resolve))
     }
   }

@@ -5,6 +5,7 @@ Rate limits are not switched off where they exist: they are raised, so that thei
 
 import os
 import pathlib
+import subprocess
 
 from aquatic import Aquatic
 from child import Child, Failed, run_tool
@@ -48,7 +49,10 @@ class Hub:
         if self.certificate:
             files = ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
             listen = ["--listen", "tls+127.0.0.1:0", *files]
-        child = Child([self.binary, *listen, *HUB_ARGUMENTS, "--workers", self.workers], log, cores)
+        # Older builds keep none.
+        told = subprocess.run([self.binary, "--help"], capture_output=True, text=True, check=False)
+        history = ["--history", "off"] if "--history" in told.stdout else []
+        child = Child([self.binary, *listen, *HUB_ARGUMENTS, *history, "--workers", self.workers], log, cores)
         return child, _ready(child)
 
 

@@ -1,5 +1,5 @@
-"""The real program as the guards start it: one worker, a port of the system's choice, all else as by default, but that members
-may be given as many offers as the few clients here make; perhaps under a tool of valgrind. Ends it as an operator would. The guards and the profile use it."""
+"""The real program as the guards start it: one worker, a port of the system's choice, all else as by default, but that no
+history is kept and members may be given as many offers as the few clients here make; perhaps under a tool of valgrind. Ends it as an operator would. The guards and the profile use it."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-ARGUMENTS = """--workers 1 --log-level warn
+ARGUMENTS = """--workers 1 --log-level warn --history off
     --limits-offers-received-per-second 10000 --limits-offers-received-burst 100000""".split()
 PLAIN = "--listen 127.0.0.1:0".split()
 TLS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use swarmhub::config::{Setting, Takes};
+use swarmhub::insight::alerts::shipped;
+use swarmhub::insight::{Kind, Series, Statistics};
 
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -24,12 +26,15 @@ pub(crate) fn all(folder: &Path, ending: &str) -> String {
     text
 }
 
+fn is_counter(name: &str) -> bool {
+    Statistics::series().any(|series| series.name == name && series.kind == Kind::Counter)
+}
+
 #[test]
 fn every_test_and_counter_that_the_protocol_page_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
     let node = all(&root.join("tests/clients"), ".mjs");
-    let counters = read("src/insight/counters.rs");
     let page = read("docs/protocol.md");
     let rows = page.lines().filter(|line| line.starts_with('|'));
     let mut known = BTreeSet::new();
@@ -65,10 +70,7 @@ fn every_test_and_counter_that_the_protocol_page_names_exists() {
     for row in bounds.lines().filter(|line| line.starts_with("| `")) {
         let counted = row.split('|').nth(4).unwrap();
         for name in counted.split('`').skip(1).step_by(2) {
-            assert!(
-                counters.contains(&format!("    {name},")),
-                "there is no counter {name}"
-            );
+            assert!(is_counter(name), "there is no counter {name}");
         }
     }
 }
@@ -108,10 +110,87 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
 }
 
 #[test]
+fn the_metrics_page_lists_every_series() {
+    let row = |series: &Series| {
+        let metrics = series.metrics().into_iter();
+        let metrics: Vec<_> = metrics.map(|metric| format!("`{metric}`")).collect();
+        let metrics = match &metrics[..] {
+            [] => "sum of the family of its name".to_owned(),
+            some => some.join(" "),
+        };
+        let doc = series.doc.trim();
+        format!("| `{}` | {metrics} | {doc} |\n", series.name)
+    };
+    let page = read("docs/metrics.md");
+    for (kind, title) in [(Kind::Gauge, "## Gauges"), (Kind::Counter, "## Counters")] {
+        let of_kind = Statistics::series().filter(|series| series.kind == kind);
+        let rows: String = of_kind.map(row).collect();
+        let table =
+            format!("{title}\n\n| series | in `/metrics` | meaning |\n|---|---|---|\n{rows}");
+        assert!(page.contains(&table), "the table is now\n{table}");
+    }
+}
+
+#[test]
+fn every_limit_in_metrics_is_a_setting() {
+    for series in Statistics::series() {
+        for place in series
+            .places
+            .iter()
+            .filter(|place| place.family.label == "limit")
+        {
+            let setting = Setting::find(place.value);
+            assert!(setting.is_some(), "{}: {}", series.name, place.value);
+        }
+    }
+}
+
+#[test]
+fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = read("docs/alerts.md");
+    let rows = shipped().into_iter().map(|rule| {
+        let part = rule.of.as_ref().filter(|_| rule.of_min > 1.0);
+        let part = part.map(|of| format!(", of at least {} `{of}`", rule.of_min));
+        let severity = rule.severity.label();
+        format!(
+            "| `{}` | `{}`{} | {} s | {} | {} s | {severity} | {} |\n",
+            rule.name,
+            rule.expression(),
+            part.unwrap_or_default(),
+            rule.hold,
+            rule.clear,
+            rule.keep_firing,
+            rule.doc
+        )
+    });
+    let table: String = rows.collect();
+    assert!(page.contains(&table), "the table is now\n{table}");
+    let counters = read("src/insight/counters.rs");
+    let rust = all(&root.join("src"), ".rs");
+    let rows = page.lines().filter(|line| line.starts_with("| `alerts."));
+    let rows: Vec<Vec<_>> = rows
+        .map(|row| row.split('|').map(str::trim).collect())
+        .collect();
+    let named = |word: &str| word.trim_matches('`').to_owned();
+    for row in &rows {
+        let setting = named(row[1]);
+        assert!(Setting::find(&setting).is_some(), "there is no {setting}");
+        if let [_, _, _, _, metric, test, _] = row[..] {
+            assert!(
+                counters.contains(&format!("    {},", named(metric))),
+                "{metric}"
+            );
+            assert!(rust.contains(&format!("fn {}(", named(test))), "{test}");
+        }
+    }
+    assert_eq!(rows.len(), 6, "three receivers, three limits");
+}
+
+#[test]
 fn every_limit_is_in_its_table_with_metric_and_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
-    let counters = read("src/insight/counters.rs");
     let page = read("docs/limits.md");
     let mut settings = BTreeSet::new();
     for row in page.lines().filter(|line| line.starts_with("| `")) {
@@ -123,8 +202,7 @@ fn every_limit_is_in_its_table_with_metric_and_test() {
             settings.insert(name);
         }
         for name in names(4) {
-            let counter = format!("    {name},");
-            assert!(counters.contains(&counter), "there is no counter {name}");
+            assert!(is_counter(name), "there is no counter {name}");
         }
         assert!(names(5).next().is_some(), "no test: {row}");
         for name in names(5) {

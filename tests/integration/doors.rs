@@ -63,8 +63,9 @@ async fn when_descriptors_run_short_health_is_answered_and_room_is_found_again()
     use std::process::{Command, Stdio};
 
     let binary = env!("CARGO_BIN_EXE_swarmhub");
-    let script =
-        format!("ulimit -n 128; exec '{binary}' --workers 1 --listen 127.0.0.1:0 --no-limits");
+    let script = format!(
+        "ulimit -n 128; exec '{binary}' --workers 1 --listen 127.0.0.1:0 --no-limits --history off"
+    );
     let program = crate::process::Program::of(
         Command::new("sh")
             .args(["-c", &script])

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("main", &["conduct", "cli", "process", "load"]),
     ("conduct", &["cli", "process"]),
     ("cli", &["load"]),
@@ -14,7 +14,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
     (
         "server",
         &[
-            "worker", "net", "http", "hub", "memory", "config", "protocol",
+            "worker", "net", "http", "hub", "swarm", "memory", "config", "protocol", "insight",
+            "notify",
         ],
     ),
     (
@@ -29,8 +30,14 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "config",
         ],
     ),
+    ("notify", &["net", "insight", "config"]),
     ("echo", &["connection", "hub", "net", "config"]),
-    ("http", &["hub", "net", "limits", "insight", "config"]),
+    (
+        "http",
+        &[
+            "hub", "net", "limits", "swarm", "protocol", "insight", "config",
+        ],
+    ),
     ("connection", &["hub", "protocol", "websocket"]),
     (
         "hub",

@@ -153,7 +153,7 @@ mod program {
         let binary = env!("CARGO_BIN_EXE_swarmhub");
         let script = format!(
             "exec 3<&0 4<&2 </dev/null 2>/dev/null; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:unknown; \
-             exec '{binary}' --workers 2 {args}"
+             exec '{binary}' --workers 2 --history off {args}"
         );
         let mut child = Command::new("sh")
             .args(["-c", &script])
@@ -214,7 +214,7 @@ mod program {
         for listen in ["systemd", "proxy+systemd:web"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
             let output = command
-                .args(["--log-level", "off", "--listen", listen])
+                .args(["--log-level", "off", "--history", "off", "--listen", listen])
                 .env_remove("LISTEN_FDS")
                 .stdin(Stdio::null())
                 .output()
@@ -248,7 +248,7 @@ mod program {
         ] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
             let output = command
-                .args(["--log-level", "off", "--listen", listen])
+                .args(["--log-level", "off", "--history", "off", "--listen", listen])
                 .stdin(Stdio::null())
                 .output()
                 .unwrap();

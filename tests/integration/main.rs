@@ -8,18 +8,25 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
+mod alerts;
+mod announce;
 mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod crashes;
 mod docs;
 mod doors;
 mod frames;
+mod history;
 mod http;
 mod layers;
 mod leaving;
 mod limits;
 mod listeners;
+mod live;
 mod load;
+mod metrics;
 mod model;
 mod process;
 mod proxies;

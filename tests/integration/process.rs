@@ -91,6 +91,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
+    // Tests leave no files; those of the history say otherwise.
+    command.env("SWARMHUB_HISTORY", "off");
     command
 }
 
@@ -215,7 +217,8 @@ fn wrong_settings_are_refused_with_the_place_and_the_remedy() {
 #[test]
 fn too_few_file_descriptors_are_one_clear_line() {
     let binary = env!("CARGO_BIN_EXE_swarmhub");
-    let script = format!("ulimit -n 64; exec '{binary}' --listen 127.0.0.1:0 --log-level off");
+    let script =
+        format!("ulimit -n 64; exec '{binary}' --history off --listen 127.0.0.1:0 --log-level off");
     let (code, _, stderr) = run(Command::new("sh").args(["-c", &script]));
     assert_eq!(code, Some(1));
     assert!(
@@ -225,7 +228,7 @@ fn too_few_file_descriptors_are_one_clear_line() {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     let script = script
         .replace("-n 64", "-n 200")
-        .replace("off", "off --workers 64");
+        .replace("--log-level", "--workers 64 --log-level");
     let (code, _, stderr) = run(Command::new("sh").args(["-c", &script]));
     assert_eq!(code, Some(1));
     assert!(stderr.contains("at least 576 are needed"), "{stderr}");
@@ -234,7 +237,7 @@ fn too_few_file_descriptors_are_one_clear_line() {
 #[test]
 fn the_soft_limit_of_open_files_is_raised() {
     let binary = env!("CARGO_BIN_EXE_swarmhub");
-    let script = format!("ulimit -Sn 200; exec '{binary}' --listen 127.0.0.1:0");
+    let script = format!("ulimit -Sn 200; exec '{binary}' --history off --listen 127.0.0.1:0");
     let mut child = Command::new("sh")
         .args(["-c", &script])
         .stdout(Stdio::piped())

@@ -14,6 +14,8 @@ use rand::{RngExt, SeedableRng};
 use crate::model::operation::{Operation, Setup, read_all};
 use crate::model::run;
 
+#[path = "../../fuzz/bodies/announce.rs"]
+mod announce_body;
 #[path = "../../fuzz/bodies/config.rs"]
 mod config_body;
 #[path = "../../fuzz/bodies/forwarded.rs"]
@@ -199,6 +201,34 @@ const TOML_PIECES: [&str; 24] = [
     "\\u0000",
 ];
 
+/// What makes one query another, or none.
+const QUERY_PIECES: [&str; 24] = [
+    "",
+    "&",
+    "=",
+    "%",
+    "%4",
+    "%zz",
+    "%00",
+    "%ff",
+    "%26",
+    "%3D",
+    "+",
+    "-",
+    ".",
+    "0",
+    "65536",
+    "18446744073709551616",
+    "\u{e9}",
+    "&info_hash=abcdefghijklmnopqrst",
+    "&info_hash=",
+    "&port=80",
+    "&port=x",
+    "&left=inf",
+    "&compact=0",
+    "&event=completed",
+];
+
 /// A seed of a target that reads text, in a few places of which something is written over.
 fn texts(target: &str, pieces: &'static [&'static str]) -> impl Strategy<Value = String> + use<> {
     let texts = seeds(target)
@@ -285,6 +315,16 @@ proptest! {
     }
 
     #[test]
+    fn two_readings_of_a_query_agree(text in texts("announce", &QUERY_PIECES)) {
+        announce_body::check(text.as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_are_a_query_that_is_answered(bytes in streams("announce")) {
+        announce_body::check(&bytes);
+    }
+
+    #[test]
     fn nothing_that_a_client_writes_hides_where_a_trusted_proxy_saw_it(bytes in streams("forwarded")) {
         forwarded_body::check(&bytes);
     }
@@ -292,6 +332,9 @@ proptest! {
 
 #[test]
 fn the_seeds_of_the_fuzz_targets_pass() {
+    for seed in seeds("announce") {
+        announce_body::check(&seed);
+    }
     for seed in seeds("proxy") {
         proxy_body::check(&seed);
     }

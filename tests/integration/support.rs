@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use swarmhub::config::{Config, Listen, Target};
+use swarmhub::config::{Config, History, Listen, Target};
 use swarmhub::hub::Node;
-use swarmhub::{Server, ServerError};
+use swarmhub::{Handle, Server, ServerError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -26,6 +26,7 @@ pub(crate) struct TestServer {
     /// All places it listens on, with real ports.
     listening: Vec<Listen>,
     pub(crate) node: Arc<Node>,
+    pub(crate) handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<Result<(), ServerError>>>,
 }
@@ -37,6 +38,7 @@ impl TestServer {
         let mut config = Config {
             workers: 2,
             listen,
+            history: History::Off,
             ..Config::default()
         };
         // A test that ends does not wait for its clients.
@@ -55,16 +57,22 @@ impl TestServer {
                 let address = server.addresses().next().unwrap();
                 let listening: Vec<_> = server.listening().cloned().collect();
                 ready
-                    .send((address, listening, Arc::clone(server.node())))
+                    .send((
+                        address,
+                        listening,
+                        Arc::clone(server.node()),
+                        server.handle(),
+                    ))
                     .unwrap();
                 server.run(async { drop(stopped.await) }).await
             })
         });
-        let (address, listening, node) = when_ready.recv().expect("the server binds");
+        let (address, listening, node, handle) = when_ready.recv().expect("the server binds");
         Self {
             address,
             listening,
             node,
+            handle,
             stop: Some(stop),
             thread: Some(thread),
         }

@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually, pattern } from '../support/index.mjs'
-import { STEP_MS, download, downloadButton, inMemory, inspect, linkOf, open, row, saveAllButton, share, slowDown, stage } from './support.mjs'
+import { STEP_MS, download, downloadButton, inMemory, inspect, linkOf, open, overflow, row, saveAllButton, share, slowDown, stage } from './support.mjs'
 
 const { here, withUsers } = stage()
 const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true }
@@ -115,7 +115,6 @@ test('the QR code is dark on light in both schemes and as big as the link needs'
   assert.match(path, /^M0 0h1v1h-1z/)
 }, { user: { context: DARK } }))
 
-const overflow = page => page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth))
 const progress = page => page.getByRole('progressbar', { name: 'Progress of all files' }).evaluate(bar => bar.value)
 const focused = page => page.evaluate(() => document.querySelector('swarm-share').shadowRoot.activeElement?.textContent)
 

@@ -30,13 +30,25 @@ export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'] } =
     if (here.folder) await rm(here.folder, { recursive: true, force: true })
   })
 
+  return { here, withUsers: usersOf(here) }
+}
+
+/** The same without a server of its own, for pages that a test serves itself. */
+export function noServer () {
+  const here = {}
+  before(async () => { here.browser = await launchChromium() })
+  after(async () => { await here.browser?.close() })
+  return { withUsers: usersOf(here) }
+}
+
+function usersOf (here) {
   /**
    * Runs `story` with so many users, closes them, and holds that their pages logged no error and asked nobody else.
    * @param {number} count
    * @param {(...users: Awaited<ReturnType<typeof newUser>>[]) => Promise<void>} story
    * @param {{ allow?: RegExp[], user?: object, init?: () => void }} [options] `allow`: messages that belong to the story; `init` runs in the pages first
    */
-  const withUsers = (count, story, { allow = [], user = {}, init } = {}) => async () => {
+  return (count, story, { allow = [], user = {}, init } = {}) => async () => {
     const users = []
     try {
       for (let i = 0; i < count; i++) {
@@ -55,7 +67,6 @@ export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'] } =
       await Promise.all(users.map(one => one.close().catch(() => {})))
     }
   }
-  return { here, withUsers }
 }
 
 function noteViolations () {
@@ -140,4 +151,16 @@ export async function picture (page, name) {
   await mkdir(SCREENSHOTS, { recursive: true })
   // Hiding the caret or stopping animations would put a style element into the page, against its policy.
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, caret: 'initial', animations: 'allow' })
+}
+
+/** How much wider the page is than the screen. @param {import('playwright-core').Page} page */
+export const overflow = page => page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth))
+
+/** Presses Tab until the control with this name has the focus, on a page without shadow roots. @param {import('playwright-core').Page} page @param {string} name */
+export async function tabTo (page, name) {
+  for (let i = 0; i < 30; i++) {
+    await page.keyboard.press('Tab')
+    if (await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent) === name) return
+  }
+  assert.fail(`"${name}" is not reached with the Tab key`)
 }

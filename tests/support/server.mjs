@@ -86,7 +86,10 @@ export async function startServer ({ args = [], port = 0, env = {} } = {}) {
   }
 }
 
-/** The caller's environment without its own SWARMHUB settings, which would change what is tested. */
-const cleanEnv = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SWARMHUB_')))
+/** The caller's environment without its own SWARMHUB settings, which would change what is tested; and no file is left behind. */
+const cleanEnv = () => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SWARMHUB_'))),
+  SWARMHUB_HISTORY: 'off'
+})
 
 const describe = ({ code, signal, error }) => error ? error.message : signal ? `signal ${signal}` : `exit code ${code}`

@@ -39,6 +39,26 @@ install_pebble() {
     apt_package pebble || say "pebble can't be installed; the test of ACME will be skipped"
 }
 
+# A real Alertmanager as Debian packs it, laid out under target/ but not installed, which would start it. Its test skips itself,
+# with a reason, where there is none.
+alertmanager() {
+    local folder="$TESTS_TARGET/test-tools/alertmanager"
+    [ -z "${ALERTMANAGER:-}" ] && ! command -v prometheus-alertmanager >/dev/null || return 0
+    export ALERTMANAGER="$folder/usr/bin/prometheus-alertmanager"
+    [ ! -x "$ALERTMANAGER" ] || return 0
+    say "fetching the Debian package prometheus-alertmanager into $TESTS_TARGET"
+    mkdir -p "$folder"
+    (cd "$folder" && { apt-get download -qq prometheus-alertmanager || { apt_update && apt-get download -qq prometheus-alertmanager; }; } \
+        && dpkg -x prometheus-alertmanager_*.deb .) \
+        || say "it can't be fetched; the test with it will be skipped"
+}
+
+# A classic BitTorrent client. Its tests skip themselves, with a reason, where there is none.
+install_aria2() {
+    command -v aria2c >/dev/null && return 0
+    apt_package aria2 || say "aria2 can't be installed; its tests will be skipped"
+}
+
 # A Debian package, with sudo where we are not root.
 apt_package() {
     local sudo=()
@@ -119,6 +139,23 @@ fetch_proxies() {
     for package in *.deb; do
         dpkg -x "$package" .
     done
+}
+
+# A real Prometheus and its checker as Debian packs them, laid out under target/ but not installed, which would start one on
+# port 9090. Their tests skip themselves, with a reason, where they are missing.
+prometheus_package() {
+    local folder="$TESTS_TARGET/test-tools/prometheus"
+    export PATH="$PATH:$folder/usr/bin"
+    [ "$(command -v prometheus promtool | wc -l)" -lt 2 ] || return 0
+    say "fetching the Debian package prometheus into $TESTS_TARGET"
+    mkdir -p "$folder"
+    (cd "$folder" && { fetch_prometheus || { apt_update && fetch_prometheus; }; }) \
+        || say "prometheus can't be fetched; the tests with it will be skipped"
+}
+
+# Into the working folder.
+fetch_prometheus() {
+    apt-get download -qq prometheus && dpkg -x prometheus_*.deb .
 }
 
 # The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv

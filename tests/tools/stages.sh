@@ -33,6 +33,7 @@ stage_docs() {
 stage_rust() {
     # For the server every SWARMHUB_ variable is a setting.
     unset SWARMHUB_BIN
+    prometheus_package
     # Both runs are wanted even if the first fails.
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then
@@ -55,6 +56,8 @@ stage_clients() {
     chromium
     libtorrent
     install_pebble
+    alertmanager
+    install_aria2
     server_binary
     node_tests 420 tests/clients
 }

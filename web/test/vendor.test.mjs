@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { VENDORED, packageFolder, vendorFolder, versionText } from '../vendor.mjs'
 
 /** Types for packages that bring none; written here, never loaded by a browser. */
-const OWN = { webtorrent: ['webtorrent.min.d.ts'], 'lean-qr': ['lean-qr.d.ts'] }
+const OWN = { webtorrent: ['webtorrent.min.d.ts'], 'lean-qr': ['lean-qr.d.ts'], uplot: ['uPlot.esm.d.ts'] }
 
 for (const [name, files] of Object.entries(VENDORED)) {
   test(`vendor/${name} equals the files of the pinned package, byte for byte`, async () => {

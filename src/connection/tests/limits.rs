@@ -7,13 +7,14 @@ fn visitor(address: &str) -> Visitor {
     Visitor {
         address: Some(address.parse().expect("an address")),
         origin: None,
+        listener: 0,
     }
 }
 
 fn page(origin: &str) -> Visitor {
     Visitor {
-        address: None,
         origin: Some(origin.into()),
+        ..Visitor::default()
     }
 }
 

@@ -229,3 +229,85 @@ fn other_limits_hold_at_once_for_those_who_are_here_too() {
     (0..2).for_each(|_| world.addresses.leave(Key::new(10)));
     assert!(world.addresses.enter(ipv4(10)).is_some());
 }
+
+#[test]
+fn the_largest_address_or_network_is_found_but_not_the_sum_of_those_beyond_the_bound() {
+    let world = World::new(|limits| limits.addresses_max = 4);
+    assert_eq!(world.addresses.largest(), 0);
+    for own in [1, 2, 3] {
+        world.addresses.count(ipv6(own, 77));
+    }
+    assert_eq!(world.addresses.largest(), 3, "the network");
+    for own in 100..200 {
+        world.addresses.count(ipv4(own));
+    }
+    assert_eq!(world.addresses.largest(), 3);
+}
+
+#[test]
+fn peers_over_http_are_counted_apart_from_connections() {
+    let world = World::new(|limits| {
+        limits.address_connections_max = 1;
+        limits.address_http_peers_max = 2;
+        limits.network_factor = 2;
+    });
+    let addresses = &world.addresses;
+    assert!(addresses.enter(ipv4(10)).is_some());
+    let (key, _) = addresses.enter_http(ipv4(10)).expect("room");
+    assert!(addresses.enter_http(ipv4(10)).is_some());
+    assert!(addresses.enter_http(ipv4(10)).is_none());
+    assert!(addresses.enter_http(ipv4(11)).is_some(), "another address");
+    addresses.leave_http(key);
+    assert!(addresses.enter_http(ipv4(10)).is_some());
+    assert!(addresses.enter(ipv4(10)).is_none(), "connections are full");
+    // Networks of a site together.
+    let entered = (20..30).filter(|network| addresses.enter_http(ipv6(*network, 5)).is_some());
+    assert_eq!(entered.count(), 4);
+}
+
+#[test]
+fn an_address_with_peers_over_http_is_not_forgotten() {
+    let world = World::new(|_| {});
+    let (key, _) = world.addresses.enter_http(ipv4(10)).expect("room");
+    world.tidy();
+    assert_eq!(world.addresses.known(), 1);
+    world.addresses.leave_http(key);
+    world.tidy();
+    assert_eq!(world.addresses.known(), 0);
+}
+
+#[test]
+fn requests_over_http_are_counted_for_address_and_site_and_come_back_with_time() {
+    let world = World::new(|limits| {
+        limits.address_http_requests_per_second = 1;
+        limits.address_http_requests_burst = 2;
+        limits.network_factor = 2;
+    });
+    let addresses = &world.addresses;
+    let at = Duration::from_secs;
+    assert!((0..2).all(|_| addresses.ask(ipv4(10), at(1)).is_ok()));
+    assert_eq!(addresses.ask(ipv4(10), at(1)), Err(at(1)));
+    assert!(addresses.ask(ipv4(11), at(1)).is_ok());
+    assert!(addresses.ask(ipv4(10), at(2)).is_ok());
+    assert!(addresses.ask(ipv4(10), at(2)).is_err());
+    let asked = (20..30).filter(|network| addresses.ask(ipv6(*network, 5), at(1)).is_ok());
+    assert_eq!(asked.count(), 4, "a site has twice as much");
+}
+
+#[test]
+fn peers_over_http_and_websockets_of_an_address_share_one_part_of_the_swarm_table() {
+    let world = World::new(|_| {});
+    let addresses = &world.addresses;
+    let (key, over_http) = addresses.enter_http(ipv6(10, 5)).expect("room");
+    let (_, of_websockets) = addresses.count(ipv6(10, 5));
+    assert!(Arc::ptr_eq(&over_http, &of_websockets));
+    let (neighbour, _) = addresses.enter_http(ipv6(11, 5)).expect("room");
+    assert_eq!(over_http.memberships(), 1);
+    drop((over_http, of_websockets));
+    let (again, share) = addresses.enter_http(ipv6(10, 5)).expect("room");
+    assert_eq!(share.memberships(), 2, "it is kept while somebody is there");
+    for key in [key, again, neighbour] {
+        addresses.leave_http(key);
+    }
+    assert_eq!(share.memberships(), 0);
+}

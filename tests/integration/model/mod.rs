@@ -4,6 +4,7 @@
 //! not made here as well. Used by the simulation and by the fuzz targets; it knows nothing of sockets.
 
 mod exchange;
+mod http;
 mod naive;
 pub(crate) mod operation;
 mod wire;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use swarmhub::protocol::{ConnectionId, Counts, InfoHash, OfferId, PeerId};
 use swarmhub::tracker::Rules;
 
+use super::http::HttpMember;
+
 /// How many members with one `peer_id` may give a connection the same `offer_id`.
 const COPIES_MAX: usize = 4;
 
@@ -28,6 +30,7 @@ pub(super) struct Naive {
 #[derive(Default)]
 pub(super) struct Swarm {
     pub(super) members: Vec<State>,
+    pub(super) http: Vec<HttpMember>,
     pub(super) downloaded: u32,
 }
 
@@ -75,11 +78,13 @@ pub(super) struct Eligible {
 
 impl Swarm {
     pub(super) fn counts(&self) -> Counts {
-        let seeders = self.members.iter().filter(|state| state.seeds).count();
+        let seeders = self.members.iter().filter(|state| state.seeds).count()
+            + self.http.iter().filter(|member| member.seeds).count();
+        let members = self.members.len() + self.http.len();
         let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
         Counts {
             complete: number(seeders),
-            incomplete: number(self.members.len() - seeders),
+            incomplete: number(members - seeders),
             downloaded: self.downloaded,
         }
     }
@@ -114,6 +119,12 @@ impl Naive {
     /// Older than `lifetime`, by a clock that shows whole seconds.
     fn outlived(&self, since: Duration, lifetime: Duration) -> bool {
         self.now.as_secs() > since.as_secs() + lifetime.as_secs()
+    }
+
+    /// By a clock that shows milliseconds.
+    fn has_expired(&self, offer: &Pending) -> bool {
+        let lifetime = self.rules.ttl.pending_offer;
+        self.now.as_millis() > offer.given.as_millis() + lifetime.as_millis()
     }
 
     /// False if the announce is refused.
@@ -178,7 +189,12 @@ impl Naive {
         }
         self.pending
             .retain(|offer| (offer.info_hash, offer.from) != (info_hash, member));
-        self.swarms.retain(|_, swarm| !swarm.members.is_empty());
+        self.forget_empty();
+    }
+
+    pub(super) fn forget_empty(&mut self) {
+        self.swarms
+            .retain(|_, swarm| !swarm.members.is_empty() || !swarm.http.is_empty());
     }
 
     fn books(&mut self, connection: ConnectionId) -> &mut Connection {
@@ -278,7 +294,7 @@ impl Naive {
         let is_meant = |offer: &Pending| {
             (offer.info_hash, offer.offer_id, offer.from.1, offer.to.0)
                 == (info_hash, offer_id, to_peer_id, connection)
-                && !self.outlived(offer.given, self.rules.ttl.pending_offer)
+                && !self.has_expired(offer)
         };
         let (answered, waiting): (Vec<_>, _) =
             self.pending.iter().partition(|offer| is_meant(offer));
@@ -317,9 +333,18 @@ impl Naive {
         for (info_hash, member) in &expired {
             self.leave(*info_hash, *member);
         }
+        let (now, ttl) = (self.now.as_secs(), self.rules.ttl.http_membership.as_secs());
+        for swarm in self.swarms.values_mut() {
+            swarm
+                .http
+                .retain(|member| now <= member.heard.as_secs() + ttl);
+        }
+        self.forget_empty();
         let pending = std::mem::take(&mut self.pending);
-        let lives = |offer: &Pending| !self.outlived(offer.given, self.rules.ttl.pending_offer);
-        self.pending = pending.into_iter().filter(lives).collect();
+        self.pending = pending
+            .into_iter()
+            .filter(|offer| !self.has_expired(offer))
+            .collect();
         expired
     }
 

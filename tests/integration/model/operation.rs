@@ -116,6 +116,15 @@ pub(crate) enum Operation {
         /// Ids are written with escapes throughout.
         escaped: bool,
     },
+    /// Somebody announces over HTTP; `from` counts through the addresses.
+    AnnounceHttp {
+        from: u8,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+        event: Option<&'static str>,
+        left: Left,
+        wanted: u8,
+    },
     /// A connection answers.
     Answer { from: u8, kind: AnswerKind },
     /// A connection scrapes these swarms (`None`: something that is no hash), or everything.
@@ -172,8 +181,10 @@ pub(crate) struct Setup(pub(crate) Rules);
 
 impl Setup {
     pub(crate) fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
+        let memberships_max = pick(bytes, 6)? + 2;
         Some(Self(Rules {
-            memberships_max: pick(bytes, 6)? + 2,
+            memberships_max,
+            http_peers_max: 2 * memberships_max,
             peer_ids_per_swarm_max: pick(bytes, 3)? + 1,
             pending_offers_max: pick(bytes, 6)? + 1,
             full_scrape: pick(bytes, 2)? == 1,
@@ -183,6 +194,7 @@ impl Setup {
             ttl: Ttl {
                 membership: Duration::from_mins(1),
                 pending_offer: Duration::from_secs(20),
+                http_membership: Duration::from_secs(61),
             },
         }))
     }
@@ -198,7 +210,15 @@ pub(crate) fn read_all(bytes: &mut impl Iterator<Item = u8>, most: usize) -> Vec
 impl Operation {
     fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
         Some(match bytes.next()? {
-            0..=139 => Self::Announce {
+            120..=139 => Self::AnnounceHttp {
+                from: bytes.next()?,
+                info_hash: one_of(bytes, &ANNOUNCED)?,
+                peer_id: one_of(bytes, &PEER_IDS)?,
+                event: one_of(bytes, &EVENTS)?,
+                left: one_of(bytes, &LEFTS)?,
+                wanted: bytes.next()? % 6,
+            },
+            0..=119 => Self::Announce {
                 from: bytes.next()?,
                 info_hash: one_of(bytes, &ANNOUNCED)?,
                 peer_id: one_of(bytes, &PEER_IDS)?,

@@ -9,9 +9,10 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use swarmhub::limits::Share;
 use swarmhub::protocol::{ConnectionId, InfoHash, OfferId, PeerId};
-use swarmhub::swarm::{Expired, Role, Totals};
+use swarmhub::swarm::{Expired, Owner, Role, Swept, Totals};
 use swarmhub::tracker::{Participant, Tracker};
 
+use super::http::{Words, http_members};
 use super::naive::Naive;
 use super::operation::{CONNECTIONS_MAX, Operation, Setup};
 use super::wire::Spelling;
@@ -47,6 +48,8 @@ pub(super) struct World {
     pub(super) open: Vec<Open>,
     /// Expired memberships of which their owners have not heard.
     untold: Vec<Expired>,
+    /// How many memberships over HTTP are counted for whom.
+    pub(super) owned: BTreeMap<Owner, u32>,
     /// Those of two addresses within one network.
     shares: [Arc<Share>; 2],
     network: Arc<Share>,
@@ -89,6 +92,7 @@ impl World {
             naive: Naive::new(rules),
             open: Vec::new(),
             untold: Vec::new(),
+            owned: BTreeMap::new(),
             shares: [(); 2].map(|()| Arc::new(Share::within(Some(Arc::clone(&network))))),
             network,
             rng: SmallRng::seed_from_u64(seed),
@@ -118,6 +122,21 @@ impl World {
                 let spelling = Spelling { escaped: *escaped };
                 let words = (*event, *left, *numwant);
                 return self.announce(*from, (*info_hash, *peer_id), words, offers, spelling);
+            }
+            Operation::AnnounceHttp {
+                from,
+                info_hash,
+                peer_id,
+                event,
+                left,
+                wanted,
+            } => {
+                let words = Words {
+                    event: *event,
+                    left: left.0,
+                    wanted: usize::from(*wanted),
+                };
+                return self.announce_http(*from, *info_hash, *peer_id, &words);
             }
             Operation::Answer { from, kind } => return self.answer(*from, *kind),
             Operation::Scrape { from, hashes } => return self.scrape(*from, hashes.as_deref()),
@@ -174,9 +193,13 @@ impl World {
 
     fn sweep(&mut self) -> Result<(), String> {
         let now = self.naive.now;
-        let mut expired = Vec::new();
+        let mut swept = Swept::default();
         for part in 0..self.tracker.swarms().parts() {
-            while self.tracker.sweep_slice(part, now, &mut expired).is_some() {}
+            while self.tracker.sweep_slice(part, now, &mut swept).is_some() {}
+        }
+        let Swept { expired, http } = swept;
+        for owner in http {
+            self.release(owner);
         }
         let key = |expired: &Expired| {
             let member = expired.member;
@@ -218,11 +241,12 @@ impl World {
                 .members()
                 .map(|(member, role)| ((member.connection, member.peer_id), role == Role::Seeder))
                 .collect();
-            if members.is_empty() || (counts.complete + counts.incomplete) as usize != members.len()
-            {
-                result = Err(format!("{counts:?} of {} members", members.len()));
+            let http = http_members(swarm);
+            let all = members.len() + http.len();
+            if all == 0 || (counts.complete + counts.incomplete) as usize != all {
+                result = Err(format!("{counts:?} of {all} members"));
             }
-            found.insert(*info_hash, (members, counts, swarm.pending_offers()));
+            found.insert(*info_hash, (members, http, counts, swarm.pending_offers()));
         });
         result?;
         let expected = self.naive.swarms.iter().map(|(info_hash, swarm)| {
@@ -232,9 +256,14 @@ impl World {
                 .filter(|offer| offer.info_hash == *info_hash)
                 .count();
             let members = members.map(|state| (state.member, state.seeds)).collect();
-            (*info_hash, (members, swarm.counts(), pending))
+            let http = swarm.http.iter().map(|member| (member.at, member.seeds));
+            (
+                *info_hash,
+                (members, http.collect(), swarm.counts(), pending),
+            )
         });
         ensure_eq("swarms", &found, &expected.collect())?;
+        self.check_owned()?;
         for open in &self.open {
             let known = self.naive.connections.get(&open.id);
             let expected = known
@@ -258,13 +287,16 @@ impl World {
         ensure_eq("share of the network", &self.network.memberships(), &all)
     }
 
-    /// Closes all connections: nothing must be left.
+    /// Closes all connections and lets the others expire: nothing must be left.
     fn finish(mut self) -> Result<(), String> {
         self.check_everything()?;
         for open in self.open.drain(..) {
             self.tracker.close(&open.participant);
             self.naive.close(open.id);
         }
+        self.check_everything()?;
+        self.naive.now += self.naive.rules.ttl.http_membership * 2;
+        self.sweep()?;
         self.check_everything()?;
         ensure_eq(
             "totals in the end",

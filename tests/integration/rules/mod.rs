@@ -3,6 +3,7 @@
 //! Swarms, peers and offers are named by one character, which stands for an id of twenty.
 
 mod answers;
+mod http;
 mod joining;
 mod lifetimes;
 mod members;
@@ -21,7 +22,7 @@ use rand::rngs::SmallRng;
 use serde_json::{Value, json};
 use swarmhub::limits::{Portion, Share};
 use swarmhub::protocol::{Bounds, ConnectionId, parse, relayed_answer, relayed_offer};
-use swarmhub::swarm::{Expired, Intake, Totals, Ttl};
+use swarmhub::swarm::{Expired, Intake, Swept, Totals, Ttl};
 use swarmhub::tracker::{AnswerFate, Participant, RelayKind, Reply, Rules, Tracker};
 
 const BOUNDS: Bounds = Bounds {
@@ -36,11 +37,13 @@ const RULES: Rules = Rules {
     pending_offers_max: 256,
     full_scrape: false,
     swarms_max: usize::MAX,
+    http_peers_max: usize::MAX,
     address_swarms: Portion::ALL,
     intake: Intake::UNLIMITED,
     ttl: Ttl {
         membership: Duration::from_mins(6),
         pending_offer: Duration::from_mins(2),
+        http_membership: Duration::from_mins(30),
     },
 };
 
@@ -144,7 +147,7 @@ impl World {
     }
 
     fn sweep(&self) -> Vec<Expired> {
-        sweep(&self.tracker, self.now.get())
+        sweep(&self.tracker, self.now.get()).expired
     }
 
     fn totals(&self) -> (usize, usize, usize) {
@@ -154,6 +157,7 @@ impl World {
             swarms,
             seeders,
             leechers,
+            http_peers: _,
         } = totals;
         (swarms, seeders, leechers)
     }
@@ -170,12 +174,12 @@ impl World {
 }
 
 /// Goes through the whole table, slice by slice.
-fn sweep(tracker: &Tracker, now: Duration) -> Vec<Expired> {
-    let mut expired = Vec::new();
+fn sweep(tracker: &Tracker, now: Duration) -> Swept {
+    let mut swept = Swept::default();
     for part in 0..tracker.swarms().parts() {
-        while tracker.sweep_slice(part, now, &mut expired).is_some() {}
+        while tracker.sweep_slice(part, now, &mut swept).is_some() {}
     }
-    expired
+    swept
 }
 
 impl Connection<'_> {

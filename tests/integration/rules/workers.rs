@@ -1,7 +1,8 @@
 //! Several workers at once on one table: whatever the order, nothing is lost and nothing stays.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use swarmhub::limits::Share;
+use swarmhub::protocol::http::{Endpoint, read_announce};
 use swarmhub::protocol::{ConnectionId, parse};
 use swarmhub::swarm::{Expired, Totals, Ttl};
-use swarmhub::tracker::{Participant, Rules, Tracker};
+use swarmhub::tracker::{HttpRoom, Participant, Rules, Tracker};
 
 use super::{BOUNDS, RULES, announce, answer, offers, with};
 
@@ -23,6 +25,8 @@ const CONNECTIONS: usize = 6;
 struct Shared {
     tracker: Tracker,
     seconds: AtomicU64,
+    /// Memberships over HTTP that are counted.
+    http_peers: AtomicUsize,
     /// What all connections have together.
     share: Arc<Share>,
     /// For each worker, expired memberships of its connections of which it has not heard.
@@ -35,7 +39,10 @@ impl Shared {
     }
 
     fn sweep(&self) {
-        for expired in super::sweep(&self.tracker, self.now()) {
+        let swept = super::sweep(&self.tracker, self.now());
+        self.http_peers
+            .fetch_sub(swept.http.len(), Ordering::Relaxed);
+        for expired in swept.expired {
             let owner = usize::from(expired.member.connection.worker());
             self.notes[owner].lock().push(expired);
         }
@@ -51,6 +58,31 @@ impl Shared {
                 self.tracker.forget(participant, info_hash, member.peer_id);
             }
         }
+    }
+
+    /// Announces over HTTP, from few addresses, so that workers often speak of the same peer at once.
+    fn announce_http(&self, swarm: char, peer: char, more: &str, rng: &mut SmallRng) {
+        let name = |name: char| name.to_string().repeat(20);
+        let query = format!(
+            "info_hash={}&peer_id={}&port=1{more}",
+            name(swarm),
+            name(peer)
+        );
+        let announce = read_announce(query.as_bytes()).expect("an announce");
+        let from = Endpoint::V4([192, 0, 2, u8::try_from(peer).expect("ASCII"), 0, 1]);
+        let room = || {
+            self.http_peers.fetch_add(1, Ordering::Relaxed);
+            Ok(HttpRoom {
+                owner: NonZeroU64::new(1),
+                share: None,
+            })
+        };
+        let outcome = self
+            .tracker
+            .announce_http(&from, &announce, (self.now(), rng), room);
+        outcome.told.expect("served");
+        let released = usize::from(outcome.released.is_some());
+        self.http_peers.fetch_sub(released, Ordering::Relaxed);
     }
 
     /// Lets one worker do this and that, and gives back its open connections.
@@ -70,7 +102,7 @@ impl Shared {
                 names.chars().nth(place).expect("within the names")
             };
             let (swarm, peer) = (one_of("hij"), one_of("abcde"));
-            let message = match one_of("aaaaaaaoooosqxtwn") {
+            let message = match one_of("aaaaaaaoooosqxtwnhhhl") {
                 'a' => with(announce(swarm, peer), &offers("123")),
                 'o' => answer(swarm, peer, one_of("abcde"), one_of("123")),
                 's' => with(announce(swarm, peer), &json!({"event": "stopped"})),
@@ -78,6 +110,14 @@ impl Shared {
                 'x' => {
                     let (_, participant) = connections.swap_remove(place);
                     self.tracker.close(&participant);
+                    continue;
+                }
+                'h' => {
+                    self.announce_http(swarm, peer, "&left=0", &mut rng);
+                    continue;
+                }
+                'l' => {
+                    self.announce_http(swarm, peer, "&event=stopped", &mut rng);
                     continue;
                 }
                 't' => {
@@ -108,10 +148,12 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
     let ttl = Ttl {
         membership: Duration::from_secs(30),
         pending_offer: Duration::from_secs(10),
+        http_membership: Duration::from_secs(30),
     };
     let shared = Shared {
         tracker: Tracker::new(Rules { ttl, ..RULES }),
         seconds: AtomicU64::new(0),
+        http_peers: AtomicUsize::new(0),
         share: Arc::default(),
         notes: [const { Mutex::new(Vec::new()) }; WORKERS as usize],
     };
@@ -140,11 +182,19 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
         .map(|(_, participant)| participant.memberships().count())
         .sum();
     let totals = swarms.totals();
-    assert_eq!(totals.seeders + totals.leechers, in_books);
+    let http_peers = || shared.http_peers.load(Ordering::Relaxed);
+    assert_eq!(totals.http_peers, http_peers());
+    assert_eq!(
+        totals.seeders + totals.leechers,
+        in_books + totals.http_peers
+    );
     assert_eq!(shared.share.memberships(), in_books);
     for (_, participant) in workers.iter().flatten() {
         shared.tracker.close(participant);
     }
+    shared.seconds.fetch_add(60, Ordering::Relaxed);
+    shared.sweep();
+    assert_eq!(http_peers(), 0);
     assert_eq!(
         (swarms.totals(), swarms.recount()),
         (Totals::default(), Some(Totals::default()))

@@ -1,5 +1,15 @@
 //! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
 
+pub(super) mod access;
+pub(super) mod admin;
+mod alerts;
+mod asked;
+pub(super) mod clients;
+mod history;
+pub(super) mod live;
+pub(super) mod refusal;
+mod stats;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,8 +20,8 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use super::site::Shared;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /healthz`: says that the process lives and answers, also while it drains.
 pub(super) async fn healthz() -> Response {

@@ -1,0 +1,266 @@
+//! Reads the bytes as the query of a request over HTTP, a second time in the plainest way, and answers what was asked.
+
+use std::net::IpAddr;
+
+use bt_bencode::Value;
+use swarmhub::protocol::http::{
+    Announce, Endpoint, Failure, Form, Peers, Reply, Terms, announce_reply, failure, read_announce,
+    read_scrape, scrape_reply,
+};
+use swarmhub::protocol::{Counts, Event, Left, PeerId, Scrape};
+
+const SCRAPE_HASHES_MAX: usize = 3;
+const TERMS: Terms = Terms {
+    interval: 600,
+    interval_min: 60,
+};
+const COUNTS: Counts = Counts {
+    complete: 1,
+    incomplete: u32::MAX,
+    downloaded: 0,
+};
+
+pub(crate) fn check(query: &[u8]) {
+    let parameters = parameters(query);
+    let read = read_announce(query);
+    check_announce(&read, &parameters);
+    match read {
+        Ok(announce) => {
+            assert_eq!(read_announce(written(&announce).as_bytes()), read);
+            check_reply(&announce);
+        }
+        Err(why) => {
+            check_canonical(&failure(why.text(), why.retry()));
+        }
+    }
+    check_scrape(query, &parameters);
+}
+
+type Parameters = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn parameters(query: &[u8]) -> Parameters {
+    let halves = |parameter: &[u8]| {
+        let equals = parameter.iter().position(|&byte| byte == b'=');
+        let end = equals.unwrap_or(parameter.len());
+        let value = equals.map_or(&[][..], |equals| &parameter[equals + 1..]);
+        (plain(&parameter[..end]), plain(value))
+    };
+    query.split(|&byte| byte == b'&').map(halves).collect()
+}
+
+/// With escapes undone.
+fn plain(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let digits = text.get(at + 1..at + 3).unwrap_or_default();
+        if byte == b'%' && digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) {
+            let digits = std::str::from_utf8(digits).expect("ASCII");
+            bytes.push(u8::from_str_radix(digits, 16).expect("digits"));
+            at += 3;
+        } else {
+            bytes.push(if byte == b'+' { b' ' } else { byte });
+            at += 1;
+        }
+    }
+    bytes
+}
+
+fn all<'p>(parameters: &'p Parameters, name: &str) -> Vec<&'p [u8]> {
+    let named = parameters.iter().filter(|(key, _)| key == name.as_bytes());
+    named.map(|(_, value)| value.as_slice()).collect()
+}
+
+fn last<'p>(parameters: &'p Parameters, name: &str) -> Option<&'p [u8]> {
+    all(parameters, name).last().copied()
+}
+
+fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
+    let hashes = all(parameters, "info_hash");
+    let peer_id = last(parameters, "peer_id").unwrap_or_default();
+    let port = number(last(parameters, "port"));
+    let announce = match read {
+        Ok(announce) => announce,
+        Err(why) => {
+            let expected = match hashes.as_slice() {
+                [_, _, ..] => Failure::InfoHashes,
+                [hash] if hash.len() == 20 && peer_id.len() != 20 => Failure::PeerId,
+                [hash] if hash.len() == 20 => Failure::Port,
+                _ => Failure::InfoHash,
+            };
+            assert_eq!(*why, expected);
+            if expected == Failure::Port {
+                assert!(!port.is_some_and(|port| (1..=65_535).contains(&port)));
+            }
+            return;
+        }
+    };
+    assert_eq!(hashes, [announce.info_hash.as_bytes()]);
+    assert_eq!(peer_id, announce.peer_id.as_bytes());
+    assert_eq!(port, Some(u64::from(announce.port.get())));
+    let wanted = number(last(parameters, "numwant")).unwrap_or(50);
+    assert_eq!(announce.wanted as u64, wanted);
+    let event = match last(parameters, "event") {
+        Some(b"started") => Event::Started,
+        Some(b"completed") => Event::Completed,
+        Some(b"stopped") => Event::Stopped,
+        Some(b"paused") => Event::Paused,
+        _ => Event::Update,
+    };
+    assert_eq!(announce.event, event);
+    let left = last(parameters, "left").unwrap_or_default();
+    // Of a smaller fraction nothing is left in a float.
+    if left.len() < 300 {
+        assert_eq!(announce.left, left_of(left));
+    }
+    let form = match (last(parameters, "compact"), last(parameters, "no_peer_id")) {
+        (Some(b"0"), Some(b"1")) => Form::ListedWithoutIds,
+        (Some(b"0"), _) => Form::Listed,
+        _ => Form::Compact,
+    };
+    assert_eq!(announce.form, form);
+}
+
+fn number(value: Option<&[u8]>) -> Option<u64> {
+    let digits = value.filter(|value| !value.is_empty())?;
+    digits.iter().try_fold(0_u64, |number, byte| {
+        let digit = u64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Digits, one point among them at most, and a minus in front of them.
+fn left_of(value: &[u8]) -> Left {
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let digits: Vec<_> = value.iter().filter(|byte| **byte != b'.').collect();
+    let is_number = digits.iter().all(|byte| byte.is_ascii_digit())
+        && !digits.is_empty()
+        && value.len() - digits.len() <= 1;
+    match is_number {
+        true if digits.iter().all(|byte| **byte == b'0') => Left::Nothing,
+        true => Left::Something,
+        false => Left::Unknown,
+    }
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let words: Vec<_> = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    words.concat()
+}
+
+/// An announce as no client would spell it.
+fn written(announce: &Announce) -> String {
+    let event = match announce.event {
+        Event::Started => "started",
+        Event::Completed => "completed",
+        Event::Stopped => "stopped",
+        Event::Paused => "paused",
+        Event::Update => "",
+    };
+    let left = match announce.left {
+        Left::Nothing => "0",
+        Left::Something => "1",
+        Left::Unknown => "",
+    };
+    let (compact, no_peer_id) = match announce.form {
+        Form::Compact => ("1", "1"),
+        Form::Listed => ("0", "0"),
+        Form::ListedWithoutIds => ("0", "1"),
+    };
+    let words = [
+        ("compact", compact),
+        ("no_peer_id", no_peer_id),
+        ("event", event),
+        ("left", left),
+    ];
+    let words: Vec<_> = words
+        .iter()
+        .map(|(name, word)| format!("&{}={}", escaped(name.as_bytes()), escaped(word.as_bytes())))
+        .collect();
+    format!(
+        "info_hash={}&peer_id={}&port={}&numwant={}{}",
+        escaped(announce.info_hash.as_bytes()),
+        escaped(announce.peer_id.as_bytes()),
+        announce.port,
+        announce.wanted,
+        words.concat()
+    )
+}
+
+/// A reply that lists the sender itself, once with each kind of address.
+fn check_reply(announce: &Announce) {
+    let at = |address: &str| Endpoint::new(address.parse().expect("an address"), announce.port);
+    let (four, six) = (at("192.0.2.255"), at("2001:db8::ff"));
+    let mut peers = Peers::default();
+    for endpoint in [four, six] {
+        match endpoint {
+            Endpoint::V4(bytes) => peers.v4.push((bytes, announce.peer_id)),
+            Endpoint::V6(bytes) => peers.v6.push((bytes, announce.peer_id)),
+        }
+    }
+    let reply = Reply {
+        counts: COUNTS,
+        peers,
+    };
+    for from in [four, six] {
+        let told = check_canonical(&announce_reply(&reply, &from, announce.form, TERMS));
+        let address = told["external ip"].as_byte_str().expect("a string");
+        let address = match from.address() {
+            IpAddr::V4(own) => **address == own.octets()[..],
+            IpAddr::V6(own) => **address == own.octets()[..],
+        };
+        assert!(address);
+        match announce.form {
+            Form::Compact => {
+                let listed = told["peers"].as_byte_str().expect("a string");
+                assert!(listed.ends_with(&announce.port.get().to_be_bytes()));
+            }
+            Form::Listed | Form::ListedWithoutIds => {
+                let listed = told["peers"].as_list().expect("a list");
+                assert_eq!(listed.len(), 2);
+                check_listed(announce.form, announce.peer_id, &listed[1]);
+            }
+        }
+    }
+}
+
+fn check_listed(form: Form, peer_id: PeerId, peer: &Value) {
+    let id = peer.get("peer id").and_then(Value::as_byte_str);
+    let expected = (form == Form::Listed).then_some(peer_id.as_bytes().as_slice());
+    assert_eq!(id.map(AsRef::as_ref), expected);
+    assert_eq!(peer["ip"].as_str(), Some("2001:db8::ff"));
+}
+
+fn check_scrape(query: &[u8], parameters: &Parameters) {
+    let asked = all(parameters, "info_hash");
+    let valid = asked.iter().filter(|hash| hash.len() == 20);
+    let mut expected: Vec<&[u8]> = Vec::new();
+    for hash in valid.take(SCRAPE_HASHES_MAX) {
+        if !expected.contains(hash) {
+            expected.push(hash);
+        }
+    }
+    match read_scrape(query, SCRAPE_HASHES_MAX) {
+        Ok(Scrape::Everything) => assert!(asked.is_empty()),
+        Ok(Scrape::Swarms(hashes)) => {
+            let read: Vec<_> = hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
+            assert_eq!(read, expected);
+            let files: Vec<_> = hashes.iter().map(|hash| (*hash, COUNTS)).collect();
+            let told = check_canonical(&scrape_reply(&files));
+            let files = told["files"].as_dict().expect("a dictionary");
+            assert_eq!(files.len(), expected.len());
+            assert!(expected.iter().all(|hash| files.contains_key(*hash)));
+        }
+        Err(why) => {
+            assert_eq!(why, Failure::InfoHash);
+            assert!(!asked.is_empty() && expected.is_empty());
+        }
+    }
+}
+
+/// That these bytes are bencode, and the only way to write what they say.
+fn check_canonical(bytes: &[u8]) -> Value {
+    let value: Value = bt_bencode::from_slice(bytes).expect("bencode");
+    assert_eq!(bt_bencode::to_vec(&value).expect("bencode"), bytes);
+    value
+}

@@ -1,0 +1,113 @@
+//! Settings changed one by one while the server runs, by the notation that the configuration file has.
+//! It changes a copy and checks each value by itself; what must hold between settings is looked at by who puts it in force.
+
+use toml::de::DeValue;
+
+use super::{
+    Config, InvalidConfig, Setting, Takes,
+    error::{Problem, quoted},
+    suggest::nearest,
+    value::Raw,
+};
+
+impl Config {
+    /// Gives a setting the value that TOML text says, or its default if there is none.
+    ///
+    /// # Errors
+    /// There is no such setting, it is a secret or needs a restart, or the value is none that it may have. The place is the
+    /// setting's name.
+    pub fn amend(&mut self, key: &str, toml: Option<&str>) -> Result<(), InvalidConfig> {
+        self.try_amend(key, toml).map_err(|problem| problem.at(key))
+    }
+
+    fn try_amend(&mut self, key: &str, toml: Option<&str>) -> Result<(), Problem> {
+        let setting = Setting::find(key).ok_or_else(|| {
+            let remedy = nearest(key).map(|setting| format!("did you mean {}?", setting.key));
+            Problem::new(
+                "there is no such setting",
+                remedy.unwrap_or_else(|| "swarmhub print-config lists all settings".to_owned()),
+            )
+        })?;
+        if setting.shape().secret {
+            let remedy = "set it in the configuration and have that read again";
+            return Err(Problem::new("it is a secret", remedy));
+        }
+        if setting.takes == Takes::Restart {
+            let remedy = "set it in the configuration and restart";
+            return Err(Problem::new(
+                "it cannot change while the server runs",
+                remedy,
+            ));
+        }
+        let Some(toml) = toml else {
+            (setting.copy)(self, &Self::default());
+            return Ok(());
+        };
+        let value = DeValue::parse(toml).map_err(|error| {
+            let what = format!("{} is no TOML value ({})", quoted(toml), error.message());
+            Problem::new(
+                what,
+                "write it as in a configuration file: 30, true, \"text\", [\"a\", \"b\"]",
+            )
+        })?;
+        (setting.read)(self, &Raw::Toml(value.get_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_changed_by_the_notation_of_the_file() {
+        let mut config = Config::default();
+        for (key, value) in [
+            ("interval", "30"),
+            ("log_level", "\"debug\""),
+            ("origin", "[\"https://a.example\"]"),
+            ("no_limits", "true"),
+            ("limits.patience", "1.5"),
+        ] {
+            config.amend(key, Some(value)).expect("a value");
+        }
+        assert_eq!(config.interval, Some(Duration::from_secs(30)));
+        assert_eq!(config.log_level, "debug");
+        assert_eq!(config.origin, ["https://a.example"]);
+        assert_eq!(config.limits.patience, Duration::from_millis(1500));
+        for key in [
+            "interval",
+            "log_level",
+            "origin",
+            "no_limits",
+            "limits.patience",
+        ] {
+            config.amend(key, None).expect("a default");
+        }
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn what_cannot_be_changed_says_why_and_stays() {
+        let mut config = Config::default();
+        for (key, value, why) in [
+            ("intervall", "30", "interval?"),
+            ("banana", "30", "print-config"),
+            ("interval", "0", "out of range"),
+            ("interval", "\"30\"", "without quotes"),
+            ("interval", "30\nworkers = 3", "no TOML value"),
+            ("interval", "", "no TOML value"),
+            ("log_level", "debug", "no TOML value"),
+            ("workers", "3", "restart"),
+            ("admin_token", "\"0123456789abcdef\"", "secret"),
+        ] {
+            let problem = config.amend(key, Some(value)).expect_err("refused");
+            assert_eq!(problem.place, key);
+            let told = problem.to_string();
+            assert!(told.contains(why) && !told.contains("0123"), "{told}");
+        }
+        assert!(config.amend("admin_token", None).is_err());
+        assert_eq!(config, Config::default());
+    }
+}

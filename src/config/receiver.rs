@@ -1,0 +1,206 @@
+//! Where notifications go: a web address that may hold a secret in its user, path or query, so only scheme and host of it are
+//! ever shown. It resolves nothing and sends nothing.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::Uri;
+
+use super::{
+    Config,
+    error::Problem,
+    public::is_public,
+    value::{Kind, Scalar, toml_text},
+};
+
+/// A web address that gets notifications.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// Without user and password.
+    uri: Uri,
+    /// `USER:PASSWORD` as it was written, percent-encoded.
+    user: Option<String>,
+}
+
+impl Receiver {
+    /// Reads `http://` or `https://`, maybe with `USER:PASSWORD@`, a host, and whatever follows.
+    fn read(word: &str) -> Option<Self> {
+        let uri: Uri = word.parse().ok()?;
+        let scheme = uri.scheme_str()?;
+        let authority = uri.authority()?.as_str();
+        let (user, place) = match authority.rsplit_once('@') {
+            Some((user, place)) => (Some(user.to_owned()), place),
+            None => (None, authority),
+        };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        if !matches!(scheme, "http" | "https") || place.is_empty() || place.starts_with(':') {
+            return None;
+        }
+        let uri: Uri = format!("{scheme}://{place}{path}").parse().ok()?;
+        let is_port_good = uri.authority()?.port().is_some() == place_has_port(place);
+        (uri.host().is_some_and(|host| !host.is_empty()) && is_port_good)
+            .then_some(Self { uri, user })
+    }
+
+    /// Its address, without user and password.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// `USER:PASSWORD` if it has them, percent-encoded as it was written.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Its host and port, which may be shown.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.uri.authority().map_or("", |place| place.as_str())
+    }
+
+    /// The address that it names by number, if it does.
+    fn address(&self) -> Option<IpAddr> {
+        let host = self.uri.host()?;
+        host.trim_matches(['[', ']']).parse().ok()
+    }
+}
+
+/// Whether something like a port follows the host; `http` reads one out of range as none.
+fn place_has_port(place: &str) -> bool {
+    place
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.is_empty() && !port.ends_with(']'))
+}
+
+impl FromStr for Receiver {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        <Self as Scalar>::parse(word, &())
+            .map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        write!(f, "{scheme}://{}/…", self.host())
+    }
+}
+
+impl Scalar for Receiver {
+    type Rule = ();
+    const KIND: Kind = Kind::Secret;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        Self::read(word).ok_or_else(|| {
+            Problem::new(
+                "it is no web address",
+                "give one that begins with https:// or http:// and names a host",
+            )
+        })
+    }
+
+    fn toml(&self) -> String {
+        toml_text(&format!("{self:?}"))
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("URL", String::new())
+    }
+}
+
+/// Receivers that could never be reached: not on the internet, where nothing else is allowed.
+pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = (&'static str, Problem)> {
+    let alerts = &config.alerts;
+    let of = |key, receivers: &[Receiver]| {
+        let refused = receivers.iter().filter_map(Receiver::address);
+        let refused = refused.filter(|address| !alerts.private_addresses && !is_public(*address));
+        let told = refused.map(|address| {
+            Problem::new(
+                format!("{address} is not on the internet"),
+                "name another host, or set alerts.private_addresses",
+            )
+        });
+        told.map(|problem| (key, problem)).next()
+    };
+    let chat: Vec<_> = alerts.chat.iter().cloned().collect();
+    let mistakes = [
+        of("alerts.webhook", &alerts.webhook),
+        of("alerts.alertmanager", &alerts.alertmanager),
+        of("alerts.chat", &chat),
+    ];
+    mistakes.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(word: &str) -> Receiver {
+        Receiver::parse(word, &()).unwrap()
+    }
+
+    #[test]
+    fn of_a_receiver_only_the_host_is_shown() {
+        for (word, uri, user) in [
+            ("https://a.example", "https://a.example/", None),
+            (
+                "http://a.example:9093/hook?key=secret",
+                "http://a.example:9093/hook?key=secret",
+                None,
+            ),
+            (
+                "https://me:secret@a.example:8/secret",
+                "https://a.example:8/secret",
+                Some("me:secret"),
+            ),
+            (
+                "http://[2606:4700::1]:80/secret",
+                "http://[2606:4700::1]:80/secret",
+                None,
+            ),
+        ] {
+            let receiver = read(word);
+            assert_eq!(receiver.uri().to_string(), uri);
+            assert_eq!(receiver.user(), user);
+            for shown in [
+                format!("{receiver:?}"),
+                receiver.toml(),
+                receiver.host().to_owned(),
+            ] {
+                assert!(!shown.contains("secret"), "{shown}");
+            }
+        }
+        for word in [
+            "",
+            "a.example",
+            "ftp://a.example/",
+            "https://",
+            "https:///a",
+            "https://:80/",
+            "http://a b/",
+            "http://a:99999/",
+        ] {
+            let problem = Receiver::parse(word, &()).unwrap_err();
+            assert!(word.is_empty() || !problem.what.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_is_not_on_the_internet_needs_leave() {
+        let mut config = Config::default();
+        config.alerts.webhook = vec![read("https://a.example/"), read("http://169.254.169.254/")];
+        config.alerts.alertmanager = vec![read("http://[::1]:9093")];
+        config.alerts.chat = Some(read("http://localhost/"));
+        let blamed = |config: &Config| mistakes(config).map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(blamed(&config), ["alerts.webhook", "alerts.alertmanager"]);
+        assert!(config.check().is_err());
+        config.alerts.private_addresses = true;
+        assert!(blamed(&config).is_empty());
+        assert_eq!(config.check(), Ok(()));
+    }
+}

@@ -1,0 +1,182 @@
+//! A setting that nobody shall read who may see the others: compared, and never shown.
+//! `print-config`, logs and `Debug` only say whether it is set. Mistakes in it are worded without its text.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use subtle::ConstantTimeEq;
+
+use super::{
+    error::Problem,
+    value::{Kind, Scalar, toml_text},
+};
+
+/// What is shown instead.
+const SHOWN: &str = "(set)";
+
+/// A word that is compared and never shown, such as a token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Wraps it. What it must look like says the setting that it is for; [`Config::check`](super::Config::check) looks.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        Self(word.into())
+    }
+
+    /// Whether this is the secret, in a time that tells nothing but whether the length is the same.
+    #[must_use]
+    pub fn is(&self, word: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(word).into()
+    }
+
+    /// The secret itself, for who has to show it to somebody else: to sign with it, or to sign in.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SHOWN)
+    }
+}
+
+impl Scalar for Secret {
+    /// How many characters.
+    type Rule = RangeInclusive<usize>;
+    const KIND: Kind = Kind::Secret;
+
+    fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
+        let secret = Self::new(word);
+        Scalar::check(&secret, rule)?;
+        Ok(secret)
+    }
+
+    fn check(&self, rule: &Self::Rule) -> Result<(), Problem> {
+        let (_, allowed) = Self::words(rule);
+        let is_plain = self.0.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_plain && rule.contains(&self.0.len()) {
+            return Ok(());
+        }
+        let what = if is_plain {
+            format!("it has {} characters", self.0.len())
+        } else {
+            "it has blanks or characters beyond ASCII".to_owned()
+        };
+        Err(Problem::new(
+            what,
+            format!("give {allowed}, such as `openssl rand -hex 16` makes"),
+        ))
+    }
+
+    fn toml(&self) -> String {
+        toml_text(SHOWN)
+    }
+
+    fn words(rule: &Self::Rule) -> (&'static str, String) {
+        let allowed = format!(
+            "{} to {} letters, digits and signs",
+            rule.start(),
+            rule.end()
+        );
+        ("SECRET", allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, io, path::PathBuf};
+
+    use super::*;
+    use crate::config::{Config, Effective, Layers, Setting, load_with};
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn load(file: &str, flags: &[(&str, &str)]) -> Result<Effective, String> {
+        let flags = flags.iter().map(|(key, word)| {
+            let setting = Setting::find(key).expect("a setting");
+            (setting, vec![OsString::from(word)])
+        });
+        let layers = Layers {
+            file: Some(PathBuf::from("hub.toml")),
+            flags: flags.collect(),
+            ..Layers::default()
+        };
+        load_with(layers, |path| match path.to_str() {
+            Some("hub.toml") => Ok(file.to_owned()),
+            Some(_) => Ok(format!("  {TOKEN}\n")),
+            None => Err(io::Error::other("no such file")),
+        })
+        .map_err(|problems| {
+            let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        })
+    }
+
+    #[test]
+    fn a_secret_is_compared_and_never_shown() {
+        let effective = load(&format!("admin_token = \"{TOKEN}\""), &[]).expect("valid");
+        let token = effective.config.admin_token.as_ref().expect("set");
+        assert!(token.is(TOKEN.as_bytes()));
+        for other in [
+            "",
+            "0123456789abcdeF",
+            "0123456789abcdef0",
+            "0123456789abcde",
+        ] {
+            assert!(!token.is(other.as_bytes()), "{other}");
+        }
+        let printed = effective.to_toml();
+        let shown = [&printed, &format!("{effective:?}"), &format!("{token:?}")];
+        for text in shown {
+            assert!(text.contains(SHOWN) && !text.contains(TOKEN), "{text}");
+        }
+        // It is a comment, so that what is printed can be read again without a token that anybody knows.
+        let again = load(&printed, &[]).expect("valid");
+        assert_eq!(again.config.admin_token, None);
+        let (_, changes) = Config::default()
+            .reloaded(&effective.config)
+            .expect("valid");
+        let told = changes[0].to_string();
+        assert!(
+            told.contains("admin_token") && !told.contains(TOKEN),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_secret_do_not_tell_it() {
+        for (file, secret) in [
+            ("admin_token = \"short-secret\"", "short-secret"),
+            ("admin_token = \"with blanks in the secret\"", "blanks in"),
+            ("admin_token = 31415926535897932", "31415926535897932"),
+            ("admin_token = [\"a-list-of-secrets\"]", "a-list"),
+        ] {
+            let problems = load(file, &[]).expect_err("refused");
+            assert!(
+                problems.starts_with("hub.toml:1: admin_token: "),
+                "{problems}"
+            );
+            assert!(!problems.contains(secret), "{problems}");
+        }
+        let problems = load("", &[("admin_token", "short")]).expect_err("refused");
+        assert!(problems.starts_with("--admin-token: "), "{problems}");
+    }
+
+    #[test]
+    fn a_token_may_stand_in_a_file_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        std::fs::write(&path, "").expect("written");
+        let path = path.to_str().expect("a path");
+        let effective = load("", &[("admin_token_file", path)]).expect("valid");
+        let token = effective.config.admin_token.as_ref().expect("set");
+        assert!(token.is(TOKEN.as_bytes()));
+        let both = [("admin_token_file", path), ("admin_token", TOKEN)];
+        let problems = load("", &both).expect_err("both");
+        assert!(problems.starts_with("--admin-token-file: "), "{problems}");
+    }
+}

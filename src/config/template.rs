@@ -1,0 +1,110 @@
+//! The JSON that a chat service gets, with places for what happened. Checked when it is read, so that it is JSON whatever is put
+//! into it.
+
+use serde::de::IgnoredAny;
+
+use super::error::{Problem, quoted};
+
+/// What can be put into a template.
+pub const PLACES: [&str; 7] = [
+    "summary",
+    "description",
+    "name",
+    "status",
+    "severity",
+    "value",
+    "instance",
+];
+/// Characters of a template, at most.
+const LENGTH_MAX: usize = 8192;
+
+/// Puts in for each `{{place}}` what `of` gives for it, escaped as JSON wants it within quotes.
+#[must_use]
+pub fn render(template: &str, of: impl Fn(&str) -> String) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, place, after)) = next(rest) {
+        text.push_str(before);
+        let quoted = serde_json::Value::String(of(place)).to_string();
+        // Without the quotes around it.
+        text.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+        rest = after;
+    }
+    text + rest
+}
+
+/// What stands before the first place, its name, and what stands behind it.
+fn next(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("{{")?;
+    let (place, after) = rest.split_once("}}")?;
+    Some((before, place.trim(), after))
+}
+
+/// Whether a template is JSON whatever is put in.
+pub(super) fn check(template: &str) -> Result<(), Problem> {
+    let wrong = |what: String| {
+        Err(Problem::new(
+            what,
+            r#"give JSON such as {"text":"{{summary}}"}"#,
+        ))
+    };
+    if template.len() > LENGTH_MAX {
+        return wrong(format!("it has more than {LENGTH_MAX} bytes"));
+    }
+    let mut rest = template;
+    while let Some((_, place, after)) = next(rest) {
+        if !PLACES.contains(&place) {
+            return wrong(format!(
+                "there is no {}, only {}",
+                quoted(place),
+                PLACES.join(", ")
+            ));
+        }
+        rest = after;
+    }
+    // Only numbers may stand outside of quotes, and `value` is the only number.
+    let sample = render(template, |place| {
+        if place == "value" { "1" } else { "a\"b" }.to_owned()
+    });
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(&sample) {
+        return wrong(format!("it is no JSON: {error}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_template_is_json_with_known_places() {
+        for good in [
+            r#"{"text":"{{summary}}"}"#,
+            r#"{"a":{"b":["{{name}}: {{ status }}"]},"n":{{value}}}"#,
+            r#""nothing to put in""#,
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for wrong in [
+            "",
+            "text",
+            r#"{"text":{{summary}}}"#,
+            r#"{"text":"{{sumary}}"}"#,
+            r#"{"text":"{{summary}}""#,
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+        assert!(check(&format!("\"{}\"", "x".repeat(LENGTH_MAX))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_put_in_it_is_json_that_says_so(words in any::<String>()) {
+            let text = render(r#"{"text":"a {{summary}} b"}"#, |_| words.clone());
+            let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(read["text"].as_str().unwrap(), format!("a {words} b"));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The admin API: to see and to steer, for who has the token (`docs/admin.md`).
+//!
+//! Every route lies behind [`guard`]. No header invites pages of other sites, and no cookie is ever set, so nobody's
+//! browser can be made to use it. What changes anything is written into the audit.
+
+mod bans;
+mod connections;
+pub(in crate::http) mod guard;
+mod others;
+mod ranking;
+mod settings;
+mod swarms;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+
+use super::super::site::Shared;
+use super::{alerts, history};
+
+pub(in crate::http) use guard::Caller;
+pub(in crate::http) use ranking::Rankings;
+
+/// All routes, for nobody without the token.
+pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/api/v1/session", get(others::session))
+        .route("/api/v1/swarms", get(swarms::list))
+        .route("/api/v1/swarms/{info_hash}", get(swarms::one))
+        .route("/api/v1/connections/{id}/kick", post(connections::kick))
+        .route("/api/v1/hostile", get(connections::hostile))
+        .route("/api/v1/origins", get(others::origins))
+        .route("/api/v1/bans", get(bans::list))
+        .route("/api/v1/bans/{key}", delete(bans::lift))
+        .route(
+            "/api/v1/settings",
+            get(settings::list).patch(settings::change),
+        )
+        .route("/api/v1/settings/undo", post(settings::undo))
+        .route("/api/v1/drain", post(others::drain))
+        .route("/api/v1/audit", get(others::audit))
+        .route("/api/v1/history/swarms", get(history::swarms))
+        .merge(alerts::routes())
+        .method_not_allowed_fallback(others::wrong_method)
+        .layer(from_fn_with_state(Arc::clone(shared), guard::guard))
+}
+
+/// Seconds with three decimals.
+fn seconds(time: std::time::Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Seconds since 1970, with three decimals.
+fn unix(time: std::time::SystemTime) -> f64 {
+    seconds(
+        time.duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default(),
+    )
+}

@@ -1,0 +1,342 @@
+//! The first so many swarms in some order: found in one walk over the table, which yields again and again, and kept for a
+//! moment, so that ten dashboards cost one walk.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::task::yield_now;
+
+use crate::hub::Node;
+use crate::protocol::{Counts, InfoHash};
+
+/// Swarms that can be paged through in one order; a filter finds those beyond.
+pub(super) const DEPTH_MAX: usize = 100_000;
+/// How long an answer is good for.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+/// Answers that are kept at once.
+const KEPT_MAX: usize = 4;
+/// Swarms of the longest answer that is kept: with those above, a megabyte in all.
+const KEPT_ROWS_MAX: usize = 8192;
+/// A walk looks for at least so many, so that the next pages are there as well.
+const ROWS_MIN: usize = 512;
+/// Swarms after which others on this worker have their turn: some tens of microseconds.
+const SWARMS_PER_TURN: usize = 1024;
+
+/// What swarms are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Members,
+    Seeders,
+    Leechers,
+    InfoHash,
+}
+
+/// Which swarms are wanted, and in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) sort: Sort,
+    pub(super) descending: bool,
+    pub(super) filter: Prefix,
+}
+
+/// The first hexadecimal digits of an info-hash; all begin with the empty one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Prefix(Box<[u8]>);
+
+/// One swarm in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) info_hash: InfoHash,
+    pub(super) seeders: u32,
+    pub(super) leechers: u32,
+    /// Those of both who announce over HTTP.
+    pub(super) http: u32,
+}
+
+/// The first rows in some order.
+#[derive(Debug, Clone)]
+pub(super) struct Ranking {
+    /// How many swarms there are that the filter lets through.
+    pub(super) total: usize,
+    /// At least as many as were asked for, if there are.
+    pub(super) rows: Arc<[Row]>,
+}
+
+/// What was found a moment ago.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Rankings {
+    kept: Mutex<Vec<Kept>>,
+    /// One walk at a time; who waits for it mostly finds its answer kept.
+    walking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    wish: Wish,
+    at: Duration,
+    ranking: Ranking,
+}
+
+impl Prefix {
+    /// `None` if these are no hexadecimal digits, or too many.
+    pub(super) fn new(digits: &str) -> Option<Self> {
+        let values = digits.chars().map(|digit| digit.to_digit(16));
+        let values = values.map(|value| u8::try_from(value?).ok());
+        let values: Option<Box<[u8]>> = values.collect();
+        values.filter(|values| values.len() <= 40).map(Self)
+    }
+
+    fn begins(&self, info_hash: &InfoHash) -> bool {
+        let bytes = info_hash.as_bytes().iter();
+        let digits = bytes.flat_map(|byte| [byte >> 4, byte & 15]);
+        self.0.iter().zip(digits).all(|(one, other)| *one == other)
+    }
+}
+
+impl Row {
+    fn new(info_hash: InfoHash, counts: Counts, websocket: usize) -> Self {
+        let members = counts.complete.saturating_add(counts.incomplete);
+        let websocket = u32::try_from(websocket).unwrap_or(u32::MAX);
+        Self {
+            info_hash,
+            seeders: counts.complete,
+            leechers: counts.incomplete,
+            http: members.saturating_sub(websocket),
+        }
+    }
+
+    const fn members(&self) -> u64 {
+        self.seeders as u64 + self.leechers as u64
+    }
+}
+
+impl Wish {
+    fn compare(&self, one: &Row, other: &Row) -> Ordering {
+        let by_value = match self.sort {
+            Sort::Members => one.members().cmp(&other.members()),
+            Sort::Seeders => one.seeders.cmp(&other.seeders),
+            Sort::Leechers => one.leechers.cmp(&other.leechers),
+            Sort::InfoHash => one.info_hash.cmp(&other.info_hash),
+        };
+        let by_value = if self.descending {
+            by_value.reverse()
+        } else {
+            by_value
+        };
+        // The same order each time, so that pages fit together.
+        by_value.then_with(|| one.info_hash.cmp(&other.info_hash))
+    }
+}
+
+impl Rankings {
+    /// The first `wanted` swarms, at most [`DEPTH_MAX`]; as they were a second ago at worst.
+    pub(super) async fn first(&self, node: &Node, wish: &Wish, wanted: usize) -> Ranking {
+        if let Some(known) = self.kept(node, wish, wanted) {
+            return known;
+        }
+        let _one = self.walking.lock().await;
+        if let Some(known) = self.kept(node, wish, wanted) {
+            return known;
+        }
+        let ranking = walk(node, wish, wanted.clamp(ROWS_MIN, DEPTH_MAX)).await;
+        if ranking.rows.len() <= KEPT_ROWS_MAX {
+            self.keep(node, wish, &ranking);
+        }
+        ranking
+    }
+
+    fn kept(&self, node: &Node, wish: &Wish, wanted: usize) -> Option<Ranking> {
+        let now = node.now();
+        let mut kept = self.kept.lock();
+        kept.retain(|known| now.saturating_sub(known.at) < GOOD_FOR);
+        let serves = |known: &&Kept| {
+            let rows = known.ranking.rows.len();
+            known.wish == *wish && (rows >= wanted || rows >= known.ranking.total)
+        };
+        kept.iter().find(serves).map(|known| known.ranking.clone())
+    }
+
+    fn keep(&self, node: &Node, wish: &Wish, ranking: &Ranking) {
+        let mut kept = self.kept.lock();
+        kept.retain(|known| known.wish != *wish);
+        if kept.len() >= KEPT_MAX {
+            kept.remove(0);
+        }
+        kept.push(Kept {
+            wish: wish.clone(),
+            at: node.now(),
+            ranking: ranking.clone(),
+        });
+    }
+}
+
+/// Looks at all swarms, part by part, and keeps the best: twice as many as wanted, of which the lesser half goes when they
+/// are too many.
+async fn walk(node: &Node, wish: &Wish, wanted: usize) -> Ranking {
+    let swarms = node.tracker().swarms();
+    let mut best: Vec<Row> = Vec::new();
+    let (mut total, mut in_turn) = (0, 0);
+    for part in 0..swarms.parts() {
+        swarms.for_each_in(part, |info_hash, swarm| {
+            in_turn += 1;
+            if !wish.filter.begins(info_hash) {
+                return;
+            }
+            total += 1;
+            // The number of members is known without counting them.
+            let websocket = swarm.connected();
+            best.push(Row::new(*info_hash, swarm.counts(), websocket));
+        });
+        if best.len() >= 2 * wanted {
+            keep_first(&mut best, wish, wanted);
+        }
+        if in_turn >= SWARMS_PER_TURN {
+            in_turn = 0;
+            yield_now().await;
+        }
+    }
+    keep_first(&mut best, wish, wanted);
+    best.sort_unstable_by(|one, other| wish.compare(one, other));
+    Ranking {
+        total,
+        rows: best.into(),
+    }
+}
+
+fn keep_first(rows: &mut Vec<Row>, wish: &Wish, wanted: usize) {
+    if rows.len() > wanted {
+        rows.select_nth_unstable_by(wanted, |one, other| wish.compare(one, other));
+        rows.truncate(wanted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::protocol::{ConnectionId, PeerId};
+    use crate::swarm::{Claim, Member};
+
+    /// As many swarms as given, number `n` with 1 + n % 9 members of which one is a seeder.
+    fn node(swarms: u32) -> Node {
+        let node = Node::new(&Config::default(), 1);
+        for number in 0..swarms {
+            let mut bytes = [0; 20];
+            bytes[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_be_bytes());
+            for member in 0..=number % 9 {
+                let member_of = Member {
+                    connection: ConnectionId::new(0, member, number),
+                    peer_id: PeerId::new([0; 20]),
+                };
+                let claim = if member == 0 {
+                    Claim::Seeder
+                } else {
+                    Claim::Leecher
+                };
+                node.tracker()
+                    .swarms()
+                    .with_new(
+                        &InfoHash::new(bytes),
+                        |_| true,
+                        |swarm| swarm.join(member_of, claim, false, Duration::ZERO),
+                    )
+                    .expect("there is room");
+            }
+        }
+        node
+    }
+
+    fn wish(sort: Sort, descending: bool, filter: &str) -> Wish {
+        Wish {
+            sort,
+            descending,
+            filter: Prefix::new(filter).expect("digits"),
+        }
+    }
+
+    /// All swarms, sorted the slow way.
+    fn slowly(node: &Node, wish: &Wish) -> Vec<Row> {
+        let mut all = Vec::new();
+        node.tracker().swarms().for_each(|info_hash, swarm| {
+            let row = Row::new(*info_hash, swarm.counts(), swarm.members().count());
+            if format!("{info_hash}").starts_with(&format!("{:x}", Hex(&wish.filter.0))) {
+                all.push(row);
+            }
+        });
+        all.sort_by(|one, other| wish.compare(one, other));
+        all
+    }
+
+    struct Hex<'a>(&'a [u8]);
+
+    impl std::fmt::LowerHex for Hex<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.0.iter().try_for_each(|digit| write!(f, "{digit:x}"))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_swarms_in_every_order_are_those_of_all_sorted() {
+        let node = node(5000);
+        for sort in [Sort::Members, Sort::Seeders, Sort::Leechers, Sort::InfoHash] {
+            for descending in [false, true] {
+                for filter in ["", "a", "a3"] {
+                    let wish = wish(sort, descending, filter);
+                    let all = slowly(&node, &wish);
+                    for wanted in [1, 600, 10_000] {
+                        let found = Rankings::default().first(&node, &wish, wanted).await;
+                        assert_eq!(found.total, all.len());
+                        let rows = wanted.min(all.len());
+                        assert!(found.rows.len() >= rows);
+                        assert_eq!(found.rows[..rows], all[..rows], "{wish:?} {wanted}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_kept_for_a_moment_and_not_too_many_of_them() {
+        let node = node(2000);
+        let rankings = Rankings::default();
+        let by = |filter: &str| wish(Sort::Members, true, filter);
+        let first = rankings.first(&node, &by(""), 10).await;
+        let again = rankings.first(&node, &by(""), ROWS_MIN).await;
+        assert!(Arc::ptr_eq(&first.rows, &again.rows));
+        let deeper = rankings.first(&node, &by(""), ROWS_MIN + 1).await;
+        assert!(!Arc::ptr_eq(&first.rows, &deeper.rows));
+        for filter in ["1", "2", "3", "4", "5"] {
+            rankings.first(&node, &by(filter), 10).await;
+        }
+        assert_eq!(rankings.kept.lock().len(), KEPT_MAX);
+        tokio::time::advance(GOOD_FOR).await;
+        rankings.first(&node, &by("5"), 10).await;
+        assert_eq!(rankings.kept.lock().len(), 1);
+    }
+
+    #[test]
+    fn a_prefix_is_up_to_forty_hexadecimal_digits() {
+        let hash = InfoHash::new([0xa3; 20]);
+        for (digits, begins) in [("", true), ("a", true), ("A3a", true), ("a4", false)] {
+            assert_eq!(Prefix::new(digits).expect("digits").begins(&hash), begins);
+        }
+        assert!(Prefix::new("g").is_none());
+        assert!(Prefix::new(&"a".repeat(41)).is_none());
+    }
+
+    /// Prints what a walk costs: `cargo test --release --lib what_a_walk_costs -- --nocapture`.
+    #[tokio::test]
+    async fn what_a_walk_costs_is_told_and_bounded() {
+        let node = node(20_000);
+        let began = Instant::now();
+        let found = walk(&node, &wish(Sort::Members, true, ""), ROWS_MIN).await;
+        let took = began.elapsed();
+        assert_eq!(found.total, 20_000);
+        eprintln!("20,000 swarms with 100,000 members: {took:?}");
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+}

@@ -1,0 +1,101 @@
+//! The settings in force: seen, changed while the server runs, and taken back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::super::asked::body;
+use super::super::refusal::{Refusal, answer};
+use crate::config::{Changed, Config, InvalidConfig, Setting, Takes};
+use crate::http::site::Shared;
+use crate::http::steering::{Amended, InForce};
+
+/// Said with each change.
+const NOTE: &str = "holds until a restart, or until the configuration is read again";
+
+/// `GET /api/v1/settings`: all settings with their values, but for secrets.
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
+    let InForce {
+        config,
+        loaded,
+        can_undo,
+    } = shared.steering()?.in_force();
+    let settings = Setting::all().iter().map(|setting| {
+        let shape = setting.shape();
+        let doc: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
+        json!({
+            "key": setting.key,
+            "value": setting.toml(&config),
+            "doc": doc.join(" "),
+            "bounds": shape.bounds,
+            "live": setting.takes == Takes::Live,
+            "secret": shape.secret,
+            "changed": !setting.is_same(&config, &loaded),
+        })
+    });
+    let settings: Vec<Value> = settings.collect();
+    Ok(answer(
+        &json!({ "settings": settings, "can_undo": can_undo, "note": NOTE }),
+    ))
+}
+
+/// `PATCH /api/v1/settings`: gives settings other values, all or none of them. A value is what TOML text says; `null` is the
+/// default.
+pub(super) async fn change(
+    State(shared): State<Arc<Shared>>,
+    text: Body,
+) -> Result<Response, Refusal> {
+    let wanted: BTreeMap<String, Option<String>> = body(text).await?;
+    if wanted.is_empty() {
+        return Err(Refusal::bad_request("name at least one setting"));
+    }
+    let amend = move |config: &Config| {
+        let mut amended = config.clone();
+        let amends = wanted
+            .iter()
+            .map(|(key, value)| amended.amend(key, value.as_deref()));
+        let problems: Vec<_> = amends.filter_map(Result::err).collect();
+        if problems.is_empty() {
+            Ok(amended)
+        } else {
+            Err(problems)
+        }
+    };
+    let changed = shared.steering()?.change(Box::new(amend)).await;
+    answered(changed)
+}
+
+/// `POST /api/v1/settings/undo`: takes the last change back, as a whole.
+pub(super) async fn undo(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
+    match shared.steering()?.undo().await {
+        None => Err(Refusal::new(
+            hyper::StatusCode::CONFLICT,
+            "there is no change to take back",
+        )),
+        Some(undone) => answered(undone),
+    }
+}
+
+fn answered(amended: Amended) -> Result<Response, Refusal> {
+    match amended {
+        Ok(changes) => Ok(told(&changes)),
+        Err(problems) => Err(refused(&problems)),
+    }
+}
+
+fn told(changes: &[Changed]) -> Response {
+    let list: Vec<Value> = changes
+        .iter()
+        .map(|Changed { setting, from, to }| json!({ "key": setting.key, "from": from, "to": to }))
+        .collect();
+    answer(&json!({ "changed": list, "note": NOTE }))
+}
+
+fn refused(problems: &[InvalidConfig]) -> Refusal {
+    let errors: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Refusal::bad_request(format!("nothing was changed: {}", errors.join("; "))).with_errors(errors)
+}

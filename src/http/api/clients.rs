@@ -1,0 +1,59 @@
+//! `/api/v1/clients`: which clients the members use, how many seed, and where connections come from.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::response::Response;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::refusal::{Refusal, answer};
+use crate::http::site::Shared;
+use crate::insight::census::Census;
+
+/// `GET /api/v1/clients`
+pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
+    let census = census(&shared).await?;
+    let gauges = shared.node().board().latest().gauges;
+    let clients = census.clients.iter().map(|counted| {
+        json!({
+            "name": counted.client.name,
+            "version": counted.client.version,
+            "members": counted.peers,
+        })
+    });
+    let body = json!({
+        "at": at(&census),
+        "peers": census.peers,
+        "seeders_only": census.seeders_only,
+        "leechers_only": census.leechers_only,
+        "both": census.both,
+        "families": {
+            "ipv4": gauges.connections_ipv4,
+            "ipv6": gauges.connections_ipv6,
+            "unix": gauges.connections_unix,
+        },
+        "clients": clients.collect::<Vec<Value>>(),
+    });
+    Ok(answer(&body))
+}
+
+/// A census that is not old.
+///
+/// # Errors
+///
+/// There is none: the server is about to end, or has far too much to do.
+pub(in crate::http) async fn census(shared: &Shared) -> Result<Arc<Census>, Refusal> {
+    let census = shared.node().census().ask().await;
+    census.ok_or_else(|| {
+        let text = "the members were not counted in time; try again";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)
+    })
+}
+
+/// In seconds since 1970.
+fn at(census: &Census) -> f64 {
+    let since = census.at.duration_since(UNIX_EPOCH);
+    since.unwrap_or(Duration::ZERO).as_secs_f64()
+}

@@ -1,0 +1,83 @@
+//! What the API answers when it does not do what it is asked: a status, and a sentence as JSON.
+
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde_json::json;
+
+use super::{JSON, NO_STORE};
+use crate::hub::Busy;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(in crate::http) struct Refusal {
+    status: StatusCode,
+    text: String,
+    /// Each mistake by itself, where there may be several.
+    errors: Vec<String>,
+    /// Seconds.
+    retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub(in crate::http) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    pub(in crate::http) fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    pub(in crate::http) fn not_found(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, text)
+    }
+
+    /// With a list of all that is wrong.
+    pub(in crate::http) fn with_errors(self, errors: Vec<String>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// To be tried again after so many seconds.
+    pub(in crate::http) fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+}
+
+impl From<Busy> for Refusal {
+    fn from(busy: Busy) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, busy.to_string()).retry_after(1)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "error": self.text });
+        if !self.errors.is_empty() {
+            body = json!({ "error": self.text, "errors": self.errors });
+        }
+        let mut response = answer(&body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// A JSON answer that nobody keeps.
+pub(in crate::http) fn answer(body: &serde_json::Value) -> Response {
+    let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)];
+    (headers, body.to_string()).into_response()
+}

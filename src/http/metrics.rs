@@ -1,0 +1,133 @@
+//! `GET /metrics`: the statistics for Prometheus and all that read its formats.
+//!
+//! Written down once for each second of statistics, however often somebody asks, so that asking costs next to nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+    WWW_AUTHENTICATE,
+};
+use parking_lot::Mutex;
+
+use super::api::{NO_STORE, TEXT};
+use super::site::Shared;
+use crate::config::Config;
+use crate::hub::Node;
+use crate::insight::Exposition;
+
+const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_TYPE);
+const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_TYPE);
+
+/// The scheme of RFC 6750, with the blank behind it.
+const BEARER: &[u8] = b"Bearer ";
+
+/// The numbers as they were written down last.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    latest: Mutex<Option<Written>>,
+    /// Whether `metrics.listen` names addresses: then they are told nowhere else.
+    elsewhere: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Written {
+    at: SystemTime,
+    plain: Bytes,
+    open_metrics: Bytes,
+}
+
+impl Metrics {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            latest: Mutex::default(),
+            elsewhere: !config.metrics.listen.is_empty(),
+        }
+    }
+
+    /// Whether only listeners of their own tell them.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.elsewhere
+    }
+
+    fn written(&self, node: &Node) -> Result<Written, fmt::Error> {
+        let statistics = node.board().latest();
+        let latest = &mut *self.latest.lock();
+        if let Some(written) = latest
+            .as_ref()
+            .filter(|written| written.at == statistics.at)
+        {
+            return Ok(written.clone());
+        }
+        let Exposition {
+            plain,
+            open_metrics,
+        } = Exposition::new(&statistics, node.listeners())?;
+        let written = Written {
+            at: statistics.at,
+            plain: plain.into(),
+            open_metrics: open_metrics.into(),
+        };
+        Ok(latest.insert(written).clone())
+    }
+}
+
+/// The answer, in the format that is asked for.
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    if !is_let_in(&shared, &headers) {
+        return unauthorized();
+    }
+    let Ok(written) = shared.metrics.written(shared.node()) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let (content_type, text) = if takes_open_metrics(&headers) {
+        (OPEN_METRICS, written.open_metrics)
+    } else {
+        (PLAIN, written.plain)
+    };
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, NO_STORE),
+        (VARY, HeaderValue::from_static("accept")),
+    ];
+    (headers, text).into_response()
+}
+
+/// Whether `metrics.token` is shown, where there is one.
+fn is_let_in(shared: &Shared, headers: &HeaderMap) -> bool {
+    let live = shared.live();
+    live.metrics_token.as_ref().is_none_or(|token| {
+        let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let word = shown.and_then(|shown| shown.split_at_checked(BEARER.len()));
+        word.is_some_and(|(scheme, word)| {
+            scheme.eq_ignore_ascii_case(BEARER) && token.is(word.trim_ascii())
+        })
+    })
+}
+
+fn unauthorized() -> Response {
+    let headers = [
+        (CONTENT_TYPE, TEXT),
+        (CACHE_CONTROL, NO_STORE),
+        (
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"metrics\""),
+        ),
+    ];
+    let text = "Metrics are told to who shows their token (metrics.token).\n";
+    (StatusCode::UNAUTHORIZED, headers, text).into_response()
+}
+
+/// Prometheus names all formats that it takes; others mostly name none and read the older one.
+fn takes_open_metrics(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter();
+    accepted
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("application/openmetrics-text"))
+}

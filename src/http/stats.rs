@@ -1,0 +1,197 @@
+//! `/stats` and `/stats.json` in the shape of the reference tracker, for the dashboards that read that.
+//!
+//! Totals only: no info-hash, no whole `peer_id`, no address. What comes from a `peer_id` is escaped.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderMap, HeaderValue, VARY,
+};
+use serde::Serialize;
+
+use super::api::clients::census;
+use super::api::refusal::Refusal;
+use super::api::{JSON, NO_STORE};
+use super::site::Shared;
+use crate::insight::Statistics;
+use crate::insight::census::Census;
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const EVERYBODY: HeaderValue = HeaderValue::from_static("*");
+
+/// As the reference names them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stats {
+    torrents: u64,
+    active_torrents: u64,
+    peers_all: u64,
+    peers_seeder_only: u64,
+    peers_leecher_only: u64,
+    peers_seeder_and_leecher: u64,
+    #[serde(rename = "peersIPv4")]
+    peers_ipv4: u64,
+    #[serde(rename = "peersIPv6")]
+    peers_ipv6: u64,
+    clients: BTreeMap<&'static str, BTreeMap<String, u64>>,
+}
+
+impl Stats {
+    fn new(statistics: &Statistics, census: &Census) -> Self {
+        let gauges = &statistics.gauges;
+        let mut clients: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for counted in &census.clients {
+            let versions = clients.entry(counted.client.name).or_default();
+            versions.insert(counted.client.version.clone(), counted.peers);
+        }
+        // A swarm without members is no more, so each is active.
+        let swarms = whole(gauges.swarms);
+        Self {
+            torrents: swarms,
+            active_torrents: swarms,
+            peers_all: census.peers,
+            peers_seeder_only: census.seeders_only,
+            peers_leecher_only: census.leechers_only,
+            peers_seeder_and_leecher: census.both,
+            peers_ipv4: whole(gauges.connections_ipv4),
+            peers_ipv6: whole(gauges.connections_ipv6),
+            clients,
+        }
+    }
+
+    fn html(&self) -> String {
+        let mut rows = String::new();
+        for (what, number) in [
+            ("Torrents", self.torrents),
+            ("Active torrents", self.active_torrents),
+            ("Peers", self.peers_all),
+            ("Peers that only seed", self.peers_seeder_only),
+            ("Peers that only leech", self.peers_leecher_only),
+            ("Peers that do both", self.peers_seeder_and_leecher),
+            ("Connections by IPv4", self.peers_ipv4),
+            ("Connections by IPv6", self.peers_ipv6),
+        ] {
+            row(&mut rows, what, number);
+        }
+        let mut clients = String::new();
+        for (name, versions) in &self.clients {
+            for (version, peers) in versions {
+                row(&mut clients, &format!("{name} {version}"), *peers);
+            }
+        }
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n<title>Tracker statistics</title>\n\
+             <h1>Tracker statistics</h1>\n<table>\n{rows}</table>\n<h2>Clients</h2>\n<table>\n{clients}</table>\n</html>\n"
+        )
+    }
+}
+
+fn row(table: &mut String, what: &str, number: u64) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        table,
+        "<tr><th scope=\"row\">{}</th><td>{number}</td></tr>",
+        escaped(what)
+    );
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// Of what is counted in whole things; what is not known is nothing.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count, and what is no number becomes 0"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+/// `GET /stats.json`
+pub(super) async fn json(State(shared): State<Arc<Shared>>) -> Response {
+    respond(&shared, true).await
+}
+
+/// `GET /stats`: a page, or the same as `/stats.json` for who accepts that.
+pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get_all(ACCEPT).iter();
+    let is_json = accepted
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("application/json"));
+    respond(&shared, is_json).await
+}
+
+async fn respond(shared: &Shared, is_json: bool) -> Response {
+    let mut response = match stats(shared).await {
+        Err(refusal) => refusal.into_response(),
+        Ok(stats) if is_json => {
+            let text = serde_json::to_string(&stats).unwrap_or_default();
+            ([(CONTENT_TYPE, JSON)], text).into_response()
+        }
+        Ok(stats) => {
+            let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+            let headers = [(CONTENT_TYPE, HTML), (CONTENT_SECURITY_POLICY, policy)];
+            (headers, stats.html()).into_response()
+        }
+    };
+    response.headers_mut().extend([
+        (ACCESS_CONTROL_ALLOW_ORIGIN, EVERYBODY),
+        (CACHE_CONTROL, NO_STORE),
+        (VARY, HeaderValue::from_static("accept")),
+    ]);
+    response
+}
+
+async fn stats(shared: &Shared) -> Result<Stats, Refusal> {
+    let census = census(shared).await?;
+    Ok(Stats::new(&shared.node().board().latest(), &census))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_a_peer_id_is_escaped() {
+        let mut clients = BTreeMap::new();
+        let versions = BTreeMap::from([("<b>'&\"".to_owned(), 2)]);
+        clients.insert("unknown", versions);
+        let html = Stats {
+            torrents: 1,
+            active_torrents: 1,
+            peers_all: 2,
+            peers_seeder_only: 0,
+            peers_leecher_only: 2,
+            peers_seeder_and_leecher: 0,
+            peers_ipv4: 2,
+            peers_ipv6: 0,
+            clients,
+        }
+        .html();
+        assert!(
+            html.contains("unknown &lt;b&gt;&#39;&amp;&quot;</th><td>2"),
+            "{html}"
+        );
+        assert!(!html.contains("<b>"));
+        assert_eq!(whole(f64::NAN), 0);
+    }
+}

@@ -1,0 +1,151 @@
+//! What is known of how a connection came, for its operator: when, where in, and from a network so wide that it names nobody.
+//!
+//! Sixteen bytes for each connection, beside its entry, so that no message fetches them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::Visitor;
+use crate::insight::{Level, Levels};
+
+/// How one connection came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Arrived {
+    /// Second since the process started.
+    second: u32,
+    /// The number of the listener.
+    listener: u16,
+    pub(super) network: Network,
+}
+
+const _: () = assert!(size_of::<Arrived>() == 16);
+
+/// The IPv4 network of /24 or IPv6 network of /48 that somebody came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Network {
+    family: Family,
+    bytes: [u8; 6],
+}
+
+/// What kind of address a connection has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// None: it came through a socket file, and no proxy has named anybody.
+    #[default]
+    Unix,
+}
+
+impl Family {
+    /// Its name in logs and in the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Unix => "unix",
+        }
+    }
+}
+
+impl Arrived {
+    pub(super) fn new(visitor: &Visitor, now: Duration) -> Self {
+        Self {
+            listener: visitor.listener,
+            second: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
+            network: Network::of(visitor.address),
+        }
+    }
+
+    /// Under what it is counted: its family, and its listener.
+    pub(super) fn levels(self, levels: &Levels) -> impl Iterator<Item = &Level> {
+        let family = match self.network.family {
+            Family::Ipv4 => &levels.ipv4,
+            Family::Ipv6 => &levels.ipv6,
+            Family::Unix => &levels.unix,
+        };
+        let listener = levels.listeners.get(usize::from(self.listener));
+        [Some(family), listener].into_iter().flatten()
+    }
+
+    /// How long ago that was, to the second.
+    pub(super) fn age(self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_secs(u64::from(self.second)))
+    }
+}
+
+impl Network {
+    fn of(address: Option<IpAddr>) -> Self {
+        match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V4(address)) => Self::new(Family::Ipv4, &address.octets(), 3),
+            Some(IpAddr::V6(address)) => Self::new(Family::Ipv6, &address.octets(), 6),
+            None => Self::default(),
+        }
+    }
+
+    /// Of the first `length` bytes of an address, at most six.
+    fn new(family: Family, address: &[u8], length: usize) -> Self {
+        let mut bytes = [0; 6];
+        for (to, from) in bytes.iter_mut().zip(address.iter().take(length)) {
+            *to = *from;
+        }
+        Self { family, bytes }
+    }
+
+    /// What kind of address it is of.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        self.family
+    }
+
+    /// `192.0.2.0/24` or `2001:db8:1::/48`; `None` without an address.
+    #[must_use]
+    pub fn shown(self) -> Option<String> {
+        (self.family != Family::Unix).then(|| self.to_string())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.family {
+            Family::Ipv4 => {
+                let [a, b, c, ..] = self.bytes;
+                write!(out, "{}/24", Ipv4Addr::new(a, b, c, 0))
+            }
+            Family::Ipv6 => {
+                let mut bytes = [0; 16];
+                for (to, from) in bytes.iter_mut().zip(self.bytes) {
+                    *to = from;
+                }
+                write!(out, "{}/48", Ipv6Addr::from(bytes))
+            }
+            Family::Unix => out.write_str(self.family.label()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_only_its_network_is_kept() {
+        for (address, family, shown) in [
+            ("192.0.2.77", Family::Ipv4, "192.0.2.0/24"),
+            ("::ffff:192.0.2.77", Family::Ipv4, "192.0.2.0/24"),
+            ("2001:db8:1:2:3::4", Family::Ipv6, "2001:db8:1::/48"),
+            ("::1", Family::Ipv6, "::/48"),
+        ] {
+            let network = Network::of(Some(address.parse().expect("an address")));
+            assert_eq!(network.family(), family);
+            assert_eq!(network.shown().as_deref(), Some(shown));
+        }
+        assert_eq!(Network::of(None).shown(), None);
+        let arrived = Arrived::new(&Visitor::default(), Duration::from_millis(1900));
+        assert_eq!(arrived.age(Duration::from_secs(5)), Duration::from_secs(4));
+    }
+}

@@ -1,0 +1,117 @@
+//! Questions to a worker about its connections: asked from any thread, answered on the worker's own between its turns.
+//!
+//! For people and what they look at, never for a message: a question waits in the mailbox like a relay, and allocates.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::{Hub, Node};
+
+/// Questions that may wait for one worker; more are refused.
+pub const QUESTIONS_MAX: usize = 64;
+/// How long an answer is waited for. Workers answer within milliseconds; one that is stuck shall not keep others waiting.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A worker has too many questions, has not answered in time, or has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a worker is too busy to answer; try again")]
+pub struct Busy;
+
+/// A question, with the way of its answer.
+pub(super) struct Question(Box<dyn FnOnce(&Hub) + Send>);
+
+impl Question {
+    pub(super) fn answer(self, hub: &Hub) {
+        (self.0)(hub);
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Question")
+    }
+}
+
+impl Node {
+    /// Lets a worker answer a question about its connections, which must take less than a millisecond.
+    ///
+    /// # Errors
+    ///
+    /// [`QUESTIONS_MAX`] others wait, or no answer comes within five seconds.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        worker: u8,
+        question: impl FnOnce(&Hub) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let (answer, answered) = oneshot::channel();
+        let question = Question(Box::new(move |hub| {
+            // Who has asked may have gone.
+            let _ = answer.send(question(hub));
+        }));
+        let mailbox = self.mailboxes.get(usize::from(worker));
+        if mailbox.is_some_and(|mailbox| mailbox.push_question(question))
+            && let Ok(Ok(answer)) = timeout(ANSWER_WITHIN, answered).await
+        {
+            return Ok(answer);
+        }
+        self.shared_counters.questions_unanswered.add_shared(1);
+        Err(Busy)
+    }
+
+    /// The numbers of all workers, to ask them one by one.
+    pub fn workers(&self) -> impl Iterator<Item = u8> + use<> {
+        let workers = self.mailboxes.len();
+        (0..=u8::MAX).take(workers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::Visitor;
+
+    #[tokio::test]
+    async fn a_worker_answers_when_it_looks_into_its_mailbox() {
+        let node = Arc::new(Node::new(&Config::default(), 2));
+        let hub = Hub::new(Arc::clone(&node), 1, 0);
+        hub.open(&Visitor::default()).expect("room");
+        let asked = node.ask(1, Hub::connections);
+        let look = async { hub.poll_mail(&Context::from_waker(Waker::noop())) };
+        let (answer, _) = tokio::join!(asked, look);
+        assert_eq!(answer, Ok(1));
+        assert_eq!(node.counters().questions_unanswered, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_beyond_the_bound_and_to_those_who_do_not_answer_are_given_up() {
+        let node = Arc::new(Node::new(&Config::default(), 1));
+        let mut asked = tokio::task::JoinSet::new();
+        for _ in 0..=QUESTIONS_MAX {
+            let node = Arc::clone(&node);
+            asked.spawn(async move {
+                let began = tokio::time::Instant::now();
+                let answer = node.ask(0, Hub::connections).await;
+                assert_eq!(answer, Err(Busy));
+                began.elapsed()
+            });
+        }
+        let waited = asked.join_all().await;
+        let at_once = waited.iter().filter(|wait| wait.is_zero()).count();
+        assert_eq!(at_once, 1, "{waited:?}");
+        assert_eq!(
+            node.counters().questions_unanswered,
+            QUESTIONS_MAX as u64 + 1
+        );
+        // A late answer is nobody's, and makes room.
+        let hub = Hub::new(Arc::clone(&node), 0, 0);
+        let _ = hub.poll_mail(&Context::from_waker(Waker::noop()));
+        assert_eq!(node.ask(9, Hub::connections).await, Err(Busy));
+    }
+}

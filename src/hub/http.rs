@@ -1,0 +1,129 @@
+//! The way of one announce or scrape over HTTP: limits, reading, rules, and the reply. No connection is kept for it.
+
+use super::{Hub, Node, Visitor};
+use crate::limits::Key;
+use crate::protocol::Scrape;
+use crate::protocol::http::{self, Announce, Endpoint, Failure, Reply, Which};
+use crate::swarm::Owner;
+use crate::tracker::HttpRoom;
+
+impl Hub {
+    /// Serves a request of a visitor and gives the body of the response. `is_page` says that a page of the web sent it.
+    pub fn serve_http(
+        &self,
+        visitor: &Visitor,
+        (which, query): (Which, &[u8]),
+        is_page: bool,
+    ) -> Vec<u8> {
+        let served = match which {
+            Which::Announce if is_page => Err(Failure::Page),
+            Which::Announce => self.announce_http(visitor, query),
+            Which::Scrape => self.scrape_http(visitor, query),
+        };
+        served.unwrap_or_else(|failure| self.refuse_http(failure))
+    }
+
+    /// Why a request is not served, as the body of the response.
+    pub fn refuse_http(&self, failure: Failure) -> Vec<u8> {
+        let counters = self.counters();
+        let counter = match failure {
+            Failure::InfoHash | Failure::InfoHashes | Failure::PeerId | Failure::Port => {
+                &counters.http_failures_malformed
+            }
+            Failure::Page => &counters.http_failures_pages,
+            Failure::NoAddress => &counters.http_failures_no_address,
+            Failure::NotHere => &counters.http_failures_not_here,
+            Failure::FullScrape => &counters.failures_full_scrape,
+            Failure::TooFast(_) => &counters.failures_address_http_requests_per_second,
+            Failure::AddressPeers => &counters.failures_address_http_peers_max,
+            Failure::Peers => &counters.failures_http_peers_max,
+            Failure::Swarms => &counters.failures_swarms_max,
+            Failure::AddressSwarms => &counters.failures_address_swarms_percent,
+        };
+        counter.add(1);
+        http::failure(failure.text(), failure.retry())
+    }
+
+    fn announce_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.check_pace(visitor)?;
+        let mut announce = http::read_announce(query)?;
+        let address = visitor.address.ok_or(Failure::NoAddress)?;
+        let from = Endpoint::new(address, announce.port);
+        let (tuned, counters) = (self.tuned.get(), self.counters());
+        if announce.wanted > tuned.http_peers_max {
+            announce.wanted = tuned.http_peers_max;
+            counters.http_replies_cut.add(1);
+        }
+        let told = self.track_http(visitor, &from, &announce)?;
+        counters.http_announces.add(1);
+        Ok(http::announce_reply(
+            &told,
+            &from,
+            announce.form,
+            tuned.http_terms,
+        ))
+    }
+
+    fn track_http(
+        &self,
+        visitor: &Visitor,
+        from: &Endpoint,
+        announce: &Announce,
+    ) -> Result<Reply, Failure> {
+        let (node, now) = (&self.node, self.time.get());
+        let state = &mut *self.state.borrow_mut();
+        state.pace.count();
+        let outcome = node
+            .tracker
+            .announce_http(from, announce, (now, &mut state.rng), || {
+                node.room_for_http(visitor)
+            });
+        if let Some(owner) = outcome.released {
+            node.release_http(owner);
+        }
+        outcome.told
+    }
+
+    fn scrape_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.check_pace(visitor)?;
+        let (counters, max) = (self.counters(), self.tuned.get().bounds.scrape_hashes_max);
+        let scrape = http::read_scrape(query, max)?;
+        let is_full = matches!(&scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
+        counters.scrapes_full.add(u64::from(is_full));
+        let files = self.node.tracker.scrape_http(scrape)?;
+        counters.http_scrapes.add(1);
+        Ok(http::scrape_reply(&files))
+    }
+
+    /// Looks whether the address of a visitor has sent too much.
+    fn check_pace(&self, visitor: &Visitor) -> Result<(), Failure> {
+        let Some(whence) = self.node.whence(visitor) else {
+            return Ok(());
+        };
+        let asked = self.node.addresses.ask(whence, self.time.get());
+        asked.map_err(Failure::TooFast)
+    }
+}
+
+impl Node {
+    /// Counts one more membership of the address of a visitor, if it may have one. Nobody is counted where no limit of addresses
+    /// applies.
+    fn room_for_http(&self, visitor: &Visitor) -> Result<HttpRoom, Failure> {
+        let Some(whence) = self.whence(visitor) else {
+            return Ok(HttpRoom::default());
+        };
+        let counted = self.addresses.enter_http(whence);
+        let (key, share) = counted.ok_or(Failure::AddressPeers)?;
+        Ok(HttpRoom {
+            owner: Some(key.into()),
+            share: Some(share),
+        })
+    }
+
+    /// Takes a membership out that was counted.
+    pub(super) fn release_http(&self, owner: Owner) {
+        if let Some(bits) = owner {
+            self.addresses.leave_http(Key::from(bits));
+        }
+    }
+}

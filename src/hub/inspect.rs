@@ -1,0 +1,87 @@
+//! What an operator may see of the connections of one worker, and what it may do to one: asked by [`Node::ask`](super::Node::ask).
+
+use std::time::Duration;
+
+use super::arrived::Network;
+use super::entry::Entry;
+use super::{Ended, Hub, State};
+use crate::limits::Grudge;
+use crate::protocol::ConnectionId;
+
+/// Places that are looked at for one answer: some tens of microseconds.
+const SLOTS_PER_LOOK: usize = 2048;
+
+/// One connection, as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// How long it has been open, to the second.
+    pub age: Duration,
+    /// For how long nothing was heard from it.
+    pub silent: Duration,
+    /// How many offers of its were relayed, in all swarms.
+    pub offers: u32,
+    /// How many answers of its were relayed, in all swarms.
+    pub answers: u32,
+    /// Where it comes from, roughly.
+    pub network: Network,
+    /// Whether its output is stuck, so that others are chosen for offers.
+    pub blocked: bool,
+    /// Whether it is about to end.
+    pub closing: bool,
+    /// What is held against it.
+    pub grudge: Option<Grudge>,
+}
+
+impl Hub {
+    /// Looks at connections of this worker; those that have gone are left out.
+    #[must_use]
+    pub fn look_at(&self, ids: &[ConnectionId]) -> Vec<Seen> {
+        let state = &*self.state.borrow();
+        let known = ids.iter().filter_map(|id| {
+            let entry = state.entries.get(id.slot())?;
+            (entry.id == *id).then(|| self.seen(state, entry))
+        });
+        known.collect()
+    }
+
+    /// Looks for connections that something is held against, at some thousand places from `slot` on; also tells where to go
+    /// on, if there is more.
+    #[must_use]
+    pub fn look_for_grudges(&self, slot: usize) -> (Vec<Seen>, Option<usize>) {
+        let state = &*self.state.borrow();
+        let end = slot.saturating_add(SLOTS_PER_LOOK);
+        let entries = (slot..end.min(state.entries.capacity()))
+            .filter_map(|slot| state.entries.get(slot))
+            .filter(|entry| entry.usage.was_in_trouble());
+        let seen = entries.map(|entry| self.seen(state, entry));
+        let found = seen.filter(|seen| seen.grudge.is_some()).collect();
+        (found, (end < state.entries.capacity()).then_some(end))
+    }
+
+    /// Closes a connection for the operator. False if it has gone.
+    pub fn kick(&self, id: ConnectionId) -> bool {
+        self.with(id, |entry| entry.close(Ended::Kicked)).is_some()
+    }
+
+    fn seen(&self, state: &State, entry: &Entry) -> Seen {
+        let now = self.time.get();
+        let arrived = state.arrived.get(entry.id.slot()).copied();
+        let arrived = arrived.unwrap_or_default();
+        let limiter = self.limiter.borrow();
+        Seen {
+            connection: entry.id,
+            age: arrived.age(now),
+            silent: entry.silent(now),
+            offers: entry.participant.offers(),
+            answers: entry.participant.answers(),
+            network: arrived.network,
+            blocked: entry.blocked,
+            closing: entry.closing.is_some(),
+            grudge: limiter
+                .as_ref()
+                .and_then(|limiter| limiter.grudge(&entry.usage, now)),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Who is introduced to whom, in swarms that somebody looks at: noted as offers and answers are relayed.
+//!
+//! While nobody looks, a message costs one relaxed load. Watching ends a minute after the last look.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::protocol::{InfoHash, OfferId, PeerId};
+use crate::tracker::{Relay, RelayKind};
+
+/// Swarms that are watched at once; for one more, the one looked at longest ago is given up.
+pub const WATCHED_MAX: usize = 16;
+/// Introductions of one swarm that are kept; the oldest goes.
+pub const INTRODUCTIONS_MAX: usize = 512;
+/// How long a swarm is watched after somebody has looked.
+const WATCHED_FOR: Duration = Duration::from_mins(1);
+
+/// An offer that was relayed, and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Introduction {
+    /// Who made the offer.
+    pub from: PeerId,
+    /// Who got it.
+    pub to: PeerId,
+    /// When it was relayed, from the start of the process.
+    pub at: Duration,
+    /// When its answer was.
+    pub answered: Option<Duration>,
+    offer_id: OfferId,
+}
+
+/// What was seen of a swarm.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Since when it is watched, from the start of the process.
+    pub since: Duration,
+    /// The last introductions, the oldest first.
+    pub introductions: Vec<Introduction>,
+}
+
+/// All swarms that are watched.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    is_on: AtomicBool,
+    views: Mutex<Vec<View>>,
+}
+
+#[derive(Debug)]
+struct View {
+    info_hash: InfoHash,
+    since: Duration,
+    looked_at: Duration,
+    introductions: VecDeque<Introduction>,
+}
+
+impl Watch {
+    /// Whether any swarm is watched.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// What was seen of a swarm, which is watched for another minute. Also whether another was given up for it.
+    pub(super) fn look(&self, info_hash: InfoHash, now: Duration) -> (Watched, bool) {
+        let views = &mut *self.views.lock();
+        let known = views.iter_mut().find(|view| view.info_hash == info_hash);
+        let Some(view) = known else {
+            let is_full = views.len() >= WATCHED_MAX;
+            if is_full {
+                let oldest = views.iter().enumerate();
+                let oldest = oldest.min_by_key(|(_, view)| view.looked_at);
+                if let Some((place, _)) = oldest {
+                    views.swap_remove(place);
+                }
+            }
+            views.push(View {
+                info_hash,
+                since: now,
+                looked_at: now,
+                introductions: VecDeque::new(),
+            });
+            self.is_on.store(true, Ordering::Relaxed);
+            let introductions = Vec::new();
+            let since = now;
+            return (
+                Watched {
+                    since,
+                    introductions,
+                },
+                is_full,
+            );
+        };
+        view.looked_at = now;
+        let watched = Watched {
+            since: view.since,
+            introductions: view.introductions.iter().copied().collect(),
+        };
+        (watched, false)
+    }
+
+    /// Notes what is relayed because of one message.
+    pub(super) fn note(&self, relays: &[Relay<'_>], now: Duration) {
+        let Some(first) = relays.first() else { return };
+        let views = &mut *self.views.lock();
+        // All relays of a message are in one swarm.
+        let is_meant = |view: &&mut View| view.info_hash == first.info_hash;
+        if let Some(view) = views.iter_mut().find(is_meant) {
+            for relay in relays {
+                view.note(relay, now);
+            }
+        }
+    }
+
+    /// Ends the watch over swarms that nobody has looked at for a minute.
+    pub(super) fn tidy(&self, now: Duration) {
+        if self.is_on() {
+            let views = &mut *self.views.lock();
+            views.retain(|view| now.saturating_sub(view.looked_at) < WATCHED_FOR);
+            self.is_on.store(!views.is_empty(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl View {
+    fn note(&mut self, relay: &Relay<'_>, now: Duration) {
+        match relay.kind {
+            RelayKind::Offer => {
+                if self.introductions.len() >= INTRODUCTIONS_MAX {
+                    self.introductions.pop_front();
+                }
+                self.introductions.push_back(Introduction {
+                    from: relay.from,
+                    to: relay.to.peer_id,
+                    at: now,
+                    answered: None,
+                    offer_id: relay.offer_id,
+                });
+            }
+            RelayKind::Answer => {
+                let is_answered = |known: &&mut Introduction| {
+                    known.offer_id == relay.offer_id
+                        && known.from == relay.to.peer_id
+                        && known.to == relay.from
+                        && known.answered.is_none()
+                };
+                if let Some(known) = self.introductions.iter_mut().rev().find(is_answered) {
+                    known.answered = Some(now);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{self, Bounds, ConnectionId, Request};
+    use crate::swarm::Member;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn hash(number: usize) -> InfoHash {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        InfoHash::new(bytes)
+    }
+
+    /// Notes an offer from `from` to `to`, or the answer to it.
+    fn note(watch: &Watch, swarm: usize, kind: RelayKind, [from, to]: [u8; 2], now: Duration) {
+        let text = format!(
+            r#"{{"action":"announce","info_hash":"{0}","peer_id":"{0}","offers":[{{"offer_id":"{0}","offer":{{"type":"offer","sdp":"x"}}}}]}}"#,
+            "a".repeat(20)
+        );
+        let bounds = Bounds {
+            sdp_bytes_max: 99,
+            json_depth_max: 9,
+            offers_max: 9,
+            scrape_hashes_max: 9,
+        };
+        let Ok(Request::Announce(announce)) = protocol::parse(&text, &bounds) else {
+            panic!("an announce")
+        };
+        let (from, to) = match kind {
+            RelayKind::Offer => (from, to),
+            RelayKind::Answer => (to, from),
+        };
+        let relay = Relay {
+            to: Member {
+                connection: ConnectionId::new(0, 0, 0),
+                peer_id: PeerId::new([to; 20]),
+            },
+            info_hash: hash(swarm),
+            from: PeerId::new([from; 20]),
+            offer_id: announce.offers[0].offer_id,
+            sdp: announce.offers[0].sdp,
+            kind,
+        };
+        watch.note(&[relay], now);
+    }
+
+    #[test]
+    fn what_is_relayed_in_a_watched_swarm_is_seen_with_its_answer() {
+        let watch = Watch::default();
+        assert!(!watch.is_on());
+        assert_eq!(watch.look(hash(1), SECOND).0.introductions, []);
+        assert!(watch.is_on());
+        note(&watch, 1, RelayKind::Offer, [3, 4], 2 * SECOND);
+        note(&watch, 1, RelayKind::Offer, [3, 5], 2 * SECOND);
+        note(&watch, 2, RelayKind::Offer, [3, 4], 2 * SECOND);
+        note(&watch, 1, RelayKind::Answer, [3, 5], 3 * SECOND);
+        let (watched, _) = watch.look(hash(1), 4 * SECOND);
+        assert_eq!(watched.since, SECOND);
+        let told: Vec<_> = watched
+            .introductions
+            .iter()
+            .map(|one| (one.from.as_bytes()[0], one.to.as_bytes()[0], one.answered))
+            .collect();
+        assert_eq!(told, [(3, 4, None), (3, 5, Some(3 * SECOND))]);
+    }
+
+    #[test]
+    fn introductions_and_watched_swarms_have_bounds() {
+        let watch = Watch::default();
+        watch.look(hash(0), SECOND);
+        for _ in 0..INTRODUCTIONS_MAX + 5 {
+            note(&watch, 0, RelayKind::Offer, [3, 4], 2 * SECOND);
+        }
+        let (watched, _) = watch.look(hash(0), 3 * SECOND);
+        assert_eq!(watched.introductions.len(), INTRODUCTIONS_MAX);
+        for number in 1..WATCHED_MAX {
+            assert!(!watch.look(hash(number), 4 * SECOND).1);
+        }
+        // One more takes the place of the one looked at longest ago.
+        assert!(watch.look(hash(99), 5 * SECOND).1);
+        assert!(watch.look(hash(0), 6 * SECOND).0.introductions.is_empty());
+        assert_eq!(watch.views.lock().len(), WATCHED_MAX);
+    }
+
+    #[test]
+    fn watching_ends_a_minute_after_the_last_look() {
+        let watch = Watch::default();
+        watch.look(hash(0), SECOND);
+        watch.tidy(60 * SECOND);
+        assert!(watch.is_on());
+        watch.tidy(61 * SECOND);
+        assert!(!watch.is_on());
+        assert_eq!(watch.look(hash(0), 70 * SECOND).0.since, 70 * SECOND);
+    }
+}

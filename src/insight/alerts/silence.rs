@@ -1,0 +1,97 @@
+//! Silences: for a while, nobody is told of a rule. It goes on being looked at, and what happens is in the history.
+
+use serde::{Deserialize, Serialize};
+
+use super::rule::check_words;
+use super::{Alerts, Refused, SILENCES_MAX};
+
+/// Stands for every rule.
+pub const ALL: &str = "*";
+/// The longest silence: thirty days, in seconds.
+const SECONDS_MAX: f64 = 30.0 * 24.0 * 60.0 * 60.0;
+
+/// Nobody is told of a rule until some time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Silence {
+    /// Names it.
+    pub id: u64,
+    /// Which rule, or [`ALL`].
+    pub rule: String,
+    /// Unix seconds of its end.
+    pub until: f64,
+    /// Why, in the operator's words.
+    pub comment: String,
+}
+
+impl Silence {
+    /// Whether it covers a rule at that time.
+    pub(super) fn covers(&self, rule: &str, now: f64) -> bool {
+        (self.rule == ALL || self.rule == rule) && now < self.until
+    }
+}
+
+impl Alerts {
+    /// Silences a rule, or all of them, for so many seconds from `now` (Unix seconds).
+    ///
+    /// # Errors
+    /// No such rule, a time that is none or longer than thirty days, words too long, or [`SILENCES_MAX`] silences.
+    pub fn silence(
+        &mut self,
+        rule: &str,
+        seconds: f64,
+        comment: &str,
+        now: f64,
+    ) -> Result<Silence, Refused> {
+        if rule != ALL && self.rule(rule).is_none() {
+            return Err(Refused::Unknown(format!("rule {rule:?}")));
+        }
+        if !(1.0..=SECONDS_MAX).contains(&seconds) {
+            let wrong = format!("seconds must be from 1 to {SECONDS_MAX}");
+            return Err(Refused::Invalid(wrong));
+        }
+        check_words("comment", comment).map_err(Refused::Invalid)?;
+        self.forget_silences(now);
+        if self.silences.len() >= SILENCES_MAX {
+            let full = format!("there are {SILENCES_MAX} silences already");
+            return Err(Refused::Invalid(full));
+        }
+        let silence = Silence {
+            id: self
+                .silences
+                .iter()
+                .map(|known| known.id)
+                .max()
+                .unwrap_or(0)
+                + 1,
+            rule: rule.to_owned(),
+            until: now + seconds,
+            comment: comment.to_owned(),
+        };
+        self.silences.push(silence.clone());
+        self.is_changed = true;
+        Ok(silence)
+    }
+
+    /// Ends a silence.
+    ///
+    /// # Errors
+    /// There is none of that number.
+    pub fn unsilence(&mut self, id: u64) -> Result<Silence, Refused> {
+        let place = self.silences.iter().position(|silence| silence.id == id);
+        let place = place.ok_or_else(|| Refused::Unknown(format!("silence {id}")))?;
+        self.is_changed = true;
+        Ok(self.silences.remove(place))
+    }
+
+    /// Those in force.
+    #[must_use]
+    pub fn silences(&self) -> &[Silence] {
+        &self.silences
+    }
+
+    pub(super) fn forget_silences(&mut self, now: f64) {
+        let before = self.silences.len();
+        self.silences.retain(|silence| now < silence.until);
+        self.is_changed |= self.silences.len() != before;
+    }
+}

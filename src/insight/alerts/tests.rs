@@ -1,0 +1,259 @@
+use std::time::Duration;
+
+use super::*;
+
+/// A server whose numbers are what a test says, a second at a time.
+struct Server {
+    alerts: Alerts,
+    statistics: Statistics,
+}
+
+impl Server {
+    fn new(alerts: Alerts) -> Self {
+        let mut statistics = Statistics::default();
+        statistics.at += Duration::from_secs(1_000_000);
+        statistics.gauges.uptime = 0.0;
+        Self { alerts, statistics }
+    }
+
+    fn with_rule(hold: f64, keep_firing: f64) -> Self {
+        let mut server = Self::new(Alerts::default());
+        server.alerts.put(rule(hold, keep_firing)).unwrap();
+        server
+    }
+
+    fn second(&mut self, swarms: f64) -> Look {
+        self.statistics.at += Duration::from_secs(1);
+        self.statistics.gauges.uptime += 1.0;
+        self.statistics.gauges.swarms = swarms;
+        self.alerts.look(&self.statistics)
+    }
+
+    fn told(&mut self, swarms: f64) -> Vec<Turn> {
+        let look = self.second(swarms);
+        look.notices.iter().map(|notice| notice.turn).collect()
+    }
+
+    fn now(&self) -> f64 {
+        self.alerts.now
+    }
+
+    /// The same with a new process.
+    fn restarted(&self) -> Self {
+        let alerts = Alerts::restore(&self.alerts.document()).unwrap();
+        let mut server = Self::new(alerts);
+        server.statistics.at = self.statistics.at + Duration::from_secs(30);
+        server
+    }
+}
+
+fn rule(hold: f64, keep_firing: f64) -> Rule {
+    Rule {
+        name: "many_swarms".to_owned(),
+        doc: "Too many.".to_owned(),
+        series: "swarms".to_owned(),
+        of: None,
+        of_min: 0.0,
+        comparison: Comparison::Above,
+        threshold: 10.0,
+        clear: 5.0,
+        hold,
+        keep_firing,
+        severity: Severity::Warning,
+        enabled: true,
+    }
+}
+
+#[test]
+fn what_fires_is_told_once_and_so_is_its_end() {
+    let mut server = Server::with_rule(1.0, 0.0);
+    assert_eq!(server.second(11.0), Look::default());
+    let look = server.second(12.0);
+    assert_eq!(look.events.len(), 1);
+    let notice = &look.notices[0];
+    assert_eq!((notice.turn, notice.value), (Turn::Firing, Some(12.0)));
+    assert_eq!(server.alerts.firing(), look.notices);
+    assert_eq!(server.second(12.0), Look::default());
+    let summary = server.alerts.summary();
+    assert_eq!(
+        (summary.firing, summary.names),
+        (1, vec!["many_swarms".to_owned()])
+    );
+    let look = server.second(1.0);
+    assert_eq!(look.events[0].state, Turn::Resolved);
+    assert_eq!(look.notices[0].ends_at, Some(server.now()));
+    assert!(look.notices[0].starts_at < server.now());
+    assert!(server.alerts.firing().is_empty());
+}
+
+#[test]
+fn a_silence_keeps_quiet_and_what_still_fires_then_is_told() {
+    let mut server = Server::with_rule(0.0, 0.0);
+    server.second(1.0);
+    let now = server.now();
+    server
+        .alerts
+        .silence("many_swarms", 3.0, "known", now)
+        .unwrap();
+    let look = server.second(11.0);
+    assert_eq!((look.events.len(), look.notices.len()), (1, 0));
+    assert!(server.alerts.firing().is_empty());
+    assert!(server.told(11.0).is_empty());
+    assert_eq!(server.told(11.0), [Turn::Firing], "the silence is over");
+    assert!(server.alerts.silences().is_empty());
+    // One that was told is told of its end, in silence too.
+    let now = server.now();
+    server.alerts.silence(ALL, 60.0, "", now).unwrap();
+    assert!(server.alerts.firing().is_empty());
+    assert_eq!(server.told(1.0), [Turn::Resolved]);
+    assert!(server.told(11.0).is_empty());
+    // And ended early, what fires is told.
+    server.alerts.unsilence(1).unwrap();
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+    assert!(server.alerts.unsilence(1).is_err());
+}
+
+#[test]
+fn firing_rules_and_silences_are_the_same_after_a_restart() {
+    let mut server = Server::with_rule(5.0, 0.0);
+    let mut other = rule(0.0, 0.0);
+    other.name = "quiet".to_owned();
+    server.alerts.put(other).unwrap();
+    server.second(1.0);
+    let now = server.now();
+    server
+        .alerts
+        .silence("quiet", 1000.0, "for now", now)
+        .unwrap();
+    for _ in 0..6 {
+        server.second(11.0);
+    }
+    assert!(server.alerts.take_changed());
+    let before = server.alerts.firing();
+    assert_eq!(before.len(), 1);
+    let mut server = server.restarted();
+    assert_eq!(server.alerts.silences()[0].comment, "for now");
+    assert_eq!(server.alerts.firing()[0].rule, before[0].rule);
+    let began = |notice: &Notice| notice.starts_at.to_bits();
+    assert_eq!(began(&server.alerts.firing()[0]), began(&before[0]));
+    assert!(server.told(f64::NAN).is_empty(), "unknown at first");
+    assert!(server.told(11.0).is_empty(), "told before");
+    assert_eq!(server.told(1.0), [Turn::Resolved]);
+    // What was on its way to firing goes on from where it was.
+    server.second(11.0);
+    server.second(11.0);
+    assert!(server.alerts.is_counting());
+    let mut server = server.restarted();
+    for _ in 0..4 {
+        assert!(server.told(11.0).is_empty());
+    }
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+}
+
+#[test]
+fn what_is_kept_is_small_whatever_was_put_and_damage_is_told() {
+    let mut alerts = Alerts::default();
+    for number in shipped().len()..RULES_MAX {
+        let mut rule = rule(1.0, 1.0);
+        rule.name = format!("{number:x<64}");
+        rule.series = "passed_over_offers_received_per_second".to_owned();
+        rule.of = Some(rule.series.clone());
+        rule.doc = "\"".repeat(200);
+        rule.threshold = 1.234_567_890_123_456_7;
+        rule.clear = 0.234_567_890_123_456_7;
+        alerts.put(rule).unwrap();
+    }
+    let mut one_more = rule(1.0, 1.0);
+    one_more.name = "one_more".to_owned();
+    assert!(alerts.put(one_more).is_err());
+    for _ in 0..SILENCES_MAX {
+        alerts.silence(ALL, 60.0, &"\"".repeat(200), 1e9).unwrap();
+    }
+    assert!(alerts.silence(ALL, 60.0, "", 1e9).is_err());
+    for kept in alerts.kept.values_mut() {
+        kept.watch.since = Some(1_700_000_000.123_456_7);
+        kept.watch.fired_with = Some(1.234_567_890_123_456_7);
+    }
+    let document = alerts.document();
+    assert!(document.len() < 256 * 1024, "{}", document.len());
+    let restored = Alerts::restore(&document).unwrap();
+    assert_eq!(restored.document(), document);
+    for damaged in [
+        "",
+        "{}",
+        "null",
+        &document[..1000],
+        &document.replacen('1', "2", 1),
+    ] {
+        assert!(Alerts::restore(damaged).is_err());
+    }
+}
+
+#[test]
+fn rules_are_changed_reset_and_deleted() {
+    let mut server = Server::with_rule(0.0, 0.0);
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+    // Deleted while it fires, its end is told.
+    assert_eq!(server.alerts.delete("many_swarms"), Ok(true));
+    assert_eq!(server.told(11.0), [Turn::Resolved]);
+    assert!(server.alerts.delete("many_swarms").is_err());
+    // A shipped one becomes again what it was.
+    let original = server.alerts.rule("loop_late").unwrap().clone();
+    let mut changed = original.clone();
+    changed.enabled = false;
+    server.alerts.put(changed).unwrap();
+    let view = |server: &Server| {
+        let views = server.alerts.views();
+        views
+            .into_iter()
+            .find(|view| view.rule.name == "loop_late")
+            .unwrap()
+    };
+    assert!(view(&server).changed && view(&server).shipped);
+    assert_eq!(server.alerts.delete("loop_late"), Ok(false));
+    assert_eq!(server.alerts.rule("loop_late"), Some(&original));
+    assert!(!view(&server).changed);
+    let mut wrong = original;
+    wrong.series = "nothing".to_owned();
+    let refused = server.alerts.put(wrong).unwrap_err();
+    assert_eq!(refused.to_string(), "there is no number nothing");
+}
+
+#[test]
+fn a_rule_that_is_turned_off_while_it_fires_ends() {
+    let mut server = Server::with_rule(0.0, 1000.0);
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+    let mut off = rule(0.0, 1000.0);
+    off.enabled = false;
+    server.alerts.put(off).unwrap();
+    assert_eq!(server.told(11.0), [Turn::Resolved]);
+    assert!(server.told(11.0).is_empty());
+}
+
+#[test]
+fn a_rule_whose_number_is_gone_says_so_and_never_fires() {
+    let document = Alerts::default().document();
+    let mut old = rule(0.0, 0.0);
+    old.series = "of_another_version".to_owned();
+    let rules = format!("\"rules\":[{}]", serde_json::to_string(&old).unwrap());
+    let document = document.replace("\"rules\":[]", &rules);
+    let mut server = Server::new(Alerts::restore(&document).unwrap());
+    for _ in 0..100 {
+        assert!(server.told(11.0).is_empty());
+    }
+    let views = server.alerts.views();
+    let view = views.iter().find(|view| view.rule.name == "many_swarms");
+    assert_eq!(
+        view.unwrap().problem.as_deref(),
+        Some("no such number: of_another_version")
+    );
+}
+
+#[test]
+fn a_process_that_stood_still_has_seen_nothing() {
+    let mut server = Server::with_rule(60.0, 0.0);
+    server.second(11.0);
+    server.statistics.gauges.uptime += 3600.0;
+    server.statistics.at += Duration::from_hours(1);
+    assert!(server.told(11.0).is_empty());
+}

@@ -1,0 +1,167 @@
+//! The numbers that rules look at: gauges as they are, counters as rate per second over the last minute, and one divided by
+//! another.
+
+use std::collections::VecDeque;
+
+use super::Rule;
+use crate::insight::{Kind, Statistics};
+
+/// Over how many seconds rates are taken. What happens now and then has a rate all the same.
+const SPAN: f64 = 60.0;
+/// Seconds between the looks that are kept for it.
+const EVERY: f64 = 5.0;
+
+/// What a rule finds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Reading {
+    /// One of the numbers it names does not exist.
+    Missing,
+    /// It is not known now.
+    Unknown,
+    /// This.
+    Known(f64),
+}
+
+/// The statistics of the last minute, a dozen of them.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    kept: VecDeque<Statistics>,
+    latest: Statistics,
+}
+
+impl Window {
+    /// Takes newer ones in; gives the seconds since those before, by the clock of the process, which nobody sets.
+    pub(super) fn take(&mut self, statistics: &Statistics) -> f64 {
+        let uptime = |statistics: &Statistics| statistics.gauges.uptime;
+        let elapsed = uptime(statistics) - uptime(&self.latest);
+        self.latest = *statistics;
+        let since = |kept: &Statistics| uptime(statistics) - uptime(kept);
+        // A new process counts from zero.
+        if self.kept.back().is_some_and(|last| since(last) < 0.0) {
+            self.kept.clear();
+        }
+        if self.kept.back().is_none_or(|last| since(last) >= EVERY) {
+            self.kept.push_back(*statistics);
+        }
+        // The first is the last one that is a whole span old, if there is any.
+        while self.kept.get(1).is_some_and(|second| since(second) >= SPAN) {
+            self.kept.pop_front();
+        }
+        if elapsed.is_nan() {
+            0.0
+        } else {
+            elapsed.max(0.0)
+        }
+    }
+
+    /// What a rule finds in the latest.
+    pub(super) fn read(&self, rule: &Rule) -> Reading {
+        let Some(value) = self.value(&rule.series) else {
+            return Reading::Missing;
+        };
+        let value = match &rule.of {
+            None => value,
+            Some(of) => match self.value(of) {
+                None => return Reading::Missing,
+                Some(of) if of > 0.0 && of >= rule.of_min => value / of,
+                Some(_) => f64::NAN,
+            },
+        };
+        if value.is_finite() {
+            Reading::Known(value)
+        } else {
+            Reading::Unknown
+        }
+    }
+
+    /// A gauge, or the rate of a counter; not a number if it is not known, nothing if there is none of that name.
+    fn value(&self, name: &str) -> Option<f64> {
+        let series = Statistics::series().find(|series| series.name == name)?;
+        let now = self.latest.get(name)?;
+        match series.kind {
+            Kind::Gauge => Some(now),
+            Kind::Counter => Some(self.rate(name, now)),
+        }
+    }
+
+    fn rate(&self, name: &str, now: f64) -> f64 {
+        let Some(first) = self.kept.front() else {
+            return f64::NAN;
+        };
+        let seconds = self.latest.gauges.uptime - first.gauges.uptime;
+        // Within the first seconds one event would look like many.
+        if seconds < EVERY {
+            return f64::NAN;
+        }
+        (now - first.get(name).unwrap_or(f64::NAN)) / seconds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shipped;
+    use super::*;
+
+    fn rule(series: &str, of: Option<&str>, of_min: f64) -> Rule {
+        let mut rule = shipped().remove(0);
+        (rule.series, rule.of, rule.of_min) = (series.to_owned(), of.map(str::to_owned), of_min);
+        rule
+    }
+
+    fn at(uptime: f64, announces: u64) -> Statistics {
+        let mut statistics = Statistics::default();
+        statistics.gauges.uptime = uptime;
+        statistics.gauges.connections = 10.0;
+        statistics.counters.announces = announces;
+        statistics.counters.scrapes = 2 * announces;
+        statistics
+    }
+
+    #[test]
+    fn counters_are_read_as_rate_over_the_last_minute() {
+        let mut window = Window::default();
+        let announces = rule("announces", None, 0.0);
+        for second in 0..=200_u32 {
+            let elapsed = window.take(&at(f64::from(second), 3 * u64::from(second)));
+            assert!((elapsed - if second == 0 { 0.0 } else { 1.0 }).abs() < 1e-9);
+            let wanted = if second < 5 {
+                Reading::Unknown
+            } else {
+                Reading::Known(3.0)
+            };
+            assert_eq!(window.read(&announces), wanted, "{second}");
+            assert!(window.kept.len() < 15);
+        }
+        // Then nothing comes any more: the rate falls over a minute and is zero soon after.
+        for second in 201..=240 {
+            window.take(&at(f64::from(second), 600));
+        }
+        let Reading::Known(rate) = window.read(&announces) else {
+            panic!("known");
+        };
+        assert!((0.5..1.5).contains(&rate), "{rate}");
+        for second in 241..=270 {
+            window.take(&at(f64::from(second), 600));
+        }
+        assert_eq!(window.read(&announces), Reading::Known(0.0));
+    }
+
+    #[test]
+    fn a_part_needs_a_whole_that_is_large_enough() {
+        let mut window = Window::default();
+        for second in 0..=10_u32 {
+            window.take(&at(f64::from(second), 5 * u64::from(second)));
+        }
+        let part = |of_min| window.read(&rule("announces", Some("scrapes"), of_min));
+        assert_eq!(part(0.0), Reading::Known(0.5));
+        assert_eq!(part(10.0), Reading::Known(0.5));
+        assert_eq!(part(11.0), Reading::Unknown);
+        let of_unknown = rule("connections", Some("memory_budget"), 0.0);
+        assert_eq!(window.read(&of_unknown), Reading::Unknown);
+        let of_nothing = rule("connections", Some("pings_sent"), 0.0);
+        assert_eq!(window.read(&of_nothing), Reading::Unknown);
+        let missing = rule("connections", Some("nothing"), 0.0);
+        assert_eq!(window.read(&missing), Reading::Missing);
+        assert_eq!(window.read(&rule("nothing", None, 0.0)), Reading::Missing);
+    }
+}

@@ -1,0 +1,166 @@
+//! The client that a `peer_id` names: `-WW0207-` is WebTorrent 2.7.
+//!
+//! Most clients begin their ids in the style of Azureus: a dash, two letters, four digits or letters, a dash (BEP 20).
+//! The others are not told apart, but for a prefix that several share.
+
+use std::fmt;
+
+/// The part of a `peer_id` that may name a client.
+pub(super) type Prefix = [u8; 8];
+
+/// A client with its version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Client {
+    /// Its name; `unknown` if nobody here knows it.
+    pub name: &'static str,
+    /// Its version, or of an unknown one the prefix of its ids; `other` for all that are not listed.
+    pub version: String,
+}
+
+/// How a client writes its version into four characters.
+#[derive(Debug, Clone, Copy)]
+enum Style {
+    /// `0207`: two and seven.
+    Pairs,
+    /// `4630`: four, six, three.
+    Digits,
+}
+
+/// Two letters, and whose they are.
+const KNOWN: [(&[u8; 2], &str, Style); 19] = [
+    (b"WW", "WebTorrent", Style::Pairs),
+    (b"WD", "WebTorrent Desktop", Style::Pairs),
+    (b"PM", "p2p-media-loader", Style::Pairs),
+    (b"LT", "libtorrent", Style::Digits),
+    (b"lt", "rTorrent", Style::Digits),
+    (b"qB", "qBittorrent", Style::Digits),
+    (b"TR", "Transmission", Style::Digits),
+    (b"DE", "Deluge", Style::Digits),
+    (b"UT", "µTorrent", Style::Digits),
+    (b"UM", "µTorrent for Mac", Style::Digits),
+    (b"UW", "µTorrent Web", Style::Digits),
+    (b"BT", "BitTorrent", Style::Digits),
+    (b"AZ", "Vuze", Style::Digits),
+    (b"BI", "BiglyBT", Style::Digits),
+    (b"KT", "KTorrent", Style::Digits),
+    (b"TX", "Tixati", Style::Digits),
+    (b"FD", "Free Download Manager", Style::Digits),
+    (b"BN", "Brave", Style::Digits),
+    (b"GT", "anacrolix/torrent", Style::Digits),
+];
+
+impl Client {
+    /// What clients are called that nobody here knows.
+    pub const UNKNOWN: &str = "unknown";
+    /// The version of what is not listed.
+    pub const OTHER: &str = "other";
+
+    /// All that are not listed.
+    pub(super) fn other() -> Self {
+        Self {
+            name: Self::UNKNOWN,
+            version: Self::OTHER.to_owned(),
+        }
+    }
+
+    /// The client that a `peer_id` names, if it is known.
+    #[must_use]
+    pub fn of(peer_id: &[u8; 20]) -> Option<Self> {
+        Self::known(*peer_id.first_chunk()?)
+    }
+
+    /// The client that begins its ids so, if it is known.
+    pub(super) fn known(prefix: Prefix) -> Option<Self> {
+        let [b'-', first, second, version @ .., b'-'] = prefix else {
+            return None;
+        };
+        let letters = &[first, second];
+        let (_, name, style) = KNOWN.iter().find(|(known, ..)| *known == letters)?;
+        Some(Self {
+            name,
+            version: style.version(&version)?,
+        })
+    }
+
+    /// A client that nobody knows, by how it begins its ids.
+    pub(super) fn unknown(prefix: Prefix) -> Self {
+        let is_plain = prefix.iter().all(u8::is_ascii_graphic);
+        let version = if is_plain {
+            prefix.iter().map(|byte| char::from(*byte)).collect()
+        } else {
+            format!("{:016x}", u64::from_be_bytes(prefix))
+        };
+        Self {
+            name: Self::UNKNOWN,
+            version,
+        }
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+impl Style {
+    /// `None` if it is none of this client's.
+    fn version(self, digits: &[u8]) -> Option<String> {
+        let digits = digits.iter().map(|digit| char::from(*digit).to_digit(36));
+        let digits: Vec<u32> = digits.collect::<Option<_>>()?;
+        let mut numbers: Vec<u32> = match self {
+            Self::Pairs if digits.iter().any(|digit| *digit > 9) => return None,
+            Self::Pairs => digits
+                .chunks(2)
+                .map(|pair| pair.iter().fold(0, |number, digit| number * 10 + digit))
+                .collect(),
+            Self::Digits => digits,
+        };
+        while numbers.len() > 2 && numbers.last() == Some(&0) {
+            numbers.pop();
+        }
+        let words: Vec<_> = numbers.iter().map(u32::to_string).collect();
+        Some(words.join("."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_clients_are_named_with_their_version() {
+        for (prefix, named) in [
+            (b"-WW0207-", "WebTorrent 2.7"),
+            (b"-WW0112-", "WebTorrent 1.12"),
+            (b"-WD0024-", "WebTorrent Desktop 0.24"),
+            (b"-PM0203-", "p2p-media-loader 2.3"),
+            (b"-LT20B0-", "libtorrent 2.0.11"),
+            (b"-qB4630-", "qBittorrent 4.6.3"),
+            (b"-TR4050-", "Transmission 4.0.5"),
+            (b"-DE2000-", "Deluge 2.0"),
+        ] {
+            let client = Client::known(*prefix).expect("known");
+            assert_eq!(client.to_string(), named);
+        }
+    }
+
+    #[test]
+    fn what_is_no_known_client_has_its_prefix() {
+        for prefix in [
+            b"-XX1234-",
+            b"01234567",
+            b"-WW02a7-",
+            b"-WW02_7-",
+            b"WW0207--",
+        ] {
+            assert_eq!(Client::known(*prefix), None);
+            let told = Client::unknown(*prefix).version;
+            assert_eq!(told.as_bytes(), prefix);
+        }
+        assert_eq!(
+            Client::unknown(*b"\0<b>\xff123").version,
+            "003c623eff313233"
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! Who the members are: how many peers, which clients, who seeds and who does not.
+//!
+//! Counted by `peer_id` over all swarms, now and then and only when somebody wants to know, by whoever walks over the swarms:
+//! it hands each member to a [`Tally`]. No `peer_id` leaves this, only what many share.
+
+mod client;
+mod desk;
+mod tally;
+
+use tokio::time::Instant;
+
+pub use client::Client;
+pub use desk::{CENSUS_EVERY, Desk};
+pub use tally::{PARTS, Tally};
+
+use std::time::SystemTime;
+
+/// Who the members were at one moment, about: members come and go while they are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Census {
+    /// When it was counted, by the clock of the machine.
+    pub at: SystemTime,
+    /// The same for intervals.
+    pub(super) counted: Instant,
+    /// Different peer ids.
+    pub peers: u64,
+    /// Those that seed wherever they are.
+    pub seeders_only: u64,
+    /// Those that seed nowhere.
+    pub leechers_only: u64,
+    /// Those that do both.
+    pub both: u64,
+    /// Their clients, the most used first; at most [`CLIENTS_MAX`] and one for all others.
+    pub clients: Vec<ClientCount>,
+}
+
+/// How many clients a census lists.
+pub const CLIENTS_MAX: usize = 100;
+
+/// How many peers use one version of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCount {
+    /// Which.
+    pub client: Client,
+    /// How many peers.
+    pub peers: u64,
+}

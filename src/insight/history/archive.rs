@@ -1,0 +1,400 @@
+//! The SQLite file, or the same in memory: opens it, writes samples, merges them upward, reads them.
+//!
+//! Every call may take as long as a disk does; only the thread of the history makes any.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_from_iter};
+
+use super::level::{LEVELS, Level, MERGE_EVERY, Plan};
+use super::sample::Sample;
+use super::schema::{self, columns, columns_of};
+use super::store::{Answer, Line, Query};
+use super::sum::{Cell, Sum};
+use super::trouble::Trouble;
+
+/// How long is waited for another program to finish with the file.
+const BUSY_WITHIN: Duration = Duration::from_secs(1);
+/// Rows that are removed from a table at most when one is added: with a clock that is wrong for a while, little is lost.
+const REMOVED_AT_ONCE: i64 = 2;
+
+/// Where history is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// As long as the process lives, and for shorter times than in a file.
+    Memory,
+    /// In this file. It and its folder are made if need be.
+    File(PathBuf),
+}
+
+/// An open database.
+pub(super) struct Archive {
+    pub(super) connection: Connection,
+    file: Option<OpenFile>,
+    /// Of the last sample.
+    newest: Option<i64>,
+}
+
+/// A file that is open, to see when another one has taken its place.
+struct OpenFile {
+    path: PathBuf,
+    identity: Identity,
+}
+
+type Identity = (u64, u64);
+
+impl Archive {
+    /// Opens it and makes its tables.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being used; a file that is there is not changed then.
+    pub(super) fn open(place: &Place) -> Result<Self, Trouble> {
+        let mut connection = match place {
+            Place::Memory => Connection::open_in_memory()?,
+            Place::File(path) => {
+                create(path)?;
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(path, flags)?
+            }
+        };
+        connection.busy_timeout(BUSY_WITHIN)?;
+        connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;")?;
+        let file = match place {
+            Place::Memory => None,
+            Place::File(path) => {
+                check(&connection)?;
+                Some(OpenFile {
+                    path: path.clone(),
+                    identity: identity(path)?,
+                })
+            }
+        };
+        schema::prepare(&mut connection)?;
+        if file.is_some() {
+            keep_safely(&connection)?;
+        }
+        let newest = "SELECT max(at) FROM every_10s";
+        let newest = connection.query_row(newest, (), |row| row.get(0))?;
+        Ok(Self {
+            connection,
+            file,
+            newest,
+        })
+    }
+
+    /// Writes a sample, and at the end of a minute merges what has come since the last one upward.
+    ///
+    /// # Errors
+    /// Whatever SQLite says; nothing is written then.
+    pub(super) fn write(&mut self, sample: &Sample) -> Result<(), Trouble> {
+        if let Some(file) = &self.file
+            && identity(&file.path).ok() != Some(file.identity)
+        {
+            return Err(Trouble::Gone);
+        }
+        let is_file = self.file.is_some();
+        let transaction = self.begin()?;
+        insert(&transaction, sample)?;
+        let minute = |at: i64| at.div_euclid(MERGE_EVERY);
+        if let Some(before) = self.newest
+            && minute(before) != minute(sample.at)
+        {
+            // Each from the one below, so the finest first.
+            for number in 1..LEVELS.len() {
+                merge(&transaction, number, before)?;
+            }
+        }
+        for level in &LEVELS {
+            forget(&transaction, level, sample.at, is_file)?;
+        }
+        transaction.commit()?;
+        self.newest = Some(sample.at);
+        Ok(())
+    }
+
+    /// A transaction that waits for others before it begins, not in its midst.
+    pub(super) fn begin(&self) -> Result<Transaction<'_>, Trouble> {
+        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        Ok(begun?)
+    }
+
+    /// Reads series over a time: no further back than there is anything, as finely as [`Plan`] says.
+    ///
+    /// # Errors
+    /// Whatever SQLite says.
+    pub(super) fn read(&self, query: &Query) -> Result<Answer, Trouble> {
+        let newest = self.newest.unwrap_or(query.to);
+        let from = query
+            .from
+            .max(self.oldest()?.unwrap_or(query.to))
+            .min(query.to);
+        let plan = Plan::new(from, query.to, newest, self.file.is_some());
+        let number = LEVELS
+            .iter()
+            .position(|level| level == plan.level)
+            .unwrap_or(0);
+        let points = usize::try_from(plan.points).unwrap_or(0);
+        let mut sums = vec![vec![Sum::default(); points]; query.series.len()];
+        let end = plan.start + plan.step * plan.points;
+        rows(
+            &self.connection,
+            number,
+            &query.series,
+            plan.start..end,
+            |at, samples, cells| {
+                let point = usize::try_from((at - plan.start) / plan.step).unwrap_or(usize::MAX);
+                for (sums, cell) in sums.iter_mut().zip(cells) {
+                    if let Some(sum) = sums.get_mut(point) {
+                        sum.add(*cell, samples);
+                    }
+                }
+            },
+        )?;
+        let lines = query.series.iter().zip(sums).map(|(&name, sums)| {
+            let cells: Vec<_> = sums.iter().map(Sum::cell).collect();
+            Line {
+                name,
+                mean: cells.iter().map(|cell| cell.mean).collect(),
+                min: cells.iter().map(|cell| cell.min).collect(),
+                max: cells.iter().map(|cell| cell.max).collect(),
+            }
+        });
+        Ok(Answer {
+            step: plan.step,
+            at: (0..plan.points)
+                .map(|point| plan.start + point * plan.step)
+                .collect(),
+            series: lines.collect(),
+        })
+    }
+
+    /// The first moment of which anything is known.
+    fn oldest(&self) -> Result<Option<i64>, Trouble> {
+        let mut oldest: Option<i64> = None;
+        for level in &LEVELS {
+            let first = format!("SELECT min(at) FROM {}", level.table);
+            let first: Option<i64> = self.connection.query_row(&first, (), |row| row.get(0))?;
+            // The row in which a finer one lies tells no more than that.
+            let is_older = |first: &i64| oldest.is_none_or(|oldest| *first < level.slot(oldest));
+            oldest = first.filter(is_older).or(oldest);
+        }
+        Ok(oldest)
+    }
+
+    /// Bytes that it takes, with what is still to be put in its place.
+    pub(super) fn bytes(&self) -> u64 {
+        match &self.file {
+            Some(file) => {
+                let mut log = file.path.clone().into_os_string();
+                log.push("-wal");
+                let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+                bytes(&file.path) + bytes(Path::new(&log))
+            }
+            None => ["page_count", "page_size"]
+                .iter()
+                .map(|name| {
+                    self.connection
+                        .pragma_query_value(None, name, |row| row.get::<_, u64>(0))
+                })
+                .product::<Result<u64, _>>()
+                .unwrap_or(0),
+        }
+    }
+}
+
+/// Makes the file and its folder, for its user only: what swarms were large and who changed what is nobody else's business.
+fn create(path: &Path) -> Result<(), Trouble> {
+    if path.exists() {
+        return Ok(());
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut folders = fs::DirBuilder::new();
+    let mut options = fs::File::options();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folders.mode(0o700);
+        options.mode(0o600);
+    }
+    if let Some(folder) = folder {
+        folders.recursive(true).create(folder)?;
+    }
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    Ok(())
+}
+
+/// What tells a file from another one under the same name.
+fn identity(path: &Path) -> Result<Identity, Trouble> {
+    let file = fs::metadata(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Ok((file.dev(), file.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        Ok((0, 0))
+    }
+}
+
+/// Looks through the whole file for damage: a second for a gigabyte, about.
+fn check(connection: &Connection) -> Result<(), Trouble> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(Trouble::Damaged(found))
+}
+
+/// With a log that is written ahead nothing has to wait for the disk, and a power cut costs the last seconds at most. Where
+/// the file system has no shared memory for it, each sample waits.
+fn keep_safely(connection: &Connection) -> Result<(), Trouble> {
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
+    let synchronous = if mode == "wal" { "NORMAL" } else { "FULL" };
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = {synchronous}; PRAGMA journal_size_limit = 4194304;"
+    ))?;
+    Ok(())
+}
+
+fn insert(transaction: &Transaction<'_>, sample: &Sample) -> rusqlite::Result<()> {
+    let names: Vec<_> = columns(0).collect();
+    let sql = format!(
+        "INSERT OR REPLACE INTO {} (at, {}) VALUES (?{})",
+        LEVELS[0].table,
+        names.join(", "),
+        ", ?".repeat(names.len()),
+    );
+    let mut statement = transaction.prepare(&sql)?;
+    statement.raw_bind_parameter(1, sample.at)?;
+    for (place, value) in (2..).zip(&sample.values) {
+        statement.raw_bind_parameter(place, value)?;
+    }
+    statement.raw_execute()?;
+    Ok(())
+}
+
+/// Makes the row of a table in which a moment lies from the rows of the table below. What it knows already of more samples
+/// stays: then some of those below are gone, and the clock was set back.
+fn merge(transaction: &Transaction<'_>, number: usize, at: i64) -> rusqlite::Result<()> {
+    let Some(level) = LEVELS.get(number) else {
+        return Ok(());
+    };
+    let names: Vec<_> = super::kept::all()
+        .iter()
+        .map(|kept| kept.series.name)
+        .collect();
+    let mut sums = vec![Sum::default(); names.len()];
+    let start = level.slot(at);
+    let mut all = 0.0;
+    rows(
+        transaction,
+        number - 1,
+        &names,
+        start..start + level.step,
+        |_, samples, cells| {
+            all += samples;
+            for (sum, cell) in sums.iter_mut().zip(cells) {
+                sum.add(*cell, samples);
+            }
+        },
+    )?;
+    if all == 0.0 {
+        return Ok(());
+    }
+    let columns: Vec<_> = columns(number).collect();
+    let sql = format!(
+        "INSERT OR REPLACE INTO {table} (at, samples, {names}) SELECT ?, ?{values}
+         WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE at = ?1 AND samples > ?2)",
+        table = level.table,
+        names = columns.join(", "),
+        values = ", ?".repeat(columns.len()),
+    );
+    let cells = sums.iter().map(Sum::cell);
+    let values = cells.flat_map(|cell| [cell.mean, cell.min, cell.max]);
+    let mut statement = transaction.prepare(&sql)?;
+    statement.raw_bind_parameter(1, start)?;
+    statement.raw_bind_parameter(2, all)?;
+    for (place, value) in (3..).zip(values) {
+        statement.raw_bind_parameter(place, value)?;
+    }
+    statement.raw_execute()?;
+    Ok(())
+}
+
+/// Removes the oldest rows that are too old.
+fn forget(
+    transaction: &Transaction<'_>,
+    level: &Level,
+    now: i64,
+    is_file: bool,
+) -> rusqlite::Result<()> {
+    if let Some(kept) = level.kept(is_file) {
+        let table = level.table;
+        let sql = format!(
+            "DELETE FROM {table} WHERE at IN (SELECT at FROM {table} WHERE at < ?1 ORDER BY at LIMIT ?2)"
+        );
+        transaction.execute(&sql, [now - kept, REMOVED_AT_ONCE])?;
+    }
+    Ok(())
+}
+
+/// Calls `each` with the moment, the number of samples and the cells of each row of a table in a time.
+fn rows(
+    connection: &Connection,
+    number: usize,
+    series: &[&str],
+    time: std::ops::Range<i64>,
+    mut each: impl FnMut(i64, f64, &[Cell]),
+) -> rusqlite::Result<()> {
+    let Some(level) = LEVELS.get(number) else {
+        return Ok(());
+    };
+    let names = series.iter().flat_map(|name| columns_of(name, number));
+    let samples = if number == 0 { "1" } else { "samples" };
+    let columns: Vec<_> = ["at".to_owned(), samples.to_owned()]
+        .into_iter()
+        .chain(names)
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {} WHERE at >= ?1 AND at < ?2 ORDER BY at",
+        columns.join(", "),
+        level.table
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut found = statement.query(params_from_iter([time.start, time.end]))?;
+    let width = if number == 0 { 1 } else { 3 };
+    let mut cells = Vec::with_capacity(series.len());
+    while let Some(row) = found.next()? {
+        cells.clear();
+        for place in 0..series.len() {
+            let value = |offset| {
+                let value: rusqlite::Result<Option<f64>> = row.get(2 + place * width + offset);
+                value.map(|value| value.unwrap_or(f64::NAN))
+            };
+            cells.push(if number == 0 {
+                Cell::one(value(0)?)
+            } else {
+                Cell {
+                    mean: value(0)?,
+                    min: value(1)?,
+                    max: value(2)?,
+                }
+            });
+        }
+        each(row.get(0)?, row.get(1)?, &cells);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+#![expect(
+    clippy::float_cmp,
+    reason = "numbers are small, and small sums are exact"
+)]
+
+use std::io::{Seek, Write};
+use std::time::UNIX_EPOCH;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::kept;
+use super::super::store::{Query, Store};
+use super::*;
+
+const START: i64 = 1_800_000_000;
+
+/// A keeper without a thread, in a folder of its own.
+struct Case {
+    folder: TempDir,
+    keeper: Keeper,
+    health: Arc<Health>,
+    at: i64,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self::of(tempfile::tempdir().unwrap(), "history.sqlite")
+    }
+
+    fn of(folder: TempDir, name: &str) -> Self {
+        let (_, jobs) = mpsc::channel(1);
+        let health = Arc::default();
+        let place = Place::File(folder.path().join(name));
+        let keeper = Keeper::new(jobs, place, &health).impatient();
+        Self {
+            folder,
+            keeper,
+            health,
+            at: START,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        let Place::File(path) = &self.keeper.place else {
+            panic!("a file")
+        };
+        path.clone()
+    }
+
+    fn give(&mut self, job: Job) {
+        self.keeper.open();
+        self.keeper.execute(job);
+    }
+
+    /// Writes a sample; says whether that worked.
+    fn sample(&mut self) -> bool {
+        self.at += 10;
+        let written = self.health.counters.history_samples.get();
+        self.give(Job::Sample(Sample {
+            at: self.at,
+            values: vec![1.0; kept::all().len()],
+        }));
+        self.health.counters.history_samples.get() > written
+    }
+
+    fn rows(&mut self) -> usize {
+        self.keeper.open();
+        let query = Query {
+            series: vec!["connections"],
+            from: START,
+            to: self.at,
+        };
+        let answer = self.keeper.act(|archive| archive.read(&query)).unwrap();
+        let known = answer.series[0].mean.iter().filter(|value| !value.is_nan());
+        known.count()
+    }
+
+    fn failures(&self) -> u64 {
+        self.health.counters.history_failures.get()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let mut case = Case::new();
+    assert!(case.sample() && case.sample());
+    case.give(Job::Save("rules", "{}".to_owned()));
+    case.give(Job::Note(Journal::Audit, UNIX_EPOCH, "1".to_owned()));
+    let (folder, at) = (case.folder, case.at);
+    drop(case.keeper);
+    let mut again = Case::of(folder, "history.sqlite");
+    again.at = at + 60;
+    assert!(again.sample());
+    assert_eq!(again.rows(), 3);
+    assert_eq!(again.keeper.load("rules").as_deref(), Some("{}"));
+    let entries = again.keeper.journal(Journal::Audit, UNIX_EPOCH, 10);
+    assert_eq!(entries, [(UNIX_EPOCH, "1".to_owned())]);
+    // The minute in which it ended was merged when the next one came.
+    let minutes = "SELECT samples FROM every_1min";
+    let archive = again.keeper.archive.as_ref().unwrap();
+    let samples: i64 = archive
+        .connection
+        .query_row(minutes, (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(samples, 2);
+}
+
+#[test]
+fn a_locked_file_costs_samples_until_it_is_free() {
+    let mut case = Case::new();
+    assert!(case.sample());
+    let other = Connection::open(case.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert!(!case.sample());
+    assert!(!case.health.works());
+    assert_eq!(case.failures(), 1);
+    assert!(
+        case.keeper
+            .complaint
+            .as_ref()
+            .unwrap()
+            .contains("holds a lock")
+    );
+    // What is more than numbers waits.
+    case.give(Job::Save("rules", "new".to_owned()));
+    case.give(Job::Note(Journal::Audit, UNIX_EPOCH, "1".to_owned()));
+    assert_eq!(case.keeper.load("rules").as_deref(), Some("new"));
+    assert_eq!(case.keeper.journal(Journal::Audit, UNIX_EPOCH, 9).len(), 1);
+    other.execute_batch("COMMIT").unwrap();
+    assert!(case.sample());
+    assert!(case.health.works() && case.keeper.complaint.is_none());
+    assert_eq!(case.rows(), 2);
+    assert!(case.keeper.desk.documents.is_empty());
+    assert_eq!(case.keeper.load("rules").as_deref(), Some("new"));
+    assert_eq!(case.keeper.journal(Journal::Audit, UNIX_EPOCH, 9).len(), 1);
+}
+
+#[test]
+fn a_full_disk_costs_samples_until_there_is_room() {
+    let mut case = Case::new();
+    assert!(case.sample());
+    let pages = |case: &Case, pages: &str| {
+        let archive = case.keeper.archive.as_ref().unwrap();
+        let pragma = format!("PRAGMA max_page_count = {pages}");
+        archive
+            .connection
+            .query_row(&pragma, (), |_| Ok(()))
+            .unwrap();
+    };
+    // As full as it is now.
+    pages(&case, "1");
+    let written = (0..2000).take_while(|_| case.sample()).count();
+    assert!(written < 2000);
+    assert!(
+        case.keeper
+            .complaint
+            .as_ref()
+            .unwrap()
+            .contains("disk is full")
+    );
+    assert!(!case.health.works());
+    // The file was opened anew, without the limit.
+    assert!(case.sample() && case.health.works());
+    assert_eq!(case.rows(), written + 2);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_history_begins_anew() {
+    let mut case = Case::new();
+    fs::write(
+        case.path(),
+        "this is no database, and longer than the head of one".repeat(9),
+    )
+    .unwrap();
+    assert!(case.sample(), "{:?}", case.keeper.complaint);
+    assert_eq!(case.failures(), 1);
+    assert!(case.files().contains(&"history.sqlite.damaged".to_owned()));
+    // Now in its midst, while it is open and in use.
+    for _ in 0..300 {
+        assert!(case.sample());
+    }
+    let archive = case.keeper.archive.as_ref().unwrap();
+    archive
+        .connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
+        .unwrap();
+    archive
+        .connection
+        .execute_batch("PRAGMA shrink_memory")
+        .unwrap();
+    let mut file = fs::File::options().write(true).open(case.path()).unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    for page in 1..pages {
+        file.seek(std::io::SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xa5; 4096]).unwrap();
+    }
+    let lost = (0..100).take_while(|_| case.sample()).count();
+    assert!(lost < 100, "the damage is found");
+    assert!(case.sample() && case.health.works());
+    assert!(case.rows() < 100);
+    let aside = case
+        .files()
+        .iter()
+        .filter(|name| name.contains("damaged"))
+        .count();
+    assert_eq!(
+        aside,
+        1,
+        "of several only the last is kept: {:?}",
+        case.files()
+    );
+}
+
+#[test]
+fn a_file_that_was_removed_is_made_again() {
+    let mut case = Case::new();
+    assert!(case.sample());
+    fs::remove_file(case.path()).unwrap();
+    assert!(!case.sample());
+    assert!(case.sample());
+    assert_eq!(case.rows(), 1);
+    assert!(case.path().exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let mut case = Case::of(folder, "file/history.sqlite");
+    assert!(!case.sample() && !case.sample());
+    assert!(!case.health.works());
+    assert_eq!(case.failures(), 2);
+    fs::remove_file(&file).unwrap();
+    assert!(case.sample() && case.health.works());
+}
+
+#[test]
+fn a_failure_is_tried_again_ever_later_and_said_once() {
+    let mut case = Case::of(tempfile::tempdir().unwrap(), ".");
+    (case.keeper.retry_after, case.keeper.retry_min) = (RETRY_MIN, RETRY_MIN);
+    assert!(!case.sample() && !case.sample());
+    assert_eq!(case.failures(), 1, "not tried yet");
+    for _ in 0..20 {
+        case.keeper.retry_at = Some(Instant::now());
+        assert!(!case.sample());
+    }
+    assert_eq!(case.keeper.retry_after, RETRY_MAX);
+}
+
+#[tokio::test]
+async fn a_store_keeps_on_its_thread_and_closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let (store, keeper) = Store::at(Place::File(path.clone()));
+    let thread = std::thread::spawn(move || keeper.run());
+    let mut statistics = crate::insight::Statistics::default();
+    for second in 0..100 {
+        statistics.at = UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
+        statistics.counters.announces += 3;
+        store.record(&statistics);
+        store.flush().await;
+    }
+    let query = Query {
+        series: vec!["announces"],
+        from: START,
+        to: START + 100,
+    };
+    let answer = store.query(query).await.unwrap();
+    assert_eq!(answer.at[0], START + 10);
+    assert_eq!(answer.series[0].mean[..9], [3.0; 9]);
+    assert_eq!(store.counters().history_samples, 9);
+    assert_eq!(store.health().0, 1.0);
+    store.save("rules", "{}".to_owned()).await;
+    store.close().await;
+    thread.join().unwrap();
+    assert!(
+        !path.with_extension("sqlite-wal").exists(),
+        "one whole file is left"
+    );
+    store.record(&statistics);
+    assert_eq!(store.load("rules").await, None, "it is closed");
+}

@@ -1,0 +1,103 @@
+//! Which series become history. Each takes a column of its own in every table, so those that only say something
+//! together with others, or hardly ever change, are left out; `/metrics` has them all.
+
+use std::sync::LazyLock;
+
+use crate::insight::{Series, Statistics};
+
+/// Their names. To keep another one, add it here: files that are there already get the column when they are opened.
+const NAMES: &[&str] = &[
+    "connections",
+    "connections_ipv4",
+    "connections_ipv6",
+    "swarms",
+    "seeders",
+    "leechers",
+    "offers_answered",
+    "answer_time_p50",
+    "answer_time_p99",
+    "handle_time_p50",
+    "handle_time_p99",
+    "outbox_fill",
+    "bans_in_force",
+    "memory_resident",
+    "cpu_cores",
+    "open_sockets",
+    "loop_lag",
+    "announce_interval",
+    "connections_opened",
+    "connections_closed",
+    "connections_dead",
+    "connections_stuck",
+    "handshakes_failed",
+    "upgrades_refused",
+    "refused_connections_max",
+    "refused_memory",
+    "refused_address_connections_max",
+    "refused_address_connections_per_second",
+    "refused_origin",
+    "refused_bans",
+    "announces",
+    "announces_completed",
+    "scrapes",
+    "offers_received",
+    "offers_relayed",
+    "answers_received",
+    "answers_relayed",
+    "offers_dropped_output_full",
+    "failures_malformed",
+    "failures_messages_per_second",
+    "memberships_expired",
+    "bytes_received",
+    "bytes_sent",
+];
+
+/// A series that is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) series: &'static Series,
+    /// Its place among [`Statistics::values`].
+    pub(super) place: usize,
+}
+
+static KEPT: LazyLock<Vec<Kept>> = LazyLock::new(|| {
+    let all = Statistics::series().enumerate();
+    let kept = all.filter(|(_, series)| NAMES.contains(&series.name));
+    kept.map(|(place, series)| Kept { series, place }).collect()
+});
+
+/// What is kept, in the order of the columns.
+pub(super) fn all() -> &'static [Kept] {
+    &KEPT
+}
+
+/// The series with this name, if it is kept.
+#[must_use]
+pub fn kept(name: &str) -> Option<&'static Series> {
+    let found = all().iter().find(|kept| kept.series.name == name);
+    found.map(|kept| kept.series)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_exists_and_has_columns_of_its_own() {
+        for name in NAMES {
+            assert!(kept(name).is_some(), "there is no series {name}");
+        }
+        let columns = NAMES.iter().flat_map(|name| {
+            [
+                (*name).to_owned(),
+                format!("min_{name}"),
+                format!("max_{name}"),
+            ]
+        });
+        let columns: HashSet<_> = columns.chain(["at".into(), "samples".into()]).collect();
+        assert_eq!(columns.len(), NAMES.len() * 3 + 2);
+        assert!(kept("uptime").is_none());
+    }
+}

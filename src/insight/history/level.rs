@@ -1,0 +1,180 @@
+//! How long history is kept, and how finely.
+
+use std::time::Duration;
+
+/// Points of one answer.
+pub const POINTS_MAX: i64 = 1000;
+
+/// A table with one row for each step of time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) table: &'static str,
+    /// Seconds from one row to the next.
+    pub(super) step: i64,
+    /// Seconds after which a row goes from a file; `None` for never.
+    in_file: Option<i64>,
+    /// The same in memory, so that it stays below 20 MB there.
+    in_memory: Option<i64>,
+}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Seconds from one sample to the next.
+pub(super) const SAMPLE_EVERY: i64 = 10;
+/// How often samples are merged upward.
+pub(super) const MERGE_EVERY: i64 = MINUTE;
+
+/// From fine to coarse; each step is a multiple of the one before.
+pub(super) const LEVELS: [Level; 5] = [
+    Level {
+        table: "every_10s",
+        step: SAMPLE_EVERY,
+        in_file: Some(DAY),
+        in_memory: Some(DAY),
+    },
+    Level {
+        table: "every_1min",
+        step: MINUTE,
+        in_file: Some(14 * DAY),
+        in_memory: Some(3 * DAY),
+    },
+    Level {
+        table: "every_10min",
+        step: 10 * MINUTE,
+        in_file: Some(180 * DAY),
+        in_memory: Some(30 * DAY),
+    },
+    Level {
+        table: "every_1h",
+        step: HOUR,
+        in_file: Some(5 * 365 * DAY),
+        in_memory: Some(180 * DAY),
+    },
+    Level {
+        table: "every_1d",
+        step: DAY,
+        in_file: None,
+        in_memory: None,
+    },
+];
+
+/// How long the 100 largest swarms are kept.
+pub(super) const TOP_SWARMS_KEPT: Duration = Duration::from_hours(30 * 24);
+
+impl Level {
+    /// Seconds after which a row goes; `None` for never.
+    pub(super) fn kept(&self, is_file: bool) -> Option<i64> {
+        if is_file {
+            self.in_file
+        } else {
+            self.in_memory
+        }
+    }
+
+    /// The beginning of the step in which a moment lies.
+    pub(super) fn slot(&self, at: i64) -> i64 {
+        at - at.rem_euclid(self.step)
+    }
+}
+
+/// Where an answer is taken from: a level, a step that is a multiple of the level's, and the points.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) level: &'static Level,
+    pub(super) step: i64,
+    /// The first point.
+    pub(super) start: i64,
+    /// How many points.
+    pub(super) points: i64,
+}
+
+impl Plan {
+    /// Takes the finest level that reaches back to `from`, with at most [`POINTS_MAX`] points up to `to`; the newest sample
+    /// is of `newest`.
+    pub(super) fn new(from: i64, to: i64, newest: i64, is_file: bool) -> Self {
+        let to = to.max(from);
+        let plan = |level, step: i64| {
+            let start = from - from.rem_euclid(step);
+            // What happens at `to` itself is asked for as well.
+            let points = (to - start) / step + 1;
+            Self {
+                level,
+                step,
+                start,
+                points,
+            }
+        };
+        let reaches = |level: &Level| {
+            let kept = level.kept(is_file);
+            kept.is_none_or(|kept| level.slot(from) >= newest - kept)
+        };
+        let levels = LEVELS.iter().filter(|level| reaches(level));
+        let mut plans = levels.map(|level| plan(level, level.step));
+        if let Some(fits) = plans.find(|plan| plan.points <= POINTS_MAX) {
+            return fits;
+        }
+        let [.., coarsest] = &LEVELS;
+        let days = (to - from) / coarsest.step / (POINTS_MAX - 1) + 1;
+        plan(coarsest, coarsest.step * days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    #[test]
+    fn each_level_divides_the_next() {
+        for pair in LEVELS.windows(2) {
+            assert_eq!(pair[1].step % pair[0].step, 0);
+            assert!(
+                pair[1]
+                    .in_file
+                    .is_none_or(|kept| Some(kept) > pair[0].in_file)
+            );
+        }
+        assert_eq!(LEVELS[1].slot(NOW + 59), NOW);
+    }
+
+    #[test]
+    fn the_finest_level_that_reaches_back_with_at_most_1000_points_is_taken() {
+        for (from, to, step) in [
+            (HOUR, 0, 10),
+            (9990, 0, 10),
+            (10_000, 0, MINUTE),
+            (6 * HOUR, 0, MINUTE),
+            (DAY, 0, 10 * MINUTE),
+            (7 * DAY, 0, HOUR),
+            (30 * DAY, 0, HOUR),
+            (365 * DAY, 0, DAY),
+            (5 * 365 * DAY, 0, 2 * DAY),
+            (55 * 365 * DAY, 0, 21 * DAY),
+            // An hour that is no longer there so finely.
+            (2 * DAY, 2 * DAY - HOUR, MINUTE),
+            (20 * DAY, 20 * DAY - HOUR, 10 * MINUTE),
+            (200 * DAY, 200 * DAY - HOUR, HOUR),
+            (6 * 365 * DAY, 6 * 365 * DAY - HOUR, DAY),
+            // Nothing at all.
+            (0, 0, 10),
+            (-10, 0, 10),
+        ] {
+            let plan = Plan::new(NOW - from, NOW - to, NOW, true);
+            assert_eq!(plan.step, step, "{from} {to}");
+            assert!((1..=POINTS_MAX).contains(&plan.points), "{plan:?}");
+            assert_eq!(plan.step % plan.level.step, 0);
+            assert!(plan.start <= NOW - from && plan.start > NOW - from - step);
+        }
+        assert_eq!(
+            Plan::new(0, i64::MAX / 2, NOW, true).points.min(POINTS_MAX),
+            Plan::new(0, i64::MAX / 2, NOW, true).points
+        );
+        assert_eq!(
+            Plan::new(NOW - 10 * DAY, NOW - 10 * DAY, NOW, false).step,
+            600
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! What is kept of the statistics: history, and with it what others want to find again after a restart.
+//!
+//! [`Store`] is the way to it for everybody, and never waits for a disk; a [`Keeper`] on a thread of its own does. What
+//! is kept are totals: never a peer or an address.
+
+mod archive;
+mod desk;
+mod health;
+mod keeper;
+mod kept;
+mod level;
+mod records;
+mod sample;
+mod schema;
+mod store;
+mod sum;
+mod trouble;
+
+pub use archive::Place;
+pub use desk::{JOURNAL_ENTRIES_MAX, JOURNAL_KEPT, Journal, NOTE_BYTES_MAX};
+pub use keeper::Keeper;
+pub use kept::kept;
+pub use level::POINTS_MAX;
+pub use records::{TOP_SWARMS_MOMENTS_MAX, TopSwarm, TopSwarms};
+pub use store::{Answer, DOCUMENT_BYTES_MAX, Line, Query, Store, StoreError};

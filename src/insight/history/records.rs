@@ -1,0 +1,124 @@
+//! What stands in the file beside the series: documents, journals, and the largest swarms.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::OptionalExtension;
+
+use super::archive::Archive;
+use super::desk::{JOURNAL_ENTRIES_MAX, JOURNAL_KEPT, Journal};
+use super::level::TOP_SWARMS_KEPT;
+use super::trouble::Trouble;
+
+/// Moments of the largest swarms that one answer tells.
+pub const TOP_SWARMS_MOMENTS_MAX: usize = 144;
+
+/// A swarm and how large it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopSwarm {
+    /// Which one, in hexadecimal.
+    pub info_hash: String,
+    /// Its seeders.
+    pub seeders: u32,
+    /// Its leechers.
+    pub leechers: u32,
+}
+
+/// The largest swarms at one moment, in seconds since 1970, largest first.
+pub type TopSwarms = (i64, Vec<TopSwarm>);
+
+impl Archive {
+    pub(super) fn save(&self, name: &str, json: &str) -> Result<(), Trouble> {
+        let sql = "INSERT OR REPLACE INTO documents (name, json) VALUES (?1, ?2)";
+        self.connection.execute(sql, (name, json))?;
+        Ok(())
+    }
+
+    pub(super) fn load(&self, name: &str) -> Result<Option<String>, Trouble> {
+        let sql = "SELECT json FROM documents WHERE name = ?1";
+        let found = self.connection.query_row(sql, [name], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    pub(super) fn note(&self, journal: Journal, at: SystemTime, json: &str) -> Result<(), Trouble> {
+        let transaction = self.begin()?;
+        let label = journal.label();
+        transaction.execute(
+            "INSERT INTO journal (journal, at_ms, json) VALUES (?1, ?2, ?3)",
+            (label, millis(at), json),
+        )?;
+        let too_old = millis(at) - i64::try_from(JOURNAL_KEPT.as_millis()).unwrap_or(i64::MAX);
+        transaction.execute(
+            "DELETE FROM journal WHERE journal = ?1 AND (at_ms < ?2 OR id <=
+                 (SELECT id FROM journal WHERE journal = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?3))",
+            (label, too_old, JOURNAL_ENTRIES_MAX),
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The newest entries since then, newest first.
+    pub(super) fn journal(
+        &self,
+        journal: Journal,
+        since: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<(SystemTime, String)>, Trouble> {
+        let sql = "SELECT at_ms, json FROM journal WHERE journal = ?1 AND at_ms >= ?2
+                   ORDER BY id DESC LIMIT ?3";
+        let mut statement = self.connection.prepare(sql)?;
+        let limit = limit.min(JOURNAL_ENTRIES_MAX);
+        let found = statement.query_map((journal.label(), millis(since), limit), |row| {
+            let at: u64 = row.get(0)?;
+            Ok((UNIX_EPOCH + Duration::from_millis(at), row.get(1)?))
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes down the largest swarms of a moment and forgets those that are too long ago.
+    pub(super) fn write_top_swarms(&self, (at, swarms): &TopSwarms) -> Result<(), Trouble> {
+        let transaction = self.begin()?;
+        let kept = i64::try_from(TOP_SWARMS_KEPT.as_secs()).unwrap_or(i64::MAX);
+        // A process that was started again may have written the moment as well.
+        let gone = "DELETE FROM top_swarms WHERE at < ?1 OR at = ?2";
+        transaction.execute(gone, [at - kept, *at])?;
+        let sql = "INSERT INTO top_swarms (at, place, info_hash, seeders, leechers)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        {
+            let mut statement = transaction.prepare(sql)?;
+            for (place, swarm) in (1_i64..).zip(swarms) {
+                statement.execute((at, place, &swarm.info_hash, swarm.seeders, swarm.leechers))?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The largest swarms at the newest moments of a time, at most [`TOP_SWARMS_MOMENTS_MAX`] of them; newest first.
+    pub(super) fn top_swarms(&self, from: i64, to: i64) -> Result<Vec<TopSwarms>, Trouble> {
+        let sql = "SELECT at, info_hash, seeders, leechers FROM top_swarms WHERE at IN
+                       (SELECT DISTINCT at FROM top_swarms WHERE at BETWEEN ?1 AND ?2
+                        ORDER BY at DESC LIMIT ?3)
+                   ORDER BY at DESC, place";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut found = statement.query((from, to, TOP_SWARMS_MOMENTS_MAX))?;
+        let mut moments: Vec<TopSwarms> = Vec::new();
+        while let Some(row) = found.next()? {
+            let at = row.get(0)?;
+            let swarm = TopSwarm {
+                info_hash: row.get(1)?,
+                seeders: row.get(2)?,
+                leechers: row.get(3)?,
+            };
+            match moments.last_mut() {
+                Some((last, swarms)) if *last == at => swarms.push(swarm),
+                _ => moments.push((at, vec![swarm])),
+            }
+        }
+        Ok(moments)
+    }
+}
+
+fn millis(at: SystemTime) -> i64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

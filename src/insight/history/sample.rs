@@ -1,0 +1,146 @@
+//! From the statistics of each second to the samples that are kept.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::kept;
+use super::level::SAMPLE_EVERY;
+use crate::insight::{Kind, Statistics};
+
+/// The first of January 2024: a clock that shows an earlier time is not set yet.
+pub(super) const CLOCK_SET_AFTER: i64 = 1_704_067_200;
+/// Statistics further apart than three samples make none: nobody knows how it went in between.
+const GAP_SECONDS: f64 = 30.0;
+
+/// The kept series at one moment: gauges as they were, counters as what they grew by in a second since the last one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    /// Seconds since 1970, a multiple of [`SAMPLE_EVERY`].
+    pub(super) at: i64,
+    /// In the order of [`kept::all`]; not a number where nothing is known.
+    pub(super) values: Vec<f64>,
+}
+
+/// Takes samples.
+#[derive(Debug, Default)]
+pub(super) struct Sampler {
+    /// What the last sample was taken of.
+    before: Option<Statistics>,
+}
+
+impl Sampler {
+    /// A sample, if a step of time is over and there is something to compare with.
+    pub(super) fn take(&mut self, now: &Statistics) -> Option<Sample> {
+        let slot = |at| seconds(at) / SAMPLE_EVERY * SAMPLE_EVERY;
+        let at = slot(now.at);
+        if self.before.as_ref().is_some_and(|last| slot(last.at) == at) {
+            return None;
+        }
+        let before = self.before.replace(*now)?;
+        // A clock that was set back gives no time between the two.
+        let elapsed = now.at.duration_since(before.at).ok()?.as_secs_f64();
+        if elapsed > GAP_SECONDS || at < CLOCK_SET_AFTER {
+            return None;
+        }
+        let values: Vec<_> = before.values().zip(now.values()).collect();
+        let of = |kept: &kept::Kept| {
+            let &(before, now) = values.get(kept.place)?;
+            Some(match kept.series.kind {
+                Kind::Gauge => now,
+                Kind::Counter => (now - before).max(0.0) / elapsed,
+            })
+        };
+        let values = kept::all().iter().map(|kept| of(kept).unwrap_or(f64::NAN));
+        Some(Sample {
+            at,
+            values: values.map(brief).collect(),
+        })
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn seconds(at: SystemTime) -> i64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// About four digits, which is more than a picture shows. SQLite writes whole numbers in one to six bytes and all others in
+/// eight.
+pub(super) fn brief(value: f64) -> f64 {
+    if value.abs() >= 1000.0 {
+        value.round()
+    } else if value.abs() >= 1.0 {
+        (value * 1000.0).round() / 1000.0
+    } else {
+        (value * 1e6).round() / 1e6
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "small sums are exact")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const START: i64 = 1_800_000_000;
+
+    fn statistics(after: f64, announces: u64) -> Statistics {
+        let start = UNIX_EPOCH + Duration::from_secs(START.unsigned_abs());
+        let mut statistics = Statistics {
+            at: start + Duration::from_secs_f64(after),
+            ..Statistics::default()
+        };
+        statistics.counters.announces = announces;
+        statistics.gauges.swarms = after;
+        statistics
+    }
+
+    fn value(sample: &Sample, name: &str) -> f64 {
+        let place = kept::all().iter().position(|kept| kept.series.name == name);
+        sample.values[place.expect("kept")]
+    }
+
+    #[test]
+    fn a_sample_every_ten_seconds_with_rates_of_counters() {
+        let mut sampler = Sampler::default();
+        assert_eq!(sampler.take(&statistics(3.0, 100)), None, "nothing before");
+        assert_eq!(sampler.take(&statistics(9.0, 101)), None, "the same step");
+        let first = sampler.take(&statistics(10.5, 130)).expect("a sample");
+        assert_eq!(first.at, START + 10);
+        assert_eq!(value(&first, "announces"), 4.0);
+        assert_eq!(value(&first, "swarms"), 10.5);
+        assert!(value(&first, "connections").is_nan(), "not known");
+        assert_eq!(sampler.take(&statistics(19.9, 140)), None);
+        let second = sampler.take(&statistics(20.5, 230)).expect("a sample");
+        assert_eq!((second.at, value(&second, "announces")), (START + 20, 10.0));
+    }
+
+    #[test]
+    fn what_nobody_saw_is_a_gap_and_a_clock_set_back_is_none_of_its_own() {
+        let mut sampler = Sampler::default();
+        sampler.take(&statistics(0.0, 0));
+        assert_eq!(sampler.take(&statistics(3600.0, 1000)), None, "asleep");
+        assert!(sampler.take(&statistics(3610.0, 1010)).is_some());
+        assert_eq!(sampler.take(&statistics(0.0, 1020)), None, "set back");
+        let next = sampler.take(&statistics(10.0, 1040)).expect("goes on");
+        assert_eq!((next.at, value(&next, "announces")), (START + 10, 2.0));
+        let mut unset = statistics(0.0, 0);
+        unset.at = UNIX_EPOCH;
+        assert_eq!(sampler.take(&unset), None);
+        unset.at = UNIX_EPOCH + Duration::from_secs(10);
+        assert_eq!(sampler.take(&unset), None, "a clock that is not set");
+    }
+
+    #[test]
+    fn four_digits_are_enough() {
+        for (long, short) in [
+            (123_456.789, 123_457.0),
+            (12.345_678, 12.346),
+            (0.000_123_456, 0.000_123),
+            (-0.5, -0.5),
+        ] {
+            assert_eq!(brief(long), short);
+        }
+        assert!(brief(f64::NAN).is_nan());
+    }
+}

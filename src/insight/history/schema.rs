@@ -1,0 +1,138 @@
+//! The tables of the file, and how files of earlier versions become files of this one.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::kept;
+use super::level::LEVELS;
+use super::trouble::Trouble;
+
+/// `SWHB`, in the head of each file of ours (`PRAGMA application_id`, <https://sqlite.org/fileformat.html#application_id>).
+const APPLICATION: i64 = 0x5357_4842;
+
+/// The number of those done is the file's `user_version`. Never change one that was released: add another.
+///
+/// `{columns}` are those of the series that are kept when a table is made. Those that a file lacks are added whenever it is
+/// opened, and those that are no longer kept stay as they are.
+pub(super) const MIGRATIONS: [&str; 3] = [
+    "CREATE TABLE every_10s (at INTEGER PRIMARY KEY, {columns});
+     CREATE TABLE every_1min (at INTEGER PRIMARY KEY, samples INTEGER NOT NULL, {columns});
+     CREATE TABLE every_10min (at INTEGER PRIMARY KEY, samples INTEGER NOT NULL, {columns});
+     CREATE TABLE every_1h (at INTEGER PRIMARY KEY, samples INTEGER NOT NULL, {columns});
+     CREATE TABLE every_1d (at INTEGER PRIMARY KEY, samples INTEGER NOT NULL, {columns});",
+    "CREATE TABLE documents (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+     CREATE TABLE journal (
+         id INTEGER PRIMARY KEY,
+         journal TEXT NOT NULL,
+         at_ms INTEGER NOT NULL,
+         json TEXT NOT NULL
+     );
+     CREATE INDEX journal_entries ON journal (journal, id);",
+    "CREATE TABLE top_swarms (
+         at INTEGER NOT NULL,
+         place INTEGER NOT NULL,
+         info_hash TEXT NOT NULL,
+         seeders INTEGER NOT NULL,
+         leechers INTEGER NOT NULL,
+         PRIMARY KEY (at, place)
+     ) WITHOUT ROWID;",
+];
+
+/// Makes the tables as this version wants them.
+///
+/// # Errors
+/// A file that is not ours, of a later version, or that cannot be written; it stays as it is.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), Trouble> {
+    // Whoever opens it at the same time waits.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let application = pragma(&transaction, "application_id")?;
+    let version = pragma(&transaction, "user_version")?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = transaction.query_row(tables, (), |row| row.get(0))?;
+    let is_empty = (application, version, tables) == (0, 0, 0);
+    if application != APPLICATION && !is_empty {
+        return Err(Trouble::Foreign);
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(Trouble::Newer {
+            found: version,
+            known,
+        });
+    }
+    for migration in MIGRATIONS
+        .iter()
+        .skip(usize::try_from(version).unwrap_or(0))
+    {
+        transaction.execute_batch(&with_columns(migration))?;
+    }
+    add_columns(&transaction)?;
+    if version < known {
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", known)?;
+        if version > 0 {
+            tracing::info!(
+                from = version,
+                to = known,
+                "the file of the history was brought up to date"
+            );
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// The columns of each level in the table that is made for it.
+fn with_columns(migration: &str) -> String {
+    let mut sql = migration.to_owned();
+    for (number, level) in LEVELS.iter().enumerate() {
+        let columns: Vec<_> = columns(number)
+            .map(|column| format!("{column} REAL"))
+            .collect();
+        let table = format!("CREATE TABLE {} (", level.table);
+        if let Some((before, after)) = sql.split_once(&table) {
+            let after = after.replacen("{columns}", &columns.join(", "), 1);
+            sql = format!("{before}{table}{after}");
+        }
+    }
+    sql
+}
+
+fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for (number, level) in LEVELS.iter().enumerate() {
+        let mut there = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
+        let there: Vec<String> = there
+            .query_map([level.table], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for column in columns(number).filter(|column| !there.contains(column)) {
+            let add = format!("ALTER TABLE {} ADD COLUMN {column} REAL", level.table);
+            transaction.execute_batch(&add)?;
+        }
+    }
+    Ok(())
+}
+
+/// The columns of the series: one for each in the finest table, three in the others.
+pub(super) fn columns(level: usize) -> impl Iterator<Item = String> {
+    kept::all()
+        .iter()
+        .flat_map(move |kept| columns_of(kept.series.name, level))
+}
+
+/// The columns of one series: what it was on average, at least and at most.
+pub(super) fn columns_of(series: &str, level: usize) -> Vec<String> {
+    if level == 0 {
+        vec![series.to_owned()]
+    } else {
+        ["", "min_", "max_"]
+            .iter()
+            .map(|prefix| format!("{prefix}{series}"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+use super::*;
+use crate::insight::history::archive::{Archive, Place};
+
+fn version(connection: &Connection) -> i64 {
+    pragma(connection, "user_version").unwrap()
+}
+
+/// A file as an earlier version left it: with the first tables, and few series.
+fn old_file(path: &std::path::Path, version: usize) {
+    let connection = Connection::open(path).unwrap();
+    let columns = "connections REAL, min_connections REAL, max_connections REAL, forgotten REAL";
+    for migration in &MIGRATIONS[..version] {
+        let migration = migration.replace("{columns}", columns);
+        connection.execute_batch(&migration).unwrap();
+    }
+    connection
+        .pragma_update(None, "application_id", APPLICATION)
+        .unwrap();
+    connection
+        .pragma_update(None, "user_version", i64::try_from(version).unwrap())
+        .unwrap();
+    let row = "INSERT INTO every_10s (at, connections, forgotten) VALUES (1800000000, 7, 8)";
+    connection.execute_batch(row).unwrap();
+}
+
+#[test]
+fn files_of_every_earlier_version_are_brought_up_to_date() {
+    for from in 1..MIGRATIONS.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.sqlite");
+        old_file(&path, from);
+        let archive = Archive::open(&Place::File(path)).unwrap();
+        assert_eq!(version(&archive.connection), 3);
+        let sql = "SELECT connections, announces, forgotten FROM every_10s";
+        let row: (f64, Option<f64>, f64) = archive
+            .connection
+            .query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        assert_eq!(
+            row,
+            (7.0, None, 8.0),
+            "old rows stay, also of what is no longer kept"
+        );
+        archive.save("rules", "{}").unwrap();
+        assert_eq!(archive.top_swarms(0, 1).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_file_of_a_later_version_or_of_another_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = folder.path().join("newer.sqlite");
+    old_file(&newer, 1);
+    Connection::open(&newer)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let foreign = folder.path().join("foreign.sqlite");
+    let connection = Connection::open(&foreign).unwrap();
+    connection.execute_batch("CREATE TABLE mine (x)").unwrap();
+    drop(connection);
+    for (path, says) in [
+        (newer, "schema 99, this one knows 3"),
+        (foreign, "another program"),
+    ] {
+        let before = std::fs::read(&path).unwrap();
+        let trouble = Archive::open(&Place::File(path.clone()))
+            .err()
+            .expect("refused");
+        assert!(trouble.to_string().contains(says), "{trouble}");
+        assert!(!trouble.is_damage());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}

@@ -1,0 +1,89 @@
+//! How values become one: mean, least and most.
+
+use super::sample::brief;
+
+/// One series over one step of time; all not a number if nothing is known of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cell {
+    pub(super) mean: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Cell {
+    /// A single value.
+    pub(super) fn one(value: f64) -> Self {
+        Self {
+            mean: value,
+            min: value,
+            max: value,
+        }
+    }
+}
+
+/// Cells under way to become one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sum {
+    total: f64,
+    weight: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        Self {
+            total: 0.0,
+            weight: 0.0,
+            min: f64::NAN,
+            max: f64::NAN,
+        }
+    }
+}
+
+impl Sum {
+    /// Takes in one that stands for so many samples. One that is not known changes nothing.
+    pub(super) fn add(&mut self, cell: Cell, samples: f64) {
+        if !cell.mean.is_nan() {
+            self.total += cell.mean * samples;
+            self.weight += samples;
+            // These leave out what is not a number.
+            self.min = self.min.min(cell.min);
+            self.max = self.max.max(cell.max);
+        }
+    }
+
+    /// What has become of them.
+    pub(super) fn cell(&self) -> Cell {
+        Cell {
+            mean: brief(self.total / self.weight),
+            min: self.min,
+            max: self.max,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_weighted_and_what_is_not_known_changes_nothing() {
+        let mut sum = Sum::default();
+        assert!(sum.cell().mean.is_nan() && sum.cell().min.is_nan());
+        sum.add(Cell::one(1.0), 1.0);
+        sum.add(Cell::one(f64::NAN), 100.0);
+        let many = Cell {
+            mean: 5.0,
+            min: 2.0,
+            max: 9.0,
+        };
+        sum.add(many, 3.0);
+        let all = Cell {
+            mean: 4.0,
+            min: 1.0,
+            max: 9.0,
+        };
+        assert_eq!(sum.cell(), all);
+    }
+}

@@ -1,0 +1,377 @@
+//! The statistics as `/metrics` tells them: `OpenMetrics` text, and Prometheus's own older text format for everybody else.
+//!
+//! Names, units and sentences come from the series; `prometheus-client` writes them. No label has a value that a stranger
+//! could choose.
+
+use std::fmt::{self, Write};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit as MetricUnit};
+
+use super::families::{FAMILIES, Family};
+use super::series::{Kind, PREFIX, Series, Unit};
+use super::spread::Spread;
+use super::statistics::Statistics;
+
+/// How many connections one listener has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerReading {
+    /// Where it listens, as it was configured.
+    pub name: String,
+    /// WebSockets open that came in there.
+    pub connections: u64,
+}
+
+/// The same numbers in both formats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposition {
+    /// Text format 0.0.4.
+    pub plain: String,
+    /// `OpenMetrics` 1.0.
+    pub open_metrics: String,
+}
+
+impl Exposition {
+    /// Content type of [`Self::plain`].
+    pub const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+    /// Content type of [`Self::open_metrics`].
+    pub const OPEN_METRICS_TYPE: &str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Writes down all numbers. What is not known is left out.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: it writes into memory.
+    pub fn new(
+        statistics: &Statistics,
+        listeners: Vec<ListenerReading>,
+    ) -> Result<Self, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Reading {
+            statistics: *statistics,
+            listeners,
+        }));
+        let mut open_metrics = String::new();
+        encode(&mut open_metrics, &registry)?;
+        let plain = plain(&open_metrics)?;
+        Ok(Self {
+            plain,
+            open_metrics,
+        })
+    }
+}
+
+impl Series {
+    /// All names under which it is in `/metrics`, as Prometheus stores them, with its label if it has one.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<String> {
+        if let Some(standard) = Standard::of(self.name) {
+            return vec![format!("{}{}", standard.metric, total(standard.kind))];
+        }
+        if self.is_sum() {
+            return Vec::new();
+        }
+        if self.places.is_empty() {
+            return vec![format!("{}{}", self.metric(), total(self.kind))];
+        }
+        let names = self.places.iter().map(|place| {
+            let Family { name, label, .. } = place.family;
+            let total = total(place.family.kind);
+            format!("{PREFIX}_{name}{total}{{{label}=\"{}\"}}", place.value)
+        });
+        names.collect()
+    }
+
+    /// Whether it is the sum of a family of its name, which readers add up themselves.
+    fn is_sum(&self) -> bool {
+        FAMILIES.iter().any(|family| family.name == self.name)
+    }
+}
+
+fn total(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "_total",
+        Kind::Gauge => "",
+    }
+}
+
+/// What all programs tell under the same names (`process_*` of Prometheus's own client libraries).
+struct Standard {
+    series: &'static str,
+    metric: &'static str,
+    kind: Kind,
+}
+
+const STANDARD: [Standard; 5] = [
+    Standard {
+        series: "cpu_time",
+        metric: "process_cpu_seconds",
+        kind: Kind::Counter,
+    },
+    Standard {
+        series: "memory_resident",
+        metric: "process_resident_memory_bytes",
+        kind: Kind::Gauge,
+    },
+    Standard {
+        series: "open_files",
+        metric: "process_open_fds",
+        kind: Kind::Gauge,
+    },
+    Standard {
+        series: "open_files_max",
+        metric: "process_max_fds",
+        kind: Kind::Gauge,
+    },
+    Standard {
+        series: "start_time",
+        metric: "process_start_time_seconds",
+        kind: Kind::Gauge,
+    },
+];
+
+impl Standard {
+    fn of(series: &str) -> Option<&'static Self> {
+        STANDARD.iter().find(|standard| standard.series == series)
+    }
+}
+
+/// The buckets of a histogram that are told: from 2^first to 2^last microseconds.
+const HANDLE_BUCKETS: (usize, usize) = (0, 20);
+/// Likewise; no answer comes sooner than a millisecond, none is taken after two minutes.
+const ANSWER_BUCKETS: (usize, usize) = (10, 27);
+
+/// One reading of all numbers.
+#[derive(Debug)]
+struct Reading {
+    statistics: Statistics,
+    listeners: Vec<ListenerReading>,
+}
+
+impl Collector for Reading {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        let help = "The program that is running.";
+        let name = format!("{PREFIX}_build_info");
+        encoder
+            .encode_descriptor(&name, help, None, MetricType::Gauge)?
+            .encode_family(&version)?
+            .encode_gauge(&1_u32)?;
+        for (series, value) in Statistics::series().zip(self.statistics.values()) {
+            if !value.is_nan() && (series.places.is_empty() && !series.is_sum()) {
+                single(&mut encoder, series, value)?;
+            }
+        }
+        for family in FAMILIES {
+            self.family(&mut encoder, family)?;
+        }
+        self.timings(&mut encoder)?;
+        self.by_listener(&mut encoder)
+    }
+}
+
+/// A series that stands by itself.
+fn single(encoder: &mut DescriptorEncoder<'_>, series: &Series, value: f64) -> fmt::Result {
+    let (name, unit, kind) = match Standard::of(series.name) {
+        Some(standard) => (standard.metric.to_owned(), None, standard.kind),
+        None => (series.metric(), unit(series.unit), series.kind),
+    };
+    // The library puts the unit behind the name again.
+    let name = match &unit {
+        Some(unit) => name.trim_end_matches(unit.as_str()).trim_end_matches('_'),
+        None => &name,
+    };
+    let metric = encoder.encode_descriptor(name, series.doc.trim(), unit.as_ref(), of(kind))?;
+    number(kind, value, metric)
+}
+
+fn of(kind: Kind) -> MetricType {
+    match kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+    }
+}
+
+fn number(kind: Kind, value: f64, metric: MetricEncoder<'_>) -> fmt::Result {
+    match kind {
+        Kind::Counter => ConstCounter::new(value).encode(metric),
+        Kind::Gauge => ConstGauge::new(value).encode(metric),
+    }
+}
+
+fn unit(unit: Unit) -> Option<MetricUnit> {
+    match unit {
+        Unit::Count => None,
+        Unit::Bytes => Some(MetricUnit::Bytes),
+        Unit::Seconds => Some(MetricUnit::Seconds),
+        Unit::Ratio => Some(MetricUnit::Other(unit.label().to_owned())),
+    }
+}
+
+impl Reading {
+    /// The series of one family, one after the other: those with the same value of the label added up.
+    fn family(&self, encoder: &mut DescriptorEncoder<'_>, family: &Family) -> fmt::Result {
+        let mut sums: Vec<(&str, f64)> = Vec::new();
+        for (series, value) in Statistics::series().zip(self.statistics.values()) {
+            let own = series.places.iter().filter(|place| place.family == family);
+            for place in own.filter(|_| !value.is_nan()) {
+                match sums.iter_mut().find(|(known, _)| *known == place.value) {
+                    Some((_, sum)) => *sum += value,
+                    None => sums.push((place.value, value)),
+                }
+            }
+        }
+        let name = format!("{PREFIX}_{}", family.name);
+        let mut metric =
+            encoder.encode_descriptor(&name, family.doc.trim(), None, of(family.kind))?;
+        for (label, sum) in sums {
+            let labels = [(family.label, label)];
+            number(family.kind, sum, metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn timings(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let timings = &self.statistics.timings;
+        let handle = "Time to serve one message; one in 64 is measured.";
+        let answer = "Time from relaying an offer to its answer.";
+        let mut histogram = |name: &str, help, spread: &Spread, (first, last)| {
+            let (name, unit) = (format!("{PREFIX}_{name}"), Some(&MetricUnit::Seconds));
+            encoder
+                .encode_descriptor(&name, help, unit, MetricType::Histogram)?
+                .encode_histogram::<NoLabelSet>(
+                    spread.sum(),
+                    spread.count(),
+                    &spread.buckets(first, last),
+                    None,
+                )
+        };
+        histogram("handle_time", handle, &timings.handle_time, HANDLE_BUCKETS)?;
+        histogram("answer_time", answer, &timings.answer_time, ANSWER_BUCKETS)
+    }
+
+    fn by_listener(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = format!("{PREFIX}_connections_by_listener");
+        let help = "WebSocket connections open, by where they came in.";
+        let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+        for listener in &self.listeners {
+            let labels = [("listener", listener.name.as_str())];
+            let connections = ConstGauge::new(listener.connections);
+            connections.encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The older format: counters are declared with their `_total`, there are no units and no end mark.
+fn plain(open_metrics: &str) -> Result<String, fmt::Error> {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut help = "";
+    for line in open_metrics.lines() {
+        if let Some(declared) = line.strip_prefix("# HELP ") {
+            help = declared;
+        } else if let Some(declared) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = declared.split_once(' ').unwrap_or((declared, "untyped"));
+            let (_, help) = help.split_once(' ').unwrap_or_default();
+            let total = if kind == "counter" { "_total" } else { "" };
+            writeln!(text, "# HELP {name}{total} {help}")?;
+            writeln!(text, "# TYPE {name}{total} {kind}")?;
+        } else if !line.starts_with('#') {
+            writeln!(text, "{line}")?;
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exposition(change: impl FnOnce(&mut Statistics)) -> Exposition {
+        let mut statistics = Statistics::default();
+        change(&mut statistics);
+        let listeners = vec![ListenerReading {
+            name: "unix:/a \"b\"".into(),
+            connections: 3,
+        }];
+        Exposition::new(&statistics, listeners).expect("memory")
+    }
+
+    #[test]
+    fn names_have_prefix_unit_and_total() {
+        let Exposition {
+            plain,
+            open_metrics,
+        } = exposition(|statistics| {
+            statistics.gauges.loop_lag = 0.25;
+            statistics.gauges.cpu_time = 1.5;
+            statistics.counters.scrapes = 7;
+            statistics.counters.bytes_sent = 9;
+        });
+        for line in [
+            "# TYPE swarmhub_loop_lag_seconds gauge\nswarmhub_loop_lag_seconds 0.25\n",
+            "# TYPE swarmhub_scrapes_total counter\nswarmhub_scrapes_total 7",
+            "# TYPE swarmhub_sent_bytes_total counter\nswarmhub_sent_bytes_total 9",
+            "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 1.5\n",
+            "# HELP swarmhub_scrapes_total Scrapes served.\n",
+            "swarmhub_connections_by_listener{listener=\"unix:/a \\\"b\\\"\"} 3\n",
+        ] {
+            assert!(plain.contains(line), "{line}:\n{plain}");
+        }
+        assert!(open_metrics.contains("# TYPE swarmhub_scrapes counter\nswarmhub_scrapes_total 7"));
+        assert!(open_metrics.contains("# UNIT swarmhub_sent_bytes bytes\n"));
+        assert!(open_metrics.ends_with("# EOF\n") && !plain.contains("# EOF"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let plain = exposition(|_| {}).plain;
+        assert!(!plain.contains("NaN"), "{plain}");
+        assert!(!plain.contains("certificate_left"));
+    }
+
+    #[test]
+    fn series_of_a_family_stand_under_one_name_and_add_up() {
+        let plain = exposition(|statistics| {
+            statistics.counters.connections_dead = 4;
+            statistics.counters.paused_bytes_per_second = 2;
+            statistics.counters.failures_bytes_per_second = 3;
+            statistics.gauges.connections_ipv6 = 5.0;
+        })
+        .plain;
+        for line in [
+            "swarmhub_connections_closed_total{reason=\"dead\"} 4",
+            "swarmhub_limit_hits_total{limit=\"limits.bytes_per_second\"} 5",
+            "swarmhub_failures_total{kind=\"bytes_per_second\"} 3",
+            "swarmhub_connections_by_family{family=\"ipv6\"} 5",
+        ] {
+            assert!(plain.contains(line), "{line}:\n{plain}");
+        }
+        // A sum beside its parts would count everything twice.
+        assert!(!plain.contains("\nswarmhub_connections_closed_total "));
+        assert_eq!(plain.matches("# TYPE swarmhub_limit_hits_total").count(), 1);
+    }
+
+    #[test]
+    fn every_series_is_in_it_under_the_names_that_it_says() {
+        let plain =
+            exposition(|statistics| statistics.gauges = super::super::Gauges::all(1.0)).plain;
+        for series in Statistics::series() {
+            for metric in series.metrics() {
+                let found = plain.lines().any(|line| {
+                    line.rsplit_once(' ')
+                        .is_some_and(|(name, _)| name == metric)
+                });
+                assert!(found, "{metric}");
+            }
+            let told = !series.metrics().is_empty() || series.is_sum();
+            assert!(told, "{}", series.name);
+        }
+    }
+}

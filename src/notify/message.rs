@@ -1,0 +1,129 @@
+//! One request to a receiver, and what its answer means.
+
+use std::fmt::{Display, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use percent_encoding::percent_decode_str;
+use ring::hmac;
+
+use super::body::{self, Origin};
+use super::sink::{Kind, Sink};
+use crate::config::{Alerts, Receiver, Secret};
+use crate::insight::alerts::Notice;
+use crate::net::client::ClientError;
+
+/// The header with the signature: `t=UNIX SECONDS,v1=HEX`, where HEX is HMAC-SHA256 of `UNIX SECONDS.BODY`.
+const SIGNATURE: &str = "x-swarmhub-signature";
+
+/// Why a notification did not arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failed {
+    pub(super) reason: String,
+    /// Whether it may go better later.
+    pub(super) may_pass: bool,
+}
+
+impl Failed {
+    fn for_good(reason: &dyn Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+            may_pass: false,
+        }
+    }
+}
+
+/// The request that tells a receiver of these.
+pub(super) fn request(
+    sink: &Sink,
+    notices: &[Notice],
+    origin: &Origin,
+    settings: &Alerts,
+    now: SystemTime,
+) -> Result<Request<Full<Bytes>>, Failed> {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let text = match (sink.kind, notices) {
+        (Kind::Webhook, [notice, ..]) => body::webhook(notice, origin),
+        (Kind::Chat, [notice, ..]) => body::chat(notice, origin, &settings.chat_template),
+        (Kind::Alertmanager, _) => body::alertmanager(notices, origin, seconds.as_secs_f64()),
+        (_, []) => return Err(Failed::for_good(&"there is nothing to tell")),
+    };
+    let uri = match sink.kind {
+        Kind::Alertmanager => below(sink.receiver.uri(), "/api/v2/alerts")?,
+        Kind::Webhook | Kind::Chat => sink.receiver.uri().clone(),
+    };
+    let mut request = Request::post(uri)
+        .header(CONTENT_TYPE, "application/json")
+        .header(USER_AGENT, concat!("swarmhub/", env!("CARGO_PKG_VERSION")));
+    if let Some(basic) = basic(&sink.receiver) {
+        request = request.header(AUTHORIZATION, basic);
+    }
+    if let Some(secret) = &settings.webhook_secret
+        && sink.kind != Kind::Alertmanager
+    {
+        let signature = signature(secret, seconds.as_secs(), &text);
+        request = request.header(SIGNATURE, signature);
+    }
+    let body = Full::new(Bytes::from(text));
+    request.body(body).map_err(|error| Failed::for_good(&error))
+}
+
+/// A path below the one that an address has.
+fn below(uri: &Uri, path: &str) -> Result<Uri, Failed> {
+    let base = uri.to_string();
+    let base = base.split(['?', '#']).next().unwrap_or_default();
+    let whole = format!("{}{path}", base.trim_end_matches('/'));
+    whole.parse().map_err(|error| Failed::for_good(&error))
+}
+
+/// What signs in with the user and password of an address (RFC 7617).
+fn basic(receiver: &Receiver) -> Option<HeaderValue> {
+    let user = percent_decode_str(receiver.user()?).collect::<Vec<_>>();
+    let header = format!("Basic {}", BASE64_STANDARD.encode(user));
+    let mut header = HeaderValue::try_from(header).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+fn signature(secret: &Secret, seconds: u64, text: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes());
+    let tag = hmac::sign(&key, format!("{seconds}.{text}").as_bytes());
+    let mut header = format!("t={seconds},v1=");
+    for byte in tag.as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(header, "{byte:02x}");
+    }
+    header
+}
+
+/// Whether the receiver took it, and if not, whether it may later. A redirect is not followed: it could lead anywhere.
+pub(super) fn judge(answered: Result<Response<Bytes>, ClientError>) -> Result<(), Failed> {
+    match answered {
+        Ok(response) => {
+            let status = response.status();
+            let reason = match status {
+                _ if status.is_success() => return Ok(()),
+                _ if status.is_redirection() => {
+                    format!("it answers {status}, and redirects are not followed")
+                }
+                _ => format!("it answers {status}"),
+            };
+            let may_pass = status.is_server_error()
+                || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
+            Err(Failed { reason, may_pass })
+        }
+        Err(error) => Err(Failed {
+            may_pass: !matches!(error, ClientError::Private(_) | ClientError::Address(_)),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/message.rs"]
+mod tests;

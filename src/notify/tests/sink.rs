@@ -1,0 +1,153 @@
+use std::cell::RefCell;
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::insight::alerts::{Turn, shipped};
+
+fn notice(value: f64) -> Notice {
+    Notice {
+        rule: shipped().remove(0),
+        turn: Turn::Firing,
+        value: Some(value),
+        starts_at: 0.0,
+        ends_at: None,
+    }
+}
+
+fn sink(kind: Kind) -> Sink {
+    Sink::new(kind, "https://a.example/secret".parse().unwrap())
+}
+
+fn failed(may_pass: bool) -> Failed {
+    Failed {
+        reason: "it is down".to_owned(),
+        may_pass,
+    }
+}
+
+/// What a receiver that answers like this got, each with the seconds since the start, within so much time.
+async fn sent(
+    sink: &Sink,
+    counters: &Counters,
+    time: Duration,
+    answer: impl Fn(usize) -> Result<(), Failed>,
+) -> Vec<(f64, u64)> {
+    let start = Instant::now();
+    let got = RefCell::new(Vec::new());
+    let send = |notices: Arc<[Notice]>| {
+        let mut got = got.borrow_mut();
+        let value = notices[0].value.unwrap();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small and whole"
+        )]
+        got.push((start.elapsed().as_secs_f64(), value as u64));
+        let answer = answer(got.len());
+        async { answer }
+    };
+    let running = sink.run(Duration::from_hours(1), counters, send);
+    assert!(timeout(time, running).await.is_err(), "it goes on");
+    got.into_inner()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_down_is_tried_again_after_longer_and_longer_pauses() {
+    let (sink, counters) = (sink(Kind::Webhook), Counters::default());
+    sink.put(&[notice(1.0), notice(2.0)], 100, &counters);
+    let got = sent(&sink, &counters, Duration::from_mins(10), |attempt| {
+        if attempt <= 9 {
+            Err(failed(true))
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    let values: Vec<_> = got.iter().map(|(_, value)| *value).collect();
+    assert_eq!(values, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2], "in their order");
+    for (place, pair) in got.windows(2).take(9).enumerate() {
+        let pause = pair[1].0 - pair[0].0;
+        let longest = 60.0_f64.min(f64::from(1 << place));
+        assert!(
+            (longest * 0.49..longest * 1.01).contains(&pause),
+            "{place}: {pause}"
+        );
+    }
+    assert_eq!(counters.notifications_sent.get(), 2);
+    assert_eq!(counters.notification_attempts_failed.get(), 9);
+    let status = sink.status();
+    assert_eq!(
+        (status.queued, status.failed, status.last_error),
+        (0, 0, None)
+    );
+    assert_eq!(status.target, "a.example");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() {
+    let (sink, counters) = (sink(Kind::Webhook), Counters::default());
+    sink.put(&[notice(1.0)], 100, &counters);
+    let got = sent(&sink, &counters, Duration::from_hours(2), |_| {
+        Err(failed(true))
+    })
+    .await;
+    let (last, _) = got.last().unwrap();
+    assert!((3500.0..3601.0).contains(last), "{last}");
+    let status = sink.status();
+    assert_eq!((status.queued, status.failed), (0, 1));
+    assert_eq!(status.last_error.as_deref(), Some("it is down"));
+    assert_eq!(counters.notifications_given_up.get(), 1);
+    // What can never go well is given up at once, and keeps nothing waiting.
+    sink.put(&[notice(2.0), notice(3.0)], 100, &counters);
+    let got = sent(&sink, &counters, Duration::from_secs(1), |attempt| {
+        if attempt == 1 {
+            Err(failed(false))
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    assert_eq!(got.len(), 2);
+    assert_eq!((sink.status().failed, sink.status().last_error), (2, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_too_many_notifications_the_oldest_go_and_are_counted() {
+    let (sink, counters) = (sink(Kind::Chat), Counters::default());
+    for value in 0..10 {
+        sink.put(&[notice(f64::from(value))], 3, &counters);
+    }
+    assert_eq!(counters.notifications_dropped_queue_max.get(), 7);
+    assert_eq!((sink.status().queued, sink.status().failed), (3, 7));
+    let got = sent(&sink, &counters, Duration::from_secs(1), |_| Ok(())).await;
+    assert_eq!(
+        got.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+        [7, 8, 9]
+    );
+    // One that is dropped while it is on its way takes no other with it.
+    sink.put(&[notice(1.0), notice(2.0)], 2, &counters);
+    let got = sent(&sink, &counters, Duration::from_mins(1), |attempt| {
+        if attempt == 1 {
+            sink.put(&[notice(3.0)], 2, &counters);
+        }
+        Ok(())
+    })
+    .await;
+    assert_eq!(
+        got.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    assert!(sink.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alertmanager_gets_all_at_once_and_others_one_by_one() {
+    let counters = Counters::default();
+    for (kind, messages) in [(Kind::Alertmanager, 1), (Kind::Webhook, 3), (Kind::Chat, 3)] {
+        let sink = sink(kind);
+        sink.put(&[notice(1.0), notice(2.0), notice(3.0)], 100, &counters);
+        sink.put(&[], 100, &counters);
+        assert_eq!(sink.status().queued, messages);
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a request over HTTP is not served: what its client reads, and when it may come again (BEP 31).
+
+use std::time::Duration;
+
+/// What can only change when others leave is worth another try after an interval by default.
+const LATER_MINUTES: u64 = 10;
+
+/// Why a request was refused. Sorted by whose fault it is: the client's words first, then its place, then our policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// `info_hash` is missing, or not 20 bytes.
+    InfoHash,
+    /// An announce with several `info_hash`es.
+    InfoHashes,
+    /// `peer_id` is missing, or not 20 bytes.
+    PeerId,
+    /// `port` is missing, or not a number from 1 to 65535.
+    Port,
+    /// It comes from a web page: its visitor knows nothing of it.
+    Page,
+    /// Its address is not known: it came through a socket file, and no trusted proxy has named it.
+    NoAddress,
+    /// There is no tracker for HTTP here: the listener has only pages, or `tracker.http` is off.
+    NotHere,
+    /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
+    FullScrape,
+    /// Over `limits.address_http_requests_per_second`, for so much longer.
+    TooFast(Duration),
+    /// Its address has `limits.address_http_peers_max`.
+    AddressPeers,
+    /// The process has `limits.http_peers_max`.
+    Peers,
+    /// A new swarm, where there are `limits.swarms_max` already or memory is short.
+    Swarms,
+    /// A new swarm, where its address has `limits.address_swarms_percent` of what is free.
+    AddressSwarms,
+}
+
+/// When a request that failed may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Never: it would fail again.
+    Never,
+    /// After so many minutes.
+    Minutes(u64),
+}
+
+impl Retry {
+    /// After a time, in whole minutes: at least one.
+    #[must_use]
+    pub const fn after(wait: Duration) -> Self {
+        Self::Minutes(wait.as_secs() / 60 + 1)
+    }
+}
+
+impl Failure {
+    /// The `failure reason`: short, English, never an echo of what the client wrote.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::InfoHash => "info_hash must be 20 bytes, each as it is or as %XX",
+            Self::InfoHashes => "An announce is about one info_hash",
+            Self::PeerId => "peer_id must be 20 bytes, each as it is or as %XX",
+            Self::Port => "port must be a number from 1 to 65535",
+            Self::Page => "Web pages announce over WebSockets, not over HTTP",
+            Self::NoAddress => "Your address is not known here (proxies.trusted)",
+            Self::NotHere => "There is no HTTP tracker at this address",
+            Self::FullScrape => {
+                "This tracker does not list all swarms; name the info_hash to scrape"
+            }
+            Self::TooFast(_) => {
+                "Too many announces and scrapes from this address (limits.address_http_requests_per_second)"
+            }
+            Self::AddressPeers => {
+                "This address has too many peers here (limits.address_http_peers_max)"
+            }
+            Self::Peers => {
+                "This tracker takes no new peers over HTTP at the moment (limits.http_peers_max)"
+            }
+            Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
+            Self::AddressSwarms => {
+                "This address has too many swarms to begin another (limits.address_swarms_percent)"
+            }
+        }
+    }
+
+    /// When to come again.
+    #[must_use]
+    pub const fn retry(self) -> Retry {
+        match self {
+            Self::TooFast(wait) => Retry::after(wait),
+            Self::NoAddress
+            | Self::AddressPeers
+            | Self::Peers
+            | Self::Swarms
+            | Self::AddressSwarms => Retry::Minutes(LATER_MINUTES),
+            _ => Retry::Never,
+        }
+    }
+}

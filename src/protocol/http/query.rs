@@ -1,0 +1,322 @@
+//! What a request over HTTP asks for, read from its query: byte by byte, as it is no text.
+
+use std::borrow::Cow;
+use std::num::NonZeroU16;
+
+use indexmap::IndexSet;
+use percent_encoding::percent_decode;
+
+use super::Failure;
+use crate::protocol::{Event, InfoHash, Left, PeerId, Scrape};
+
+/// How many peers a client gets that does not say how many it wants; as with the reference.
+const WANTED: usize = 50;
+
+/// Which of the two requests there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// `/announce`
+    Announce,
+    /// `/scrape`
+    Scrape,
+}
+
+impl Which {
+    /// By the path of a request; `None` for one that is neither.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        match path {
+            "/announce" => Some(Self::Announce),
+            "/scrape" => Some(Self::Scrape),
+            _ => None,
+        }
+    }
+}
+
+/// An announce. The address of its sender is not in it: what a client says about that is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announce {
+    /// The swarm.
+    pub info_hash: InfoHash,
+    /// The id of the sender.
+    pub peer_id: PeerId,
+    /// Where it takes connections.
+    pub port: NonZeroU16,
+    /// What happened.
+    pub event: Event,
+    /// What the sender lacks.
+    pub left: Left,
+    /// How many peers of each kind of address it wants (`numwant`); not yet bounded.
+    pub wanted: usize,
+    /// How it wants to be told of them.
+    pub form: Form,
+}
+
+/// How peers are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As strings of 6 or 18 bytes for each (BEP 23, BEP 7). Also if nothing is said about it.
+    Compact,
+    /// As a list of dictionaries, with `compact=0`.
+    Listed,
+    /// The same without their ids, with `no_peer_id=1`.
+    ListedWithoutIds,
+}
+
+/// Reads an announce. Unknown parameters are ignored, of a repeated one the last counts.
+///
+/// # Errors
+///
+/// What is missing or wrong of what has to be there.
+pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
+    let (mut info_hash, mut peer_id, mut port) = (None, None, None);
+    let (mut event, mut left, mut wanted) = (Event::Update, Left::Unknown, WANTED);
+    let (mut is_compact, mut has_ids) = (true, true);
+    for (name, value) in parameters(query) {
+        match &*name {
+            b"info_hash" if info_hash.is_some() => return Err(Failure::InfoHashes),
+            b"info_hash" => info_hash = Some(id(&value)),
+            b"peer_id" => peer_id = id(&value),
+            b"port" => port = number(&value),
+            b"event" => event = Event::named(std::str::from_utf8(&value).unwrap_or_default()),
+            b"left" => left = read_left(&value),
+            b"numwant" => wanted = number(&value).unwrap_or(WANTED),
+            b"compact" => is_compact = *value != *b"0",
+            b"no_peer_id" => has_ids = *value != *b"1",
+            _ => {}
+        }
+    }
+    Ok(Announce {
+        info_hash: info_hash
+            .flatten()
+            .map(InfoHash::new)
+            .ok_or(Failure::InfoHash)?,
+        peer_id: peer_id.map(PeerId::new).ok_or(Failure::PeerId)?,
+        port: port.ok_or(Failure::Port)?,
+        event,
+        left,
+        wanted,
+        form: match (is_compact, has_ids) {
+            (true, _) => Form::Compact,
+            (false, true) => Form::Listed,
+            (false, false) => Form::ListedWithoutIds,
+        },
+    })
+}
+
+/// Reads a scrape: of each `info_hash` once, in their order, at most `hashes_max`. Without any it asks for everything.
+///
+/// # Errors
+///
+/// There are some, but none is usable.
+pub fn read_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, Failure> {
+    let mut asked = parameters(query)
+        .filter(|(name, _)| **name == *b"info_hash")
+        .peekable();
+    if asked.peek().is_none() {
+        return Ok(Scrape::Everything);
+    }
+    let valid = asked.filter_map(|(_, value)| id(&value).map(InfoHash::new));
+    let hashes: IndexSet<_> = valid.take(hashes_max).collect();
+    if hashes.is_empty() {
+        return Err(Failure::InfoHash);
+    }
+    Ok(Scrape::Swarms(hashes.into_iter().collect()))
+}
+
+/// Names and values. Any byte may stand as `%XX`, a space also as `+`, as programs write that take it for a form.
+fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    query.split(|&byte| byte == b'&').map(|parameter| {
+        let mut halves = parameter.splitn(2, |&byte| byte == b'=');
+        let mut half = || decoded(halves.next().unwrap_or_default());
+        (half(), half())
+    })
+}
+
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'+') {
+        return percent_decode(text).into();
+    }
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|&byte| if byte == b'+' { b' ' } else { byte })
+        .collect();
+    Cow::Owned(percent_decode(&spaced).collect())
+}
+
+fn id(value: &[u8]) -> Option<[u8; 20]> {
+    value.try_into().ok()
+}
+
+/// Decimal digits alone: Rust would take a sign as well.
+fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.parse()
+        .ok()
+        .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// As over WebSockets: numbers that clients really send are `-1`, fractions, and such beyond 64 bits.
+fn read_left(value: &[u8]) -> Left {
+    let is_number = |text: &&str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte))
+    };
+    let text = std::str::from_utf8(value).ok().filter(is_number);
+    match text.and_then(|text| text.parse().ok()) {
+        Some(0.0) => Left::Nothing,
+        Some(_) => Left::Something,
+        None => Left::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "info_hash=%00%ff%FFabcdefghijklmnop%2b";
+    const REST: &str = "peer_id=-TR4050-abcdefghijkl&port=6881";
+
+    fn announce(more: &str) -> Result<Announce, Failure> {
+        read_announce(format!("{HASH}&{REST}{more}").as_bytes())
+    }
+
+    fn read(more: &str) -> Announce {
+        announce(more).expect("an announce")
+    }
+
+    #[test]
+    fn any_byte_of_an_id_may_be_escaped_in_either_case() {
+        let announce = read("");
+        let hash = b"\x00\xff\xffabcdefghijklmnop+";
+        assert_eq!(announce.info_hash.as_bytes(), hash);
+        assert_eq!(announce.peer_id.as_bytes(), b"-TR4050-abcdefghijkl");
+        let all: String = (0..20).map(percent_encoding::percent_encode_byte).collect();
+        let query = format!("info_hash={all}&{REST}");
+        let announce = read_announce(query.as_bytes()).expect("an announce");
+        assert_eq!(
+            announce.info_hash.as_bytes().to_vec(),
+            (0..20).collect::<Vec<u8>>()
+        );
+        let query = "info_hash=a+cdefghijklmnopqrst&peer%5fid=abcdefghijklmnopqrst&port=1";
+        let announce = read_announce(query.as_bytes()).expect("an announce");
+        assert_eq!(announce.info_hash.as_bytes(), b"a cdefghijklmnopqrst");
+    }
+
+    #[test]
+    fn what_has_to_be_there_is_asked_for_by_name() {
+        for (query, failure) in [
+            ("", Failure::InfoHash),
+            ("info_hash", Failure::InfoHash),
+            ("info_hash=abcdefghijklmnopqrs", Failure::InfoHash),
+            ("info_hash=abcdefghijklmnopqrstu", Failure::InfoHash),
+            // Escapes that are none stand for themselves.
+            ("info_hash=%zzabcdefghijklmnopqr", Failure::InfoHash),
+            ("info_hash=abcdefghijklmnopqrst", Failure::PeerId),
+            ("info_hash=abcdefghijklmnopqrst&peer_id=x", Failure::PeerId),
+        ] {
+            assert_eq!(read_announce(query.as_bytes()), Err(failure), "{query}");
+        }
+        for port in [
+            "",
+            "0",
+            "65536",
+            "-1",
+            "+80",
+            "80.0",
+            "http",
+            "99999999999999999999",
+        ] {
+            let query = format!("{HASH}&peer_id=-TR4050-abcdefghijkl&port={port}");
+            assert_eq!(
+                read_announce(query.as_bytes()),
+                Err(Failure::Port),
+                "{port}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_announce_has_one_info_hash_and_of_all_else_the_last_counts() {
+        assert_eq!(announce(&format!("&{HASH}")), Err(Failure::InfoHashes));
+        assert_eq!(announce("&info_hash=x"), Err(Failure::InfoHashes));
+        assert_eq!(announce("&port=x"), Err(Failure::Port));
+        assert_eq!(read("&port=1&port=2").port.get(), 2);
+        let more = "&ip=192.0.2.1&ipv6=::1&key=1&uploaded=x&=&&supportcrypto=1&";
+        assert_eq!(read(more), read(""));
+    }
+
+    #[test]
+    fn left_event_and_numwant_are_read_from_whatever_clients_write() {
+        for (value, left) in [
+            ("0", Left::Nothing),
+            ("0.0", Left::Nothing),
+            ("000", Left::Nothing),
+            ("1", Left::Something),
+            ("-1", Left::Something),
+            ("1.5", Left::Something),
+            ("18446744073709551616", Left::Something),
+            ("", Left::Unknown),
+            ("null", Left::Unknown),
+            ("nan", Left::Unknown),
+            ("inf", Left::Unknown),
+            ("%ff", Left::Unknown),
+        ] {
+            assert_eq!(read(&format!("&left={value}")).left, left, "{value}");
+        }
+        for (value, event) in [
+            ("started", Event::Started),
+            ("completed", Event::Completed),
+            ("stopped", Event::Stopped),
+            ("paused", Event::Paused),
+            ("", Event::Update),
+            ("%FF", Event::Update),
+        ] {
+            assert_eq!(read(&format!("&event={value}")).event, event, "{value}");
+        }
+        for (value, wanted) in [
+            ("0", 0),
+            ("7", 7),
+            ("1000000", 1_000_000),
+            ("-1", 50),
+            ("", 50),
+        ] {
+            assert_eq!(read(&format!("&numwant={value}")).wanted, wanted, "{value}");
+        }
+        assert_eq!(read("").wanted, 50);
+    }
+
+    #[test]
+    fn compact_is_what_is_not_refused() {
+        for (more, form) in [
+            ("", Form::Compact),
+            ("&compact=1", Form::Compact),
+            ("&compact=", Form::Compact),
+            ("&compact=1&no_peer_id=1", Form::Compact),
+            ("&compact=0", Form::Listed),
+            ("&compact=0&no_peer_id=0", Form::Listed),
+            ("&compact=0&no_peer_id=1", Form::ListedWithoutIds),
+        ] {
+            assert_eq!(read(more).form, form, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_scrape_names_hashes_or_everything() {
+        let scrape = |query: &str| read_scrape(query.as_bytes(), 2);
+        let hash = |byte| InfoHash::new([byte; 20]);
+        let [a, b, c] = ["a", "b", "c"].map(|name| format!("info_hash={}", name.repeat(20)));
+        assert_eq!(scrape(""), Ok(Scrape::Everything));
+        assert_eq!(scrape("x=y"), Ok(Scrape::Everything));
+        let both = Ok(Scrape::Swarms(vec![hash(b'a'), hash(b'b')]));
+        assert_eq!(scrape(&format!("{a}&info_hash=x&{b}")), both);
+        let one = Ok(Scrape::Swarms(vec![hash(b'a')]));
+        assert_eq!(scrape(&format!("{a}&{a}")), one);
+        assert_eq!(
+            scrape(&format!("{a}&{b}&{c}")),
+            both,
+            "the rest is left out"
+        );
+        assert_eq!(scrape("info_hash="), Err(Failure::InfoHash));
+    }
+}

@@ -1,0 +1,282 @@
+//! The replies over HTTP: bencoded dictionaries of raw bytes, with sorted keys.
+
+use core::net::IpAddr;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::{Endpoint, Form, Peers, Retry};
+use crate::protocol::{Counts, InfoHash, PeerId};
+
+/// What every client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// `tracker.http_interval`, in seconds.
+    pub interval: u32,
+    /// `tracker.http_interval_min`, in seconds.
+    pub interval_min: u32,
+}
+
+/// What the sender of an announce is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reply {
+    /// The counts of the swarm after its announce, WebSockets included.
+    pub counts: Counts,
+    /// Members that it can connect to.
+    pub peers: Peers,
+}
+
+/// The reply to an announce of somebody at `from`.
+#[must_use]
+pub fn announce_reply(reply: &Reply, from: &Endpoint, form: Form, terms: Terms) -> Vec<u8> {
+    encode(&AnnounceReply {
+        complete: reply.counts.complete,
+        external_ip: Raw(match from.address() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        }),
+        incomplete: reply.counts.incomplete,
+        interval: terms.interval,
+        interval_min: terms.interval_min,
+        peers: match form {
+            Form::Compact => Listing::Compact(strung(&reply.peers.v4)),
+            Form::Listed => Listing::Each(listed(&reply.peers, true)),
+            Form::ListedWithoutIds => Listing::Each(listed(&reply.peers, false)),
+        },
+        peers6: (form == Form::Compact && !reply.peers.v6.is_empty())
+            .then(|| Raw(strung(&reply.peers.v6))),
+    })
+}
+
+/// The reply to a scrape.
+#[must_use]
+pub fn scrape_reply(files: &[(InfoHash, Counts)]) -> Vec<u8> {
+    encode(&ScrapeReply {
+        files: Files(files),
+    })
+}
+
+/// The reply to what is not served (BEP 31).
+#[must_use]
+pub fn failure(text: &str, retry: Retry) -> Vec<u8> {
+    encode(&FailureReply { text, retry })
+}
+
+fn encode(reply: &impl Serialize) -> Vec<u8> {
+    // The replies hold nothing that bencode has no form for.
+    bt_bencode::to_vec(reply).unwrap_or_else(|_| b"d14:failure reason14:internal errore".to_vec())
+}
+
+#[derive(Serialize)]
+struct AnnounceReply {
+    complete: u32,
+    #[serde(rename = "external ip")]
+    external_ip: Raw<Vec<u8>>,
+    incomplete: u32,
+    interval: u32,
+    #[serde(rename = "min interval")]
+    interval_min: u32,
+    peers: Listing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers6: Option<Raw<Vec<u8>>>,
+}
+
+#[derive(Serialize)]
+struct ScrapeReply<'a> {
+    files: Files<'a>,
+}
+
+#[derive(Serialize)]
+struct FailureReply<'a> {
+    #[serde(rename = "failure reason")]
+    text: &'a str,
+    #[serde(rename = "retry in")]
+    retry: Retry,
+}
+
+/// The peers one after the other, without anything in between.
+fn strung<const N: usize>(peers: &[([u8; N], PeerId)]) -> Vec<u8> {
+    peers.iter().flat_map(|(endpoint, _)| *endpoint).collect()
+}
+
+fn listed(peers: &Peers, with_ids: bool) -> Vec<ListedPeer> {
+    let one = |endpoint: Endpoint, id: PeerId| ListedPeer {
+        endpoint,
+        id: with_ids.then_some(id),
+    };
+    let v4 = peers.v4.iter().map(|(to, id)| one(Endpoint::V4(*to), *id));
+    let v6 = peers.v6.iter().map(|(to, id)| one(Endpoint::V6(*to), *id));
+    v4.chain(v6).collect()
+}
+
+/// `peers`, in one of its two forms.
+enum Listing {
+    Compact(Vec<u8>),
+    Each(Vec<ListedPeer>),
+}
+
+struct ListedPeer {
+    endpoint: Endpoint,
+    id: Option<PeerId>,
+}
+
+/// Swarms with their counts. They are sorted when they are written.
+struct Files<'a>(&'a [(InfoHash, Counts)]);
+
+/// A string of bytes: serde takes a slice for a list of numbers.
+struct Raw<B>(B);
+
+impl<B: AsRef<[u8]>> Serialize for Raw<B> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(self.0.as_ref())
+    }
+}
+
+impl Serialize for Retry {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Never => to.serialize_str("never"),
+            Self::Minutes(minutes) => to.serialize_u64(*minutes),
+        }
+    }
+}
+
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Compact(bytes) => to.serialize_bytes(bytes),
+            Self::Each(peers) => to.collect_seq(peers),
+        }
+    }
+}
+
+impl Serialize for ListedPeer {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut peer = to.serialize_map(None)?;
+        peer.serialize_entry("ip", &self.endpoint.address().to_string())?;
+        if let Some(id) = &self.id {
+            peer.serialize_entry("peer id", &Raw(id.as_bytes()))?;
+        }
+        peer.serialize_entry("port", &self.endpoint.port())?;
+        peer.end()
+    }
+}
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut files = to.serialize_map(Some(self.0.len()))?;
+        for (info_hash, counts) in self.0 {
+            files.serialize_entry(&Raw(info_hash.as_bytes()), &File(*counts))?;
+        }
+        files.end()
+    }
+}
+
+struct File(Counts);
+
+impl Serialize for File {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut file = to.serialize_map(Some(3))?;
+        file.serialize_entry("complete", &self.0.complete)?;
+        file.serialize_entry("downloaded", &self.0.downloaded)?;
+        file.serialize_entry("incomplete", &self.0.incomplete)?;
+        file.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: Terms = Terms {
+        interval: 600,
+        interval_min: 60,
+    };
+
+    fn reply() -> Reply {
+        let peer = |byte| PeerId::new([byte; 20]);
+        let mut v6 = [0xfd; 18];
+        v6[16..].copy_from_slice(&[0, 9]);
+        Reply {
+            counts: Counts {
+                complete: 1,
+                incomplete: 2,
+                downloaded: 3,
+            },
+            peers: Peers {
+                v4: vec![([192, 0, 2, 1, 0x1a, 0xe1], peer(0xff))],
+                v6: vec![(v6, peer(b'b'))],
+            },
+        }
+    }
+
+    fn told(reply: &Reply, form: Form) -> String {
+        let from = Endpoint::V4([192, 0, 2, 255, 0, 1]);
+        announce_reply(reply, &from, form, TERMS)
+            .escape_ascii()
+            .to_string()
+    }
+
+    const HEAD: &str = r"d8:completei1e11:external ip4:\xc0\x00\x02\xff10:incompletei2e8:intervali600e12:min intervali60e";
+
+    #[test]
+    fn a_compact_reply_has_sorted_keys_and_raw_bytes() {
+        let v6 = r"\xfd".repeat(16);
+        let expected = format!(r"{HEAD}5:peers6:\xc0\x00\x02\x01\x1a\xe16:peers618:{v6}\x00\te");
+        assert_eq!(told(&reply(), Form::Compact), expected);
+        let nobody = Reply {
+            peers: Peers::default(),
+            ..reply()
+        };
+        assert_eq!(told(&nobody, Form::Compact), format!("{HEAD}5:peers0:e"));
+        assert_eq!(told(&nobody, Form::Listed), format!("{HEAD}5:peerslee"));
+    }
+
+    #[test]
+    fn listed_peers_have_address_port_and_unless_not_wanted_their_id() {
+        let id = r"\xff".repeat(20);
+        let other = "fdfd:".repeat(8);
+        let other = other.trim_end_matches(':');
+        assert_eq!(
+            told(&reply(), Form::Listed),
+            format!(
+                "{HEAD}5:peersld2:ip9:192.0.2.17:peer id20:{id}4:porti6881eed2:ip39:{other}7:peer id20:{}4:porti9eeee",
+                "b".repeat(20)
+            )
+        );
+        assert_eq!(
+            told(&reply(), Form::ListedWithoutIds),
+            format!("{HEAD}5:peersld2:ip9:192.0.2.14:porti6881eed2:ip39:{other}4:porti9eeee")
+        );
+    }
+
+    #[test]
+    fn a_scrape_has_raw_sorted_keys() {
+        let counts = reply().counts;
+        let files = [0xff, 0, b'h'].map(|byte| (InfoHash::new([byte; 20]), counts));
+        let file = "d8:completei1e10:downloadedi3e10:incompletei2ee";
+        let expected = [r"\x00", "h", r"\xff"].map(|key| format!("20:{}{file}", key.repeat(20)));
+        assert_eq!(
+            scrape_reply(&files).escape_ascii().to_string(),
+            format!("d5:filesd{}ee", expected.concat())
+        );
+        assert_eq!(scrape_reply(&[]), b"d5:filesdee");
+    }
+
+    #[test]
+    fn a_failure_says_when_to_come_again() {
+        let told = |retry| String::from_utf8(failure("no", retry)).expect("text");
+        assert_eq!(
+            told(Retry::Never),
+            "d14:failure reason2:no8:retry in5:nevere"
+        );
+        assert_eq!(
+            told(Retry::Minutes(7)),
+            "d14:failure reason2:no8:retry ini7ee"
+        );
+        for (seconds, minutes) in [(0, 1), (59, 1), (61, 2), (600, 11)] {
+            let wait = std::time::Duration::from_secs(seconds);
+            assert_eq!(Retry::after(wait), Retry::Minutes(minutes));
+        }
+    }
+}

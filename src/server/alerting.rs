@@ -1,0 +1,224 @@
+//! Looks at the rules each second, keeps what happened, and has it told.
+//!
+//! How rules stand, changed rules and silences are a document in the store, so that they are the same after a restart; what began
+//! and ended is a journal.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::handle::Control;
+use crate::hub::Node;
+use crate::insight::Statistics;
+use crate::insight::alerts::{Alerts, Event, Turn};
+use crate::insight::history::Journal;
+use crate::notify::Notifier;
+
+/// Under which the alerts are kept.
+const DOCUMENT: &str = "alerts";
+/// How often they are kept while something only lasts: a restart costs at most so much of a `for`.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// Takes the alerts up as they were when the process ended.
+pub(super) async fn restore(node: &Node) {
+    let Some(document) = node.store().load(DOCUMENT).await else {
+        return;
+    };
+    match Alerts::restore(&document) {
+        Ok(alerts) => *node.alerts().alerts() = alerts,
+        Err(reason) => {
+            tracing::error!(
+                reason,
+                "the alerts of an earlier run cannot be read; the shipped rules are in force"
+            );
+        }
+    }
+}
+
+/// What looks at the rules.
+pub(super) struct Alerting {
+    control: Arc<Control>,
+    /// Says in notifications which server it is.
+    instance: String,
+    kept: Instant,
+}
+
+impl Alerting {
+    /// `port` is the first that is listened on, if there is one: with the machine's name it tells servers apart.
+    pub(super) fn new(control: &Arc<Control>, port: Option<u16>) -> Self {
+        let host = hostname::get()
+            .ok()
+            .and_then(|name| name.into_string().ok());
+        let host = host.unwrap_or_else(|| "localhost".to_owned());
+        Self {
+            control: Arc::clone(control),
+            instance: port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
+            kept: Instant::now(),
+        }
+    }
+
+    /// Looks once a second; never completes.
+    pub(super) async fn run(mut self) {
+        let control = Arc::clone(&self.control);
+        let mut former = None;
+        loop {
+            let settings = control.in_force.borrow().config.alerts.clone();
+            let notifier = match Notifier::new(&settings, &self.instance, former.take()) {
+                Ok(notifier) => notifier,
+                Err(error) => {
+                    tracing::error!(%error, "nobody can be told of alerts");
+                    return std::future::pending().await;
+                }
+            };
+            tokio::select! {
+                () = notifier.run(control.node.own_counters()) => {}
+                () = self.watch(&notifier) => {}
+            }
+            former = Some(notifier);
+        }
+    }
+
+    /// Looks each second until other settings are in force.
+    async fn watch(&mut self, notifier: &Notifier) {
+        let control = Arc::clone(&self.control);
+        let mut board = control.node.board().follow();
+        while board.changed().await.is_ok() {
+            let statistics = Arc::clone(&board.borrow_and_update());
+            self.look(&statistics, notifier).await;
+            if !notifier.goes_by(&control.in_force.borrow().config.alerts) {
+                return;
+            }
+        }
+    }
+
+    async fn look(&mut self, statistics: &Statistics, notifier: &Notifier) {
+        let node = &self.control.node;
+        let (desk, counters) = (node.alerts(), node.own_counters());
+        let look = desk.alerts().look(statistics);
+        for event in &look.events {
+            tell(event);
+            let json = serde_json::to_string(event).unwrap_or_default();
+            node.store().note(Journal::Alerts, statistics.at, json);
+        }
+        notifier.tell(&look.notices, counters);
+        notifier.repeat(|| desk.alerts().firing(), counters);
+        if desk.take_test() {
+            let now = statistics.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            notifier.test(now.as_secs_f64(), counters);
+        }
+        desk.set_sinks(notifier.statuses());
+        self.keep().await;
+    }
+
+    /// Keeps the alerts for the next start, when something has changed or has lasted on.
+    async fn keep(&mut self) {
+        let document = {
+            let mut alerts = self.control.node.alerts().alerts();
+            let is_due = self.kept.elapsed() >= KEEP_EVERY && alerts.is_counting();
+            (alerts.take_changed() || is_due).then(|| alerts.document())
+        };
+        if let Some(document) = document {
+            self.control.node.store().save(DOCUMENT, document).await;
+            self.kept = Instant::now();
+        }
+    }
+}
+
+fn tell(event: &Event) {
+    let (rule, value) = (&event.rule, event.value);
+    match event.state {
+        Turn::Firing => tracing::warn!(rule, value, "alert"),
+        Turn::Resolved => tracing::info!(rule, value, "alert is over"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::insight::alerts::{ALL, Comparison, Rule, Severity};
+    use crate::insight::history::Store;
+
+    /// A server that keeps things there.
+    fn server(store: &Store) -> (Arc<Control>, Alerting) {
+        let config = Config::default();
+        let node = Arc::new(Node::new(&config, 0).with_store(store.clone()));
+        let control = Control::new(&config, &node, 0);
+        let alerting = Alerting::new(&control, Some(8000));
+        (control, alerting)
+    }
+
+    fn rule() -> Rule {
+        Rule {
+            name: "many_swarms".to_owned(),
+            doc: String::new(),
+            series: "swarms".to_owned(),
+            of: None,
+            of_min: 0.0,
+            comparison: Comparison::Above,
+            threshold: 10.0,
+            clear: 10.0,
+            hold: 0.0,
+            keep_firing: 0.0,
+            severity: Severity::Info,
+            enabled: true,
+        }
+    }
+
+    fn statistics(swarms: f64) -> Statistics {
+        let mut statistics = Statistics {
+            at: SystemTime::now(),
+            ..Statistics::default()
+        };
+        statistics.gauges.swarms = swarms;
+        statistics
+    }
+
+    #[tokio::test]
+    async fn what_fires_and_is_silenced_is_found_again_and_what_happened_is_noted() {
+        let store = Store::none();
+        let (control, mut alerting) = server(&store);
+        let notifier = Notifier::new(&control.in_force.borrow().config.alerts, "a", None).unwrap();
+        control.node.alerts().alerts().put(rule()).unwrap();
+        alerting.look(&statistics(11.0), &notifier).await;
+        let now = statistics(0.0)
+            .at
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs_f64();
+        let silenced = control
+            .node
+            .alerts()
+            .alerts()
+            .silence(ALL, 1000.0, "why", now);
+        silenced.unwrap();
+        alerting.look(&statistics(11.0), &notifier).await;
+
+        let (control, mut alerting) = server(&store);
+        restore(&control.node).await;
+        let desk = control.node.alerts();
+        assert_eq!(desk.alerts().summary().names, ["many_swarms"]);
+        assert_eq!(desk.alerts().silences()[0].comment, "why");
+        alerting.look(&statistics(1.0), &notifier).await;
+        assert_eq!(desk.alerts().summary().firing, 0);
+        let noted = store.journal(Journal::Alerts, UNIX_EPOCH, 10).await;
+        let states = noted.iter().map(|(_, json)| {
+            let event: Event = serde_json::from_str(json).unwrap();
+            (event.rule, event.state)
+        });
+        let wanted = [Turn::Resolved, Turn::Firing].map(|turn| ("many_swarms".to_owned(), turn));
+        assert_eq!(states.collect::<Vec<_>>(), wanted);
+    }
+
+    #[tokio::test]
+    async fn a_document_that_cannot_be_read_leaves_the_shipped_rules() {
+        let store = Store::none();
+        store.save(DOCUMENT, "half a docu".to_owned()).await;
+        let (control, _) = server(&store);
+        restore(&control.node).await;
+        assert!(control.node.alerts().alerts().rule("memory_high").is_some());
+    }
+}

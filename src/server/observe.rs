@@ -1,0 +1,234 @@
+//! Puts up the statistics once a second: what was counted, and what can be seen of the node, the process, the sockets and
+//! the certificates.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::handle::Control;
+use crate::insight::history::TopSwarm;
+use crate::insight::{Gauges, Level, Levels, Recent, Statistics};
+use crate::memory;
+use crate::net::Sockets;
+use crate::net::tls::Certificates;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often the largest swarms are written down, and how many of them (`history_top_swarms`).
+const TOP_SWARMS_EVERY: Duration = Duration::from_mins(10);
+const TOP_SWARMS_MAX: usize = 100;
+
+/// How often all swarms and addresses are gone through for the largest of them.
+const LARGEST_EVERY: Duration = Duration::from_secs(10);
+
+/// What is looked at.
+pub(super) struct Observer {
+    control: Arc<Control>,
+    sockets: Arc<Sockets>,
+    certificates: Option<Certificates>,
+    started: Instant,
+    /// The same by the clock of the machine, in seconds since 1970.
+    start_time: f64,
+    recent: Recent,
+    /// When, and the processor time up to then.
+    before: Option<(Instant, Duration)>,
+    /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
+    top_swarms_step: u64,
+    largest: Option<Largest>,
+}
+
+/// The largest swarm and address, and when that was found out.
+#[derive(Debug, Clone, Copy)]
+struct Largest {
+    at: Instant,
+    swarm: u32,
+    address: u32,
+}
+
+impl Observer {
+    pub(super) fn new(
+        control: &Arc<Control>,
+        sockets: &Arc<Sockets>,
+        certificates: Option<Certificates>,
+    ) -> Self {
+        Self {
+            control: Arc::clone(control),
+            sockets: Arc::clone(sockets),
+            certificates,
+            started: Instant::now(),
+            start_time: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(f64::NAN, |since| since.as_secs_f64()),
+            recent: Recent::default(),
+            before: None,
+            top_swarms_step: 0,
+            largest: None,
+        }
+    }
+
+    /// Looks once a second; never completes.
+    pub(super) async fn run(mut self) {
+        let mut looks = interval(EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let statistics = self.look();
+            self.control.node.store().record(&statistics);
+            self.control.node.board().put(statistics);
+            self.keep_top_swarms(statistics.at);
+        }
+    }
+
+    /// Writes down the largest swarms when it is time, if that is wanted.
+    fn keep_top_swarms(&mut self, now: SystemTime) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let step = since.as_secs() / TOP_SWARMS_EVERY.as_secs();
+        let is_wanted = self.control.in_force.borrow().config.history_top_swarms;
+        let node = &self.control.node;
+        let swarms = node.tracker().swarms();
+        if !is_wanted || step == self.top_swarms_step || swarms.totals().swarms == 0 {
+            return;
+        }
+        self.top_swarms_step = step;
+        let largest = swarms.largest(TOP_SWARMS_MAX);
+        let swarms = largest.into_iter().map(|(info_hash, counts)| TopSwarm {
+            info_hash: info_hash.to_string(),
+            seeders: counts.complete,
+            leechers: counts.incomplete,
+        });
+        let at = UNIX_EPOCH + TOP_SWARMS_EVERY * u32::try_from(step).unwrap_or(u32::MAX);
+        node.store().record_top_swarms(at, swarms.collect());
+    }
+
+    fn look(&mut self) -> Statistics {
+        let mut statistics = Statistics {
+            at: SystemTime::now(),
+            counters: self.control.node.counters(),
+            gauges: self.gauges(),
+            timings: self.control.node.timings(),
+        };
+        self.recent.complete(&mut statistics);
+        statistics
+    }
+
+    fn gauges(&mut self) -> Gauges {
+        let spent = processor_time();
+        let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
+        let largest = self.largest();
+        let node = &self.control.node;
+        let totals = node.tracker().swarms().totals();
+        let levels = node.levels();
+        let sum =
+            |of: fn(&Levels) -> &Level| count(levels.iter().map(of).map(Level::get).sum::<u64>());
+        let most = |of: fn(&Levels) -> &Level| {
+            count(levels.iter().map(of).map(Level::get).max().unwrap_or(0))
+        };
+        let lag = levels.iter().map(Levels::take_loop_lag).max();
+        let (history_works, history_size) = node.store().health();
+        let in_force = self.control.in_force.borrow();
+        let config = &in_force.config;
+        Gauges {
+            connections: count(node.connections()),
+            connections_ipv4: sum(|own| &own.ipv4),
+            connections_ipv6: sum(|own| &own.ipv6),
+            connections_unix: sum(|own| &own.unix),
+            connections_max: count(
+                config
+                    .limits
+                    .connections_max
+                    .map_or(self.sockets.max(), |max| max.min(self.sockets.max())),
+            ),
+            swarms: count(totals.swarms),
+            seeders: count(totals.seeders),
+            leechers: count(totals.leechers),
+            followers: count(self.control.site.followers_count()),
+            outbox: sum(|own| &own.outbox),
+            outbox_fill: most(|own| &own.outbox_fullest)
+                / count(config.connection.output_bytes_max),
+            bans_in_force: count(node.bans_in_force(node.now())),
+            addresses_known: count(node.addresses_known()),
+            largest_address_connections: count(largest.address),
+            largest_swarm_members: count(largest.swarm),
+            alerts_firing: count(node.alerts().alerts().summary().firing),
+            memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
+            memory_budget: count(node.pressure().budget_bytes()),
+            cpu_cores,
+            cpu_time: spent.map_or(f64::NAN, |spent| spent.as_secs_f64()),
+            open_sockets: count(self.sockets.open()),
+            open_files: open_files().map_or(f64::NAN, count),
+            open_files_max: self.sockets.open_files_max().map_or(f64::NAN, count),
+            loop_lag: lag.unwrap_or_default().as_secs_f64(),
+            announce_interval: most(|own| &own.interval),
+            certificate_left: self.certificate_left(),
+            history_works,
+            history_size,
+            uptime: self.started.elapsed().as_secs_f64(),
+            start_time: self.start_time,
+            // Those of the last minute.
+            ..Gauges::default()
+        }
+    }
+
+    /// Looked up anew now and then: it is the only look at each swarm and address.
+    fn largest(&mut self) -> Largest {
+        let now = Instant::now();
+        let node = &self.control.node;
+        let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
+        *self.largest.insert(known.unwrap_or_else(|| Largest {
+            at: now,
+            swarm: node.tracker().swarms().members_of_largest(),
+            address: node.largest_address(),
+        }))
+    }
+
+    /// Cores that this process kept busy since it was last asked.
+    fn cpu_cores(&mut self, spent: Duration) -> f64 {
+        let now = Instant::now();
+        match self.before.replace((now, spent)) {
+            Some((before, spent_before)) if now > before => {
+                let elapsed = (now - before).as_secs_f64();
+                spent.saturating_sub(spent_before).as_secs_f64() / elapsed
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    /// Until the first certificate ends; nothing is known without any.
+    fn certificate_left(&self) -> f64 {
+        let ends = self.certificates.iter().flat_map(Certificates::all);
+        let first = ends.map(|certificate| certificate.not_after).min();
+        first.map_or(f64::NAN, |end| {
+            match end.duration_since(SystemTime::now()) {
+                Ok(left) => left.as_secs_f64(),
+                Err(ended) => -ended.duration().as_secs_f64(),
+            }
+        })
+    }
+}
+
+/// As a number of things, or bytes.
+#[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
+fn count(number: impl TryInto<u64>) -> f64 {
+    number.try_into().map_or(f64::NAN, |number| number as f64)
+}
+
+/// Descriptors in use. Linux tells them as the size of the folder since 6.2; counting the entries would take longer the
+/// more connections there are.
+fn open_files() -> Option<u64> {
+    let folder = fs::metadata("/proc/self/fd").ok()?;
+    Some(folder.len()).filter(|open| *open > 0)
+}
+
+/// Processor time of all threads so far; Linux only.
+fn processor_time() -> Option<Duration> {
+    // One line for each process; the name, field 2, may hold blanks. Fields 14 and 15 are user and system time in
+    // hundredths of a second (proc_pid_stat(5)).
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11);
+    let user: u64 = ticks.next()?.parse().ok()?;
+    let system: u64 = ticks.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * 10))
+}

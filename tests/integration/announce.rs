@@ -1,0 +1,420 @@
+//! The tracker over HTTP, from outside: what each of its BEPs asks for, who is refused and how that reads.
+
+use std::time::Duration;
+
+use bt_bencode::Value;
+use swarmhub::config::{Config, Role};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer, announce as websocket_announce, until};
+
+/// A server that believes this machine about clients, so that a test can be several of them.
+fn server(change: impl FnOnce(&mut Config)) -> TestServer {
+    TestServer::start(|config| {
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        change(config);
+    })
+}
+
+/// Sends a request and gives the head of the response, and its body.
+async fn ask(server: &TestServer, path: &str, headers: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    read.expect("in time").unwrap();
+    let end = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let body = heard.split_off(end.expect("a head") + 4);
+    (String::from_utf8(heard).unwrap().to_lowercase(), body)
+}
+
+/// The dictionary that a client at this address gets; it has to be in the canonical form.
+async fn ask_from(server: &TestServer, address: &str, path: &str) -> Value {
+    let (head, body) = ask(server, path, &format!("X-Forwarded-For: {address}\r\n")).await;
+    assert!(head.starts_with("http/1.1 200 "), "{head}");
+    assert!(head.contains("content-type: text/plain\r\n"), "{head}");
+    assert!(head.contains("x-content-type-options: nosniff\r\n") && head.contains("no-store"));
+    let value: Value = bt_bencode::from_slice(&body).expect("bencode");
+    assert_eq!(bt_bencode::to_vec(&value).unwrap(), body);
+    value
+}
+
+/// An announce of swarm `h` by the peer of a client at this address.
+async fn announce(server: &TestServer, address: &str, more: &str) -> Value {
+    let (hash, peer) = ("h".repeat(20), "%ff".repeat(20));
+    let path = format!("/announce?info_hash={hash}&peer_id={peer}&port=6881{more}");
+    ask_from(server, address, &path).await
+}
+
+async fn scrape(server: &TestServer, query: &str) -> Value {
+    ask_from(server, "192.0.2.9", &format!("/scrape?{query}")).await
+}
+
+fn bytes<'v>(value: &'v Value, key: &str) -> &'v [u8] {
+    let found = value.get(key).unwrap_or_else(|| panic!("{key}: {value:?}"));
+    found.as_byte_str().expect("a string")
+}
+
+fn number(value: &Value, key: &str) -> Option<u64> {
+    value.get(key)?.as_u64()
+}
+
+fn counts(value: &Value) -> (u64, u64) {
+    let count = |key| number(value, key).unwrap_or_else(|| panic!("{key}: {value:?}"));
+    (count("complete"), count("incomplete"))
+}
+
+#[track_caller]
+fn assert_failed(value: &Value, reason: &str, retry: &str) {
+    let text = str::from_utf8(bytes(value, "failure reason")).unwrap();
+    assert!(text.contains(reason), "{text}");
+    let again = &value["retry in"];
+    let again = again.as_str().map(str::to_owned);
+    let again = again.or_else(|| Some(number(value, "retry in")?.to_string()));
+    assert_eq!(again.as_deref(), Some(retry));
+    assert_eq!(value.as_dict().unwrap().len(), 2, "{value:?}");
+}
+
+const ONE: [u8; 6] = [192, 0, 2, 1, 0x1a, 0xe1];
+const TWO: [u8; 6] = [192, 0, 2, 2, 0x1a, 0xe1];
+
+#[tokio::test]
+async fn bep_3_an_announce_joins_and_is_told_of_the_others_in_dictionaries() {
+    let server = server(|_| {});
+    let first = announce(&server, "192.0.2.1", "&event=started&left=7&compact=0").await;
+    assert_eq!(first["peers"].as_list().unwrap().len(), 0, "not of itself");
+    assert_eq!(number(&first, "interval"), Some(600));
+    assert_eq!(number(&first, "min interval"), Some(60));
+    let second = announce(&server, "192.0.2.2", "&left=0&compact=0").await;
+    assert_eq!(counts(&second), (1, 1));
+    let peer = &second["peers"][0];
+    assert_eq!(bytes(peer, "ip"), b"192.0.2.1");
+    assert_eq!(bytes(peer, "peer id"), [0xff; 20], "raw, not as UTF-8");
+    assert_eq!(number(peer, "port"), Some(6881));
+    let without = announce(&server, "192.0.2.2", "&compact=0&no_peer_id=1").await;
+    assert!(without["peers"][0].get("peer id").is_none());
+    assert_eq!(
+        counts(&without),
+        (1, 1),
+        "who does not say stays what it is"
+    );
+    let done = announce(&server, "192.0.2.1", "&event=completed").await;
+    assert_eq!(counts(&done), (2, 0));
+    let left = announce(&server, "192.0.2.1", "&event=stopped").await;
+    assert_eq!((counts(&left), bytes(&left, "peers")), ((1, 0), &[][..]));
+    let counters = server.node.counters();
+    assert_eq!(
+        (counters.http_announces, counters.http_failures_malformed),
+        (5, 0)
+    );
+}
+
+#[tokio::test]
+async fn bep_7_peers_with_ipv6_are_listed_apart_and_both_kinds_are_told() {
+    let server = server(|_| {});
+    announce(&server, "192.0.2.1", "").await;
+    let six = announce(&server, "2001:db8::1", "").await;
+    assert_eq!(bytes(&six, "peers"), ONE);
+    assert!(six.get("peers6").is_none(), "none to be listed");
+    let third = announce(&server, "192.0.2.2", "").await;
+    assert_eq!(bytes(&third, "peers"), ONE);
+    let mut expected = [0_u8; 18];
+    expected[..4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
+    expected[15..].copy_from_slice(&[1, 0x1a, 0xe1]);
+    assert_eq!(bytes(&third, "peers6"), expected);
+    let mapped = announce(&server, "::ffff:192.0.2.1", "").await;
+    assert_eq!(bytes(&mapped, "peers"), TWO, "it is the first one");
+    let all = announce(&server, "192.0.2.3", "&compact=0").await;
+    assert_eq!(all["peers"].as_list().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn bep_23_peers_are_compact_unless_that_is_refused() {
+    let server = server(|_| {});
+    announce(&server, "192.0.2.1", "").await;
+    for more in ["", "&compact=1", "&compact=1&no_peer_id=1"] {
+        let told = announce(&server, "192.0.2.2", more).await;
+        assert_eq!(bytes(&told, "peers"), ONE, "{more}");
+    }
+    let told = announce(&server, "192.0.2.2", "&compact=0").await;
+    assert!(told["peers"].as_list().is_some());
+}
+
+#[tokio::test]
+async fn bep_24_a_client_is_told_its_address() {
+    let server = server(|_| {});
+    let told = announce(&server, "192.0.2.1", "").await;
+    assert_eq!(bytes(&told, "external ip"), [192, 0, 2, 1]);
+    let told = announce(&server, "2001:db8::1", "").await;
+    let expected: std::net::Ipv6Addr = "2001:db8::1".parse().unwrap();
+    assert_eq!(bytes(&told, "external ip"), expected.octets());
+}
+
+#[tokio::test]
+async fn bep_31_a_failure_says_when_to_come_again() {
+    let server = server(|config| config.limits.swarms_max = 1);
+    let from = async |path: &str| ask_from(&server, "192.0.2.1", path).await;
+    assert_failed(&from("/announce").await, "info_hash must be", "never");
+    let hash = "h".repeat(20);
+    let query = format!("/announce?info_hash={hash}");
+    assert_failed(&from(&query).await, "peer_id must be", "never");
+    let query = format!("{query}&peer_id={hash}&port=");
+    assert_failed(&from(&format!("{query}0")).await, "port must be", "never");
+    announce(&server, "192.0.2.1", "").await;
+    let full = from(&format!(
+        "/announce?info_hash={0}&peer_id={0}&port=1",
+        "i".repeat(20)
+    ))
+    .await;
+    assert_failed(&full, "limits.swarms_max", "10");
+    let counters = server.node.counters();
+    assert_eq!(
+        (
+            counters.http_failures_malformed,
+            counters.failures_swarms_max
+        ),
+        (3, 1)
+    );
+}
+
+#[tokio::test]
+async fn bep_48_a_scrape_has_raw_keys_and_the_counts_of_all() {
+    let server = server(|_| {});
+    let mut client = server.connect().await;
+    let mut message = websocket_announce("x", "peer");
+    message["info_hash"] = "h".repeat(20).into();
+    client.say(&message).await;
+    assert_eq!(client.hear().await["incomplete"], 1);
+    announce(&server, "192.0.2.1", "&event=completed").await;
+    message["left"] = 1.into();
+    client.say(&message).await;
+    let reply = client.hear().await;
+    assert_eq!(
+        (&reply["complete"], &reply["incomplete"]),
+        (&1.into(), &1.into())
+    );
+
+    let (hash, unknown) = ("h".repeat(20), "%FF".repeat(20));
+    let told = scrape(&server, &format!("info_hash={unknown}&info_hash={hash}")).await;
+    let files = told["files"].as_dict().unwrap();
+    assert_eq!(files.len(), 2, "one entry for each hash");
+    let file = &files[hash.as_bytes()];
+    assert_eq!(
+        (counts(file), number(file, "downloaded")),
+        ((1, 1), Some(1))
+    );
+    assert_eq!(counts(&files[&[0xff; 20][..]]), (0, 0));
+
+    assert_failed(
+        &scrape(&server, "").await,
+        "does not list all swarms",
+        "never",
+    );
+    assert_failed(
+        &scrape(&server, "info_hash=x").await,
+        "info_hash must be",
+        "never",
+    );
+    let counters = server.node.counters();
+    assert_eq!(
+        (counters.http_scrapes, counters.failures_full_scrape),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn nobody_can_announce_another_than_its_own_address() {
+    let server = TestServer::start(|_| {});
+    let more = "&ip=192.0.2.66&ipv4=192.0.2.66&ipv6=2001:db8::66";
+    // Nobody is trusted, so the header does not count either.
+    let told = announce(&server, "192.0.2.66", more).await;
+    assert_eq!(bytes(&told, "external ip"), [127, 0, 0, 1]);
+    let (_, body) = ask(
+        &server,
+        &format!("/announce?info_hash={0}&peer_id={0}&port=1", "h".repeat(20)),
+        "",
+    )
+    .await;
+    let told: Value = bt_bencode::from_slice(&body).unwrap();
+    assert_eq!(bytes(&told, "peers"), [127, 0, 0, 1, 0x1a, 0xe1]);
+}
+
+#[tokio::test]
+async fn a_page_cannot_make_its_visitors_peers() {
+    let server = server(|_| {});
+    let path = format!(
+        "/announce?info_hash={0}&peer_id={0}&port=25",
+        "h".repeat(20)
+    );
+    for header in [
+        "Origin: https://a.example",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-origin",
+    ] {
+        let (_, body) = ask(&server, &path, &format!("{header}\r\n")).await;
+        assert_failed(
+            &bt_bencode::from_slice(&body).unwrap(),
+            "Web pages",
+            "never",
+        );
+    }
+    assert_eq!(server.node.counters().http_failures_pages, 3);
+    assert_eq!(server.node.tracker().swarms().totals().swarms, 0);
+    let (_, body) = ask(&server, &path, "Sec-Fetch-Site: none\r\n").await;
+    assert_eq!(
+        counts(&bt_bencode::from_slice(&body).unwrap()),
+        (0, 1),
+        "typed by hand"
+    );
+}
+
+#[tokio::test]
+async fn where_there_is_no_tracker_clients_are_told_never_to_come_again() {
+    let server = TestServer::start(|config| {
+        config.listen[0].role = Role::Pages;
+    });
+    assert_failed(&announce(&server, "", "").await, "no HTTP tracker", "never");
+    assert_failed(&scrape(&server, "").await, "no HTTP tracker", "never");
+    let off = TestServer::start(|config| config.tracker.http = false);
+    assert_failed(&announce(&off, "", "").await, "no HTTP tracker", "never");
+    assert_eq!(off.node.counters().http_failures_not_here, 1);
+    off.connect().await.join("swarm", "peer").await;
+    let alone = TestServer::start(|config| config.listen[0].role = Role::Tracker);
+    assert_eq!(counts(&announce(&alone, "", "").await), (0, 1));
+    let (head, _) = ask(&alone, "/announce/", "").await;
+    assert!(head.starts_with("http/1.1 404 "), "{head}");
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_often_over_http_is_told_when_to_come_again() {
+    let server = server(|config| {
+        config.limits.address_http_requests_per_second = 1;
+        config.limits.address_http_requests_burst = 3;
+    });
+    for _ in 0..3 {
+        assert_eq!(counts(&announce(&server, "192.0.2.1", "").await), (0, 1));
+    }
+    let limit = "limits.address_http_requests_per_second";
+    assert_failed(&announce(&server, "192.0.2.1", "").await, limit, "1");
+    let told = ask_from(&server, "192.0.2.1", "/scrape").await;
+    assert_failed(&told, limit, "1");
+    assert_eq!(
+        server
+            .node
+            .counters()
+            .failures_address_http_requests_per_second,
+        2
+    );
+    assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 2));
+    for _ in 0..10 {
+        let at_home = announce(&server, "10.0.0.1", "").await;
+        assert_eq!(counts(&at_home), (0, 3), "exempt");
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_peers_over_http_and_no_more() {
+    let server = server(|config| config.limits.address_http_peers_max = 2);
+    let port = |port: u16| format!("&port={port}");
+    for _ in 0..3 {
+        announce(&server, "192.0.2.1", &port(1)).await;
+    }
+    announce(&server, "192.0.2.1", &port(2)).await;
+    let limit = "limits.address_http_peers_max";
+    assert_failed(&announce(&server, "192.0.2.1", &port(3)).await, limit, "10");
+    assert_eq!(server.node.counters().failures_address_http_peers_max, 1);
+    assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 3));
+    let stopped = format!("{}&event=stopped", port(1));
+    announce(&server, "192.0.2.1", &stopped).await;
+    let told = announce(&server, "192.0.2.1", &port(3)).await;
+    assert_eq!(counts(&told), (0, 3), "there is room again");
+}
+
+#[tokio::test]
+async fn peers_over_http_that_expire_no_longer_count_for_their_address() {
+    let server = server(|config| {
+        config.limits.address_http_peers_max = 2;
+        config.tracker.http_interval = Duration::from_secs(1);
+        config.tracker.http_interval_min = Duration::from_secs(1);
+        config.tracker.http_membership_ttl = Some(Duration::from_secs(2));
+    });
+    let expired = |count| server.node.counters().http_peers_expired == count;
+    for round in 1..=2 {
+        for port in 1..=2 {
+            let told = announce(&server, "192.0.2.1", &format!("&port={round}{port}")).await;
+            assert!(told.get("failure reason").is_none(), "{told:?}");
+        }
+        until("they expire", || expired(2 * round)).await;
+        assert_eq!(server.node.tracker().swarms().totals().swarms, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_tracker_full_of_peers_over_http_says_so() {
+    let server = server(|config| config.limits.http_peers_max = 1);
+    announce(&server, "192.0.2.1", "").await;
+    let told = announce(&server, "192.0.2.2", "").await;
+    assert_failed(&told, "limits.http_peers_max", "10");
+    assert_eq!(server.node.counters().failures_http_peers_max, 1);
+    assert_eq!(counts(&announce(&server, "192.0.2.1", "").await), (0, 1));
+    assert_eq!(
+        server.connect().await.join(&"h".repeat(20), "b").await["incomplete"],
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_reply_over_http_lists_so_many_peers_and_no_more() {
+    let server = server(|config| config.tracker.http_peers_per_reply_max = 4);
+    for number in 1..8 {
+        announce(&server, &format!("192.0.2.{number}"), "&numwant=0").await;
+        announce(&server, &format!("2001:db8::{number}"), "&numwant=0").await;
+    }
+    let told = async |more| {
+        let told = announce(&server, "192.0.2.1", more).await;
+        (
+            bytes(&told, "peers").len() / 6,
+            bytes(&told, "peers6").len() / 18,
+        )
+    };
+    assert_eq!(told("&numwant=3").await, (3, 3));
+    assert_eq!(server.node.counters().http_replies_cut, 0);
+    assert_eq!(told("&numwant=1000000").await, (4, 4));
+    assert_eq!(told("").await, (4, 4));
+    assert_eq!(server.node.counters().http_replies_cut, 2);
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_reads_over_http_why_and_when_to_come_again() {
+    let server = server(|config| config.limits.address_connections_max = 1);
+    let keep = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    let mut open = TcpStream::connect(server.address).await.unwrap();
+    open.write_all(keep.as_bytes()).await.unwrap();
+    open.read_u8().await.unwrap();
+    let told = announce(&server, "192.0.2.1", "").await;
+    assert_failed(&told, "limits.address_connections_max", "1");
+    assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 1));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_has_no_address_cannot_announce_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.sock");
+    let listen = format!("unix:{}", path.display());
+    let server = TestServer::start(|config| {
+        config.listen.push(listen.parse().unwrap());
+    });
+    let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    let query = format!("info_hash={0}&peer_id={0}&port=25", "h".repeat(20));
+    let request = format!("GET /announce?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.contains("proxies.trusted"), "{heard}");
+    assert_eq!(server.node.counters().http_failures_no_address, 1);
+}

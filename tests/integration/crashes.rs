@@ -1,0 +1,271 @@
+//! The history under what ends processes and disks: no file is lost, and the server goes on.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::process::{Program, command};
+
+const KILLS: u64 = 50;
+
+/// The example that writes samples without end, which was built with this test.
+fn writer() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let folder = this.parent().and_then(Path::parent).unwrap();
+    folder.join("examples/history")
+}
+
+/// What is in a file that nobody has open: whole, with so many samples.
+fn samples_in(path: &Path) -> i64 {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let connection = Connection::open_with_flags(path, flags).unwrap();
+    let told: String = connection
+        .query_row("PRAGMA integrity_check", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(told, "ok");
+    // Killed before its tables were made, which is done all at once, it has none.
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))
+        .unwrap();
+    if tables == 0 {
+        return 0;
+    }
+    connection
+        .query_row("SELECT count(*) FROM every_10s", (), |row| row.get(0))
+        .unwrap()
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_kill_at_any_moment_costs_no_sample_that_was_written_and_never_the_file() {
+    let writer = writer();
+    assert!(
+        writer.exists(),
+        "{} is not built: cargo build --examples, as cargo test does",
+        writer.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let mut told_in_all = 0;
+    for round in 0..KILLS {
+        let path = folder.path().join(format!("{}.sqlite", round % 5));
+        let before = if path.exists() { samples_in(&path) } else { 0 };
+        let mut child = Command::new(&writer)
+            .args([path.as_os_str(), "forever".as_ref()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Sometimes while it makes its tables, mostly in the midst of a sample.
+        let wait = Duration::from_micros(round * 1_700);
+        let began = Instant::now();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut told = 0;
+        while began.elapsed() < wait
+            && let Some(Ok(line)) = lines.next()
+        {
+            told = line.parse().unwrap();
+        }
+        kill(child);
+        for line in lines.map_while(Result::ok) {
+            told = line.parse().unwrap_or(told);
+        }
+        if !path.exists() || std::fs::metadata(&path).unwrap().len() == 0 {
+            assert_eq!(told, 0);
+            continue;
+        }
+        // The wall clock has moved less than the samples, so some are written over those of the round before.
+        let after = samples_in(&path);
+        assert!(after >= before.max(told), "{after} of {told} and {before}");
+        told_in_all += told;
+    }
+    assert!(
+        told_in_all > 100,
+        "it was killed while it wrote: {told_in_all}"
+    );
+}
+
+/// Waits until the program tells this of its statistics.
+fn wait_for(program: &Program, what: &str) -> String {
+    use std::io::{Read, Write};
+    let began = Instant::now();
+    loop {
+        let mut stream = std::net::TcpStream::connect(program.address).unwrap();
+        stream
+            .write_all(b"GET /api/v1/stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        if response.contains(what) {
+            return response;
+        }
+        assert!(began.elapsed() < crate::support::PATIENCE, "{response}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+fn program(path: &Path) -> Command {
+    let mut command = command(&["--listen", "127.0.0.1:0", "--workers", "1"]);
+    command.arg("--history").arg(path);
+    command
+}
+
+#[test]
+fn a_program_that_is_killed_finds_its_history_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own/history.sqlite");
+    for round in 0..5 {
+        let program = Program::of(&mut program(&path));
+        std::thread::park_timeout(Duration::from_millis(round * 20));
+        program.signal("-KILL");
+        drop(program.end());
+        if path.exists() && std::fs::metadata(&path).unwrap().len() > 0 {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+            let connection = Connection::open_with_flags(&path, flags).unwrap();
+            let check = "PRAGMA integrity_check";
+            let told: String = connection.query_row(check, (), |row| row.get(0)).unwrap();
+            assert_eq!(told, "ok");
+        }
+    }
+    let program = Program::of(&mut program(&path));
+    wait_for(&program, "\"history_works\":1");
+    program.signal("-INT");
+    assert_eq!(program.end().0, Some(0));
+    assert_eq!(samples_in(&path), 0);
+}
+
+#[test]
+fn the_default_place_is_the_state_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(&["--listen", "127.0.0.1:0"]);
+    command
+        .env_remove("SWARMHUB_HISTORY")
+        .env("STATE_DIRECTORY", folder.path());
+    let program = Program::of(&mut command);
+    wait_for(&program, "\"history_works\":1");
+    program.signal("-INT");
+    assert_eq!(program.end().0, Some(0));
+    assert_eq!(samples_in(&folder.path().join("history.sqlite")), 0);
+}
+
+#[test]
+fn trouble_with_the_file_costs_history_and_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = folder.path().join("newer.sqlite");
+    let connection = Connection::open(&newer).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA application_id = 1398229058; PRAGMA user_version = 1000; CREATE TABLE x (y)",
+        )
+        .unwrap();
+    drop(connection);
+    let damaged = folder.path().join("damaged.sqlite");
+    std::fs::write(&damaged, "no database at all".repeat(100)).unwrap();
+    let in_no_folder = Path::new("/proc/nowhere/history.sqlite");
+    for (path, works, says) in [
+        (newer.as_path(), 0, "a later version of swarmhub wrote it"),
+        (damaged.as_path(), 1, "history begins anew"),
+        (in_no_folder, 0, "no history is kept for now"),
+    ] {
+        let before = std::fs::read(path).ok();
+        let program = Program::of(&mut program(path));
+        let told = wait_for(&program, &format!("\"history_works\":{works}"));
+        assert!(told.contains("\"history_failures\":"), "{told}");
+        assert!(!told.contains("\"history_failures\":0,"), "{told}");
+        program.signal("-INT");
+        let (code, log) = program.end();
+        assert_eq!(code, Some(0), "{log}");
+        assert_eq!(log.matches(says).count(), 1, "{log}");
+        if path == newer {
+            assert_eq!(std::fs::read(path).ok(), before, "it is left alone");
+        }
+    }
+    let aside = folder.path().join("damaged.sqlite.damaged");
+    assert!(
+        std::fs::read_to_string(aside)
+            .unwrap()
+            .starts_with("no database")
+    );
+}
+
+/// A disk of 256 KiB, if this user may make one.
+#[cfg(target_os = "linux")]
+struct SmallDisk(PathBuf);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+            .arg(at);
+        let done = mount.stderr(Stdio::null()).status().ok()?;
+        done.success().then(|| Self(at.to_owned()))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_costs_samples_until_there_is_room() {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path()) else {
+        let reason =
+            "skipped: a_full_disk_costs_samples_until_there_is_room: may not mount a tmpfs\n";
+        std::io::stderr().write_all(reason.as_bytes()).unwrap();
+        return;
+    };
+    let path = disk.0.join("history.sqlite");
+    let mut child = Command::new(writer())
+        .args([path.as_os_str(), "forever".as_ref()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = child.stdout.take().unwrap();
+    assert!(stdout.as_raw_fd() > 0);
+    // Lines go on when samples do not.
+    let mut lines = BufReader::new(stdout)
+        .lines()
+        .map(|line| line.unwrap().parse::<u64>().unwrap());
+    let mut last = lines.next().unwrap();
+    let began = Instant::now();
+    let mut same = 0;
+    while same < 100 {
+        let told = lines.next().unwrap();
+        same = if told == last { same + 1 } else { 0 };
+        last = told;
+        assert!(
+            began.elapsed() < crate::support::PATIENCE,
+            "the disk is never full"
+        );
+    }
+    let grown = Command::new("mount")
+        .args(["-o", "remount,size=64m"])
+        .arg(folder.path())
+        .status();
+    assert!(grown.unwrap().success());
+    while lines.next().unwrap() < last + 10 {
+        assert!(
+            began.elapsed() < crate::support::PATIENCE,
+            "it does not go on"
+        );
+    }
+    kill(child);
+    assert!(samples_in(&path) > 10);
+}

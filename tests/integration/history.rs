@@ -1,0 +1,279 @@
+//! History over HTTP: what is told, to whom, and that a restart does not end it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use swarmhub::config::{Config, History, Secret};
+use swarmhub::insight::Statistics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer, id};
+
+const TOKEN: &str = "0123456789abcdef";
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+/// Status, head and body.
+async fn get(server: &TestServer, path: &str) -> (u16, String, String) {
+    get_with(server, path, "").await
+}
+
+async fn get_with(server: &TestServer, path: &str, header: &str) -> (u16, String, String) {
+    let asking = async {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\n{header}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_lowercase(), body.to_owned())
+    };
+    timeout(PATIENCE, asking).await.expect("in time")
+}
+
+async fn json(server: &TestServer, path: &str) -> Value {
+    let (status, head, body) = get(server, path).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(head.contains("cache-control: no-store"), "{head}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// The sentence of a refusal.
+async fn refused(server: &TestServer, path: &str, status: u16) -> String {
+    let (found, _, body) = get(server, path).await;
+    assert_eq!(found, status, "{path}: {body}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    body["error"].as_str().unwrap().to_owned()
+}
+
+fn kept_at(history: History) -> impl FnOnce(&mut Config) {
+    move |config| config.history = history
+}
+
+/// Records a minute before `end`, in which announces grow by five a second.
+async fn record(server: &TestServer, end: SystemTime) {
+    let mut statistics = Statistics::default();
+    for second in 0..60 {
+        statistics.at = end - Duration::from_secs(60 - second);
+        statistics.counters.announces = 5 * second;
+        statistics.gauges.connections = 3.0;
+        server.node.store().record(&statistics);
+    }
+    server.node.store().flush().await;
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[tokio::test]
+async fn a_restart_keeps_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own/history.sqlite");
+    let end = SystemTime::now() - Duration::from_mins(10);
+    let server = TestServer::start(kept_at(History::At(path.clone())));
+    record(&server, end).await;
+    server.node.store().save("rules", "[1]".to_owned()).await;
+    server.stop().unwrap();
+    assert!(
+        !path.with_extension("sqlite-wal").exists(),
+        "closed in order"
+    );
+
+    let server = TestServer::start(kept_at(History::At(path)));
+    let from = seconds(end) - 60;
+    let query = format!(
+        "/api/v1/history?series=announces,connections&from={from}&to={}",
+        seconds(end)
+    );
+    let answer = json(&server, &query).await;
+    assert_eq!(answer["step"], 10);
+    let values = |series: &str, which: &str| -> Vec<f64> {
+        let values = answer["series"][series][which].as_array().unwrap();
+        values.iter().filter_map(Value::as_f64).collect()
+    };
+    assert!(values("announces", "mean").len() >= 5, "{answer}");
+    assert!(
+        values("announces", "mean")
+            .iter()
+            .all(|&rate| (rate - 5.0).abs() < 1e-9),
+        "{answer}"
+    );
+    assert!(
+        values("connections", "max")
+            .iter()
+            .all(|&value| (value - 3.0).abs() < 1e-9)
+    );
+    let first = answer["at"][0].as_u64().unwrap();
+    assert_eq!((first % 10, answer["from"].as_u64()), (0, Some(first)));
+    assert_eq!(
+        server.node.store().load("rules").await.as_deref(),
+        Some("[1]")
+    );
+
+    let (status, head, csv) = get(&server, &format!("{query}&format=csv")).await;
+    assert_eq!(status, 200);
+    assert!(head.contains("text/csv"), "{head}");
+    let mut lines = csv.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "at,announces_mean,announces_min,announces_max,connections_mean,connections_min,connections_max"
+        )
+    );
+    assert!(lines.next().unwrap().contains(",5,5,5,3,3,3"), "{csv}");
+    assert!(lines.all(|line| line.split(',').count() == 7));
+}
+
+#[tokio::test]
+async fn statistics_and_their_meaning_are_told() {
+    let server = TestServer::start(kept_at(History::Memory));
+    let mut client = server.connect().await;
+    client.join("swarm", "peer").await;
+    // The statistics are those of the last second.
+    let stats = loop {
+        let stats = json(&server, "/api/v1/stats").await;
+        if stats["series"]["announces"] == 1 {
+            break stats;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(stats["series"]["connections"], 1);
+    assert_eq!(
+        stats["series"]["certificate_left"],
+        Value::Null,
+        "there is none"
+    );
+    assert_eq!(stats["series"]["history_works"], 1);
+    assert_eq!(stats["phase"], "serving");
+    assert_eq!(stats["node"], server.node.id.to_string());
+    assert_eq!(stats["version"], env!("CARGO_PKG_VERSION"));
+    let at = stats["at"].as_f64().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!((now.as_secs_f64() - at).abs() < 30.0);
+
+    let series = json(&server, "/api/v1/series").await;
+    let series = series.as_array().unwrap();
+    assert_eq!(series.len(), stats["series"].as_object().unwrap().len());
+    let find = |name: &str| series.iter().find(|series| series["name"] == name).unwrap();
+    assert_eq!(find("announces")["kind"], "counter");
+    assert_eq!(find("memory_resident")["unit"], "bytes");
+    assert_eq!(
+        (&find("swarms")["kept"], &find("uptime")["kept"]),
+        (&true.into(), &false.into())
+    );
+    assert!(find("swarms")["doc"].as_str().unwrap().ends_with('.'));
+}
+
+#[tokio::test]
+async fn history_in_memory_lasts_as_long_as_the_server() {
+    let server = TestServer::start(kept_at(History::Memory));
+    record(&server, SystemTime::now()).await;
+    let answer = json(&server, "/api/v1/history?series=announces").await;
+    let rates = answer["series"]["announces"]["mean"].as_array().unwrap();
+    assert!(rates.contains(&5.into()), "{answer}");
+    server.stop().unwrap();
+    // A server inside of another program has no folder for its own files.
+    let server = TestServer::start(kept_at(History::File));
+    let answer = json(&server, "/api/v1/history?series=announces").await;
+    assert_eq!(
+        answer["series"]["announces"]["mean"],
+        serde_json::json!([null])
+    );
+}
+
+#[tokio::test]
+async fn without_history_the_rest_is_told() {
+    let server = TestServer::start(kept_at(History::Off));
+    let says = refused(&server, "/api/v1/history?series=swarms", 404).await;
+    assert!(says.contains("`history` is off"), "{says}");
+    let stats = json(&server, "/api/v1/stats").await;
+    assert_eq!(stats["series"]["history_works"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_a_sentence() {
+    let server = TestServer::start(kept_at(History::Memory));
+    for (query, says) in [
+        ("", "say which series"),
+        ("series=nothing", "there is no series"),
+        ("series=uptime", "is not kept"),
+        ("series=swarms&from=x", "from is to be seconds"),
+        ("series=swarms&to=1e13", "to is to be seconds"),
+        ("series=swarms&from=20&to=10", "from is later than to"),
+        ("series=swarms&format=xml", "json or csv"),
+    ] {
+        let said = refused(&server, &format!("/api/v1/history?{query}"), 400).await;
+        assert!(said.contains(says), "{query}: {said}");
+    }
+    // What is shared is for administrators, and there are none.
+    let says = refused(&server, "/api/v1/history/swarms", 404).await;
+    assert!(says.contains("admin_token"), "{says}");
+}
+
+#[tokio::test]
+async fn totals_can_be_kept_from_the_public() {
+    let server = TestServer::start(|config| {
+        config.history = History::Memory;
+        config.public_stats = false;
+        config.admin_token = Some(Secret::new(TOKEN));
+    });
+    let (right, wrong) = (bearer(TOKEN), bearer("0123456789abcdeF"));
+    for path in [
+        "/api/v1/stats",
+        "/api/v1/series",
+        "/api/v1/history?series=swarms",
+    ] {
+        let says = refused(&server, path, 403).await;
+        assert!(says.contains("public_stats"), "{says}");
+        assert_eq!(get_with(&server, path, &right).await.0, 200, "{path}");
+        assert_eq!(get_with(&server, path, &wrong).await.0, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
+    for is_wanted in [false, true] {
+        let server = TestServer::start(|config| {
+            config.history = History::Memory;
+            config.history_top_swarms = is_wanted;
+            config.admin_token = Some(Secret::new(TOKEN));
+        });
+        let mut client = server.connect().await;
+        client.join("swarm", "peer").await;
+        let found = async {
+            loop {
+                // What was seen was also written down, or never is.
+                let stats = json(&server, "/api/v1/stats").await;
+                let found = server.node.store().top_swarms(0, i64::MAX).await.unwrap();
+                if stats["series"]["swarms"] == 1 && is_wanted != found.is_empty() {
+                    break found;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let found = timeout(PATIENCE, found).await.expect("in time");
+        let path = "/api/v1/history/swarms?from=0";
+        refused(&server, path, 401).await;
+        let (status, _, body) = get_with(&server, path, &bearer(TOKEN)).await;
+        assert_eq!(status, 200, "{body}");
+        let told: Value = serde_json::from_str(&body).unwrap();
+        if !is_wanted {
+            assert_eq!((found.len(), &told["moments"]), (0, &serde_json::json!([])));
+            continue;
+        }
+        let digits = id("swarm").into_bytes().into_iter();
+        let digits: Vec<_> = digits.map(|byte| format!("{byte:02x}")).collect();
+        let hex = digits.concat();
+        let moment = &told["moments"][0];
+        assert_eq!(moment["at"].as_i64().unwrap() % 600, 0);
+        let swarm = serde_json::json!([{"info_hash": hex, "seeders": 0, "leechers": 1}]);
+        assert_eq!(moment["swarms"], swarm);
+    }
+}

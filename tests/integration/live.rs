@@ -1,0 +1,174 @@
+//! The live statistics over HTTP, and the page that shows them.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use swarmhub::config::Secret;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer, until};
+
+/// Somebody who follows, and what it has heard and not yet taken.
+struct Follower {
+    stream: TcpStream,
+    heard: String,
+}
+
+impl Follower {
+    async fn new(server: &TestServer) -> Self {
+        Self::with(server, "").await
+    }
+
+    async fn with(server: &TestServer, headers: &str) -> Self {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = format!("GET /api/v1/live HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Self {
+            stream,
+            heard: String::new(),
+        }
+    }
+
+    /// All up to and with `end`; what came before the connection ended if it does not come.
+    async fn up_to(&mut self, end: &str) -> String {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(place) = self.heard.find(end) {
+                let rest = self.heard.split_off(place + end.len());
+                return std::mem::replace(&mut self.heard, rest);
+            }
+            let read = timeout(PATIENCE, self.stream.read(&mut buffer));
+            match read.await.expect("in time") {
+                Ok(0) | Err(_) => return std::mem::take(&mut self.heard),
+                Ok(length) => self.heard += &String::from_utf8_lossy(&buffer[..length]),
+            }
+        }
+    }
+
+    async fn head(&mut self) -> String {
+        self.up_to("\r\n\r\n").await
+    }
+
+    /// The next event's data.
+    async fn event(&mut self) -> Value {
+        self.up_to("event: stats\ndata: ").await;
+        let data = self.up_to("\n").await;
+        serde_json::from_str(&data).expect("JSON")
+    }
+}
+
+#[tokio::test]
+async fn who_follows_gets_the_numbers_at_once_and_every_second() {
+    let server = TestServer::start(|_| {});
+    let mut client = server.connect().await;
+    client.join("swarm", "peer").await;
+    let mut follower = Follower::new(&server).await;
+    let head = follower.head().await.to_lowercase();
+    assert!(head.starts_with("http/1.1 200 "), "{head}");
+    for header in ["text/event-stream", "no-store", "x-accel-buffering: no"] {
+        assert!(head.contains(header), "{head}");
+    }
+    let first = follower.event().await;
+    assert_eq!(first["node"], server.node.id.to_string());
+    assert_eq!(first["phase"], "serving");
+    let mut latest = first.clone();
+    // What was put up before the client joined may come first.
+    while latest["series"]["leechers"] != 1.0 {
+        latest = follower.event().await;
+    }
+    assert_eq!(latest["series"]["connections"], 1.0);
+    assert_eq!(latest["series"]["announces"], 1.0);
+    let next = follower.event().await;
+    assert!(next["at"].as_f64() > latest["at"].as_f64());
+    assert_eq!(next["series"]["followers"], 1.0);
+}
+
+#[tokio::test]
+async fn followers_beyond_the_bound_are_told_so_and_a_place_is_free_again() {
+    let server = TestServer::start(|config| config.limits.followers_max = 1);
+    let mut first = Follower::new(&server).await;
+    first.event().await;
+    let mut second = Follower::new(&server).await;
+    let head = second.head().await;
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    assert!(head.to_lowercase().contains("retry-after: 30"), "{head}");
+    let text = second.up_to("}").await;
+    assert!(text.contains("limits.followers_max"), "{text}");
+    assert_eq!(server.node.counters().refused_followers_max, 1);
+    drop(first);
+    until("the place is free", || {
+        server.node.board().latest().gauges.followers == 0.0
+    })
+    .await;
+    Follower::new(&server).await.event().await;
+}
+
+#[tokio::test]
+async fn statistics_that_are_not_public_are_followed_with_the_token_only() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let server = TestServer::start(|config| {
+        config.public_stats = false;
+        config.admin_token = Some(Secret::new(TOKEN));
+    });
+    for (headers, status) in [
+        (String::new(), "403"),
+        (
+            "Authorization: Bearer wrong-wrong-wrong-wrong\r\n".to_owned(),
+            "401",
+        ),
+        (format!("Authorization: Bearer {TOKEN}\r\n"), "200"),
+    ] {
+        let head = Follower::with(&server, &headers).await.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_lets_its_followers_go_at_once() {
+    let server = TestServer::start(|_| {});
+    let mut follower = Follower::new(&server).await;
+    follower.event().await;
+    let began = Instant::now();
+    let ended = tokio::task::spawn_blocking(move || server.stop());
+    // The end of the chunked body, then of the connection.
+    follower.up_to("\r\n0\r\n\r\n").await;
+    ended.await.unwrap().expect("it ends well");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn the_dashboard_is_a_page_with_the_same_policy_and_files_that_exist() {
+    let server = TestServer::start(|_| {});
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = "GET /dashboard HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    let head = page.to_lowercase();
+    assert!(head.contains("content-security-policy: default-src 'none'; script-src 'self';"));
+    assert!(head.contains("cache-control: no-cache"));
+    assert!(!page.contains("{{"));
+    let files = page
+        .split("href=\"/assets/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let mut seen = 0;
+    for file in files {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request =
+            format!("HEAD /assets/{file} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{file}");
+        seen += 1;
+    }
+    assert!(seen > 30, "{seen}");
+}

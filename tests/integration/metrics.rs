@@ -1,0 +1,694 @@
+//! `/metrics` as Prometheus sees it: its own checker, its own server, and what the numbers say after real connections.
+
+#![expect(clippy::print_stdout, reason = "a skip is told with its reason")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use swarmhub::config::{Config, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::docs::read;
+use crate::support::{Client, PATIENCE, TestServer, announce, offer, until};
+
+/// A response: its head, and its body.
+pub(crate) struct Fetched {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Fetched {
+    pub(crate) fn status(&self) -> &str {
+        self.head.get(9..12).unwrap_or(&self.head)
+    }
+}
+
+/// Asks for a path with more headers, each with its line end.
+pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Fetched {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut response));
+    read.await.expect("in time").expect("text");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
+    Fetched {
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    }
+}
+
+/// The samples of a text in either format, by name with labels.
+pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').expect("name and value");
+        (name.to_owned(), value.parse().expect("a number"))
+    };
+    lines.map(sample).collect()
+}
+
+/// The value of one sample as a new enough text tells it.
+async fn sample(server: &TestServer, name: &str) -> f64 {
+    let text = fetch(server.address, "/metrics", "").await.body;
+    samples(&text).get(name).copied().unwrap_or(f64::NAN)
+}
+
+async fn until_sample(server: &TestServer, name: &str, value: f64) {
+    let began = Instant::now();
+    loop {
+        let is = sample(server, name).await;
+        if (is - value).abs() < 1e-9 {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{name} is {is}, not {value}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Two clients of which one answers the offer of the other.
+async fn introduced(server: &TestServer) -> (Client, Client) {
+    let mut leecher = server.connect().await;
+    leecher.join("m", "-WW0207-a").await;
+    let mut other = server.connect().await;
+    let mut message = announce("m", "-WW0207-b");
+    message["event"] = "started".into();
+    message["offers"] = vec![offer("o1", "x"), offer("o2", "x")].into();
+    other.say(&message).await;
+    other.hear().await;
+    let heard = leecher.hear().await;
+    let mut answer = announce("m", "-WW0207-a");
+    answer["to_peer_id"] = heard["peer_id"].clone();
+    answer["offer_id"] = heard["offer_id"].clone();
+    answer["answer"] = json!({"type": "answer", "sdp": "y"});
+    leecher.say(&answer).await;
+    other.hear().await;
+    (leecher, other)
+}
+
+#[tokio::test]
+async fn what_connections_do_is_told() {
+    let server = TestServer::start(|_| {});
+    let (leecher, mut other) = introduced(&server).await;
+    let listener = format!(
+        "swarmhub_connections_by_listener{{listener=\"{}\"}}",
+        server.address
+    );
+    for (name, value) in [
+        ("swarmhub_connections", 2.0),
+        ("swarmhub_connections_by_family{family=\"ipv4\"}", 2.0),
+        (&listener, 2.0),
+        ("swarmhub_leechers", 2.0),
+        ("swarmhub_announces_total{event=\"regular\"}", 1.0),
+        ("swarmhub_announces_total{event=\"started\"}", 1.0),
+        ("swarmhub_offers_received_total", 2.0),
+        ("swarmhub_offers_relayed_total", 1.0),
+        ("swarmhub_offers_dropped_total{reason=\"no_receiver\"}", 1.0),
+        ("swarmhub_answers_total{fate=\"relayed\"}", 1.0),
+        ("swarmhub_answer_time_seconds_count", 1.0),
+        ("swarmhub_offers_answered_ratio", 1.0),
+    ] {
+        until_sample(&server, name, value).await;
+    }
+    assert!(sample(&server, "swarmhub_received_bytes_total").await > 200.0);
+    assert!(sample(&server, "swarmhub_sent_bytes_total").await > 200.0);
+    drop(leecher);
+    other.socket.close(None).await.unwrap();
+    until("both have gone", || server.node.connections() == 0).await;
+    until_sample(&server, "swarmhub_connections", 0.0).await;
+    until_sample(&server, &listener, 0.0).await;
+    until_sample(
+        &server,
+        "swarmhub_connections_closed_total{reason=\"by_client\"}",
+        1.0,
+    )
+    .await;
+    until_sample(
+        &server,
+        "swarmhub_connections_closed_total{reason=\"lost\"}",
+        1.0,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn each_reader_gets_the_format_that_it_reads() {
+    let server = TestServer::start(|_| {});
+    until_sample(&server, "swarmhub_connections", 0.0).await;
+    let plain = fetch(server.address, "/metrics", "").await;
+    assert_eq!(plain.status(), "200");
+    assert!(
+        plain
+            .head
+            .contains("content-type: text/plain; version=0.0.4; charset=utf-8"),
+        "{}",
+        plain.head
+    );
+    assert!(plain.head.contains("cache-control: no-store"));
+    let accept = "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2\r\n";
+    let open = fetch(server.address, "/metrics", accept).await;
+    assert!(
+        open.head
+            .contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{}",
+        open.head
+    );
+    assert!(open.body.ends_with("# EOF\n"));
+    let names = |text: &str| samples(text).into_keys().collect::<Vec<_>>();
+    assert_eq!(names(&plain.body), names(&open.body));
+    assert!(plain.body.contains("swarmhub_build_info{version="));
+}
+
+/// Where a program is, or why it is not there.
+fn found(program: &str) -> bool {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let found = found.is_ok_and(|status| status.success());
+    if !found {
+        println!("skipped: {program} is not installed (Debian's package prometheus)");
+    }
+    found
+}
+
+/// Stopped when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already, or ends now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Everything that can be known is known: TLS included.
+fn all_known(config: &mut Config) {
+    config.tls.self_signed = true;
+    config.listen.push("tls+127.0.0.1:0".parse().unwrap());
+}
+
+#[tokio::test]
+async fn the_checker_of_prometheus_finds_nothing_to_say() {
+    if !found("promtool") {
+        return;
+    }
+    let server = TestServer::start(all_known);
+    server.connect().await.join("m", "a").await;
+    until_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 1.0).await;
+    let text = fetch(server.address, "/metrics", "").await.body;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metrics.txt");
+    std::fs::write(&file, &text).unwrap();
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(&file).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    assert!(
+        checked.status.success() && said.trim().is_empty(),
+        "{said}\n{text}"
+    );
+}
+
+/// Starts Prometheus with one target; its address.
+fn prometheus(folder: &Path, target: SocketAddr, more: &str) -> (Running, SocketAddr) {
+    // It takes no port 0. Between this and its own bind nobody else is likely to get the port.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let config = folder.join("prometheus.yml");
+    std::fs::write(
+        &config,
+        format!(
+            "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: swarmhub\n{more}    \
+             static_configs:\n      - targets: ['{target}']\n"
+        ),
+    )
+    .unwrap();
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            folder.join("data").display()
+        ))
+        .arg(format!("--web.listen-address={address}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    (Running(child), address)
+}
+
+/// What Prometheus answers to a query, as soon as it has something.
+async fn asked(prometheus: SocketAddr, query: &str) -> f64 {
+    let began = Instant::now();
+    loop {
+        if TcpStream::connect(prometheus).await.is_ok() {
+            let path = format!("/api/v1/query?query={query}");
+            let fetched = fetch(prometheus, &path, "").await;
+            let body = fetched.body;
+            // Chunks are told by lines of their own; the JSON is one.
+            let json = body.lines().find(|line| line.starts_with('{'));
+            let answer: Value = json.map_or(Value::Null, |json| {
+                serde_json::from_str(json).unwrap_or(Value::Null)
+            });
+            let value = &answer["data"]["result"][0]["value"][1];
+            if let Some(value) = value.as_str() {
+                return value.parse().unwrap();
+            }
+        }
+        assert!(began.elapsed() < 2 * PATIENCE, "no answer to {query}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_real_prometheus_scrapes_it() {
+    if !found("prometheus") {
+        return;
+    }
+    let server = TestServer::start(|_| {});
+    let mut client = server.connect().await;
+    client.join("m", "a").await;
+    until_sample(&server, "swarmhub_connections", 1.0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (_prometheus, address) = prometheus(folder.path(), server.address, "");
+    for (query, expected) in [
+        ("up", 1.0),
+        ("swarmhub_connections", 1.0),
+        ("sum(swarmhub_announces_total)", 1.0),
+        ("swarmhub_handle_time_seconds_count", 0.0),
+    ] {
+        let value = asked(address, query).await;
+        assert!((value - expected).abs() < 1e-9, "{query} is {value}");
+    }
+}
+
+/// With the token that it has to show, at an address of its own.
+#[tokio::test]
+async fn a_token_and_an_address_of_its_own_keep_others_away() {
+    const TOKEN: &str = "0123456789abcdef-metrics";
+    let server = TestServer::start(|config| {
+        config.metrics.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.metrics.token = Some(Secret::new(TOKEN));
+    });
+    let own = server.address_of(1);
+    let there = fetch(server.address, "/metrics", "").await;
+    assert_eq!(there.status(), "404");
+    assert!(there.body.contains("metrics.listen"), "{}", there.body);
+    for shown in [
+        "",
+        "Authorization: Bearer 0123456789abcdef\r\n",
+        "Authorization: Basic eDp5\r\n",
+        "Authorization: Bearer\r\n",
+    ] {
+        let refused = fetch(own, "/metrics", shown).await;
+        assert_eq!(refused.status(), "401", "{shown}");
+        assert!(
+            refused.head.contains("www-authenticate: bearer"),
+            "{}",
+            refused.head
+        );
+        assert!(!refused.body.contains("swarmhub_"));
+    }
+    let shown = format!("Authorization: bearer {TOKEN}\r\n");
+    let told = fetch(own, "/metrics", &shown).await;
+    assert_eq!(told.status(), "200");
+    assert!(told.body.contains("swarmhub_"));
+    for (path, status) in [("/", "404"), ("/stats", "404"), ("/healthz", "200")] {
+        assert_eq!(fetch(own, path, "").await.status(), status, "{path}");
+    }
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    assert_eq!(fetch(own, "/", upgrade).await.status(), "404");
+
+    if !found("prometheus") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = format!("    authorization:\n      credentials: {TOKEN}\n");
+    let (_prometheus, address) = prometheus(folder.path(), own, &credentials);
+    assert!((asked(address, "up").await - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn an_address_for_metrics_serves_nothing_else() {
+    for (listen, blamed) in [
+        ("tracker+127.0.0.1:9100", "would serve more than metrics"),
+        ("pages+127.0.0.1:9100", "would serve more than metrics"),
+        ("127.0.0.1:8000", "is in listen as well"),
+        ("tls+127.0.0.1:9100", "has no certificate to show"),
+    ] {
+        let mut config = Config {
+            listen: vec!["127.0.0.1:8000".parse().unwrap()],
+            ..Config::default()
+        };
+        config.metrics.listen = vec![listen.parse().unwrap()];
+        let problems = config.check().unwrap_err();
+        assert_eq!(problems.len(), 1);
+        let told = problems[0].to_string();
+        assert!(
+            told.contains("metrics.listen") && told.contains(blamed),
+            "{told}"
+        );
+    }
+    let mut config = Config::default();
+    config.metrics.listen = vec!["127.0.0.1:9100".parse().unwrap()];
+    assert!(config.check().is_ok());
+}
+
+#[tokio::test]
+async fn metrics_are_told_when_the_server_is_full() {
+    let server = TestServer::start(|config| config.limits.connections_max = Some(1));
+    let _only = server.connect().await;
+    assert_eq!(
+        fetch(server.address, "/stats.json", "").await.status(),
+        "503"
+    );
+    until_sample(&server, "swarmhub_connections_max", 1.0).await;
+    until_sample(
+        &server,
+        "swarmhub_connections_refused_total{reason=\"connections_max\"}",
+        1.0,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_statistics_of_the_reference_tracker_are_told_in_its_shape() {
+    let server = TestServer::start(|_| {});
+    let (_leecher, _other) = introduced(&server).await;
+    let mut seeder = server.connect().await;
+    let mut message = announce("n", "<b>&0000");
+    message["left"] = 0.into();
+    seeder.say(&message).await;
+    seeder.hear().await;
+    let mut again = server.connect().await;
+    again.join("m", "<b>&0000").await;
+    until_sample(&server, "swarmhub_swarms", 2.0).await;
+    until_sample(
+        &server,
+        "swarmhub_connections_by_family{family=\"ipv4\"}",
+        4.0,
+    )
+    .await;
+    let told = fetch(server.address, "/stats.json", "").await;
+    assert_eq!(told.status(), "200");
+    assert!(told.head.contains("access-control-allow-origin: *"));
+    assert!(told.head.contains("content-type: application/json"));
+    let stats: Value = serde_json::from_str(&told.body).unwrap();
+    let expected = json!({
+        "torrents": 2, "activeTorrents": 2, "peersAll": 3, "peersSeederOnly": 0, "peersLeecherOnly": 2,
+        "peersSeederAndLeecher": 1, "peersIPv4": 4, "peersIPv6": 0,
+        "clients": {"WebTorrent": {"2.7": 2}, "unknown": {"other": 1}},
+    });
+    assert_eq!(stats, expected);
+
+    let accepts = fetch(server.address, "/stats", "Accept: application/json\r\n").await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&accepts.body).unwrap(),
+        expected
+    );
+    let page = fetch(server.address, "/stats", "Accept: text/html\r\n").await;
+    assert!(
+        page.head.contains("content-type: text/html"),
+        "{}",
+        page.head
+    );
+    assert!(
+        page.head
+            .contains("content-security-policy: default-src 'none'")
+    );
+    assert!(
+        page.body.contains("WebTorrent 2.7</th><td>2</td>"),
+        "{}",
+        page.body
+    );
+    assert!(!page.body.contains("<b>"));
+
+    let clients = fetch(server.address, "/api/v1/clients", "").await;
+    let clients: Value = serde_json::from_str(&clients.body).unwrap();
+    assert_eq!(
+        clients["clients"][0],
+        json!({"name": "WebTorrent", "version": "2.7", "members": 2})
+    );
+    assert_eq!(
+        (&clients["peers"], &clients["both"]),
+        (&json!(3), &json!(1))
+    );
+    assert_eq!(clients["families"]["ipv4"], 4.0);
+}
+
+#[tokio::test]
+async fn totals_can_be_kept_from_everybody() {
+    let server = TestServer::start(|config| config.public_stats = false);
+    for path in ["/stats", "/stats.json", "/api/v1/clients"] {
+        let refused = fetch(server.address, path, "").await;
+        assert_eq!(refused.status(), "403", "{path}");
+        assert!(refused.body.contains("public_stats"), "{}", refused.body);
+    }
+}
+
+/// What clients do at random, and what is then said of it.
+#[tokio::test]
+async fn the_numbers_agree_with_a_recount() {
+    const CLIENTS: usize = 12;
+    const STEPS: usize = 1500;
+    let seed = 7;
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let server = TestServer::start(|config| config.tracker.offers_per_announce_max = 3);
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(server.connect().await);
+    }
+    for step in 0..STEPS {
+        let number = rng.random_range(0..CLIENTS);
+        let swarm = format!("s{}", rng.random_range(0..5));
+        let peer = format!("p{number}");
+        let mut message = announce(&swarm, &peer);
+        match rng.random_range(0..12) {
+            0 => message["event"] = "stopped".into(),
+            1 => message["event"] = "completed".into(),
+            2 => message["event"] = "started".into(),
+            3 => message["left"] = 0.into(),
+            4 => message["peer_id"] = "short".into(),
+            5 => message["action"] = "dance".into(),
+            6 => {
+                message["answer"] = json!({"type": "answer", "sdp": "y"});
+                message["to_peer_id"] = crate::support::id("p1").into();
+                message["offer_id"] = crate::support::id("o1").into();
+            }
+            7 if step % 5 == 0 => clients[number] = server.connect().await,
+            _ => {
+                let offers = (0..rng.random_range(1..6)).map(|offer_number| {
+                    let sdp = if rng.random_range(0..9) == 0 { "" } else { "x" };
+                    let mut offer = offer(&format!("o{offer_number}"), sdp);
+                    if sdp.is_empty() {
+                        offer["offer"] = Value::Null;
+                    }
+                    offer
+                });
+                message["offers"] = offers.collect();
+            }
+        }
+        clients[number].say(&message).await;
+        if step % 100 == 99 {
+            settle(&mut clients).await;
+        }
+    }
+    settle(&mut clients).await;
+    until("those that were replaced are gone", || {
+        server.node.connections() == CLIENTS as u64
+    })
+    .await;
+    check(&server, CLIENTS).await;
+}
+
+/// Waits until everything said was served: each client asks for something that only its own scrape answers.
+async fn settle(clients: &mut [Client]) {
+    for client in clients {
+        client
+            .say(&json!({"action": "scrape", "info_hash": crate::support::id("end")}))
+            .await;
+        while client.hear().await["action"] != "scrape" {}
+    }
+}
+
+async fn check(server: &TestServer, connections: usize) {
+    let after = SystemTime::now();
+    let board = server.node.board();
+    until("newer statistics", || board.latest().at > after).await;
+    let text = fetch(server.address, "/metrics", "").await.body;
+    let samples = samples(&text);
+    let sum = |name: &str| -> f64 {
+        let own = samples.iter().filter(|(sample, _)| {
+            sample.as_str() == name || sample.starts_with(&format!("{name}{{"))
+        });
+        own.map(|(_, value)| value).sum()
+    };
+    let counters = server.node.counters();
+    let recount = server.node.tracker().swarms().recount().expect("in order");
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let number = |count: u64| count as f64;
+    let own = [
+        ("swarms", "swarmhub_swarms", recount.swarms as u64),
+        ("seeders", "swarmhub_seeders", recount.seeders as u64),
+        ("leechers", "swarmhub_leechers", recount.leechers as u64),
+        ("connections", "swarmhub_connections", connections as u64),
+        (
+            "by family",
+            "swarmhub_connections_by_family",
+            connections as u64,
+        ),
+        (
+            "by listener",
+            "swarmhub_connections_by_listener",
+            connections as u64,
+        ),
+        (
+            "closed",
+            "swarmhub_connections_closed_total",
+            counters.connections_closed,
+        ),
+        (
+            "open",
+            "swarmhub_connections",
+            counters.connections_opened - counters.connections_closed,
+        ),
+        ("announces", "swarmhub_announces_total", counters.announces),
+        (
+            "answers",
+            "swarmhub_answers_total",
+            counters.answers_received,
+        ),
+        (
+            "offers",
+            "swarmhub_offers_received_total",
+            counters.offers_received,
+        ),
+        (
+            "failures",
+            "swarmhub_failures_total",
+            counters.failures_malformed,
+        ),
+        (
+            "timed",
+            "swarmhub_answer_time_seconds_count",
+            counters.answers_relayed,
+        ),
+    ];
+    for (what, name, expected) in own {
+        let told = sum(name);
+        assert!(
+            (told - number(expected)).abs() < 0.5,
+            "{what}: {told} is told of {expected}"
+        );
+    }
+    let left = counters.offers_malformed
+        + counters.offers_surplus
+        + counters.offers_copied
+        + counters.offers_without_receiver;
+    assert_eq!(counters.offers_received, counters.offers_relayed + left);
+    for (what, seen) in [
+        ("offers relayed", counters.offers_relayed),
+        ("offers dropped", left),
+        ("failures", counters.failures_malformed),
+        ("answers", counters.answers_received),
+        ("closed", counters.connections_closed),
+    ] {
+        assert!(seen > 10, "{what}: the run has {seen}, which proves little");
+    }
+}
+
+/// The names that begin as ours or those of all programs do.
+fn named(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    words
+        .filter(|word| word.starts_with("swarmhub_") || word.starts_with("process_"))
+        .collect()
+}
+
+#[tokio::test]
+async fn dashboard_and_alerts_use_metrics_that_exist() {
+    let server = TestServer::start(all_known);
+    let _both = introduced(&server).await;
+    until_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
+    let text = fetch(server.address, "/metrics", "").await.body;
+    let known = samples(&text);
+    let known: BTreeSet<_> = known
+        .keys()
+        .map(|name| name.split('{').next().unwrap())
+        .collect();
+    let grafana = read("deploy/grafana.json");
+    let dashboard: Value = serde_json::from_str(&grafana).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(panels.len() > 20 && dashboard["uid"] == "swarmhub");
+    for file in ["deploy/grafana.json", "deploy/prometheus-rules.yml"] {
+        let text = read(file);
+        let names = named(&text);
+        assert!(names.len() > 10, "{file}: {names:?}");
+        for name in names {
+            if name == "process_open_fds" && !known.contains(name) {
+                println!("skipped: this system does not tell open files at once");
+                continue;
+            }
+            assert!(known.contains(name), "{file}: there is no metric {name}");
+        }
+    }
+}
+
+#[test]
+fn the_alert_rules_are_valid_and_fire_when_they_should() {
+    if !found("promtool") {
+        return;
+    }
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus-rules.yml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.yml");
+    let series = "job=\"swarmhub\",instance=\"a\"";
+    let text = format!(
+        r#"
+rule_files: ["{rules}"]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{series: 'up{{{series}}}', values: '1 0x30'}}
+      - {{series: 'swarmhub_connections{{{series}}}', values: '95x30'}}
+      - {{series: 'swarmhub_connections_max{{{series}}}', values: '100x30'}}
+      - {{series: 'swarmhub_offers_answered_ratio{{{series}}}', values: '0.05x30'}}
+      - {{series: 'swarmhub_offers_relayed_total{{{series}}}', values: '0+600x30'}}
+      - {{series: 'swarmhub_certificate_left_seconds{{{series}}}', values: '9000000x30'}}
+    alert_rule_test:
+      - {{eval_time: 25m, alertname: SwarmhubCertificate, exp_alerts: []}}
+      - {{eval_time: 25m, alertname: SwarmhubDown, exp_alerts: [{{exp_labels: {{severity: critical, job: swarmhub, instance: a}},
+          exp_annotations: {{summary: "a cannot be scraped", description: "The tracker is down, or Prometheus does not reach its /metrics."}}}}]}}
+      - {{eval_time: 25m, alertname: SwarmhubNearlyFull, exp_alerts: [{{exp_labels: {{severity: warning, job: swarmhub, instance: a}},
+          exp_annotations: {{summary: "a has 95% of the connections that it may have", description: "Raise limits.connections_max or the limit of open files, or add another tracker."}}}}]}}
+      - {{eval_time: 25m, alertname: SwarmhubOffersUnanswered, exp_alerts: [{{exp_labels: {{severity: warning, job: swarmhub, instance: a}},
+          exp_annotations: {{summary: "a: only 5% of the offers are answered", description: "Peers are introduced but do not connect. Are STUN and TURN servers right, is somebody flooding swarms?"}}}}]}}
+"#
+    );
+    std::fs::write(&file, text).unwrap();
+    for arguments in [
+        vec!["check", "rules", rules],
+        vec!["test", "rules", file.to_str().unwrap()],
+    ] {
+        let checked = Command::new("promtool").args(arguments).output().unwrap();
+        let said =
+            String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{said}");
+    }
+}

@@ -1,0 +1,293 @@
+//! Those who announce over HTTP: the same counts, but only each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use serde_json::json;
+use swarmhub::limits::{Portion, Share};
+use swarmhub::protocol::http::{Endpoint, Failure, Reply as Told, read_announce};
+use swarmhub::swarm::Ttl;
+use swarmhub::tracker::{HttpOutcome, HttpRoom, Rules};
+
+use super::{RULES, World, announce, offers, sweep, with};
+
+fn room() -> HttpRoom {
+    HttpRoom {
+        owner: NonZeroU64::new(9),
+        share: None,
+    }
+}
+
+/// An announce of the peer at `192.0.2.NUMBER:6881`.
+fn tell(world: &World, swarm: char, number: u8, more: &str) -> HttpOutcome {
+    tell_from(world, swarm, v4(number), more)
+}
+
+fn v4(number: u8) -> Endpoint {
+    Endpoint::V4([192, 0, 2, number, 0x1a, 0xe1])
+}
+
+fn tell_from(world: &World, swarm: char, from: Endpoint, more: &str) -> HttpOutcome {
+    let hash = swarm.to_string().repeat(20);
+    let query = format!("info_hash={hash}&peer_id=-TR4050-abcdefghijkl&port=6881{more}");
+    let announce = read_announce(query.as_bytes()).expect("an announce");
+    let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+    world
+        .tracker
+        .announce_http(&from, &announce, with_rng, || Ok(room()))
+}
+
+fn told(world: &World, swarm: char, number: u8, more: &str) -> Told {
+    tell(world, swarm, number, more).told.expect("served")
+}
+
+/// Seeders, leechers, and the last bytes of the addresses told.
+fn answer(world: &World, swarm: char, number: u8, more: &str) -> (u32, u32, Vec<u8>) {
+    let told = told(world, swarm, number, more);
+    let mut peers: Vec<_> = told
+        .peers
+        .v4
+        .iter()
+        .map(|([_, _, _, last, ..], _)| *last)
+        .collect();
+    peers.sort_unstable();
+    (told.counts.complete, told.counts.incomplete, peers)
+}
+
+#[test]
+fn members_over_http_and_over_websockets_share_the_counts() {
+    let world = World::new(RULES);
+    let [mut a, _b] = world.join('h', ['a', 'b']);
+    assert_eq!(answer(&world, 'h', 1, "&left=0"), (1, 2, vec![]));
+    assert_eq!(a.counts(&announce('h', 'a')), (1, 2));
+    assert_eq!(answer(&world, 'h', 2, "&left=5"), (1, 3, vec![1]));
+    assert_eq!(world.scrape('h'), (1, 3, 0));
+    answer(&world, 'h', 2, "&event=completed");
+    assert_eq!(world.scrape('h'), (2, 2, 1));
+    assert_eq!(
+        a.counts(&with(announce('h', 'a'), &json!({"left": 0}))),
+        (3, 1)
+    );
+    assert_eq!(world.totals(), (1, 3, 1));
+}
+
+#[test]
+fn members_over_http_are_told_of_each_other_and_never_given_offers() {
+    let world = World::new(RULES);
+    let [mut a] = world.join('h', ['a']);
+    for number in 1..4 {
+        answer(&world, 'h', number, "");
+    }
+    assert_eq!(answer(&world, 'h', 1, "").2, [2, 3]);
+    let outcome = a.say(&with(announce('h', 'a'), &offers("123")));
+    assert!(outcome.relays.is_empty(), "{:?}", outcome.relays);
+    assert_eq!(answer(&world, 'i', 1, ""), (0, 1, vec![]), "another swarm");
+}
+
+#[test]
+fn a_peer_over_http_is_its_address_and_port() {
+    let world = World::new(RULES);
+    let other_port = Endpoint::V4([192, 0, 2, 1, 0, 80]);
+    answer(&world, 'h', 1, "");
+    assert_eq!(answer(&world, 'h', 1, "&left=0"), (1, 0, vec![]));
+    tell_from(&world, 'h', other_port, "");
+    assert_eq!(answer(&world, 'h', 1, ""), (1, 1, vec![1]));
+    // Who knows only the address and port of another cannot end its membership.
+    let query = format!(
+        "info_hash={}&peer_id={}&port=80&event=stopped",
+        "h".repeat(20),
+        "x".repeat(20)
+    );
+    let stranger = read_announce(query.as_bytes()).expect("an announce");
+    let mut rng = world.rng.borrow_mut();
+    let now = world.now.get();
+    let outcome = world
+        .tracker
+        .announce_http(&other_port, &stranger, (now, &mut *rng), || {
+            Ok(HttpRoom::default())
+        });
+    drop(rng);
+    assert_eq!(outcome.released, None);
+    assert_eq!(world.totals(), (1, 1, 1));
+    let outcome = tell_from(&world, 'h', other_port, "&event=stopped");
+    assert_eq!(outcome.released, Some(NonZeroU64::new(9)));
+    assert_eq!(outcome.told.expect("served").peers.v4, []);
+    assert_eq!(world.totals(), (1, 1, 0));
+}
+
+#[test]
+fn the_last_one_takes_the_swarm_with_it_over_http_too() {
+    let world = World::new(RULES);
+    answer(&world, 'h', 1, "");
+    let [b] = world.join('h', ['b']);
+    b.close();
+    assert_eq!(world.totals(), (1, 0, 1));
+    answer(&world, 'h', 1, "&event=stopped");
+    assert_eq!(world.totals(), (0, 0, 0));
+    assert_eq!(answer(&world, 'h', 1, "&event=stopped"), (0, 0, vec![]));
+    assert_eq!(world.totals(), (0, 0, 0), "a question makes none");
+}
+
+#[test]
+fn a_membership_over_http_ends_without_announces_after_its_own_time() {
+    let world = World::new(Rules {
+        ttl: Ttl {
+            membership: std::time::Duration::from_mins(1),
+            ..RULES.ttl
+        },
+        ..RULES
+    });
+    let _a = world.join('h', ['a']);
+    answer(&world, 'h', 1, "");
+    answer(&world, 'i', 2, "");
+    world.wait(1_800);
+    answer(&world, 'h', 3, "");
+    assert_eq!(world.sweep().len(), 1, "the WebSocket's has its own");
+    assert_eq!(world.totals(), (2, 0, 3));
+    answer(&world, 'h', 1, "");
+    world.wait(1);
+    let swept = sweep(&world.tracker, world.now.get());
+    assert_eq!(swept.http, [NonZeroU64::new(9)]);
+    assert_eq!(world.totals(), (1, 0, 2));
+}
+
+#[test]
+fn thousands_of_expired_peers_go_a_slice_at_a_time() {
+    let world = World::new(RULES);
+    for number in 0..3_000_u16 {
+        let [high, low] = number.to_be_bytes();
+        tell_from(
+            &world,
+            'h',
+            Endpoint::V4([10, 0, high, low, 0, 1]),
+            "&numwant=0",
+        );
+        let mut v6 = [0xfd; 18];
+        v6[15] = low;
+        v6[14] = high;
+        tell_from(&world, 'h', Endpoint::V6(v6), "&left=0&numwant=0");
+    }
+    assert_eq!(world.totals(), (1, 3_000, 3_000));
+    world.wait(1_801);
+    let (mut swept, mut slices) = (swarmhub::swarm::Swept::default(), 0);
+    for part in 0..world.tracker.swarms().parts() {
+        while world
+            .tracker
+            .sweep_slice(part, world.now.get(), &mut swept)
+            .is_some()
+        {
+            slices += 1;
+            assert!(swept.http.len() <= slices * 1_024);
+            world.totals();
+        }
+    }
+    assert_eq!((swept.http.len(), world.totals()), (6_000, (0, 0, 0)));
+    assert!(slices >= 5, "{slices}");
+}
+
+#[test]
+fn every_other_peer_is_told_equally_often_and_never_the_one_who_asks() {
+    let world = World::new(RULES);
+    for number in 1..=10 {
+        let role = if number > 7 { "&left=0" } else { "" };
+        answer(&world, 'h', number, role);
+    }
+    let mut times = BTreeMap::new();
+    for _ in 0..9_000 {
+        let (_, _, peers) = answer(&world, 'h', 1, "&numwant=2");
+        assert_eq!(BTreeSet::from_iter(&peers).len(), 2, "no one twice");
+        for peer in peers {
+            *times.entry(peer).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(times.len(), 9);
+    assert!(!times.contains_key(&1));
+    // 2,000 expected for each; six standard deviations are 237.
+    assert!(
+        times.values().all(|count| (1_763..2_237).contains(count)),
+        "{times:?}"
+    );
+}
+
+#[test]
+fn a_seeder_over_http_is_told_of_leechers_first() {
+    let world = World::new(RULES);
+    for number in 1..=6 {
+        let role = if number > 3 { "&left=0" } else { "" };
+        answer(&world, 'h', number, role);
+    }
+    for _ in 0..50 {
+        let (_, _, peers) = answer(&world, 'h', 6, "&numwant=4");
+        assert_eq!((&peers[..3], peers.len()), (&[1, 2, 3][..], 4));
+    }
+}
+
+#[test]
+fn a_peer_over_http_too_many_is_refused_and_the_others_go_on() {
+    let world = World::new(Rules {
+        http_peers_max: 2,
+        ..RULES
+    });
+    answer(&world, 'h', 1, "");
+    answer(&world, 'i', 2, "");
+    let refused = tell(&world, 'h', 3, "");
+    assert_eq!(refused.told, Err(Failure::Peers));
+    assert_eq!(
+        refused.released,
+        Some(NonZeroU64::new(9)),
+        "it counts for nobody"
+    );
+    assert_eq!(answer(&world, 'h', 1, ""), (0, 1, vec![]));
+    answer(&world, 'i', 2, "&event=stopped");
+    assert_eq!(answer(&world, 'h', 3, ""), (0, 2, vec![1]));
+}
+
+#[test]
+fn a_swarm_too_many_is_refused_over_http_too() {
+    let world = World::new(Rules {
+        swarms_max: 1,
+        ..RULES
+    });
+    answer(&world, 'h', 1, "");
+    let refused = tell(&world, 'i', 1, "");
+    assert_eq!(refused.told, Err(Failure::Swarms));
+    assert_eq!(refused.released, Some(NonZeroU64::new(9)));
+    assert_eq!(world.tracker.swarms().totals().http_peers, 1);
+}
+
+#[test]
+fn an_address_with_many_swarms_begins_none_over_http_either() {
+    let world = World::new(Rules {
+        swarms_max: 10,
+        address_swarms: Portion::new(20, 4),
+        ..RULES
+    });
+    let share = Arc::new(Share::default());
+    let announce = |swarm: char| {
+        let hash = swarm.to_string().repeat(20);
+        let query = format!("info_hash={hash}&peer_id={hash}&port=1");
+        let announce = read_announce(query.as_bytes()).expect("an announce");
+        let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+        let room = || {
+            share.note(0, 1);
+            Ok(HttpRoom {
+                owner: None,
+                share: Some(Arc::clone(&share)),
+            })
+        };
+        let outcome = world
+            .tracker
+            .announce_http(&v4(1), &announce, with_rng, room);
+        if outcome.released.is_some() {
+            share.note(1, 0);
+        }
+        outcome.told.map(|_| ())
+    };
+    // Of ten free a fifth is two, of nine nearly so.
+    assert_eq!([announce('a'), announce('b')], [Ok(()), Ok(())]);
+    assert_eq!(announce('c'), Err(Failure::AddressSwarms));
+    let _other = world.join('d', ['x']);
+    assert_eq!(announce('d'), Ok(()), "those of others it may join");
+    assert_eq!(share.memberships(), 3);
+}

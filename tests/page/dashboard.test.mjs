@@ -1,0 +1,357 @@
+// The dashboard in Chromium against a mock of the tracker's API: every view and look, trouble and recovery, admin work,
+// keyboard, and 100,000 peers in 20,000 swarms. tests/page/dashboard-live.test.mjs has it at a real tracker.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { eventually } from '../support/index.mjs'
+import { TOKEN, startMock } from './mock-tracker.mjs'
+import { STEP_MS, inspect, noServer, notice, overflow, saved, tabTo } from './support.mjs'
+
+const { withUsers } = noServer()
+const DARK = { colorScheme: 'dark' }
+const WIDE = { viewport: { width: 1360, height: 2300 } }
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
+const LOOKS = { light: WIDE, dark: { ...WIDE, ...DARK }, phone: PHONE, 'phone-dark': { ...PHONE, ...DARK } }
+/** The browser says so itself when a request fails; that belongs to these stories. */
+const FAILED_LOAD = /Failed to load resource/
+
+let mock
+before(async () => { mock = await startMock() })
+after(async () => { await mock?.stop() })
+const fresh = async () => { await mock?.stop(); mock = await startMock() }
+
+const open = async (page, view = 'overview') => {
+  await page.goto(`${mock.page}#/${view}`)
+  await page.locator('.fresh.live').waitFor()
+}
+const signIn = async (page, token = TOKEN) => {
+  await page.locator('.head-end').getByRole('button', { name: 'Sign in' }).click()
+  await page.getByLabel('Admin token').fill(token)
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click()
+}
+const enter = async (page, view) => {
+  await open(page)
+  await signIn(page)
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: view }).waitFor()
+}
+const range = (page, name) => page.getByRole('radio', { name, exact: true })
+const rows = (page, name) => page.getByRole('region', { name, exact: true }).locator('tbody tr')
+
+for (const [look, context] of Object.entries(LOOKS)) {
+  test(`every view can be used and read: ${look}`, withUsers(1, async ({ page }) => {
+    // Names and roles are the same on a phone; its colours are those of the others.
+    const see = async state => {
+      assert.equal(await overflow(page), 0, `"${state}" is wider than the screen`)
+      await inspect(page, `dashboard-${state}-${look}`, { axe: context.viewport === WIDE.viewport })
+    }
+    await open(page)
+    await page.locator('.u-over').first().waitFor()
+    await eventually(STEP_MS, async () => /\/s/.test(await page.locator('.tile', { hasText: 'Announces' }).innerText()), 'a rate of announces')
+    await see('public')
+    await range(page, 'the last 24 hours').check({ force: true })
+    await page.locator('.charts:not([aria-busy])').waitFor()
+    await see('24h')
+    await page.locator('.chart-table summary').first().click()
+    await page.getByRole('region', { name: 'Values of Connections' }).waitFor()
+    await see('table')
+    await page.locator('.head-end').getByRole('button', { name: 'Sign in' }).click()
+    await see('sign-in')
+    await page.keyboard.press('Escape')
+    await signIn(page)
+    await page.getByRole('button', { name: 'Sign out' }).waitFor()
+    for (const view of ['Swarms', 'Clients', 'Limits', 'Alerts', 'Settings', 'Audit']) {
+      await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
+      await page.locator(view === 'Settings' ? '.setting-group' : 'tbody tr').first().waitFor()
+      await see(view.toLowerCase())
+    }
+    await page.goto(`${mock.page}#/swarms/${mock.state.swarms[3].info_hash}`)
+    await page.locator('.arrow.answered').first().waitFor()
+    await see('swarm')
+    await page.goto(`${mock.page}#/alerts`)
+    await page.getByRole('button', { name: 'Edit offers_unanswered' }).click()
+    await see('rule')
+  }, { user: { context } }))
+}
+
+test('without the token there are totals, and nothing else is asked for', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page)
+  for (const view of ['Swarms', 'Clients', 'Limits', 'Alerts', 'Settings', 'Audit']) {
+    await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
+    await page.locator('main').getByRole('button', { name: 'Sign in' }).first().waitFor()
+  }
+  await page.getByRole('navigation').getByRole('link', { name: 'Clients' }).click()
+  await page.getByText('P2P Media Loader').waitFor()
+  const paths = new Set(mock.state.asked.map(line => line.split(' ')[1]))
+  assert.deepEqual([...paths].sort(), ['alerts/summary', 'clients', 'history', 'live', 'series', 'stats'].filter(path => paths.has(path)))
+}))
+
+test('a feed that fails is told with the age of the numbers, and it recovers by itself', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page)
+  await mock.stop()
+  await notice(page, 'The tracker does not answer').waitFor()
+  await page.locator('.fresh', { hasText: /updated \d+ s ago/ }).waitFor()
+  await mock.restart()
+  await page.locator('.fresh.live').waitFor()
+  await notice(page, 'The tracker does not answer').waitFor({ state: 'detached' })
+}, { allow: [FAILED_LOAD] }))
+
+test('where the stream is refused or falls silent the numbers are asked for, and the stream again later', withUsers(1, async ({ page }) => {
+  await fresh()
+  mock.state.liveStatus = 503
+  await page.goto(mock.page)
+  await notice(page, 'The live feed is not available').getByText(/limits\.followers_max/).waitFor()
+  await page.locator('.fresh.polling').waitFor()
+  const value = () => page.locator('.tile', { hasText: 'Announces' }).innerText()
+  await eventually(STEP_MS, async () => /\/s/.test(await value()), 'a rate while polling')
+  mock.state.liveStatus = null
+  await page.locator('.fresh.live').waitFor()
+  mock.state.isSilent = true
+  await page.locator('.fresh.polling').waitFor()
+  await notice(page, 'The live feed is not available').getByText('fell silent').waitFor()
+  mock.state.isSilent = false
+  await page.locator('.fresh.live').waitFor()
+}, { allow: [FAILED_LOAD] }))
+
+test('statistics that are not public are said to be so, and the token opens and closes them', withUsers(1, async ({ page }) => {
+  await fresh()
+  mock.state.publicStats = false
+  await page.goto(mock.page)
+  await notice(page, 'not public').getByRole('button', { name: 'Sign in' }).click()
+  await page.getByLabel('Admin token').fill(TOKEN)
+  await page.keyboard.press('Enter')
+  await page.locator('.fresh.live').waitFor()
+  await page.locator('.u-over').first().waitFor()
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await notice(page, 'not public').waitFor()
+  // What was seen with the token is not left on the screen.
+  await eventually(STEP_MS, async () => (await page.locator('.tile', { hasText: 'Connections' }).innerText()).includes('–'), 'no numbers')
+}, { allow: [FAILED_LOAD] }))
+
+test('a wrong token, too many of them and an API that is off are told apart; the token is kept in this tab only', withUsers(1, async ({ page, context }) => {
+  await fresh()
+  await open(page)
+  await signIn(page, 'wrong-token-wrong-token')
+  await page.getByText('This is not the admin token').waitFor()
+  await page.getByLabel('Admin token').fill('ümlaut')
+  await page.keyboard.press('Enter')
+  await page.getByText('only ASCII').waitFor()
+  for (let i = 0; i < 6; i++) {
+    await page.getByLabel('Admin token').fill('wrong-token-wrong-token')
+    const answered = page.waitForResponse(/session/)
+    await page.keyboard.press('Enter')
+    await answered
+  }
+  await page.getByText('Too many attempts. Try again in 30 s').waitFor()
+  mock.state.adminOff = true
+  await page.keyboard.press('Enter')
+  await page.getByText('The admin API is off').waitFor()
+  mock.state.adminOff = false
+  await page.getByLabel('Admin token').fill(TOKEN)
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  assert.deepEqual(await context.cookies(), [])
+  assert.equal(await page.evaluate(() => Object.values(localStorage).join()), '')
+  assert.ok(await page.evaluate(token => Object.values(sessionStorage).includes(token), TOKEN))
+  await page.reload()
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  assert.ok(!await page.evaluate(token => Object.values(sessionStorage).includes(token), TOKEN))
+}, { allow: [FAILED_LOAD] }))
+
+test('settings: errors stand beside their fields, changes are sent alone, and can be taken back', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Settings')
+  const burst = page.getByLabel('limits.messages_burst')
+  await burst.fill('many')
+  await page.getByRole('button', { name: 'Save changes' }).click()
+  await page.getByText('limits.messages_burst: "many" is not a number').waitFor()
+  assert.equal(await burst.getAttribute('aria-invalid'), 'true')
+  assert.ok(await burst.evaluate(element => element === document.activeElement))
+  await burst.fill('700')
+  await page.getByRole('button', { name: 'Save changes' }).click()
+  await page.getByText('Changed: limits.messages_burst: 500 → 700.').waitFor()
+  assert.deepEqual(mock.state.settings.filter(({ changed }) => changed).map(({ key, value }) => [key, value]), [['limits.messages_burst', '700']])
+  await page.getByText('changed here').waitFor()
+  assert.ok(await page.getByLabel('connection.handshakes_max').isDisabled())
+  await page.getByRole('button', { name: 'Undo the last change' }).click()
+  await page.getByText('The last change is taken back').waitFor()
+  assert.equal(await burst.inputValue(), '500')
+  await page.getByLabel('Find a setting').fill('ANNOUNCE interval')
+  assert.deepEqual(await page.locator('.setting-group .field:visible label').allTextContents(), ['interval', 'tracker.interval_min', 'tracker.interval_max'])
+  await page.getByRole('navigation').getByRole('link', { name: 'Audit' }).click()
+  await page.getByText('limits.messages_burst: 500 → 700').waitFor()
+}, { allow: [FAILED_LOAD] }))
+
+test('a drain is asked about first, and the page says that the server leaves', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Settings')
+  const drain = page.getByRole('button', { name: 'Drain this server' })
+  await drain.click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  assert.equal(mock.state.isDraining, false)
+  await drain.click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click()
+  await notice(page, 'This server is leaving').waitFor()
+  assert.equal(mock.state.isDraining, true)
+}))
+
+test('bans are lifted and connections closed after a question', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Limits')
+  await page.getByRole('button', { name: 'Lift the ban of a3f0c1d2e4b59687' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Lift ban' }).click()
+  await page.getByText('The ban is lifted').waitFor()
+  await eventually(STEP_MS, async () => await rows(page, 'Bans').count() === 1, 'one ban less')
+  await page.getByRole('button', { name: 'Close the connection of 203.0.113.0/24' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Close connection' }).click()
+  await page.getByText('No connection misbehaves').waitFor()
+  assert.deepEqual(mock.state.audit.slice(0, 2).map(({ what }) => what), ['kick', 'ban lifted'])
+}))
+
+test('alert rules are made, checked, changed, silenced and removed', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Alerts')
+  await page.getByRole('button', { name: 'New rule' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('Too many')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByText('small letters, digits and underscores.').nth(1).waitFor()
+  await dialog.getByLabel('Name').fill('too_many')
+  await dialog.getByLabel('Threshold').fill('13')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByText('13 brings bad luck').waitFor()
+  await dialog.getByLabel('Threshold').fill('150000')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('The rule too_many is saved').waitFor()
+  await page.getByText('connections is over 150,000 for 1 min').waitFor()
+  await page.getByRole('button', { name: 'Silence offers_unanswered' }).click()
+  await dialog.getByLabel('Why').fill('known')
+  await dialog.getByRole('button', { name: 'Silence' }).click()
+  await rows(page, 'Silences').getByText('known').waitFor()
+  await page.getByText(/silenced until/).waitFor()
+  await page.getByRole('button', { name: 'Remove too_many' }).click()
+  await dialog.getByRole('button', { name: 'Remove' }).click()
+  await page.getByText('The rule too_many is removed').waitFor()
+  await page.getByRole('button', { name: 'Send a test' }).click()
+  await page.getByText('A test notification is on its way').waitFor()
+}, { allow: [FAILED_LOAD] }))
+
+test('20,000 swarms are paged, sorted and filtered on the server, and the browser has no long task', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Swarms')
+  await rows(page, 'Swarms').first().waitFor()
+  assert.equal(await rows(page, 'Swarms').count(), 50)
+  await page.getByText('1 to 50 of 20,000').waitFor()
+  const largest = mock.state.swarms[0].info_hash
+  await page.evaluate(() => {
+    window.longest = 0
+    new PerformanceObserver(list => { for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration) }).observe({ entryTypes: ['longtask'] })
+  })
+  await page.getByRole('button', { name: 'Next page of Swarms' }).click()
+  await page.getByText('51 to 100 of 20,000').waitFor()
+  await page.getByRole('button', { name: 'Leechers' }).click()
+  await page.locator('th[aria-sort=descending]', { hasText: 'Leechers' }).waitFor()
+  await page.getByText('1 to 50 of 20,000').waitFor()
+  await page.getByLabel('Find by the beginning of the info-hash').fill(largest.slice(0, 6))
+  await eventually(STEP_MS, async () => await rows(page, 'Swarms').count() === 1, 'one swarm')
+  await page.getByLabel('Find by the beginning of the info-hash').fill('xyz')
+  await page.getByText('Info-hashes are written with').waitFor()
+  await page.getByLabel('Find by the beginning of the info-hash').fill(largest.slice(0, 6))
+  await page.getByRole('link', { name: largest }).click()
+  await page.getByText('The first 500 of 4,000 peers').waitFor()
+  assert.equal(await rows(page, 'Peers').count(), 50)
+  await page.getByLabel('Find a peer').fill('trystero leecher')
+  await eventually(STEP_MS, async () => (await rows(page, 'Peers').allTextContents()).every(text => text.includes('trystero')), 'only trystero')
+  await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
+  for (const name of ['the last hour', 'the last 30 days', 'all the time that is kept', 'the last 5 minutes']) {
+    await range(page, name).check({ force: true })
+    await page.locator('.charts:not([aria-busy])').waitFor()
+  }
+  // A second of live numbers as well.
+  await eventually(STEP_MS, () => page.evaluate(() => performance.now() > 4000), 'some seconds')
+  const longest = await page.evaluate(() => window.longest)
+  console.log(`# longest task ${Math.round(longest)} ms`)
+  assert.ok(longest < 250, `a task of ${longest} ms`)
+}))
+
+test('what is shown can be saved as CSV, without formulas of strangers', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page, 'clients')
+  await page.getByText('P2P Media Loader').waitFor()
+  const clients = await saved(page, page.getByRole('button', { name: 'Save Programs as CSV' }))
+  assert.match(clients.name, /^swarmhub-programs-.*\.csv$/)
+  assert.match(clients.bytes.toString(), /^Program,Version,Peers,Share\r\nWebTorrent,2\.8,51200,/)
+  assert.match(clients.bytes.toString(), /\r\n"'=HYPERLINK\(""http:\/\/x""\)",1,3,/)
+  await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
+  await range(page, 'the last hour').check({ force: true })
+  await page.locator('.charts:not([aria-busy])').waitFor()
+  const chart = await saved(page, page.getByRole('button', { name: 'Save Seeders and leechers as CSV' }))
+  assert.ok(await page.locator('.chart', { hasText: 'Processor' }).getByText('not in the history').isVisible())
+  const lines = chart.bytes.toString().trim().split('\r\n')
+  assert.equal(lines[0], 'time,unix_seconds,seeders_mean,seeders_min,seeders_max,leechers_mean,leechers_min,leechers_max')
+  assert.ok(lines.length > 300 && lines.length <= 1001, String(lines.length))
+}))
+
+test('everything can be reached with the keyboard, and charts are read with the arrow keys', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page)
+  await page.locator('.u-over').first().waitFor()
+  await tabTo(page, 'Sign in')
+  await page.keyboard.press('Enter')
+  await page.keyboard.type(TOKEN)
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Sign out')
+  await range(page, 'the last 5 minutes').focus()
+  await page.keyboard.press('ArrowRight')
+  await page.locator('.charts:not([aria-busy])').waitFor()
+  assert.ok(await range(page, 'the last hour').isChecked())
+  const plot = page.getByRole('group', { name: /^Connections, the last hour/ })
+  await plot.focus()
+  await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('ArrowLeft')
+  const said = await page.locator('#live').textContent()
+  assert.match(said ?? '', /^\d\d:\d\d:\d\d: all [\d,]+, IPv4 [\d,]+$/)
+  assert.match(await plot.getAttribute('aria-label') ?? '', /all: now [\d,]+, on average [\d,]+, lowest [\d,]+, highest [\d,]+/)
+  await page.getByRole('link', { name: 'Swarms', exact: true }).focus()
+  await page.keyboard.press('Enter')
+  await rows(page, 'Swarms').first().waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Swarms')
+}))
+
+test('the live region speaks of changes only, not of numbers', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page)
+  await page.evaluate(() => {
+    window.said = []
+    const regions = [...document.querySelectorAll('[role=status], [role=alert], [aria-live]')]
+    for (const region of regions) new MutationObserver(() => window.said.push(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true })
+    window.began = performance.now()
+  })
+  const before = await page.locator('.tile', { hasText: 'Peers' }).innerText()
+  await eventually(STEP_MS, async () => await page.locator('.tile', { hasText: 'Peers' }).innerText() !== before && page.evaluate(() => performance.now() - window.began > 3000), 'numbers that move')
+  assert.deepEqual(await page.evaluate(() => window.said), [])
+}))
+
+test('a line can be hidden, and a chart knows light from dark', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page)
+  await page.locator('.u-over').first().waitFor()
+  const ink = () => page.locator('.chart canvas').first().evaluate(canvas => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    const colours = {}
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200) { const key = `${data[i]},${data[i + 1]},${data[i + 2]}`; colours[key] = (colours[key] ?? 0) + 1 }
+    return colours
+  })
+  await eventually(STEP_MS, async () => (await ink())['31,95,214'] > 20, 'the first line')
+  const toggle = page.getByRole('button', { name: 'all', exact: true })
+  await toggle.click()
+  assert.equal(await toggle.getAttribute('aria-pressed'), 'false')
+  await eventually(STEP_MS, async () => !(await ink())['31,95,214'], 'no first line')
+  await toggle.click()
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await eventually(STEP_MS, async () => (await ink())['138,180,255'] > 20, 'the first line in the dark')
+}))

@@ -1,0 +1,197 @@
+// Made-up but realistic numbers of a tracker, for the mock of its API: series, history, swarms, peers, rules.
+// The same seed gives the same numbers, so that pictures can be compared.
+
+/** A small generator (mulberry32): 0 to 1. @param {number} seed */
+export function random (seed) {
+  let a = seed >>> 0
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0
+    let t = Math.imul(a ^ (a >>> 15), 1 | a)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** Of the drawn ones these are live only. */
+export const NOT_KEPT = ['cpu_cores', 'connections_ipv6', 'failures_malformed']
+const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, kept: !NOT_KEPT.includes(name) })
+const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, kept: !NOT_KEPT.includes(name) })
+
+export const SERIES = [
+  gauge('connections', '', 'WebSocket connections open.'),
+  gauge('connections_max', '', 'Connections that may be open: the smaller of `limits.connections_max` and what open files allow.'),
+  gauge('connections_ipv4', '', 'WebSocket connections over IPv4.'),
+  gauge('connections_ipv6', '', 'WebSocket connections over IPv6.'),
+  gauge('swarms', '', 'Swarms with at least one member.'),
+  gauge('seeders', '', 'Members that have everything.'),
+  gauge('leechers', '', 'Members that have not.'),
+  gauge('bans_in_force', '', 'Bans in force.'),
+  gauge('memory_resident', 'bytes', 'Memory of the process.'),
+  gauge('memory_budget', 'bytes', 'Memory that it may have; 0 for any.'),
+  gauge('cpu_cores', '', 'Processor cores busy with this process, 1 for one whole core.'),
+  gauge('loop_lag', 'seconds', 'How late the loop of a worker was at worst in the last second.'),
+  gauge('handle_time_p50', 'seconds', 'Within this time half of the messages were handled, in the last minute.'),
+  gauge('handle_time_p99', 'seconds', 'Within this time 99 % of the messages were handled, in the last minute.'),
+  gauge('answer_time_p50', 'seconds', 'Within this time half of the answered offers were answered, in the last minute.'),
+  gauge('answer_time_p99', 'seconds', 'Within this time 99 % of the answered offers were answered, in the last minute.'),
+  gauge('offers_answered', 'ratio', 'Share of the offers that were answered, in the last minute.'),
+  gauge('certificate_left', 'seconds', 'Until the first certificate ends.'),
+  gauge('uptime', 'seconds', 'Since the process began to serve.'),
+  counter('connections_opened', 'WebSocket connections opened.'),
+  counter('announces', 'Announces served, answers not included.'),
+  counter('scrapes', 'Scrapes served.'),
+  counter('offers_relayed', 'Offers relayed.'),
+  counter('answers_relayed', 'Answers relayed.'),
+  counter('bytes_in', 'Bytes received over WebSockets.', 'bytes'),
+  counter('bytes_out', 'Bytes sent over WebSockets.', 'bytes'),
+  counter('upgrades_refused', 'Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.'),
+  counter('refused_address_connections_max', 'Connections refused because their address has `limits.address_connections_max`.'),
+  counter('refused_bans', 'Connections refused because their address is banned.'),
+  counter('refused_origin', 'WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).'),
+  counter('delayed_address_connections_per_second', 'New WebSockets that had to wait for their turn because many came from their address.'),
+  counter('failures_malformed', 'Messages answered with a failure because something in them was wrong.'),
+  counter('failures_messages_per_second', 'Messages refused because the connection stayed over `limits.messages_per_second`.'),
+  counter('paused_offers_per_second', 'Pauses in reading from a connection over `limits.offers_per_second`.'),
+  counter('offers_dropped_output_full', 'Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).')
+]
+
+/** What a gauge is, or a counter in a second, at some moment: days and nights, and some noise. */
+export function level (name, at) {
+  const day = Math.sin((at / 86_400 - 0.3) * 2 * Math.PI)
+  const noise = Math.sin(at / 37 + name.length) * 0.03 + Math.sin(at / 11.3 + name.length * 7) * 0.02
+  const busy = 0.6 + 0.3 * day + noise
+  const values = {
+    connections: 100_000 * busy,
+    connections_max: 200_000,
+    connections_ipv4: 64_000 * busy,
+    connections_ipv6: 36_000 * busy,
+    swarms: 20_000 * (0.8 + 0.15 * day),
+    seeders: 38_000 * busy,
+    leechers: 61_000 * busy,
+    bans_in_force: 7,
+    memory_resident: 1.9e8 + 1.1e8 * busy,
+    memory_budget: 6.4e9,
+    cpu_cores: 0.9 * busy,
+    loop_lag: 0.0008 + 0.002 * Math.max(0, noise) * 10,
+    handle_time_p50: 0.0000184,
+    handle_time_p99: 0.00011 + 0.0001 * Math.abs(noise) * 10,
+    answer_time_p50: 0.31 + noise,
+    answer_time_p99: 2.4 + noise * 10,
+    offers_answered: 0.42 + noise,
+    certificate_left: 61 * 86_400,
+    uptime: 86_400 * 3.4 + at % 1000,
+    connections_opened: 90 * busy,
+    announces: 1400 * busy,
+    scrapes: 12 * busy,
+    offers_relayed: 4200 * busy,
+    answers_relayed: 1800 * busy,
+    bytes_in: 6.1e6 * busy,
+    bytes_out: 7.9e6 * busy,
+    upgrades_refused: 0.9 + noise * 5,
+    refused_address_connections_max: 0.2,
+    refused_bans: 1.4 + noise * 12,
+    refused_origin: 0.5,
+    delayed_address_connections_per_second: 3 * busy,
+    failures_malformed: 0.3,
+    failures_messages_per_second: 2.2 + noise * 10,
+    paused_offers_per_second: 5 * busy,
+    offers_dropped_output_full: 0.05
+  }
+  return Math.max(0, values[name] ?? 0)
+}
+
+const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers'])
+
+/** All series at a moment, counters since `start`. */
+export function sample (at, start) {
+  return Object.fromEntries(SERIES.map(({ name, kind }) => {
+    const value = level(name, at)
+    // Grows without a break, sometimes faster and sometimes slower.
+    const counted = level(name, start) * (86_400 + at - start + 3 * Math.sin((at - start) / 9))
+    return [name, kind === 'counter' ? Math.round(counted) : whole.has(name) ? Math.round(value) : value]
+  }))
+}
+
+/** As the history answers: the finest level with at most 1,000 points, and a gap where the tracker was down. */
+export function history (names, from, to) {
+  const steps = [10, 60, 600, 3600, 86_400]
+  const begin = Math.max(from, to - 420 * 86_400)
+  const step = steps.find(step => (to - begin) / step <= 1000) ?? 86_400
+  const at = []
+  for (let t = Math.ceil(begin / step) * step; t <= to; t += step) at.push(t)
+  const isGap = i => i > at.length * 0.3 && i < at.length * 0.34
+  const series = Object.fromEntries(names.map(name => {
+    const mean = at.map((t, i) => isGap(i) ? null : level(name, t))
+    return [name, { mean, min: mean.map(v => v === null ? null : v * 0.93), max: mean.map(v => v === null ? null : v * 1.09) }]
+  }))
+  return { step, from: begin, to, at, series }
+}
+
+const hex = (next, length) => Array.from({ length }, () => Math.floor(next() * 16).toString(16)).join('')
+
+/** Swarms in number, few large ones and many small. */
+export function swarms (count) {
+  const next = random(5)
+  return Array.from({ length: count }, (_, i) => {
+    const members = Math.max(1, Math.round(count * 0.2 / (i + 1)))
+    const seeders = Math.floor(members * (0.3 + next() * 0.3))
+    return { info_hash: hex(next, 40), seeders, leechers: members - seeders, http: Math.floor(members * 0.02) }
+  })
+}
+
+const CLIENTS = [['WebTorrent', '2.8', '2d5757303230382d'], ['WebTorrent', '3.0', '2d5757303330302d'], ['P2P Media Loader', '2.3', '2d504d323330302d'], ['trystero', '', '7472797374'], ['libtorrent', '2.1', '2d4c54323130302d']]
+
+/** The peers of one swarm, and who was introduced to whom. */
+export function swarm (info, now) {
+  const next = random(parseInt(info.info_hash.slice(0, 7), 16))
+  const total = info.seeders + info.leechers
+  const peers = Array.from({ length: Math.min(total, 500) }, (_, i) => {
+    const [name, version, prefix] = CLIENTS[Math.floor(next() * CLIENTS.length)]
+    const family = next() < 0.6 ? 'ipv4' : 'ipv6'
+    return {
+      peer_id: prefix + hex(next, 40 - prefix.length),
+      client: `${name} ${version}`.trim(),
+      seeder: (i * 7919) % total < info.seeders,
+      age: 10 + next() * 9000 + now % 100,
+      heard: next() * 90,
+      offers: Math.floor(next() * 40),
+      answers: Math.floor(next() * 20),
+      family,
+      address: family === 'ipv4' ? `198.51.${Math.floor(next() * 255)}.0/24` : `2001:db8:${hex(next, 4)}::/48`,
+      connection: `${Math.floor(next() * 2)}-${i}`,
+      blocked: false
+    }
+  })
+  const introductions = Array.from({ length: Math.min(30, total * 2) }, (_, i) => {
+    const [from, to] = [Math.floor(next() * Math.min(14, peers.length)), Math.floor(next() * Math.min(18, peers.length))]
+    const at = now - 58 + i * 1.9
+    return { from: peers[from].peer_id, to: peers[to].peer_id, at, answered: next() < 0.6 ? at + 0.2 + next() : null }
+  }).filter(({ from, to }) => from !== to)
+  return { info_hash: info.info_hash, seeders: info.seeders, leechers: info.leechers, peers, peers_total: total, introductions, watched_since: now - 60 }
+}
+
+export const CLIENT_COUNTS = CLIENTS.map(([name, version], i) => ({ name, version, members: [51_200, 9_400, 21_300, 1_240, 830][i] }))
+  .concat({ name: '=HYPERLINK("http://x")', version: '1', members: 3 }, { name: 'unknown', version: '', members: 412 })
+
+export const RULES = [
+  ['memory_high', 'The process is near its memory budget.', 'memory_resident', '>', 5.1e9, 4.8e9, 60, 'critical', 'ok'],
+  ['loop_late', 'A worker answers late.', 'loop_lag', '>', 0.25, 0.1, 30, 'warning', 'pending'],
+  ['offers_unanswered', 'Browsers do not find each other.', 'offers_answered', '<', 0.45, 0.5, 300, 'warning', 'firing'],
+  ['certificate_ends', 'The certificate ends soon.', 'certificate_left', '<', 604_800, 1_209_600, 0, 'critical', 'ok']
+].map(([name, doc, series, comparison, threshold, clear, wait, severity, state]) => ({
+  name, doc, series, comparison, threshold, clear, for: wait, keep_firing: 60, severity, enabled: true, shipped: true, state,
+  since: state === 'ok' ? null : 1_790_000_000, value: level(series, 1_790_000_000), silenced_until: null
+}))
+
+export const SETTINGS = [
+  ['listen', '["[::]:8000"]', 'Address to serve tracker and page on; repeatable.', '', false],
+  ['interval', null, 'Fix the announce interval, in seconds; else it follows the load.', '1 to 3600', true],
+  ['no_limits', 'false', 'Turn all rate limits off, for load tests and trusted networks.', '', true],
+  ['log_level', '"info"', 'How much to log: off, error, warn, info, debug or trace.', '', true],
+  ['public_stats', 'true', 'Show totals to everybody.', '', true],
+  ['tracker.interval_min', '45', 'Announce interval in seconds while the tracker has little to do.', '1 to 3600', true],
+  ['tracker.interval_max', '120', 'Announce interval in seconds under full load; in between it grows linearly.', '1 to 3600', true],
+  ['connection.handshakes_max', '2048', 'Handshakes that one worker has under way.', '1 to 1000000', false],
+  ['limits.messages_per_second', '20', 'Messages per second that one connection may send for long.', '1 to 1000000', true],
+  ['limits.messages_burst', '500', 'Messages that one connection may send at once.', '1 to 1000000', true]
+].map(([key, value, doc, bounds, live]) => ({ key, value, doc, bounds, live, changed: false }))

@@ -1,0 +1,221 @@
+// A mock of the tracker's API with the dashboard's real files, served as the server does: the same template, the same
+// Content-Security-Policy. What it answers can be changed while a page is open, so that trouble can be tested.
+
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { extname, join, normalize } from 'node:path'
+import { root } from '../support/index.mjs'
+import * as numbers from './mock-numbers.mjs'
+
+export const TOKEN = 'correct-horse-battery-staple'
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' }
+const WEB = join(root, 'web')
+
+/** @param {{ swarms?: number }} [options] */
+export async function startMock ({ swarms = 20_000 } = {}) {
+  const start = Date.now() / 1000
+  const state = {
+    publicStats: true,
+    adminOff: false,
+    /** What the stream answers in place of events. @type {number | null} */
+    liveStatus: null,
+    /** The stream stays open but says nothing. */
+    isSilent: false,
+    isDraining: false,
+    failedSignIns: 0,
+    /** Requests, for tests that count. @type {string[]} */
+    asked: [],
+    swarms: numbers.swarms(swarms),
+    bans: [{ key: 'a3f0c1d2e4b59687', reason: 'malformed messages', left: 341, times: 2 }, { key: '77aa01bc93de4f12', reason: 'a flood', left: 59, times: 1 }],
+    hostile: [{ connection: '0-17', score: 61.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused' }],
+    settings: structuredClone(numbers.SETTINGS),
+    undo: /** @type {any[]} */ ([]),
+    audit: [{ at: start - 4000, what: 'settings', detail: 'limits.messages_burst: 400 → 500' }],
+    rules: structuredClone(numbers.RULES),
+    silences: /** @type {any[]} */ ([])
+  }
+  const streams = new Set()
+  const context = { state, streams, start, note: (what, detail) => state.audit.unshift({ at: Date.now() / 1000, what, detail }) }
+  const server = createServer((request, response) => answer(context, request, response).catch(error => response.destroy(error)))
+  let port = 0
+  const listen = () => new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
+  await listen()
+  port = server.address().port
+  const stop = async () => {
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  }
+  return { url: `http://127.0.0.1:${port}/`, page: `http://127.0.0.1:${port}/dashboard`, state, streams, stop, restart: listen }
+}
+
+async function answer (context, request, response) {
+  const url = new URL(request.url, 'http://localhost')
+  const { pathname } = url
+  if (pathname === '/dashboard') return page(request, response)
+  if (pathname.startsWith('/assets/dev/')) return asset(pathname.slice('/assets/dev/'.length), response)
+  if (pathname.startsWith('/api/v1/')) return api(context, pathname.slice('/api/v1/'.length), url.searchParams, request, response)
+  send(response, 404, { error: 'nothing here' })
+}
+
+async function page (request, response) {
+  const text = (await readFile(join(WEB, 'dashboard/index.html'), 'utf8')).replaceAll('{{assets}}', '/assets/dev')
+  const sockets = ` ws://${request.headers.host} wss://${request.headers.host}`
+  response.writeHead(200, {
+    'content-type': TYPES['.html'],
+    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'${sockets}; worker-src 'self'; frame-src 'self' blob:; object-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+  }).end(text)
+}
+
+async function asset (path, response) {
+  const file = normalize(join(WEB, path))
+  const text = file.startsWith(WEB) && await readFile(file).catch(() => null)
+  if (!text) return send(response, 404, { error: 'no such file' })
+  response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(text)
+}
+
+function send (response, status, value, headers = {}) {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }).end(JSON.stringify(value))
+}
+
+const PUBLIC = ['stats', 'series', 'history', 'live', 'clients', 'alerts/summary']
+
+async function api (context, path, query, request, response) {
+  const { state } = context
+  state.asked.push(`${request.method} ${path}`)
+  const given = request.headers.authorization
+  const isAdmin = given === `Bearer ${TOKEN}` && !state.adminOff
+  if (PUBLIC.includes(path)) {
+    if (!state.publicStats && !isAdmin) return send(response, given ? 401 : 403, { error: 'the statistics of this tracker are not public' })
+    if (path === 'live') return live(context, response)
+  } else {
+    if (state.adminOff) return send(response, 404, { error: 'the admin API is off: set admin_token' })
+    if (!isAdmin && ++state.failedSignIns > 5) return send(response, 429, { error: 'too many attempts' }, { 'retry-after': '30' })
+    if (!isAdmin) return send(response, 401, { error: 'this is not the admin token' })
+  }
+  let body = ''
+  for await (const part of request) body += part
+  const handler = Object.entries(HANDLERS).find(([pattern]) => match(pattern, `${request.method} ${path}`))
+  if (!handler) return send(response, 404, { error: `there is no ${path}` })
+  const { status = 200, ...value } = handler[1](context, { query, words: path.split('/').map(decodeURIComponent), body: body ? JSON.parse(body) : null })
+  send(response, status, 'list' in value ? value.list : value)
+}
+
+/** `*` stands for one part of the path. */
+const match = (pattern, path) => new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`).test(path)
+
+const stats = ({ state, start }) => {
+  const at = Math.floor(Date.now() / 1000)
+  return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'quiet' : 'serving', series: numbers.sample(at, start) }
+}
+
+function live (context, response) {
+  const { state, streams } = context
+  if (state.liveStatus) return send(response, state.liveStatus, { error: 'as many follow as limits.followers_max allows' })
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+  response.write('retry: 2000\n\n')
+  const tick = () => { if (!state.isSilent) response.write(`event: stats\ndata: ${JSON.stringify(stats(context))}\n\n`) }
+  tick()
+  const timer = setInterval(tick, 1000)
+  streams.add(response)
+  response.on('close', () => {
+    clearInterval(timer)
+    streams.delete(response)
+  })
+}
+
+const HANDLERS = {
+  'GET stats': context => stats(context),
+  'GET series': () => ({ list: numbers.SERIES }),
+  'GET history': (_, { query }) => {
+    const now = Date.now() / 1000
+    const from = Number(query.get('from') ?? -3600)
+    const names = (query.get('series') ?? '').split(',')
+    const other = names.find(name => numbers.NOT_KEPT.includes(name))
+    if (other) return { status: 400, error: `${other} is not kept; /api/v1/series says what is` }
+    return numbers.history(names, from < 0 ? now + from : from, now)
+  },
+  'GET clients': () => ({ at: Date.now() / 1000, clients: numbers.CLIENT_COUNTS }),
+  'GET alerts/summary': ({ state }) => {
+    const firing = state.rules.filter(rule => rule.enabled && rule.state === 'firing')
+    return { firing: firing.length, pending: state.rules.filter(rule => rule.state === 'pending').length, names: firing.map(({ name }) => name) }
+  },
+  'GET session': () => ({ admin: true }),
+  'GET swarms': ({ state }, { query }) => {
+    const value = { members: one => one.seeders + one.leechers, seeders: one => one.seeders, leechers: one => one.leechers, info_hash: one => one.info_hash }[query.get('sort')]
+    const sign = query.get('order') === 'asc' ? 1 : -1
+    const found = state.swarms.filter(one => one.info_hash.startsWith(query.get('filter') ?? ''))
+    const ordered = found.sort((a, b) => value(a) < value(b) ? -sign : value(a) > value(b) ? sign : 0)
+    const [offset, limit] = [Number(query.get('offset')), Number(query.get('limit'))]
+    return { total: ordered.length, swarms: ordered.slice(offset, offset + limit) }
+  },
+  'GET swarms/*': ({ state }, { words }) => {
+    const found = state.swarms.find(one => one.info_hash === words[1])
+    return found ? numbers.swarm(found, Date.now() / 1000) : { status: 404, error: 'there is no such swarm' }
+  },
+  'POST connections/*/kick': ({ state, note }, { words }) => {
+    state.hostile = state.hostile.filter(one => one.connection !== words[1])
+    note('kick', `connection ${words[1]}`)
+    return {}
+  },
+  'GET origins': () => ({ origins: [{ origin: 'https://video.example', connections: 40_211 }, { origin: 'https://chat.example', connections: 1_204 }, { origin: null, connections: 830 }] }),
+  'GET bans': ({ state }) => ({ bans: state.bans }),
+  'DELETE bans/*': ({ state, note }, { words }) => {
+    state.bans = state.bans.filter(ban => ban.key !== words[1])
+    note('ban lifted', words[1])
+    return {}
+  },
+  'GET hostile': ({ state }) => ({ connections: state.hostile }),
+  'GET settings': ({ state }) => ({ settings: state.settings, can_undo: state.undo.length > 0 }),
+  'PATCH settings': ({ state, note }, { body }) => {
+    const errors = Object.entries(body).filter(([key, value]) => key !== 'log_level' && value !== null && value !== 'true' && value !== 'false' && !/^\d+$/.test(value))
+    if (errors.length) return { status: 400, error: 'the settings are not valid', errors: errors.map(([key, value]) => `${key}: "${value}" is not a number`) }
+    state.undo.push(structuredClone(state.settings))
+    for (const setting of state.settings) {
+      if (!(setting.key in body)) continue
+      note('settings', `${setting.key}: ${setting.value} → ${body[setting.key]}`)
+      Object.assign(setting, { value: body[setting.key], changed: true })
+    }
+    return {}
+  },
+  'POST settings/undo': ({ state, note }) => {
+    state.settings = state.undo.pop()
+    note('settings', 'undone')
+    return {}
+  },
+  'POST drain': ({ state, note }) => {
+    state.isDraining = true
+    note('drain', 'the server leaves')
+    return {}
+  },
+  'GET audit': ({ state }) => ({ entries: state.audit }),
+  'GET alerts': ({ state }) => ({
+    rules: state.rules,
+    history: [{ rule: 'offers_unanswered', at: 1_790_000_000, state: 'firing', value: 0.41 }, { rule: 'loop_late', at: 1_789_990_000, state: 'resolved', value: 0.01 }],
+    silences: state.silences,
+    sinks: [{ kind: 'webhook', target: 'hooks.example', queued: 2, failed: 1, last_error: 'status 502' }]
+  }),
+  'PUT alerts/rules/*': ({ state, note }, { words, body }) => {
+    if (body.threshold === 13) return { status: 400, error: 'threshold: 13 brings bad luck' }
+    const old = state.rules.find(rule => rule.name === words[2])
+    const rule = { shipped: false, state: 'ok', since: null, value: null, silenced_until: null, ...old, ...body, name: words[2] }
+    state.rules = [...state.rules.filter(one => one !== old), rule]
+    note('alert rule', words[2])
+    return {}
+  },
+  'DELETE alerts/rules/*': ({ state }, { words }) => {
+    state.rules = state.rules.filter(rule => rule.name !== words[2])
+    return {}
+  },
+  'POST alerts/silences': ({ state, note }, { body }) => {
+    const until = Date.now() / 1000 + body.seconds
+    state.silences.push({ id: `s${state.silences.length}`, rule: body.rule, until, comment: body.comment })
+    for (const rule of state.rules) if (rule.name === body.rule) rule.silenced_until = until
+    note('silence', `${body.rule} for ${body.seconds} s`)
+    return {}
+  },
+  'DELETE alerts/silences/*': ({ state }, { words }) => {
+    state.silences = state.silences.filter(one => one.id !== words[2])
+    return {}
+  },
+  'POST alerts/test': () => ({})
+}

@@ -1,0 +1,50 @@
+// @ts-check
+// Alert rules in words, and what is wrong with one before it is sent. Knows no DOM.
+
+import { UNKNOWN, formatSeconds, formatValue, isKnown } from './numbers.js'
+
+/** @typedef {import('./numbers.js').Series} Series */
+/**
+ * @typedef {object} RuleBody
+ * @property {string} doc
+ * @property {string} series
+ * @property {string | null} [of] what the series is divided by
+ * @property {number} [of_min] with less of it, the part says nothing
+ * @property {'>' | '<'} comparison
+ * @property {number} threshold
+ * @property {number} clear
+ * @property {number} for seconds
+ * @property {number} keep_firing seconds
+ * @property {'info' | 'warning' | 'critical'} severity
+ * @property {boolean} enabled
+ * @typedef {RuleBody & { name: string, shipped: boolean, changed?: boolean, state: 'ok' | 'pending' | 'firing', since: number | null,
+ *   value: number | null, silenced_until: number | null, problem?: string | null }} Rule `problem`: why it can never fire
+ */
+
+/** The number of a rule: that of its series, or a part of another one. @param {number | null} value @param {Pick<RuleBody, 'series' | 'of'>} rule @param {Series[]} series */
+export function valueWords (value, rule, series) {
+  if (!isKnown(value)) return UNKNOWN
+  const known = series.find(one => one.name === rule.series)
+  return known && !rule.of ? formatValue(value, known) : String(Number(value.toPrecision(4)))
+}
+
+/** @param {Pick<RuleBody, 'series' | 'of' | 'comparison' | 'threshold' | 'for'>} rule @param {Series[]} series */
+export function ruleWords (rule, series) {
+  const what = rule.of ? `${rule.series} / ${rule.of}` : rule.series
+  const wait = rule.for > 0 ? ` for ${formatSeconds(rule.for)}` : ''
+  return `${what} is ${rule.comparison === '>' ? 'over' : 'under'} ${valueWords(rule.threshold, rule, series)}${wait}`
+}
+
+/** What can be said of a rule before the server sees it: field to sentence. @param {string} name @param {RuleBody} rule @returns {Record<string, string>} */
+export function ruleErrors (name, rule) {
+  /** @type {Record<string, string>} */
+  const errors = {}
+  if (!/^[a-z0-9_]{1,64}$/.test(name)) errors.name = 'A name has 1 to 64 small letters, digits and underscores.'
+  for (const key of /** @type {const} */ (['threshold', 'clear'])) if (!Number.isFinite(rule[key])) errors[key] = 'This is not a number.'
+  if (rule.of && !(Number(rule.of_min) >= 0)) errors.of_min = 'A number, 0 or more.'
+  for (const key of /** @type {const} */ (['for', 'keep_firing'])) if (!Number.isFinite(rule[key]) || rule[key] < 0) errors[key] = 'Seconds, 0 or more.'
+  if (!errors.threshold && !errors.clear && (rule.comparison === '>' ? rule.clear > rule.threshold : rule.clear < rule.threshold)) {
+    errors.clear = `It has to be ${rule.comparison === '>' ? 'at most' : 'at least'} the threshold, or the alert would be over before it begins.`
+  }
+  return errors
+}

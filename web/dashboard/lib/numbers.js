@@ -1,0 +1,87 @@
+// @ts-check
+// Turns the numbers of the statistics into words: counts, rates, times, shares, by the unit of their series.
+// Knows no DOM and no clock.
+
+import { formatBytes } from '../../share/lib/format.js'
+
+/** @typedef {{ name: string, kind: 'counter' | 'gauge', unit: '' | 'bytes' | 'seconds' | 'ratio', doc: string, kept?: boolean }} Series */
+
+/** What a series means, without the marks around names of settings. @param {Pick<Series, 'doc'>} series */
+export const plainDoc = ({ doc }) => doc.replaceAll('`', '').trim()
+
+/** What stands where nothing is known. */
+export const UNKNOWN = '–'
+
+/** @param {unknown} value @returns {value is number} */
+export const isKnown = value => typeof value === 'number' && Number.isFinite(value)
+
+/** A number of things: exact up to a million, then three digits that matter. @param {number | null | undefined} value */
+export function formatCount (value) {
+  if (!isKnown(value)) return UNKNOWN
+  const size = Math.abs(value)
+  if (size >= 999_500) return shorten(value)
+  if (Number.isInteger(value) || size >= 100) return Math.round(value).toLocaleString('en')
+  return String(Number(value.toPrecision(2)))
+}
+
+/** @param {number} value */
+function shorten (value) {
+  const steps = /** @type {const} */ ([[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']])
+  const [step, letter] = steps.find(([step]) => Math.abs(value) >= step * 0.9995) ?? [1, '']
+  return `${Number((value / step).toPrecision(3))}${letter && ` ${letter}`}`
+}
+
+/** A time span, from microseconds to days. @param {number | null | undefined} seconds */
+export function formatSeconds (seconds) {
+  if (!isKnown(seconds)) return UNKNOWN
+  const size = Math.abs(seconds)
+  if (size === 0) return '0 s'
+  if (size < 0.9995e-3) return `${digits(seconds * 1e6)} µs`
+  if (size < 0.9995) return `${digits(seconds * 1e3)} ms`
+  if (size < 60) return `${digits(seconds)} s`
+  if (size < 3600) return two(seconds, 60, 'min', 1, 's')
+  if (size < 86_400) return two(seconds, 3600, 'h', 60, 'min')
+  return two(seconds, 86_400, 'd', 3600, 'h')
+}
+
+/** @param {number} value */
+const digits = value => Math.abs(value) >= 99.95 ? value.toFixed(0) : String(Number(value.toPrecision(2)))
+
+/** @param {number} seconds @param {number} large @param {string} name @param {number} small @param {string} rest */
+function two (seconds, large, name, small, rest) {
+  const sign = seconds < 0 ? '−' : ''
+  const whole = Math.floor(Math.abs(seconds) / large)
+  const part = Math.floor(Math.abs(seconds) % large / small)
+  return `${sign}${whole} ${name}${part ? ` ${part} ${rest}` : ''}`
+}
+
+/** A share of a whole. @param {number | null | undefined} value */
+export function formatRatio (value) {
+  if (!isKnown(value)) return UNKNOWN
+  const percent = value * 100
+  const text = percent > 0 && percent < 10 || percent > 99 && percent < 100 ? percent.toFixed(1) : percent.toFixed(0)
+  // Never a whole that is none.
+  return `${percent < 100 && text === '100.0' ? '99.9' : text} %`
+}
+
+/**
+ * The value of a series, as history and live view give it: a counter is a number in a second.
+ * @param {number | null | undefined} value @param {Pick<Series, 'kind' | 'unit'>} series
+ */
+export function formatValue (value, { kind, unit }) {
+  if (!isKnown(value)) return UNKNOWN
+  // Seconds counted in a second are a share of it.
+  if (unit === 'seconds') return kind === 'counter' ? formatCount(value) : formatSeconds(value)
+  if (unit === 'ratio') return formatRatio(value)
+  const text = unit === 'bytes' ? formatBytes(value) : formatCount(value)
+  return kind === 'counter' ? `${text}/s` : text
+}
+
+/** The same beside an axis, where zeros behind the point only take room. @param {number} value @param {Pick<Series, 'kind' | 'unit'>} series */
+export const formatMark = (value, series) => formatValue(value, series).replace(/^(\d+)\.0+(?= )/, '$1')
+
+/** How long ago something was. @param {number} seconds */
+export function formatAge (seconds) {
+  if (seconds < 1.5) return 'just now'
+  return `${seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds))} ago`
+}

@@ -1,0 +1,28 @@
+// @ts-check
+// The views and their addresses: what stands after the # of the page. Knows no DOM.
+
+/** @typedef {{ view: string, hash?: string }} Route */
+
+/** In the order of the menu; those with `admin` have nothing to show without the token. */
+export const VIEWS = [
+  { id: 'overview', label: 'Overview', admin: false },
+  { id: 'swarms', label: 'Swarms', admin: true },
+  { id: 'clients', label: 'Clients', admin: false },
+  { id: 'limits', label: 'Limits', admin: false },
+  { id: 'alerts', label: 'Alerts', admin: true },
+  { id: 'settings', label: 'Settings', admin: true },
+  { id: 'audit', label: 'Audit', admin: true }
+]
+
+/** @param {string} fragment with or without its # @returns {Route} */
+export function routeOf (fragment) {
+  const [view = '', more = ''] = fragment.replace(/^#?\/?/, '').split('/')
+  if (view === 'swarms' && /^[0-9a-f]{40}$/i.test(more)) return { view: 'swarm', hash: more.toLowerCase() }
+  return { view: VIEWS.some(({ id }) => id === view) ? view : 'overview' }
+}
+
+/** @param {string} view @param {string} [more] */
+export const addressOf = (view, more) => more ? `#/${view}/${more}` : `#/${view}`
+
+/** Which entry of the menu a route belongs to. @param {Route} route */
+export const entryOf = ({ view }) => view === 'swarm' ? 'swarms' : view

@@ -1,0 +1,78 @@
+// @ts-check
+// What is wrong, in plain words: the feed of numbers, the sign-in, the admin API. Chooses texts only.
+
+import { formatAge } from './numbers.js'
+
+/** @typedef {import('../../share/lib/texts.js').Notice} Notice */
+/** @typedef {import('../core/feed.js').FeedState} FeedState */
+/** @typedef {import('../core/api.js').ApiError} ApiError */
+
+const SIGN_IN = { id: 'sign-in', label: 'Sign in' }
+
+/** How fresh the numbers are, for the head of the page. @param {FeedState} state @param {number | null} age seconds */
+export function feedWords ({ mode }, age) {
+  const updated = age === null ? 'no numbers yet' : `updated ${formatAge(age)}`
+  if (mode === 'connecting') return 'connecting …'
+  if (mode === 'closed') return 'not public'
+  if (mode === 'down') return `no connection, ${updated}`
+  if (mode === 'polling') return `every few seconds, ${updated}`
+  return age !== null && age < 3 ? 'live' : `live, ${updated}`
+}
+
+/** @param {FeedState} state @param {number | null} age seconds @param {boolean} signedIn @returns {Notice | null} */
+export function feedNotice ({ mode, reason }, age, signedIn) {
+  const old = age === null ? 'There are no numbers yet.' : `The numbers below are from ${formatAge(age)}.`
+  if (mode === 'closed') {
+    return {
+      tone: 'info',
+      title: 'The statistics of this tracker are not public',
+      text: 'Whoever runs it has set public_stats = false. With the admin token they can be seen.',
+      ...signedIn ? {} : { action: SIGN_IN }
+    }
+  }
+  if (mode === 'down') {
+    return {
+      tone: 'error',
+      title: 'The tracker does not answer',
+      text: `${reason ? `${reason} ` : ''}${old} It is tried again every few seconds, and this page goes on by itself.`,
+      action: { id: 'feed-now', label: 'Try now' }
+    }
+  }
+  if (mode === 'polling') {
+    return {
+      tone: 'warning',
+      title: 'The live feed is not available',
+      text: `${reason ? `${reason} ` : ''}The numbers are asked for every two seconds instead.`
+    }
+  }
+  if (mode === 'live' && age !== null && age > 5) {
+    return { tone: 'warning', title: 'The numbers stand still', text: `The tracker sends nothing new. ${old}` }
+  }
+  return null
+}
+
+/** @param {string | undefined} phase @returns {Notice | null} */
+export function phaseNotice (phase) {
+  if (!phase || phase === 'serving') return null
+  return { tone: 'warning', title: 'This server is leaving', text: 'It takes no new connections and closes those it has, one after the other. Then it ends.' }
+}
+
+/** Why signing in failed. @param {ApiError} error @returns {string} */
+export function signInTrouble (error) {
+  if (error.status === 404) return 'The admin API is off. To turn it on, set admin_token (at least 16 characters) in the settings: in the file, as SWARMHUB_ADMIN_TOKEN, or with --admin-token. A reload (SIGHUP) is enough.'
+  if (error.status === 401 || error.status === 403) return 'This is not the admin token. Check it and try again.'
+  if (error.status === 429) return `Too many attempts. Try again ${error.retryAfter ? `in ${error.retryAfter} s` : 'later'}.`
+  return troubleOf(error)
+}
+
+/** What went wrong with a request. @param {unknown} error @returns {string} */
+export function troubleOf (error) {
+  const { status = 0, message = String(error), retryAfter = null } = /** @type {Partial<ApiError>} */ (error ?? {})
+  if (status === 0) return 'The tracker does not answer.'
+  if (status === 401) return 'You are no longer signed in: the admin token has changed. Sign in again.'
+  if (status === 429) return `Too many requests. Try again ${retryAfter ? `in ${retryAfter} s` : 'later'}.`
+  return sentence(message)
+}
+
+/** With a capital and a full stop. @param {string} text */
+export const sentence = text => text ? text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.') : ''

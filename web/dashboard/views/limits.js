@@ -1,0 +1,124 @@
+// @ts-check
+// Which limits are met, who is banned, and which connections misbehave.
+
+import { button, h } from '../../share/elements/dom.js'
+import { watch } from '../core/watch.js'
+import { card, confirmed, hint, messageLine, needsSignIn } from '../elements/parts.js'
+import { Table } from '../elements/table.js'
+import { hitsOf } from '../lib/hits.js'
+import { formatCount, formatSeconds, formatValue } from '../lib/numbers.js'
+
+/** @typedef {ReturnType<typeof hitsOf>[number]} Hit */
+/** @typedef {{ key: string, reason: string, left: number, times: number }} Ban */
+/** @typedef {{ connection: string, score: number, family: string, address: string | null, reason: string, done: string, open?: boolean, at?: number | null }} Hostile */
+
+const EVERY_SECONDS = 5
+/** The table of hits is drawn anew every so many samples. */
+const HITS_SECONDS = 2
+
+/** @param {import('../app.js').App} app @returns {import('../app.js').View} */
+export function limits (app) {
+  const message = messageLine()
+  const hits = hitTable()
+  const bans = banTable(ban => lift(ban))
+  const hostile = hostileTable(one => kick(one))
+  const isAdmin = app.api.signedIn
+  /** @type {ReturnType<typeof watch> | null} */
+  let asking = null
+  let drawnAt = 0
+
+  async function ask () {
+    try {
+      const [banned, misbehaving] = await Promise.all([app.api.get('bans'), app.api.get('hostile')])
+      bans.setRows(banned.bans)
+      hostile.setRows(misbehaving.connections)
+    } catch (error) {
+      message.failed(error)
+    }
+  }
+
+  /** @param {Parameters<typeof confirmed>[0]} question @param {() => Promise<unknown>} act @param {string} done */
+  async function after (question, act, done) {
+    if (!await confirmed(question)) return
+    try {
+      await act()
+      message.done(done)
+      asking?.now()
+    } catch (error) {
+      message.failed(error)
+    }
+  }
+
+  /** @param {Ban} ban */
+  const lift = ban => after(
+    { title: 'Lift this ban?', text: `Whoever was banned (${ban.reason}) may connect again at once.`, action: 'Lift ban' },
+    () => app.api.send('DELETE', `bans/${encodeURIComponent(ban.key)}`), 'The ban is lifted.')
+
+  /** @param {Hostile} one */
+  const kick = one => after(
+    { title: 'Close this connection?', text: `${one.address ?? one.family}: ${one.reason}. It may come back; only a ban keeps it out.`, action: 'Close connection' },
+    () => app.api.send('POST', `connections/${encodeURIComponent(one.connection)}/kick`), 'The connection is closed.')
+
+  return {
+    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Limits'), message.element,
+      ...isAdmin
+        ? [
+            card('Bans in force', hint('Addresses are kept as a hash only, so nobody can be looked up here.'), bans.element),
+            card('Connections that misbehave', hint('By their score, which halves with time; those that were closed for it within the last hour are among them.'), hostile.element)
+          ]
+        : [card('Bans and connections that misbehave', needsSignIn('They', () => app.signIn()))],
+      card('Limits that were met', hint('What was refused, delayed, dropped or closed because of a limit.'), hits.element)),
+    update () {
+      if (!app.stats || app.stats.at - drawnAt < HITS_SECONDS && app.stats.at >= drawnAt) return
+      drawnAt = app.stats.at
+      hits.setRows(hitsOf(app.series, name => app.recent.now(name), name => app.value(name)))
+    },
+    open () { if (isAdmin) asking = watch(EVERY_SECONDS, ask) },
+    close () { asking?.end() }
+  }
+}
+
+const hitTable = () => new Table(/** @type {import('../elements/table.js').Options<Hit>} */ ({
+  name: 'Limits that were met',
+  key: hit => hit.name,
+  sort: { by: 'total', order: 'desc' },
+  empty: 'No limit is counted.',
+  filter: 'Find a limit',
+  columns: [
+    { key: 'name', label: 'Counter', value: hit => hit.name, look: 'code' },
+    { key: 'doc', label: 'What happened', value: hit => hit.doc, look: 'wide' },
+    { key: 'now', label: 'Now', value: hit => hit.now, text: hit => formatValue(hit.now, { kind: 'counter', unit: '' }), look: 'number' },
+    { key: 'total', label: 'Since the start', value: hit => hit.total, text: hit => formatCount(hit.total), look: 'number' }
+  ]
+}))
+
+/** @param {(ban: Ban) => void} lift */
+const banTable = lift => new Table(/** @type {import('../elements/table.js').Options<Ban>} */ ({
+  name: 'Bans',
+  key: ban => ban.key,
+  sort: { by: 'left', order: 'desc' },
+  empty: 'Nobody is banned.',
+  filter: 'Find a ban',
+  columns: [
+    { key: 'key', label: 'Who (hash)', value: ban => ban.key, text: ban => ban.key.slice(0, 16), look: 'code' },
+    { key: 'reason', label: 'Why', value: ban => ban.reason, look: 'wide' },
+    { key: 'left', label: 'Ends in', value: ban => ban.left, text: ban => formatSeconds(Math.ceil(ban.left)), look: 'number' },
+    { key: 'times', label: 'Times', value: ban => ban.times, text: ban => formatCount(ban.times), look: 'number' },
+    { key: 'lift', label: '', value: () => null, fixed: true, make: ban => button('Lift', () => lift(ban), { kind: 'quiet', name: `Lift the ban of ${ban.key.slice(0, 16)}` }) }
+  ]
+}))
+
+/** @param {(one: Hostile) => void} kick */
+const hostileTable = kick => new Table(/** @type {import('../elements/table.js').Options<Hostile>} */ ({
+  name: 'Connections that misbehave',
+  key: one => `${one.connection} ${one.open ?? true}`,
+  sort: { by: 'score', order: 'desc' },
+  empty: 'No connection misbehaves.',
+  columns: [
+    { key: 'address', label: 'Address', value: one => one.address ?? one.family, look: 'code' },
+    { key: 'score', label: 'Score', value: one => one.score, text: one => formatCount(one.score), look: 'number' },
+    { key: 'reason', label: 'Why', value: one => one.reason, look: 'wide' },
+    { key: 'done', label: 'What was done', value: one => one.done, text: one => one.done || 'nothing yet' },
+    { key: 'kick', label: '', value: () => null, fixed: true, make: one => one.open === false ? h('span') : button('Close', () => kick(one), { kind: 'quiet', name: `Close the connection of ${one.address ?? one.family}` }) }
+  ]
+}))

@@ -1,0 +1,112 @@
+// @ts-check
+// One swarm, live: its peers as a table, and who was introduced to whom as a picture and as a table.
+
+import { button, h, setText } from '../../share/elements/dom.js'
+import { watch } from '../core/watch.js'
+import { IntroductionPicture } from '../elements/introduction-picture.js'
+import { card, confirmed, hint, messageLine } from '../elements/parts.js'
+import { Table } from '../elements/table.js'
+import { formatCount, formatSeconds } from '../lib/numbers.js'
+import { shortId } from '../lib/picture.js'
+import { addressOf } from '../lib/routes.js'
+import { formatMoment } from '../lib/times.js'
+
+/**
+ * @typedef {{ peer_id: string, client: string, seeder: boolean, age: number, heard: number, offers: number, answers: number,
+ *   family: string, address: string | null, connection: string, blocked: boolean }} Peer
+ * @typedef {import('../lib/picture.js').Introduction} Introduction
+ */
+
+const EVERY_SECONDS = 2
+
+/** @param {import('../app.js').App} app @param {string} hash @returns {import('../app.js').View} */
+export function swarm (app, hash) {
+  const message = messageLine()
+  const done = messageLine()
+  const facts = h('p', { class: 'sub' })
+  const more = hint('')
+  const picture = new IntroductionPicture()
+  const peers = peerTable(peer => kick(peer))
+  const introductions = introductionTable()
+  /** @type {ReturnType<typeof watch> | null} */
+  let asking = null
+
+  async function ask () {
+    try {
+      const swarm = await app.api.get(`swarms/${hash}`)
+      message.clear()
+      setText(facts, `${formatCount(swarm.seeders)} seeders, ${formatCount(swarm.leechers)} leechers`)
+      setText(more, swarm.peers_total > swarm.peers.length ? `The first ${formatCount(swarm.peers.length)} of ${formatCount(swarm.peers_total)} peers.` : '')
+      peers.setRows(swarm.peers)
+      introductions.setRows(swarm.introductions)
+      picture.update(swarm.peers, swarm.introductions, swarm.watched_since)
+    } catch (error) {
+      const { status } = /** @type {import('../core/api.js').ApiError} */ (error)
+      if (status !== 404) return message.failed(error)
+      message.failed('Nobody is in this swarm now. It is looked for again every two seconds.')
+      setText(facts, '')
+      peers.setRows([])
+    }
+  }
+
+  /** @param {Peer} peer */
+  async function kick (peer) {
+    const isSure = await confirmed({
+      title: 'Close the connection of this peer?',
+      text: `${peer.client || 'The peer'} (${shortId(peer.peer_id)}) leaves all its swarms. Most clients come back by themselves; only a ban keeps one out.`,
+      action: 'Close connection'
+    })
+    if (!isSure) return
+    try {
+      await app.api.send('POST', `connections/${encodeURIComponent(peer.connection)}/kick`)
+      done.done(`The connection of ${shortId(peer.peer_id)} is closed.`)
+      asking?.now()
+    } catch (error) {
+      done.failed(error)
+    }
+  }
+
+  return {
+    element: h('div', { class: 'view' },
+      h('div', {}, h('p', {}, h('a', { href: addressOf('swarms') }, '← All swarms')), h('h1', { tabindex: -1, class: 'code' }, hash), facts, message.element),
+      h('div', { class: 'two' },
+        card('Who was introduced to whom', picture.element),
+        card('Introductions', introductions.element)),
+      card('Peers', more, done.element, peers.element)),
+    open () { asking = watch(EVERY_SECONDS, ask) },
+    close () { asking?.end() }
+  }
+}
+
+/** @param {(peer: Peer) => void} kick */
+const peerTable = kick => new Table(/** @type {import('../elements/table.js').Options<Peer>} */ ({
+  name: 'Peers',
+  key: peer => `${peer.connection} ${peer.peer_id}`,
+  sort: { by: 'age', order: 'desc' },
+  empty: 'There is nobody.',
+  filter: 'Find a peer by client, id, role or address',
+  columns: [
+    { key: 'peer', label: 'Peer', value: peer => peer.peer_id, text: peer => shortId(peer.peer_id), look: 'code' },
+    { key: 'client', label: 'Client', value: peer => peer.client, text: peer => peer.client || 'unknown' },
+    { key: 'role', label: 'Role', value: peer => peer.seeder ? 'seeder' : 'leecher' },
+    { key: 'age', label: 'There for', value: peer => peer.age, text: peer => formatSeconds(Math.floor(peer.age)), look: 'number' },
+    { key: 'heard', label: 'Heard of', value: peer => peer.heard, text: peer => `${formatSeconds(Math.floor(peer.heard))} ago`, look: 'number' },
+    { key: 'offers', label: 'Offers', value: peer => peer.offers, text: peer => formatCount(peer.offers), look: 'number' },
+    { key: 'answers', label: 'Answers', value: peer => peer.answers, text: peer => formatCount(peer.answers), look: 'number' },
+    { key: 'address', label: 'Address', value: peer => peer.address ?? peer.family, look: 'code' },
+    { key: 'kick', label: '', value: () => null, fixed: true, make: peer => button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }) }
+  ]
+}))
+
+const introductionTable = () => new Table(/** @type {import('../elements/table.js').Options<Introduction>} */ ({
+  name: 'Introductions',
+  key: one => `${one.from} ${one.to} ${one.at} ${one.answered}`,
+  sort: { by: 'at', order: 'desc' },
+  empty: 'Nobody was introduced since this swarm is watched.',
+  columns: [
+    { key: 'at', label: 'When', value: one => one.at, text: one => formatMoment(one.at).slice(11) },
+    { key: 'from', label: 'Offer of', value: one => one.from, text: one => shortId(one.from), look: 'code' },
+    { key: 'to', label: 'Given to', value: one => one.to, text: one => shortId(one.to), look: 'code' },
+    { key: 'answered', label: 'Answered after', value: one => one.answered === null ? null : one.answered - one.at, text: one => one.answered === null ? 'not yet' : formatSeconds(one.answered - one.at), look: 'number' }
+  ]
+}))
