@@ -55,6 +55,8 @@ fn configs() -> Configs {
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     CONFIGS.with(|configs| {
         let accept = |wire| within_tls(wire, Arc::clone(&configs.server));
-        body::check(bytes, &configs.clients, accept, |stream| stream.kept_bytes());
+        body::check(bytes, &configs.clients, accept, |stream| {
+            stream.kept_bytes()
+        });
     });
 });
