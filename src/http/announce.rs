@@ -35,6 +35,9 @@ pub(super) fn answer<B>(
     if !role.has_tracker() || !site.shared().live().has_http_tracker {
         return bencoded(hub.refuse_http(Failure::NotHere));
     }
+    if which == Which::Announce && site.shared().retry_after().is_some() {
+        return bencoded(hub.refuse_http(Failure::Leaving));
+    }
     let query = request.uri().query().unwrap_or_default();
     let asked = (which, query.as_bytes());
     bencoded(hub.serve_http(visitor, asked, is_page(request.headers())))

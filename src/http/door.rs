@@ -49,6 +49,11 @@ impl Door {
         Ok(())
     }
 
+    /// Whether the connection was let in, and counts.
+    pub(super) fn has_guest(&self) -> bool {
+        self.guest.borrow().is_some()
+    }
+
     /// What counts the connection, for whoever goes on with it.
     pub(super) fn take_guest(&self) -> Option<Guest> {
         self.guest.take()

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -16,6 +16,7 @@ use hyper::header::{
 };
 use parking_lot::Mutex;
 
+use super::api::access::may_see_totals;
 use super::api::{NO_STORE, TEXT};
 use super::site::Shared;
 use crate::config::Config;
@@ -79,14 +80,23 @@ impl Metrics {
 }
 
 /// The answer, in the format that is asked for.
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    if !is_let_in(&shared, &headers) {
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let headers = request.headers();
+    let has_token = shared.live().metrics_token.is_some();
+    if has_token && !is_let_in(&shared, headers) {
         return unauthorized();
+    }
+    // With neither a token nor an address of their own they are as public as all totals.
+    if !has_token
+        && !shared.metrics.is_elsewhere()
+        && let Err(refusal) = may_see_totals(&shared, &request)
+    {
+        return refusal.into_response();
     }
     let Ok(written) = shared.metrics.written(shared.node()) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let (content_type, text) = if takes_open_metrics(&headers) {
+    let (content_type, text) = if takes_open_metrics(headers) {
         (OPEN_METRICS, written.open_metrics)
     } else {
         (PLAIN, written.plain)

@@ -129,7 +129,9 @@ where
         timeout(timeouts.head, rest).await.ok()?
     };
     if let Err(error) = done {
-        site.counters().handshakes_failed.add(1);
+        // An idle connection that was asked something before has not failed.
+        let is_first = visit.handshake.take().is_some();
+        site.counters().handshakes_failed.add(u64::from(is_first));
         tracing::debug!(family = family(visit.peer), %error, "HTTP connection failed");
         return None;
     }
@@ -184,6 +186,8 @@ async fn answer<H>(
         && (visit.role == Role::Metrics || site::WATCHED.contains(&request.uri().path()));
     let asked = announce::asked(&request).filter(|_| !is_upgrade);
     if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
+        let counters = visit.site.counters();
+        counters.upgrades_refused.add(u64::from(is_upgrade));
         return Ok(match asked {
             Some(_) => announce::refusal(limited),
             None => door::refusal(limited),
@@ -201,7 +205,8 @@ async fn answer<H>(
     visit
         .following
         .replace(response.extensions().get().cloned());
-    if visit.is_hurried {
+    // Who was not counted may not stay, or no limit would hold.
+    if visit.is_hurried || !visit.door.has_guest() {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

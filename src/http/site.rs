@@ -37,6 +37,11 @@ const METRICS: &str = "/metrics";
 /// Answered however full the server is.
 pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// The dashboard shows nothing but itself: who signs in there holds the admin token.
+const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// The site as one worker serves it.
@@ -263,18 +268,23 @@ impl Site {
 }
 
 async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    page(&shared, "share/index.html", &headers).await
+    page(
+        &shared,
+        "share/index.html",
+        sharing_policy(headers.get(HOST)),
+    )
+    .await
 }
 
-async fn dashboard(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    page(&shared, "dashboard/index.html", &headers).await
+async fn dashboard(State(shared): State<Arc<Shared>>) -> Response {
+    page(&shared, "dashboard/index.html", DASHBOARD_POLICY).await
 }
 
-async fn page(shared: &Shared, name: &str, headers: &HeaderMap) -> Response {
+async fn page(shared: &Shared, name: &str, policy: HeaderValue) -> Response {
     let mut response = template(shared, name).await;
     response
         .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, policy(headers.get(HOST)));
+        .insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
@@ -353,9 +363,9 @@ fn elsewhere(role: Role) -> Response {
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What the page may load: only from here. Older browsers do not count a WebSocket to the same host as `'self'`, so the
+/// What the sharing page may load: only from here, and the previews of what it shares. Older browsers do not count a WebSocket to the same host as `'self'`, so the
 /// host is named.
-fn policy(host: Option<&HeaderValue>) -> HeaderValue {
+fn sharing_policy(host: Option<&HeaderValue>) -> HeaderValue {
     let is_host = |text: &&str| {
         !text.is_empty()
             && text
@@ -382,7 +392,7 @@ mod tests {
     #[test]
     fn the_policy_names_the_host_but_nothing_that_is_no_host() {
         let policy_for = |host| {
-            policy(Some(&HeaderValue::from_static(host)))
+            sharing_policy(Some(&HeaderValue::from_static(host)))
                 .to_str()
                 .expect("text")
                 .to_owned()

@@ -23,10 +23,14 @@ impl Case {
         let mut config = Config::default();
         let networks = trusted.iter().map(|word| word.parse::<Network>().unwrap());
         config.proxies.trusted = networks.collect();
-        let node = Arc::new(Node::new(&config, 1));
+        Self::with(&config)
+    }
+
+    fn with(config: &Config) -> Self {
+        let node = Arc::new(Node::new(config, 1));
         let hub = Hub::new(Arc::clone(&node), 0, 0);
         Self {
-            site: Rc::new(Site::new(&Shared::new(&config, &node), hub)),
+            site: Rc::new(Site::new(&Shared::new(config, &node), hub)),
             node,
             role: Role::Both,
             is_hurried: false,
@@ -110,7 +114,7 @@ async fn a_trusted_proxy_names_the_client() {
 #[tokio::test(start_paused = true)]
 async fn each_request_of_a_connection_has_its_own_client() {
     let case = Case::new(&["10.0.0.0/8"]);
-    let page = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
+    let page = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
     let socket =
         format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{NAMED}Origin: https://a.example\r\n\r\n");
     let (visitor, answered) = case
@@ -141,6 +145,70 @@ async fn without_room_requests_are_answered_but_nothing_becomes_a_websocket() {
     let (_, answered) = case.visit(Some("10.0.0.1"), health).await;
     assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_is_answered_past_all_limits_and_may_not_stay() {
+    let case = Case::new(&[]);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let twice = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(2);
+        let (_, answered) = case.visit(Some("192.0.2.1"), &twice).await;
+        assert_eq!(answered.matches("HTTP/1.1 ").count(), 1, "{answered}");
+        let head = answered.to_lowercase();
+        assert!(head.contains("connection: close"), "{answered}");
+    }
+    // Who was let in and counts, may ask on.
+    let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
+    let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
+    let (_, answered) = case
+        .visit(Some("192.0.2.1"), &(page.to_owned() + &health))
+        .await;
+    assert_eq!(answered.matches("HTTP/1.1 200 ").count(), 3, "{answered}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_never_asked_anything_whole_has_failed() {
+    let case = Case::new(&[]);
+    let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
+    let failed = || case.node.counters().handshakes_failed;
+    // It stays, asks nothing more, or begins to and does not end.
+    for requests in [page.to_owned(), format!("{page}GET /i")] {
+        case.visit(Some("192.0.2.1"), &requests).await;
+        assert_eq!(failed(), 0, "{requests}");
+    }
+    case.visit(Some("192.0.2.1"), "GET /i").await;
+    assert_eq!(failed(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
+    let mut config = Config::default();
+    config.limits.address_connections_max = 1;
+    let case = Case::with(&config);
+    let guest = case.site.hub().let_in(&visitor("192.0.2.1")).unwrap();
+    let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
+    let (_, answered) = case.visit(Some("192.0.2.1"), &socket).await;
+    assert!(answered.starts_with("HTTP/1.1 429 "), "{answered}");
+    let counters = case.node.counters();
+    assert_eq!(
+        (
+            counters.upgrades_refused,
+            counters.refused_address_connections_max
+        ),
+        (1, 1)
+    );
+    drop(guest);
+    let (_, answered) = case.visit(Some("192.0.2.1"), &socket).await;
+    assert!(answered.starts_with("HTTP/1.1 101 "), "{answered}");
+    assert_eq!(case.node.counters().upgrades_refused, 1);
+}
+
+fn visitor(address: &str) -> Visitor {
+    Visitor {
+        address: ip(address),
+        origin: None,
+        listener: 0,
+    }
 }
 
 const FOLLOW: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";

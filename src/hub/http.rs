@@ -33,6 +33,7 @@ impl Hub {
             Failure::Page => &counters.http_failures_pages,
             Failure::NoAddress => &counters.http_failures_no_address,
             Failure::NotHere => &counters.http_failures_not_here,
+            Failure::Leaving => &counters.http_failures_draining,
             Failure::FullScrape => &counters.failures_full_scrape,
             Failure::TooFast(_) => &counters.failures_address_http_requests_per_second,
             Failure::AddressPeers => &counters.failures_address_http_peers_max,

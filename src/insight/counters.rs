@@ -331,6 +331,8 @@ counters! {
     http_failures_no_address,
     /// Announces and scrapes over HTTP where that is not served (`tracker.http`, a listener for pages alone).
     http_failures_not_here,
+    /// Announces over HTTP refused because the server leaves.
+    http_failures_draining in FAILURES "draining",
     /// Announces and scrapes refused because their address sends too many (`limits.address_http_requests_per_second`).
     failures_address_http_requests_per_second,
     /// Announces refused because their address has `limits.address_http_peers_max`.

@@ -751,6 +751,12 @@ async fn the_server_leaves_when_it_is_told_to_drain() {
         ready = send(&server, "GET /readyz", "", "").await.status;
     }
     assert_eq!(ready, 503);
+    // A peer that joined over HTTP now would be unknown to the next server until it announces again.
+    let announce =
+        "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=7";
+    let told = send(&server, announce, "", "").await;
+    assert!(told.body.contains("8:retry ini1e"), "{}", told.body);
+    assert_eq!(server.node.counters().http_failures_draining, 1);
     // While it leaves, it can still be asked.
     assert_eq!(audit(&server).await[0].0, "drain");
     server.handle.stop();

@@ -143,7 +143,7 @@ async fn a_server_that_leaves_lets_its_followers_go_at_once() {
 }
 
 #[tokio::test]
-async fn the_dashboard_is_a_page_with_the_same_policy_and_files_that_exist() {
+async fn the_dashboard_is_a_page_with_a_strict_policy_and_files_that_exist() {
     let server = TestServer::start(|_| {});
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = "GET /dashboard HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n";
@@ -152,7 +152,9 @@ async fn the_dashboard_is_a_page_with_the_same_policy_and_files_that_exist() {
     stream.read_to_string(&mut page).await.unwrap();
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     let head = page.to_lowercase();
-    assert!(head.contains("content-security-policy: default-src 'none'; script-src 'self';"));
+    let policy = "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
+    assert!(head.contains(policy), "{head}");
     assert!(head.contains("cache-control: no-cache"));
     assert!(!page.contains("{{"));
     let files = page

@@ -453,12 +453,27 @@ async fn the_statistics_of_the_reference_tracker_are_told_in_its_shape() {
 
 #[tokio::test]
 async fn totals_can_be_kept_from_everybody() {
-    let server = TestServer::start(|config| config.public_stats = false);
-    for path in ["/stats", "/stats.json", "/api/v1/clients"] {
+    let server = TestServer::start(|config| {
+        config.public_stats = false;
+        config.admin_token = Some(Secret::new("0123456789abcdef"));
+    });
+    for path in ["/stats", "/stats.json", "/api/v1/clients", "/metrics"] {
         let refused = fetch(server.address, path, "").await;
         assert_eq!(refused.status(), "403", "{path}");
         assert!(refused.body.contains("public_stats"), "{}", refused.body);
+        let token = "Authorization: Bearer 0123456789abcdef\r\n";
+        let told = fetch(server.address, path, token).await;
+        assert_eq!(told.status(), "200", "{path}");
     }
+    // A token of their own lets in who has it, and nobody else.
+    let server = TestServer::start(|config| {
+        config.public_stats = false;
+        config.metrics.token = Some(Secret::new("fedcba9876543210"));
+    });
+    assert_eq!(fetch(server.address, "/metrics", "").await.status(), "401");
+    let token = "Authorization: Bearer fedcba9876543210\r\n";
+    let told = fetch(server.address, "/metrics", token).await;
+    assert_eq!(told.status(), "200");
 }
 
 /// What clients do at random, and what is then said of it.

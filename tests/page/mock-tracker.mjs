@@ -51,18 +51,17 @@ export async function startMock ({ swarms = 20_000 } = {}) {
 async function answer (context, request, response) {
   const url = new URL(request.url, 'http://localhost')
   const { pathname } = url
-  if (pathname === '/dashboard') return page(request, response)
+  if (pathname === '/dashboard') return page(response)
   if (pathname.startsWith('/assets/dev/')) return asset(pathname.slice('/assets/dev/'.length), response)
   if (pathname.startsWith('/api/v1/')) return api(context, pathname.slice('/api/v1/'.length), url.searchParams, request, response)
   send(response, 404, { error: 'nothing here' })
 }
 
-async function page (request, response) {
+async function page (response) {
   const text = (await readFile(join(WEB, 'dashboard/index.html'), 'utf8')).replaceAll('{{assets}}', '/assets/dev')
-  const sockets = ` ws://${request.headers.host} wss://${request.headers.host}`
   response.writeHead(200, {
     'content-type': TYPES['.html'],
-    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'${sockets}; worker-src 'self'; frame-src 'self' blob:; object-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+    'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
   }).end(text)
 }
 

@@ -37,7 +37,12 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     }
 }
 
-fn may_see_totals(shared: &Shared, request: &Request) -> Result<(), Refusal> {
+/// Lets in who may see totals.
+///
+/// # Errors
+///
+/// They are not public, and no admin token is shown, or a wrong one.
+pub(in crate::http) fn may_see_totals(shared: &Shared, request: &Request) -> Result<(), Refusal> {
     let live = shared.live();
     if live.public_stats {
         return Ok(());

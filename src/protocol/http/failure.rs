@@ -22,6 +22,8 @@ pub enum Failure {
     NoAddress,
     /// There is no tracker for HTTP here: the listener has only pages, or `tracker.http` is off.
     NotHere,
+    /// The server leaves: a peer that joined now would be unknown to the next one for a whole interval.
+    Leaving,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
     /// Over `limits.address_http_requests_per_second`, for so much longer.
@@ -65,6 +67,7 @@ impl Failure {
             Self::Page => "Web pages announce over WebSockets, not over HTTP",
             Self::NoAddress => "Your address is not known here (proxies.trusted)",
             Self::NotHere => "There is no HTTP tracker at this address",
+            Self::Leaving => "This tracker restarts; come again in a minute",
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
@@ -89,6 +92,7 @@ impl Failure {
     pub const fn retry(self) -> Retry {
         match self {
             Self::TooFast(wait) => Retry::after(wait),
+            Self::Leaving => Retry::Minutes(1),
             Self::NoAddress
             | Self::AddressPeers
             | Self::Peers
