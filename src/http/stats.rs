@@ -58,8 +58,9 @@ impl Stats {
             peers_seeder_only: census.seeders_only,
             peers_leecher_only: census.leechers_only,
             peers_seeder_and_leecher: census.both,
-            peers_ipv4: whole(gauges.connections_ipv4),
-            peers_ipv6: whole(gauges.connections_ipv6),
+            // Who announces over HTTP has no connection that stays.
+            peers_ipv4: whole(gauges.connections_ipv4) + census.ways.http_ipv4,
+            peers_ipv6: whole(gauges.connections_ipv6) + census.ways.http_ipv6,
             clients,
         }
     }
@@ -73,8 +74,8 @@ impl Stats {
             ("Peers that only seed", self.peers_seeder_only),
             ("Peers that only leech", self.peers_leecher_only),
             ("Peers that do both", self.peers_seeder_and_leecher),
-            ("Connections by IPv4", self.peers_ipv4),
-            ("Connections by IPv6", self.peers_ipv6),
+            ("Connections and HTTP peers by IPv4", self.peers_ipv4),
+            ("Connections and HTTP peers by IPv6", self.peers_ipv6),
         ] {
             row(&mut rows, what, number);
         }

@@ -79,7 +79,9 @@ impl Arrived {
 }
 
 impl Network {
-    fn of(address: Option<IpAddr>) -> Self {
+    /// The network of an address.
+    #[must_use]
+    pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::new(Family::Ipv4, &address.octets(), 3),
             Some(IpAddr::V6(address)) => Self::new(Family::Ipv6, &address.octets(), 6),

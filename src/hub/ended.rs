@@ -87,8 +87,10 @@ impl Ended {
         match self {
             Self::ByClient => &counters.connections_closed_by_client,
             Self::Lost => &counters.connections_lost,
-            Self::Protocol | Self::NotUtf8 | Self::TooLong => &counters.connections_violating,
-            Self::Malformed | Self::Flood => &counters.connections_flooding,
+            Self::Protocol | Self::NotUtf8 => &counters.connections_violating,
+            Self::TooLong => &counters.messages_too_long,
+            Self::Malformed => &counters.connections_malformed,
+            Self::Flood => &counters.connections_flooding,
             Self::FirstMessageTimeout => &counters.first_message_timed_out,
             Self::MessageTimeout => &counters.message_timed_out,
             Self::Hostile => &counters.connections_hostile,

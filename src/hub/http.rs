@@ -28,12 +28,12 @@ impl Hub {
         let counters = self.counters();
         let counter = match failure {
             Failure::InfoHash | Failure::InfoHashes | Failure::PeerId | Failure::Port => {
-                &counters.http_failures_malformed
+                &counters.failures_http_malformed
             }
-            Failure::Page => &counters.http_failures_pages,
-            Failure::NoAddress => &counters.http_failures_no_address,
-            Failure::NotHere => &counters.http_failures_not_here,
-            Failure::Leaving => &counters.http_failures_draining,
+            Failure::Page => &counters.failures_http_page,
+            Failure::NoAddress => &counters.failures_http_no_address,
+            Failure::NotHere => &counters.failures_http_not_here,
+            Failure::Leaving => &counters.failures_http_draining,
             Failure::FullScrape => &counters.failures_full_scrape,
             Failure::TooFast(_) => &counters.failures_address_http_requests_per_second,
             Failure::AddressPeers => &counters.failures_address_http_peers_max,

@@ -18,6 +18,7 @@ use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, 
 use crate::insight::{alerts, census};
 use crate::limits::{
     Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
+    TooManyWrong,
 };
 use crate::protocol::{Bounds, InfoHash, http};
 use crate::swarm::{Intake, Ttl};
@@ -331,13 +332,13 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// How long to wait until the next one is looked at.
+    /// Too many were wrong.
     pub fn guess(
         &self,
         address: Option<IpAddr>,
         now: Duration,
         is_right: impl FnOnce() -> bool,
-    ) -> Result<bool, Duration> {
+    ) -> Result<bool, TooManyWrong> {
         // All who come through a socket file without a name are one.
         let from = address.map_or(Key::new(0), |address| self.keys.of(address).own);
         let guessed = self.guesses.guess(from, now, is_right);
@@ -345,6 +346,9 @@ impl Node {
         match guessed {
             Ok(true) => {}
             Ok(false) => counters.tokens_wrong.add_shared(1),
+            Err(too_many) if too_many.of_all => {
+                counters.refused_all_wrong_tokens_per_minute.add_shared(1);
+            }
             Err(_) => counters.refused_wrong_tokens_per_minute.add_shared(1),
         }
         guessed

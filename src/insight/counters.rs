@@ -106,10 +106,14 @@ counters! {
     first_message_timed_out in CONNECTIONS_CLOSED "first_message_timeout" & LIMIT_HITS "connection.first_message_timeout",
     /// Connections closed because a message took longer than `connection.message_timeout`.
     message_timed_out in CONNECTIONS_CLOSED "message_timeout" & LIMIT_HITS "connection.message_timeout",
-    /// Connections closed for a frame against the WebSocket protocol, a message that is not UTF-8 or too long.
+    /// Connections closed for a frame against the WebSocket protocol, or a message that is not UTF-8.
     connections_violating in CONNECTIONS_CLOSED "violating",
-    /// Connections closed for a flood of refused or malformed messages.
-    connections_flooding in CONNECTIONS_CLOSED "flooding",
+    /// Connections closed for a message or frame longer than `connection.message_bytes_max`.
+    messages_too_long in CONNECTIONS_CLOSED "too_long" & LIMIT_HITS "connection.message_bytes_max",
+    /// Connections closed for more malformed messages than `connection.malformed_per_minute_max`.
+    connections_malformed in CONNECTIONS_CLOSED "malformed" & LIMIT_HITS "connection.malformed_per_minute_max",
+    /// Connections closed for a flood: more messages were refused than `limits.refusals_per_minute_max`.
+    connections_flooding in CONNECTIONS_CLOSED "flooding" & LIMIT_HITS "limits.refusals_per_minute_max",
     /// Connections closed for too much hostile behaviour in all (`bans.connection_score_max`).
     connections_hostile in CONNECTIONS_CLOSED "hostile" & LIMIT_HITS "bans.connection_score_max",
     /// Connections closed because memory was short (`memory.shed_percent`).
@@ -172,8 +176,8 @@ counters! {
     refused_bans in CONNECTIONS_REFUSED "ban",
     /// Requests for the live statistics refused because `limits.followers_max` follow them.
     refused_followers_max in LIMIT_HITS "limits.followers_max",
-    /// Bans of addresses and networks.
-    bans,
+    /// Bans of addresses and networks (`bans.strikes_max`).
+    bans in LIMIT_HITS "bans.strikes_max",
     /// Bans forgotten because there were `bans.records_max`.
     forgotten_bans_records_max in LIMIT_HITS "bans.records_max",
     /// Connections not counted by themselves because `limits.addresses_max` addresses are.
@@ -289,7 +293,7 @@ counters! {
     /// Notifications given up: refused by their receiver, or for `alerts.give_up_after` in vain.
     notifications_given_up,
     /// Notifications dropped, oldest first, because `alerts.queue_max` others waited for the same receiver.
-    notifications_dropped_queue_max,
+    notifications_dropped_queue_max in LIMIT_HITS "alerts.queue_max",
     /// Memberships ended because the connection used more peer ids in one swarm than `tracker.peer_ids_per_swarm_max`.
     memberships_replaced in LIMIT_HITS "tracker.peer_ids_per_swarm_max",
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
@@ -308,9 +312,12 @@ counters! {
     history_queries_refused,
     /// Requests to the admin API with a wrong token.
     tokens_wrong,
-    /// Requests to the admin API whose token was not looked at because too many were wrong (`limits.wrong_tokens_per_minute`,
-    /// `limits.all_wrong_tokens_per_minute`).
-    refused_wrong_tokens_per_minute,
+    /// Requests to the admin API whose token was not looked at because too many of their address were wrong
+    /// (`limits.wrong_tokens_per_minute`).
+    refused_wrong_tokens_per_minute in LIMIT_HITS "limits.wrong_tokens_per_minute",
+    /// Requests to the admin API whose token was not looked at because too many of all were wrong
+    /// (`limits.all_wrong_tokens_per_minute`).
+    refused_all_wrong_tokens_per_minute in LIMIT_HITS "limits.all_wrong_tokens_per_minute",
     /// Questions of the admin API that a worker had no room for or did not answer in time.
     questions_unanswered,
     /// Swarms no longer watched because others were looked at.
@@ -320,23 +327,23 @@ counters! {
     /// Scrapes served over HTTP.
     http_scrapes,
     /// Announces over HTTP that asked for more peers than `tracker.http_peers_per_reply_max`.
-    http_replies_cut,
+    http_replies_cut in LIMIT_HITS "tracker.http_peers_per_reply_max",
     /// Memberships over HTTP ended because no announce came for `tracker.http_membership_ttl`.
     http_peers_expired,
     /// Announces and scrapes over HTTP refused because something in them was wrong or missing.
-    http_failures_malformed,
+    failures_http_malformed in FAILURES "http_malformed",
     /// Announces over HTTP refused because a web page sent them.
-    http_failures_pages,
+    failures_http_page in FAILURES "http_page",
     /// Announces over HTTP refused because the address of their sender is not known.
-    http_failures_no_address,
+    failures_http_no_address in FAILURES "http_no_address",
     /// Announces and scrapes over HTTP where that is not served (`tracker.http`, a listener for pages alone).
-    http_failures_not_here,
+    failures_http_not_here in FAILURES "http_not_here",
     /// Announces over HTTP refused because the server leaves.
-    http_failures_draining in FAILURES "draining",
+    failures_http_draining in FAILURES "http_draining",
     /// Announces and scrapes refused because their address sends too many (`limits.address_http_requests_per_second`).
-    failures_address_http_requests_per_second,
+    failures_address_http_requests_per_second in FAILURES "address_http_requests_per_second" & LIMIT_HITS "limits.address_http_requests_per_second",
     /// Announces refused because their address has `limits.address_http_peers_max`.
-    failures_address_http_peers_max,
+    failures_address_http_peers_max in FAILURES "address_http_peers_max" & LIMIT_HITS "limits.address_http_peers_max",
     /// Announces refused because there are `limits.http_peers_max`.
-    failures_http_peers_max,
+    failures_http_peers_max in FAILURES "http_peers_max" & LIMIT_HITS "limits.http_peers_max",
 }

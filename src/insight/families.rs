@@ -55,7 +55,7 @@ families! {
     OFFERS_DROPPED: Counter offers_dropped by reason,
     /// Answers received, by what became of them.
     ANSWERS: Counter answers by fate,
-    /// Messages answered with a failure, by what was wrong.
+    /// Messages, and requests over HTTP, answered with a failure, by what was wrong.
     FAILURES: Counter failures by kind,
     /// How often each limit was met, whatever was done then, by the name of its setting.
     LIMIT_HITS: Counter limit_hits by limit,

@@ -59,6 +59,8 @@ gauges! {
     seeders: Count,
     /// Members that have not.
     leechers: Count,
+    /// Those of both that announce over HTTP.
+    http_peers: Count,
     /// Pages and programs that follow the live statistics.
     followers: Count,
     /// Share of the offers relayed in the last minute that were answered; unknown while there are none.

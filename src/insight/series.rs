@@ -1,6 +1,6 @@
 //! What a number of the statistics is called and means: the same name in `/metrics`, history, dashboard and alerts.
 
-use super::families::Place;
+use super::families::{LIMIT_HITS, Place};
 
 /// With what all names in `/metrics` begin.
 pub(super) const PREFIX: &str = "swarmhub";
@@ -30,6 +30,12 @@ impl Series {
             (_, Some(rest)) => format!("{PREFIX}{rest}_{unit}"),
             (_, None) => format!("{PREFIX}_{}_{unit}", self.name),
         }
+    }
+
+    /// The settings of which it counts how often they were met.
+    pub fn limits(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let hits = |place: &&Place| place.family == LIMIT_HITS;
+        self.places.iter().filter(hits).map(|place| place.value)
     }
 }
 

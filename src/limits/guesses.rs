@@ -40,6 +40,15 @@ struct Record {
     was_right: bool,
 }
 
+/// Why a token is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyWrong {
+    /// Until the next one is looked at.
+    pub wait: Duration,
+    /// Whether the wrong ones are those of all addresses together; else those of this one.
+    pub of_all: bool,
+}
+
 impl Policy {
     fn new(limits: &config::Limits) -> Self {
         Self {
@@ -70,13 +79,13 @@ impl Guesses {
     ///
     /// # Errors
     ///
-    /// How long to wait until the next one is looked at.
+    /// Too many were wrong.
     pub fn guess(
         &self,
         from: Key,
         now: Duration,
         is_right: impl FnOnce() -> bool,
-    ) -> Result<bool, Duration> {
+    ) -> Result<bool, TooManyWrong> {
         let State {
             policy,
             all,
@@ -84,9 +93,11 @@ impl Guesses {
             addresses,
         } = &mut *self.0.lock();
         let known = addresses.get(&from);
-        policy.own.can_take(&known.unwrap_or(others).wrong, now)?;
+        let too_many = |of_all| move |wait| TooManyWrong { wait, of_all };
+        let own = policy.own.can_take(&known.unwrap_or(others).wrong, now);
+        own.map_err(too_many(false))?;
         if known.is_none_or(|known| !known.was_right) {
-            policy.all.can_take(all, now)?;
+            policy.all.can_take(all, now).map_err(too_many(true))?;
         }
         let (is_known, is_right) = (known.is_some(), is_right());
         if !is_known && addresses.len() >= ADDRESSES_MAX {
@@ -133,8 +144,9 @@ mod tests {
         let (one, other) = (Key::new(7), Key::new(8));
         let now = Duration::from_secs(100);
         assert_eq!(wrong(&guesses, one, now), 10);
-        let wait = guesses.guess(one, now, || true).expect_err("not looked at");
-        assert_eq!(wait, Duration::from_secs(6));
+        let too_many = guesses.guess(one, now, || true).expect_err("not looked at");
+        let TooManyWrong { wait, of_all } = too_many;
+        assert_eq!((wait, of_all), (Duration::from_secs(6), false));
         assert_eq!(guesses.guess(other, now, || true), Ok(true));
         assert_eq!(guesses.guess(one, now + wait, || true), Ok(true));
         // Right ones cost nothing.
@@ -152,7 +164,8 @@ mod tests {
         let attackers = (0..10).map(|number| wrong(&guesses, Key::new(100 + number), now));
         assert_eq!(attackers.sum::<usize>(), 35);
         assert_eq!(guesses.guess(operator, now, || true), Ok(true));
-        assert!(guesses.guess(Key::new(9), now, || true).is_err());
+        let too_many = guesses.guess(Key::new(9), now, || true);
+        assert!(too_many.expect_err("not looked at").of_all);
     }
 
     #[test]

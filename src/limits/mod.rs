@@ -29,7 +29,7 @@ use score::{Held, Score};
 
 pub use addresses::Addresses;
 pub use bans::{Ban, Bans, Offence};
-pub use guesses::Guesses;
+pub use guesses::{Guesses, TooManyWrong};
 pub use limited::Limited;
 pub use origins::{OriginCount, Origins};
 pub use pace::Pace;

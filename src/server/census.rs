@@ -6,8 +6,9 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::hub::Node;
-use crate::insight::census::{CENSUS_EVERY, Census, PARTS, Tally};
-use crate::swarm::{Role, Walk};
+use crate::insight::census::{CENSUS_EVERY, Census, PARTS, Tally, Way};
+use crate::protocol::http::Endpoint;
+use crate::swarm::{self, Role, Walk};
 
 /// Counts whenever somebody has asked, and then not for a while; never completes.
 pub(super) async fn run(node: &Arc<Node>) {
@@ -24,8 +25,9 @@ async fn count(node: &Node) -> Census {
     let totals = swarms.totals();
     let mut tally = Tally::new(totals.seeders + totals.leechers);
     let mut walk = Walk::default();
-    while swarms.walk_slice(&mut walk, |member, role| {
-        tally.add(member.peer_id.as_bytes(), role == Role::Seeder);
+    while swarms.walk_slice(&mut walk, |member| {
+        let is_seeder = member.role == Role::Seeder;
+        tally.add(member.peer_id.as_bytes(), is_seeder, way(member.way));
     }) {
         yield_now().await;
     }
@@ -36,15 +38,28 @@ async fn count(node: &Node) -> Census {
     tally.census()
 }
 
+const fn way(way: swarm::Way) -> Way {
+    match way {
+        swarm::Way::WebSocket(_) => Way::WebSocket,
+        swarm::Way::Http { at, .. } => match at {
+            Endpoint::V4(_) => Way::HttpIpv4,
+            Endpoint::V6(_) => Way::HttpIpv6,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::num::NonZeroU16;
     use std::time::Duration;
 
     use super::*;
     use crate::config::Config;
     use crate::protocol::{ConnectionId, InfoHash, PeerId};
-    use crate::swarm::{Claim, Member};
+    use crate::swarm::{Claim, HttpSaid, Member};
 
+    /// Every fourth member seeds, every third announces over HTTP.
     fn node(members: u32, in_swarm: u32) -> Node {
         let node = Node::new(&Config::default(), 0);
         for number in 0..members {
@@ -52,32 +67,47 @@ mod tests {
             id[8..12].copy_from_slice(&number.to_be_bytes());
             let mut hash = [0; 20];
             hash[..4].copy_from_slice(&(number / in_swarm).to_be_bytes());
-            let member = Member {
-                connection: ConnectionId::new(0, number, 0),
-                peer_id: PeerId::new(id),
-            };
+            let peer_id = PeerId::new(id);
             let claim = if number % 4 == 0 {
                 Claim::Seeder
             } else {
                 Claim::Leecher
             };
-            node.tracker()
-                .swarms()
-                .with_new(
-                    &InfoHash::new(hash),
-                    |_| true,
-                    |swarm| swarm.join(member, claim, false, Duration::ZERO),
-                )
-                .expect("room");
+            let joined = node.tracker().swarms().with_new(
+                &InfoHash::new(hash),
+                |_| true,
+                |swarm| {
+                    if number % 3 > 0 {
+                        let connection = ConnectionId::new(0, number, 0);
+                        let member = Member {
+                            connection,
+                            peer_id,
+                        };
+                        swarm.join(member, claim, false, Duration::ZERO);
+                        return;
+                    }
+                    let said = HttpSaid {
+                        peer_id,
+                        claim,
+                        completed: false,
+                        at: 0,
+                    };
+                    let address = Ipv4Addr::from_bits(number).into();
+                    swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, None);
+                },
+            );
+            joined.expect("room");
         }
         node
     }
 
     #[tokio::test]
     async fn every_member_is_counted_once_in_small_swarms_and_in_a_huge_one() {
-        for in_swarm in [1, 7, 20_000] {
-            let census = count(&node(20_000, in_swarm)).await;
-            assert_eq!((census.peers, census.seeders_only), (20_000, 5_000));
+        for in_swarm in [1, 7, 21_000] {
+            let census = count(&node(21_000, in_swarm)).await;
+            assert_eq!((census.peers, census.seeders_only), (21_000, 5_250));
+            assert_eq!((census.ways.websocket, census.ways.http), (14_000, 7_000));
+            assert_eq!((census.ways.http_ipv4, census.ways.http_ipv6), (7_000, 0));
             assert_eq!(census.clients.len(), 1);
         }
         assert_eq!(count(&node(0, 1)).await.peers, 0);
@@ -85,21 +115,18 @@ mod tests {
 
     #[tokio::test]
     async fn no_slice_shows_more_than_its_share() {
-        let node = node(20_000, 20_000);
+        let node = node(21_000, 21_000);
         let (mut walk, mut slices, mut shown) = (Walk::default(), 0, 0);
         loop {
             let mut own = 0;
-            let goes_on = node
-                .tracker()
-                .swarms()
-                .walk_slice(&mut walk, |_, _| own += 1);
+            let goes_on = node.tracker().swarms().walk_slice(&mut walk, |_| own += 1);
             assert!(own <= 1024, "{own}");
             (slices, shown) = (slices + 1, shown + own);
             if !goes_on {
                 break;
             }
         }
-        assert_eq!(shown, 20_000);
+        assert_eq!(shown, 21_000);
         assert!(slices >= 256, "{slices}");
     }
 }

@@ -9,7 +9,7 @@ use rand::Rng;
 
 use super::members::Heard;
 use super::selection::Shuffled;
-use super::{Claim, Joined, Role, Swarm};
+use super::{Claim, Joined, Role, Shown, Swarm, Way};
 use crate::protocol::http::{Endpoint, Peers};
 use crate::protocol::{Counts, PeerId};
 
@@ -170,8 +170,28 @@ impl HttpSaid {
 }
 
 impl HttpMembers {
+    pub(super) fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
     fn is_empty(&self) -> bool {
-        self.v4.len() + self.v6.len() == 0
+        self.len() == 0
+    }
+
+    /// The member at one of [`Self::len`] places, in the order in which expired ones are searched.
+    pub(super) fn shown_at(&self, place: usize) -> Option<Shown> {
+        let (at, state, role) = if let Some((key, state, role)) = self.v4.at(place) {
+            (Endpoint::V4(*key), state, role)
+        } else {
+            let (key, state, role) = self.v6.at(place.checked_sub(self.v4.len())?)?;
+            (Endpoint::V6(*key), state, role)
+        };
+        let heard = state.heard.second();
+        Some(Shown {
+            peer_id: state.peer_id,
+            role,
+            way: Way::Http { at, heard },
+        })
     }
 
     pub(super) fn added_to(&self, counts: Counts) -> Counts {
@@ -189,6 +209,16 @@ impl HttpMembers {
 impl<const N: usize> Family<N> {
     fn len(&self) -> usize {
         self.leechers.len() + self.seeders.len()
+    }
+
+    /// The member at a place: leechers come before seeders.
+    fn at(&self, place: usize) -> Option<(&[u8; N], &State, Role)> {
+        if let Some((key, state)) = self.leechers.get_index(place) {
+            return Some((key, state, Role::Leecher));
+        }
+        let place = place.checked_sub(self.leechers.len())?;
+        let (key, state) = self.seeders.get_index(place)?;
+        Some((key, state, Role::Seeder))
     }
 
     fn list(&mut self, role: Role) -> &mut List<N> {
@@ -246,12 +276,8 @@ impl<const N: usize> Family<N> {
             while chosen.len() < wanted
                 && let Some(place) = shuffled.next(rng)
             {
-                let found = self
-                    .leechers
-                    .get_index(place)
-                    .or_else(|| self.seeders.get_index(place.checked_sub(leechers)?));
-                let found = found.filter(|(key, _)| Some(*key) != own);
-                chosen.extend(found.map(|(key, state)| (*key, state.peer_id)));
+                let found = self.at(place).filter(|(key, ..)| Some(*key) != own);
+                chosen.extend(found.map(|(key, state, _)| (*key, state.peer_id)));
             }
         }
         chosen

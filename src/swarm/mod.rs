@@ -10,6 +10,7 @@ mod members;
 mod offers;
 mod selection;
 mod table;
+mod view;
 
 pub use http::{HttpSaid, Owner};
 pub use intake::Intake;
@@ -17,6 +18,7 @@ pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
 pub use table::{Expired, Full, Swarms, Swept, Totals, Ttl, Walk};
+pub use view::{Shown, Way};
 
 use std::time::Duration;
 

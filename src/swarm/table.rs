@@ -12,7 +12,7 @@ use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
 use super::offers::Moment;
-use super::{Member, Owner, Role, Swarm, seconds};
+use super::{Member, Owner, Role, Shown, Swarm, seconds};
 use crate::protocol::InfoHash;
 
 /// How many locks the table is divided into: enough that two workers seldom meet.
@@ -280,7 +280,7 @@ impl Swarms {
 
     /// Shows a bounded number of members, from where `walk` stands, and lets that go on; false when all were shown. Who
     /// comes, goes or changes its role between two slices may be shown twice or not at all.
-    pub fn walk_slice(&self, walk: &mut Walk, mut show: impl FnMut(Member, Role)) -> bool {
+    pub fn walk_slice(&self, walk: &mut Walk, mut show: impl FnMut(Shown)) -> bool {
         let Some(shard) = self.shards.get(walk.shard) else {
             return false;
         };
@@ -293,8 +293,8 @@ impl Swarms {
                 };
                 return walk.shard < self.shards.len();
             };
-            if let Some((member, role)) = swarm.members.role_at(walk.member) {
-                show(member, role);
+            if let Some(shown) = swarm.shown_at(walk.member) {
+                show(shown);
                 walk.member += 1;
             } else {
                 (walk.swarm, walk.member) = (walk.swarm + 1, 0);

@@ -266,6 +266,9 @@ async fn too_many_wrong_tokens_of_all_lock_out_nobody_who_was_signed_in() {
             .refused(429)
             .contains("limits.all_wrong_tokens_per_minute")
     );
+    let counters = server.node.counters();
+    assert_eq!(counters.refused_all_wrong_tokens_per_minute, 1);
+    assert_eq!(counters.refused_wrong_tokens_per_minute, 0);
     send(&server, session, &operator, "").await.ok();
 }
 
@@ -421,6 +424,62 @@ async fn a_swarm_shows_its_peers_and_who_is_introduced_to_whom() {
             .await
             .refused(400);
     }
+}
+
+#[tokio::test]
+async fn a_swarm_shows_its_peers_over_http_as_such() {
+    let server = server_behind_a_proxy(|_| {});
+    let mut browser = connect(&server, &[("x-forwarded-for", "192.0.2.77")]).await;
+    browser.join("swarm", "-WW0201-one").await;
+    for (address, port, left) in [
+        ("198.51.100.7", 6881, 1),
+        ("2001:db8:1:2::3", 6882, 0),
+        ("198.51.100.8", 6883, 0),
+    ] {
+        let (hash, peer) = (id("swarm"), id("-qB4630-other"));
+        let path =
+            format!("/announce?info_hash={hash}&peer_id={peer}&port={port}&left={left}&numwant=0");
+        crate::announce::ask_from(&server, address, &path).await;
+    }
+    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
+    let swarm = ask(&server, &path).await.ok();
+    assert_eq!(
+        (&swarm["peers_total"], &swarm["http"]),
+        (&json!(4), &json!(3))
+    );
+    assert_eq!(
+        (&swarm["seeders"], &swarm["leechers"]),
+        (&json!(2), &json!(2))
+    );
+    let peers = swarm["peers"].as_array().unwrap();
+    let over_http: Vec<_> = peers.iter().filter(|peer| peer["http"] == true).collect();
+    assert_eq!((peers.len(), over_http.len()), (4, 3));
+    let told = |port: u16| {
+        let mut peer = over_http
+            .iter()
+            .find(|peer| peer["port"] == port)
+            .map(|peer| (*peer).clone())
+            .unwrap();
+        let heard = peer.as_object_mut().unwrap().remove("heard").unwrap();
+        assert!((0.0..20.0).contains(&heard.as_f64().unwrap()), "{heard}");
+        peer
+    };
+    let expected = |port: u16, seeder: bool, family: &str, address: &str| {
+        json!({
+            "peer_id": hex(&id("-qB4630-other")), "client": "qBittorrent 4.6.3", "seeder": seeder, "http": true,
+            "age": null, "offers": null, "answers": null, "family": family, "address": address, "port": port,
+            "connection": null, "blocked": false,
+        })
+    };
+    assert_eq!(told(6881), expected(6881, false, "ipv4", "198.51.100.0/24"));
+    assert_eq!(told(6882), expected(6882, true, "ipv6", "2001:db8:1::/48"));
+    assert_eq!(told(6883), expected(6883, true, "ipv4", "198.51.100.0/24"));
+    let text = swarm.to_string();
+    assert!(!text.contains("198.51.100.7") && !text.contains("2001:db8:1:2"));
+    let browser_shown = peers.iter().find(|peer| peer["http"] == false).unwrap();
+    assert_eq!(browser_shown["peer_id"], hex(&id("-WW0201-one")));
+    assert!(browser_shown["connection"].is_string());
+    assert_eq!(browser_shown["port"], Value::Null);
 }
 
 #[tokio::test]
@@ -756,7 +815,7 @@ async fn the_server_leaves_when_it_is_told_to_drain() {
         "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=7";
     let told = send(&server, announce, "", "").await;
     assert!(told.body.contains("8:retry ini1e"), "{}", told.body);
-    assert_eq!(server.node.counters().http_failures_draining, 1);
+    assert_eq!(server.node.counters().failures_http_draining, 1);
     // While it leaves, it can still be asked.
     assert_eq!(audit(&server).await[0].0, "drain");
     server.handle.stop();

@@ -145,6 +145,72 @@ fn every_limit_in_metrics_is_a_setting() {
     }
 }
 
+/// Counters of failures that stand in no family: a sum of others.
+const SUMS: [&str; 1] = ["failures_malformed"];
+/// Counters that name a limit of which they are not the count: other reasons are in them as well.
+const MIXED: [&str; 2] = ["handshakes_failed", "proxy_headers_failed"];
+/// What these say, the hits of other settings count: they bound what is done then, or who is meant.
+const PARTS_OF_OTHERS: [&str; 11] = [
+    "limits.delay_max",
+    "limits.patience",
+    "limits.network_factor",
+    "limits.arrival_delay_max",
+    "limits.exempt",
+    "bans.connection_score_half_life",
+    "bans.strike_every",
+    "bans.strike_half_life",
+    "bans.duration_min",
+    "bans.duration_max",
+    "memory.budget_bytes",
+];
+
+/// Names of settings in the sentence about a series.
+fn settings_in(doc: &str) -> impl Iterator<Item = &str> {
+    let words = doc.split('`').skip(1).step_by(2);
+    words.filter(|word| Setting::find(word).is_some())
+}
+
+#[test]
+fn whoever_counts_failures_or_a_limit_stands_in_its_family() {
+    const LIMITS: [&str; 4] = ["_max", "_per_second", "_per_minute", "_timeout"];
+    let is_limit = |name: &&str| LIMITS.iter().any(|end| name.ends_with(end));
+    let counters: Vec<_> = Statistics::series()
+        .filter(|series| series.kind == Kind::Counter)
+        .collect();
+    let mut missing = Vec::new();
+    for series in &counters {
+        let is_in = |family: &str| series.places.iter().any(|at| at.family.name == family);
+        if series.name.starts_with("failures_") && !SUMS.contains(&series.name) {
+            missing.extend((!is_in("failures")).then(|| format!("{}: failures", series.name)));
+        }
+        if is_limit(&series.name) && series.limits().next().is_none() {
+            missing.push(format!("{}: limit_hits", series.name));
+        }
+        for setting in settings_in(series.doc).filter(is_limit) {
+            if !MIXED.contains(&series.name) && !series.limits().any(|limit| limit == setting) {
+                missing.push(format!("{}: {setting}", series.name));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn every_limit_has_its_hits_in_metrics() {
+    let counted: BTreeSet<_> = Statistics::series().flat_map(Series::limits).collect();
+    let mut missing = BTreeSet::new();
+    for setting in Setting::all() {
+        let section = setting.section.map_or("", |section| section.name);
+        let is_limit = ["limits", "bans", "memory"].contains(&section);
+        // A burst belongs to its rate.
+        let rate = setting.key.replace("_burst", "_per_second");
+        if is_limit && !counted.contains(rate.as_str()) {
+            missing.insert(setting.key);
+        }
+    }
+    assert_eq!(missing, BTreeSet::from(PARTS_OF_OTHERS));
+}
+
 #[test]
 fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -166,7 +232,6 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     });
     let table: String = rows.collect();
     assert!(page.contains(&table), "the table is now\n{table}");
-    let counters = read("src/insight/counters.rs");
     let rust = all(&root.join("src"), ".rs");
     let rows = page.lines().filter(|line| line.starts_with("| `alerts."));
     let rows: Vec<Vec<_>> = rows
@@ -177,10 +242,7 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
         let setting = named(row[1]);
         assert!(Setting::find(&setting).is_some(), "there is no {setting}");
         if let [_, _, _, _, metric, test, _] = row[..] {
-            assert!(
-                counters.contains(&format!("    {},", named(metric))),
-                "{metric}"
-            );
+            assert!(is_counter(&named(metric)), "{metric}");
             assert!(rust.contains(&format!("fn {}(", named(test))), "{test}");
         }
     }

@@ -51,10 +51,13 @@ async fn all_close_with(code: u16, violations: &[Vec<u8>]) {
         assert_eq!(heard[2..4], code.to_be_bytes(), "{shown:x?}");
     }
     let node = &server.node;
-    assert_eq!(
-        node.counters().connections_violating,
-        violations.len() as u64
-    );
+    let counters = node.counters();
+    let counted = if code == 1009 {
+        counters.messages_too_long
+    } else {
+        counters.connections_violating
+    };
+    assert_eq!(counted, violations.len() as u64);
     until("all have left", || {
         node.tracker().swarms().totals() == Totals::default()
     })

@@ -148,16 +148,27 @@ export function swarm (info, now) {
   const peers = Array.from({ length: Math.min(total, 500) }, (_, i) => {
     const [name, version, prefix] = CLIENTS[Math.floor(next() * CLIENTS.length)]
     const family = next() < 0.6 ? 'ipv4' : 'ipv6'
+    // Those over HTTP come last, and are never introduced.
+    const http = i >= Math.min(total, 500) - info.http && i > 20
+    if (http) {
+      return {
+        peer_id: prefix + hex(next, 40 - prefix.length), client: `${name} ${version}`.trim(), seeder: (i * 7919) % total < info.seeders, http,
+        age: null, heard: next() * 600, offers: null, answers: null, family, address: family === 'ipv4' ? '203.0.113.0/24' : '2001:db8:77::/48',
+        port: 6881 + i, connection: null, blocked: false
+      }
+    }
     return {
       peer_id: prefix + hex(next, 40 - prefix.length),
       client: `${name} ${version}`.trim(),
       seeder: (i * 7919) % total < info.seeders,
+      http,
       age: 10 + next() * 9000 + now % 100,
       heard: next() * 90,
       offers: Math.floor(next() * 40),
       answers: Math.floor(next() * 20),
       family,
       address: family === 'ipv4' ? `198.51.${Math.floor(next() * 255)}.0/24` : `2001:db8:${hex(next, 4)}::/48`,
+      port: null,
       connection: `${Math.floor(next() * 2)}-${i}`,
       blocked: false
     }
@@ -167,11 +178,11 @@ export function swarm (info, now) {
     const at = now - 58 + i * 1.9
     return { from: peers[from].peer_id, to: peers[to].peer_id, at, answered: next() < 0.6 ? at + 0.2 + next() : null }
   }).filter(({ from, to }) => from !== to)
-  return { info_hash: info.info_hash, seeders: info.seeders, leechers: info.leechers, peers, peers_total: total, introductions, watched_since: now - 60 }
+  return { info_hash: info.info_hash, seeders: info.seeders, leechers: info.leechers, http: peers.filter(({ http }) => http).length, peers, peers_total: total, introductions, watched_since: now - 60 }
 }
 
-export const CLIENT_COUNTS = CLIENTS.map(([name, version], i) => ({ name, version, members: [51_200, 9_400, 21_300, 1_240, 830][i] }))
-  .concat({ name: '=HYPERLINK("http://x")', version: '1', members: 3 }, { name: 'unknown', version: '', members: 412 })
+export const CLIENT_COUNTS = CLIENTS.map(([name, version], i) => ({ name, version, members: [51_200, 9_400, 21_300, 1_240, 830][i], http: [0, 0, 0, 0, 790][i] }))
+  .concat({ name: '=HYPERLINK("http://x")', version: '1', members: 3, http: 0 }, { name: 'unknown', version: '', members: 412, http: 12 })
 
 export const RULES = [
   ['memory_high', 'The process is near its memory budget.', 'memory_resident', '>', 5.1e9, 4.8e9, 60, 'critical', 'ok'],

@@ -97,6 +97,7 @@ test('limits that were met are told from other counters', () => {
   assert.deepEqual(names.filter(name => !isHit({ name, kind: 'counter' })), [])
   for (const name of ['announces', 'offers_relayed', 'connections_opened', 'bytes_in', 'scrapes', 'bans', 'tls_handshakes']) assert.equal(isHit({ name, kind: 'counter' }), false, name)
   assert.equal(isHit({ name: 'refused_bans', kind: 'gauge' }), false)
+  assert.equal(isHit({ name: 'bans', kind: 'counter', limits: ['bans.strikes_max'] }), true)
   const [hit] = hitsOf(series, () => 2, () => 9)
   assert.deepEqual(hit, { name: 'refused_bans', words: 'bans', doc: 'Refused (limits.addresses_max).', setting: 'limits.addresses_max', now: 2, total: 9 })
 })

@@ -21,6 +21,8 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
             "name": counted.client.name,
             "version": counted.client.version,
             "members": counted.peers,
+            "websocket": counted.websocket,
+            "http": counted.http,
         })
     });
     let body = json!({
@@ -29,10 +31,16 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
         "seeders_only": census.seeders_only,
         "leechers_only": census.leechers_only,
         "both": census.both,
+        "websocket": census.ways.websocket,
+        "http": census.ways.http,
         "families": {
             "ipv4": gauges.connections_ipv4,
             "ipv6": gauges.connections_ipv6,
             "unix": gauges.connections_unix,
+        },
+        "http_families": {
+            "ipv4": census.ways.http_ipv4,
+            "ipv6": census.ways.http_ipv6,
         },
         "clients": clients.collect::<Vec<Value>>(),
     });

@@ -52,7 +52,7 @@ fn seconds(at_ms: u64) -> Value {
     number(at_ms as f64 / 1000.0)
 }
 
-/// `GET /api/v1/series`: what each number means, and whether history has it.
+/// `GET /api/v1/series`: what each number means, which limits it counts, and whether history has it.
 pub(super) async fn series() -> Response {
     let series = Statistics::series().map(|series| {
         json!({
@@ -63,6 +63,7 @@ pub(super) async fn series() -> Response {
             },
             "unit": series.unit.label(),
             "doc": series.doc.trim(),
+            "limits": series.limits().collect::<Vec<_>>(),
             "kept": kept(series.name).is_some(),
         })
     });

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 pub use desk::{CENSUS_EVERY, Desk};
-pub use tally::{PARTS, Tally};
+pub use tally::{PARTS, Tally, Way};
 
 use std::time::SystemTime;
 
@@ -30,12 +30,27 @@ pub struct Census {
     pub leechers_only: u64,
     /// Those that do both.
     pub both: u64,
+    /// How they announce.
+    pub ways: Ways,
     /// Their clients, the most used first; at most [`CLIENTS_MAX`] and one for all others.
     pub clients: Vec<ClientCount>,
 }
 
 /// How many clients a census lists.
 pub const CLIENTS_MAX: usize = 100;
+
+/// How many peers announce in which way. Who does so in several counts for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ways {
+    /// Over WebSockets.
+    pub websocket: u64,
+    /// Over HTTP.
+    pub http: u64,
+    /// Those of them with an IPv4 address.
+    pub http_ipv4: u64,
+    /// Those of them with an IPv6 address.
+    pub http_ipv6: u64,
+}
 
 /// How many peers use one version of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,4 +59,8 @@ pub struct ClientCount {
     pub client: Client,
     /// How many peers.
     pub peers: u64,
+    /// Those of them that announce over WebSockets.
+    pub websocket: u64,
+    /// Those of them that announce over HTTP.
+    pub http: u64,
 }

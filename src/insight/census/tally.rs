@@ -6,13 +6,14 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::client::{Client, Prefix};
-use super::{CLIENTS_MAX, Census, ClientCount};
+use super::{CLIENTS_MAX, Census, ClientCount, Ways};
 
 /// Into how many parts the peers are divided.
 pub const PARTS: usize = 256;
@@ -37,21 +38,44 @@ pub struct Tally {
     seeders_only: u64,
     leechers_only: u64,
     both: u64,
+    ways: Ways,
 }
 
-/// A member: the hash of its `peer_id`, its role, and the prefix that may name its client.
+/// How a member announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Over a WebSocket.
+    WebSocket,
+    /// Over HTTP, and others are told an IPv4 address of it.
+    HttpIpv4,
+    /// Over HTTP, and others are told an IPv6 address of it.
+    HttpIpv6,
+}
+
+/// A member: the hash of its `peer_id`, its role, how it announces, and the prefix that may name its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     hash: u64,
     is_seeder: bool,
+    way: Way,
     prefix: Prefix,
 }
+
+const _: () = assert!(size_of::<Seen>() == 24);
 
 /// Peers by prefix.
 #[derive(Debug, Default)]
 struct Prefixes {
-    peers: HashMap<Prefix, u64>,
-    others: u64,
+    peers: HashMap<Prefix, Peers>,
+    others: Peers,
+}
+
+/// Peers: all, and those that announce in each way.
+#[derive(Debug, Clone, Copy, Default)]
+struct Peers {
+    all: u64,
+    websocket: u64,
+    http: u64,
 }
 
 impl Tally {
@@ -71,11 +95,12 @@ impl Tally {
             seeders_only: 0,
             leechers_only: 0,
             both: 0,
+            ways: Ways::default(),
         }
     }
 
     /// Takes a member in.
-    pub fn add(&mut self, peer_id: &[u8; 20], is_seeder: bool) {
+    pub fn add(&mut self, peer_id: &[u8; 20], is_seeder: bool, way: Way) {
         let hash = self.key.hash_one(peer_id);
         if hash.trailing_zeros() < self.sparse {
             return;
@@ -88,6 +113,7 @@ impl Tally {
             part.push(Seen {
                 hash,
                 is_seeder,
+                way,
                 prefix,
             });
         }
@@ -114,7 +140,7 @@ impl Tally {
             } else {
                 &mut self.unknown
             };
-            prefixes.add(first.prefix);
+            prefixes.add(first.prefix, self.ways.add(peer));
         }
     }
 
@@ -122,29 +148,36 @@ impl Tally {
     #[must_use]
     pub fn census(self) -> Census {
         let scale = |peers: u64| peers << self.sparse;
-        let mut others = self.known.others + self.unknown.others;
-        let mut clients: HashMap<Client, u64> = HashMap::new();
+        let mut others = self.known.others.and(self.unknown.others);
+        let mut clients: HashMap<Client, Peers> = HashMap::new();
+        let mut add = |client, peers| {
+            let counted = clients.entry(client).or_default();
+            *counted = counted.and(peers);
+        };
         for (prefix, peers) in self.known.peers {
-            let client = Client::known(prefix).unwrap_or_else(Client::other);
-            *clients.entry(client).or_default() += peers;
+            add(Client::known(prefix).unwrap_or_else(Client::other), peers);
         }
         for (prefix, peers) in self.unknown.peers {
-            if peers < SHARED_MIN {
-                others += peers;
+            if peers.all < SHARED_MIN {
+                others = others.and(peers);
             } else {
-                *clients.entry(Client::unknown(prefix)).or_default() += peers;
+                add(Client::unknown(prefix), peers);
             }
         }
         let mut clients: Vec<_> = clients.into_iter().collect();
-        clients.sort_unstable_by_key(|(client, peers)| (Reverse(*peers), client.clone()));
+        clients.sort_unstable_by_key(|(client, peers)| (Reverse(peers.all), client.clone()));
         let beyond = clients.split_off(clients.len().min(CLIENTS_MAX));
-        others += beyond.iter().map(|(_, peers)| peers).sum::<u64>();
-        if others > 0 {
+        others = beyond
+            .iter()
+            .fold(others, |sum, (_, peers)| sum.and(*peers));
+        if others.all > 0 {
             clients.push((Client::other(), others));
         }
         let clients = clients.into_iter().map(|(client, peers)| ClientCount {
             client,
-            peers: scale(peers),
+            peers: scale(peers.all),
+            websocket: scale(peers.websocket),
+            http: scale(peers.http),
         });
         Census {
             at: SystemTime::now(),
@@ -153,21 +186,54 @@ impl Tally {
             seeders_only: scale(self.seeders_only),
             leechers_only: scale(self.leechers_only),
             both: scale(self.both),
+            ways: Ways {
+                websocket: scale(self.ways.websocket),
+                http: scale(self.ways.http),
+                http_ipv4: scale(self.ways.http_ipv4),
+                http_ipv6: scale(self.ways.http_ipv6),
+            },
             clients: clients.collect(),
         }
     }
 }
 
-impl Prefixes {
-    fn add(&mut self, prefix: Prefix) {
-        let has_room = self.peers.len() < PREFIXES_MAX;
-        match self.peers.get_mut(&prefix) {
-            Some(peers) => *peers += 1,
-            None if has_room => {
-                self.peers.insert(prefix, 1);
-            }
-            None => self.others += 1,
+impl Ways {
+    /// Counts one peer with all that was seen of it; also gives it by itself.
+    fn add(&mut self, peer: &[Seen]) -> Peers {
+        let has = |way| u64::from(peer.iter().any(|seen| seen.way == way));
+        let [websocket, ipv4, ipv6] = [Way::WebSocket, Way::HttpIpv4, Way::HttpIpv6].map(has);
+        let http = ipv4 | ipv6;
+        self.websocket += websocket;
+        self.http += http;
+        self.http_ipv4 += ipv4;
+        self.http_ipv6 += ipv6;
+        Peers {
+            all: 1,
+            websocket,
+            http,
         }
+    }
+}
+
+impl Peers {
+    fn and(self, others: Self) -> Self {
+        Self {
+            all: self.all + others.all,
+            websocket: self.websocket + others.websocket,
+            http: self.http + others.http,
+        }
+    }
+}
+
+impl Prefixes {
+    fn add(&mut self, prefix: Prefix, peer: Peers) {
+        let has_room = self.peers.len() < PREFIXES_MAX;
+        let counted = match self.peers.entry(prefix) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if has_room => new.insert(Peers::default()),
+            Entry::Vacant(_) => &mut self.others,
+        };
+        *counted = counted.and(peer);
     }
 }
 
@@ -202,10 +268,10 @@ mod tests {
             .enumerate()
         {
             for is_seeder in *roles {
-                tally.add(&id("-WW0207-", number), *is_seeder);
+                tally.add(&id("-WW0207-", number), *is_seeder, Way::WebSocket);
             }
         }
-        tally.add(&id("-qB4630-", 1), false);
+        tally.add(&id("-qB4630-", 1), false, Way::WebSocket);
         let census = census(tally);
         let counts = (
             census.peers,
@@ -219,11 +285,51 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_counts_for_each_way_in_which_it_announces() {
+        use Way::{HttpIpv4, HttpIpv6, WebSocket};
+        let mut tally = Tally::new(10);
+        let peers = [
+            ("-LT20B0-", &[HttpIpv4, HttpIpv6, HttpIpv4][..]),
+            ("-LT20B0-", &[HttpIpv6]),
+            ("-WD0024-", &[WebSocket, HttpIpv4]),
+            ("-WW0207-", &[WebSocket, WebSocket]),
+        ];
+        for (number, (prefix, ways)) in peers.into_iter().enumerate() {
+            for way in ways {
+                tally.add(&id(prefix, number), true, *way);
+            }
+        }
+        let census = census(tally);
+        let ways = Ways {
+            websocket: 2,
+            http: 3,
+            http_ipv4: 2,
+            http_ipv6: 2,
+        };
+        assert_eq!((census.peers, census.ways), (4, ways));
+        let clients: Vec<_> = census
+            .clients
+            .iter()
+            .map(|counted| (counted.client.name, counted.websocket, counted.http))
+            .collect();
+        let expected = [
+            ("libtorrent", 0, 2),
+            ("WebTorrent", 1, 0),
+            ("WebTorrent Desktop", 1, 1),
+        ];
+        assert_eq!(clients, expected);
+    }
+
+    #[test]
     fn prefixes_that_nobody_shares_are_not_told() {
         let mut tally = Tally::new(10);
         for number in 0..5 {
-            tally.add(&id("ABCDEFGH", number), false);
-            tally.add(&id(&format!("x{number}y{number}z{number}ab"), 0), false);
+            tally.add(&id("ABCDEFGH", number), false, Way::WebSocket);
+            tally.add(
+                &id(&format!("x{number}y{number}z{number}ab"), 0),
+                false,
+                Way::WebSocket,
+            );
         }
         let clients = [("unknown ABCDEFGH", 5), ("unknown other", 5)];
         assert_eq!(
@@ -236,10 +342,10 @@ mod tests {
     fn strangers_cannot_make_the_list_grow() {
         let mut tally = Tally::new(10_000);
         for number in 0..10_000 {
-            tally.add(&id(&format!("{number:08}"), 0), false);
-            tally.add(&id(&format!("{number:08}"), 1), false);
+            tally.add(&id(&format!("{number:08}"), 0), false, Way::WebSocket);
+            tally.add(&id(&format!("{number:08}"), 1), false, Way::WebSocket);
             let version = format!("-WW{:02}{:02}-", number / 100, number % 100);
-            tally.add(&id(&version, 0), false);
+            tally.add(&id(&version, 0), false, Way::WebSocket);
         }
         let census = census(tally);
         assert_eq!(census.peers, 30_000);
@@ -258,7 +364,7 @@ mod tests {
         let mut tally = Tally::new(members);
         assert_eq!(tally.sparse, 2);
         for number in 0..40_000 {
-            tally.add(&id("-WW0207-", number), number % 2 == 0);
+            tally.add(&id("-WW0207-", number), number % 2 == 0, Way::WebSocket);
         }
         let kept: usize = tally.parts.iter().map(Vec::len).sum();
         assert!((9_000..11_000).contains(&kept), "{kept}");

@@ -27,13 +27,13 @@ export const PLANS = [
     id: 'members',
     title: 'Seeders and leechers',
     doc: 'Seeders have everything, leechers do not.',
-    lines: [{ series: 'seeders', label: 'seeders' }, { series: 'leechers', label: 'leechers' }]
+    lines: [{ series: 'seeders', label: 'seeders' }, { series: 'leechers', label: 'leechers' }, { series: 'http_peers', label: 'over HTTP, of both' }]
   },
   {
     id: 'announces',
     title: 'Announces',
     doc: 'Messages of peers in a second: announces without answers, and scrapes.',
-    lines: [{ series: 'announces', label: 'announces' }, { series: 'scrapes', label: 'scrapes' }]
+    lines: [{ series: 'announces', label: 'announces' }, { series: 'scrapes', label: 'scrapes' }, { series: 'http_announces', label: 'announces over HTTP' }, { series: 'http_scrapes', label: 'scrapes over HTTP' }]
   },
   {
     id: 'offers',

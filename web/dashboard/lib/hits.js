@@ -10,8 +10,8 @@ import { plainDoc } from './numbers.js'
 const BEGINS = /^(refused|failures|paused|delayed|passed_over|uncounted|forgotten|limited|upgrades_refused)(_|$)/
 const HOLDS = /_(dropped|surplus|forgotten|copied|displaced|timed_out|dead|stuck|violating|flooding|hostile|shed|full|replaced|short)(_|$)/
 
-/** @param {Pick<Series, 'name' | 'kind'>} series */
-export const isHit = ({ name, kind }) => kind === 'counter' && (BEGINS.test(name) || HOLDS.test(name))
+/** Some refuse for other reasons than a setting, such as a ban. @param {Pick<Series, 'name' | 'kind' | 'limits'>} series */
+export const isHit = ({ name, kind, limits = [] }) => kind === 'counter' && (limits.length > 0 || BEGINS.test(name) || HOLDS.test(name))
 
 /** The settings that the sentence about a counter names: `limits.swarms_max`. @param {string} doc */
 export const settingsIn = doc => [...new Set([...doc.matchAll(/`([a-z_]+\.[a-z0-9_]+)`/g)].map(match => String(match[1])))]

@@ -4,7 +4,7 @@
 
 import { formatBytes } from '../../share/lib/format.js'
 
-/** @typedef {{ name: string, kind: 'counter' | 'gauge', unit: '' | 'bytes' | 'seconds' | 'ratio', doc: string, kept?: boolean }} Series */
+/** @typedef {{ name: string, kind: 'counter' | 'gauge', unit: '' | 'bytes' | 'seconds' | 'ratio', doc: string, limits?: string[], kept?: boolean }} Series */
 
 /** What a series means, without the marks around names of settings. @param {Pick<Series, 'doc'>} series */
 export const plainDoc = ({ doc }) => doc.replaceAll('`', '').trim()

@@ -7,7 +7,7 @@ import { card, hint, messageLine, needsSignIn } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { formatCount, formatRatio } from '../lib/numbers.js'
 
-/** @typedef {{ name: string, version: string, members: number, share: number }} Client */
+/** @typedef {{ name: string, version: string, members: number, http?: number, share: number }} Client */
 /** @typedef {{ origin: string | null, connections: number }} Origin */
 
 const EVERY_SECONDS = 10
@@ -43,7 +43,7 @@ export function clients (app) {
 
   return {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Clients'),
-      card('Programs', hint('By the beginning of the peer id, which each program chooses; whoever likes can choose another’s. Counted at most every ten seconds.'), messages.element, programs.element),
+      card('Programs', hint('By the beginning of the peer id, which each program chooses; whoever likes can choose another’s. Many programs have another id for each torrent, and count once for each. Counted at most every ten seconds.'), messages.element, programs.element),
       isAdmin
         ? card('Web sites', hint('Whose pages opened the connections (their Origin). Programs that are no browsers send none.'), originMessages.element, origins.element)
         : card('Web sites', needsSignIn('The web sites whose pages use this tracker', () => app.signIn()))),
@@ -64,6 +64,7 @@ const clientTable = () => new Table(/** @type {import('../elements/table.js').Op
     { key: 'name', label: 'Program', value: row => row.name },
     { key: 'version', label: 'Version', value: row => row.version, text: row => row.version || '–' },
     { key: 'members', label: 'Peers', value: row => row.members, text: row => formatCount(row.members), look: 'number' },
+    { key: 'http', label: 'Over HTTP', value: row => row.http ?? null, text: row => formatCount(row.http), look: 'number' },
     { key: 'share', label: 'Share', value: row => row.share, text: row => formatRatio(row.share), look: 'number' }
   ]
 }))

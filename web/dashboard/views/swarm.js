@@ -12,8 +12,8 @@ import { addressOf } from '../lib/routes.js'
 import { formatMoment } from '../lib/times.js'
 
 /**
- * @typedef {{ peer_id: string, client: string, seeder: boolean, age: number, heard: number, offers: number, answers: number,
- *   family: string, address: string | null, connection: string, blocked: boolean }} Peer
+ * @typedef {{ peer_id: string, client: string | null, seeder: boolean, http?: boolean, age: number | null, heard: number, offers: number | null,
+ *   answers: number | null, family: string, address: string | null, port?: number | null, connection: string | null, blocked: boolean }} Peer
  * @typedef {import('../lib/picture.js').Introduction} Introduction
  */
 
@@ -35,11 +35,12 @@ export function swarm (app, hash) {
     try {
       const swarm = await app.api.get(`swarms/${hash}`)
       message.clear()
-      setText(facts, `${formatCount(swarm.seeders)} seeders, ${formatCount(swarm.leechers)} leechers`)
+      setText(facts, `${formatCount(swarm.seeders)} seeders, ${formatCount(swarm.leechers)} leechers${swarm.http ? `; ${formatCount(swarm.http)} of them over HTTP` : ''}`)
       setText(more, swarm.peers_total > swarm.peers.length ? `The first ${formatCount(swarm.peers.length)} of ${formatCount(swarm.peers_total)} peers.` : '')
       peers.setRows(swarm.peers)
       introductions.setRows(swarm.introductions)
-      picture.update(swarm.peers, swarm.introductions, swarm.watched_since)
+      // Who announces over HTTP is never introduced to anybody.
+      picture.update(swarm.peers.filter((/** @type {Peer} */ peer) => !peer.http), swarm.introductions, swarm.watched_since)
     } catch (error) {
       const { status } = /** @type {import('../core/api.js').ApiError} */ (error)
       if (status !== 404) return message.failed(error)
@@ -51,6 +52,7 @@ export function swarm (app, hash) {
 
   /** @param {Peer} peer */
   async function kick (peer) {
+    if (peer.connection === null) return
     const isSure = await confirmed({
       title: 'Close the connection of this peer?',
       text: `${peer.client || 'The peer'} (${shortId(peer.peer_id)}) leaves all its swarms. Most clients come back by themselves; only a ban keeps one out.`,
@@ -81,7 +83,7 @@ export function swarm (app, hash) {
 /** @param {(peer: Peer) => void} kick */
 const peerTable = kick => new Table(/** @type {import('../elements/table.js').Options<Peer>} */ ({
   name: 'Peers',
-  key: peer => `${peer.connection} ${peer.peer_id}`,
+  key: peer => [peer.connection, peer.address, peer.port, peer.peer_id].join(' '),
   sort: { by: 'age', order: 'desc' },
   empty: 'There is nobody.',
   filter: 'Find a peer by client, id, role or address',
@@ -89,12 +91,13 @@ const peerTable = kick => new Table(/** @type {import('../elements/table.js').Op
     { key: 'peer', label: 'Peer', value: peer => peer.peer_id, text: peer => shortId(peer.peer_id), look: 'code' },
     { key: 'client', label: 'Client', value: peer => peer.client, text: peer => peer.client || 'unknown' },
     { key: 'role', label: 'Role', value: peer => peer.seeder ? 'seeder' : 'leecher' },
-    { key: 'age', label: 'There for', value: peer => peer.age, text: peer => formatSeconds(Math.floor(peer.age)), look: 'number' },
+    { key: 'way', label: 'Over', value: peer => peer.http ? 'HTTP' : 'WebSocket' },
+    { key: 'age', label: 'There for', value: peer => peer.age, text: peer => formatSeconds(peer.age === null ? null : Math.floor(peer.age)), look: 'number' },
     { key: 'heard', label: 'Heard of', value: peer => peer.heard, text: peer => `${formatSeconds(Math.floor(peer.heard))} ago`, look: 'number' },
     { key: 'offers', label: 'Offers', value: peer => peer.offers, text: peer => formatCount(peer.offers), look: 'number' },
     { key: 'answers', label: 'Answers', value: peer => peer.answers, text: peer => formatCount(peer.answers), look: 'number' },
     { key: 'address', label: 'Address', value: peer => peer.address ?? peer.family, look: 'code' },
-    { key: 'kick', label: '', value: () => null, fixed: true, make: peer => button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }) }
+    { key: 'kick', label: '', value: () => null, fixed: true, make: peer => peer.connection === null ? document.createTextNode('') : button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }) }
   ]
 }))
 

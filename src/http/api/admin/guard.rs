@@ -54,11 +54,14 @@ pub(in crate::http) fn sign_in(
             let text = "this is not the admin token";
             Err(Refusal::new(StatusCode::UNAUTHORIZED, text))
         }
-        Err(wait) => {
-            let text = "too many wrong tokens; try again later (limits.wrong_tokens_per_minute, \
-                        limits.all_wrong_tokens_per_minute)";
+        Err(too_many) => {
+            let text = if too_many.of_all {
+                "too many wrong tokens of all; try again later (limits.all_wrong_tokens_per_minute)"
+            } else {
+                "too many wrong tokens; try again later (limits.wrong_tokens_per_minute)"
+            };
             let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text);
-            Err(refusal.retry_after(wait.as_secs() + 1))
+            Err(refusal.retry_after(too_many.wait.as_secs() + 1))
         }
     }
 }

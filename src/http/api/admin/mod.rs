@@ -7,6 +7,7 @@ mod bans;
 mod connections;
 pub(in crate::http) mod guard;
 mod others;
+mod peer;
 mod ranking;
 mod settings;
 mod swarms;

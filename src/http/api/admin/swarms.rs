@@ -11,14 +11,13 @@ use serde_json::{Value, json};
 
 use super::super::asked::Words;
 use super::super::refusal::{Refusal, answer};
-use super::connections::name;
+use super::peer::Peer;
 use super::ranking::{DEPTH_MAX, Prefix, Sort, Wish};
-use super::{seconds, unix};
+use super::unix;
 use crate::http::site::Shared;
 use crate::hub::{Busy, Introduction, Node, Seen};
-use crate::insight::census::Client;
 use crate::protocol::{ConnectionId, InfoHash};
-use crate::swarm::{Member, Role};
+use crate::swarm::{Shown, Way};
 
 /// Swarms on one page.
 const PAGE_MAX: usize = 500;
@@ -85,28 +84,31 @@ pub(super) async fn one(
     };
     let node = shared.node();
     let found = node.tracker().swarms().with(&info_hash, |swarm| {
-        let total = swarm.connected();
-        // Leechers stand before seeders: an even choice has as many of both as the swarm.
-        let step = total.div_ceil(PEERS_MAX).max(1);
-        let members: Vec<_> = swarm.members().step_by(step).collect();
-        (swarm.counts(), total, members)
+        let total = swarm.len();
+        // Kinds and roles stand together: an even choice has as many of each as the swarm.
+        let places = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
+        let members: Vec<_> = places.filter_map(|place| swarm.shown_at(place)).collect();
+        (swarm.counts(), (total, total - swarm.connected()), members)
     });
-    let Some((counts, total, members)) = found else {
+    let Some((counts, (total, http), members)) = found else {
         return Err(Refusal::not_found("there is no such swarm"));
     };
     let watched = node.watch(info_hash, node.now());
     let seen = look_at(node, &members).await?;
-    let peers = members.iter().filter_map(|(member, role)| {
-        let seen = seen.get(&member.connection)?;
-        Some(peer(*member, *role, seen))
+    let peers = members.iter().filter_map(|member| {
+        Some(match member.way {
+            Way::WebSocket(connection) => Peer::connected(member, seen.get(&connection)?),
+            Way::Http { at, heard } => Peer::over_http(member, &at, heard, node.now()),
+        })
     });
-    let peers: Vec<Value> = peers.collect();
+    let peers: Vec<Peer> = peers.collect();
     let introductions = watched.introductions.iter();
     let introductions: Vec<Value> = introductions.map(|one| introduction(node, one)).collect();
     Ok(answer(&json!({
         "info_hash": info_hash.to_string(),
         "seeders": counts.complete,
         "leechers": counts.incomplete,
+        "http": http,
         "peers": peers,
         "peers_total": total,
         "introductions": introductions,
@@ -124,36 +126,19 @@ fn parse(digits: &str) -> Option<InfoHash> {
 }
 
 /// Asks the workers for the connections of members, all at once. Those that have gone in the meantime are left out.
-async fn look_at(
-    node: &Node,
-    members: &[(Member, Role)],
-) -> Result<HashMap<ConnectionId, Seen>, Busy> {
+async fn look_at(node: &Node, members: &[Shown]) -> Result<HashMap<ConnectionId, Seen>, Busy> {
     let mut by_worker: BTreeMap<u8, Vec<ConnectionId>> = BTreeMap::new();
-    for (member, _) in members {
-        let of_worker = by_worker.entry(member.connection.worker()).or_default();
-        of_worker.push(member.connection);
+    for member in members {
+        if let Way::WebSocket(connection) = member.way {
+            let of_worker = by_worker.entry(connection.worker()).or_default();
+            of_worker.push(connection);
+        }
     }
     let asked = by_worker
         .into_iter()
         .map(|(worker, ids)| node.ask(worker, move |hub| hub.look_at(&ids)));
     let seen = try_join_all(asked).await?.into_iter().flatten();
     Ok(seen.map(|seen| (seen.connection, seen)).collect())
-}
-
-fn peer(member: Member, role: Role, seen: &Seen) -> Value {
-    json!({
-        "peer_id": member.peer_id.to_string(),
-        "client": Client::of(member.peer_id.as_bytes()).map(|client| client.to_string()),
-        "seeder": role == Role::Seeder,
-        "age": seconds(seen.age),
-        "heard": seconds(seen.silent),
-        "offers": seen.offers,
-        "answers": seen.answers,
-        "family": seen.network.family().label(),
-        "address": seen.network.shown(),
-        "connection": name(seen.connection),
-        "blocked": seen.blocked,
-    })
 }
 
 fn introduction(node: &Node, one: &Introduction) -> Value {

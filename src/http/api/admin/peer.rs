@@ -1,0 +1,72 @@
+//! One peer of a swarm, as it is shown.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::connections::name;
+use super::seconds;
+use crate::hub::{Network, Seen};
+use crate::insight::census::Client;
+use crate::protocol::http::Endpoint;
+use crate::swarm::{Role, Shown};
+
+/// What is known of a peer. Who announces over HTTP has no connection to tell of.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Peer {
+    peer_id: String,
+    client: Option<String>,
+    seeder: bool,
+    http: bool,
+    age: Option<f64>,
+    heard: f64,
+    offers: Option<u32>,
+    answers: Option<u32>,
+    family: &'static str,
+    address: Option<String>,
+    port: Option<u16>,
+    connection: Option<String>,
+    blocked: bool,
+}
+
+impl Peer {
+    /// One with a WebSocket.
+    pub(super) fn connected(member: &Shown, seen: &Seen) -> Self {
+        Self {
+            age: Some(seconds(seen.age)),
+            heard: seconds(seen.silent),
+            offers: Some(seen.offers),
+            answers: Some(seen.answers),
+            family: seen.network.family().label(),
+            address: seen.network.shown(),
+            connection: Some(name(seen.connection)),
+            blocked: seen.blocked,
+            ..Self::new(member)
+        }
+    }
+
+    /// One that announces over HTTP and was heard last at a second since the process started; `now` is the time since then.
+    /// Its address is shortened like everybody's.
+    pub(super) fn over_http(member: &Shown, at: &Endpoint, heard: u32, now: Duration) -> Self {
+        let network = Network::of(Some(at.address()));
+        let heard = Duration::from_secs(heard.into());
+        Self {
+            http: true,
+            heard: seconds(now.saturating_sub(heard)),
+            family: network.family().label(),
+            address: network.shown(),
+            port: Some(at.port()),
+            ..Self::new(member)
+        }
+    }
+
+    fn new(member: &Shown) -> Self {
+        let client = Client::of(member.peer_id.as_bytes());
+        Self {
+            peer_id: member.peer_id.to_string(),
+            client: client.map(|client| client.to_string()),
+            seeder: member.role == Role::Seeder,
+            ..Self::default()
+        }
+    }
+}
