@@ -61,6 +61,7 @@ fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
     let expected = Client {
         address: Some(peer),
         is_forwarded: false,
+        is_ignored: !values.is_empty(),
         is_malformed: false,
     };
     assert_eq!(client(proxies, Some(peer), values), expected);
@@ -77,6 +78,7 @@ fn check_appended(
     let expected = Client {
         address: Some(address),
         is_forwarded: true,
+        is_ignored: false,
         is_malformed: false,
     };
     let (own, second) = match proxies.header() {

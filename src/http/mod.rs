@@ -275,6 +275,9 @@ impl<H> Visit<H> {
         counters
             .forwarded_malformed
             .add(u64::from(client.is_malformed));
+        counters
+            .forwarded_untrusted
+            .add(u64::from(client.is_ignored));
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
         Visitor {
             address: client.address,

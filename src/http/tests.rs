@@ -84,6 +84,9 @@ async fn without_trusted_proxies_the_peer_is_the_client_whatever_it_sends() {
     );
     assert_eq!(case.address(None, &headers).await, None);
     assert_eq!(case.node.counters().addresses_forwarded, 0);
+    assert_eq!(case.node.counters().forwarded_untrusted, 2);
+    case.address(Some("10.0.0.1"), "").await;
+    assert_eq!(case.node.counters().forwarded_untrusted, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 //! HTTP asks here before it answers a first request; a [`Guest`] counts the connection until its WebSocket is open. All of it
 //! happens once in the life of a connection.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -188,6 +189,28 @@ impl Guest {
 }
 
 impl Node {
+    /// Bans an address for the operator, named by its key as [`Hub::key_of`] tells it.
+    pub fn ban_for(&self, key: Key, time: Duration) {
+        let (ban, other_forgotten) = self.bans.ban_for(key, time, self.now());
+        let counters = &self.shared_counters;
+        counters.bans.add_shared(1);
+        counters
+            .forgotten_bans_records_max
+            .add_shared(u64::from(other_forgotten));
+        tracing::debug!(address = %ban.key, reason = ban.offence.text(), seconds = time.as_secs(), "address banned");
+    }
+
+    /// Whether an address is counted under this key, or its network is.
+    #[must_use]
+    pub fn is_of(&self, key: Key, address: Option<IpAddr>) -> bool {
+        let visitor = Visitor {
+            address,
+            ..Visitor::default()
+        };
+        let whence = self.whence(&visitor);
+        whence.is_some_and(|whence| whence.own == key || whence.wider == Some(key))
+    }
+
     /// Ends a ban, named by its key as [`Hub::bans`] shows it. False if there is none.
     pub fn lift_ban(&self, key: Key) -> bool {
         let lifted = self.bans.lift(key);

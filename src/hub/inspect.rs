@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::arrived::Network;
 use super::entry::Entry;
 use super::{Ended, Hub, State};
-use crate::limits::Grudge;
+use crate::limits::{Grudge, Key};
 use crate::protocol::ConnectionId;
 
 /// Places that are looked at for one answer: some tens of microseconds.
@@ -63,6 +63,30 @@ impl Hub {
     /// Closes a connection for the operator. False if it has gone.
     pub fn kick(&self, id: ConnectionId) -> bool {
         self.with(id, |entry| entry.close(Ended::Kicked)).is_some()
+    }
+
+    /// Under what the address of a connection is counted, if limits of addresses apply to it. The outer one is `None` if it
+    /// has gone.
+    #[must_use]
+    pub fn key_of(&self, id: ConnectionId) -> Option<Option<Key>> {
+        let own = |key: &Key| *key != Key::OTHERS;
+        self.with(id, |entry| entry.visit.address().filter(own))
+    }
+
+    /// Closes the connections of an address, at some thousand places from `slot` on. Tells how many, and where to go on, if
+    /// there are more.
+    pub fn kick_all_of(&self, key: Key, slot: usize) -> (usize, Option<usize>) {
+        let state = &mut *self.state.borrow_mut();
+        let (end, capacity) = (slot.saturating_add(SLOTS_PER_LOOK), state.entries.capacity());
+        let mut kicked = 0;
+        for slot in slot..end.min(capacity) {
+            let entry = state.entries.get_mut(slot);
+            if let Some(entry) = entry.filter(|entry| entry.visit.address() == Some(key)) {
+                entry.close(Ended::Kicked);
+                kicked += 1;
+            }
+        }
+        (kicked, (end < capacity).then_some(end))
     }
 
     fn seen(&self, state: &State, entry: &Entry) -> Seen {

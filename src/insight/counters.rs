@@ -194,6 +194,8 @@ counters! {
     addresses_forwarded,
     /// Requests whose trusted proxy sent a `proxies.header` that cannot be read.
     forwarded_malformed,
+    /// Requests with a `proxies.header` from somebody who is not in `proxies.trusted`, so that it was not looked at.
+    forwarded_untrusted,
     /// Pings sent to silent connections.
     pings_sent,
     /// Announces served, answers not included.

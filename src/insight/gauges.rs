@@ -59,7 +59,9 @@ gauges! {
     seeders: Count,
     /// Members that have not.
     leechers: Count,
-    /// Those of both that announce over HTTP.
+    /// Both together.
+    members: Count,
+    /// Those of them that announce over HTTP.
     http_peers: Count,
     /// Pages and programs that follow the live statistics.
     followers: Count,

@@ -23,6 +23,8 @@ pub enum Offence {
     Hostile,
     /// Frames against the WebSocket protocol.
     Protocol,
+    /// Nothing that was counted: the operator has seen enough.
+    Operator,
 }
 
 impl Offence {
@@ -34,6 +36,7 @@ impl Offence {
             Self::Flood => "floods of messages",
             Self::Hostile => "hostile behaviour",
             Self::Protocol => "broken WebSocket frames",
+            Self::Operator => "by the operator of this tracker",
         }
     }
 }
@@ -131,8 +134,32 @@ impl Bans {
     /// Bans somebody, longer than last time. Also tells whether another's record had to go for it.
     pub fn ban(&self, key: Key, offence: Offence, now: Duration) -> (Ban, bool) {
         let policy = self.policy();
+        self.put(key, offence, now, |record| {
+            record.times = record.remembered(now, policy.longest) + 1;
+            let doubled = 1_u32.checked_shl(record.times - 1).unwrap_or(u32::MAX);
+            policy.first.saturating_mul(doubled).min(policy.longest)
+        })
+    }
+
+    /// Bans somebody for as long as the operator wishes, in place of a ban in force. Also tells whether another's record had
+    /// to go for it.
+    pub fn ban_for(&self, key: Key, time: Duration, now: Duration) -> (Ban, bool) {
+        self.put(key, Offence::Operator, now, |record| {
+            record.times = record.times.max(1);
+            time
+        })
+    }
+
+    fn put(
+        &self,
+        key: Key,
+        offence: Offence,
+        now: Duration,
+        time: impl FnOnce(&mut Record) -> Duration,
+    ) -> (Ban, bool) {
+        let most = self.policy().most;
         let mut records = self.records.lock();
-        let makes_room = records.len() >= policy.most && !records.contains_key(&key);
+        let makes_room = records.len() >= most && !records.contains_key(&key);
         if makes_room {
             let soonest = records.iter().min_by_key(|(_, record)| record.until);
             let soonest = soonest.map(|(key, _)| *key);
@@ -143,14 +170,13 @@ impl Bans {
             times: 0,
             offence,
         });
-        record.times = record.remembered(now, policy.longest) + 1;
+        let time = time(record);
         record.offence = offence;
-        let doubled = 1_u32.checked_shl(record.times - 1).unwrap_or(u32::MAX);
-        record.until = now + policy.first.saturating_mul(doubled).min(policy.longest);
+        record.until = now + time;
         let ban = Ban {
             key,
             offence,
-            left: record.until.saturating_sub(now),
+            left: time,
             times: record.times,
         };
         self.count.store(records.len(), Ordering::Relaxed);
@@ -249,6 +275,20 @@ mod tests {
         bans.tidy(now);
         assert_eq!(bans.records.lock().len(), 0);
         assert_eq!(bans.ban(key, Offence::Flood, now).0.left, MINUTE);
+    }
+
+    #[test]
+    fn the_operator_bans_for_a_time_of_its_own_which_makes_later_ones_no_longer() {
+        let (bans, key) = (bans(), Key::new(7));
+        bans.ban(key, Offence::Flood, MINUTE);
+        let (ban, _) = bans.ban_for(key, 5 * HOUR, MINUTE);
+        assert_eq!((ban.left, ban.times), (5 * HOUR, 1));
+        assert_eq!(ban.offence, Offence::Operator);
+        let shorter = bans.ban_for(key, MINUTE, MINUTE).0.left;
+        assert_eq!(shorter, MINUTE, "also back to less");
+        let now = 2 * MINUTE;
+        assert_eq!(bans.find(key, now), None);
+        assert_eq!(bans.ban(key, Offence::Flood, now).0.left, 2 * MINUTE);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Key(NonZeroU64);
 
 impl Key {
     /// What addresses are counted under that come when `limits.addresses_max` are known.
-    pub(super) const OTHERS: Self = Self(NonZeroU64::MIN);
+    pub(crate) const OTHERS: Self = Self(NonZeroU64::MIN);
 
     /// From a hash that nobody outside can foresee.
     #[must_use]

@@ -33,6 +33,8 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Whether a proxy said so.
     pub is_forwarded: bool,
+    /// Whether the header was there, but came from somebody who is not believed.
+    pub is_ignored: bool,
     /// Whether a trusted proxy sent a header that cannot be read. The address is that of the last proxy that could be
     /// told then.
     pub is_malformed: bool,
@@ -90,7 +92,10 @@ impl Proxies {
         values: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> Client {
         if !self.trust(peer) {
-            return self.walk(peer, std::iter::empty());
+            return Client {
+                is_ignored: values.count() > 0,
+                ..self.walk(peer, std::iter::empty())
+            };
         }
         let from_right = values.rev();
         match self.kind {
@@ -127,6 +132,7 @@ impl Proxies {
         let mut client = Client {
             address: peer.map(|address| address.to_canonical()),
             is_forwarded: false,
+            is_ignored: false,
             is_malformed: false,
         };
         for node in nodes {

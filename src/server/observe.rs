@@ -143,6 +143,7 @@ impl Observer {
             swarms: count(totals.swarms),
             seeders: count(totals.seeders),
             leechers: count(totals.leechers),
+            members: count(totals.seeders) + count(totals.leechers),
             http_peers: count(totals.http_peers),
             followers: count(self.control.site.followers_count()),
             outbox: sum(|own| &own.outbox),

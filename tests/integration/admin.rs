@@ -13,7 +13,7 @@ use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 /// Every path of the API with its method.
-const PATHS: [(&str, &str); 13] = [
+const PATHS: [(&str, &str); 14] = [
     ("GET", "/api/v1/session"),
     ("GET", "/api/v1/swarms"),
     (
@@ -21,6 +21,7 @@ const PATHS: [(&str, &str); 13] = [
         "/api/v1/swarms/0000000000000000000000000000000000000000",
     ),
     ("POST", "/api/v1/connections/0000000000000000/kick"),
+    ("POST", "/api/v1/connections/0000000000000000/ban"),
     ("GET", "/api/v1/hostile"),
     ("GET", "/api/v1/origins"),
     ("GET", "/api/v1/bans"),
@@ -482,6 +483,65 @@ async fn a_swarm_shows_its_peers_over_http_as_such() {
     assert_eq!(browser_shown["port"], Value::Null);
 }
 
+/// The name of a connection in the only swarm.
+async fn connection_of(server: &TestServer, name: &str) -> String {
+    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
+    let swarm = ask(server, &path).await.ok();
+    let peers = swarm["peers"].as_array().unwrap();
+    let peer = peers.iter().find(|peer| peer["peer_id"] == hex(&id(name)));
+    peer.unwrap()["connection"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_closed() {
+    let server = server(|config| {
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.workers = 2;
+    });
+    let mut clients = Vec::new();
+    for (name, address) in [("a", "192.0.2.77"), ("b", "192.0.2.77"), ("c", "192.0.2.78")] {
+        let mut client = connect(&server, &[("x-forwarded-for", address)]).await;
+        client.join("swarm", name).await;
+        clients.push(client);
+    }
+    let mut exempt = server.connect().await;
+    exempt.join("swarm", "d").await;
+
+    let ban = |of: String| format!("POST /api/v1/connections/{of}/ban");
+    let one = ban(connection_of(&server, "a").await);
+    let body = r#"{"seconds":3600}"#;
+    for wrong in [r#"{"seconds":0}"#, r#"{"seconds":2592001}"#, "{}", ""] {
+        send(&server, &one, &bearer(TOKEN), wrong).await.refused(400);
+    }
+    let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
+    let told = send(&server, &one, &own, body).await.refused(409);
+    assert!(told.contains("yourself"), "{told}");
+    let of_exempt = ban(connection_of(&server, "d").await);
+    let told = send(&server, &of_exempt, &bearer(TOKEN), body).await;
+    assert!(told.refused(409).contains("exempt"));
+
+    let banned = send(&server, &one, &bearer(TOKEN), body).await.ok();
+    assert_eq!((&banned["seconds"], &banned["closed"]), (&json!(3600), &json!(2)));
+    for client in &mut clients[..2] {
+        assert_eq!(client.hear_close().await.0, 1008);
+    }
+    until("they are out", || server.node.connections() == 2).await;
+    clients[2].join("swarm", "c").await;
+    let refused = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("by the operator"), "{}", refused.body);
+    let bans = ask(&server, "GET /api/v1/bans").await.ok();
+    assert_eq!(bans["bans"][0]["reason"], "by the operator of this tracker");
+    let lift = format!("DELETE /api/v1/bans/{}", banned["banned"].as_str().unwrap());
+    ask(&server, &lift).await.ok();
+    let let_in = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
+    assert_eq!(let_in.status, 200);
+    send(&server, &one, &bearer(TOKEN), body).await.refused(404);
+    let entries = audit(&server).await;
+    assert_eq!((entries.len(), entries[1].0.as_str()), (2, "ban"));
+    assert!(!entries[1].1.contains("192.0.2"), "{}", entries[1].1);
+}
+
 #[tokio::test]
 async fn a_connection_is_kicked_once_and_others_stay() {
     let server = server(|_| {});
@@ -932,18 +992,20 @@ async fn the_lines_of_the_admin_page_work() {
         }
     }
     let bans = ask(&server, "GET /api/v1/bans").await.ok();
-    let mut client = server.connect().await;
-    client.join("swarm", "peer").await;
+    let mut clients = Vec::new();
+    for (name, address) in [("kick", "192.0.2.98"), ("ban", "192.0.2.99")] {
+        let mut client = connect(&server, &[("x-forwarded-for", address)]).await;
+        client.join("swarm", name).await;
+        clients.push((name, client, connection_of(&server, name).await));
+    }
     let hash = hex(&id("swarm"));
-    let swarm = ask(&server, &format!("GET /api/v1/swarms/{hash}"))
-        .await
-        .ok();
     for line in lines() {
+        let named = clients.iter().find(|(name, ..)| line.contains(name));
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &line]).env_remove("http_proxy");
         command.env("HUB", format!("http://{}", server.address));
         command.env("TOKEN", TOKEN).env("HASH", &hash);
-        command.env("ID", swarm["peers"][0]["connection"].as_str().unwrap());
+        command.env("ID", named.map_or("", |(.., connection)| connection));
         command.env("KEY", bans["bans"][0]["key"].as_str().unwrap());
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

@@ -195,7 +195,7 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
     );
 }
 
-/// A disk of 256 KiB, if this user may make one.
+/// A disk of 512 KiB, if this user may make one.
 #[cfg(target_os = "linux")]
 struct SmallDisk(PathBuf);
 
@@ -204,7 +204,7 @@ impl SmallDisk {
     fn mount(at: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount
-            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
             .arg(at);
         let done = mount.stderr(Stdio::null()).status().ok()?;
         done.success().then(|| Self(at.to_owned()))

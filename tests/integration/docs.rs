@@ -216,8 +216,12 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = read("docs/alerts.md");
     let rows = shipped().into_iter().map(|rule| {
-        let part = rule.of.as_ref().filter(|_| rule.of_min > 1.0);
-        let part = part.map(|of| format!(", of at least {} `{of}`", rule.of_min));
+        // Of what is there or not, such as a budget, one is no bound.
+        let part = rule.of.as_ref().and_then(|of| match is_counter(of) {
+            true => Some(format!(", of at least {} `{of}` a second", rule.of_min)),
+            false if rule.of_min > 1.0 => Some(format!(", of at least {} `{of}`", rule.of_min)),
+            false => None,
+        });
         let severity = rule.severity.label();
         format!(
             "| `{}` | `{}`{} | {} s | {} | {} s | {severity} | {} |\n",

@@ -267,7 +267,7 @@ fn keep_safely(connection: &Connection) -> Result<(), Trouble> {
 }
 
 fn insert(transaction: &Transaction<'_>, sample: &Sample) -> rusqlite::Result<()> {
-    let names: Vec<_> = columns(0).collect();
+    let names: Vec<_> = columns().collect();
     let sql = format!(
         "INSERT OR REPLACE INTO {} (at, {}) VALUES (?{})",
         LEVELS[0].table,
@@ -276,7 +276,7 @@ fn insert(transaction: &Transaction<'_>, sample: &Sample) -> rusqlite::Result<()
     );
     let mut statement = transaction.prepare(&sql)?;
     statement.raw_bind_parameter(1, sample.at)?;
-    for (place, value) in (2..).zip(&sample.values) {
+    for (place, value) in (2..).zip(sample.cells.iter().flat_map(Cell::columns)) {
         statement.raw_bind_parameter(place, value)?;
     }
     statement.raw_execute()?;
@@ -311,7 +311,7 @@ fn merge(transaction: &Transaction<'_>, number: usize, at: i64) -> rusqlite::Res
     if all == 0.0 {
         return Ok(());
     }
-    let columns: Vec<_> = columns(number).collect();
+    let columns: Vec<_> = columns().collect();
     let sql = format!(
         "INSERT OR REPLACE INTO {table} (at, samples, {names}) SELECT ?, ?{values}
          WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE at = ?1 AND samples > ?2)",
@@ -319,8 +319,7 @@ fn merge(transaction: &Transaction<'_>, number: usize, at: i64) -> rusqlite::Res
         names = columns.join(", "),
         values = ", ?".repeat(columns.len()),
     );
-    let cells = sums.iter().map(Sum::cell);
-    let values = cells.flat_map(|cell| [cell.mean, cell.min, cell.max]);
+    let values = sums.iter().flat_map(|sum| sum.cell().columns());
     let mut statement = transaction.prepare(&sql)?;
     statement.raw_bind_parameter(1, start)?;
     statement.raw_bind_parameter(2, all)?;
@@ -359,7 +358,7 @@ fn rows(
     let Some(level) = LEVELS.get(number) else {
         return Ok(());
     };
-    let names = series.iter().flat_map(|name| columns_of(name, number));
+    let names = series.iter().flat_map(|name| columns_of(name));
     let samples = if number == 0 { "1" } else { "samples" };
     let columns: Vec<_> = ["at".to_owned(), samples.to_owned()]
         .into_iter()
@@ -372,24 +371,12 @@ fn rows(
     );
     let mut statement = connection.prepare(&sql)?;
     let mut found = statement.query(params_from_iter([time.start, time.end]))?;
-    let width = if number == 0 { 1 } else { 3 };
     let mut cells = Vec::with_capacity(series.len());
     while let Some(row) = found.next()? {
         cells.clear();
         for place in 0..series.len() {
-            let value = |offset| {
-                let value: rusqlite::Result<Option<f64>> = row.get(2 + place * width + offset);
-                value.map(|value| value.unwrap_or(f64::NAN))
-            };
-            cells.push(if number == 0 {
-                Cell::one(value(0)?)
-            } else {
-                Cell {
-                    mean: value(0)?,
-                    min: value(1)?,
-                    max: value(2)?,
-                }
-            });
+            let value = |offset| row.get(2 + place * 3 + offset);
+            cells.push(Cell::of_columns([value(0)?, value(1)?, value(2)?]));
         }
         each(row.get(0)?, row.get(1)?, &cells);
     }

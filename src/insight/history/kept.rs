@@ -32,12 +32,6 @@ const NAMES: &[&str] = &[
     "connections_stuck",
     "handshakes_failed",
     "upgrades_refused",
-    "refused_connections_max",
-    "refused_memory",
-    "refused_address_connections_max",
-    "refused_address_connections_per_second",
-    "refused_origin",
-    "refused_bans",
     "announces",
     "announces_completed",
     "scrapes",
@@ -48,14 +42,13 @@ const NAMES: &[&str] = &[
     "answers_received",
     "answers_relayed",
     "offers_dropped_output_full",
-    "failures_malformed",
-    "failures_messages_per_second",
-    "failures_http_malformed",
-    "failures_address_http_requests_per_second",
     "memberships_expired",
     "bytes_received",
     "bytes_sent",
 ];
+
+/// With what the names of others begin that are kept: what was refused in the night, and why.
+const PREFIXES: &[&str] = &["refused_", "failures_"];
 
 /// A series that is kept.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +60,13 @@ pub(super) struct Kept {
 
 static KEPT: LazyLock<Vec<Kept>> = LazyLock::new(|| {
     let all = Statistics::series().enumerate();
-    let kept = all.filter(|(_, series)| NAMES.contains(&series.name));
+    let kept = all.filter(|(_, series)| is_wanted(series.name));
     kept.map(|(place, series)| Kept { series, place }).collect()
 });
+
+fn is_wanted(name: &str) -> bool {
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
 
 /// What is kept, in the order of the columns.
 pub(super) fn all() -> &'static [Kept] {
@@ -87,6 +84,7 @@ pub fn kept(name: &str) -> Option<&'static Series> {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::schema::columns_of;
     use super::*;
 
     #[test]
@@ -94,15 +92,15 @@ mod tests {
         for name in NAMES {
             assert!(kept(name).is_some(), "there is no series {name}");
         }
-        let columns = NAMES.iter().flat_map(|name| {
-            [
-                (*name).to_owned(),
-                format!("min_{name}"),
-                format!("max_{name}"),
-            ]
-        });
-        let columns: HashSet<_> = columns.chain(["at".into(), "samples".into()]).collect();
-        assert_eq!(columns.len(), NAMES.len() * 3 + 2);
+        for prefix in PREFIXES {
+            let begins = |kept: &Kept| kept.series.name.starts_with(prefix);
+            assert!(all().iter().any(begins), "nothing begins with {prefix}");
+        }
+        let columns = all()
+            .iter()
+            .flat_map(|kept| columns_of(kept.series.name))
+            .chain(["at".into(), "samples".into()]);
+        assert_eq!(columns.collect::<HashSet<_>>().len(), all().len() * 3 + 2);
         assert!(kept("uptime").is_none());
     }
 }

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::kept;
 use super::level::SAMPLE_EVERY;
+use super::sum::{Cell, Sum};
 use crate::insight::{Kind, Statistics};
 
 /// The first of January 2024: a clock that shows an earlier time is not set yet.
@@ -11,13 +12,14 @@ pub(super) const CLOCK_SET_AFTER: i64 = 1_704_067_200;
 /// Statistics further apart than three samples make none: nobody knows how it went in between.
 const GAP_SECONDS: f64 = 30.0;
 
-/// The kept series at one moment: gauges as they were, counters as what they grew by in a second since the last one.
+/// The kept series over one step of time: gauges as they were at each look, counters as what they grew by in a second since
+/// the last sample.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sample {
     /// Seconds since 1970, a multiple of [`SAMPLE_EVERY`].
     pub(super) at: i64,
-    /// In the order of [`kept::all`]; not a number where nothing is known.
-    pub(super) values: Vec<f64>,
+    /// In the order of [`kept::all`].
+    pub(super) cells: Vec<Cell>,
 }
 
 /// Takes samples.
@@ -25,35 +27,46 @@ pub(super) struct Sample {
 pub(super) struct Sampler {
     /// What the last sample was taken of.
     before: Option<Statistics>,
+    /// What was seen since then, for each series that is kept.
+    seen: Vec<Sum>,
 }
 
 impl Sampler {
-    /// A sample, if a step of time is over and there is something to compare with.
+    /// Looks at the statistics. Gives a sample, if a step of time is over and there is something to compare with.
     pub(super) fn take(&mut self, now: &Statistics) -> Option<Sample> {
+        self.look(now);
         let slot = |at| seconds(at) / SAMPLE_EVERY * SAMPLE_EVERY;
         let at = slot(now.at);
         if self.before.as_ref().is_some_and(|last| slot(last.at) == at) {
             return None;
         }
+        let seen = std::mem::take(&mut self.seen);
         let before = self.before.replace(*now)?;
         // A clock that was set back gives no time between the two.
         let elapsed = now.at.duration_since(before.at).ok()?.as_secs_f64();
         if elapsed > GAP_SECONDS || at < CLOCK_SET_AFTER {
             return None;
         }
-        let values: Vec<_> = before.values().zip(now.values()).collect();
-        let of = |kept: &kept::Kept| {
-            let &(before, now) = values.get(kept.place)?;
-            Some(match kept.series.kind {
-                Kind::Gauge => now,
-                Kind::Counter => (now - before).max(0.0) / elapsed,
-            })
+        let grown: Vec<_> = before.values().zip(now.values()).collect();
+        let of = |(kept, seen): (&kept::Kept, &Sum)| match kept.series.kind {
+            Kind::Gauge => seen.cell(),
+            Kind::Counter => {
+                let grown = grown.get(kept.place).map(|(before, now)| now - before);
+                Cell::one(brief(grown.unwrap_or(f64::NAN).max(0.0) / elapsed))
+            }
         };
-        let values = kept::all().iter().map(|kept| of(kept).unwrap_or(f64::NAN));
-        Some(Sample {
-            at,
-            values: values.map(brief).collect(),
-        })
+        let cells = kept::all().iter().zip(&seen).map(of).collect();
+        Some(Sample { at, cells })
+    }
+
+    /// What peaks between two samples is seen too.
+    fn look(&mut self, now: &Statistics) {
+        let values: Vec<_> = now.values().collect();
+        self.seen.resize(kept::all().len(), Sum::default());
+        for (kept, seen) in kept::all().iter().zip(&mut self.seen) {
+            let value = values.get(kept.place).copied().unwrap_or(f64::NAN);
+            seen.add(Cell::one(value), 1.0);
+        }
     }
 }
 
@@ -95,9 +108,13 @@ mod tests {
         statistics
     }
 
-    fn value(sample: &Sample, name: &str) -> f64 {
+    fn cell(sample: &Sample, name: &str) -> Cell {
         let place = kept::all().iter().position(|kept| kept.series.name == name);
-        sample.values[place.expect("kept")]
+        sample.cells[place.expect("kept")]
+    }
+
+    fn value(sample: &Sample, name: &str) -> f64 {
+        cell(sample, name).mean
     }
 
     #[test]
@@ -108,7 +125,9 @@ mod tests {
         let first = sampler.take(&statistics(10.5, 130)).expect("a sample");
         assert_eq!(first.at, START + 10);
         assert_eq!(value(&first, "announces"), 4.0);
-        assert_eq!(value(&first, "swarms"), 10.5);
+        // Of all looks since the last sample.
+        let swarms = cell(&first, "swarms");
+        assert_eq!((swarms.mean, swarms.min, swarms.max), (9.75, 9.0, 10.5));
         assert!(value(&first, "connections").is_nan(), "not known");
         assert_eq!(sampler.take(&statistics(19.9, 140)), None);
         let second = sampler.take(&statistics(20.5, 230)).expect("a sample");

@@ -88,8 +88,8 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 /// The columns of each level in the table that is made for it.
 fn with_columns(migration: &str) -> String {
     let mut sql = migration.to_owned();
-    for (number, level) in LEVELS.iter().enumerate() {
-        let columns: Vec<_> = columns(number)
+    for level in &LEVELS {
+        let columns: Vec<_> = columns()
             .map(|column| format!("{column} REAL"))
             .collect();
         let table = format!("CREATE TABLE {} (", level.table);
@@ -102,12 +102,12 @@ fn with_columns(migration: &str) -> String {
 }
 
 fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    for (number, level) in LEVELS.iter().enumerate() {
+    for level in &LEVELS {
         let mut there = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
         let there: Vec<String> = there
             .query_map([level.table], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        for column in columns(number).filter(|column| !there.contains(column)) {
+        for column in columns().filter(|column| !there.contains(column)) {
             let add = format!("ALTER TABLE {} ADD COLUMN {column} REAL", level.table);
             transaction.execute_batch(&add)?;
         }
@@ -115,23 +115,16 @@ fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The columns of the series: one for each in the finest table, three in the others.
-pub(super) fn columns(level: usize) -> impl Iterator<Item = String> {
-    kept::all()
-        .iter()
-        .flat_map(move |kept| columns_of(kept.series.name, level))
+/// The columns of all series, the same in each table.
+pub(super) fn columns() -> impl Iterator<Item = String> {
+    let kept = kept::all().iter();
+    kept.flat_map(|kept| columns_of(kept.series.name))
 }
 
-/// The columns of one series: what it was on average, at least and at most.
-pub(super) fn columns_of(series: &str, level: usize) -> Vec<String> {
-    if level == 0 {
-        vec![series.to_owned()]
-    } else {
-        ["", "min_", "max_"]
-            .iter()
-            .map(|prefix| format!("{prefix}{series}"))
-            .collect()
-    }
+/// The columns of one series: what it was on average, at least and at most. The last two are empty where they are the
+/// average.
+pub(super) fn columns_of(series: &str) -> [String; 3] {
+    ["", "min_", "max_"].map(|prefix| format!("{prefix}{series}"))
 }
 
 #[cfg(test)]

@@ -19,6 +19,23 @@ impl Cell {
             max: value,
         }
     }
+
+    /// What stands in its columns: nothing where something is not known, and the mean alone if all are the same.
+    pub(super) fn columns(&self) -> [Option<f64>; 3] {
+        let other = |value: f64| (value != self.mean).then_some(value);
+        let known = |value: &f64| !value.is_nan();
+        [Some(self.mean), other(self.min), other(self.max)].map(|value| value.filter(known))
+    }
+
+    /// What its columns say.
+    pub(super) fn of_columns([mean, min, max]: [Option<f64>; 3]) -> Self {
+        let mean = mean.unwrap_or(f64::NAN);
+        Self {
+            mean,
+            min: min.unwrap_or(mean),
+            max: max.unwrap_or(mean),
+        }
+    }
 }
 
 /// Cells under way to become one.
@@ -57,8 +74,8 @@ impl Sum {
     pub(super) fn cell(&self) -> Cell {
         Cell {
             mean: brief(self.total / self.weight),
-            min: self.min,
-            max: self.max,
+            min: brief(self.min),
+            max: brief(self.max),
         }
     }
 }
@@ -85,5 +102,19 @@ mod tests {
             max: 9.0,
         };
         assert_eq!(sum.cell(), all);
+    }
+
+    #[test]
+    fn what_is_the_mean_takes_no_column_of_its_own() {
+        let flat = Cell::one(2.0);
+        assert_eq!(flat.columns(), [Some(2.0), None, None]);
+        let peak = Cell { max: 9.0, ..flat };
+        assert_eq!(peak.columns(), [Some(2.0), None, Some(9.0)]);
+        for cell in [flat, peak] {
+            assert_eq!(Cell::of_columns(cell.columns()), cell);
+        }
+        let unknown = Cell::one(f64::NAN).columns();
+        assert_eq!(unknown, [None; 3]);
+        assert!(Cell::of_columns(unknown).max.is_nan());
     }
 }

@@ -224,7 +224,7 @@ proptest! {
                 _ => values.push(own),
             }
             let seen = proxies.client(Some(ip("10.0.0.1")), values.iter().map(String::as_bytes));
-            prop_assert_eq!(seen, Client { address: Some(client), is_forwarded: true, is_malformed: false });
+            prop_assert_eq!(seen, Client { address: Some(client), is_forwarded: true, is_ignored: false, is_malformed: false });
         }
     }
 

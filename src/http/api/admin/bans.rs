@@ -1,15 +1,26 @@
-//! Who is banned, and ending a ban.
+//! Who is banned, banning somebody, and ending a ban.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Extension;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hyper::StatusCode;
+use serde::Deserialize;
 use serde_json::json;
 
+use super::super::asked;
 use super::super::refusal::{Refusal, answer};
+use super::connections::{found, gone};
+use super::guard::Caller;
 use super::seconds;
 use crate::http::site::Shared;
 use crate::limits::Key;
+
+/// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
+const SECONDS_MAX: u64 = 30 * 86_400;
 
 /// `GET /api/v1/bans`: the bans in force, the longest first.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
@@ -23,6 +34,54 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
         })
     });
     answer(&json!({ "bans": bans.collect::<Vec<_>>() }))
+}
+
+/// What `POST /api/v1/connections/ID/ban` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wish {
+    seconds: u64,
+}
+
+/// `POST /api/v1/connections/ID/ban`: bans the address of a connection for a time, and closes all that it has open.
+pub(super) async fn ban(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Extension(Caller(caller)): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let (node, id) = (shared.node(), found(&shared, &id)?);
+    let Wish { seconds } = asked::body(body).await?;
+    if !(1..=SECONDS_MAX).contains(&seconds) {
+        let text = format!("seconds is to be a number from 1 to {SECONDS_MAX}");
+        return Err(Refusal::bad_request(text));
+    }
+    let key = node.ask(id.worker(), move |hub| hub.key_of(id)).await?;
+    let Some(key) = key.ok_or_else(gone)? else {
+        let text = "its address cannot be banned: it is exempt (limits.exempt, no_limits), not known, or one of too many";
+        return Err(Refusal::new(StatusCode::CONFLICT, text));
+    };
+    if node.is_of(key, caller) {
+        let text = "that is the address that you use yourself: you could not lift the ban";
+        return Err(Refusal::new(StatusCode::CONFLICT, text));
+    }
+    node.ban_for(key, Duration::from_secs(seconds));
+    let mut closed = 0;
+    for worker in node.workers() {
+        let mut from = Some(0);
+        while let Some(slot) = from {
+            let (kicked, next) = node
+                .ask(worker, move |hub| hub.kick_all_of(key, slot))
+                .await?;
+            closed += kicked;
+            from = next;
+        }
+    }
+    let detail = format!("{key} for {seconds} s; connections closed: {closed}");
+    node.audit("ban", &detail);
+    Ok(answer(
+        &json!({ "banned": key.to_string(), "seconds": seconds, "closed": closed }),
+    ))
 }
 
 /// `DELETE /api/v1/bans/KEY`: ends a ban.

@@ -27,17 +27,28 @@ fn from_name(name: &str) -> Option<ConnectionId> {
     Some(ConnectionId::from_bits(bits))
 }
 
+/// What is said of a connection that is not there.
+pub(super) fn gone() -> Refusal {
+    Refusal::not_found("there is no such connection")
+}
+
+/// The connection with this name, if one of the workers may have it.
+///
+/// # Errors
+///
+/// It is no name, or of no worker.
+pub(super) fn found(shared: &Shared, name: &str) -> Result<ConnectionId, Refusal> {
+    let id = from_name(name).ok_or_else(gone)?;
+    let has_worker = shared.node().workers().any(|worker| worker == id.worker());
+    has_worker.then_some(id).ok_or_else(gone)
+}
+
 /// `POST /api/v1/connections/ID/kick`: closes a connection. Nothing is held against its address.
 pub(super) async fn kick(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
-    let gone = || Refusal::not_found("there is no such connection");
-    let id = from_name(&id).ok_or_else(gone)?;
-    let node = shared.node();
-    if !node.workers().any(|worker| worker == id.worker()) {
-        return Err(gone());
-    }
+    let (node, id) = (shared.node(), found(&shared, &id)?);
     if !node.ask(id.worker(), move |hub| hub.kick(id)).await? {
         return Err(gone());
     }

@@ -31,6 +31,7 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/swarms", get(swarms::list))
         .route("/api/v1/swarms/{info_hash}", get(swarms::one))
         .route("/api/v1/connections/{id}/kick", post(connections::kick))
+        .route("/api/v1/connections/{id}/ban", post(bans::ban))
         .route("/api/v1/hostile", get(connections::hostile))
         .route("/api/v1/origins", get(others::origins))
         .route("/api/v1/bans", get(bans::list))

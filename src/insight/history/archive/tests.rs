@@ -20,7 +20,7 @@ fn sample(at: i64, connections: f64) -> Sample {
     };
     Sample {
         at,
-        values: kept::all().iter().map(value).collect(),
+        cells: kept::all().iter().map(value).map(Cell::one).collect(),
     }
 }
 

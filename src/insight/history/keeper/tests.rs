@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::super::kept;
 use super::super::store::{Query, Store};
+use super::super::sum::Cell;
 use super::*;
 
 const START: i64 = 1_800_000_000;
@@ -59,7 +60,7 @@ impl Case {
         let written = self.health.counters.history_samples.get();
         self.give(Job::Sample(Sample {
             at: self.at,
-            values: vec![1.0; kept::all().len()],
+            cells: vec![Cell::one(1.0); kept::all().len()],
         }));
         self.health.counters.history_samples.get() > written
     }
