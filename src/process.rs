@@ -72,6 +72,9 @@ impl Signals {
     pub(crate) fn new() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let signal = |kind| signal(kind).context("signals cannot be received");
+        // Once received, it ends nothing for as long as the process lives: a file that would grow beyond the limit of file sizes
+        // (RLIMIT_FSIZE) is then an error for who writes it.
+        drop(signal(SignalKind::from_raw(libc::SIGXFSZ))?);
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -271,6 +271,7 @@ impl Server {
             }
         };
         let observer = Observer::new(&control, &sockets, self.certificates());
+        let mut alerting = Alerting::new(&control, port);
         // Goes on while the server leaves: that is when people look.
         let mut observing = pin!(async {
             tokio::join!(observer.run(), census::run(&control.node));
@@ -278,17 +279,21 @@ impl Server {
         tokio::select! {
             () = certificates => {}
             () = &mut observing => {}
-            () = Alerting::new(&control, port).run() => {}
+            () = alerting.run() => {}
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}
             // A worker ends only when it fails, or when its thread panics.
             () = ends.next() => control.want(Wanted::Stop),
         }
+        // Before whoever takes over has written anything.
+        alerting.finish();
         tokio::select! {
             () = leave(&control, &orders, &mut ends) => {}
             () = &mut observing => {}
         }
+        // What was changed over the API in the meantime.
+        alerting.finish();
         control.node.store().close().await;
         ends.into_result()
     }

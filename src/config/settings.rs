@@ -361,6 +361,9 @@ settings! {
         /// Send also to addresses that are not on the internet, this machine's own included.
         /// Not without a restart: who may change settings over the network could look around in yours.
         private_addresses: bool = false => restart;
+        /// Seconds after which webhooks and the chat service are told again of what still fires, over restarts too.
+        /// As Alertmanager's `repeat_interval` and Grafana: often enough not to be forgotten, seldom enough to be read.
+        repeat: Duration = seconds(14400), in 60.0..=2_592_000.0 => live;
         /// Notifications that may wait for one receiver; of more, the oldest goes.
         queue_max: usize = 100, in 1..=10_000 => live;
         /// Seconds a receiver has for one request, from the look-up of its name to its answer.

@@ -7,6 +7,7 @@ mod body;
 mod message;
 mod sink;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -91,6 +92,29 @@ impl Notifier {
         for sink in &self.sinks {
             sink.put(notices, self.settings.queue_max, counters);
         }
+    }
+
+    /// The settings it goes by.
+    pub(crate) fn settings(&self) -> &config::Alerts {
+        &self.settings
+    }
+
+    /// Has those told again who are not told all the time.
+    pub(crate) fn remind(&self, notices: &[Notice], counters: &Counters) {
+        for sink in self.told_once() {
+            sink.put(notices, self.settings.queue_max, counters);
+        }
+    }
+
+    /// The rules of which something waits for somebody who is not told again anyway.
+    pub(crate) fn waiting(&self) -> BTreeSet<String> {
+        self.told_once().flat_map(Sink::waiting).collect()
+    }
+
+    /// All but Alertmanagers.
+    fn told_once(&self) -> impl Iterator<Item = &Sink> {
+        let sinks = self.sinks.iter();
+        sinks.filter(|sink| sink.kind != Kind::Alertmanager)
     }
 
     /// Has Alertmanagers told again of all that fires, if it is time and they have nothing else to be told.

@@ -106,6 +106,13 @@ impl Sink {
         self.line.lock().waiting.is_empty()
     }
 
+    /// The names of the rules of which something waits.
+    pub(super) fn waiting(&self) -> Vec<String> {
+        let line = self.line.lock();
+        let waiting = line.waiting.iter().flat_map(|job| job.notices.iter());
+        waiting.map(|notice| notice.rule.name.clone()).collect()
+    }
+
     pub(super) fn status(&self) -> SinkStatus {
         let line = self.line.lock();
         SinkStatus {

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::handle::Control;
 use crate::hub::Node;
 use crate::insight::Statistics;
-use crate::insight::alerts::{Alerts, Event, Turn};
+use crate::insight::alerts::{Event, Turn};
 use crate::insight::history::Journal;
 use crate::notify::Notifier;
 
@@ -20,20 +20,49 @@ const DOCUMENT: &str = "alerts";
 /// How often they are kept while something only lasts: a restart costs at most so much of a `for`.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// Takes the alerts up as they were when the process ended.
+/// A document of earlier alerts that this version cannot read, so that none is lost for good.
+const UNREADABLE: &str = "alerts-unreadable";
+/// How long a start waits for the disk; service is worth more than alerts.
+const START_WITHIN: Duration = Duration::from_secs(3);
+/// How often the document is asked for until it can be read.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Takes the alerts up as they were when the process ended, if that can be found out soon.
 pub(super) async fn restore(node: &Node) {
-    let Some(document) = node.store().load(DOCUMENT).await else {
-        return;
-    };
-    match Alerts::restore(&document) {
-        Ok(alerts) => *node.alerts().alerts() = alerts,
-        Err(reason) => {
-            tracing::error!(
-                reason,
-                "the alerts of an earlier run cannot be read; the shipped rules are in force"
-            );
-        }
+    node.alerts().alerts().wait_for_document();
+    if !timeout(START_WITHIN, take_up(node)).await.unwrap_or(false) {
+        tracing::warn!(
+            "alert rules and silences of earlier runs cannot be read yet: the shipped rules are in force, and none can be changed until then"
+        );
     }
+}
+
+/// Whether it is known what an earlier run has kept, and taken up.
+async fn take_up(node: &Node) -> bool {
+    let Ok(document) = node.store().load(DOCUMENT).await else {
+        return false;
+    };
+    let taken = node.alerts().alerts().take_up(document.as_deref());
+    if let Err(reason) = taken {
+        tracing::error!(
+            reason,
+            kept_as = UNREADABLE,
+            "the alerts of an earlier run cannot be read; the shipped rules are in force"
+        );
+        node.store().save(UNREADABLE, document.unwrap_or_default());
+    }
+    true
+}
+
+/// Takes up what could not be read at the start as soon as it can be; never completes.
+async fn catch_up(node: &Node) {
+    while node.alerts().alerts().is_unread() {
+        if take_up(node).await {
+            tracing::info!("alert rules and silences of earlier runs are in force again");
+        }
+        sleep(ASK_EVERY).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// What looks at the rules.
@@ -41,6 +70,8 @@ pub(super) struct Alerting {
     control: Arc<Control>,
     /// Says in notifications which server it is.
     instance: String,
+    /// Who is told, once it runs.
+    notifier: Option<Arc<Notifier>>,
     kept: Instant,
 }
 
@@ -54,28 +85,49 @@ impl Alerting {
         Self {
             control: Arc::clone(control),
             instance: port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
+            notifier: None,
             kept: Instant::now(),
         }
     }
 
     /// Looks once a second; never completes.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         let control = Arc::clone(&self.control);
-        let mut former = None;
+        tokio::select! {
+            () = catch_up(&control.node) => {}
+            () = self.go_on(&control) => {}
+        }
+    }
+
+    /// Keeps what the last second has brought, when it runs no more.
+    pub(super) fn finish(&mut self) {
+        let waiting = self.notifier.as_ref().map(|notifier| notifier.waiting());
+        let mut alerts = self.control.node.alerts().alerts();
+        alerts.set_waiting(waiting.unwrap_or_default());
+        let is_changed = !alerts.is_unread() && alerts.take_changed();
+        let document = is_changed.then(|| alerts.document());
+        drop(alerts);
+        if let Some(document) = document {
+            self.control.node.store().save(DOCUMENT, document);
+        }
+    }
+
+    async fn go_on(&mut self, control: &Arc<Control>) {
         loop {
             let settings = control.in_force.borrow().config.alerts.clone();
-            let notifier = match Notifier::new(&settings, &self.instance, former.take()) {
-                Ok(notifier) => notifier,
+            let former = self.notifier.take().and_then(Arc::into_inner);
+            let notifier = match Notifier::new(&settings, &self.instance, former) {
+                Ok(notifier) => Arc::new(notifier),
                 Err(error) => {
                     tracing::error!(%error, "nobody can be told of alerts");
                     return std::future::pending().await;
                 }
             };
+            self.notifier = Some(Arc::clone(&notifier));
             tokio::select! {
                 () = notifier.run(control.node.own_counters()) => {}
                 () = self.watch(&notifier) => {}
             }
-            former = Some(notifier);
         }
     }
 
@@ -85,14 +137,14 @@ impl Alerting {
         let mut board = control.node.board().follow();
         while board.changed().await.is_ok() {
             let statistics = Arc::clone(&board.borrow_and_update());
-            self.look(&statistics, notifier).await;
+            self.look(&statistics, notifier);
             if !notifier.goes_by(&control.in_force.borrow().config.alerts) {
                 return;
             }
         }
     }
 
-    async fn look(&mut self, statistics: &Statistics, notifier: &Notifier) {
+    fn look(&mut self, statistics: &Statistics, notifier: &Notifier) {
         let node = &self.control.node;
         let (desk, counters) = (node.alerts(), node.own_counters());
         let look = desk.alerts().look(statistics);
@@ -102,25 +154,36 @@ impl Alerting {
             node.store().note(Journal::Alerts, statistics.at, json);
         }
         notifier.tell(&look.notices, counters);
+        let every = notifier.settings().repeat.as_secs_f64();
+        let reminders = desk.alerts().reminders(every);
+        notifier.remind(&reminders, counters);
         notifier.repeat(|| desk.alerts().firing(), counters);
         if desk.take_test() {
             let now = statistics.at.duration_since(UNIX_EPOCH).unwrap_or_default();
             notifier.test(now.as_secs_f64(), counters);
         }
         desk.set_sinks(notifier.statuses());
-        self.keep().await;
+        desk.alerts().set_waiting(notifier.waiting());
+        self.keep();
     }
 
-    /// Keeps the alerts for the next start, when something has changed or has lasted on.
-    async fn keep(&mut self) {
+    /// Keeps the alerts for the next start, when something has changed or has lasted on. Not before those of the last run are
+    /// read: they would be lost.
+    fn keep(&mut self) {
+        let node = &self.control.node;
         let document = {
-            let mut alerts = self.control.node.alerts().alerts();
+            let mut alerts = node.alerts().alerts();
+            if alerts.is_unread() {
+                return;
+            }
             let is_due = self.kept.elapsed() >= KEEP_EVERY && alerts.is_counting();
             (alerts.take_changed() || is_due).then(|| alerts.document())
         };
         if let Some(document) = document {
-            self.control.node.store().save(DOCUMENT, document).await;
             self.kept = Instant::now();
+            if !node.store().save(DOCUMENT, document) {
+                node.alerts().alerts().still_changed();
+            }
         }
     }
 }
@@ -183,7 +246,7 @@ mod tests {
         let (control, mut alerting) = server(&store);
         let notifier = Notifier::new(&control.in_force.borrow().config.alerts, "a", None).unwrap();
         control.node.alerts().alerts().put(rule()).unwrap();
-        alerting.look(&statistics(11.0), &notifier).await;
+        alerting.look(&statistics(11.0), &notifier);
         let now = statistics(0.0)
             .at
             .duration_since(UNIX_EPOCH)
@@ -195,17 +258,17 @@ mod tests {
             .alerts()
             .silence(ALL, 1000.0, "why", now);
         silenced.unwrap();
-        alerting.look(&statistics(11.0), &notifier).await;
+        alerting.look(&statistics(11.0), &notifier);
 
         let (control, mut alerting) = server(&store);
         restore(&control.node).await;
         let desk = control.node.alerts();
         assert_eq!(desk.alerts().summary().names, ["many_swarms"]);
         assert_eq!(desk.alerts().silences()[0].comment, "why");
-        alerting.look(&statistics(1.0), &notifier).await;
+        alerting.look(&statistics(1.0), &notifier);
         assert_eq!(desk.alerts().summary().firing, 0);
         let noted = store.journal(Journal::Alerts, UNIX_EPOCH, 10).await;
-        let states = noted.iter().map(|(_, json)| {
+        let states = noted.newest.iter().map(|(_, json)| {
             let event: Event = serde_json::from_str(json).unwrap();
             (event.rule, event.state)
         });
@@ -216,9 +279,14 @@ mod tests {
     #[tokio::test]
     async fn a_document_that_cannot_be_read_leaves_the_shipped_rules() {
         let store = Store::none();
-        store.save(DOCUMENT, "half a docu".to_owned()).await;
+        store.save(DOCUMENT, "half a docu".to_owned());
         let (control, _) = server(&store);
         restore(&control.node).await;
-        assert!(control.node.alerts().alerts().rule("memory_high").is_some());
+        {
+            let alerts = control.node.alerts().alerts();
+            assert!(alerts.rule("memory_high").is_some() && !alerts.is_unread());
+        }
+        let aside = store.load(UNREADABLE).await;
+        assert_eq!(aside, Ok(Some("half a docu".to_owned())));
     }
 }

@@ -1,10 +1,12 @@
 //! Alerts from outside: the API, what receivers get and what they never get.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use swarmhub::config::{Config, History, Secret};
 use swarmhub::insight::history::Journal;
@@ -362,7 +364,8 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
         .node
         .store()
         .journal(Journal::Audit, UNIX_EPOCH, 100)
-        .await;
+        .await
+        .newest;
     let kinds: Vec<_> = audit
         .iter()
         .map(|(_, json)| json.contains("alert rule"))
@@ -461,7 +464,8 @@ async fn what_cannot_work_is_refused_with_a_sentence() {
         .node
         .store()
         .journal(Journal::Audit, UNIX_EPOCH, 100)
-        .await;
+        .await
+        .newest;
     assert!(audit.is_empty(), "{audit:?}");
 }
 
@@ -518,6 +522,141 @@ async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
         receiver.told() == ["firing", "resolved"]
     })
     .await;
+}
+
+/// Changes the document of the alerts in a file that nobody has open.
+fn amend(path: &Path, amend: impl FnOnce(&mut Value)) {
+    let connection = Connection::open(path).unwrap();
+    let select = "SELECT json FROM documents WHERE name = 'alerts'";
+    let text: String = connection.query_row(select, (), |row| row.get(0)).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    amend(&mut document);
+    let update = "UPDATE documents SET json = ?1 WHERE name = 'alerts'";
+    connection.execute(update, [document.to_string()]).unwrap();
+}
+
+#[tokio::test]
+async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_ended_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let start = |webhook: String| {
+        server(|config| {
+            config.history = History::At(path.clone());
+            config.alerts.webhook = vec![webhook.parse().unwrap()];
+        })
+    };
+    // The first does not get far: nobody answers.
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let first = start(format!("http://{}/", deaf.local_addr().unwrap()));
+    put_rule(&first).await;
+    let client = first.connect().await;
+    until("it waits", || {
+        let sinks = first.node.alerts().sinks();
+        sinks.first().is_some_and(|sink| sink.queued == 1)
+    })
+    .await;
+    drop(client);
+    first.stop().unwrap();
+    // Nobody is connected any more, but that is not known at once.
+    amend(&path, |document| {
+        document["rules"][0]["keep_firing"] = 1000.into()
+    });
+    let second = start(receiver.url());
+    until("what waited is told", || receiver.told() == ["firing"]).await;
+    second.stop().unwrap();
+
+    let third = start(receiver.url());
+    until("it looks", || !third.node.alerts().sinks().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    third.stop().unwrap();
+    assert_eq!(receiver.told(), ["firing"], "not so soon");
+    amend(&path, |document| {
+        let told_at = document["watches"]["somebody"]["told_at"].as_f64().unwrap();
+        document["watches"]["somebody"]["told_at"] = (told_at - 4.0 * 3600.0).into();
+    });
+    let fourth = start(receiver.url());
+    until("it is time", || receiver.told() == ["firing"; 2]).await;
+    fourth.stop().unwrap();
+    let got = receiver.got();
+    let started = |body: &Value| body["alerts"][0]["startsAt"].clone();
+    assert_eq!(started(&got[0].1), started(&got[1].1), "the same alert");
+
+    // It ends while nobody looks.
+    amend(&path, |document| {
+        document["rules"][0]["keep_firing"] = 0.into()
+    });
+    let fifth = start(receiver.url());
+    until("its end is told", || {
+        receiver.told() == ["firing", "firing", "resolved"]
+    })
+    .await;
+    fifth.stop().unwrap();
+}
+
+#[tokio::test]
+async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let start = || server(|config| config.history = History::At(path.clone()));
+    let first = start();
+    put_rule(&first).await;
+    let silence = json!({"rule": "somebody", "seconds": 600, "comment": "old"});
+    assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
+    first.stop().unwrap();
+
+    let locked = Connection::open(&path).unwrap();
+    locked
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
+    let second = start();
+    let (status, all) = ask(&second, "GET", "", Value::Null).await;
+    assert_eq!((status, &all["unread"]), (200, &true.into()));
+    assert_eq!(all["history_complete"], false);
+    assert_eq!(view(&second, "somebody").await, Value::Null);
+    let change = json!({"threshold": 0.5, "clear": 0.4});
+    let (status, answer) = ask(&second, "PUT", "/rules/memory_high", change.clone()).await;
+    let error = answer["error"].as_str().unwrap();
+    assert_eq!(status, 503, "{error}");
+    assert!(error.contains("cannot be read yet"), "{error}");
+    assert_eq!(
+        ask(&second, "DELETE", "/rules/memory_high", Value::Null)
+            .await
+            .0,
+        503
+    );
+    let silence = json!({"rule": "history_failing", "seconds": 600, "comment": "new"});
+    assert_eq!(ask(&second, "POST", "/silences", silence).await.0, 201);
+    drop(locked);
+    until("they are read", || {
+        !second.node.alerts().alerts().is_unread()
+    })
+    .await;
+    let wanted = |all: &Value| {
+        let comments: Vec<_> = all["silences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["comment"].clone())
+            .collect();
+        assert_eq!(comments, ["new", "old"]);
+    };
+    let (_, all) = ask(&second, "GET", "", Value::Null).await;
+    wanted(&all);
+    assert_eq!(all["history_complete"], true);
+    assert_eq!(view(&second, "somebody").await["doc"], "Somebody is here.");
+    assert_eq!(
+        ask(&second, "PUT", "/rules/memory_high", change).await.0,
+        200
+    );
+    second.stop().unwrap();
+
+    // Changed within the last second, too.
+    let third = start();
+    let (_, all) = ask(&third, "GET", "", Value::Null).await;
+    wanted(&all);
+    assert_eq!(view(&third, "memory_high").await["threshold"], 0.5);
+    assert_eq!(view(&third, "somebody").await["doc"], "Somebody is here.");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::process::{Program, command};
 
 const KILLS: u64 = 50;
+const TOKEN: &str = "0123456789abcdef";
 
 /// The example that writes samples without end, which was built with this test.
 fn writer() -> PathBuf {
@@ -117,28 +118,76 @@ fn program(path: &Path) -> Command {
     command
 }
 
+/// Has the program write without a pause, as an operator who is very busy: each request is an entry of the audit, and changes
+/// the document of the alerts. Gives how many were answered in that time.
+fn keep_busy(program: &Program, time: Duration) -> i64 {
+    use std::io::{Read, Write};
+    let silence = "{\"rule\":\"*\",\"seconds\":60}";
+    let pairs: String = (1..=5)
+        .flat_map(|id| {
+            [
+                ("POST", "/silences".to_owned(), silence),
+                ("DELETE", format!("/silences/{id}"), ""),
+            ]
+        })
+        .map(|(method, path, body)| {
+            format!(
+                "{method} /api/v1/alerts{path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        })
+        .collect();
+    let mut stream = std::net::TcpStream::connect(program.address).unwrap();
+    let began = Instant::now();
+    let mut answered = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    while began.elapsed() < time {
+        stream.write_all(pairs.as_bytes()).unwrap();
+        let bytes = stream.read(&mut buffer).unwrap();
+        let answers = String::from_utf8_lossy(&buffer[..bytes]);
+        answered += i64::try_from(answers.matches("HTTP/1.1 201").count()).unwrap();
+    }
+    answered
+}
+
 #[test]
-fn a_program_that_is_killed_finds_its_history_again() {
+fn the_program_is_killed_fifty_times_while_it_writes_and_its_file_stays_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/history.sqlite");
-    for round in 0..5 {
-        let program = Program::of(&mut program(&path));
-        std::thread::park_timeout(Duration::from_millis(round * 20));
-        program.signal("-KILL");
-        drop(program.end());
-        if path.exists() && std::fs::metadata(&path).unwrap().len() > 0 {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-            let connection = Connection::open_with_flags(&path, flags).unwrap();
-            let check = "PRAGMA integrity_check";
-            let told: String = connection.query_row(check, (), |row| row.get(0)).unwrap();
-            assert_eq!(told, "ok");
+    let start = || Program::of(program(&path).env("SWARMHUB_ADMIN_TOKEN", TOKEN));
+    let (mut entries, mut answered) = (0, 0);
+    for round in 0..KILLS {
+        let mut program = start();
+        // Sometimes while it makes its tables, mostly in the midst of an entry or a document.
+        answered += keep_busy(&program, Duration::from_micros(round * 1_700));
+        program.child.kill().unwrap();
+        program.child.wait().unwrap();
+        if !path.exists() || std::fs::metadata(&path).unwrap().len() == 0 {
+            continue;
         }
+        samples_in(&path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let connection = Connection::open_with_flags(&path, flags).unwrap();
+        let count = "SELECT count(*) FROM journal WHERE journal = 'audit'";
+        let after: i64 = connection
+            .query_row(count, (), |row| row.get(0))
+            .unwrap_or(0);
+        assert!(after >= entries, "{after} of {entries}");
+        entries = after;
     }
-    let program = Program::of(&mut program(&path));
+    assert!(
+        entries > 500,
+        "it was killed while it wrote: {entries} of {answered}"
+    );
+    let program = start();
     wait_for(&program, "\"history_works\":1");
     program.signal("-INT");
-    assert_eq!(program.end().0, Some(0));
+    let (code, log) = program.end();
+    assert_eq!(code, Some(0));
+    assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
     assert_eq!(samples_in(&path), 0);
+    assert!(!folder.path().join("own/history.sqlite.damaged").exists());
 }
 
 #[test]
@@ -193,6 +242,44 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
             .unwrap()
             .starts_with("no database")
     );
+}
+
+#[test]
+fn a_limit_of_file_sizes_costs_history_and_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    // Too little for the tables (it counts in 512 or 1024 bytes).
+    let limited = |path: &Path| {
+        let program = program(path);
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", "ulimit -f 40 && exec \"$0\" \"$@\""])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .stdin(Stdio::null());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        limited
+    };
+    let program = Program::of(&mut limited(&path));
+    wait_for(&program, "\"history_works\":0");
+    // It is tried again after one second, three, and so on; the service goes on.
+    std::thread::park_timeout(Duration::from_secs(4));
+    let told = wait_for(&program, "\"history_works\":0");
+    assert!(!told.contains("\"history_failures\":0,"), "{told}");
+    program.signal("-INT");
+    let (code, log) = program.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(
+        log.matches("no history is kept for now").count(),
+        1,
+        "{log}"
+    );
+    assert!(log.contains("may not grow any more"), "{log}");
 }
 
 /// A disk of 512 KiB, if this user may make one.

@@ -79,7 +79,7 @@ async fn a_restart_keeps_history() {
     let end = SystemTime::now() - Duration::from_mins(10);
     let server = TestServer::start(kept_at(History::At(path.clone())));
     record(&server, end).await;
-    server.node.store().save("rules", "[1]".to_owned()).await;
+    assert!(server.node.store().save("rules", "[1]".to_owned()));
     server.stop().unwrap();
     assert!(
         !path.with_extension("sqlite-wal").exists(),
@@ -113,8 +113,8 @@ async fn a_restart_keeps_history() {
     let first = answer["at"][0].as_u64().unwrap();
     assert_eq!((first % 10, answer["from"].as_u64()), (0, Some(first)));
     assert_eq!(
-        server.node.store().load("rules").await.as_deref(),
-        Some("[1]")
+        server.node.store().load("rules").await,
+        Ok(Some("[1]".to_owned()))
     );
 
     let (status, head, csv) = get(&server, &format!("{query}&format=csv")).await;

@@ -730,8 +730,12 @@ tests:
       - {{series: 'swarmhub_offers_answered_ratio{{{series}}}', values: '0.05x30'}}
       - {{series: 'swarmhub_offers_relayed_total{{{series}}}', values: '0+600x30'}}
       - {{series: 'swarmhub_certificate_left_seconds{{{series}}}', values: '9000000x30'}}
+      - {{series: 'swarmhub_history_works{{{series}}}', values: '1 0 1x3 0 1x6 0 1x30'}}
     alert_rule_test:
       - {{eval_time: 25m, alertname: SwarmhubCertificate, exp_alerts: []}}
+      - {{eval_time: 15m, alertname: SwarmhubHistory, exp_alerts: []}}
+      - {{eval_time: 20m, alertname: SwarmhubHistory, exp_alerts: [{{exp_labels: {{severity: warning, job: swarmhub, instance: a}},
+          exp_annotations: {{summary: "a cannot keep its history, or not always", description: "Its log says why, mostly a full disk or a locked file. What happens meanwhile is missing in the history; all else goes on."}}}}]}}
       - {{eval_time: 25m, alertname: SwarmhubDown, exp_alerts: [{{exp_labels: {{severity: critical, job: swarmhub, instance: a}},
           exp_annotations: {{summary: "a cannot be scraped", description: "The tracker is down, or Prometheus does not reach its /metrics."}}}}]}}
       - {{eval_time: 25m, alertname: SwarmhubNearlyFull, exp_alerts: [{{exp_labels: {{severity: warning, job: swarmhub, instance: a}},

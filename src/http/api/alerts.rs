@@ -24,6 +24,8 @@ use crate::insight::history::Journal;
 const HISTORY: Duration = Duration::from_hours(30 * 24);
 /// Entries of it that are shown.
 const HISTORY_MAX: usize = 500;
+/// Seconds after which a change may be tried again that was refused because earlier rules cannot be read yet.
+const UNREAD_RETRY: u64 = 10;
 
 /// The routes for who has the token, which the admin API puts behind its guard.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -44,6 +46,9 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Unknown(_) => Self::not_found(text),
             Refused::Invalid(_) => Self::bad_request(text),
+            Refused::Unread => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(UNREAD_RETRY)
+            }
         }
     }
 }
@@ -67,17 +72,21 @@ async fn all(State(shared): State<Arc<Shared>>) -> Answered {
     let node = shared.node();
     let since = SystemTime::now() - HISTORY;
     let entries = node.store().journal(Journal::Alerts, since, HISTORY_MAX);
-    let history = entries.await.into_iter();
+    let entries = entries.await;
+    let history = entries.newest.into_iter();
     let history = history.filter_map(|(_, json)| serde_json::from_str::<Event>(&json).ok());
     let history: Vec<_> = history.collect();
     let desk = node.alerts();
-    let (rules, silences) = {
+    let (rules, silences, is_unread) = {
         let alerts = desk.alerts();
-        (alerts.views(), alerts.silences().to_vec())
+        let silences = alerts.silences().to_vec();
+        (alerts.views(), silences, alerts.is_unread())
     };
     Ok(answer(&json!({
         "rules": rules,
+        "unread": is_unread,
         "history": history,
+        "history_complete": entries.is_complete,
         "silences": silences,
         "sinks": desk.sinks(),
     })))

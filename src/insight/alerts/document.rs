@@ -1,11 +1,11 @@
 //! What is kept over a restart: rules that are not as shipped, how each stands, silences. One JSON text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::watch::Watch;
-use super::{Alerts, Kept, RULES_MAX, Rule, SILENCES_MAX, Silence, State, shipped};
+use super::{Alerts, Kept, RULES_MAX, Refused, Rule, SILENCES_MAX, Silence, State, shipped};
 
 /// What this version writes and reads.
 const VERSION: u32 = 1;
@@ -18,6 +18,9 @@ struct Document {
     /// How each rule stands that is not simply fine.
     watches: BTreeMap<String, KeptWatch>,
     silences: Vec<Silence>,
+    /// Rules of which some receiver had not got the latest notice.
+    #[serde(default)]
+    waiting: BTreeSet<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ struct KeptWatch {
     #[serde(flatten)]
     watch: Watch,
     fired_at: f64,
+    #[serde(default)]
+    told_at: f64,
 }
 
 impl Alerts {
@@ -40,6 +45,7 @@ impl Alerts {
             let watch = KeptWatch {
                 watch: kept.watch.clone(),
                 fired_at: kept.fired_at,
+                told_at: kept.told_at,
             };
             (name.clone(), watch)
         });
@@ -51,6 +57,7 @@ impl Alerts {
                 .collect(),
             watches: watches.collect(),
             silences: self.silences.clone(),
+            waiting: self.waiting.clone(),
         };
         // Every number of a rule is finite and every key is text.
         serde_json::to_string(&document).unwrap_or_default()
@@ -74,6 +81,13 @@ impl Alerts {
         for (name, kept) in document.watches {
             if let Some(known) = alerts.kept.get_mut(&name) {
                 (known.watch, known.fired_at) = (kept.watch, kept.fired_at);
+                known.told_at = kept.told_at;
+            }
+        }
+        for name in document.waiting {
+            if let Some(kept) = alerts.kept.get_mut(&name) {
+                // What did not arrive is told again: that it fires, or that it does no more.
+                kept.watch.is_told = kept.watch.state != State::Firing;
             }
         }
         alerts.silences = document.silences;
@@ -81,14 +95,76 @@ impl Alerts {
         Ok(alerts)
     }
 
+    /// From now on there may be rules and silences of earlier runs that cannot be read yet: those there are go on, silences
+    /// can be made, and rules cannot be changed.
+    pub fn wait_for_document(&mut self) {
+        self.is_unread = true;
+    }
+
+    /// Whether rules and silences of earlier runs could not be read yet.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
+    pub(super) fn must_be_read(&self) -> Result<(), Refused> {
+        if self.is_unread {
+            return Err(Refused::Unread);
+        }
+        Ok(())
+    }
+
+    /// Takes up what an earlier run has kept, if it has kept anything. What fires since this process was started goes on, and
+    /// so do its silences.
+    ///
+    /// # Errors
+    /// A sentence on why the document cannot be read; then all stays as it is, and is not waited for any more.
+    pub fn take_up(&mut self, document: Option<&str>) -> Result<(), String> {
+        self.is_unread = false;
+        let Some(document) = document else {
+            return Ok(());
+        };
+        let stored = Self::restore(document)?;
+        let live = std::mem::replace(&mut self.kept, stored.kept);
+        for (name, live) in live {
+            if let Some(kept) = self.kept.get_mut(&name)
+                && !kept.is_told_or_fires()
+                && (live.is_told_or_fires() || live.watch.state != State::Ok)
+            {
+                let rule = kept.rule.clone();
+                *kept = Kept { rule, ..live };
+            }
+        }
+        for mut silence in stored.silences {
+            let taken = |id| self.silences.iter().any(|known| known.id == id);
+            while taken(silence.id) {
+                silence.id = silence.id.wrapping_add(1);
+            }
+            self.silences.push(silence);
+        }
+        self.silences.truncate(SILENCES_MAX);
+        Ok(())
+    }
+
     /// Whether something has changed since this was asked last that a restart must know.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.is_changed)
+    }
+
+    /// What has changed could not be kept.
+    pub fn still_changed(&mut self) {
+        self.is_changed = true;
     }
 
     /// Whether a time is running that a restart would begin anew.
     #[must_use]
     pub fn is_counting(&self) -> bool {
         self.kept.values().any(|kept| kept.watch.is_counting())
+    }
+}
+
+impl Kept {
+    fn is_told_or_fires(&self) -> bool {
+        self.watch.is_told || self.watch.state == State::Firing
     }
 }

@@ -8,16 +8,18 @@ mod document;
 mod rule;
 mod shipped;
 mod silence;
+mod telling;
 mod view;
 mod watch;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use super::Statistics;
+use telling::is_silenced;
 use watch::Watch;
 use window::{Reading, Window};
 
@@ -44,6 +46,11 @@ pub enum Refused {
     /// What was sent cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// Else what an earlier run had would be lost.
+    #[error(
+        "the rules of earlier runs cannot be read yet, and none can be changed until they are; the server's log says what is wrong with the history"
+    )]
+    Unread,
 }
 
 /// Something that happened to a rule, for the history.
@@ -93,8 +100,12 @@ pub struct Alerts {
     window: Window,
     /// Unix seconds of the latest look.
     now: f64,
+    /// Rules of which some receiver has not got the latest notice.
+    waiting: BTreeSet<String>,
     /// Whether something is to be kept for the next start.
     is_changed: bool,
+    /// Whether there may be rules and silences of earlier runs that could not be read yet.
+    is_unread: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -103,6 +114,8 @@ struct Kept {
     watch: Watch,
     /// Unix seconds of when it began to fire, until its end was told.
     fired_at: f64,
+    /// Unix seconds of when receivers were last told that it fires.
+    told_at: f64,
 }
 
 impl Kept {
@@ -111,6 +124,7 @@ impl Kept {
             rule,
             watch: Watch::default(),
             fired_at: 0.0,
+            told_at: 0.0,
         }
     }
 
@@ -137,7 +151,9 @@ impl Default for Alerts {
             silences: Vec::new(),
             window: Window::default(),
             now: 0.0,
+            waiting: BTreeSet::new(),
             is_changed: false,
+            is_unread: false,
         }
     }
 }
@@ -174,16 +190,6 @@ impl Alerts {
         look
     }
 
-    /// What fires and is not silenced, for receivers that are told again and again.
-    #[must_use]
-    pub fn firing(&self) -> Vec<Notice> {
-        let firing = self.kept.values().filter(|kept| kept.watch.is_told);
-        firing
-            .map(|kept| kept.notice(Turn::Firing, self.now))
-            .filter(|notice| !is_silenced(&self.silences, &notice.rule.name, self.now))
-            .collect()
-    }
-
     /// The rule of this name, as it is now.
     #[must_use]
     pub fn rule(&self, name: &str) -> Option<&Rule> {
@@ -193,8 +199,9 @@ impl Alerts {
     /// Puts a rule in place, a new one or a changed one. How it stands stays, and is judged anew at the next look.
     ///
     /// # Errors
-    /// It cannot work, names a number that does not exist, or there are [`RULES_MAX`].
+    /// It cannot work, names a number that does not exist, there are [`RULES_MAX`], or those of earlier runs are not read yet.
     pub fn put(&mut self, rule: Rule) -> Result<(), Refused> {
+        self.must_be_read()?;
         rule.check().map_err(Refused::Invalid)?;
         let is_new = !self.kept.contains_key(&rule.name);
         if let Some(missing) = rule.missing() {
@@ -214,8 +221,9 @@ impl Alerts {
     /// Deletes a rule; a shipped one becomes again what it was. Gives whether it is gone.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// There is none of that name, or those of earlier runs are not read yet.
     pub fn delete(&mut self, name: &str) -> Result<bool, Refused> {
+        self.must_be_read()?;
         let unknown = || Refused::Unknown(format!("rule {name:?}"));
         let original = shipped().into_iter().find(|rule| rule.name == name);
         self.is_changed = true;
@@ -230,36 +238,6 @@ impl Alerts {
         }
         Ok(true)
     }
-}
-
-impl Kept {
-    /// Notes what happened and what is to be told; gives whether something changed that a restart must know.
-    fn settle(&mut self, turn: Option<Turn>, is_silenced: bool, now: f64, look: &mut Look) -> bool {
-        let name = &self.rule.name;
-        look.events.extend(turn.map(|state| Event {
-            rule: name.clone(),
-            at: now,
-            state,
-            value: self.watch.value,
-        }));
-        if turn == Some(Turn::Firing) {
-            self.fired_at = now;
-        }
-        let is_firing = self.watch.state == State::Firing;
-        let told = match (is_firing, self.watch.is_told) {
-            (true, false) if !is_silenced => Turn::Firing,
-            // Who was told that it fires is told of its end, whatever was silenced in between.
-            (false, true) => Turn::Resolved,
-            _ => return turn.is_some(),
-        };
-        self.watch.is_told = is_firing;
-        look.notices.push(self.notice(told, now));
-        true
-    }
-}
-
-fn is_silenced(silences: &[Silence], rule: &str, now: f64) -> bool {
-    silences.iter().any(|silence| silence.covers(rule, now))
 }
 
 #[cfg(test)]

@@ -257,3 +257,130 @@ fn a_process_that_stood_still_has_seen_nothing() {
     server.statistics.at += Duration::from_hours(1);
     assert!(server.told(11.0).is_empty());
 }
+
+#[test]
+fn what_lasts_is_told_again_after_a_time_over_restarts_and_clocks_that_are_set() {
+    const EVERY: f64 = 100.0;
+    let mut server = Server::with_rule(0.0, 0.0);
+    server.second(1.0);
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+    let reminders = |server: &mut Server| {
+        server.second(11.0);
+        server.alerts.take_changed();
+        let reminders = server.alerts.reminders(EVERY);
+        assert_eq!(server.alerts.take_changed(), !reminders.is_empty());
+        reminders.len()
+    };
+    assert_eq!(reminders(&mut server), 0);
+    // 30 seconds pass with each restart.
+    let mut server = server.restarted().restarted().restarted();
+    assert_eq!(reminders(&mut server), 0, "92 seconds ago");
+    let mut server = server.restarted();
+    assert_eq!(reminders(&mut server), 1);
+    assert_eq!(reminders(&mut server), 0, "it counts as told");
+    let mut server = server.restarted();
+    assert_eq!(reminders(&mut server), 0, "also after a restart");
+    // A clock that is set back a little changes little, one that was years ahead does not keep it quiet for years.
+    server.statistics.at -= Duration::from_mins(1);
+    assert_eq!(reminders(&mut server), 0);
+    server.statistics.at -= Duration::from_hours(250);
+    assert_eq!((reminders(&mut server), reminders(&mut server)), (1, 0));
+    // In silence nobody is told, and afterwards whoever was not for long enough.
+    let now = server.now();
+    server.alerts.silence(ALL, 150.0, "", now).unwrap();
+    server.statistics.at += Duration::from_mins(2);
+    assert_eq!(reminders(&mut server), 0);
+    server.statistics.at += Duration::from_secs(30);
+    assert_eq!((reminders(&mut server), reminders(&mut server)), (1, 0));
+    assert_eq!(server.told(1.0), [Turn::Resolved]);
+    server.statistics.at += Duration::from_mins(15);
+    server.second(1.0);
+    assert!(server.alerts.reminders(EVERY).is_empty());
+}
+
+#[test]
+fn what_had_not_arrived_before_a_restart_is_told_again() {
+    let waiting = || BTreeSet::from(["many_swarms".to_owned(), "no_such_rule".to_owned()]);
+    let mut server = Server::with_rule(0.0, 0.0);
+    server.second(1.0);
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+    server.alerts.take_changed();
+    server.alerts.set_waiting(waiting());
+    assert!(server.alerts.take_changed());
+    let mut again = server.restarted();
+    assert_eq!(again.told(11.0), [Turn::Firing]);
+    // What had arrived is not.
+    again.alerts.set_waiting(BTreeSet::new());
+    let mut again = again.restarted();
+    assert!(again.told(11.0).is_empty());
+    // Its end had not arrived.
+    assert_eq!(again.told(1.0), [Turn::Resolved]);
+    again.alerts.set_waiting(waiting());
+    assert_eq!(again.restarted().told(1.0), [Turn::Resolved]);
+    // It began and ended, and neither had arrived.
+    let mut again = again.restarted();
+    again.told(11.0);
+    again.told(1.0);
+    again.alerts.set_waiting(waiting());
+    assert_eq!(again.restarted().told(f64::NAN), [Turn::Resolved]);
+}
+
+#[test]
+fn until_earlier_rules_are_read_none_is_changed_and_what_goes_on_is_not_lost() {
+    let mut before = Server::with_rule(0.0, 0.0);
+    let mut changed = before.alerts.rule("memory_high").unwrap().clone();
+    changed.threshold = 0.9;
+    before.alerts.put(changed).unwrap();
+    before.second(1.0);
+    let now = before.now();
+    before
+        .alerts
+        .silence("loop_late", 500.0, "old", now)
+        .unwrap();
+    before.second(11.0);
+    let document = before.alerts.document();
+
+    let mut server = Server::new(Alerts::default());
+    server.alerts.wait_for_document();
+    let refused = server.alerts.put(rule(0.0, 0.0)).unwrap_err();
+    assert_eq!(refused, Refused::Unread);
+    assert!(refused.to_string().contains("cannot be read yet"));
+    let refused = server.alerts.delete("memory_high").unwrap_err();
+    assert_eq!(refused, Refused::Unread);
+    // A shipped rule comes to fire, is told, and is silenced.
+    server.statistics.gauges.memory_resident = 95.0;
+    server.statistics.gauges.memory_budget = 100.0;
+    for _ in 0..62 {
+        server.second(11.0);
+    }
+    assert_eq!(
+        server.alerts.summary().names,
+        ["memory_high", "memory_short"]
+    );
+    let now = server.now();
+    server.alerts.silence(ALL, 500.0, "new", now).unwrap();
+    server.alerts.take_up(Some(&document)).unwrap();
+    assert!(!server.alerts.is_unread() && server.alerts.take_changed());
+    let firing = ["many_swarms", "memory_high", "memory_short"];
+    assert_eq!(server.alerts.summary().names, firing);
+    let threshold = server.alerts.rule("memory_high").unwrap().threshold;
+    assert_eq!(threshold.to_bits(), 0.9_f64.to_bits());
+    let silences = server.alerts.silences().iter();
+    let silences: Vec<_> = silences
+        .map(|known| (known.id, known.comment.as_str()))
+        .collect();
+    assert_eq!(silences, [(1, "new"), (2, "old")]);
+    server.statistics.gauges.memory_resident = 10.0;
+    for _ in 0..62 {
+        server.second(1.0);
+    }
+    assert_eq!(server.alerts.summary().firing, 0, "they end as ever");
+    assert!(server.alerts.put(rule(0.0, 0.0)).is_ok());
+    // Nothing was kept, or nothing that can be read.
+    server.alerts.wait_for_document();
+    assert!(server.alerts.take_up(Some("{")).is_err());
+    assert!(!server.alerts.is_unread());
+    server.alerts.wait_for_document();
+    assert_eq!(server.alerts.take_up(None), Ok(()));
+    assert!(!server.alerts.is_unread());
+}

@@ -41,6 +41,8 @@ pub(super) struct Archive {
 struct OpenFile {
     path: PathBuf,
     identity: Identity,
+    /// Of its log of what is still to be put in its place.
+    log: Option<Identity>,
 }
 
 type Identity = (u64, u64);
@@ -61,13 +63,14 @@ impl Archive {
         };
         connection.busy_timeout(BUSY_WITHIN)?;
         connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;")?;
-        let file = match place {
+        let mut file = match place {
             Place::Memory => None,
             Place::File(path) => {
                 check(&connection)?;
                 Some(OpenFile {
                     path: path.clone(),
                     identity: identity(path)?,
+                    log: None,
                 })
             }
         };
@@ -77,6 +80,9 @@ impl Archive {
         }
         let newest = "SELECT max(at) FROM every_10s";
         let newest = connection.query_row(newest, (), |row| row.get(0))?;
+        if let Some(file) = &mut file {
+            file.log = identity(&beside(&file.path, "-wal")).ok();
+        }
         Ok(Self {
             connection,
             file,
@@ -92,6 +98,7 @@ impl Archive {
         if let Some(file) = &self.file
             && identity(&file.path).ok() != Some(file.identity)
         {
+            file.forget_log();
             return Err(Trouble::Gone);
         }
         let is_file = self.file.is_some();
@@ -187,10 +194,8 @@ impl Archive {
     pub(super) fn bytes(&self) -> u64 {
         match &self.file {
             Some(file) => {
-                let mut log = file.path.clone().into_os_string();
-                log.push("-wal");
                 let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-                bytes(&file.path) + bytes(Path::new(&log))
+                bytes(&file.path) + bytes(&beside(&file.path, "-wal"))
             }
             None => ["page_count", "page_size"]
                 .iter()
@@ -202,6 +207,25 @@ impl Archive {
                 .unwrap_or(0),
         }
     }
+}
+
+impl OpenFile {
+    /// Removes the log that a file has left behind that is gone: SQLite would put it into the file that has taken its place.
+    fn forget_log(&self) {
+        let log = beside(&self.path, "-wal");
+        if self.log.is_some() && identity(&log).ok() == self.log {
+            // What cannot be removed now is found damaged when it is opened.
+            let _ = fs::remove_file(log);
+            let _ = fs::remove_file(beside(&self.path, "-shm"));
+        }
+    }
+}
+
+/// The name of a file that belongs to another one.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Makes the file and its folder, for its user only: what swarms were large and who changed what is nobody else's business.

@@ -32,6 +32,15 @@ impl Journal {
     }
 }
 
+/// What a journal says.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Entries {
+    /// Each with its time, the newest first.
+    pub newest: Vec<(SystemTime, String)>,
+    /// Whether these are all that were asked for. Not while the file cannot be read: then those that wait to be written.
+    pub is_complete: bool,
+}
+
 /// Documents and journals in memory.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
@@ -64,6 +73,11 @@ impl Desk {
         let entries = self.entries(journal).iter().rev();
         let recent = entries.filter(|(at, _)| *at >= since);
         recent.take(limit).cloned().collect()
+    }
+
+    /// How many documents and entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.documents.len() + self.audit.len() + self.alerts.len()
     }
 
     pub(super) fn entries(&mut self, journal: Journal) -> &mut VecDeque<(SystemTime, String)> {

@@ -2,6 +2,7 @@
 //!
 //! Whatever goes wrong costs history and nothing else. It is said once, and tried again now and then.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::archive::{Archive, Place};
-use super::desk::{Desk, Journal};
+use super::archive::{Archive, Place, beside};
+use super::desk::{Desk, Entries, Journal};
 use super::health::Health;
 use super::records::TopSwarms;
 use super::sample::Sample;
+use super::store::StoreError;
 use super::trouble::Trouble;
 
 /// After the first failure it is tried again this much later, after each further one twice as much.
@@ -44,6 +46,8 @@ pub struct Keeper {
     archive: Option<Archive>,
     /// Documents and entries of journals that could not be written yet.
     desk: Desk,
+    /// Documents as they were last written or read, for a file that takes the place of the one that had them.
+    known: BTreeMap<&'static str, String>,
     health: Arc<Health>,
     /// What was last complained of, until it works again.
     complaint: Option<String>,
@@ -73,6 +77,7 @@ impl Keeper {
             place,
             archive: None,
             desk: Desk::default(),
+            known: BTreeMap::new(),
             health: Arc::clone(health),
             complaint: None,
             retry_at: None,
@@ -86,6 +91,7 @@ impl Keeper {
         self.open();
         while let Some(job) = self.jobs.blocking_recv() {
             if let Job::Close(closed) = job {
+                self.write_last();
                 self.archive = None;
                 // Whoever wanted it may have stopped waiting.
                 let _ = closed.send(());
@@ -93,6 +99,19 @@ impl Keeper {
             }
             self.open();
             self.execute(job);
+        }
+        self.write_last();
+    }
+
+    /// What still waits is written now or never.
+    fn write_last(&mut self) {
+        if self.desk.len() > 0 {
+            self.retry_at = None;
+            self.open();
+        }
+        let lost = self.desk.len();
+        if lost > 0 {
+            tracing::error!(place = %self.place, lost, "what was changed while history could not be written is lost");
         }
     }
 
@@ -116,9 +135,7 @@ impl Keeper {
                 }
             }
             Job::Save(name, json) => {
-                if self.act(|archive| archive.save(name, &json)).is_none() {
-                    self.desk.documents.insert(name, json);
-                }
+                self.save(name, json);
             }
             Job::Ask(ask) => ask(self),
             Job::Close(_) => {}
@@ -139,24 +156,42 @@ impl Keeper {
         }
     }
 
-    /// The document with this name, the one that waits to be written first.
-    pub(super) fn load(&mut self, name: &str) -> Option<String> {
-        let waiting = self.desk.documents.get(name).cloned();
-        waiting.or_else(|| self.act(|archive| archive.load(name)).flatten())
+    /// Writes a document, or has it wait until that works; says whether it is written.
+    fn save(&mut self, name: &'static str, json: String) -> bool {
+        let written = self.act(|archive| archive.save(name, &json));
+        let place = match written {
+            Some(()) => &mut self.known,
+            None => &mut self.desk.documents,
+        };
+        place.insert(name, json);
+        written.is_some()
+    }
+
+    /// The document with this name, the one that waits to be written first. None at all is not the same as one that cannot be
+    /// read.
+    pub(super) fn load(&mut self, name: &'static str) -> Result<Option<String>, StoreError> {
+        if let Some(waiting) = self.desk.documents.get(name) {
+            return Ok(Some(waiting.clone()));
+        }
+        let stored = self.act(|archive| archive.load(name));
+        let stored = stored.ok_or(StoreError::Broken)?;
+        if let Some(json) = &stored {
+            self.known.insert(name, json.clone());
+        }
+        Ok(stored)
     }
 
     /// The newest entries of a journal, newest first; those that wait to be written are the newest of all.
-    pub(super) fn journal(
-        &mut self,
-        journal: Journal,
-        since: SystemTime,
-        limit: usize,
-    ) -> Vec<(SystemTime, String)> {
-        let mut entries = self.desk.journal(journal, since, limit);
-        let left = limit - entries.len();
+    pub(super) fn journal(&mut self, journal: Journal, since: SystemTime, limit: usize) -> Entries {
+        let mut newest = self.desk.journal(journal, since, limit);
+        let left = limit - newest.len();
         let written = self.act(|archive| archive.journal(journal, since, left));
-        entries.extend(written.unwrap_or_default());
-        entries
+        let is_complete = written.is_some();
+        newest.extend(written.unwrap_or_default());
+        Entries {
+            newest,
+            is_complete,
+        }
     }
 
     /// Opens the file, unless it is open or it is too soon to try again.
@@ -194,10 +229,20 @@ impl Keeper {
         Archive::open(&self.place)
     }
 
+    /// Writes what waits, and what a file that was there before had and this one lacks.
     fn write_waiting(&mut self) {
+        let known = std::mem::take(&mut self.known);
+        let written = self.act(|archive| {
+            known
+                .iter()
+                .try_for_each(|(name, json)| archive.save_if_missing(name, json))
+        });
+        self.known = known;
+        if written.is_none() {
+            return;
+        }
         while let Some((name, json)) = self.desk.documents.pop_first() {
-            if self.act(|archive| archive.save(name, &json)).is_none() {
-                self.desk.documents.insert(name, json);
+            if !self.save(name, json) {
                 return;
             }
         }
@@ -272,11 +317,7 @@ impl fmt::Display for Place {
 
 /// Renames a file and what belongs to it. One that was set aside before is replaced, so that they never fill the disk.
 fn set_aside(path: &Path) -> Result<PathBuf, Trouble> {
-    let with = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
+    let with = |suffix: &str| beside(path, suffix);
     let aside = with(".damaged");
     fs::rename(path, &aside)?;
     for suffix in ["-wal", "-shm"] {

@@ -17,7 +17,7 @@ mod sum;
 mod trouble;
 
 pub use archive::Place;
-pub use desk::{JOURNAL_ENTRIES_MAX, JOURNAL_KEPT, Journal, NOTE_BYTES_MAX};
+pub use desk::{Entries, JOURNAL_ENTRIES_MAX, JOURNAL_KEPT, Journal, NOTE_BYTES_MAX};
 pub use keeper::Keeper;
 pub use kept::kept;
 pub use level::POINTS_MAX;

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::archive::Place;
-use super::desk::{Desk, Journal, NOTE_BYTES_MAX};
+use super::desk::{Desk, Entries, Journal, NOTE_BYTES_MAX};
 use super::health::Health;
 use super::keeper::{Job, Keeper};
 use super::records::TopSwarms;
@@ -200,26 +200,30 @@ impl Store {
         .await
     }
 
-    /// Keeps a small document under a name, in place of the one before. One of more than [`DOCUMENT_BYTES_MAX`] is not
-    /// kept, and that is logged.
-    pub async fn save(&self, name: &'static str, json: String) {
+    /// Keeps a small document under a name, in place of the one before. Never waits; gives false if too much waits for the
+    /// disk, so that it is to be tried again. One of more than [`DOCUMENT_BYTES_MAX`] is never kept, and that is logged.
+    pub fn save(&self, name: &'static str, json: String) -> bool {
         if json.len() > DOCUMENT_BYTES_MAX {
             tracing::error!(name, bytes = json.len(), "too large a document to be kept");
-            return;
+            return true;
         }
         match self.kept() {
-            Ok(kept) => kept.put_patiently(Job::Save(name, json)).await,
+            Ok(kept) => kept.put(Job::Save(name, json)),
             Err(desk) => {
                 desk.lock().documents.insert(name, json);
+                true
             }
         }
     }
 
-    /// The document with this name.
-    pub async fn load(&self, name: &'static str) -> Option<String> {
+    /// The document with this name, or nothing if none was ever kept.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read: then there may be one.
+    pub async fn load(&self, name: &'static str) -> Result<Option<String>, StoreError> {
         match self.kept() {
-            Ok(kept) => kept.ask(move |keeper| keeper.load(name)).await.ok()?,
-            Err(desk) => desk.lock().documents.get(name).cloned(),
+            Ok(kept) => kept.ask(move |keeper| keeper.load(name)).await?,
+            Err(desk) => Ok(desk.lock().documents.get(name).cloned()),
         }
     }
 
@@ -231,24 +235,24 @@ impl Store {
             return;
         }
         match self.kept() {
-            Ok(kept) => kept.put(Job::Note(journal, at, json)),
+            Ok(kept) => {
+                kept.put(Job::Note(journal, at, json));
+            }
             Err(desk) => desk.lock().note(journal, at, json),
         }
     }
 
     /// The newest entries of a journal since then, newest first.
-    pub async fn journal(
-        &self,
-        journal: Journal,
-        since: SystemTime,
-        limit: usize,
-    ) -> Vec<(SystemTime, String)> {
+    pub async fn journal(&self, journal: Journal, since: SystemTime, limit: usize) -> Entries {
         match self.kept() {
             Ok(kept) => {
                 let asked = kept.ask(move |keeper| keeper.journal(journal, since, limit));
                 asked.await.unwrap_or_default()
             }
-            Err(desk) => desk.lock().journal(journal, since, limit),
+            Err(desk) => Entries {
+                newest: desk.lock().journal(journal, since, limit),
+                is_complete: true,
+            },
         }
     }
 
@@ -296,18 +300,13 @@ impl Store {
 }
 
 impl Kept {
-    /// Gives a job to the keeper, or drops it if too many wait.
-    fn put(&self, job: Job) {
-        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+    /// Gives a job to the keeper, or drops it if too many wait; says which.
+    fn put(&self, job: Job) -> bool {
+        let put = self.jobs.try_send(job);
+        if let Err(TrySendError::Full(_)) = put {
             self.health.counters.history_queue_full.add_shared(1);
         }
-    }
-
-    /// Waits for room first.
-    async fn put_patiently(&self, job: Job) {
-        if timeout(ANSWER_WITHIN, self.jobs.send(job)).await.is_err() {
-            self.health.counters.history_queue_full.add_shared(1);
-        }
+        put.is_ok()
     }
 
     async fn ask<T: Send + 'static>(
@@ -349,16 +348,16 @@ mod tests {
     #[tokio::test]
     async fn without_history_documents_and_journals_are_kept_in_memory() {
         let store = Store::none();
-        assert_eq!(store.load("rules").await, None);
-        store.save("rules", "{}".to_owned()).await;
-        store
-            .save("rules", "x".repeat(DOCUMENT_BYTES_MAX + 1))
-            .await;
-        assert_eq!(store.clone().load("rules").await.as_deref(), Some("{}"));
+        assert_eq!(store.load("rules").await, Ok(None));
+        assert!(store.save("rules", "{}".to_owned()));
+        assert!(store.save("rules", "x".repeat(DOCUMENT_BYTES_MAX + 1)));
+        let kept = store.clone().load("rules").await;
+        assert_eq!(kept, Ok(Some("{}".to_owned())));
         store.note(Journal::Audit, UNIX_EPOCH, "1".to_owned());
         store.note(Journal::Audit, UNIX_EPOCH, "x".repeat(NOTE_BYTES_MAX + 1));
         let entries = store.journal(Journal::Audit, UNIX_EPOCH, 10).await;
-        assert_eq!(entries, [(UNIX_EPOCH, "1".to_owned())]);
+        assert_eq!(entries.newest, [(UNIX_EPOCH, "1".to_owned())]);
+        assert!(entries.is_complete);
         assert_eq!(store.query(query()).await, Err(StoreError::Off));
         assert_eq!(store.top_swarms(0, 10).await, Err(StoreError::Off));
         assert!(store.health().0.is_nan());
@@ -383,9 +382,11 @@ mod tests {
             store.note(Journal::Audit, UNIX_EPOCH, number.to_string());
         }
         assert_eq!(store.counters().history_queue_full, QUERIES_MAX as u64);
-        store.save("rules", "{}".to_owned()).await;
+        assert!(!store.save("rules", "{}".to_owned()), "to be tried again");
         assert_eq!(store.counters().history_queue_full, QUERIES_MAX as u64 + 1);
-        assert_eq!(store.load("rules").await, None);
+        assert_eq!(store.load("rules").await, Err(StoreError::Late));
+        let entries = store.journal(Journal::Audit, UNIX_EPOCH, 10).await;
+        assert!(entries.newest.is_empty() && !entries.is_complete);
         store.close().await;
         for asked in asked {
             assert_eq!(asked.await.expect("no panic"), Err(StoreError::Late));
@@ -393,6 +394,6 @@ mod tests {
         // The questions that wait are nobody's any more, but still take room until the disk goes on.
         assert_eq!(store.query(query()).await, Err(StoreError::Busy));
         drop(keeper);
-        assert_eq!(store.load("rules").await, None);
+        assert_eq!(store.load("rules").await, Err(StoreError::Broken));
     }
 }

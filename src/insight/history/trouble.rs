@@ -53,6 +53,9 @@ fn remedy(error: &rusqlite::Error) -> String {
             "another program holds a lock on it"
         }
         Some(ErrorCode::DiskFull) => "the disk is full",
+        Some(ErrorCode::SystemIoFailure) => {
+            "the disk fails, or the file may not grow any more (ulimit -f, LimitFSIZE= of systemd)"
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             "the user of the server must be able to write it and its folder"
         }

@@ -51,6 +51,9 @@ export function alerts (app) {
   })
   const silences = silenceTable(silence => act(() => app.api.send('DELETE', `alerts/silences/${encodeURIComponent(silence.id)}`), 'The silence is over.'))
   const past = pastTable()
+  const unread = hint('The rules and silences of earlier runs cannot be read yet: the shipped rules are in force, and none can be changed until then. The log says what is wrong with the history.', { class: 'field-error', role: 'status' })
+  const partial = hint('What happened before cannot be read at the moment.', { class: 'field-error', role: 'status' })
+  unread.hidden = partial.hidden = true
   const sinks = sinkTable()
 
   async function ask () {
@@ -58,6 +61,8 @@ export function alerts (app) {
       const answer = await app.api.get('alerts')
       rules.setRows(answer.rules)
       past.setRows(answer.history)
+      unread.hidden = !answer.unread
+      partial.hidden = answer.history_complete !== false
       silences.setRows(answer.silences)
       sinks.setRows(answer.sinks)
     } catch (error) {
@@ -69,8 +74,8 @@ export function alerts (app) {
   const test = button('Send a test', () => act(() => app.api.send('POST', 'alerts/test'), 'A test notification is on its way.'), { id: 'test' })
   return {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Alerts'), message.element,
-      card('Rules', hint('A rule fires when its series has been beyond the threshold for long enough, and is over once it is back beyond the clear threshold.'), h('div', { class: 'buttons' }, add, silenceAll), rules.element),
-      card('The last 30 days', past.element),
+      card('Rules', hint('A rule fires when its series has been beyond the threshold for long enough, and is over once it is back beyond the clear threshold.'), unread, h('div', { class: 'buttons' }, add, silenceAll), rules.element),
+      card('The last 30 days', partial, past.element),
       card('Silences', hint('A silenced rule still fires and is shown; nobody is notified.'), silences.element),
       card('Notifications', hint('Where they go is set in the settings, in the part alerts.'), sinks.element, h('div', { class: 'buttons' }, test))),
     open () { asking = watch(EVERY_SECONDS, ask) },

@@ -29,11 +29,14 @@ export function audit (app) {
   }))
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
+  const partial = hint('What was changed before cannot be read at the moment; the log says what is wrong with the history.', { class: 'field-error', role: 'status' })
+  partial.hidden = true
   async function ask () {
     try {
-      const { entries } = await app.api.get(`audit?limit=${ENTRIES_MAX}`)
+      const { entries, complete } = await app.api.get(`audit?limit=${ENTRIES_MAX}`)
       // From the oldest on, so that an entry keeps its place when newer ones come.
       table.setRows(entries.map((/** @type {Entry} */ entry, /** @type {number} */ i) => ({ ...entry, place: entries.length - i })))
+      partial.hidden = complete !== false
       message.clear()
     } catch (error) {
       message.failed(error)
@@ -41,7 +44,7 @@ export function audit (app) {
   }
   return {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Audit'),
-      card('Changes', hint('Everything that was changed with the admin token. Kept for 30 days.'), message.element, table.element)),
+      card('Changes', hint('Everything that was changed with the admin token. Kept for 30 days.'), message.element, partial, table.element)),
     open () { asking = watch(EVERY_SECONDS, ask) },
     close () { asking?.end() }
   }

@@ -7,6 +7,7 @@ import { card, confirmed, hint, messageLine, needsSignIn } from '../elements/par
 import { Table } from '../elements/table.js'
 import { hitsOf } from '../lib/hits.js'
 import { formatCount, formatSeconds, formatValue } from '../lib/numbers.js'
+import { formatMoment } from '../lib/times.js'
 
 /** @typedef {ReturnType<typeof hitsOf>[number]} Hit */
 /** @typedef {{ key: string, reason: string, left: number, times: number }} Ban */
@@ -118,7 +119,7 @@ const hostileTable = kick => new Table(/** @type {import('../elements/table.js')
     { key: 'address', label: 'Address', value: one => one.address ?? one.family, look: 'code' },
     { key: 'score', label: 'Score', value: one => one.score, text: one => formatCount(one.score), look: 'number' },
     { key: 'reason', label: 'Why', value: one => one.reason, look: 'wide' },
-    { key: 'done', label: 'What was done', value: one => one.done, text: one => one.done || 'nothing yet' },
+    { key: 'done', label: 'What was done', value: one => one.done, text: one => (one.done || 'nothing yet') + (one.at ? `, ${formatMoment(one.at)}` : '') },
     { key: 'kick', label: '', value: () => null, fixed: true, make: one => one.open === false ? h('span') : button('Close', () => kick(one), { kind: 'quiet', name: `Close the connection of ${one.address ?? one.family}` }) }
   ]
 }))

@@ -47,11 +47,14 @@ pub(super) async fn audit(
     let limit = Words::of(&uri).number("limit", 100, 1..=ENTRIES_MAX)?;
     let store = shared.node().store();
     let journal = store.journal(Journal::Audit, UNIX_EPOCH, limit).await;
-    let entries = journal.into_iter().map(|(at, entry)| {
+    let entries = journal.newest.into_iter().map(|(at, entry)| {
         let entry: Value = serde_json::from_str(&entry).unwrap_or_default();
         json!({ "at": unix(at), "what": entry.get("what"), "detail": entry.get("detail") })
     });
-    Ok(answer(&json!({ "entries": entries.collect::<Vec<_>>() })))
+    let entries: Vec<_> = entries.collect();
+    Ok(answer(
+        &json!({ "entries": entries, "complete": journal.is_complete }),
+    ))
 }
 
 /// What is said to a method that a path does not know.

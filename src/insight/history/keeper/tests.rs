@@ -102,9 +102,9 @@ fn a_restart_goes_on_where_it_was() {
     again.at = at + 60;
     assert!(again.sample());
     assert_eq!(again.rows(), 3);
-    assert_eq!(again.keeper.load("rules").as_deref(), Some("{}"));
+    assert_eq!(again.keeper.load("rules"), Ok(Some("{}".to_owned())));
     let entries = again.keeper.journal(Journal::Audit, UNIX_EPOCH, 10);
-    assert_eq!(entries, [(UNIX_EPOCH, "1".to_owned())]);
+    assert_eq!(entries.newest, [(UNIX_EPOCH, "1".to_owned())]);
     // The minute in which it ended was merged when the next one came.
     let minutes = "SELECT samples FROM every_1min";
     let archive = again.keeper.archive.as_ref().unwrap();
@@ -134,15 +134,78 @@ fn a_locked_file_costs_samples_until_it_is_free() {
     // What is more than numbers waits.
     case.give(Job::Save("rules", "new".to_owned()));
     case.give(Job::Note(Journal::Audit, UNIX_EPOCH, "1".to_owned()));
-    assert_eq!(case.keeper.load("rules").as_deref(), Some("new"));
-    assert_eq!(case.keeper.journal(Journal::Audit, UNIX_EPOCH, 9).len(), 1);
+    assert_eq!(case.keeper.load("rules"), Ok(Some("new".to_owned())));
+    let entries = case.keeper.journal(Journal::Audit, UNIX_EPOCH, 9);
+    assert_eq!((entries.newest.len(), entries.is_complete), (1, false));
     other.execute_batch("COMMIT").unwrap();
     assert!(case.sample());
     assert!(case.health.works() && case.keeper.complaint.is_none());
     assert_eq!(case.rows(), 2);
     assert!(case.keeper.desk.documents.is_empty());
-    assert_eq!(case.keeper.load("rules").as_deref(), Some("new"));
-    assert_eq!(case.keeper.journal(Journal::Audit, UNIX_EPOCH, 9).len(), 1);
+    assert_eq!(case.keeper.load("rules"), Ok(Some("new".to_owned())));
+    let entries = case.keeper.journal(Journal::Audit, UNIX_EPOCH, 9);
+    assert_eq!((entries.newest.len(), entries.is_complete), (1, true));
+}
+
+#[test]
+fn a_document_that_cannot_be_read_yet_is_not_one_that_was_never_written() {
+    let mut case = Case::new();
+    assert!(case.sample());
+    assert_eq!(case.keeper.load("rules"), Ok(None));
+    case.give(Job::Save("rules", "old".to_owned()));
+    let (folder, path) = (case.folder, case.keeper.place.to_string());
+    drop(case.keeper);
+    let other = Connection::open(path).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
+    let mut again = Case::of(folder, "history.sqlite");
+    again.keeper.open();
+    assert_eq!(again.keeper.load("rules"), Err(StoreError::Broken));
+    drop(other);
+    again.keeper.open();
+    assert_eq!(again.keeper.load("rules"), Ok(Some("old".to_owned())));
+}
+
+#[test]
+fn documents_go_over_into_a_new_file_but_never_over_those_of_another() {
+    let mut case = Case::new();
+    case.give(Job::Save("rules", "ours".to_owned()));
+    fs::remove_file(case.path()).unwrap();
+    assert!(!case.sample() && case.sample());
+    let stored = |case: &Case| case.keeper.archive.as_ref().unwrap().load("rules").unwrap();
+    assert_eq!(stored(&case).as_deref(), Some("ours"));
+    let mut other = Case::new();
+    other.give(Job::Save("rules", "theirs".to_owned()));
+    let path = other.path();
+    drop(other.keeper);
+    fs::rename(path, case.path()).unwrap();
+    assert!(!case.sample() && case.sample());
+    assert_eq!(stored(&case).as_deref(), Some("theirs"));
+    // Nor does what was still to be put into the file before come into this one.
+    let path = case.path();
+    drop(case.keeper);
+    let told: String = Connection::open(path)
+        .unwrap()
+        .query_row("PRAGMA integrity_check", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(told, "ok");
+}
+
+#[test]
+fn what_waits_is_tried_once_more_at_the_end() {
+    let mut case = Case::new();
+    assert!(case.sample());
+    let other = Connection::open(case.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    case.give(Job::Save("rules", "new".to_owned()));
+    case.keeper.retry_at = Some(Instant::now() + RETRY_MAX);
+    case.keeper.write_last();
+    assert_eq!(case.keeper.desk.len(), 1, "lost, and that is said");
+    other.execute_batch("COMMIT").unwrap();
+    case.keeper.retry_at = Some(Instant::now() + RETRY_MAX);
+    case.keeper.write_last();
+    assert_eq!(case.keeper.desk.len(), 0);
 }
 
 #[test]
@@ -281,7 +344,7 @@ async fn a_store_keeps_on_its_thread_and_closes() {
     assert_eq!(answer.series[0].mean[..9], [3.0; 9]);
     assert_eq!(store.counters().history_samples, 9);
     assert_eq!(store.health().0, 1.0);
-    store.save("rules", "{}".to_owned()).await;
+    assert!(store.save("rules", "{}".to_owned()));
     store.close().await;
     thread.join().unwrap();
     assert!(
@@ -289,5 +352,6 @@ async fn a_store_keeps_on_its_thread_and_closes() {
         "one whole file is left"
     );
     store.record(&statistics);
-    assert_eq!(store.load("rules").await, None, "it is closed");
+    let load = store.load("rules").await;
+    assert_eq!(load, Err(StoreError::Broken), "it is closed");
 }
