@@ -271,7 +271,7 @@ mod tests {
         };
         let one_each = [(200, 5), (7, 1), (1, 0), (1000, 5)];
         for (connections, offers) in one_each {
-            let each = rate(connections, offers) / connections as f64;
+            let each = rate(connections, offers) / float(connections as u64);
             assert!((each - 1.0).abs() < 1e-9, "{connections} {offers}: {each}");
         }
         assert!((rate(200, 10) - 100.0).abs() < 1e-9);
