@@ -60,7 +60,8 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
         }
     });
     live.end();
-    let report = ran?;
+    // It says its cause itself, and must not be asked for it again.
+    let report = ran.map_err(|error| anyhow::anyhow!("{error}"))?;
     let text = report.to_text();
     let printed = if load.json {
         tell(&text);

@@ -126,10 +126,12 @@ impl Terminal {
     }
 }
 
-/// Prints where the page and the tracker are, for people and for scripts.
+/// Prints where the page and the tracker are, for people and for scripts, and last where one can watch them.
 pub(crate) fn print_addresses<'a>(listening: impl Iterator<Item = &'a Listen>) -> io::Result<()> {
     let mut stdout = io::stdout();
-    let text: String = listening.map(lines).collect();
+    let listening: Vec<_> = listening.collect();
+    let mut text: String = listening.iter().copied().map(lines).collect();
+    text.extend(listening.into_iter().find_map(dashboard));
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
@@ -155,6 +157,17 @@ fn lines(listen: &Listen) -> String {
     };
     let served = served.into_iter().filter(|(is_served, _, _)| *is_served);
     served.map(line).collect()
+}
+
+/// The line for the dashboard, if it can be opened here.
+fn dashboard(listen: &Listen) -> Option<String> {
+    let Target::Tcp(address) = &listen.target else {
+        return None;
+    };
+    let secure = if listen.tls { "s" } else { "" };
+    let place = place(*address);
+    let is_open = listen.role.has_pages() && !listen.proxy;
+    is_open.then(|| format!("watch    http{secure}://{place}/dashboard\n"))
 }
 
 /// The address as one opens it on this machine.
@@ -212,5 +225,17 @@ mod tests {
             said("tracker+unix:/run/hub.sock"),
             "tracker  unix:/run/hub.sock\n"
         );
+        let watched = |listen: &str| dashboard(&listen.parse().unwrap());
+        assert_eq!(
+            watched("tls+0.0.0.0:443").unwrap(),
+            "watch    https://localhost:443/dashboard\n"
+        );
+        for hidden in [
+            "tracker+127.0.0.1:80",
+            "proxy+127.0.0.1:80",
+            "unix:/run/hub.sock",
+        ] {
+            assert_eq!(watched(hidden), None, "{hidden}");
+        }
     }
 }

@@ -14,9 +14,10 @@ use super::Exit;
 pub(super) const LOAD: &str = "load";
 
 const FOOTER: &str = "\
-Without flags: 200 connections, 64 announces with 5 offers under way, for about 15 seconds.
+Without flags: 200 connections, each with an announce of 5 offers a second, for about 15 seconds.
 It exits with 0 if every message came as it should, 3 if not, 1 if it could not run, 2 for a wrong flag.
-A tracker limits what one address may do; for swarmhub itself, `--no-limits` turns that off.";
+A tracker limits what one address may do and what one member is given: start swarmhub with `--no-limits` before
+you ask how much it can do (`--closed`).";
 
 /// A load, and where its report goes.
 #[derive(Debug)]
@@ -98,8 +99,8 @@ fn load() -> [Arg; 12] {
         flag("offer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an offer's SDP [default 2000]"),
         flag("answer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an answer's SDP [default 1600]"),
         flag("scrapes", "SHARE", share, "Share of the requests that are scrapes [default 0]"),
-        flag("closed", "N", value_parser!(u32).range(1..=1_000_000), "Closed loop: N requests under way, which shows how much the tracker can do [default 64]").conflicts_with("rate"),
-        flag("rate", "PER_SECOND", rate, "Open loop: so many requests a second whatever becomes of them, which shows how long clients wait"),
+        flag("closed", "N", value_parser!(u32).range(1..=1_000_000), "Closed loop: N requests under way, which shows how much the tracker can do; 64 is a good number").conflicts_with("rate"),
+        flag("rate", "PER_SECOND", rate, "Open loop: so many requests a second whatever becomes of them, which shows how long clients wait [default one for each connection, at most 1000]"),
         flag("warmup", "SECONDS", seconds, "Load before anything is measured [default 1]"),
         flag("duration", "SECONDS", seconds, "Load that is measured; 0: connections only [default 10]").conflicts_with("announces"),
         flag("announces", "N", value_parser!(u64), "Exactly N requests instead of a duration"),
@@ -195,14 +196,9 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Load, Exit> {
     put(&mut o.offer_bytes, small(matches, "offer-bytes"));
     put(&mut o.answer_bytes, small(matches, "answer-bytes"));
     put(&mut o.scrapes, given(matches, "scrapes"));
-    put(
-        &mut o.pace,
-        small(matches, "closed").map(|under_way| Loop::Closed { under_way }),
-    );
-    put(
-        &mut o.pace,
-        given(matches, "rate").map(|per_second| Loop::Open { per_second }),
-    );
+    let closed = small(matches, "closed").map(|under_way| Loop::Closed { under_way });
+    let open = given(matches, "rate").map(|per_second| Loop::Open { per_second });
+    o.pace = closed.or(open);
     put(&mut o.warmup, given(matches, "warmup"));
     put(&mut o.amount, given(matches, "duration").map(Amount::For));
     put(

@@ -239,7 +239,7 @@ fn a_load_needs_nothing_but_an_address() {
         "load wss://t.example --connections 9 --rate 5.5 --announces 7 --source 127.0.0.2-127.0.0.4 --source ::1 \
          --storm-every 2 --storm-share 0.25 --think-ms 5-9 --seed 3 --insecure",
     );
-    assert_eq!(options.pace, Loop::Open { per_second: 5.5 });
+    assert_eq!(options.pace, Some(Loop::Open { per_second: 5.5 }));
     assert_eq!(options.amount, Amount::Requests(7));
     assert_eq!(
         (options.connections, options.sources.len(), options.seed),

@@ -67,9 +67,9 @@ gauges! {
     followers: Count,
     /// Share of the offers relayed in the last minute that were answered; unknown while there are none.
     offers_answered: Ratio,
-    /// Time from relaying an offer to its answer in the last minute: half of them took less.
+    /// Time from relaying an offer to its answer in the last minute: half of them took less; at least a millisecond.
     answer_time_p50: Seconds,
-    /// Time from relaying an offer to its answer in the last minute: 99 of 100 took less.
+    /// Time from relaying an offer to its answer in the last minute: 99 of 100 took less; at least a millisecond.
     answer_time_p99: Seconds,
     /// Time to serve one message in the last minute: half of them took less. One in 64 is measured.
     handle_time_p50: Seconds,

@@ -9,6 +9,9 @@ use super::statistics::Statistics;
 /// Seconds that are looked back at.
 const SECONDS: usize = 60;
 
+/// Offers keep the time to the millisecond, so whatever is answered within one counts as none.
+const MILLISECOND: f64 = 1e-3;
+
 /// The statistics of the last minute, as far as they are needed: about 30 kB.
 #[derive(Debug, Default)]
 pub struct Recent(VecDeque<Then>);
@@ -44,8 +47,16 @@ impl Then {
         let answer = self.timings.answer_time.since(&before.timings.answer_time);
         gauges.handle_time_p50 = handle.quantile(0.5);
         gauges.handle_time_p99 = handle.quantile(0.99);
-        gauges.answer_time_p50 = answer.quantile(0.5);
-        gauges.answer_time_p99 = answer.quantile(0.99);
+        // Not a number stays so.
+        let exact = |seconds: f64| {
+            if seconds < MILLISECOND {
+                MILLISECOND
+            } else {
+                seconds
+            }
+        };
+        gauges.answer_time_p50 = exact(answer.quantile(0.5));
+        gauges.answer_time_p99 = exact(answer.quantile(0.99));
         let offers = self.offers_relayed.saturating_sub(before.offers_relayed);
         let answers = self.answers_relayed.saturating_sub(before.answers_relayed);
         // At the edge of the minute, answers are to offers from before it.
@@ -90,5 +101,11 @@ mod tests {
         assert!(statistics.gauges.offers_answered.is_nan());
         assert!(statistics.gauges.answer_time_p50.is_nan());
         assert_eq!(recent.0.len(), SECONDS);
+
+        let at_once = Histogram::default();
+        at_once.record(Duration::ZERO);
+        statistics.timings.answer_time.add(&at_once);
+        recent.complete(&mut statistics);
+        assert!((statistics.gauges.answer_time_p50 - MILLISECOND).abs() < 1e-9);
     }
 }

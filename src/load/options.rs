@@ -6,7 +6,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::sizes::SwarmSize;
+use super::summary::float;
 use super::target::Target;
+
+/// Offers a second that each member sends, and so gets, if nothing is said about the pace: half of what swarmhub lets a member be
+/// given by default, and hundreds of times what real clients send, which announce once in a minute or two.
+const GENTLE_OFFERS: f64 = 5.0;
+/// Requests a second that are never exceeded then: one core can do many more beside a dashboard and the tracker.
+const GENTLE_RATE_MAX: f64 = 1000.0;
 
 /// What makes the next request begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,8 +82,9 @@ pub struct Options {
     pub answers: f64,
     /// Time between an offer and its answer.
     pub think: Think,
-    /// Closed or open loop.
-    pub pace: Loop,
+    /// Closed or open loop. `None`: an open one, in which each member sends as many offers as a tracker gives to any client:
+    /// one announce a second, fewer if it has more than five offers, and no more than a thousand a second in all.
+    pub pace: Option<Loop>,
     /// Load before anything is measured.
     pub warmup: Duration,
     /// Load that is measured.
@@ -120,7 +128,7 @@ impl Options {
             answer_bytes: 1600,
             answers: 1.0,
             think: Think::default(),
-            pace: Loop::Closed { under_way: 64 },
+            pace: None,
             warmup: Duration::from_secs(1),
             amount: Amount::For(Duration::from_secs(10)),
             scrapes: 0.0,
@@ -140,10 +148,16 @@ impl Options {
     /// The loop as it can be kept: a member has no more than one request under way.
     pub(super) fn pace(&self) -> Loop {
         match self.pace {
-            Loop::Closed { under_way } => Loop::Closed {
+            Some(Loop::Closed { under_way }) => Loop::Closed {
                 under_way: under_way.min(self.connections),
             },
-            open @ Loop::Open { .. } => open,
+            Some(open @ Loop::Open { .. }) => open,
+            None => {
+                let each = (GENTLE_OFFERS / float(self.offers.max(1))).min(1.0);
+                Loop::Open {
+                    per_second: (float(self.connections as u64) * each).min(GENTLE_RATE_MAX),
+                }
+            }
         }
     }
 
@@ -239,6 +253,29 @@ mod tests {
         ] {
             assert!(sources(text).is_err(), "{text}");
         }
+    }
+
+    /// Five a second are half of what `limits.offers_received_per_second` is by default.
+    #[test]
+    fn without_a_pace_no_member_is_given_more_offers_than_trackers_allow() {
+        let rate = |connections, offers| {
+            let options = Options {
+                connections,
+                offers,
+                ..Options::new("ws://t.example/".parse().unwrap())
+            };
+            match options.pace() {
+                Loop::Open { per_second } => per_second,
+                Loop::Closed { .. } => panic!("a closed loop goes to any limit"),
+            }
+        };
+        let one_each = [(200, 5), (7, 1), (1, 0), (1000, 5)];
+        for (connections, offers) in one_each {
+            let each = rate(connections, offers) / float(connections as u64);
+            assert!((each - 1.0).abs() < 1e-9, "{connections} {offers}: {each}");
+        }
+        assert!((rate(200, 10) - 100.0).abs() < 1e-9);
+        assert!((rate(1_000_000, 5) - 1000.0).abs() < 1e-9);
     }
 
     #[test]

@@ -20,6 +20,10 @@ const FULL: f64 = 0.9;
 /// What the program exits with when messages did not come as they should.
 const EXIT_INCORRECT: u8 = 3;
 
+/// What may be behind offers that come to nobody.
+const LIMITED: &str = "a tracker may limit how many offers a member is given. swarmhub does (limits.offers_received_per_second): \
+                       start it with --no-limits to load it beyond that, or give a lower --rate";
+
 /// A reading of all that counts up, or the difference of two.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
@@ -250,6 +254,9 @@ impl Found {
                 "the load tool's own core was full ({share:.0} %): it may be what was measured, not the tracker; give --threads or \
                  a core of its own"
             ));
+        }
+        if tally.offers_lost > 0 {
+            remarks.push(LIMITED.to_owned());
         }
         remarks.extend(self.remarks);
         if latencies.unsent > 0 {

@@ -33,7 +33,7 @@ fn options(url: &str) -> Options {
     Options {
         connections: 30,
         swarm_size: SwarmSize::Fixed(10),
-        pace: Loop::Closed { under_way: 8 },
+        pace: Some(Loop::Closed { under_way: 8 }),
         warmup: Duration::ZERO,
         amount: Amount::Requests(100),
         ..Options::new(url.parse().unwrap())
@@ -109,7 +109,7 @@ fn a_closed_loop_counts_every_message() {
 fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
     let server = server();
     let report = ran(&Options {
-        pace: Loop::Open { per_second: 200.0 },
+        pace: Some(Loop::Open { per_second: 200.0 }),
         scrapes: 0.3,
         answers: 0.5,
         swarm_size: SwarmSize::Zipf {
@@ -130,6 +130,38 @@ fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
         load.elapsed_s
     );
     assert_eq!(report.own.threads, 2);
+}
+
+/// Who starts both programs without a flag must not be told that the tracker is broken.
+#[test]
+fn the_default_load_is_served_completely_by_a_tracker_with_default_limits() {
+    let server = TestServer::start(|_| {});
+    let asked = Options {
+        connections: 60,
+        swarm_size: SwarmSize::Fixed(20),
+        warmup: Duration::ZERO,
+        amount: Amount::For(Duration::from_secs(2)),
+        ..Options::new(format!("ws://{}/", server.address).parse().unwrap())
+    };
+    let report = ran(&asked);
+    assert_correct(&report);
+    assert_eq!(report.plan.rate_per_s, Some(60.0));
+    let counted = &report.correctness;
+    assert_eq!(counted.offers_sent, counted.offers_relayed);
+
+    // All that it can do is more than its members may be given, and that is said as what it is.
+    let report = ran(&Options {
+        pace: Some(Loop::Closed { under_way: 16 }),
+        timeout: Duration::from_millis(500),
+        ..asked
+    });
+    let text = report.to_text();
+    assert_eq!((report.correct, report.exit_code), (false, 3));
+    assert!(
+        text.contains("\nNOT COMPLETE: all that came was right"),
+        "{text}"
+    );
+    assert!(text.contains("--no-limits"), "{text}");
 }
 
 /// A load whose members come and go all the time.
@@ -181,7 +213,7 @@ fn a_load_of_so_many_requests_has_its_course_in_the_report() {
     ] {
         let report = ran(&Options {
             amount: Amount::Requests(400),
-            pace,
+            pace: Some(pace),
             ..on(server.address)
         });
         assert_correct(&report);
@@ -211,7 +243,7 @@ fn what_is_asked_for_is_spread_over_the_threads_exactly() {
         (Loop::Open { per_second: 700.0 }, None),
     ] {
         let report = ran(&Options {
-            pace,
+            pace: Some(pace),
             threads: 2,
             ..on(server.address)
         });

@@ -60,6 +60,7 @@ test('the public page moves with the load, and the history grows', withUsers(1, 
   await enter(page, 'Clients')
   await rows(page, 'Programs').first().waitFor()
   await enter(page, 'Limits')
+  await page.getByLabel('Also those that were not met').check()
   await rows(page, 'Limits that were met').first().waitFor()
 }, { user: WIDE }))
 

@@ -202,6 +202,16 @@ test('a drain is asked about first, and the page says that the server leaves', w
   assert.equal(mock.state.isDraining, true)
 }))
 
+test('limits that were never met are shown on demand only', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Limits')
+  const limits = rows(page, 'Limits that were met')
+  await limits.filter({ hasText: 'refused_bans' }).waitFor()
+  assert.equal(await limits.filter({ hasText: 'offers_forgotten' }).count(), 0)
+  await page.getByLabel('Also those that were not met').check()
+  await limits.filter({ hasText: 'offers_forgotten' }).waitFor()
+}))
+
 test('bans are lifted and connections closed after a question', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
@@ -225,6 +235,7 @@ test('alert rules are made, checked, changed, silenced and removed', withUsers(1
   await dialog.getByText('small letters, digits and underscores.').nth(1).waitFor()
   await dialog.getByLabel('Name').fill('too_many')
   await dialog.getByLabel('Threshold').fill('13')
+  assert.equal(await dialog.getByLabel('Over once it is back at').inputValue(), '13', 'it is over at the threshold, until something else is given')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.getByText('13 brings bad luck').waitFor()
   await dialog.getByLabel('Threshold').fill('150000')

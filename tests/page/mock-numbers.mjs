@@ -52,6 +52,7 @@ export const SERIES = [
   counter('failures_malformed', 'Messages answered with a failure because something in them was wrong.'),
   counter('failures_messages_per_second', 'Messages refused because the connection stayed over `limits.messages_per_second`.'),
   counter('paused_offers_per_second', 'Pauses in reading from a connection over `limits.offers_per_second`.'),
+  counter('offers_forgotten', 'Offers that no longer wait for their answer because of `tracker.pending_offers_max`.'),
   counter('offers_dropped_output_full', 'Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).')
 ]
 

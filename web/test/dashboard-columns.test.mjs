@@ -84,6 +84,9 @@ test('of many reasons the busiest are drawn, and those that never happened are n
   assert.deepEqual(lines.map(line => line.label), ['19', '18', '17', '16', '15', '14'])
   assert.equal(lines.length, LINES_MAX)
   assert.deepEqual(linesOf({ lines: [], candidates }, () => [0, null]), [])
+  const own = [{ series: 'a', label: 'a' }, { series: 'b', label: 'b', rare: true }]
+  assert.deepEqual(linesOf({ lines: own, candidates: [] }, () => [0, null]).map(({ series }) => series), ['a'])
+  assert.deepEqual(linesOf({ lines: own, candidates: [] }, () => [0, 1]).map(({ series }) => series), ['a', 'b'])
 })
 
 test('CSV quotes what must be quoted and gives spreadsheets no formula', () => {

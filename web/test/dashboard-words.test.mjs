@@ -5,7 +5,7 @@ import { SPOTS_MAX, pictureOf, pictureWords, shortId } from '../dashboard/lib/pi
 import { entryOf, routeOf } from '../dashboard/lib/routes.js'
 import { filtered, pageStart, pageWords, sorted } from '../dashboard/lib/rows.js'
 import { changeWords, changesOf, errorsByField, groupsOf } from '../dashboard/lib/settings.js'
-import { feedNotice, feedWords, phaseNotice, sentence, signInTrouble, troubleOf } from '../dashboard/lib/texts.js'
+import { feedNotice, feedWords, historyTrouble, phaseNotice, sentence, signInTrouble, troubleOf } from '../dashboard/lib/texts.js'
 
 test('addresses lead to views, and strange ones to the first', () => {
   const hash = 'AB'.repeat(20)
@@ -14,6 +14,11 @@ test('addresses lead to views, and strange ones to the first', () => {
   assert.deepEqual(routeOf('#/swarms/../../x'), { view: 'swarms' })
   for (const strange of ['', '#', '#/nothing', '#/__proto__']) assert.deepEqual(routeOf(strange), { view: 'overview' })
   assert.equal(entryOf(routeOf(`#/swarms/${hash}`)), 'swarms')
+})
+
+test('why there is no history is said once, and in words', () => {
+  assert.match(historyTrouble({ status: 404, message: 'no history is kept here: `history` is off' }), /^No history is kept here, .* live charts/)
+  assert.equal(historyTrouble({ status: 503, message: 'look at `history`' }), 'No history: Look at history.')
 })
 
 test('rows are sorted with the unknown ones last, in either order', () => {
@@ -98,6 +103,8 @@ const memory = [{ name: 'memory', kind: 'gauge', unit: 'bytes', doc: '' }]
 test('a rule is words, and a part of something has no unit', () => {
   assert.equal(ruleWords(rule, memory), 'memory is over 5.00 GB for 1 min')
   assert.equal(ruleWords({ ...rule, of: 'budget', threshold: 0.9, for: 0 }, memory), 'memory / budget is over 0.9')
+  assert.equal(ruleWords({ ...rule, of: 'budget', threshold: 0.125, for: 0 }, memory), 'memory / budget is over 0.125')
+  assert.equal(valueWords(0.00086034, { ...rule, of: 'budget' }, memory), '0.00086')
   assert.equal(valueWords(null, rule, memory), '–')
 })
 

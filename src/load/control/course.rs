@@ -60,7 +60,7 @@ impl Control<'_> {
         }
         let begin = self.crew.now() + LEAD;
         let mut before = self.window()?;
-        if let Loop::Open { .. } = self.options.pace {
+        if let Loop::Open { .. } = self.options.pace() {
             before = before.at(self.crew.moment(begin));
         }
         self.drive(

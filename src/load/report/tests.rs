@@ -14,7 +14,7 @@ fn report(is_wrong: bool) -> Report {
     }
     let tally = Tally {
         replies: 1000,
-        offers_lost: u64::from(is_wrong) * 3,
+        answers_lost: u64::from(is_wrong) * 3,
         ..Tally::default()
     };
     let part = Part {
@@ -74,9 +74,9 @@ fn json_has_the_verdict_the_plan_and_units_in_its_names() {
         (&json["correct"], &json["exit_code"]),
         (&true.into(), &0.into())
     );
-    assert_eq!(json["plan"]["loop"], "closed");
-    assert_eq!(json["plan"]["under_way"], 64);
-    assert!(json["plan"]["rate_per_s"].is_null());
+    assert_eq!(json["plan"]["loop"], "open");
+    assert_eq!(json["plan"]["rate_per_s"], 200.0);
+    assert!(json["plan"]["under_way"].is_null());
     assert_eq!(json["load"]["reply_latency_us"]["p50"], 5000);
     assert!(
         json["load"]["answer_latency_us"]["p99"].is_null(),
@@ -91,11 +91,40 @@ fn json_has_the_verdict_the_plan_and_units_in_its_names() {
 fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
     let report = report(true);
     assert_eq!((report.correct, report.exit_code), (false, 3));
-    let fault = "3 offers came to nobody";
+    let fault = "3 answers did not come back";
     for text in [report.to_json(), report.to_text(), report.to_html()] {
         assert!(text.contains(fault), "{text}");
     }
     assert!(report.to_text().contains("NOT CORRECT") && report.to_html().contains("NOT CORRECT"));
+}
+
+#[test]
+fn offers_that_were_left_out_are_told_from_messages_that_came_wrongly() {
+    let options = Options::new("ws://t.example/".parse().unwrap());
+    let judged = |answers_altered| {
+        let tally = Tally {
+            offers_sent: 200,
+            offers_lost: 5,
+            answers_altered,
+            ..Tally::default()
+        };
+        let part = Part {
+            tally,
+            ..Default::default()
+        };
+        Found::default().report(&options, vec![part])
+    };
+    let report = judged(0);
+    assert_eq!((report.correct, report.exit_code), (false, 3));
+    for text in [report.to_text(), report.to_html()] {
+        assert!(text.contains("NOT COMPLETE"), "{text}");
+        assert!(text.contains("2.5 % of the offers"), "{text}");
+        assert!(text.contains("--no-limits"), "{text}");
+    }
+    let report = judged(1);
+    for text in [report.to_text(), report.to_html()] {
+        assert!(text.contains("NOT CORRECT"), "{text}");
+    }
 }
 
 #[test]

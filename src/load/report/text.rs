@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{CpuUsed, Load, Percentiles, Report};
+use crate::load::summary::ratio;
 
 /// The time of an answer's whole way: to the receiver of the offer, through its thinking, and back.
 pub(super) const OFFER_TO_ANSWER: &str = "offer → answer";
@@ -86,12 +87,19 @@ pub(super) fn thinking(report: &Report) -> Option<String> {
     (most > 0.0).then(|| format!("{least}-{most} ms think time"))
 }
 
-/// The most important line. It claims no more than was looked for and could be judged.
+/// The most important line. It claims no more than was looked for and could be judged. Offers that come to nobody are told
+/// from messages that come wrongly: a tracker may have left them out on purpose.
 pub(super) fn verdict(report: &Report) -> String {
+    let tally = &report.correctness;
+    if !report.correct && report.problems.len() == 1 && tally.offers_lost > 0 {
+        let share = ratio(tally.offers_lost, tally.offers_sent) * 100.0;
+        return format!(
+            "NOT COMPLETE: all that came was right, but {share:.1} % of the offers came to nobody; compare the figures below with nothing"
+        );
+    }
     if !report.correct {
         return "NOT CORRECT: the figures below are not worth anything".to_owned();
     }
-    let tally = &report.correctness;
     let excused = tally.offers_excused + tally.answers_excused;
     let mut verdict =
         "correct: no message was found lost, doubled, misdirected or altered".to_owned();

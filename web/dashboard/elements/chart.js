@@ -18,6 +18,8 @@ import { freshId } from './parts.js'
 /** @typedef {import('../lib/columns.js').Columns} Columns */
 
 const HEIGHT = 190
+/** Steps of an axis of things that there are no halves of. */
+const WHOLE_STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map(step => step * 10 ** power)).flat()
 const TABLE_ROWS_MAX = 60
 const SAID_MS = 10_000
 /** The live charts begin with this width in time. */
@@ -148,7 +150,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 28, space: 52, values: (_, splits, _axis, _space, increment) => splits.map(at => formatMark(at, increment)) },
-        { ...axis, size: 74, space: 36, values: (_, splits) => splits.map(value => formatAmount(value, this.#plan)) }
+        { ...axis, size: 74, space: 36, ...this.#plan.whole ? { incrs: WHOLE_STEPS } : {}, values: (_, splits) => splits.map(value => formatAmount(value, this.#plan)) }
       ],
       series: [
         {},
@@ -182,6 +184,7 @@ export class Chart {
     }
     const hasPlan = this.#lines.length > 0
     this.#plot.classList.toggle('nothing', !hasPlan)
+    this.#plot.dataset.words = this.#isKept ? 'Nothing happened in this time.' : 'The history does not keep this; it is shown live.'
     this.#drawValues(this.#picture?.cursor.idx ?? null)
     const words = this.#lines.map(line => {
       const known = summary(this.#columns.series[line.series])

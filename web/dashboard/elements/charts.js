@@ -5,7 +5,7 @@ import { h } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
 import { chartsOf, keptOf, namesOf } from '../lib/charts.js'
 import { joined } from '../lib/columns.js'
-import { troubleOf } from '../lib/texts.js'
+import { historyTrouble } from '../lib/texts.js'
 import { RANGES, fromOf, rangeOf, refreshAfter } from '../lib/times.js'
 import { Chart } from './chart.js'
 import { onScheme } from './palette.js'
@@ -105,7 +105,7 @@ export class Charts {
         await this.#fetch(range)
         this.#trouble.textContent = ''
       } catch (error) {
-        if (this.#asking === own) this.#trouble.textContent = `No history: ${troubleOf(error)}`
+        if (this.#asking === own) this.#trouble.textContent = historyTrouble(error)
       }
       if (this.#asking !== own) return
       this.#grid.removeAttribute('aria-busy')

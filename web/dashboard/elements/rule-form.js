@@ -48,6 +48,10 @@ export function openRule (app, rule, saved) {
       if (line) line.textContent = words ?? ''
     }
   }
+  // Until it is given for itself, or the alert would go on when the number is long back.
+  let follows = from.clear === from.threshold
+  fields.threshold.control.addEventListener('input', () => { if (follows) fields.clear.control.value = fields.threshold.control.value })
+  fields.clear.control.addEventListener('input', () => { follows = false })
   series.addEventListener('change', explain)
   fields.of.control.addEventListener('change', explain)
   explain()

@@ -21,18 +21,18 @@ import { UNKNOWN, formatSeconds, formatValue, isKnown } from './numbers.js'
  *   value: number | null, silenced_until: number | null, problem?: string | null }} Rule `problem`: why it can never fire
  */
 
-/** The number of a rule: that of its series, or a part of another one. @param {number | null} value @param {Pick<RuleBody, 'series' | 'of'>} rule @param {Series[]} series */
-export function valueWords (value, rule, series) {
+/** The number of a rule: that of its series, or a part of another one. Of a threshold each digit counts. @param {number | null} value @param {Pick<RuleBody, 'series' | 'of'>} rule @param {Series[]} series @param {number} [digits] */
+export function valueWords (value, rule, series, digits = 2) {
   if (!isKnown(value)) return UNKNOWN
   const known = series.find(one => one.name === rule.series)
-  return known && !rule.of ? formatValue(value, known) : String(Number(value.toPrecision(4)))
+  return known && !rule.of ? formatValue(value, known) : String(Number(value.toPrecision(digits)))
 }
 
 /** @param {Pick<RuleBody, 'series' | 'of' | 'comparison' | 'threshold' | 'for'>} rule @param {Series[]} series */
 export function ruleWords (rule, series) {
   const what = rule.of ? `${rule.series} / ${rule.of}` : rule.series
   const wait = rule.for > 0 ? ` for ${formatSeconds(rule.for)}` : ''
-  return `${what} is ${rule.comparison === '>' ? 'over' : 'under'} ${valueWords(rule.threshold, rule, series)}${wait}`
+  return `${what} is ${rule.comparison === '>' ? 'over' : 'under'} ${valueWords(rule.threshold, rule, series, 6)}${wait}`
 }
 
 /** What can be said of a rule before the server sees it: field to sentence. @param {string} name @param {RuleBody} rule @returns {Record<string, string>} */

@@ -3,11 +3,11 @@
 // leaves out what is not there; one without any line is not shown. Knows no DOM.
 
 /** @typedef {import('./numbers.js').Series} Series */
-/** @typedef {{ series: string, label: string }} Line */
+/** @typedef {{ series: string, label: string, rare?: boolean }} Line `rare`: drawn only where there is any of it */
 /**
- * @typedef {{ id: string, title: string, doc: string, lines: Line[], prefixes?: string[] }} Plan
- *   `prefixes`: besides, the busiest of the counters whose names begin so
- * @typedef {{ id: string, title: string, doc: string, unit: Series['unit'], kind: Series['kind'], lines: Line[], candidates: Line[] }} Chart
+ * @typedef {{ id: string, title: string, doc: string, lines: Line[], prefixes?: string[], whole?: boolean }} Plan
+ *   `prefixes`: besides, the busiest of the counters whose names begin so; `whole`: there are no halves of it
+ * @typedef {{ id: string, title: string, doc: string, unit: Series['unit'], kind: Series['kind'], lines: Line[], candidates: Line[], whole: boolean }} Chart
  *   `candidates`: those of which the busiest are drawn
  */
 
@@ -20,14 +20,16 @@ export const PLANS = [
     id: 'connections',
     title: 'Connections',
     doc: 'Open WebSocket connections.',
-    lines: [{ series: 'connections', label: 'all' }, { series: 'connections_ipv4', label: 'IPv4' }, { series: 'connections_ipv6', label: 'IPv6' }, { series: 'connections_unix', label: 'socket file' }]
+    lines: [{ series: 'connections', label: 'all' }, { series: 'connections_ipv4', label: 'IPv4' }, { series: 'connections_ipv6', label: 'IPv6' }, { series: 'connections_unix', label: 'socket file', rare: true }],
+    whole: true
   },
-  { id: 'swarms', title: 'Swarms', doc: 'Swarms with at least one member.', lines: [{ series: 'swarms', label: 'swarms' }] },
+  { id: 'swarms', title: 'Swarms', doc: 'Swarms with at least one member.', lines: [{ series: 'swarms', label: 'swarms' }], whole: true },
   {
     id: 'members',
     title: 'Seeders and leechers',
     doc: 'Seeders have everything, leechers do not.',
-    lines: [{ series: 'seeders', label: 'seeders' }, { series: 'leechers', label: 'leechers' }, { series: 'http_peers', label: 'over HTTP, of both' }]
+    lines: [{ series: 'seeders', label: 'seeders' }, { series: 'leechers', label: 'leechers' }, { series: 'http_peers', label: 'over HTTP, of both' }],
+    whole: true
   },
   {
     id: 'announces',
@@ -50,7 +52,7 @@ export const PLANS = [
   {
     id: 'answer-time',
     title: 'From offer to answer',
-    doc: 'How long browsers take to answer.',
+    doc: 'How long browsers take to answer, to the millisecond.',
     lines: [{ series: 'answer_time_p50', label: 'half within' }, { series: 'answer_time_p99', label: '99 % within' }]
   },
   {
@@ -95,13 +97,13 @@ export const wordsOf = name => name.replace(/^(refused|failures)_/, '').replaceA
 export function chartsOf (offered) {
   const known = new Map(offered.map(series => [series.name, series]))
   const doubled = doubles(known)
-  return PLANS.flatMap(({ id, title, doc, lines, prefixes = [] }) => {
+  return PLANS.flatMap(({ id, title, doc, lines, prefixes = [], whole = false }) => {
     const there = lines.filter(line => known.has(line.series))
     const candidates = offered
       .filter(({ name, kind }) => kind === 'counter' && !doubled.includes(name) && prefixes.some(prefix => name.startsWith(prefix)))
       .map(({ name }) => ({ series: name, label: wordsOf(name) }))
     const first = known.get((there[0] ?? candidates[0])?.series ?? '')
-    return first ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: there, candidates }] : []
+    return first ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: there, candidates, whole }] : []
   })
 }
 
@@ -115,15 +117,17 @@ export function keptOf (names, offered) {
 export const namesOf = charts => [...new Set(charts.flatMap(({ lines, candidates }) => [...lines, ...candidates]).map(line => line.series))]
 
 /**
- * The lines that are drawn: the plan's own, then the busiest of its candidates that did anything at all.
- * @param {Chart} chart @param {(series: string) => ArrayLike<number | null>} values
+ * The lines that are drawn: the plan's own, but rare ones only if they did anything, then the busiest of its candidates that did anything at all.
+ * @param {Pick<Chart, 'lines' | 'candidates'>} chart @param {(series: string) => ArrayLike<number | null>} values
  */
 export function linesOf ({ lines, candidates }, values) {
+  const sumOf = (/** @type {Line} */ line) => Array.from(values(line.series)).reduce((/** @type {number} */ sum, value) => sum + (value ?? 0), 0)
+  const own = lines.filter(line => !line.rare || sumOf(line) > 0)
   const busy = candidates
-    .map(line => ({ line, sum: Array.from(values(line.series)).reduce((/** @type {number} */ sum, value) => sum + (value ?? 0), 0) }))
+    .map(line => ({ line, sum: sumOf(line) }))
     .filter(({ sum }) => sum > 0)
     .sort((a, b) => b.sum - a.sum)
-    .slice(0, LINES_MAX - lines.length)
+    .slice(0, LINES_MAX - own.length)
     .map(({ line }) => line)
-  return [...lines, ...busy]
+  return [...own, ...busy]
 }

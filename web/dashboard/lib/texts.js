@@ -65,13 +65,20 @@ export function signInTrouble (error) {
   return troubleOf(error)
 }
 
+/** Why there are no charts of the past. @param {unknown} error */
+export function historyTrouble (error) {
+  const { status } = /** @type {Partial<ApiError>} */ (error ?? {})
+  if (status === 404) return 'No history is kept here, as the setting history is off. The live charts are there.'
+  return `No history: ${troubleOf(error)}`
+}
+
 /** What went wrong with a request. @param {unknown} error @returns {string} */
 export function troubleOf (error) {
   const { status = 0, message = String(error), retryAfter = null } = /** @type {Partial<ApiError>} */ (error ?? {})
   if (status === 0) return 'The tracker does not answer.'
   if (status === 401) return 'You are no longer signed in: the admin token has changed. Sign in again.'
   if (status === 429) return `Too many requests. Try again ${retryAfter ? `in ${retryAfter} s` : 'later'}.`
-  return sentence(message)
+  return sentence(message.replaceAll('`', ''))
 }
 
 /** With a capital and a full stop. @param {string} text */

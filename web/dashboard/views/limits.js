@@ -21,12 +21,19 @@ const HITS_SECONDS = 2
 export function limits (app) {
   const message = messageLine()
   const hits = hitTable()
+  const all = h('input', { type: 'checkbox', onchange: () => drawHits() })
   const bans = banTable(ban => lift(ban))
   const hostile = hostileTable(one => kick(one))
   const isAdmin = app.api.signedIn
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
   let drawnAt = 0
+
+  function drawHits () {
+    drawnAt = app.stats?.at ?? 0
+    const rows = hitsOf(app.series, name => app.recent.now(name), name => app.value(name))
+    hits.setRows(all.checked ? rows : rows.filter(({ total }) => total !== 0))
+  }
 
   async function ask () {
     try {
@@ -68,11 +75,11 @@ export function limits (app) {
             card('Connections that misbehave', hint('By their score, which halves with time; those that were closed for it within the last hour are among them.'), hostile.element)
           ]
         : [card('Bans and connections that misbehave', needsSignIn('They', () => app.signIn()))],
-      card('Limits that were met', hint('What was refused, delayed, dropped or closed because of a limit.'), hits.element)),
+      card('Limits that were met', hint('What was refused, delayed, dropped or closed because of a limit.'),
+        h('label', { class: 'check' }, all, 'Also those that were not met'), hits.element)),
     update () {
       if (!app.stats || app.stats.at - drawnAt < HITS_SECONDS && app.stats.at >= drawnAt) return
-      drawnAt = app.stats.at
-      hits.setRows(hitsOf(app.series, name => app.recent.now(name), name => app.value(name)))
+      drawHits()
     },
     open () { if (isAdmin) asking = watch(EVERY_SECONDS, ask) },
     close () { asking?.end() }
@@ -83,13 +90,13 @@ const hitTable = () => new Table(/** @type {import('../elements/table.js').Optio
   name: 'Limits that were met',
   key: hit => hit.name,
   sort: { by: 'total', order: 'desc' },
-  empty: 'No limit is counted.',
+  empty: 'No limit was met since the server started.',
   filter: 'Find a limit',
   columns: [
-    { key: 'name', label: 'Counter', value: hit => hit.name, look: 'code' },
     { key: 'doc', label: 'What happened', value: hit => hit.doc, look: 'wide' },
     { key: 'now', label: 'Now', value: hit => hit.now, text: hit => formatValue(hit.now, { kind: 'counter', unit: '' }), look: 'number' },
-    { key: 'total', label: 'Since the start', value: hit => hit.total, text: hit => formatCount(hit.total), look: 'number' }
+    { key: 'total', label: 'Since the start', value: hit => hit.total, text: hit => formatCount(hit.total), look: 'number' },
+    { key: 'name', label: 'Counter', value: hit => hit.name, look: 'code' }
   ]
 }))
 

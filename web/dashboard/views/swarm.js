@@ -110,6 +110,6 @@ const introductionTable = () => new Table(/** @type {import('../elements/table.j
     { key: 'at', label: 'When', value: one => one.at, text: one => formatMoment(one.at).slice(11) },
     { key: 'from', label: 'Offer of', value: one => one.from, text: one => shortId(one.from), look: 'code' },
     { key: 'to', label: 'Given to', value: one => one.to, text: one => shortId(one.to), look: 'code' },
-    { key: 'answered', label: 'Answered after', value: one => one.answered === null ? null : one.answered - one.at, text: one => one.answered === null ? 'not yet' : formatSeconds(one.answered - one.at), look: 'number' }
+    { key: 'answered', label: 'Answered after', value: one => one.answered === null ? null : one.answered - one.at, text: one => one.answered === null ? 'not yet' : one.answered === one.at ? 'under 1 ms' : formatSeconds(one.answered - one.at), look: 'number' }
   ]
 }))
