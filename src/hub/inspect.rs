@@ -77,7 +77,10 @@ impl Hub {
     /// there are more.
     pub fn kick_all_of(&self, key: Key, slot: usize) -> (usize, Option<usize>) {
         let state = &mut *self.state.borrow_mut();
-        let (end, capacity) = (slot.saturating_add(SLOTS_PER_LOOK), state.entries.capacity());
+        let (end, capacity) = (
+            slot.saturating_add(SLOTS_PER_LOOK),
+            state.entries.capacity(),
+        );
         let mut kicked = 0;
         for slot in slot..end.min(capacity) {
             let entry = state.entries.get_mut(slot);

@@ -59,7 +59,7 @@ gauges! {
     seeders: Count,
     /// Members that have not.
     leechers: Count,
-    /// Both together.
+    /// Members, those that have everything and those that have not.
     members: Count,
     /// Those of them that announce over HTTP.
     http_peers: Count,

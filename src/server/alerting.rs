@@ -42,13 +42,23 @@ async fn take_up(node: &Node) -> bool {
     let Ok(document) = node.store().load(DOCUMENT).await else {
         return false;
     };
-    let taken = node.alerts().alerts().take_up(document.as_deref());
-    if let Err(reason) = taken {
+    let mut unread = Vec::new();
+    let note = |rule| unread.push(rule);
+    let taken = node.alerts().alerts().take_up(document.as_deref(), note);
+    if let Err(reason) = &taken {
         tracing::error!(
             reason,
             kept_as = UNREADABLE,
             "the alerts of an earlier run cannot be read; the shipped rules are in force"
         );
+    } else if !unread.is_empty() {
+        tracing::error!(
+            rules = unread.join("; "),
+            kept_as = UNREADABLE,
+            "alert rules of an earlier run cannot be read and are not in force"
+        );
+    }
+    if taken.is_err() || !unread.is_empty() {
         node.store().save(UNREADABLE, document.unwrap_or_default());
     }
     true

@@ -499,7 +499,11 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
         config.workers = 2;
     });
     let mut clients = Vec::new();
-    for (name, address) in [("a", "192.0.2.77"), ("b", "192.0.2.77"), ("c", "192.0.2.78")] {
+    for (name, address) in [
+        ("a", "192.0.2.77"),
+        ("b", "192.0.2.77"),
+        ("c", "192.0.2.78"),
+    ] {
         let mut client = connect(&server, &[("x-forwarded-for", address)]).await;
         client.join("swarm", name).await;
         clients.push(client);
@@ -511,7 +515,9 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
     let one = ban(connection_of(&server, "a").await);
     let body = r#"{"seconds":3600}"#;
     for wrong in [r#"{"seconds":0}"#, r#"{"seconds":2592001}"#, "{}", ""] {
-        send(&server, &one, &bearer(TOKEN), wrong).await.refused(400);
+        send(&server, &one, &bearer(TOKEN), wrong)
+            .await
+            .refused(400);
     }
     let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
     let told = send(&server, &one, &own, body).await.refused(409);
@@ -521,7 +527,10 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
     assert!(told.refused(409).contains("exempt"));
 
     let banned = send(&server, &one, &bearer(TOKEN), body).await.ok();
-    assert_eq!((&banned["seconds"], &banned["closed"]), (&json!(3600), &json!(2)));
+    assert_eq!(
+        (&banned["seconds"], &banned["closed"]),
+        (&json!(3600), &json!(2))
+    );
     for client in &mut clients[..2] {
         assert_eq!(client.hear_close().await.0, 1008);
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::watch::Watch;
 use super::{Alerts, Kept, RULES_MAX, Refused, Rule, SILENCES_MAX, Silence, State, shipped};
@@ -13,8 +14,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 struct Document {
     version: u32,
-    /// Own rules and changed ones.
-    rules: Vec<Rule>,
+    /// Own rules and changed ones. Each is read by itself, so that one that only another version can read costs no other.
+    rules: Vec<Value>,
     /// How each rule stands that is not simply fine.
     watches: BTreeMap<String, KeptWatch>,
     silences: Vec<Silence>,
@@ -53,7 +54,7 @@ impl Alerts {
             version: VERSION,
             rules: rules
                 .filter(|rule| !originals.contains(rule))
-                .cloned()
+                .filter_map(|rule| serde_json::to_value(rule).ok())
                 .collect(),
             watches: watches.collect(),
             silences: self.silences.clone(),
@@ -63,11 +64,12 @@ impl Alerts {
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    /// As it was when that was written. Shipped rules that nobody had changed are those of this version.
+    /// As it was when that was written. Shipped rules that nobody had changed are those of this version. Rules that cannot be
+    /// read are left out, and `unread` is told of each.
     ///
     /// # Errors
-    /// A sentence on why it cannot be read.
-    pub fn restore(document: &str) -> Result<Self, String> {
+    /// A sentence on why nothing of it can be read.
+    pub fn restore(document: &str, mut unread: impl FnMut(String)) -> Result<Self, String> {
         let document: Document =
             serde_json::from_str(document).map_err(|error| error.to_string())?;
         if document.version != VERSION {
@@ -75,8 +77,16 @@ impl Alerts {
         }
         let mut alerts = Self::default();
         for rule in document.rules.into_iter().take(RULES_MAX) {
-            rule.check()?;
-            alerts.kept.insert(rule.name.clone(), Kept::new(rule));
+            let name = rule
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or("?")
+                .to_owned();
+            let read = serde_json::from_value::<Rule>(rule).map_err(|error| error.to_string());
+            match read.and_then(|rule| rule.check().map(|()| rule)) {
+                Ok(rule) => drop(alerts.kept.insert(rule.name.clone(), Kept::new(rule))),
+                Err(reason) => unread(format!("{name}: {reason}")),
+            }
         }
         for (name, kept) in document.watches {
             if let Some(known) = alerts.kept.get_mut(&name) {
@@ -117,14 +127,20 @@ impl Alerts {
     /// Takes up what an earlier run has kept, if it has kept anything. What fires since this process was started goes on, and
     /// so do its silences.
     ///
+    /// Of rules that cannot be read `unread` is told, as by [`Self::restore`].
+    ///
     /// # Errors
     /// A sentence on why the document cannot be read; then all stays as it is, and is not waited for any more.
-    pub fn take_up(&mut self, document: Option<&str>) -> Result<(), String> {
+    pub fn take_up(
+        &mut self,
+        document: Option<&str>,
+        unread: impl FnMut(String),
+    ) -> Result<(), String> {
         self.is_unread = false;
         let Some(document) = document else {
             return Ok(());
         };
-        let stored = Self::restore(document)?;
+        let stored = Self::restore(document, unread)?;
         let live = std::mem::replace(&mut self.kept, stored.kept);
         for (name, live) in live {
             if let Some(kept) = self.kept.get_mut(&name)

@@ -47,7 +47,7 @@ pub fn shipped() -> Vec<Rule> {
             "A certificate ends within ten days and was not renewed.";
         certificate_ending: certificate_left, Below 172_800.0, clear 172_800.0, for 60.0, keep 0.0, Critical,
             "A certificate ends within two days, or has ended: then browsers refuse it.";
-        offers_not_answered: answers_relayed / offers_relayed from 1.0, Below 0.1, clear 0.2, for 600.0, keep 300.0, Warning,
+        offers_not_answered: answers_relayed / offers_relayed from 0.1, Below 0.1, clear 0.2, for 600.0, keep 300.0, Warning,
             "Offers are passed on, but hardly any is answered: peers do not meet, or somebody sends offers for show.";
         address_share: largest_address_connections / connections from 500.0, Above 0.5, clear 0.4, for 300.0, keep 300.0, Warning,
             "More than half of all connections come from one address or network: a proxy in front that is not in `proxies.trusted`, or a flood.";

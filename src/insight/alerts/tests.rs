@@ -8,6 +8,10 @@ struct Server {
     statistics: Statistics,
 }
 
+fn restored(document: &str) -> Alerts {
+    Alerts::restore(document, |rule| panic!("{rule}")).unwrap()
+}
+
 impl Server {
     fn new(alerts: Alerts) -> Self {
         let mut statistics = Statistics::default();
@@ -40,7 +44,7 @@ impl Server {
 
     /// The same with a new process.
     fn restarted(&self) -> Self {
-        let alerts = Alerts::restore(&self.alerts.document()).unwrap();
+        let alerts = restored(&self.alerts.document());
         let mut server = Self::new(alerts);
         server.statistics.at = self.statistics.at + Duration::from_secs(30);
         server
@@ -176,7 +180,7 @@ fn what_is_kept_is_small_whatever_was_put_and_damage_is_told() {
     }
     let document = alerts.document();
     assert!(document.len() < 256 * 1024, "{}", document.len());
-    let restored = Alerts::restore(&document).unwrap();
+    let restored = restored(&document);
     assert_eq!(restored.document(), document);
     for damaged in [
         "",
@@ -185,7 +189,7 @@ fn what_is_kept_is_small_whatever_was_put_and_damage_is_told() {
         &document[..1000],
         &document.replacen('1', "2", 1),
     ] {
-        assert!(Alerts::restore(damaged).is_err());
+        assert!(Alerts::restore(damaged, |_| ()).is_err());
     }
 }
 
@@ -231,13 +235,36 @@ fn a_rule_that_is_turned_off_while_it_fires_ends() {
 }
 
 #[test]
+fn a_rule_that_only_another_version_can_read_costs_no_other() {
+    let mut server = Server::with_rule(0.0, 1000.0);
+    assert_eq!(server.told(11.0), [Turn::Firing]);
+    server.alerts.silence(ALL, 60.0, "", 1e9).unwrap();
+    let mut newer = rule(0.0, 0.0);
+    newer.name = "newer".to_owned();
+    server.alerts.put(newer).unwrap();
+    let document = server.alerts.document();
+    let newer = document.replacen("\"name\":\"newer\"", "\"name\":\"newer\",\"wish\":1", 1);
+    assert_ne!(newer, document);
+    let mut unread = Vec::new();
+    let alerts = Alerts::restore(&newer, |rule| unread.push(rule)).unwrap();
+    assert!(
+        unread.len() == 1 && unread[0].starts_with("newer: unknown field"),
+        "{unread:?}"
+    );
+    assert!(alerts.rule("many_swarms").is_some() && alerts.rule("newer").is_none());
+    assert_eq!(alerts.silences.len(), 1);
+    // What fired goes on, and is not told again.
+    assert!(Server::new(alerts).told(11.0).is_empty());
+}
+
+#[test]
 fn a_rule_whose_number_is_gone_says_so_and_never_fires() {
     let document = Alerts::default().document();
     let mut old = rule(0.0, 0.0);
     old.series = "of_another_version".to_owned();
     let rules = format!("\"rules\":[{}]", serde_json::to_string(&old).unwrap());
     let document = document.replace("\"rules\":[]", &rules);
-    let mut server = Server::new(Alerts::restore(&document).unwrap());
+    let mut server = Server::new(restored(&document));
     for _ in 0..100 {
         assert!(server.told(11.0).is_empty());
     }
@@ -359,7 +386,10 @@ fn until_earlier_rules_are_read_none_is_changed_and_what_goes_on_is_not_lost() {
     );
     let now = server.now();
     server.alerts.silence(ALL, 500.0, "new", now).unwrap();
-    server.alerts.take_up(Some(&document)).unwrap();
+    server
+        .alerts
+        .take_up(Some(&document), |rule| panic!("{rule}"))
+        .unwrap();
     assert!(!server.alerts.is_unread() && server.alerts.take_changed());
     let firing = ["many_swarms", "memory_high", "memory_short"];
     assert_eq!(server.alerts.summary().names, firing);
@@ -378,9 +408,9 @@ fn until_earlier_rules_are_read_none_is_changed_and_what_goes_on_is_not_lost() {
     assert!(server.alerts.put(rule(0.0, 0.0)).is_ok());
     // Nothing was kept, or nothing that can be read.
     server.alerts.wait_for_document();
-    assert!(server.alerts.take_up(Some("{")).is_err());
+    assert!(server.alerts.take_up(Some("{"), |_| ()).is_err());
     assert!(!server.alerts.is_unread());
     server.alerts.wait_for_document();
-    assert_eq!(server.alerts.take_up(None), Ok(()));
+    assert_eq!(server.alerts.take_up(None, |_| ()), Ok(()));
     assert!(!server.alerts.is_unread());
 }

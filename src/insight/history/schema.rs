@@ -89,9 +89,7 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 fn with_columns(migration: &str) -> String {
     let mut sql = migration.to_owned();
     for level in &LEVELS {
-        let columns: Vec<_> = columns()
-            .map(|column| format!("{column} REAL"))
-            .collect();
+        let columns: Vec<_> = columns().map(|column| format!("{column} REAL")).collect();
         let table = format!("CREATE TABLE {} (", level.table);
         if let Some((before, after)) = sql.split_once(&table) {
             let after = after.replacen("{columns}", &columns.join(", "), 1);
