@@ -1,4 +1,5 @@
-//! How long the tracker's core takes, without sockets: reading a message, deciding, and writing what goes out.
+//! How long the tracker's core takes, without sockets: reading a message, deciding, and writing what goes out. And the look at
+//! all alert rules.
 //!
 //! `cargo bench --bench core`; a filter such as `-- announce/swarm` runs a part.
 
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use sample::{OFFER_SDP_BYTES, SdpText};
+use swarmhub::insight::Statistics;
+use swarmhub::insight::alerts::{Alerts, RULES_MAX, Rule};
 use swarmhub::protocol::{self, Counts, Request};
 use swarmhub::tracker::Outcome;
 use tracking::{OFFERS, SWARM, Swarm, announce_text, answer_text, read, scrape_text};
@@ -31,6 +34,7 @@ fn main() {
     encode(&mut criterion);
     announce(&mut criterion);
     round_trip(&mut criterion);
+    alerts(&mut criterion);
     criterion.final_summary();
 }
 
@@ -145,6 +149,36 @@ fn round_trip(criterion: &mut Criterion) {
             (offers, encoded(&answered))
         });
     });
+}
+
+/// The look at all rules that the server takes once a second: at those that are shipped, and at as many as there may be.
+fn alerts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("look at alert rules");
+    for rules in [0, RULES_MAX] {
+        let mut alerts = Alerts::default();
+        let pattern = alerts.rule("offers_not_answered").expect("shipped").clone();
+        let names = (alerts.views().len()..rules).map(|number| format!("own_{number}"));
+        for name in names {
+            let rule = Rule {
+                name,
+                ..pattern.clone()
+            };
+            alerts.put(rule).expect("it is in order");
+        }
+        let mut statistics = Statistics::default();
+        statistics.at += Duration::from_hours(1);
+        let rules = alerts.views().len();
+        group.bench_function(BenchmarkId::from_parameter(rules), |bencher| {
+            bencher.iter(|| {
+                statistics.at += Duration::from_secs(1);
+                statistics.gauges.uptime += 1.0;
+                statistics.counters.offers_relayed += 1000;
+                statistics.counters.answers_relayed += 500;
+                let look = alerts.look(black_box(&statistics));
+                (look, alerts.reminders(14_400.0))
+            });
+        });
+    }
 }
 
 /// All messages of an outcome, as they would be put into outboxes.

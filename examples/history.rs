@@ -1,7 +1,8 @@
 //! Fills a history with made-up years, through the same door as the server: what the file takes and what a sample costs.
 //!
 //! `cargo run --release --example history -- FILE YEARS` writes as many samples into each level as it takes to fill it, and
-//! prints sizes and times. `history FILE forever` writes samples without end, and a line after each: a test kills it.
+//! prints sizes and times; with the word `memory` for the file, nothing goes to the disk. `history FILE swarms` writes the largest
+//! swarms of thirty days. `history FILE forever` writes samples without end, and a line after each: a test kills it.
 
 use std::error::Error;
 use std::io::Write;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use swarmhub::insight::Statistics;
-use swarmhub::insight::history::{Place, Store};
+use swarmhub::insight::history::{Place, Store, TopSwarm};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
@@ -20,19 +21,64 @@ const PACE: [(u64, u64); 4] = [(180 * DAY, 1200), (14 * DAY, 200), (DAY, 20), (0
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [file, amount] = arguments.as_slice() else {
-        return Err("give a file, and a number of years or the word forever".into());
+        return Err(
+            "give a file, and a number of years or one of the words swarms and forever".into(),
+        );
     };
-    let file = PathBuf::from(file);
-    let (store, keeper) = Store::at(Place::File(file.clone()));
+    let place = match file.as_str() {
+        "memory" => Place::Memory,
+        file => Place::File(PathBuf::from(file)),
+    };
+    let before = resident();
+    let (store, keeper) = Store::at(place.clone());
     std::thread::spawn(move || keeper.run());
-    if amount == "forever" {
-        forever(&store).await?;
+    match amount.as_str() {
+        "forever" => forever(&store).await?,
+        "swarms" => swarms(&store).await,
+        years => fill(&store, years.parse()?).await?,
     }
-    fill(&store, amount.parse()?).await?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{} bytes in {place}", store.health().1)?;
+    if let (Some(before), Some(now)) = (before, resident()) {
+        writeln!(stdout, "{} bytes more in the process", now - before)?;
+    }
     store.close().await;
-    let bytes = std::fs::metadata(&file)?.len();
-    writeln!(std::io::stdout(), "{bytes} bytes in {}", file.display())?;
+    if let Place::File(file) = place {
+        let bytes = std::fs::metadata(file)?.len();
+        writeln!(stdout, "{bytes} bytes when it was closed")?;
+    }
     Ok(())
+}
+
+/// Bytes of memory that the process has (proc(5), `statm`), where the system tells.
+fn resident() -> Option<i64> {
+    const PAGE: i64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: i64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * PAGE)
+}
+
+/// The hundred largest swarms of each ten minutes in thirty days, and of one day more, so that the oldest have gone.
+async fn swarms(store: &Store) {
+    const MOMENTS: u64 = 31 * 144;
+    let mut made = Made::new(SystemTime::now() - Duration::from_secs(MOMENTS * 600));
+    for _ in 0..MOMENTS {
+        made.skip(600);
+        let swarm = |_| TopSwarm {
+            info_hash: [(); 5]
+                .map(|()| format!("{:08x}", made.upto(u32::MAX)))
+                .concat(),
+            seeders: made.upto(10_000),
+            leechers: made.upto(10_000),
+        };
+        let swarms = (0..100).map(swarm).collect();
+        store.record_top_swarms(made.statistics.at, swarms);
+        store.flush().await;
+    }
+    // Sizes are told with a sample.
+    for _ in 0..2 {
+        made.record(store, 10).await;
+    }
 }
 
 async fn forever(store: &Store) -> Result<(), Box<dyn Error>> {

@@ -254,6 +254,22 @@ test('alert rules are made, checked, changed, silenced and removed', withUsers(1
   await page.getByText('A test notification is on its way').waitFor()
 }, { allow: [FAILED_LOAD] }))
 
+test('a history that cannot be read yet is told where rules, alerts and the audit are', withUsers(1, async ({ page }) => {
+  await fresh()
+  mock.state.isUnread = true
+  await enter(page, 'Alerts')
+  const rules = page.getByText('The rules and silences of earlier runs cannot be read yet')
+  const past = page.getByText('What happened before cannot be read at the moment')
+  await rules.waitFor()
+  await past.waitFor()
+  mock.state.isUnread = false
+  await rules.waitFor({ state: 'hidden' })
+  await past.waitFor({ state: 'hidden' })
+  mock.state.isUnread = true
+  await page.getByRole('link', { name: 'Audit' }).click()
+  await page.getByText('What was changed before cannot be read at the moment').waitFor()
+}))
+
 test('20,000 swarms are paged, sorted and filtered on the server, and the browser has no long task', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Swarms')

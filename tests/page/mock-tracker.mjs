@@ -186,8 +186,10 @@ const HANDLERS = {
     note('drain', 'the server leaves')
     return {}
   },
-  'GET audit': ({ state }) => ({ entries: state.audit }),
+  'GET audit': ({ state }) => ({ entries: state.audit, complete: !state.isUnread }),
   'GET alerts': ({ state }) => ({
+    unread: state.isUnread === true,
+    history_complete: !state.isUnread,
     rules: state.rules,
     history: [{ rule: 'offers_unanswered', at: 1_790_000_000, state: 'firing', value: 0.41 }, { rule: 'loop_late', at: 1_789_990_000, state: 'resolved', value: 0.01 }],
     silences: state.silences,

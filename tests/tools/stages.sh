@@ -34,13 +34,13 @@ stage_rust() {
     # For the server every SWARMHUB_ variable is a setting.
     unset SWARMHUB_BIN
     prometheus_package
-    # Both runs are wanted even if the first fails.
+    # Both runs are wanted even if the first fails. What passing tests print is wanted too: why they skip something.
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --locked --no-fail-fast || code=$?
+        cargo nextest run --locked --no-fail-fast --success-output immediate || code=$?
         cargo test --locked --doc --no-fail-fast || code=$?
     else
-        cargo test --locked --no-fail-fast || code=$?
+        cargo test --locked --no-fail-fast -- --show-output || code=$?
     fi
     return "$code"
 }
