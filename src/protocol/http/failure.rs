@@ -22,6 +22,10 @@ pub enum Failure {
     NoAddress,
     /// There is no tracker for HTTP here: the listener has only pages, or `tracker.http` is off.
     NotHere,
+    /// It shows none of the tokens of `access.tokens_file`.
+    Token,
+    /// The swarm may not be here: `access.info_hashes_allowed`, `access.info_hashes_denied`.
+    NotAllowed,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
     /// Over `limits.address_http_requests_per_second`, for so much longer.
@@ -65,6 +69,10 @@ impl Failure {
             Self::Page => "Web pages announce over WebSockets, not over HTTP",
             Self::NoAddress => "Your address is not known here (proxies.trusted)",
             Self::NotHere => "There is no HTTP tracker at this address",
+            Self::Token => {
+                "This tracker needs a token: announce to /TOKEN/announce or /announce?token=TOKEN"
+            }
+            Self::NotAllowed => "This info_hash is not allowed on this tracker",
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
