@@ -2,6 +2,7 @@
 //!
 //! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
 
+mod access;
 mod alerting;
 mod census;
 mod handle;
@@ -172,6 +173,8 @@ impl ServerBuilder {
             "memory that may be used, 0 for any"
         );
         let control = Control::new(&self.config, &node, workers);
+        let access = control.access.read().map_err(ServerError::Config)?;
+        control.access.put_in_force(access);
         Ok(Server {
             workers,
             listeners,
@@ -283,6 +286,7 @@ impl Server {
             () = shutdown => control.want(Wanted::Drain),
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}
+            () = control.access.keep() => {}
             // A worker ends only when it fails, or when its thread panics.
             () = ends.next() => control.want(Wanted::Stop),
         }

@@ -3,6 +3,7 @@
 //! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
+mod access;
 mod http;
 mod memberships;
 mod outcome;
@@ -19,8 +20,10 @@ use crate::protocol::{
     About, Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, Request, Scrape,
 };
 use crate::swarm::{Claim, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Swept};
+use access::Access;
 use rules::InForce;
 
+pub use access::InfoHashes;
 pub use http::{HttpOutcome, HttpRoom};
 pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
@@ -30,6 +33,7 @@ pub use rules::Rules;
 #[derive(Debug)]
 pub struct Tracker {
     rules: InForce,
+    access: Access,
     swarms: Swarms,
 }
 
@@ -40,6 +44,7 @@ impl Tracker {
         Self {
             swarms: Swarms::new(rules.swarms_max),
             rules: InForce::new(rules),
+            access: Access::default(),
         }
     }
 
@@ -53,6 +58,12 @@ impl Tracker {
     pub fn set_rules(&self, rules: Rules) {
         self.rules.set(rules);
         self.swarms.set_most(rules.swarms_max);
+    }
+
+    /// Puts other lists of info-hashes in force. Who is in a swarm that they do not allow leaves it with its next announce, or when
+    /// its membership expires; until then nothing is relayed there.
+    pub fn set_info_hashes(&self, lists: InfoHashes) {
+        self.access.set(lists);
     }
 
     /// The table of swarms, for counts and views.
@@ -73,7 +84,14 @@ impl Tracker {
             Request::Announce(announce) if announce.event == Event::Stopped => {
                 self.leave(who, &announce)
             }
+            Request::Announce(announce) if !self.access.allows(&announce.info_hash) => {
+                self.expel(who, &announce)
+            }
             Request::Announce(announce) => self.announce(who, &announce, now, rng),
+            Request::Answer(answer) if !self.access.allows(&answer.info_hash) => Outcome {
+                reply: Some(refused(Failure::NotAllowed, answer.info_hash)),
+                ..Outcome::default()
+            },
             Request::Answer(answer) => self.answer(who, &answer, now),
             Request::BadAnswer => Outcome {
                 answer: Some(AnswerFate::Malformed),
@@ -199,6 +217,15 @@ impl Tracker {
         }
     }
 
+    /// Refuses an announce of a swarm that may not be here; its sender is no longer in it if it was.
+    #[cold]
+    fn expel<'a>(&self, who: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
+        Outcome {
+            reply: Some(refused(Failure::NotAllowed, announce.info_hash)),
+            ..self.leave(who, announce)
+        }
+    }
+
     fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
         let ttl = self.rules.pending_offer_ttl();
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
@@ -233,16 +260,16 @@ impl Tracker {
         let mut files = Vec::new();
         match scrape {
             Scrape::Swarms(hashes) => files.extend(hashes.into_iter().map(|info_hash| {
-                (
-                    info_hash,
-                    self.swarms
-                        .with(&info_hash, |swarm| swarm.counts())
-                        .unwrap_or_default(),
-                )
+                let counts = self.swarms.with(&info_hash, |swarm| swarm.counts());
+                let told = counts.filter(|_| self.access.allows(&info_hash));
+                (info_hash, told.unwrap_or_default())
             })),
             Scrape::Everything if self.rules.full_scrape() => {
-                self.swarms
-                    .for_each(|info_hash, swarm| files.push((*info_hash, swarm.counts())));
+                self.swarms.for_each(|info_hash, swarm| {
+                    if self.access.allows(info_hash) {
+                        files.push((*info_hash, swarm.counts()));
+                    }
+                });
             }
             Scrape::Everything => {
                 return Reply::Failure(Refusal {

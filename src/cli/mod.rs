@@ -62,7 +62,11 @@ pub(crate) fn parse(
     };
     let effective = config::load(layers).map_err(|problems| Exit::config(&problems))?;
     Ok(match matches.subcommand_name() {
-        Some(flags::CHECK) => Command::Print(format!("{}\n", effective.summary())),
+        Some(flags::CHECK) => {
+            let lists = effective.config.access.read();
+            lists.map_err(|problems| Exit::config(&problems))?;
+            Command::Print(format!("{}\n", effective.summary()))
+        }
         Some(flags::PRINT) => Command::Print(effective.to_toml()),
         _ => Command::Run(Box::new(effective.config)),
     })

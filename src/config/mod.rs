@@ -1,7 +1,9 @@
 //! The operator's settings: one list of them ([`Config`]), and the layers they come from.
-//! This module reads the configuration file it is told about and nothing else: environment and flags are arguments.
+//! This module reads the configuration file it is told about, and the lists of `[access]` when it is asked to, and nothing
+//! else: environment and flags are arguments.
 //! It is the ground: it uses nothing else of this crate, and everything may use it.
 
+mod access;
 mod amend;
 mod check;
 mod declare;
@@ -27,6 +29,7 @@ mod value;
 
 use std::{num::NonZeroUsize, thread, time::Duration};
 
+pub use access::AccessLists;
 pub use declare::{Section, Setting, Shape, Takes};
 pub use error::{InvalidConfig, Source};
 pub use history::History;
@@ -40,7 +43,7 @@ pub use receiver::Receiver;
 pub use reload::Changed;
 pub use secret::Secret;
 pub use settings::{
-    Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
+    Access, Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
 };
 pub use suggest::nearest;
 

@@ -308,6 +308,17 @@ settings! {
         address_swarms_percent: u32 = 10, in 0..=100 => live;
     }
 
+    /// What may be tracked here, and by whom. A change of one of these files is taken up within seconds (docs/access.md).
+    access: Access {
+        /// File of the only info-hashes that may be tracked: 40 hexadecimal digits on each line.
+        info_hashes_allowed: Option<PathBuf> = None, in TEXT_FILE => restart;
+        /// File of info-hashes that may not be tracked, whatever is allowed: 40 hexadecimal digits on each line.
+        info_hashes_denied: Option<PathBuf> = None, in TEXT_FILE => restart;
+        /// File of tokens, one on each line; the tracker then serves only who shows one of them.
+        /// At `/TOKEN/announce` or `/announce?token=TOKEN`, over WebSockets and HTTP. Pages are open to all.
+        tokens_file: Option<PathBuf> = None, in TEXT_FILE => restart;
+    }
+
     /// How clients that misbehave are kept out.
     bans: Bans {
         /// Points after which a connection is closed.

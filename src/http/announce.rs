@@ -13,7 +13,7 @@ use super::site::Site;
 use crate::config::Role;
 use crate::hub::Visitor;
 use crate::limits::Limited;
-use crate::protocol::http::{Failure, Retry, Which, failure};
+use crate::protocol::http::{Failure, Retry, Target, Which, failure};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
@@ -21,7 +21,17 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Which of its two requests it is, if it is for the tracker.
 pub(super) fn asked<B>(request: &Request<B>) -> Option<Which> {
-    Which::of(request.uri().path()).filter(|_| request.method() == Method::GET)
+    target(request)
+        .asks()
+        .filter(|_| request.method() == Method::GET)
+}
+
+/// What a request is for.
+pub(super) fn target<B>(request: &Request<B>) -> Target<'_> {
+    Target {
+        path: request.uri().path(),
+        query: request.uri().query().unwrap_or_default().as_bytes(),
+    }
 }
 
 /// The response to a request of a visitor.
@@ -38,8 +48,7 @@ pub(super) fn answer<B>(
     if which == Which::Announce && site.shared().retry_after().is_some() {
         return bencoded(hub.refuse_http(Failure::Leaving));
     }
-    let query = request.uri().query().unwrap_or_default();
-    let asked = (which, query.as_bytes());
+    let asked = (which, target(request));
     bencoded(hub.serve_http(visitor, asked, is_page(request.headers())))
 }
 

@@ -254,6 +254,13 @@ impl<H> Visit<H> {
         {
             response = door::refusal(limited);
         }
+        // After the limit of new connections, which so is one of guesses as well.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && !shared.node().admits(announce::target(request))
+        {
+            counters.refused_token.add(1);
+            response = upgrade::unknown();
+        }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.upgraded.set(Some(visitor));
         } else {

@@ -114,6 +114,14 @@ pub(super) fn busy() -> Response<Body> {
     response
 }
 
+/// What who shows no token, or a wrong one, is told where one is needed.
+pub(super) fn unknown() -> Response<Body> {
+    refused(
+        StatusCode::FORBIDDEN,
+        "This tracker needs a token: connect to /TOKEN or /announce?token=TOKEN.\n",
+    )
+}
+
 fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;

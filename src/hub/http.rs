@@ -3,7 +3,7 @@
 use super::{Hub, Node, Visitor};
 use crate::limits::Key;
 use crate::protocol::Scrape;
-use crate::protocol::http::{self, Announce, Endpoint, Failure, Reply, Which};
+use crate::protocol::http::{self, Announce, Endpoint, Failure, Reply, Target, Which};
 use crate::swarm::Owner;
 use crate::tracker::HttpRoom;
 
@@ -12,13 +12,16 @@ impl Hub {
     pub fn serve_http(
         &self,
         visitor: &Visitor,
-        (which, query): (Which, &[u8]),
+        (which, target): (Which, Target<'_>),
         is_page: bool,
     ) -> Vec<u8> {
-        let served = match which {
-            Which::Announce if is_page => Err(Failure::Page),
-            Which::Announce => self.announce_http(visitor, query),
-            Which::Scrape => self.scrape_http(visitor, query),
+        let served = if which == Which::Announce && is_page {
+            Err(Failure::Page)
+        } else {
+            self.check(visitor, target).and_then(|()| match which {
+                Which::Announce => self.announce_http(visitor, target.query),
+                Which::Scrape => self.scrape_http(target.query),
+            })
         };
         served.unwrap_or_else(|failure| self.refuse_http(failure))
     }
@@ -34,6 +37,8 @@ impl Hub {
             Failure::NoAddress => &counters.failures_http_no_address,
             Failure::NotHere => &counters.failures_http_not_here,
             Failure::Leaving => &counters.failures_http_draining,
+            Failure::Token => &counters.failures_token,
+            Failure::NotAllowed => &counters.failures_info_hash_not_allowed,
             Failure::FullScrape => &counters.failures_full_scrape,
             Failure::TooFast(_) => &counters.failures_address_http_requests_per_second,
             Failure::AddressPeers => &counters.failures_address_http_peers_max,
@@ -46,7 +51,6 @@ impl Hub {
     }
 
     fn announce_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
-        self.check_pace(visitor)?;
         let mut announce = http::read_announce(query)?;
         let address = visitor.address.ok_or(Failure::NoAddress)?;
         let from = Endpoint::new(address, announce.port);
@@ -85,8 +89,7 @@ impl Hub {
         outcome.told
     }
 
-    fn scrape_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
-        self.check_pace(visitor)?;
+    fn scrape_http(&self, query: &[u8]) -> Result<Vec<u8>, Failure> {
         let (counters, max) = (self.counters(), self.tuned.get().bounds.scrape_hashes_max);
         let scrape = http::read_scrape(query, max)?;
         let is_full = matches!(&scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
@@ -96,13 +99,15 @@ impl Hub {
         Ok(http::scrape_reply(&files))
     }
 
-    /// Looks whether the address of a visitor has sent too much.
-    fn check_pace(&self, visitor: &Visitor) -> Result<(), Failure> {
-        let Some(whence) = self.node.whence(visitor) else {
-            return Ok(());
-        };
-        let asked = self.node.addresses.ask(whence, self.time.get());
-        asked.map_err(Failure::TooFast)
+    /// Looks whether the address of a visitor has sent too much, and then whether the token is right: so one that is wrong costs as
+    /// much as any other request, and guessing has the same limit.
+    fn check(&self, visitor: &Visitor, target: Target<'_>) -> Result<(), Failure> {
+        if let Some(whence) = self.node.whence(visitor) {
+            let asked = self.node.addresses.ask(whence, self.time.get());
+            asked.map_err(Failure::TooFast)?;
+        }
+        let is_admitted = self.node.admits(target);
+        is_admitted.then_some(()).ok_or(Failure::Token)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What all workers of this process share.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -12,17 +14,17 @@ use super::Mailbox;
 use super::keys::Keys;
 use super::offenders::{Offender, Offenders};
 use super::watch::{Watch, Watched};
-use crate::config::{Config, Network};
+use crate::config::{AccessLists, Config, Network};
 use crate::insight::history::{Journal, Store};
 use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::insight::{alerts, census};
 use crate::limits::{
     Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
-    TooManyWrong,
+    Tokens, TooManyWrong,
 };
 use crate::protocol::{Bounds, InfoHash, http};
 use crate::swarm::{Intake, Ttl};
-use crate::tracker::{Rules, Tracker};
+use crate::tracker::{InfoHashes, Rules, Tracker};
 
 /// Characters of an entry of the audit; more would be the value of some very long setting.
 const AUDIT_CHARS_MAX: usize = 500;
@@ -55,6 +57,8 @@ pub struct Node {
     pub(super) watch: Watch,
     pub(super) offenders: Offenders,
     guesses: Guesses,
+    /// `None` where nobody needs one.
+    tokens: ArcSwapOption<Tokens>,
     /// Those of each worker.
     levels: Box<[Levels]>,
     /// The names of all listeners, by number.
@@ -154,6 +158,7 @@ impl Node {
             watch: Watch::default(),
             offenders: Offenders::default(),
             guesses: Guesses::new(&config.limits),
+            tokens: ArcSwapOption::empty(),
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
             board: Board::default(),
@@ -198,6 +203,30 @@ impl Node {
     /// Puts the `membership_ttl` and the `http_membership_ttl` of `config` in force, whatever they were.
     pub fn lower_ttl(&self, config: &Config) {
         self.tracker.set_rules(rules(config));
+    }
+
+    /// Puts the lists of `[access]` in force for all that is asked from now on. Who has come in with a token stays that no longer is
+    /// good.
+    pub fn set_access(&self, lists: AccessLists) {
+        let tokens = lists.tokens;
+        let tokens = tokens.map(|tokens| Arc::new(Tokens::new(&tokens, rand::random())));
+        self.tokens.store(tokens);
+        let hashes =
+            |list: Option<Vec<_>>| list.map(|list| list.into_iter().map(InfoHash::new).collect());
+        self.tracker.set_info_hashes(InfoHashes::new(
+            hashes(lists.info_hashes_allowed),
+            hashes(lists.info_hashes_denied),
+        ));
+    }
+
+    /// Whether a request may come in with the token that it shows, or needs none.
+    #[must_use]
+    pub fn admits(&self, target: http::Target<'_>) -> bool {
+        let tokens = self.tokens.load();
+        let Some(tokens) = &*tokens else {
+            return true;
+        };
+        target.token().is_some_and(|shown| tokens.has(&shown))
     }
 
     /// When the process started: the zero of every hub's time.

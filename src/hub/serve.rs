@@ -221,6 +221,7 @@ impl Hub {
         let counters = self.counters();
         match refusal.failure {
             Failure::Memberships => counters.failures_memberships.add(1),
+            Failure::NotAllowed => counters.failures_info_hash_not_allowed.add(1),
             Failure::FullScrape => counters.failures_full_scrape.add(1),
             Failure::MessagesTooFast => counters.failures_messages_per_second.add(1),
             Failure::OffersTooFast => counters.failures_offers_per_second.add(1),

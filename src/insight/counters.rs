@@ -154,6 +154,10 @@ counters! {
     certificate_reloads,
     /// New certificate files that could not be used; the old certificate stayed.
     certificate_reloads_failed,
+    /// Times that the files of `[access]` were read anew.
+    access_reloads,
+    /// Times that files of `[access]` had changed and could not be used; the old lists stayed.
+    access_reloads_failed,
     /// Certificates issued by the ACME directory.
     certificates_issued,
     /// Orders at the ACME directory that failed; they are repeated.
@@ -172,6 +176,8 @@ counters! {
     refused_origin_connections_max in CONNECTIONS_REFUSED "origin_connections_max" & LIMIT_HITS "limits.origin_connections_max",
     /// WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).
     refused_origin in CONNECTIONS_REFUSED "origin",
+    /// WebSockets refused because none of the tokens of `access.tokens_file` was shown.
+    refused_token in CONNECTIONS_REFUSED "token",
     /// Connections refused because their address is banned.
     refused_bans in CONNECTIONS_REFUSED "ban",
     /// Requests for the live statistics refused because `limits.followers_max` follow them.
@@ -263,6 +269,11 @@ counters! {
     failures_peer_id in FAILURES "peer_id",
     /// Scrapes refused because none of their hashes can be used.
     failures_scrape_hashes in FAILURES "scrape_hashes",
+    /// Announces and answers, over WebSockets or HTTP, refused because their swarm may not be here (`access.info_hashes_allowed`,
+    /// `access.info_hashes_denied`).
+    failures_info_hash_not_allowed in FAILURES "info_hash_not_allowed",
+    /// Announces and scrapes over HTTP refused because none of the tokens of `access.tokens_file` was shown.
+    failures_token in FAILURES "token",
     /// Announces refused because the connection is in `tracker.memberships_max` swarms.
     failures_memberships in FAILURES "memberships" & LIMIT_HITS "tracker.memberships_max",
     /// Scrapes of everything refused (`tracker.full_scrape`).

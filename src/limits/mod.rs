@@ -15,6 +15,7 @@ mod pressure;
 mod score;
 mod share;
 mod time;
+mod tokens;
 mod visit;
 
 use std::num::NonZeroU32;
@@ -37,6 +38,7 @@ pub use pressure::{Pressure, Step};
 pub use score::{Grudge, Misdeed};
 pub use share::{Portion, Share};
 pub use time::CachedTime;
+pub use tokens::Tokens;
 pub use visit::{Key, OriginId, Visit, Whence};
 
 /// The limits of every connection, named as in the configuration.

@@ -21,6 +21,8 @@ pub enum Failure {
     ScrapeHashes,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
+    /// The swarm may not be here: `access.info_hashes_allowed`, `access.info_hashes_denied`.
+    NotAllowed,
     /// The connection already has `tracker.memberships_max` memberships.
     Memberships,
     /// A new swarm, where there are `limits.swarms_max` already or memory is short.
@@ -62,6 +64,7 @@ impl Failure {
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
+            Self::NotAllowed => "This info_hash is not allowed on this tracker",
             Self::Memberships => "This connection is in too many swarms",
             Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
             Self::AddressSwarms => {
@@ -90,6 +93,7 @@ impl Failure {
             Self::PeerId(_) => "peer_id",
             Self::ScrapeHashes => "scrape_hashes",
             Self::FullScrape => "full_scrape",
+            Self::NotAllowed => "info_hash_not_allowed",
             Self::Memberships => "memberships",
             Self::Swarms => "swarms_max",
             Self::AddressSwarms => "address_swarms_percent",
@@ -106,6 +110,7 @@ impl Failure {
         !matches!(
             self,
             Self::FullScrape
+                | Self::NotAllowed
                 | Self::Memberships
                 | Self::Swarms
                 | Self::AddressSwarms

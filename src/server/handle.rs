@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::access::Lists;
 use super::steering::Amendments;
 use crate::config::{Changed, Config, InvalidConfig};
 use crate::http::Shared;
@@ -71,6 +72,7 @@ pub(super) struct Control {
     pub(super) pulses: Box<[Arc<Pulse>]>,
     /// When a `membership_ttl` that was lowered comes into force.
     pub(super) ttl_due: watch::Sender<Option<Instant>>,
+    pub(super) access: Arc<Lists>,
     /// One reload or change at a time.
     pub(super) reloading: Mutex<()>,
     pub(super) amendments: parking_lot::Mutex<Amendments>,
@@ -90,6 +92,7 @@ impl Control {
             progress: watch::Sender::new(serving),
             pulses: (0..workers).map(|_| Arc::default()).collect(),
             ttl_due: watch::Sender::new(None),
+            access: Lists::new(&config.access, node),
             reloading: Mutex::default(),
             amendments: parking_lot::Mutex::new(Amendments::new(config)),
         });
@@ -154,7 +157,7 @@ impl Handle {
     }
 
     /// Goes by other settings as far as they can change while the server runs, for open connections too; says in the
-    /// log what has changed and what needs a restart. When it returns the workers go by them.
+    /// log what has changed and what needs a restart. Reads the files of `[access]` anew. When it returns the workers go by them.
     ///
     /// # Errors
     /// Every mistake found; all stays as it was.

@@ -43,7 +43,9 @@ impl Control {
     /// Goes by what was read anew, whatever was changed before.
     pub(super) async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
         let _one = self.reloading.lock().await;
+        let access = self.access.read_aside().await?;
         let changes = self.put_in_force(wanted).await?;
+        self.access.put_in_force(access);
         *self.amendments.lock() = Amendments::new(&self.config());
         self.audit("read again: ", &changes);
         Ok(changes)

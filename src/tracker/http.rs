@@ -59,6 +59,10 @@ impl Tracker {
         if announce.event == Event::Stopped {
             return self.leave_http(from, announce);
         }
+        if !self.access.allows(&announce.info_hash) {
+            let left = self.leave_http(from, announce);
+            return HttpOutcome::refused(Failure::NotAllowed, left.released);
+        }
         let said = HttpSaid {
             peer_id: announce.peer_id,
             claim: claim(announce.event, announce.left),

@@ -18,7 +18,7 @@ async fn old_handshakes_give_way_and_what_is_beyond_them_stays() {
     // These are through with their handshakes, and take no place.
     let mut open = server.connect().await;
     let mut idle = connect(server.address).await;
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle.write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
     idle.read_u8().await.unwrap();

@@ -684,6 +684,7 @@ async fn dashboard_and_alerts_use_metrics_that_exist() {
     let server = TestServer::start(all_known);
     let _both = introduced(&server).await;
     until_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
+    until_sample(&server, "swarmhub_history_works", 1.0).await;
     let text = fetch(server.address, "/metrics", "").await.body;
     let known = samples(&text);
     let known: BTreeSet<_> = known

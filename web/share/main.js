@@ -27,11 +27,11 @@ addEventListener('hashchange', () => {
   const link = parseLink(location.hash)
   // The own link, opened where it was made: the sharing goes on.
   if (link.kind === 'share' && link.infoHash === app.sharing) {
-    history.replaceState(null, '', location.pathname + shown)
+    history.replaceState(null, '', location.pathname + location.search + shown)
     return
   }
   if (app.underWay && location.hash !== shown && !confirm('A transfer is under way. Leave it for the other link?')) {
-    history.replaceState(null, '', location.pathname + shown)
+    history.replaceState(null, '', location.pathname + location.search + shown)
     return
   }
   shown = location.hash
@@ -47,7 +47,7 @@ app.addEventListener('share-title', event => {
 // The link was closed: a reload should not open it again.
 app.addEventListener('share-closed', () => {
   shown = ''
-  history.replaceState(null, '', location.pathname)
+  history.replaceState(null, '', location.pathname + location.search)
 })
 
 follow()

@@ -22,6 +22,14 @@ test('a link drops query and fragment of the page and parses back', () => {
   assert.deepEqual(parseLink(new URL(link).hash), { kind: 'share', infoHash: HASH })
 })
 
+test('the token of the page is handed on to its tracker and with its links', () => {
+  const page = 'https://files.example/?utm=1&token=0123456789-._~ab#old'
+  assert.equal(trackerOf(page), 'wss://files.example/announce?token=0123456789-._~ab')
+  assert.equal(shareLink(page, HASH), `https://files.example/?token=0123456789-._~ab#${HASH}`)
+  assert.equal(trackerOf('https://files.example/?token='), 'wss://files.example/announce')
+  assert.equal(trackerOf('https://files.example/?token=a%26b%20c'), 'wss://files.example/announce?token=a%26b%20c')
+})
+
 test('the tracker is the origin of the page', () => {
   assert.equal(trackerOf('http://127.0.0.1:8000/#x'), 'ws://127.0.0.1:8000/announce')
   assert.equal(trackerOf('https://files.example/'), 'wss://files.example/announce')

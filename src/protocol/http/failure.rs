@@ -24,6 +24,10 @@ pub enum Failure {
     NotHere,
     /// The server leaves: a peer that joined now would be unknown to the next one for a whole interval.
     Leaving,
+    /// It shows none of the tokens of `access.tokens_file`.
+    Token,
+    /// The swarm may not be here: `access.info_hashes_allowed`, `access.info_hashes_denied`.
+    NotAllowed,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
     /// Over `limits.address_http_requests_per_second`, for so much longer.
@@ -68,6 +72,10 @@ impl Failure {
             Self::NoAddress => "Your address is not known here (proxies.trusted)",
             Self::NotHere => "There is no HTTP tracker at this address",
             Self::Leaving => "This tracker restarts; come again in a minute",
+            Self::Token => {
+                "This tracker needs a token: announce to /TOKEN/announce or /announce?token=TOKEN"
+            }
+            Self::NotAllowed => "This info_hash is not allowed on this tracker",
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }

@@ -6,6 +6,7 @@
 mod failure;
 mod query;
 mod reply;
+mod target;
 
 use core::net::IpAddr;
 use std::num::NonZeroU16;
@@ -13,8 +14,9 @@ use std::num::NonZeroU16;
 use super::PeerId;
 
 pub use failure::{Failure, Retry};
-pub use query::{Announce, Form, Which, read_announce, read_scrape};
+pub use query::{Announce, Form, read_announce, read_scrape};
 pub use reply::{Reply, Terms, announce_reply, failure, scrape_reply};
+pub use target::{Target, Which};
 
 /// Where a peer takes connections, in the form in which it is told to others: its address and port, high bytes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,27 +12,6 @@ use crate::protocol::{Event, InfoHash, Left, PeerId, Scrape};
 /// How many peers a client gets that does not say how many it wants; as with the reference.
 const WANTED: usize = 50;
 
-/// Which of the two requests there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// `/announce`
-    Announce,
-    /// `/scrape`
-    Scrape,
-}
-
-impl Which {
-    /// By the path of a request; `None` for one that is neither.
-    #[must_use]
-    pub fn of(path: &str) -> Option<Self> {
-        match path {
-            "/announce" => Some(Self::Announce),
-            "/scrape" => Some(Self::Scrape),
-            _ => None,
-        }
-    }
-}
-
 /// An announce. The address of its sender is not in it: what a client says about that is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announce {
@@ -125,7 +104,7 @@ pub fn read_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, Failure> {
 }
 
 /// Names and values. Any byte may stand as `%XX`, a space also as `+`, as programs write that take it for a form.
-fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+pub(super) fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     query.split(|&byte| byte == b'&').map(|parameter| {
         let mut halves = parameter.splitn(2, |&byte| byte == b'=');
         let mut half = || decoded(halves.next().unwrap_or_default());

@@ -38,6 +38,30 @@ fn tell_from(world: &World, swarm: char, from: Endpoint, more: &str) -> HttpOutc
         .announce_http(&from, &announce, with_rng, || Ok(room()))
 }
 
+/// Whom it no longer counts for after an announce, if it is served; else why not, and whether there was somebody.
+pub(super) fn tells(
+    world: &World,
+    swarm: char,
+    number: u8,
+) -> Result<Option<NonZeroU64>, (Failure, bool)> {
+    released(tell(world, swarm, number, ""))
+}
+
+/// The same of one that leaves.
+pub(super) fn leaves(
+    world: &World,
+    swarm: char,
+    number: u8,
+) -> Result<Option<NonZeroU64>, (Failure, bool)> {
+    released(tell(world, swarm, number, "&event=stopped"))
+}
+
+fn released(outcome: HttpOutcome) -> Result<Option<NonZeroU64>, (Failure, bool)> {
+    let released = outcome.released.flatten();
+    let failed = |failure| (failure, released.is_some());
+    outcome.told.map(|_| released).map_err(failed)
+}
+
 fn told(world: &World, swarm: char, number: u8, more: &str) -> Told {
     tell(world, swarm, number, more).told.expect("served")
 }

@@ -2,6 +2,7 @@
 //!
 //! Swarms, peers and offers are named by one character, which stands for an id of twenty.
 
+mod access;
 mod answers;
 mod http;
 mod joining;

@@ -23,12 +23,13 @@ export function parseLink (fragment) {
 }
 
 /**
- * The link to hand on. Query and fragment of the page's address are dropped.
+ * The link to hand on. Query and fragment of the page's address are dropped, but for the token that its tracker may need:
+ * who gets the link needs one too.
  * @param {string} pageUrl @param {string} infoHash
  */
 export function shareLink (pageUrl, infoHash) {
   const url = new URL(pageUrl)
-  url.search = ''
+  url.search = tokenOf(url)
   url.hash = infoHash
   return url.href
 }
@@ -36,7 +37,13 @@ export function shareLink (pageUrl, infoHash) {
 /** The tracker of an origin, for pages that name none. @param {string} pageUrl */
 export function trackerOf (pageUrl) {
   const url = new URL(pageUrl)
-  return `${url.protocol === 'https:' ? 'wss:' : 'ws:'}//${url.host}/announce`
+  return `${url.protocol === 'https:' ? 'wss:' : 'ws:'}//${url.host}/announce${tokenOf(url)}`
+}
+
+/** The token of the page's address as a query, or nothing. @param {URL} url */
+function tokenOf (url) {
+  const token = url.searchParams.get('token')
+  return token ? `?token=${encodeURIComponent(token)}` : ''
 }
 
 /** @param {string} text */

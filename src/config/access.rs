@@ -1,0 +1,322 @@
+//! What the files of `[access]` hold: info-hashes and tokens, one on a line.
+//!
+//! It reads the files when it is asked to and keeps nothing. A mistake names file and line, and never repeats what stands
+//! there: it may be a token.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Access, InvalidConfig, Secret,
+    error::{Problem, quoted},
+};
+
+/// Info-hashes in one file; in memory they take 20 bytes each.
+const INFO_HASHES_MAX: usize = 1_000_000;
+/// Tokens in the file; in memory they take 32 bytes each.
+const TOKENS_MAX: usize = 100_000;
+/// Bytes of one file, comments included.
+const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Characters of a token.
+const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
+
+/// What the files of `[access]` say; `None` where there is no file.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct AccessLists {
+    /// The only info-hashes that may be tracked.
+    pub info_hashes_allowed: Option<Vec<[u8; 20]>>,
+    /// Info-hashes that may not be tracked.
+    pub info_hashes_denied: Option<Vec<[u8; 20]>>,
+    /// One of them has to be shown.
+    pub tokens: Option<Vec<Secret>>,
+}
+
+impl Access {
+    /// All files there are, in a fixed order; `None` where there is none.
+    #[must_use]
+    pub fn files(&self) -> [Option<&Path>; 3] {
+        [
+            self.info_hashes_allowed.as_deref(),
+            self.info_hashes_denied.as_deref(),
+            self.tokens_file.as_deref(),
+        ]
+    }
+
+    /// Reads all files, which takes as long as the disk does.
+    ///
+    /// # Errors
+    /// Of each file that cannot be used the first mistake; never an empty list.
+    pub fn read(&self) -> Result<AccessLists, Vec<InvalidConfig>> {
+        let mut problems = Vec::new();
+        let hashes = |key, path: &Option<PathBuf>, problems: &mut Vec<_>| {
+            let kind = (key, INFO_HASHES_MAX);
+            read_list(kind, path.as_deref()?, info_hash)
+                .map_err(|problem| problems.push(problem))
+                .ok()
+        };
+        let lists = AccessLists {
+            info_hashes_allowed: hashes(
+                "access.info_hashes_allowed",
+                &self.info_hashes_allowed,
+                &mut problems,
+            ),
+            info_hashes_denied: hashes(
+                "access.info_hashes_denied",
+                &self.info_hashes_denied,
+                &mut problems,
+            ),
+            tokens: self.tokens_file.as_deref().and_then(|path| {
+                read_list(("access.tokens_file", TOKENS_MAX), path, token)
+                    .map_err(|problem| problems.push(problem))
+                    .ok()
+            }),
+        };
+        if problems.is_empty() {
+            Ok(lists)
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+fn read_list<T>(
+    (key, max): (&str, usize),
+    path: &Path,
+    entry: impl Fn(&[u8]) -> Result<T, Problem>,
+) -> Result<Vec<T>, InvalidConfig> {
+    let opened = File::open(path).map_err(|error| unreadable(path, &error).at(key))?;
+    entries(opened, max, entry).map_err(|(line, problem)| match line {
+        Some(line) => problem.at(format!("{}:{line}: {key}", path.display())),
+        None => Problem {
+            what: format!("{} {}", quoted(&path.to_string_lossy()), problem.what),
+            ..problem
+        }
+        .at(key),
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let what = format!(
+        "{} cannot be read ({error})",
+        quoted(&path.to_string_lossy())
+    );
+    Problem::new(what, "give the path of a file that this user may read")
+}
+
+/// The entries of a file, or what is wrong with it, and on which line if it is one.
+fn entries<T>(
+    file: impl Read,
+    max: usize,
+    entry: impl Fn(&[u8]) -> Result<T, Problem>,
+) -> Result<Vec<T>, (Option<usize>, Problem)> {
+    let mut lines = BufReader::new(file.take(FILE_BYTES_MAX + 1));
+    let (mut list, mut line) = (Vec::new(), Vec::new());
+    let (mut number, mut bytes) = (0, 0);
+    loop {
+        line.clear();
+        let read = lines.read_until(b'\n', &mut line).map_err(|error| {
+            let what = format!("cannot be read ({error})");
+            let remedy = "give the path of a file that this user may read";
+            (None, Problem::new(what, remedy))
+        })?;
+        if read == 0 {
+            list.shrink_to_fit();
+            return Ok(list);
+        }
+        number += 1;
+        bytes += read as u64;
+        if bytes > FILE_BYTES_MAX {
+            let what = format!("has more than {FILE_BYTES_MAX} bytes");
+            return Err((None, Problem::new(what, "make it shorter")));
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() || text.starts_with(b"#") {
+            continue;
+        }
+        if list.len() >= max {
+            let problem = Problem::new(format!("more than {max} entries"), "make it shorter");
+            return Err((Some(number), problem));
+        }
+        list.push(entry(text).map_err(|problem| (Some(number), problem))?);
+    }
+}
+
+/// The first word of a line, and what stands behind it.
+fn first_word(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(u8::is_ascii_whitespace);
+    let (word, rest) = line.split_at(end.unwrap_or(line.len()));
+    (word, rest.trim_ascii())
+}
+
+fn info_hash(line: &[u8]) -> Result<[u8; 20], Problem> {
+    let (word, rest) = first_word(line);
+    let is_comment = rest.is_empty() || rest.starts_with(b"#");
+    if let Some(hash) = from_hex(word).filter(|_| is_comment) {
+        return Ok(hash);
+    }
+    let remedy = "write 40 hexadecimal digits on a line, and a comment after #";
+    Err(
+        if word.len() == 64 && word.iter().all(u8::is_ascii_hexdigit) {
+            let remedy = "trackers know it by its first 40 digits: write those";
+            Problem::new("an info-hash of version 2, of 64 digits", remedy)
+        } else {
+            Problem::new("no info-hash", remedy)
+        },
+    )
+}
+
+fn from_hex(word: &[u8]) -> Option<[u8; 20]> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let mut bytes = [0; 20];
+    let (pairs, []) = word.as_chunks::<2>() else {
+        return None;
+    };
+    if pairs.len() != bytes.len() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A token is what stands in an address without being written in another way (RFC 3986, section 2.3).
+fn token(line: &[u8]) -> Result<Secret, Problem> {
+    let (word, _) = first_word(line);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    let text = std::str::from_utf8(word).ok();
+    let text = text.filter(|text| text.bytes().all(|byte| is_plain(&byte)));
+    let remedy =
+        "write one such as `openssl rand -hex 16` makes, and what you call it after a blank";
+    match text {
+        None => Err(Problem::new(
+            "a token has letters, digits, and - . _ ~ only",
+            remedy,
+        )),
+        Some(text) if !TOKEN_CHARS.contains(&text.len()) => {
+            let (min, max) = (TOKEN_CHARS.start(), TOKEN_CHARS.end());
+            let what = format!(
+                "a token of {} characters, where {min} to {max} are wanted",
+                text.len()
+            );
+            Err(Problem::new(what, remedy))
+        }
+        Some(text) => Ok(Secret::new(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "0123456789abcdefABCDEF0123456789abcdef01";
+
+    fn hashes(text: &str) -> Result<Vec<[u8; 20]>, (Option<usize>, String)> {
+        entries(text.as_bytes(), 3, info_hash).map_err(|(line, problem)| (line, problem.what))
+    }
+
+    fn tokens(text: &str) -> Result<Vec<Secret>, (Option<usize>, String)> {
+        entries(text.as_bytes(), 3, token).map_err(|(line, problem)| (line, problem.what))
+    }
+
+    #[test]
+    fn a_list_has_a_hash_on_each_line_in_any_case_and_comments() {
+        let text = format!(
+            "# taken down\r\n\n  {HASH}\r\n{}  # letter of 3 May\n\t\n{HASH}",
+            HASH.to_uppercase()
+        );
+        let read = hashes(&text).expect("a list");
+        assert_eq!(read.len(), 3);
+        assert_eq!(read[0][..4], [0x01, 0x23, 0x45, 0x67]);
+        assert!(read.iter().all(|hash| *hash == read[0]));
+        assert_eq!(hashes("").expect("an empty list"), [[0; 20]; 0]);
+    }
+
+    #[test]
+    fn what_is_no_hash_is_named_by_its_line_and_not_repeated() {
+        for wrong in [
+            &HASH[1..],
+            &format!("{HASH}0"),
+            &format!("g{}", &HASH[1..]),
+            &format!("{HASH} no comment"),
+            &format!("magnet:?xt=urn:btih:{HASH}"),
+            "\u{fc}",
+            &HASH.repeat(2)[..64],
+        ] {
+            let (line, what) = hashes(&format!("\n{HASH}\n{wrong}\n")).expect_err("refused");
+            assert_eq!(line, Some(3), "{wrong}");
+            assert!(!what.contains(wrong), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_a_bound() {
+        let line = format!("{HASH}\n");
+        assert!(hashes(&line.repeat(3)).is_ok());
+        let problem = hashes(&line.repeat(4)).expect_err("too many");
+        assert_eq!(problem, (Some(4), "more than 3 entries".to_owned()));
+        let endless = entries(io::repeat(b'\n'), 3, info_hash).expect_err("too long");
+        assert_eq!(endless.0, None);
+    }
+
+    #[test]
+    fn a_token_may_have_a_name_behind_it_and_mistakes_do_not_tell_it() {
+        let read = tokens("abcdefghij-._~0123 a friend's seedbox\n# none\n").expect("a list");
+        assert_eq!(read.len(), 1);
+        assert!(read[0].is(b"abcdefghij-._~0123"));
+        assert!(tokens(&"a".repeat(128)).is_ok());
+        for wrong in [
+            "too-short-token",
+            &"a".repeat(129),
+            "with/slash/in/the/token",
+            "with%20escaped%20blank",
+            "\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}",
+        ] {
+            let (line, what) = tokens(wrong).expect_err("refused");
+            assert_eq!(line, Some(1));
+            assert!(!what.contains(wrong), "{what}");
+        }
+    }
+
+    #[test]
+    fn each_file_that_cannot_be_used_is_told_with_its_setting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            Some(path)
+        };
+        let mut access = Access {
+            info_hashes_allowed: path("allowed", HASH),
+            info_hashes_denied: path("denied", ""),
+            tokens_file: path("tokens", "abcdefghijklmnop\n"),
+        };
+        let lists = access.read().expect("lists");
+        assert_eq!(lists.info_hashes_allowed.map(|list| list.len()), Some(1));
+        assert_eq!(lists.info_hashes_denied.map(|list| list.len()), Some(0));
+        assert_eq!(lists.tokens.map(|list| list.len()), Some(1));
+
+        access.info_hashes_allowed = Some(folder.path().join("missing"));
+        path("denied", "# none\nx\n");
+        path("tokens", "short");
+        let problems = access.read().expect_err("refused");
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told[0].starts_with("access.info_hashes_allowed: \""),
+            "{told:?}"
+        );
+        assert!(
+            told[1].contains("denied:2: access.info_hashes_denied: "),
+            "{told:?}"
+        );
+        assert!(
+            told[2].contains("tokens:1: access.tokens_file: "),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 3);
+        assert_eq!(Access::default().read(), Ok(AccessLists::default()));
+    }
+}

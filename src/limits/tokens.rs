@@ -1,0 +1,81 @@
+//! The tokens of which a client has to show one.
+//!
+//! What is kept of each is a digest with a key of this list: a memory dump shows no token, and how long a comparison takes
+//! says nothing about one, as nobody outside can tell the digest of what they try.
+
+use std::fmt;
+
+use ring::hmac::{self, HMAC_SHA256, Key};
+
+use crate::config::Secret;
+
+/// Bytes of a digest.
+const DIGEST_BYTES: usize = 32;
+
+type Digest = [u8; DIGEST_BYTES];
+
+/// Tokens that are good: 32 bytes for each.
+pub struct Tokens {
+    key: Key,
+    /// Sorted.
+    digests: Box<[Digest]>,
+}
+
+impl Tokens {
+    /// With a key that nobody can foresee.
+    #[must_use]
+    pub fn new(tokens: &[Secret], key: [u8; DIGEST_BYTES]) -> Self {
+        let key = Key::new(HMAC_SHA256, &key);
+        let digests = tokens
+            .iter()
+            .map(|token| digest(&key, token.reveal().as_bytes()));
+        let mut digests: Box<[_]> = digests.collect();
+        digests.sort_unstable();
+        Self { key, digests }
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, shown: &[u8]) -> bool {
+        let digest = digest(&self.key, shown);
+        self.digests.binary_search(&digest).is_ok()
+    }
+}
+
+fn digest(key: &Key, token: &[u8]) -> Digest {
+    let mut digest = [0; DIGEST_BYTES];
+    let tag = hmac::sign(key, token);
+    digest
+        .iter_mut()
+        .zip(tag.as_ref())
+        .for_each(|(to, byte)| *to = *byte);
+    digest
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tokens", self.digests.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_token_is_good_and_none_is_shown() {
+        let words = ["0123456789abcdef", "correct-horse-battery-staple"];
+        let tokens = Tokens::new(&words.map(Secret::new), [7; 32]);
+        assert!(words.iter().all(|word| tokens.has(word.as_bytes())));
+        for other in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdef0",
+            "0123456789abcdeF",
+        ] {
+            assert!(!tokens.has(other.as_bytes()), "{other}");
+        }
+        assert_eq!(format!("{tokens:?}"), "2 tokens");
+        assert!(!Tokens::new(&[], [7; 32]).has(b""));
+    }
+}

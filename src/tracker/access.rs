@@ -1,0 +1,126 @@
+//! Which swarms may be here, by lists of info-hashes that the operator gives.
+//!
+//! A list is never changed, only replaced as a whole. Without any, an announce reads one flag.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use arc_swap::ArcSwap;
+
+use crate::protocol::InfoHash;
+
+/// The info-hashes that may be tracked: 20 bytes for each one that is listed.
+#[derive(Clone, Default)]
+pub struct InfoHashes {
+    /// Sorted. `None` for all.
+    allowed: Option<Box<[InfoHash]>>,
+    /// Sorted; these win over `allowed`.
+    denied: Option<Box<[InfoHash]>>,
+}
+
+impl InfoHashes {
+    /// With a list of the only ones that are allowed, or of those that are not, or with both: what is denied is not allowed.
+    #[must_use]
+    pub fn new(allowed: Option<Vec<InfoHash>>, denied: Option<Vec<InfoHash>>) -> Self {
+        Self {
+            allowed: allowed.map(sorted),
+            denied: denied.map(sorted),
+        }
+    }
+
+    /// Whether a swarm may be here.
+    #[must_use]
+    pub fn allows(&self, info_hash: &InfoHash) -> bool {
+        let lists = |list: &[InfoHash]| list.binary_search(info_hash).is_ok();
+        self.allowed.as_deref().is_none_or(lists) && !self.denied.as_deref().is_some_and(lists)
+    }
+}
+
+fn sorted(mut list: Vec<InfoHash>) -> Box<[InfoHash]> {
+    list.sort_unstable();
+    list.dedup();
+    list.into()
+}
+
+impl fmt::Debug for InfoHashes {
+    /// Their number; there may be a million.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InfoHashes")
+            .field("allowed", &self.allowed.as_deref().map(<[_]>::len))
+            .field("denied", &self.denied.as_deref().map(<[_]>::len))
+            .finish()
+    }
+}
+
+/// The lists in force.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    /// Whether there is a list at all: all that an announce looks at mostly.
+    is_limited: AtomicBool,
+    lists: ArcSwap<InfoHashes>,
+}
+
+impl Access {
+    pub(super) fn set(&self, lists: InfoHashes) {
+        let is_limited = lists.allowed.is_some() || lists.denied.is_some();
+        self.lists.store(Arc::new(lists));
+        self.is_limited.store(is_limited, Relaxed);
+    }
+
+    pub(super) fn allows(&self, info_hash: &InfoHash) -> bool {
+        !self.is_limited.load(Relaxed) || self.look_up(info_hash)
+    }
+
+    #[cold]
+    fn look_up(&self, info_hash: &InfoHash) -> bool {
+        self.lists.load().allows(info_hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(byte: u8) -> InfoHash {
+        InfoHash::new([byte; 20])
+    }
+
+    fn list(bytes: &[u8]) -> Vec<InfoHash> {
+        bytes.iter().copied().map(hash).collect()
+    }
+
+    #[test]
+    fn what_is_denied_wins_over_what_is_allowed() {
+        let allowed = |lists: &InfoHashes| -> Vec<u8> {
+            (0..6).filter(|byte| lists.allows(&hash(*byte))).collect()
+        };
+        let (all, none) = ([0, 1, 2, 3, 4, 5], [0_u8; 0]);
+        assert_eq!(allowed(&InfoHashes::default()), all);
+        assert_eq!(allowed(&InfoHashes::new(None, Some(list(&[])))), all);
+        assert_eq!(allowed(&InfoHashes::new(Some(list(&[])), None)), none);
+        assert_eq!(
+            allowed(&InfoHashes::new(Some(list(&[5, 1, 3, 1])), None)),
+            [1, 3, 5]
+        );
+        assert_eq!(
+            allowed(&InfoHashes::new(None, Some(list(&[5, 1, 3])))),
+            [0, 2, 4]
+        );
+        let both = InfoHashes::new(Some(list(&[4, 1, 3])), Some(list(&[3, 0, 3])));
+        assert_eq!(allowed(&both), [1, 4]);
+    }
+
+    #[test]
+    fn lists_are_replaced_as_a_whole() {
+        let access = Access::default();
+        assert!(access.allows(&hash(1)));
+        access.set(InfoHashes::new(None, Some(list(&[1]))));
+        assert!(!access.allows(&hash(1)));
+        access.set(InfoHashes::new(Some(list(&[1])), None));
+        assert!(access.allows(&hash(1)) && !access.allows(&hash(2)));
+        access.set(InfoHashes::default());
+        assert!(access.allows(&hash(2)));
+    }
+}

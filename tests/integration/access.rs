@@ -1,0 +1,335 @@
+//! Lists of info-hashes and tokens, from outside: who is refused and how that reads, and what becomes of files that change.
+
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use swarmhub::config::Config;
+use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::leaving::{Watched, ask};
+use crate::process::command;
+use crate::support::{Client, TestServer, announce, id, offer};
+
+const TOKEN: &str = "correct-horse-battery-staple";
+const OTHER: &str = "0123456789abcdef";
+
+fn file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// As it stands in a list.
+fn hex(swarm: &str) -> String {
+    let digits = |byte: u8| format!("{byte:02X}");
+    id(swarm).bytes().map(digits).collect::<Vec<_>>().concat()
+}
+
+fn server(folder: &TempDir, denied: &str, change: impl FnOnce(&mut Config)) -> TestServer {
+    TestServer::start(|config| {
+        config.access.info_hashes_denied = Some(file(folder, "denied", denied));
+        change(config);
+    })
+}
+
+fn query(swarm: &str) -> String {
+    format!("info_hash={}&peer_id={}&port=6881", id(swarm), id("peer"))
+}
+
+/// The body of the response to a request over HTTP.
+async fn body(server: &TestServer, path: &str) -> String {
+    let response = ask(server.address, path, "Connection: close\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    response.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// A WebSocket at this path, or the status with which it is refused.
+async fn connect(server: &TestServer, path: &str) -> Result<Client, u16> {
+    let address = format!("ws://{}{path}", server.address);
+    match tokio_tungstenite::connect_async(address).await {
+        Ok((socket, _)) => Ok(Client { socket }),
+        Err(Error::Http(response)) => {
+            let text = String::from_utf8(response.body().clone().unwrap()).unwrap();
+            assert!(text.contains("needs a token"), "{text}");
+            Err(response.status().as_u16())
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn an_announce_of_a_denied_info_hash_fails_in_a_form_that_clients_survive() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder, &format!("# letter\n{}\n", hex("taken")), |_| {});
+    let mut client = server.connect().await;
+    let mut message = announce("taken", "peer");
+    message["offers"] = json!([offer("one", "sdp")]);
+    client.say(&message).await;
+    let refused = client.hear().await;
+    assert_eq!(refused["action"], "announce");
+    assert_eq!(refused["info_hash"], id("taken"));
+    assert_eq!(
+        refused["failure reason"],
+        "This info_hash is not allowed on this tracker"
+    );
+    assert!(refused["interval"].as_u64() > Some(0), "{refused}");
+    client
+        .say(&json!({"action": "scrape", "info_hash": id("taken")}))
+        .await;
+    assert_eq!(client.hear().await["files"][id("taken")]["incomplete"], 0);
+    assert_eq!(client.join("other", "peer").await["incomplete"], 1);
+
+    let told = body(&server, &format!("/announce?{}", query("taken"))).await;
+    assert_eq!(
+        told,
+        "d14:failure reason45:This info_hash is not allowed on this tracker8:retry in5:nevere"
+    );
+    let told = body(&server, &format!("/announce?{}", query("other"))).await;
+    assert!(told.starts_with("d8:completei0e"), "{told}");
+    let counters = server.node.counters();
+    assert_eq!(counters.failures_info_hash_not_allowed, 2);
+    assert_eq!(counters.offers_without_receiver, 1);
+    assert_eq!(counters.failures_malformed, 0);
+}
+
+#[tokio::test]
+async fn only_info_hashes_of_the_allow_list_are_tracked_and_a_reload_reads_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder, "", |config| {
+        config.access.info_hashes_allowed = Some(file(&folder, "allowed", &hex("own")));
+    });
+    let (mut one, mut other) = (server.connect().await, server.connect().await);
+    assert_eq!(one.join("own", "a").await["incomplete"], 1);
+    assert!(other.join("foreign", "b").await["failure reason"].is_string());
+
+    // What is denied wins.
+    file(&folder, "denied", &hex("own"));
+    file(
+        &folder,
+        "allowed",
+        &format!("{}\n{}\n", hex("own"), hex("foreign")),
+    );
+    server.handle.reload(&server.handle.config()).await.unwrap();
+    assert_eq!(other.join("foreign", "b").await["incomplete"], 1);
+    let mut offering = announce("own", "b");
+    offering["offers"] = json!([offer("one", "sdp")]);
+    other.say(&offering).await;
+    assert!(other.hear().await["failure reason"].is_string());
+    assert!(
+        one.join("own", "a").await["failure reason"].is_string(),
+        "no offer came before"
+    );
+    assert_eq!(
+        server.node.tracker().swarms().totals().swarms,
+        1,
+        "it has left"
+    );
+
+    // A list that cannot be used changes nothing.
+    file(&folder, "denied", "nonsense");
+    file(&folder, "allowed", "");
+    let problems = server
+        .handle
+        .reload(&server.handle.config())
+        .await
+        .unwrap_err();
+    assert!(
+        problems[0].to_string().contains("denied:1: "),
+        "{problems:?}"
+    );
+    assert_eq!(other.join("foreign", "b").await["incomplete"], 1);
+    assert!(one.join("own", "a").await["failure reason"].is_string());
+}
+
+#[tokio::test]
+async fn where_a_token_is_needed_only_who_shows_one_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder, "", |config| {
+        let tokens = format!("# friends\n{TOKEN} Ada\n{OTHER}\n");
+        config.access.tokens_file = Some(file(&folder, "tokens", &tokens));
+    });
+    let good = [
+        format!("/{TOKEN}"),
+        format!("/{OTHER}/announce"),
+        format!("/announce?token={TOKEN}"),
+        format!("/?x=y&token={OTHER}"),
+    ];
+    for path in &good {
+        let mut client = connect(&server, path).await.expect(path);
+        client.join("swarm", "peer").await;
+    }
+    let bad = [
+        "/",
+        "/announce",
+        "/announce?token=",
+        &format!("/{TOKEN}x"),
+        &format!("/{OTHER}?token=x"),
+    ];
+    for path in bad {
+        assert_eq!(connect(&server, path).await.err(), Some(403), "{path}");
+    }
+    assert_eq!(server.node.counters().refused_token, bad.len() as u64);
+
+    let query = query("swarm");
+    for path in [
+        format!("/{TOKEN}/announce?{query}"),
+        format!("/announce?{query}&token={OTHER}"),
+        format!("/announce?token={OTHER}&{query}"),
+        format!("/{TOKEN}/scrape?{query}"),
+        format!("/scrape?{query}&token={TOKEN}"),
+    ] {
+        let told = body(&server, &path).await;
+        assert!(!told.contains("failure"), "{path}: {told}");
+    }
+    for path in [
+        format!("/announce?{query}"),
+        format!("/{TOKEN}x/announce?{query}"),
+        format!("/scrape?{query}&token=x"),
+    ] {
+        let told = body(&server, &path).await;
+        assert!(told.contains("This tracker needs a token"), "{told}");
+        assert!(told.ends_with("8:retry in5:nevere"), "{told}");
+    }
+    assert_eq!(server.node.counters().failures_token, 3);
+    // Pages need none.
+    for path in ["/", "/?token=x", "/ice", "/stats.json", "/dashboard"] {
+        body(&server, path).await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_tokens_have_the_limits_of_connections_and_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder, "", |config| {
+        config.access.tokens_file = Some(file(&folder, "tokens", TOKEN));
+        config.limits.exempt.clear();
+        config.limits.address_connections_burst = 3;
+        config.limits.address_connections_per_second = 1;
+        config.limits.arrival_delay_max = std::time::Duration::ZERO;
+        config.limits.address_http_requests_burst = 2;
+        config.limits.address_http_requests_per_second = 1;
+    });
+    let upgrade = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let mut guessed = Vec::new();
+    for number in 0..8 {
+        let path = format!("/guess-number-{number:08}");
+        let answer = ask(server.address, &path, upgrade).await;
+        guessed.push(answer.get(9..12).unwrap().to_owned());
+    }
+    assert_eq!(guessed[..3], ["403", "403", "403"]);
+    assert!(guessed.iter().any(|status| status == "429"), "{guessed:?}");
+    let mut told = String::new();
+    for number in 0..5 {
+        let path = format!("/guess-number-{number:08}/announce?{}", query("swarm"));
+        told += &body(&server, &path).await;
+    }
+    assert!(told.contains("needs a token"), "{told}");
+    assert!(
+        told.contains("limits.address_http_requests_per_second"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn who_is_connected_stays_when_its_token_is_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder, "", |config| {
+        config.access.tokens_file = Some(file(&folder, "tokens", TOKEN));
+    });
+    let path = format!("/{TOKEN}");
+    let mut client = connect(&server, &path).await.expect("a good token");
+    file(&folder, "tokens", &format!("{OTHER}\n"));
+    server.handle.reload(&server.handle.config()).await.unwrap();
+    assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
+    assert_eq!(connect(&server, &path).await.err(), Some(403));
+    assert!(connect(&server, &format!("/{OTHER}")).await.is_ok());
+}
+
+/// What the program says of lists, and how it ends, when it is only to check them.
+fn checked(args: &[&str]) -> (Option<i32>, String) {
+    let output = command(args).output().unwrap();
+    let code = output.status.code();
+    (code, String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn wrong_lists_are_named_by_file_and_line_at_the_start_and_when_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "a-secret-that-is-wrong!";
+    let denied = file(&folder, "denied", &format!("{}\nnonsense\n", hex("taken")));
+    let tokens = file(&folder, "tokens", secret);
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let lists = [
+        "--access-info-hashes-denied",
+        &text(&denied),
+        "--access-tokens-file",
+        &text(&tokens),
+    ];
+    for before in [&["check-config"][..], &["--listen", "127.0.0.1:0"]] {
+        let (code, told) = checked(&[before, &lists].concat());
+        assert!(code.is_some_and(|code| code > 0), "{before:?}: {told}");
+        for words in ["denied:2: ", "tokens:1: ", "40 hexadecimal digits"] {
+            assert!(told.contains(words), "{before:?}: {words}: {told}");
+        }
+        assert!(
+            !told.contains(secret) && !told.contains("nonsense"),
+            "{told}"
+        );
+    }
+    let missing = ["check-config", "--access-tokens-file", "no-such-file"];
+    let (code, told) = checked(&missing);
+    assert_eq!(code, Some(2));
+    assert!(
+        told.contains("--access-tokens-file: there is no file"),
+        "{told}"
+    );
+    file(&folder, "denied", &hex("taken"));
+    file(&folder, "tokens", TOKEN);
+    let (code, told) = checked(&[&["check-config"][..], &lists].concat());
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn lists_that_change_are_taken_up_with_a_signal_or_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let denied = file(&folder, "denied", "");
+    let tokens = file(&folder, "tokens", TOKEN);
+    let program = Watched::start(&[
+        "--access-info-hashes-denied",
+        denied.to_str().unwrap(),
+        "--access-tokens-file",
+        tokens.to_str().unwrap(),
+    ]);
+    let address = format!("ws://{}/{TOKEN}", program.address);
+    let (socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+    let mut client = Client { socket };
+    assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
+
+    file(&folder, "denied", &hex("swarm"));
+    program.signal("-HUP");
+    program.logged("configuration reloaded", 1).await;
+    assert!(client.join("swarm", "peer").await["failure reason"].is_string());
+
+    file(&folder, "denied", "no list");
+    program.signal("-HUP");
+    program
+        .logged("the configuration was not reloaded", 1)
+        .await;
+    program.logged("stay as they were", 1).await;
+    assert!(client.join("swarm", "peer").await["failure reason"].is_string());
+
+    file(&folder, "denied", "# nothing any more\n");
+    program.logged("access lists read", 3).await;
+    assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
+    drop(client);
+    program.signal("-INT");
+    let (code, log) = program.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains(TOKEN), "{log}");
+    let told = "the lists of [access] were not read anew";
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+}
