@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use swarmhub::config::{Config, Secret};
+use swarmhub::config::{Config, History, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -194,6 +194,7 @@ impl Drop for Running {
 
 /// Everything that can be known is known: TLS included.
 fn all_known(config: &mut Config) {
+    config.history = History::Memory;
     config.tls.self_signed = true;
     config.listen.push("tls+127.0.0.1:0".parse().unwrap());
 }
