@@ -166,6 +166,7 @@ impl Made {
         gauges.swarms = swarms;
         gauges.seeders = seeders;
         gauges.leechers = connections - seeders;
+        gauges.http_peers = swarms / 2.0;
         gauges.memory_resident = memory;
         gauges.open_sockets = sockets;
         gauges.bans_in_force = bans;
@@ -189,6 +190,9 @@ impl Made {
         counters.bytes_sent += offers * 2100;
         counters.memberships_expired += refused;
         counters.failures_malformed += refused;
+        counters.http_announces += opened;
+        counters.http_scrapes += refused;
+        counters.failures_http_malformed += refused;
         counters.handshakes_failed += refused;
         store.record(&self.statistics);
         store.flush().await;

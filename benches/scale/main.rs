@@ -1,6 +1,7 @@
 //! How the tracker's core goes with size, without sockets: from 10 to 1,000,000 swarms, and swarms of 10 to 100,000.
 //!
-//! `cargo bench --bench scale` prints tables, `-- --json` one JSON object. Measured is the decision alone, not reading
+//! `cargo bench --bench scale` prints tables, `-- --json` one JSON object; `-- --census` what it costs to count who the
+//! members are. Measured is the decision alone, not reading
 //! and writing: an announce with 5 offers, and the answer of each receiver. Every size has a process of its own, so
 //! that neither caches nor memory of another are in its figures.
 
@@ -15,6 +16,7 @@
     reason = "the messages are shared with the core bench"
 )]
 
+mod census;
 #[expect(dead_code, reason = "shared with benches that send answers as text")]
 #[path = "../sample/mod.rs"]
 mod sample;
@@ -46,10 +48,18 @@ fn main() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
+    if let ["--census-of", in_swarm] = words[..] {
+        println!("{}", census::measure(in_swarm.parse().expect("a count")));
+        return ExitCode::SUCCESS;
+    }
+    if words.contains(&"--census") {
+        print_census();
+        return ExitCode::SUCCESS;
+    }
     let rows = |(series, counts): (&str, &[u32])| -> (String, Value) {
         let rows: Vec<Value> = counts
             .iter()
-            .map(|&count| in_own_process(series, count))
+            .map(|&count| in_own_process(&["--size", series, &count.to_string()]))
             .collect();
         (series.to_owned(), rows.into())
     };
@@ -62,11 +72,9 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn in_own_process(series: &str, count: u32) -> Value {
+fn in_own_process(arguments: &[&str]) -> Value {
     let program = std::env::current_exe().expect("the path of this program");
-    let output = Command::new(program)
-        .args(["--size", series, &count.to_string()])
-        .output();
+    let output = Command::new(program).args(arguments).output();
     let output = output.expect("this program again");
     assert!(
         output.status.success(),
@@ -92,6 +100,29 @@ fn print(found: &Map<String, Value>) {
                 of("bytes_per_member")
             );
         }
+    }
+}
+
+fn print_census() {
+    println!(
+        "\n| {} members, in swarms of | ms of CPU | longest lock, ms | longest without a pause, ms | MiB |",
+        census::MEMBERS
+    );
+    println!("|---:|---:|---:|---:|---:|");
+    for in_swarm in census::SIZES {
+        let row = in_own_process(&["--census-of", &in_swarm.to_string()]);
+        let of = |key: &str, digits: usize| {
+            let number = |place: usize| row[key][place].as_f64().unwrap_or(f64::NAN);
+            let [median, least, most] = [number(0), number(1), number(2)];
+            format!("{median:.digits$} ({least:.digits$}–{most:.digits$})")
+        };
+        println!(
+            "| {in_swarm} | {} | {} | {} | {:.0} |",
+            of("all", 0),
+            of("locked", 2),
+            of("at_once", 2),
+            row["bytes"].as_f64().unwrap_or(f64::NAN) / 1_048_576.0
+        );
     }
 }
 

@@ -24,11 +24,15 @@ async fn count(node: &Node) -> Census {
     let swarms = node.tracker().swarms();
     let totals = swarms.totals();
     let mut tally = Tally::new(totals.seeders + totals.leechers);
-    let mut walk = Walk::default();
-    while swarms.walk_slice(&mut walk, |member| {
-        let is_seeder = member.role == Role::Seeder;
-        tally.add(member.peer_id.as_bytes(), is_seeder, way(member.way));
-    }) {
+    let (mut walk, mut goes_on) = (Walk::default(), true);
+    // A few kilobytes, so that a part of the table is locked for no more than it takes to copy them.
+    let mut slice = Vec::new();
+    while goes_on {
+        goes_on = swarms.walk_slice(&mut walk, |member| slice.push(member));
+        for member in slice.drain(..) {
+            let is_seeder = member.role == Role::Seeder;
+            tally.add(member.peer_id.as_bytes(), is_seeder, way(member.way));
+        }
         yield_now().await;
     }
     for part in 0..PARTS {

@@ -30,6 +30,13 @@ stage_docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --document-private-items
 }
 
+# They are a workspace of their own, so nothing else looks at them. The fuzzer itself, which is C++, is not needed for
+# that: the build script of libfuzzer-sys takes the word of who says that it is there already.
+stage_fuzz() {
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+    CUSTOM_LIBFUZZER_PATH=/dev/null cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir "$TESTS_TARGET/fuzz"
+}
+
 stage_rust() {
     # For the server every SWARMHUB_ variable is a setting.
     unset SWARMHUB_BIN

@@ -25,8 +25,11 @@ export class Tiles {
     this.#tile('Connections', formatCount(app.value('connections')), max ? `of ${formatCount(max)}` : '')
     this.#tile('Swarms', formatCount(app.value('swarms')))
     const [seeders, leechers] = [app.value('seeders'), app.value('leechers')]
-    this.#tile('Peers', seeders === null || leechers === null ? UNKNOWN : formatCount(seeders + leechers), seeders === null ? '' : `${formatCount(seeders)} of them seed`)
-    this.#tile('Announces', formatValue(app.recent.now('announces'), { kind: 'counter', unit: '' }))
+    const [http, httpAnnounces] = [app.value('http_peers'), app.recent.now('http_announces')]
+    const overHttp = http ? `, ${formatCount(http)} come over HTTP` : ''
+    this.#tile('Peers', seeders === null || leechers === null ? UNKNOWN : formatCount(seeders + leechers), seeders === null ? '' : `${formatCount(seeders)} of them seed${overHttp}`)
+    const announces = (/** @type {number | null} */ value) => formatValue(value, { kind: 'counter', unit: '' })
+    this.#tile('Announces', announces(app.recent.now('announces')), httpAnnounces ? `and ${announces(httpAnnounces)} over HTTP` : '')
     const answered = app.value('offers_answered')
     this.#tile('Offers answered', formatRatio(answered), 'in the last minute').box.hidden = !app.series.some(({ name }) => name === 'offers_answered')
     const [memory, budget] = [app.value('memory_resident'), app.value('memory_budget')]

@@ -14,7 +14,8 @@ use crate::swarm::{Role, Shown};
 /// What is known of a peer. Who announces over HTTP has no connection to tell of.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Peer {
-    peer_id: String,
+    #[serde(rename = "peer_id")]
+    id: String,
     client: Option<String>,
     seeder: bool,
     http: bool,
@@ -63,7 +64,7 @@ impl Peer {
     fn new(member: &Shown) -> Self {
         let client = Client::of(member.peer_id.as_bytes());
         Self {
-            peer_id: member.peer_id.to_string(),
+            id: member.peer_id.to_string(),
             client: client.map(|client| client.to_string()),
             seeder: member.role == Role::Seeder,
             ..Self::default()
