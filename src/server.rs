@@ -155,6 +155,7 @@ impl ServerBuilder {
             self.config.listen = self.listen;
         }
         self.config.check().map_err(ServerError::Config)?;
+        let access = access::read(&self.config.access).map_err(ServerError::Config)?;
         let workers = self
             .config
             .worker_count()
@@ -173,7 +174,6 @@ impl ServerBuilder {
             "memory that may be used, 0 for any"
         );
         let control = Control::new(&self.config, &node, workers);
-        let access = control.access.read().map_err(ServerError::Config)?;
         control.access.put_in_force(access);
         Ok(Server {
             workers,

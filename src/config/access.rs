@@ -20,6 +20,13 @@ const INFO_HASHES_MAX: usize = 1_000_000;
 const TOKENS_MAX: usize = 100_000;
 /// Bytes of one file, comments included.
 const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// How much a file may hold.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    entries: usize,
+    bytes: u64,
+}
 /// Characters of a token.
 const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
 
@@ -87,8 +94,12 @@ fn read_list<T>(
     path: &Path,
     entry: impl Fn(&[u8]) -> Result<T, Problem>,
 ) -> Result<Vec<T>, InvalidConfig> {
+    let bounds = Bounds {
+        entries: max,
+        bytes: FILE_BYTES_MAX,
+    };
     let opened = File::open(path).map_err(|error| unreadable(path, &error).at(key))?;
-    entries(opened, max, entry).map_err(|(line, problem)| match line {
+    entries(opened, bounds, entry).map_err(|(line, problem)| match line {
         Some(line) => problem.at(format!("{}:{line}: {key}", path.display())),
         None => Problem {
             what: format!("{} {}", quoted(&path.to_string_lossy()), problem.what),
@@ -109,10 +120,10 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 /// The entries of a file, or what is wrong with it, and on which line if it is one.
 fn entries<T>(
     file: impl Read,
-    max: usize,
+    bounds: Bounds,
     entry: impl Fn(&[u8]) -> Result<T, Problem>,
 ) -> Result<Vec<T>, (Option<usize>, Problem)> {
-    let mut lines = BufReader::new(file.take(FILE_BYTES_MAX + 1));
+    let mut lines = BufReader::new(file.take(bounds.bytes + 1));
     let (mut list, mut line) = (Vec::new(), Vec::new());
     let (mut number, mut bytes) = (0, 0);
     loop {
@@ -128,16 +139,17 @@ fn entries<T>(
         }
         number += 1;
         bytes += read as u64;
-        if bytes > FILE_BYTES_MAX {
-            let what = format!("has more than {FILE_BYTES_MAX} bytes");
+        if bytes > bounds.bytes {
+            let what = format!("has more than {} bytes", bounds.bytes);
             return Err((None, Problem::new(what, "make it shorter")));
         }
         let text = line.trim_ascii();
         if text.is_empty() || text.starts_with(b"#") {
             continue;
         }
-        if list.len() >= max {
-            let problem = Problem::new(format!("more than {max} entries"), "make it shorter");
+        if list.len() >= bounds.entries {
+            let what = format!("more than {} entries", bounds.entries);
+            let problem = Problem::new(what, "make it shorter");
             return Err((Some(number), problem));
         }
         list.push(entry(text).map_err(|problem| (Some(number), problem))?);
@@ -163,7 +175,7 @@ fn info_hash(line: &[u8]) -> Result<[u8; 20], Problem> {
             let remedy = "trackers know it by its first 40 digits: write those";
             Problem::new("an info-hash of version 2, of 64 digits", remedy)
         } else {
-            Problem::new("no info-hash", remedy)
+            Problem::new("this is no info-hash", remedy)
         },
     )
 }
@@ -212,14 +224,18 @@ fn token(line: &[u8]) -> Result<Secret, Problem> {
 mod tests {
     use super::*;
 
+    const FEW: Bounds = Bounds {
+        entries: 3,
+        bytes: 1000,
+    };
     const HASH: &str = "0123456789abcdefABCDEF0123456789abcdef01";
 
     fn hashes(text: &str) -> Result<Vec<[u8; 20]>, (Option<usize>, String)> {
-        entries(text.as_bytes(), 3, info_hash).map_err(|(line, problem)| (line, problem.what))
+        entries(text.as_bytes(), FEW, info_hash).map_err(|(line, problem)| (line, problem.what))
     }
 
     fn tokens(text: &str) -> Result<Vec<Secret>, (Option<usize>, String)> {
-        entries(text.as_bytes(), 3, token).map_err(|(line, problem)| (line, problem.what))
+        entries(text.as_bytes(), FEW, token).map_err(|(line, problem)| (line, problem.what))
     }
 
     #[test]
@@ -258,7 +274,7 @@ mod tests {
         assert!(hashes(&line.repeat(3)).is_ok());
         let problem = hashes(&line.repeat(4)).expect_err("too many");
         assert_eq!(problem, (Some(4), "more than 3 entries".to_owned()));
-        let endless = entries(io::repeat(b'\n'), 3, info_hash).expect_err("too long");
+        let endless = entries(io::repeat(b'\n'), FEW, info_hash).expect_err("too long");
         assert_eq!(endless.0, None);
     }
 

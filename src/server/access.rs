@@ -58,22 +58,10 @@ impl Lists {
         })
     }
 
-    /// Reads the files, which takes as long as the disk does; changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Of each file that cannot be used the first mistake.
-    pub(super) fn read(&self) -> Result<Fresh, Vec<InvalidConfig>> {
-        // First, so that what changes while it is read is seen at the next look.
-        let stamps = self.stamps();
-        let lists = self.files.read()?;
-        Ok(Fresh { lists, stamps })
-    }
-
-    /// As [`Self::read`], while others have their turn.
-    pub(super) async fn read_aside(self: &Arc<Self>) -> Result<Fresh, Vec<InvalidConfig>> {
-        let own = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || own.read()).await;
+    /// As [`read`], while others have their turn.
+    pub(super) async fn read_aside(&self) -> Result<Fresh, Vec<InvalidConfig>> {
+        let files = self.files.clone();
+        let read = tokio::task::spawn_blocking(move || read(&files)).await;
         // Only a panic could end it otherwise.
         read.unwrap_or_else(|_| Err(Vec::new()))
     }
@@ -110,11 +98,11 @@ impl Lists {
     }
 
     fn look(&self) {
-        if !self.has_changed(self.stamps()) {
+        if !self.has_changed(stamps(&self.files)) {
             return;
         }
         let counters = self.node.shared_counters();
-        match self.read() {
+        match read(&self.files) {
             Ok(fresh) => {
                 counters.access_reloads.add_shared(1);
                 self.put_in_force(fresh);
@@ -139,10 +127,22 @@ impl Lists {
         seen.refused = Some(now);
         true
     }
+}
 
-    fn stamps(&self) -> Stamps {
-        self.files.files().map(|file| file.and_then(stamp))
-    }
+/// Reads the files, which takes as long as the disk does; changes nothing.
+///
+/// # Errors
+///
+/// Of each file that cannot be used the first mistake.
+pub(super) fn read(files: &Access) -> Result<Fresh, Vec<InvalidConfig>> {
+    // First, so that what changes while it is read is seen at the next look.
+    let stamps = stamps(files);
+    let lists = files.read()?;
+    Ok(Fresh { lists, stamps })
+}
+
+fn stamps(files: &Access) -> Stamps {
+    files.files().map(|file| file.and_then(stamp))
 }
 
 fn stamp(file: &Path) -> Stamp {
@@ -190,7 +190,7 @@ mod tests {
         let node = Arc::new(Node::new(&Config::default(), 0));
         let lists = Lists::new(&files, &node);
         assert!(admits(&lists, "x"), "nothing is read yet");
-        lists.put_in_force(lists.read().expect("lists"));
+        lists.put_in_force(read(&files).expect("lists"));
         assert!(admits(&lists, OLD) && !admits(&lists, NEW) && !admits(&lists, ""));
         let counted = || {
             let counters = node.counters();

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode;
 
 use super::query::parameters;
 
-/// What in a path is too short for a token is some other path.
+/// What in a path is shorter than any token (`access.tokens_file`) makes it some other path.
 const TOKEN_BYTES_MIN: usize = 16;
 
 /// Which of the two requests there are.
