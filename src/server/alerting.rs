@@ -43,8 +43,8 @@ async fn take_up(node: &Node) -> bool {
         return false;
     };
     let mut unread = Vec::new();
-    let note = |rule| unread.push(rule);
-    let taken = node.alerts().alerts().take_up(document.as_deref(), note);
+    let skip = |rule| unread.push(rule);
+    let taken = node.alerts().alerts().take_up(document.as_deref(), skip);
     if let Err(reason) = &taken {
         tracing::error!(
             reason,

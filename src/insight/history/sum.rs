@@ -21,6 +21,7 @@ impl Cell {
     }
 
     /// What stands in its columns: nothing where something is not known, and the mean alone if all are the same.
+    #[expect(clippy::float_cmp, reason = "the very same number")]
     pub(super) fn columns(&self) -> [Option<f64>; 3] {
         let other = |value: f64| (value != self.mean).then_some(value);
         let known = |value: &f64| !value.is_nan();
