@@ -560,7 +560,7 @@ async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_en
     first.stop().unwrap();
     // Nobody is connected any more, but that is not known at once.
     amend(&path, |document| {
-        document["rules"][0]["keep_firing"] = 1000.into()
+        document["rules"][0]["keep_firing"] = 1000.into();
     });
     let second = start(receiver.url());
     until("what waited is told", || receiver.told() == ["firing"]).await;
@@ -584,7 +584,7 @@ async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_en
 
     // It ends while nobody looks.
     amend(&path, |document| {
-        document["rules"][0]["keep_firing"] = 0.into()
+        document["rules"][0]["keep_firing"] = 0.into();
     });
     let fifth = start(receiver.url());
     until("its end is told", || {
