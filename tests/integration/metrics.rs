@@ -192,8 +192,9 @@ impl Drop for Running {
     }
 }
 
-/// Everything that can be known is known: TLS included.
+/// Everything that can be known is known: TLS and history included.
 fn all_known(config: &mut Config) {
+    config.history = swarmhub::config::History::Memory;
     config.tls.self_signed = true;
     config.listen.push("tls+127.0.0.1:0".parse().unwrap());
 }
