@@ -88,8 +88,9 @@ impl Tracker {
                 self.expel(who, &announce)
             }
             Request::Announce(announce) => self.announce(who, &announce, now, rng),
+            // As one that nobody waits for: to an answer nothing is ever said.
             Request::Answer(answer) if !self.access.allows(&answer.info_hash) => Outcome {
-                reply: Some(refused(Failure::NotAllowed, answer.info_hash)),
+                answer: Some(AnswerFate::Unwanted),
                 ..Outcome::default()
             },
             Request::Answer(answer) => self.answer(who, &answer, now),

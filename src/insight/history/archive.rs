@@ -2,12 +2,12 @@
 //!
 //! Every call may take as long as a disk does; only the thread of the history makes any.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_from_iter};
 
+use super::file::{OpenFile, create};
 use super::level::{LEVELS, Level, MERGE_EVERY, Plan};
 use super::sample::Sample;
 use super::schema::{self, columns, columns_of};
@@ -37,16 +37,6 @@ pub(super) struct Archive {
     newest: Option<i64>,
 }
 
-/// A file that is open, to see when another one has taken its place.
-struct OpenFile {
-    path: PathBuf,
-    identity: Identity,
-    /// Of its log of what is still to be put in its place.
-    log: Option<Identity>,
-}
-
-type Identity = (u64, u64);
-
 impl Archive {
     /// Opens it and makes its tables.
     ///
@@ -67,11 +57,7 @@ impl Archive {
             Place::Memory => None,
             Place::File(path) => {
                 check(&connection)?;
-                Some(OpenFile {
-                    path: path.clone(),
-                    identity: identity(path)?,
-                    log: None,
-                })
+                Some(OpenFile::new(path)?)
             }
         };
         schema::prepare(&mut connection)?;
@@ -81,7 +67,7 @@ impl Archive {
         let newest = "SELECT max(at) FROM every_10s";
         let newest = connection.query_row(newest, (), |row| row.get(0))?;
         if let Some(file) = &mut file {
-            file.log = identity(&beside(&file.path, "-wal")).ok();
+            file.note_log();
         }
         Ok(Self {
             connection,
@@ -96,7 +82,7 @@ impl Archive {
     /// Whatever SQLite says; nothing is written then.
     pub(super) fn write(&mut self, sample: &Sample) -> Result<(), Trouble> {
         if let Some(file) = &self.file
-            && identity(&file.path).ok() != Some(file.identity)
+            && file.is_gone()
         {
             file.forget_log();
             return Err(Trouble::Gone);
@@ -193,10 +179,7 @@ impl Archive {
     /// Bytes that it takes, with what is still to be put in its place.
     pub(super) fn bytes(&self) -> u64 {
         match &self.file {
-            Some(file) => {
-                let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-                bytes(&file.path) + bytes(&beside(&file.path, "-wal"))
-            }
+            Some(file) => file.bytes(),
             None => ["page_count", "page_size"]
                 .iter()
                 .map(|name| {
@@ -206,67 +189,6 @@ impl Archive {
                 .product::<Result<u64, _>>()
                 .unwrap_or(0),
         }
-    }
-}
-
-impl OpenFile {
-    /// Removes the log that a file has left behind that is gone: SQLite would put it into the file that has taken its place.
-    fn forget_log(&self) {
-        let log = beside(&self.path, "-wal");
-        if self.log.is_some() && identity(&log).ok() == self.log {
-            // What cannot be removed now is found damaged when it is opened.
-            let _ = fs::remove_file(log);
-            let _ = fs::remove_file(beside(&self.path, "-shm"));
-        }
-    }
-}
-
-/// The name of a file that belongs to another one.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Makes the file and its folder, for its user only: what swarms were large and who changed what is nobody else's business.
-fn create(path: &Path) -> Result<(), Trouble> {
-    if path.exists() {
-        return Ok(());
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut folders = fs::DirBuilder::new();
-    let mut options = fs::File::options();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        folders.mode(0o700);
-        options.mode(0o600);
-    }
-    if let Some(folder) = folder {
-        folders.recursive(true).create(folder)?;
-    }
-    options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    Ok(())
-}
-
-/// What tells a file from another one under the same name.
-fn identity(path: &Path) -> Result<Identity, Trouble> {
-    let file = fs::metadata(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        Ok((file.dev(), file.ino()))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        Ok((0, 0))
     }
 }
 

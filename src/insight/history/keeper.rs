@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::archive::{Archive, Place, beside};
+use super::archive::{Archive, Place};
 use super::desk::{Desk, Entries, Journal};
+use super::file::beside;
 use super::health::Health;
 use super::records::TopSwarms;
 use super::sample::Sample;

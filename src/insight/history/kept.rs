@@ -50,6 +50,17 @@ const NAMES: &[&str] = &[
 /// With what the names of others begin that are kept: what was refused in the night, and why.
 const PREFIXES: &[&str] = &["refused_", "failures_"];
 
+/// But not these, which `failures_malformed` counts together.
+const SUMMED: &[&str] = &[
+    "failures_not_json",
+    "failures_not_an_object",
+    "failures_nested_too_deeply",
+    "failures_unknown_action",
+    "failures_info_hash",
+    "failures_peer_id",
+    "failures_scrape_hashes",
+];
+
 /// A series that is kept.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kept {
@@ -65,7 +76,8 @@ static KEPT: LazyLock<Vec<Kept>> = LazyLock::new(|| {
 });
 
 fn is_wanted(name: &str) -> bool {
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let begins = || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    NAMES.contains(&name) || begins() && !SUMMED.contains(&name)
 }
 
 /// What is kept, in the order of the columns.
@@ -95,6 +107,10 @@ mod tests {
         for prefix in PREFIXES {
             let begins = |kept: &Kept| kept.series.name.starts_with(prefix);
             assert!(all().iter().any(begins), "nothing begins with {prefix}");
+        }
+        for name in SUMMED {
+            let exists = Statistics::series().any(|series| series.name == *name);
+            assert!(exists && kept(name).is_none(), "{name}");
         }
         let columns = all()
             .iter()

@@ -5,6 +5,7 @@
 
 mod archive;
 mod desk;
+mod file;
 mod health;
 mod keeper;
 mod kept;

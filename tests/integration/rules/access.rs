@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use swarmhub::protocol::{About, Failure, InfoHash};
-use swarmhub::tracker::{InfoHashes, Reply, Rules};
+use swarmhub::tracker::{AnswerFate, InfoHashes, Reply, Rules};
 
 use super::http::{leaves, tells};
 use super::{Outcome, RULES, World, announce, answer, id, offers, text, with};
@@ -54,7 +54,9 @@ fn members_of_a_swarm_that_is_denied_are_introduced_no_more_and_leave_it() {
     );
     deny(&world, 'h');
     assert_eq!(world.scrape('h'), (0, 0, 0), "as if it were unknown");
-    assert_refused(&other.say(&answer('h', 'b', 'a', '1')), 'h');
+    let dropped = other.say(&answer('h', 'b', 'a', '1'));
+    assert_eq!(dropped.answer, Some(AnswerFate::Unwanted));
+    assert!(dropped.relays.is_empty() && dropped.reply.is_none());
     assert_refused(&other.say(&with(announce('h', 'b'), &offers("3"))), 'h');
     assert_eq!(world.totals(), (2, 0, 3));
     let left: Vec<_> = other.participant.memberships().collect();

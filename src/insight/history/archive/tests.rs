@@ -4,6 +4,8 @@
     reason = "numbers are small, and small sums are exact"
 )]
 
+use std::fs;
+
 use super::super::kept;
 use super::*;
 
