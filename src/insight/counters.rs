@@ -323,12 +323,12 @@ counters! {
     history_queue_full,
     /// Questions to history refused because too many waited for their answer.
     history_queries_refused,
-    /// Requests to the admin API with a wrong token.
+    /// Requests to the admin API or for `/metrics` with a wrong token.
     tokens_wrong,
-    /// Requests to the admin API whose token was not looked at because too many of their address were wrong
+    /// Requests to the admin API or for `/metrics` whose token was not looked at because too many of their address were wrong
     /// (`limits.wrong_tokens_per_minute`).
     refused_wrong_tokens_per_minute in LIMIT_HITS "limits.wrong_tokens_per_minute",
-    /// Requests to the admin API whose token was not looked at because too many of all were wrong
+    /// Requests to the admin API or for `/metrics` whose token was not looked at because too many of all were wrong
     /// (`limits.all_wrong_tokens_per_minute`).
     refused_all_wrong_tokens_per_minute in LIMIT_HITS "limits.all_wrong_tokens_per_minute",
     /// Questions of the admin API that a worker had no room for or did not answer in time.

@@ -176,6 +176,14 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
         body["alerts"][0]["annotations"]["description"],
         "Somebody is here."
     );
+    let summary = body["alerts"][0]["annotations"]["summary"]
+        .as_str()
+        .unwrap();
+    assert!(
+        summary.starts_with("[firing] somebody on ")
+            && summary.ends_with(": connections is over 0: 1"),
+        "{summary}"
+    );
     let signature = header(&head, "x-swarmhub-signature").expect("signed");
     let (time, hex) = signature.split_once(",v1=").unwrap();
     let seconds: u64 = time.strip_prefix("t=").unwrap().parse().unwrap();
@@ -201,6 +209,14 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     assert_eq!(states, ["resolved", "firing"], "the newest first");
     assert_eq!(server.node.counters().notification_attempts_failed, 2);
     assert_eq!(server.node.counters().notifications_sent, 2);
+
+    let told = receiver.got().len();
+    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
+    until("a test arrives", || receiver.got().len() > told).await;
+    let (_, test) = receiver.got().pop().unwrap();
+    let summary = &test["alerts"][0]["annotations"]["summary"];
+    let summary = summary.as_str().unwrap();
+    assert!(summary.starts_with("This is a test "), "{summary}");
 }
 
 #[tokio::test]
