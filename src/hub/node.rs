@@ -241,6 +241,12 @@ impl Node {
         target.token().is_some_and(|shown| tokens.has(&shown))
     }
 
+    /// Whether only those are served who show a token.
+    #[must_use]
+    pub fn needs_tokens(&self) -> bool {
+        self.tokens.load().is_some()
+    }
+
     /// When the process started: the zero of every hub's time.
     #[must_use]
     pub fn started(&self) -> Instant {

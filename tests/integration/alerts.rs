@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -532,6 +532,7 @@ async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
     let (_, all) = ask(&second, "GET", "", Value::Null).await;
     assert_eq!(all["silences"][0]["comment"], "planned");
     assert_eq!(all["history"][0]["state"], "firing");
+    assert_eq!(all["history_more"], false);
     assert_eq!(receiver.told(), ["firing"], "it is not told again");
     ask(&second, "DELETE", "/rules/somebody", Value::Null).await;
     until("its end is told", || {
@@ -681,4 +682,19 @@ async fn the_summary_is_for_who_may_see_the_public_statistics() {
     assert_eq!(ask(&server, "GET", "/summary", Value::Null).await.0, 200);
     let (status, _) = ask_as(&server, "GET", "/summary", Value::Null, "").await;
     assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn of_a_long_history_the_newest_are_shown_and_it_is_said_that_there_are_more() {
+    let server = server(|_| {});
+    let now = SystemTime::now();
+    for number in 0..=2000 {
+        let entry = json!({"rule": "somebody", "at": number, "state": "firing", "value": null});
+        let store = server.node.store();
+        store.note(Journal::Alerts, now, entry.to_string());
+    }
+    let (_, all) = ask(&server, "GET", "", Value::Null).await;
+    let history = all["history"].as_array().unwrap();
+    assert_eq!((history.len(), &all["history_more"]), (2000, &json!(true)));
+    assert_eq!(history[0]["at"], 2000.0, "the newest first");
 }
