@@ -97,11 +97,11 @@ async fn followers_beyond_the_bound_are_told_so_and_a_place_is_free_again() {
     let text = second.up_to("}").await;
     assert!(text.contains("limits.followers_max"), "{text}");
     assert_eq!(server.node.counters().refused_followers_max, 1);
+    let followers = || server.node.board().latest().gauges.followers;
+    // The latest statistics may be older than the follower.
+    until("it is counted", || followers() == 1.0).await;
     drop(first);
-    until("the place is free", || {
-        server.node.board().latest().gauges.followers == 0.0
-    })
-    .await;
+    until("the place is free", || followers() == 0.0).await;
     Follower::new(&server).await.event().await;
 }
 
