@@ -36,6 +36,12 @@ const enter = async (page, view) => {
   await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
   await page.getByRole('heading', { level: 1, name: view }).waitFor()
 }
+/** Whether all of it is on the screen, in front of everything else. */
+const inSight = locator => locator.evaluate(element => {
+  const { top, right, bottom, left } = element.getBoundingClientRect()
+  const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2)
+  return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth && element.contains(there)
+})
 const range = (page, name) => page.getByRole('radio', { name, exact: true })
 const rows = (page, name) => page.getByRole('region', { name, exact: true }).locator('tbody tr')
 
@@ -137,8 +143,10 @@ test('statistics that are not public are said to be so, and the token opens and 
   await page.locator('.u-over').first().waitFor()
   await page.getByRole('button', { name: 'Sign out' }).click()
   await notice(page, 'not public').waitFor()
-  // What was seen with the token is not left on the screen.
-  await eventually(STEP_MS, async () => (await page.locator('.tile', { hasText: 'Connections' }).innerText()).includes('–'), 'no numbers')
+  // What was seen with the token is not left in the page, and no empty numbers stand below the notice.
+  await eventually(STEP_MS, async () => ((await page.locator('.tile', { hasText: 'Connections' }).textContent()) ?? '').includes('–'), 'no numbers')
+  await page.locator('.tile, .ranges').first().waitFor({ state: 'hidden' })
+  assert.equal(await page.locator('.tile:visible, .ranges:visible').count(), 0)
   await page.getByText('Not public.').waitFor()
   assert.equal(await page.getByText('Loading …').count(), 0)
 }, { allow: [FAILED_LOAD] }))
@@ -160,7 +168,7 @@ test('a wrong token, too many of them and an API that is off are told apart; the
   await page.getByText('Too many attempts. Try again in 30 s').waitFor()
   mock.state.adminOff = true
   await page.keyboard.press('Enter')
-  await page.getByText('The admin API is off').waitFor()
+  await page.getByText(/The admin API is off.*in the configuration file and reload.*or start the server with/).waitFor()
   mock.state.adminOff = false
   await page.getByLabel('Admin token').fill(TOKEN)
   await page.keyboard.press('Enter')
@@ -187,6 +195,7 @@ test('settings: errors stand beside their fields, changes are sent alone, and ca
   await page.getByText('Changed: limits.messages_burst: 500 → 700.').waitFor()
   assert.deepEqual(mock.state.settings.filter(({ changed }) => changed).map(({ key, value }) => [key, value]), [['limits.messages_burst', '700']])
   await page.getByText('changed here').waitFor()
+  assert.equal(await page.locator('label', { hasText: 'changed here' }).textContent(), 'limits.messages_burst changed here')
   assert.ok(await page.getByLabel('connection.handshakes_max').isDisabled())
   await page.getByRole('button', { name: 'Undo the last change' }).click()
   await page.getByText('The last change is taken back').waitFor()
@@ -355,6 +364,57 @@ test('alert rules are made, checked, changed, silenced and removed', withUsers(1
   await page.getByRole('button', { name: 'Send a test' }).click()
   await page.getByText('A test notification is on its way').waitFor()
 }, { allow: [FAILED_LOAD] }))
+
+for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, height: 720 } }, 'phone-dark': LOOKS['phone-dark'] })) {
+  test(`what came of an action is said where the person is: ${look}`, withUsers(1, async ({ page }) => {
+    await fresh()
+    await enter(page, 'Settings')
+    await page.getByLabel('limits.messages_burst').fill('700')
+    await page.getByRole('button', { name: 'Save changes' }).click()
+    const changed = page.getByRole('status').filter({ hasText: 'Changed: limits.messages_burst: 500 → 700.' })
+    await changed.waitFor()
+    assert.ok(await inSight(changed))
+    await inspect(page, `dashboard-changed-${look}`)
+    await changed.waitFor({ state: 'detached' })
+    await page.getByRole('navigation').getByRole('link', { name: 'Alerts' }).click()
+    const send = page.getByRole('button', { name: 'Send a test' })
+    await send.click()
+    assert.ok(await page.evaluate(() => scrollY > 300), 'the top of the view is far')
+    const sent = page.getByRole('status').filter({ hasText: 'A test notification is on its way' })
+    await sent.waitFor()
+    assert.ok(await inSight(sent) && await inSight(send))
+    assert.equal(await page.getByRole('button', { name: 'Close this message' }).count(), 0)
+    await inspect(page, `dashboard-sent-${look}`)
+    await sent.waitFor({ state: 'detached' })
+    await page.route('**/alerts/test', route => route.fulfill({ status: 503, json: { error: 'the queue is full' } }))
+    await send.focus()
+    await page.keyboard.press('Enter')
+    const failed = page.getByRole('status').filter({ hasText: 'The queue is full.' })
+    await failed.waitFor()
+    assert.ok(await inSight(failed))
+    await inspect(page, `dashboard-not-sent-${look}`)
+    // Longer than good news would have stayed.
+    await page.waitForTimeout(8000)
+    assert.ok(await inSight(failed))
+    await page.getByRole('button', { name: 'Close this message' }).focus()
+    await page.keyboard.press('Enter')
+    await failed.waitFor({ state: 'detached' })
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Send a test', 'the focus goes back')
+  }, { user: { context }, allow: [FAILED_LOAD] }))
+}
+
+test('a silenced rule leaves room for all that can be done with it', withUsers(1, async ({ page }) => {
+  await fresh()
+  Object.assign(mock.state.rules.find(({ name }) => name === 'offers_unanswered'), { shipped: false, severity: 'critical' })
+  await enter(page, 'Alerts')
+  const rules = page.locator('.table-scroll[aria-label=Rules]')
+  await rules.getByRole('button', { name: 'Silence offers_unanswered' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Silence' }).click()
+  await rules.getByText(/silenced until/).waitFor()
+  assert.ok(await rules.getByRole('button', { name: 'Remove offers_unanswered' }).isVisible())
+  assert.equal(await rules.evaluate(element => element.scrollWidth - element.clientWidth), 0, 'nothing is cut off')
+  await inspect(page, 'dashboard-silenced')
+}, { user: { context: { viewport: { width: 1280, height: 900 } } } }))
 
 test('a history that cannot be read yet is told where rules, alerts and the audit are', withUsers(1, async ({ page }) => {
   await fresh()

@@ -67,6 +67,9 @@ test('where a token is needed the page says so, and with one it shares, and hand
     const needed = notice(eve.page, 'A token is needed here')
     await eve.page.goto(server.page)
     await needed.getByText('This tracker serves only who has its token: ask whoever gave you this address for a link with it.').waitFor()
+    // No link is handed out that nobody could use.
+    await eve.page.getByText('Files can be shared from here once the address has the token.').waitFor()
+    for (const name of ['Choose files', 'Choose a folder']) assert.ok(await eve.page.getByRole('button', { name }).isDisabled())
     await inspect(eve.page, 'error-token-needed')
     const bytes = pattern(200_000, 22)
     const link = await share(alice.page, `${server.page}?token=${token}`, inMemory('private.bin', bytes))

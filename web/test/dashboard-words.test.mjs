@@ -65,7 +65,8 @@ test('what is wrong with the feed is said with what happens next', () => {
 
 test('a sign-in that fails says why', () => {
   const failed = (status, more = {}) => signInTrouble({ status, message: 'x', errors: [], retryAfter: null, ...more })
-  assert.match(failed(404), /admin API is off.*admin_token.*16/)
+  // A reload reaches the file only: no environment and no flags of a server that runs.
+  assert.match(failed(404), /admin API is off.*admin_token .*16.* in the configuration file and reload .*, or start the server with SWARMHUB_ADMIN_TOKEN or --admin-token-file\.$/)
   assert.match(failed(401), /not the admin token/)
   assert.match(failed(429, { retryAfter: 30 }), /in 30 s/)
   assert.match(failed(0), /does not answer/)

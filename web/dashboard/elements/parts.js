@@ -80,28 +80,65 @@ export function confirmed ({ title, text, action }) {
   })
 }
 
-/** Where it is said what was done, or what went wrong; read out when it changes. */
-export function messageLine () {
+/** What was done goes by itself after this time, and so much more for each character that is to be read. */
+const PASSING_MS = 5000
+const PASSING_MS_EACH = 70
+
+/**
+ * Where it is said what was done, or what went wrong; read out when it changes.
+ * @param {{ isPassing?: boolean }} [options] `isPassing`: good news goes by itself; what went wrong stays
+ */
+export function messageLine ({ isPassing = false } = {}) {
   const element = h('p', { class: 'message', role: 'status' })
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let passing
+  const show = (/** @type {'good' | 'bad'} */ look, /** @type {string} */ text) => {
+    clearTimeout(passing)
+    element.className = `message ${look}`
+    element.textContent = text
+  }
   return {
     element,
     /** @param {string} text */
     done (text) {
-      element.className = 'message good'
-      element.textContent = text
+      show('good', text)
+      if (isPassing) passing = setTimeout(() => { element.textContent = '' }, PASSING_MS + PASSING_MS_EACH * text.length)
     },
     /** @param {unknown} error */
     failed (error) {
-      element.className = 'message bad'
-      element.textContent = typeof error === 'string' ? error : troubleOf(error)
+      show('bad', typeof error === 'string' ? error : troubleOf(error))
     },
     clear () {
+      clearTimeout(passing)
       element.textContent = ''
     }
   }
 }
 
 /** @typedef {ReturnType<typeof messageLine>} MessageLine */
+
+/**
+ * What came of an action, at the lower edge of the window: in a long view one acts far from its top. It is there even
+ * while it is empty, as screen readers read out only what changes in a place that they know.
+ */
+export function actionLine () {
+  const line = messageLine({ isPassing: true })
+  /** @type {Element | null} where the person was */
+  let before = null
+  const close = button('Close', () => {
+    line.clear()
+    if (before instanceof HTMLElement) before.focus()
+  }, { kind: 'quiet', name: 'Close this message' })
+  return {
+    element: h('div', { class: 'toast' }, line.element, close),
+    done: line.done,
+    /** @param {unknown} error */
+    failed (error) {
+      before = document.activeElement
+      line.failed(error)
+    }
+  }
+}
 
 /** What stands in place of what only those see who are signed in. @param {string} what @param {() => void} onclick */
 export const needsSignIn = (what, onclick) => h('div', { class: 'empty' },

@@ -10,7 +10,7 @@ export function openSignIn (app) {
   const token = field('Admin token', h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, name: 'token' }))
   const go = h('button', { type: 'submit', class: 'button primary' }, 'Sign in')
   const form = h('form', { class: 'form' },
-    hint('The token is the setting admin_token of this server (at least 16 characters, also SWARMHUB_ADMIN_TOKEN or --admin-token); a server without one has nothing to sign in to. It stays in this tab, until you sign out or close it.'),
+    hint('The token is the setting admin_token of this server, or stands in the file that admin_token_file names; a server without one has nothing to sign in to. It stays in this tab, until you sign out or close it.'),
     token.box,
     h('div', { class: 'buttons dialog-buttons' }, button('Cancel', () => dialog.close()), go))
   form.addEventListener('submit', async event => {

@@ -65,7 +65,7 @@ export function phaseNotice (phase) {
 
 /** Why signing in failed. @param {ApiError} error @returns {string} */
 export function signInTrouble (error) {
-  if (error.status === 404) return 'The admin API is off. To turn it on, set admin_token (at least 16 characters) in the settings: in the file, as SWARMHUB_ADMIN_TOKEN, or with --admin-token. A reload (SIGHUP) is enough.'
+  if (error.status === 404) return 'The admin API is off. To turn it on, set admin_token (at least 16 characters) in the configuration file and reload (SIGHUP), or start the server with SWARMHUB_ADMIN_TOKEN or --admin-token-file.'
   if (error.status === 401 || error.status === 403) return 'This is not the admin token. Check it and try again.'
   if (error.status === 429) return `Too many attempts. Try again ${error.retryAfter ? `in ${error.retryAfter} s` : 'later'}.`
   return troubleOf(error)

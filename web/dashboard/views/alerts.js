@@ -3,7 +3,7 @@
 
 import { button, h, setText } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
-import { card, confirmed, hint, messageLine } from '../elements/parts.js'
+import { actionLine, card, confirmed, hint, messageLine } from '../elements/parts.js'
 import { openRule } from '../elements/rule-form.js'
 import { openSilence } from '../elements/silence-form.js'
 import { Table } from '../elements/table.js'
@@ -21,7 +21,7 @@ const EVERY_SECONDS = 5
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').View} */
 export function alerts (app) {
-  const [message, trouble] = [messageLine(), messageLine()]
+  const [message, trouble] = [actionLine(), messageLine()]
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
 
@@ -78,11 +78,12 @@ export function alerts (app) {
   const add = button('New rule', () => openRule(app, null, saved), { id: 'new-rule' })
   const test = button('Send a test', () => act(() => app.api.send('POST', 'alerts/test'), 'A test notification is on its way.'), { id: 'test' })
   return {
-    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Alerts'), trouble.element, message.element,
+    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Alerts'), trouble.element,
       card('Rules', hint('A rule fires when its series has been beyond the threshold for long enough, and is over once it is back beyond the clear threshold.'), unread, h('div', { class: 'buttons' }, add, silenceAll), rules.element),
       card('The last 30 days', partial, older, past.element),
       card('Silences', hint('A silenced rule still fires and is shown; nobody is notified.'), silences.element),
-      card('Notifications', hint('Where they go is set in the settings, in the part alerts.'), sinks.element, h('div', { class: 'buttons' }, test))),
+      card('Notifications', hint('Where they go is set in the settings, in the part alerts.'), sinks.element, h('div', { class: 'buttons' }, test)),
+      message.element),
     open () { asking = watch(EVERY_SECONDS, ask) },
     close () { asking?.end() }
   }
@@ -121,10 +122,11 @@ const stateOrder = rule => !rule.enabled ? 0 : { ok: 1, pending: 2, firing: 3 }[
 /** @param {Rule} rule */
 function badge (rule) {
   const state = rule.enabled ? rule.state : 'off'
-  const since = rule.since !== null && state !== 'ok' && state !== 'off' ? `since ${formatMoment(rule.since)}` : null
+  const since = state === 'pending' || state === 'firing' ? rule.since : null
+  const line = (/** @type {string} */ words, /** @type {number} */ at) => h('p', { class: 'hint' }, `${words} `, h('span', { class: 'moment' }, formatMoment(at)))
   return h('div', {}, h('span', { class: `badge ${state} ${rule.severity}` }, state),
-    since ? h('p', { class: 'hint' }, since) : null,
-    rule.silenced_until ? h('p', { class: 'hint' }, `silenced until ${formatMoment(rule.silenced_until)}`) : null)
+    since !== null ? line('since', since) : null,
+    rule.silenced_until ? line('silenced until', rule.silenced_until) : null)
 }
 
 const pastTable = () => new Table(/** @type {import('../elements/table.js').Options<Past>} */ ({

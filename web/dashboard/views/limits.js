@@ -4,7 +4,7 @@
 import { button, h } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
 import { openBan, openKick } from '../elements/connection-forms.js'
-import { card, confirmed, hint, messageLine, needsSignIn } from '../elements/parts.js'
+import { actionLine, card, confirmed, hint, messageLine, needsSignIn } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { hitsOf } from '../lib/hits.js'
 import { formatCount, formatSeconds, formatValue } from '../lib/numbers.js'
@@ -21,7 +21,7 @@ const HITS_SECONDS = 2
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').View} */
 export function limits (app) {
-  const [message, trouble] = [messageLine(), messageLine()]
+  const [message, trouble] = [actionLine(), messageLine()]
   const hits = hitTable()
   const all = h('input', { type: 'checkbox', onchange: () => drawHits() })
   const bans = banTable(ban => lift(ban))
@@ -67,7 +67,7 @@ export function limits (app) {
   }
 
   return {
-    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Limits'), trouble.element, message.element,
+    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Limits'), trouble.element,
       ...isAdmin
         ? [
             card('Bans in force', hint('Addresses are kept as a hash only, so nobody can be looked up here.'), bans.element),
@@ -75,7 +75,8 @@ export function limits (app) {
           ]
         : [card('Bans and connections that misbehave', needsSignIn('They', () => app.signIn()))],
       card('Limits that were met', hint('What was refused, delayed, dropped or closed because of a limit.'),
-        h('label', { class: 'check' }, all, 'Also those that were not met'), hits.element)),
+        h('label', { class: 'check' }, all, 'Also those that were not met'), hits.element),
+      message.element),
     update () {
       if (!app.stats) hits.fail(absenceWords(app.feed.state))
       if (!app.stats || app.stats.at - drawnAt < HITS_SECONDS && app.stats.at >= drawnAt) return

@@ -26,6 +26,8 @@ export function overview (app) {
   let known = app.series
 
   const update = () => {
+    // The notice says why; empty numbers and charts would say nothing.
+    tiles.element.hidden = charts.element.hidden = app.feed.state.mode === 'closed'
     tiles.update()
     if (app.series !== known) charts.setSeries(known = app.series)
     charts.update()

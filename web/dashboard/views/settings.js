@@ -12,15 +12,19 @@ import { changeWords, changesOf, errorsByField, groupsOf, shownOf } from '../lib
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').View} */
 export function settings (app) {
-  const message = messageLine()
+  // What was done is said beside the buttons, which are always in sight; the form is many screens long.
+  const [message, trouble] = [messageLine({ isPassing: true }), messageLine()]
   const fields = h('div', { class: 'settings' }, hint('Loading …'))
   const filterId = freshId('filter')
   const filter = h('input', { type: 'search', id: filterId, class: 'control', autocomplete: 'off', spellcheck: 'false', placeholder: 'Find a setting', oninput: () => show() })
   const changed = h('p', { class: 'hint', role: 'status' })
   const save = h('button', { type: 'submit', class: 'button primary' }, 'Save changes')
   const undo = button('Undo the last change', () => takeBack(), { id: 'undo' })
-  const reset = button('Discard', () => draw(), { id: 'discard' })
-  const foot = h('div', { class: 'form-foot', hidden: true }, changed, h('div', { class: 'buttons' }, save, reset, undo))
+  const reset = button('Discard', () => {
+    message.clear()
+    draw()
+  }, { id: 'discard' })
+  const foot = h('div', { class: 'form-foot', hidden: true }, message.element, changed, h('div', { class: 'buttons' }, save, reset, undo))
   const form = h('form', { class: 'form' }, fields, foot)
   const leave = drainCard(app)
   const isDown = () => app.feed.state.mode === 'down'
@@ -38,10 +42,10 @@ export function settings (app) {
       const answer = await app.api.get('settings')
       known = answer.settings
       canUndo = answer.can_undo
-      message.clear()
+      trouble.clear()
       draw()
     } catch (error) {
-      message.failed(error)
+      trouble.failed(error)
       if (known.length === 0) fields.replaceChildren(hint('Not known yet.'))
     } finally {
       isLoading = false
@@ -116,7 +120,7 @@ export function settings (app) {
       card('Settings',
         hint('Written as in the settings file. Changes hold until the server restarts or its file is read again (SIGHUP): to keep them, write them into the file too. An empty field unsets.'),
         h('div', { class: 'table-tools' }, h('label', { for: filterId, class: 'visually-hidden' }, 'Find a setting'), filter),
-        message.element, form),
+        trouble.element, form),
       leave.element),
     update () {
       count()
@@ -138,7 +142,7 @@ function controlOf ({ key, value, doc, bounds, live, secret, changed }) {
   control.disabled = !live
   const made = field(key, control, words)
   made.box.classList.toggle('changed', changed)
-  if (changed) made.box.querySelector('label')?.append(h('span', { class: 'mark' }, 'changed here'))
+  if (changed) made.box.querySelector('label')?.append(' ', h('span', { class: 'mark' }, 'changed here'))
   return made
 }
 

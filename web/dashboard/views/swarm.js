@@ -5,7 +5,7 @@ import { button, h, setText } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
 import { IntroductionPicture } from '../elements/introduction-picture.js'
 import { openBan, openKick } from '../elements/connection-forms.js'
-import { card, hint, messageLine } from '../elements/parts.js'
+import { actionLine, card, hint, messageLine } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { formatCount, formatSeconds } from '../lib/numbers.js'
 import { shortId } from '../lib/picture.js'
@@ -23,7 +23,7 @@ const EVERY_SECONDS = 2
 /** @param {import('../app.js').App} app @param {string} hash @returns {import('../app.js').View} */
 export function swarm (app, hash) {
   const message = messageLine()
-  const done = messageLine()
+  const done = actionLine()
   const facts = h('p', { class: 'sub' })
   const more = hint('')
   const picture = new IntroductionPicture()
@@ -67,7 +67,7 @@ export function swarm (app, hash) {
       h('div', { class: 'two' },
         card('Who was introduced to whom', picture.element),
         card('Introductions', introductions.element)),
-      card('Peers', more, done.element, peers.element)),
+      card('Peers', more, peers.element), done.element),
     open () { asking = watch(EVERY_SECONDS, ask) },
     close () { asking?.end() }
   }

@@ -9,7 +9,7 @@ import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
 import { milestone, titleOf } from '../lib/milestones.js'
 import { iceOf, shareLink, trackerOf } from '../lib/link.js'
-import { environmentNotice, failureNotice, peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
+import { SHUT_LEAD, environmentNotice, failureNotice, peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
 import { define, h, setText, tell } from './dom.js'
 import { DropTarget } from './drop-target.js'
 import './notice.js'
@@ -21,6 +21,7 @@ import './start-view.js'
 /** @typedef {import('../lib/texts.js').Notice} Notice */
 /** @typedef {import('./sender-view.js').SwarmSender} SwarmSender */
 /** @typedef {import('./receiver-view.js').SwarmReceiver} SwarmReceiver */
+/** @typedef {import('./start-view.js').SwarmStart} SwarmStart */
 
 const TICK_MS = 500
 const STYLES = ['../style/tokens.css', '../style/controls.css', '../style/share.css']
@@ -33,7 +34,7 @@ export class SwarmShare extends HTMLElement {
   #stage = h('div', { class: 'stage' })
   #live = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
   #drop = new DropTarget({
-    welcome: () => this.#session !== null && !this.#session.transfer && !this.#infoHash,
+    welcome: () => this.#session !== null && !this.#session.transfer && !this.#infoHash && !this.#isShut,
     onFiles: chosen => this.#share(chosen),
     onFailed: error => this.showNotice(failureNotice(error))
   })
@@ -60,7 +61,7 @@ export class SwarmShare extends HTMLElement {
     if (!this.#blocked) {
       const ice = this.getAttribute('ice')
       this.#session = new Session({
-        tracker: this.getAttribute('tracker') ?? trackerOf(location.href),
+        tracker: this.#tracker,
         iceServers: this.iceServers,
         ice: ice && iceOf(ice, location.href),
         worker: this.getAttribute('worker')
@@ -181,6 +182,13 @@ export class SwarmShare extends HTMLElement {
     this.#draw()
   }
 
+  get #tracker () { return this.getAttribute('tracker') ?? trackerOf(location.href) }
+
+  /** Whether nobody would be found here: the page's own server wants a token, and it is the tracker. */
+  get #isShut () {
+    return (this.#session?.refused ?? false) && new URL(this.#tracker, location.href).host === new URL(iceOf(this.getAttribute('ice') ?? '', location.href)).host
+  }
+
   get #receiver () {
     const view = this.#stage.firstElementChild
     return view?.localName === 'swarm-receiver' ? /** @type {SwarmReceiver} */ (view) : null
@@ -197,6 +205,7 @@ export class SwarmShare extends HTMLElement {
     const tag = now ? `swarm-${now.role}` : this.#infoHash || this.#blocked ? null : 'swarm-start'
     this.#showView(tag)
     const view = this.#stage.firstElementChild
+    if (tag === 'swarm-start') /** @type {SwarmStart} */ (view).update(this.#isShut ? SHUT_LEAD : '')
     if (now?.role === 'sender') {
       const link = now.infoHash && now.phase === 'sharing' ? shareLink(new URL(this.getAttribute('page') ?? '', location.href).href, now.infoHash) : '';
       /** @type {SwarmSender} */ (view).update(now, link)

@@ -2,7 +2,7 @@
 // <swarm-start>: where somebody drops or chooses files. It hands them over with `share-files` and reads none.
 
 import { fromInput } from '../core/chosen-files.js'
-import { button, define, h, icon, tell } from './dom.js'
+import { button, define, h, icon, setText, tell } from './dom.js'
 
 const FACTS = [
   ['share', 'Straight across', 'Files go from your browser to theirs, encrypted. No server in between keeps them.'],
@@ -10,7 +10,10 @@ const FACTS = [
   ['clock', 'As long as you like', 'The link works while this page is open. Close it, and the sharing ends.']
 ]
 
+const LEAD = 'Drop files or a folder anywhere on this page, or choose them.'
+
 export class SwarmStart extends HTMLElement {
+  #lead = h('p', { class: 'lead' }, LEAD)
   #files = picker(this, { multiple: true })
   #folder = picker(this, { webkitdirectory: true })
 
@@ -20,13 +23,19 @@ export class SwarmStart extends HTMLElement {
       h('div', { class: 'drop' },
         h('div', { class: 'drop-icon' }, icon('arrowUp')),
         h('h1', { tabindex: -1 }, 'Share files, browser to browser'),
-        h('p', { class: 'lead' }, 'Drop files or a folder anywhere on this page, or choose them.'),
+        this.#lead,
         h('div', { class: 'buttons' },
           button('Choose files', () => this.#files.click(), { icon: 'file', kind: 'primary', id: 'choose-files' }),
           button('Choose a folder', () => this.#folder.click(), { icon: 'folder', id: 'choose-folder' })),
         this.#files, this.#folder),
       h('ul', { class: 'selling' }, ...FACTS.map(([picture = '', title = '', text = '']) =>
         h('li', {}, icon(picture), h('h2', {}, title), h('p', {}, text)))))
+  }
+
+  /** @param {string} reason why nothing can be chosen; empty: it can */
+  update (reason) {
+    setText(this.#lead, reason || LEAD)
+    for (const control of this.querySelectorAll('button, input')) control.toggleAttribute('disabled', reason !== '')
   }
 }
 

@@ -81,6 +81,9 @@ export function savingNotice (error) {
   return { tone: 'error', title: 'Saving failed', text: `The browser says: “${message}”. What was downloaded is still here: save it again, or in another place.` }
 }
 
+/** In place of the invitation to choose files, where the tracker would refuse them. */
+export const SHUT_LEAD = 'Files can be shared from here once the address has the token.'
+
 /** Said in place of the tracker's state where the page has no token and the tracker wants one. @returns {Notice} */
 export const refusedNotice = () => ({
   tone: 'error',
