@@ -132,6 +132,21 @@ fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
     assert_eq!(report.own.threads, 2);
 }
 
+/// A swarm of few gets all offers of the warm-up, which begins at once.
+#[test]
+fn a_load_of_few_connections_is_served_completely_too() {
+    for connections in [3, 5, 10] {
+        let server = TestServer::start(|_| {});
+        let report = ran(&Options {
+            connections,
+            warmup: Duration::ZERO,
+            amount: Amount::For(Duration::from_millis(500)),
+            ..Options::new(format!("ws://{}/", server.address).parse().unwrap())
+        });
+        assert_correct(&report);
+    }
+}
+
 /// Who starts both programs without a flag must not be told that the tracker is broken.
 #[test]
 fn the_default_load_is_served_completely_by_a_tracker_with_default_limits() {
