@@ -493,11 +493,14 @@ fn what_is_no_tracker_is_told_in_words() {
         let (mut tcp, _) = listener.accept().unwrap();
         let mut request = [0; 1024];
         let read = tcp.read(&mut request).unwrap();
-        tcp.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").unwrap();
+        tcp.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-LENGTH: 17\r\n\r\n")
+            .unwrap();
+        tcp.write_all(b"\nthere is none\x07\nx").unwrap();
         String::from_utf8_lossy(&request[..read]).into_owned()
     });
     let error = failed(&on(address)).to_string();
     assert!(error.contains("404 Not Found"), "{error}");
+    assert!(error.ends_with(": \"there is none\u{fffd}\""), "{error}");
     let request = answering.join().unwrap();
     for header in [
         &format!("Origin: http://{address}\r\n"),
