@@ -169,10 +169,12 @@ impl ServerBuilder {
         let store = history::keep(&self.config.history, self.state_folder.as_deref());
         let node = Arc::new(node.with_store(store));
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
-        tracing::debug!(
-            budget_bytes = node.pressure().budget_bytes(),
-            "memory that may be used, 0 for any"
-        );
+        match node.pressure().budget_bytes() {
+            0 if memory::resident_bytes().is_some() => tracing::warn!(
+                "how much memory there is cannot be read (/proc/meminfo), so memory is not watched: set memory.budget_bytes"
+            ),
+            budget_bytes => tracing::debug!(budget_bytes, "memory that may be used, 0 for any"),
+        }
         let control = Control::new(&self.config, &node, workers);
         control.access.put_in_force(access);
         Ok(Server {

@@ -290,11 +290,12 @@ settings! {
         /// Pages and programs at once that follow the live statistics (`/api/v1/live`); 0 turns that off.
         /// Each takes some kilobytes a second. Further ones ask every two seconds instead.
         followers_max: usize = 256, in 0..=100_000 => live;
-        /// Wrong admin tokens per minute from one address; what comes beyond is refused unread.
+        /// Wrong tokens per minute from one address; what comes beyond is refused unread.
+        /// The admin API and `/metrics` count by themselves.
         /// This holds for exempt networks too, and whatever `no_limits` says.
         wrong_tokens_per_minute: u32 = 10, in 1..=100_000 => live;
-        /// Wrong admin tokens per minute from all addresses together.
-        /// Addresses from where somebody has signed in are let through beyond that.
+        /// Wrong tokens per minute from all addresses together; the admin API and `/metrics` count by themselves.
+        /// Addresses from where the right one has come are let through beyond that.
         all_wrong_tokens_per_minute: u32 = 100, in 1..=100_000 => live;
         /// Swarms at once; further ones are refused while these live.
         /// With one member each they take 600 MB.

@@ -11,23 +11,20 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
-    WWW_AUTHENTICATE,
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY, WWW_AUTHENTICATE,
 };
 use parking_lot::Mutex;
 
 use super::api::access::may_see_totals;
+use super::api::admin::{Caller, shown, too_many};
 use super::api::{NO_STORE, TEXT};
 use super::site::Shared;
 use crate::config::Config;
-use crate::hub::Node;
+use crate::hub::{Guarded, Node};
 use crate::insight::Exposition;
 
 const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_TYPE);
 const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_TYPE);
-
-/// The scheme of RFC 6750, with the blank behind it.
-const BEARER: &[u8] = b"Bearer ";
 
 /// The numbers as they were written down last.
 #[derive(Debug)]
@@ -83,8 +80,8 @@ impl Metrics {
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let headers = request.headers();
     let has_token = shared.live().metrics_token.is_some();
-    if has_token && !is_let_in(&shared, headers) {
-        return unauthorized();
+    if let Some(response) = turned_away(&shared, &request) {
+        return response;
     }
     // With neither a token nor an address of their own they are as public as all totals.
     if !has_token
@@ -109,16 +106,20 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
     (headers, text).into_response()
 }
 
-/// Whether `metrics.token` is shown, where there is one.
-fn is_let_in(shared: &Shared, headers: &HeaderMap) -> bool {
+/// What is answered to who does not show `metrics.token`, where there is one.
+fn turned_away(shared: &Shared, request: &Request) -> Option<Response> {
     let live = shared.live();
-    live.metrics_token.as_ref().is_none_or(|token| {
-        let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let word = shown.and_then(|shown| shown.split_at_checked(BEARER.len()));
-        word.is_some_and(|(scheme, word)| {
-            scheme.eq_ignore_ascii_case(BEARER) && token.is(word.trim_ascii())
-        })
-    })
+    let token = live.metrics_token.as_ref()?;
+    let Some(shown) = shown(request.headers()) else {
+        return Some(unauthorized());
+    };
+    let Caller(address) = request.extensions().get().copied().unwrap_or_default();
+    let node = shared.node();
+    match node.guess(Guarded::Metrics, address, node.now(), || token.is(shown)) {
+        Ok(true) => None,
+        Ok(false) => Some(unauthorized()),
+        Err(wrong) => Some(too_many(wrong).into_response()),
+    }
 }
 
 fn unauthorized() -> Response {

@@ -200,7 +200,7 @@ async fn answer<H>(
     } else {
         let caller = api::admin::Caller(visitor.address);
         request.extensions_mut().insert(caller);
-        visit.site.answer(request, visit.role).await
+        visit.site.answer(request, &visitor, visit.role).await
     };
     visit
         .following

@@ -19,6 +19,7 @@ use hyper::{Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::announce;
 use super::api;
 use super::api::admin::{self, Rankings};
 use super::api::live::Followers;
@@ -27,10 +28,12 @@ use super::assets::{Asset, Assets};
 use super::metrics::{self, Metrics};
 use super::steering::Steering;
 use crate::config::{Config, Role, Secret};
-use crate::hub::{Hub, Node};
+use crate::hub::{Hub, Node, Visitor};
 use crate::insight::Counters;
 use crate::net::address::Proxies;
 
+/// Needs a token where the tracker does: what it names may have passwords.
+const ICE: &str = "/ice";
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
 const METRICS: &str = "/metrics";
@@ -211,7 +214,7 @@ impl Site {
             .route("/dashboard", get(dashboard))
             .route("/sw.js", get(service_worker))
             .route("/assets/{version}/{*path}", get(asset))
-            .route("/ice", get(api::ice))
+            .route(ICE, get(api::ice))
             .merge(api::access::routes(shared))
             .route(HEALTHZ, get(api::healthz))
             .route(READYZ, get(api::readyz))
@@ -246,6 +249,7 @@ impl Site {
     pub(super) async fn answer(
         &self,
         request: Request<hyper::body::Incoming>,
+        visitor: &Visitor,
         role: Role,
     ) -> Response {
         let path = request.uri().path();
@@ -254,11 +258,18 @@ impl Site {
         } else {
             role.has_pages() || [HEALTHZ, READYZ].contains(&path)
         };
-        let mut response = if is_served {
-            let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
-            response
+        let admitted = if is_served && path == ICE {
+            self.hub.admit_request(visitor, announce::target(&request))
         } else {
-            elsewhere(role)
+            Ok(())
+        };
+        let mut response = match admitted {
+            _ if !is_served => elsewhere(role),
+            Err(failure) => api::ice_refused(failure),
+            Ok(()) => {
+                let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+                response
+            }
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -26,8 +26,26 @@ impl Hub {
         served.unwrap_or_else(|failure| self.refuse_http(failure))
     }
 
+    /// Lets a visitor ask for what only members are told, where tokens are needed; it has the limit of requests over HTTP.
+    ///
+    /// # Errors
+    ///
+    /// It shows no good token, or its address asks too often. Both are counted.
+    pub fn admit_request(&self, visitor: &Visitor, target: Target<'_>) -> Result<(), Failure> {
+        if !self.node.needs_tokens() {
+            return Ok(());
+        }
+        let checked = self.check(visitor, target);
+        checked.inspect_err(|failure| self.count_failure(*failure))
+    }
+
     /// Why a request is not served, as the body of the response.
     pub fn refuse_http(&self, failure: Failure) -> Vec<u8> {
+        self.count_failure(failure);
+        http::failure(failure.text(), failure.retry())
+    }
+
+    fn count_failure(&self, failure: Failure) {
         let counters = self.counters();
         let counter = match failure {
             Failure::InfoHash | Failure::InfoHashes | Failure::PeerId | Failure::Port => {
@@ -47,7 +65,6 @@ impl Hub {
             Failure::AddressSwarms => &counters.failures_address_swarms_percent,
         };
         counter.add(1);
-        http::failure(failure.text(), failure.retry())
     }
 
     fn announce_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {

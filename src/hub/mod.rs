@@ -52,7 +52,7 @@ pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
 pub use inspect::Seen;
 pub use mailbox::{Mail, Mailbox};
-pub use node::Node;
+pub use node::{Guarded, Node};
 pub use offenders::{OFFENDERS_MAX, Offender};
 pub use outbox::{Outbox, Pushed, Worth};
 pub use serve::{Next, Progress};

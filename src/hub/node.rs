@@ -29,6 +29,15 @@ use crate::tracker::{InfoHashes, Rules, Tracker};
 /// Characters of an entry of the audit; more would be the value of some very long setting.
 const AUDIT_CHARS_MAX: usize = 500;
 
+/// What a token opens. Wrong ones are counted for each by itself, so that who guesses at one keeps nobody from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    /// The admin API (`admin_token`).
+    Admin,
+    /// `/metrics` (`metrics.token`).
+    Metrics,
+}
+
 /// One tracker process: its swarms, its settings, and the way to each worker.
 #[derive(Debug)]
 pub struct Node {
@@ -56,7 +65,8 @@ pub struct Node {
     started: Instant,
     pub(super) watch: Watch,
     pub(super) offenders: Offenders,
-    guesses: Guesses,
+    admin_guesses: Guesses,
+    metrics_guesses: Guesses,
     /// `None` where nobody needs one.
     tokens: ArcSwapOption<Tokens>,
     /// Those of each worker.
@@ -157,7 +167,8 @@ impl Node {
             started: Instant::now(),
             watch: Watch::default(),
             offenders: Offenders::default(),
-            guesses: Guesses::new(&config.limits),
+            admin_guesses: Guesses::new(&config.limits),
+            metrics_guesses: Guesses::new(&config.limits),
             tokens: ArcSwapOption::empty(),
             levels: (0..workers).map(|_| Levels::new(listeners.len())).collect(),
             listeners,
@@ -194,7 +205,8 @@ impl Node {
         *self.doors.write() = Doors::new(config);
         self.addresses.retune(&config.limits, &config.bans);
         self.origins.retune(&config.limits);
-        self.guesses.retune(&config.limits);
+        self.admin_guesses.retune(&config.limits);
+        self.metrics_guesses.retune(&config.limits);
         self.bans.retune(&config.bans);
         self.pressure.retune(&config.memory);
         due
@@ -227,6 +239,12 @@ impl Node {
             return true;
         };
         target.token().is_some_and(|shown| tokens.has(&shown))
+    }
+
+    /// Whether only those are served who show a token.
+    #[must_use]
+    pub fn needs_tokens(&self) -> bool {
+        self.tokens.load().is_some()
     }
 
     /// When the process started: the zero of every hub's time.
@@ -364,13 +382,18 @@ impl Node {
     /// Too many were wrong.
     pub fn guess(
         &self,
+        secret: Guarded,
         address: Option<IpAddr>,
         now: Duration,
         is_right: impl FnOnce() -> bool,
     ) -> Result<bool, TooManyWrong> {
         // All who come through a socket file without a name are one.
         let from = address.map_or(Key::new(0), |address| self.keys.of(address).own);
-        let guessed = self.guesses.guess(from, now, is_right);
+        let limiter = match secret {
+            Guarded::Admin => &self.admin_guesses,
+            Guarded::Metrics => &self.metrics_guesses,
+        };
+        let guessed = limiter.guess(from, now, is_right);
         let counters = &self.shared_counters;
         match guessed {
             Ok(true) => {}

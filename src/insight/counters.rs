@@ -272,7 +272,7 @@ counters! {
     /// Announces and answers, over WebSockets or HTTP, refused because their swarm may not be here (`access.info_hashes_allowed`,
     /// `access.info_hashes_denied`).
     failures_info_hash_not_allowed in FAILURES "info_hash_not_allowed",
-    /// Announces and scrapes over HTTP refused because none of the tokens of `access.tokens_file` was shown.
+    /// Announces and scrapes over HTTP, and requests for `/ice`, refused because none of the tokens of `access.tokens_file` was shown.
     failures_token in FAILURES "token",
     /// Announces refused because the connection is in `tracker.memberships_max` swarms.
     failures_memberships in FAILURES "memberships" & LIMIT_HITS "tracker.memberships_max",
@@ -323,12 +323,12 @@ counters! {
     history_queue_full,
     /// Questions to history refused because too many waited for their answer.
     history_queries_refused,
-    /// Requests to the admin API with a wrong token.
+    /// Requests to the admin API or for `/metrics` with a wrong token.
     tokens_wrong,
-    /// Requests to the admin API whose token was not looked at because too many of their address were wrong
+    /// Requests to the admin API or for `/metrics` whose token was not looked at because too many of their address were wrong
     /// (`limits.wrong_tokens_per_minute`).
     refused_wrong_tokens_per_minute in LIMIT_HITS "limits.wrong_tokens_per_minute",
-    /// Requests to the admin API whose token was not looked at because too many of all were wrong
+    /// Requests to the admin API or for `/metrics` whose token was not looked at because too many of all were wrong
     /// (`limits.all_wrong_tokens_per_minute`).
     refused_all_wrong_tokens_per_minute in LIMIT_HITS "limits.all_wrong_tokens_per_minute",
     /// Questions of the admin API that a worker had no room for or did not answer in time.
@@ -353,7 +353,8 @@ counters! {
     failures_http_not_here in FAILURES "http_not_here",
     /// Announces over HTTP refused because the server leaves.
     failures_http_draining in FAILURES "http_draining",
-    /// Announces and scrapes refused because their address sends too many (`limits.address_http_requests_per_second`).
+    /// Announces and scrapes, and requests for `/ice` where it needs a token, refused because their address sends too many
+    /// (`limits.address_http_requests_per_second`).
     failures_address_http_requests_per_second in FAILURES "address_http_requests_per_second" & LIMIT_HITS "limits.address_http_requests_per_second",
     /// Announces refused because their address has `limits.address_http_peers_max`.
     failures_address_http_peers_max in FAILURES "address_http_peers_max" & LIMIT_HITS "limits.address_http_peers_max",

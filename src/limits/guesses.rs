@@ -1,4 +1,4 @@
-//! How often somebody may guess a token: per address and in all. Only wrong ones count.
+//! How often somebody may guess one token: per address and in all. Only wrong ones count.
 //!
 //! One lock, taken only by who shows a token. Knows hashes of addresses, and of few of them: those that guessed wrong lately, and
 //! those from where somebody was right.

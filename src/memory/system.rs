@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// What is left for others, and for what the kernel needs beside sockets: a fifth.
 const SHARE: (usize, usize) = (4, 5);
 
+/// More bytes than any machine has. Where a group has no limit, cgroup v1 tells the largest number that a page can have.
+const ANY_MACHINE: usize = usize::MAX >> 4;
+
 /// Bytes of memory that this process has resident.
 pub(crate) fn resident_bytes() -> Option<usize> {
     kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
@@ -51,7 +54,8 @@ fn limit_files(root: &Path, groups: &str) -> impl Iterator<Item = PathBuf> {
 
 /// `max` is no number, and the number that stands for no limit is larger than any machine.
 fn limit(text: &str) -> Option<usize> {
-    text.trim().parse().ok()
+    let bytes = text.trim().parse().ok();
+    bytes.filter(|&bytes| bytes < ANY_MACHINE)
 }
 
 fn kilobytes(text: &str, name: &str) -> Option<usize> {
@@ -105,6 +109,7 @@ mod tests {
     fn a_limit_is_a_number() {
         assert_eq!(limit("536870912\n"), Some(536_870_912));
         assert_eq!(limit("max\n"), None);
+        assert_eq!(limit("9223372036854771712\n"), None);
         assert_eq!(
             kilobytes("A: 1 kB\nVmRSS:\t  20 kB\n", "VmRSS:"),
             Some(20_480)

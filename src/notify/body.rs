@@ -54,14 +54,15 @@ impl Origin {
 
     /// One line for people.
     fn summary(&self, notice: &Notice) -> String {
-        let value = notice.value.map_or_else(|| "unknown".to_owned(), short);
-        let (status, rule) = (status(notice.turn), &notice.rule);
-        format!(
-            "[{status}] {} on {}: {}, it is {value}",
-            rule.name,
-            self.instance,
-            rule.expression()
-        )
+        let (rule, instance) = (&notice.rule, &self.instance);
+        if notice.is_test {
+            return format!("This is a test of the notifications of {instance}. Nothing is wrong.");
+        }
+        let (status, sentence) = (
+            status(notice.turn),
+            rule.sentence(notice.turn, notice.value),
+        );
+        format!("[{status}] {} on {instance}: {sentence}", rule.name)
     }
 }
 
@@ -133,7 +134,7 @@ fn status(turn: Turn) -> &'static str {
     }
 }
 
-/// A number for people: whole if it is large, else three places.
+/// A number as a template gets it, in its own unit: whole if it is large, else three places.
 fn short(value: f64) -> String {
     if value.abs() >= 100.0 {
         return format!("{value:.0}");

@@ -155,9 +155,11 @@ impl Notifier {
         let notice = Notice {
             rule,
             turn: Turn::Firing,
+            // A number for templates that want one.
             value: Some(0.0),
             starts_at: now,
             ends_at: None,
+            is_test: true,
         };
         self.tell(&[notice], counters);
     }

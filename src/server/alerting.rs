@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::handle::Control;
 use crate::hub::Node;
 use crate::insight::Statistics;
-use crate::insight::alerts::{Event, Turn};
+use crate::insight::alerts::{Event, Rule, Turn, rounded};
 use crate::insight::history::Journal;
 use crate::notify::Notifier;
 
@@ -159,7 +159,8 @@ impl Alerting {
         let (desk, counters) = (node.alerts(), node.own_counters());
         let look = desk.alerts().look(statistics);
         for event in &look.events {
-            tell(event);
+            let rule = desk.alerts().rule(&event.rule).cloned();
+            tell(event, rule.as_ref());
             let json = serde_json::to_string(event).unwrap_or_default();
             node.store().note(Journal::Alerts, statistics.at, json);
         }
@@ -198,11 +199,13 @@ impl Alerting {
     }
 }
 
-fn tell(event: &Event) {
-    let (rule, value) = (&event.rule, event.value);
+/// `known` is the rule, unless it was deleted.
+fn tell(event: &Event, known: Option<&Rule>) {
+    let (rule, value) = (&event.rule, event.value.map(rounded));
+    let what = known.map(|known| known.sentence(event.state, event.value));
     match event.state {
-        Turn::Firing => tracing::warn!(rule, value, "alert"),
-        Turn::Resolved => tracing::info!(rule, value, "alert is over"),
+        Turn::Firing => tracing::warn!(rule, value, what, "alert"),
+        Turn::Resolved => tracing::info!(rule, value, what, "alert is over"),
     }
 }
 
@@ -212,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::insight::alerts::{ALL, Comparison, Rule, Severity};
+    use crate::insight::alerts::{ALL, Comparison, Severity};
     use crate::insight::history::Store;
 
     /// A server that keeps things there.

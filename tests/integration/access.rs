@@ -195,9 +195,19 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
     }
     assert_eq!(server.node.counters().failures_token, 3);
     // Pages need none.
-    for path in ["/", "/?token=x", "/ice", "/stats.json", "/dashboard"] {
+    for path in ["/", "/?token=x", "/stats.json", "/dashboard"] {
         body(&server, path).await;
     }
+    // What pages are told for their connections may have passwords in it.
+    let told = body(&server, &format!("/ice?token={TOKEN}")).await;
+    assert!(told.contains("iceServers"), "{told}");
+    for path in ["/ice", "/ice?token=", "/ice?token=wrong-token-wrong-token"] {
+        let told = ask(server.address, path, "Connection: close\r\n").await;
+        assert!(told.starts_with("HTTP/1.1 403 "), "{told}");
+        assert!(told.contains("needs a token"), "{told}");
+        assert!(!told.contains("iceServers"), "{told}");
+    }
+    assert_eq!(server.node.counters().failures_token, 6);
 }
 
 #[tokio::test]
@@ -232,6 +242,9 @@ async fn wrong_tokens_have_the_limits_of_connections_and_requests() {
         told.contains("limits.address_http_requests_per_second"),
         "{told}"
     );
+    let refused = ask(server.address, "/ice?token=guess", "Connection: close\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("retry-after: "), "{refused}");
 }
 
 #[tokio::test]

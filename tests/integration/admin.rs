@@ -273,6 +273,37 @@ async fn too_many_wrong_tokens_of_all_lock_out_nobody_who_was_signed_in() {
     send(&server, session, &operator, "").await.ok();
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn who_is_locked_out_gets_in_by_a_socket_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("admin.sock");
+    let server = server(|config| {
+        config.limits.wrong_tokens_per_minute = 2;
+        let place = format!("pages+unix:{}", file.display());
+        config.listen.push(place.parse().unwrap());
+    });
+    // As if they came through a proxy that is not trusted: the operator's address is theirs.
+    for _ in 0..2 {
+        let headers = bearer("a-wrong-token-a-wrong-token");
+        send(&server, "GET /api/v1/session", &headers, "")
+            .await
+            .refused(401);
+    }
+    let locked_out = ask(&server, "GET /api/v1/session").await;
+    assert!(locked_out.refused(429).contains("proxies.trusted"));
+    let mut stream = tokio::net::UnixStream::connect(&file).await.unwrap();
+    let request = format!(
+        "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n",
+        bearer(TOKEN)
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut answer));
+    read.await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 #[tokio::test]
 async fn listeners_without_pages_have_no_admin_api() {
     let server = server(|config| config.listen[0].role = Role::Tracker);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -176,6 +176,14 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
         body["alerts"][0]["annotations"]["description"],
         "Somebody is here."
     );
+    let summary = body["alerts"][0]["annotations"]["summary"]
+        .as_str()
+        .unwrap();
+    assert!(
+        summary.starts_with("[firing] somebody on ")
+            && summary.ends_with(": connections is over 0: 1"),
+        "{summary}"
+    );
     let signature = header(&head, "x-swarmhub-signature").expect("signed");
     let (time, hex) = signature.split_once(",v1=").unwrap();
     let seconds: u64 = time.strip_prefix("t=").unwrap().parse().unwrap();
@@ -201,6 +209,14 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     assert_eq!(states, ["resolved", "firing"], "the newest first");
     assert_eq!(server.node.counters().notification_attempts_failed, 2);
     assert_eq!(server.node.counters().notifications_sent, 2);
+
+    let told = receiver.got().len();
+    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
+    until("a test arrives", || receiver.got().len() > told).await;
+    let (_, test) = receiver.got().pop().unwrap();
+    let summary = &test["alerts"][0]["annotations"]["summary"];
+    let summary = summary.as_str().unwrap();
+    assert!(summary.starts_with("This is a test "), "{summary}");
 }
 
 #[tokio::test]
@@ -522,6 +538,7 @@ async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
     let (_, all) = ask(&second, "GET", "", Value::Null).await;
     assert_eq!(all["silences"][0]["comment"], "planned");
     assert_eq!(all["history"][0]["state"], "firing");
+    assert_eq!(all["history_more"], false);
     assert_eq!(receiver.told(), ["firing"], "it is not told again");
     ask(&second, "DELETE", "/rules/somebody", Value::Null).await;
     until("its end is told", || {
@@ -671,4 +688,19 @@ async fn the_summary_is_for_who_may_see_the_public_statistics() {
     assert_eq!(ask(&server, "GET", "/summary", Value::Null).await.0, 200);
     let (status, _) = ask_as(&server, "GET", "/summary", Value::Null, "").await;
     assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn of_a_long_history_the_newest_are_shown_and_it_is_said_that_there_are_more() {
+    let server = server(|_| {});
+    let now = SystemTime::now();
+    for number in 0..=2000 {
+        let entry = json!({"rule": "somebody", "at": number, "state": "firing", "value": null});
+        let store = server.node.store();
+        store.note(Journal::Alerts, now, entry.to_string());
+    }
+    let (_, all) = ask(&server, "GET", "", Value::Null).await;
+    let history = all["history"].as_array().unwrap();
+    assert_eq!((history.len(), &all["history_more"]), (2000, &json!(true)));
+    assert_eq!(history[0]["at"], 2000.0, "the newest first");
 }

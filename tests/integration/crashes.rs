@@ -215,12 +215,15 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
         .unwrap();
     drop(connection);
     let damaged = folder.path().join("damaged.sqlite");
-    std::fs::write(&damaged, "no database at all".repeat(100)).unwrap();
+    std::fs::write(&damaged, "SQLite format 3\0 and no more".repeat(100)).unwrap();
+    let settings = folder.path().join("swarmhub.toml");
+    std::fs::write(&settings, "interval = 60\n").unwrap();
     let in_no_folder = Path::new("/proc/nowhere/history.sqlite");
     for (path, works, says) in [
         (newer.as_path(), 0, "a later version of swarmhub wrote it"),
         (damaged.as_path(), 1, "history begins anew"),
         (in_no_folder, 0, "no history is kept for now"),
+        (settings.as_path(), 0, "no SQLite database"),
     ] {
         let before = std::fs::read(path).ok();
         let program = Program::of(&mut program(path));
@@ -236,7 +239,7 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
             works,
             "{log}"
         );
-        if path == newer {
+        if path == newer || path == settings {
             assert_eq!(std::fs::read(path).ok(), before, "it is left alone");
         }
     }
@@ -244,7 +247,7 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
     assert!(
         std::fs::read_to_string(aside)
             .unwrap()
-            .starts_with("no database")
+            .starts_with("SQLite format 3")
     );
 }
 

@@ -16,6 +16,7 @@ mod churn;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
 mod crashes;
+mod deploy;
 mod docs;
 mod doors;
 mod frames;

@@ -76,6 +76,12 @@ for (const [look, context] of Object.entries(LOOKS)) {
     await page.goto(`${mock.page}#/alerts`)
     await page.getByRole('button', { name: 'Edit offers_unanswered' }).click()
     await see('rule')
+    await page.goto(`${mock.page}#/limits`)
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Close the connection of 203.0.113.0/24' }).click()
+    await see('kick')
+    await page.getByRole('dialog').getByRole('button', { name: 'Ban its address' }).click()
+    await see('ban')
   }, { user: { context } }))
 }
 
@@ -133,6 +139,8 @@ test('statistics that are not public are said to be so, and the token opens and 
   await notice(page, 'not public').waitFor()
   // What was seen with the token is not left on the screen.
   await eventually(STEP_MS, async () => (await page.locator('.tile', { hasText: 'Connections' }).innerText()).includes('–'), 'no numbers')
+  await page.getByText('Not public.').waitFor()
+  assert.equal(await page.getByText('Loading …').count(), 0)
 }, { allow: [FAILED_LOAD] }))
 
 test('a wrong token, too many of them and an API that is off are told apart; the token is kept in this tab only', withUsers(1, async ({ page, context }) => {
@@ -200,6 +208,9 @@ test('a drain is asked about first, and the page says that the server leaves', w
   await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click()
   await notice(page, 'This server is leaving').waitFor()
   assert.equal(mock.state.isDraining, true)
+  assert.ok(await drain.isDisabled())
+  await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
+  await rows(page, 'Nodes').getByRole('cell', { name: 'leaving', exact: true }).waitFor()
 }))
 
 test('limits that were never met are shown on demand only', withUsers(1, async ({ page }) => {
@@ -224,6 +235,97 @@ test('bans are lifted and connections closed after a question', withUsers(1, asy
   await page.getByText('No connection misbehaves').waitFor()
   assert.deepEqual(mock.state.audit.slice(0, 2).map(({ what }) => what), ['kick', 'ban lifted'])
 }))
+
+test('an address is banned for a time, of a connection that misbehaves and of a peer, and it is said why not', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Limits')
+  const dialog = page.getByRole('dialog')
+  // From the question about the connection to the ban.
+  await page.getByRole('button', { name: 'Close the connection of 203.0.113.0/24' }).click()
+  await dialog.getByText('only a ban keeps it out').waitFor()
+  await dialog.getByRole('button', { name: 'Ban its address' }).click()
+  await dialog.getByText('a school or a mobile carrier may share one address').waitFor()
+  assert.deepEqual(await dialog.getByLabel('For').locator('option').allTextContents(), ['1 hour', '1 day', '7 days', '30 days'])
+  mock.state.isExempt = true
+  await dialog.getByRole('button', { name: 'Ban address' }).click()
+  await dialog.getByText('Its address cannot be banned: it is exempt').waitFor()
+  mock.state.isExempt = false
+  await dialog.getByLabel('For').selectOption('7 days')
+  await dialog.getByRole('button', { name: 'Ban address' }).click()
+  await page.getByText('The address of 203.0.113.0/24 is banned for 7 days; 3 connections closed.').waitFor()
+  await rows(page, 'Bans').getByText('the operator').waitFor()
+  assert.equal(mock.state.bans.at(-1).left, 7 * 86_400)
+  await page.goto(`${mock.page}#/swarms/${mock.state.swarms[3].info_hash}`)
+  await page.getByRole('button', { name: /^Ban the address of / }).first().click()
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  assert.equal(mock.state.bans.length, 3, 'asked about first')
+  await page.getByRole('button', { name: /^Ban the address of / }).first().click()
+  await dialog.getByRole('button', { name: 'Ban address' }).click()
+  await page.getByText(/^The address of .* is banned for 1 hour; 3 connections closed\.$/).waitFor()
+  assert.equal(mock.state.bans.at(-1).left, 3600)
+}, { allow: [FAILED_LOAD] }))
+
+test('while the server is down nothing is loading and nothing can be changed, and it goes on by itself', withUsers(1, async ({ page }) => {
+  await fresh()
+  await enter(page, 'Settings')
+  const [save, drain] = [page.getByRole('button', { name: 'Save changes' }), page.getByRole('button', { name: 'Drain this server' })]
+  await page.getByLabel('limits.messages_burst').fill('700')
+  await mock.stop()
+  await notice(page, 'The tracker does not answer').waitFor()
+  await page.getByText('1 setting changed, not saved yet. Nothing can be saved while the tracker does not answer.').waitFor()
+  assert.ok(await save.isDisabled() && await drain.isDisabled())
+  for (const view of ['Swarms', 'Clients', 'Limits', 'Alerts', 'Audit']) {
+    await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
+    await page.locator('.message.bad', { hasText: 'The tracker does not answer.' }).first().waitFor()
+    await eventually(STEP_MS, async () => await page.getByText('Loading …').count() === 0, `nothing that loads in ${view}`)
+  }
+  await page.goto(`${mock.page}#/swarms/${mock.state.swarms[3].info_hash}`)
+  await page.getByText('Not known yet.').first().waitFor()
+  assert.equal(await page.getByText('Loading …').count(), 0)
+  await page.getByRole('navigation').getByRole('link', { name: 'Settings' }).click()
+  await page.locator('.settings').getByText('Not known yet.').waitFor()
+  assert.ok(await drain.isDisabled() && await save.isHidden())
+  await inspect(page, 'dashboard-down-settings')
+  await mock.restart()
+  await page.locator('.setting-group').first().waitFor()
+  await eventually(STEP_MS, () => drain.isEnabled(), 'a server that can be drained')
+  assert.ok(await save.isVisible())
+  await page.getByRole('navigation').getByRole('link', { name: 'Limits' }).click()
+  await rows(page, 'Bans').first().waitFor()
+  assert.equal(await page.locator('.message.bad', { hasText: 'The tracker does not answer.' }).count(), 0)
+}, { allow: [FAILED_LOAD] }))
+
+test('a range of which nothing is known shows no curves of another one', withUsers(1, async ({ page }) => {
+  await fresh()
+  await open(page)
+  await page.locator('.u-over').first().waitFor()
+  await range(page, 'the last hour').check({ force: true })
+  await page.getByRole('group', { name: /^Connections, the last hour\. all: now \d/ }).waitFor()
+  mock.state.isForgetful = true
+  await range(page, 'the last 24 hours').check({ force: true })
+  await page.getByText('No history is kept here').waitFor()
+  await page.getByRole('group', { name: 'Connections, the last 24 hours. Not known.' }).waitFor()
+  assert.equal(await page.locator('.u-over:visible').count(), 0)
+  assert.equal(await page.locator('.legend-line').count(), 0)
+  await inspect(page, 'dashboard-no-history')
+  await range(page, 'the last 5 minutes').check({ force: true })
+  await page.locator('.u-over:visible').first().waitFor()
+  mock.state.isForgetful = false
+  await range(page, 'the last 24 hours').check({ force: true })
+  await page.getByRole('group', { name: /^Connections, the last 24 hours\. all: now \d/ }).waitFor()
+}, { allow: [FAILED_LOAD], user: { context: WIDE } }))
+
+test('what comes over HTTP is drawn where there is any, and older alerts than are shown are told', withUsers(1, async ({ page }) => {
+  await fresh()
+  mock.state.hasMore = true
+  await enter(page, 'Alerts')
+  await page.getByText('The newest 2; there are older ones, which are not shown.').waitFor()
+  await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
+  await range(page, 'the last hour').check({ force: true })
+  const legend = page.locator('.chart', { hasText: 'Announces' }).locator('.legend-line')
+  await legend.filter({ hasText: 'announces over HTTP' }).waitFor()
+  assert.deepEqual(await legend.allTextContents(), ['announces', 'scrapes', 'announces over HTTP'], 'nobody scrapes over HTTP')
+}, { user: { context: WIDE } }))
 
 test('alert rules are made, checked, changed, silenced and removed', withUsers(1, async ({ page }) => {
   await fresh()
@@ -292,7 +394,7 @@ test('20,000 swarms are paged, sorted and filtered on the server, and the browse
   await page.getByText('Info-hashes are written with').waitFor()
   await page.getByLabel('Find by the beginning of the info-hash').fill(largest.slice(0, 6))
   await page.getByRole('link', { name: largest }).click()
-  await page.getByText('The first 500 of 4,000 peers').waitFor()
+  await page.getByText('1,000 of 4,000 peers: evenly picked').waitFor()
   assert.equal(await rows(page, 'Peers').count(), 50)
   await page.getByLabel('Find a peer').fill('trystero leecher')
   await eventually(STEP_MS, async () => (await rows(page, 'Peers').allTextContents()).every(text => text.includes('trystero')), 'only trystero')
@@ -310,6 +412,7 @@ test('20,000 swarms are paged, sorted and filtered on the server, and the browse
 
 test('what is shown can be saved as CSV, without formulas of strangers', withUsers(1, async ({ page }) => {
   await fresh()
+  mock.state.notKept.add('cpu_cores')
   await open(page, 'clients')
   await page.getByText('P2P Media Loader').waitFor()
   const clients = await saved(page, page.getByRole('button', { name: 'Save Programs as CSV' }))
@@ -322,7 +425,7 @@ test('what is shown can be saved as CSV, without formulas of strangers', withUse
   const chart = await saved(page, page.getByRole('button', { name: 'Save Seeders and leechers as CSV' }))
   assert.ok(await page.locator('.chart', { hasText: 'Processor' }).getByText('not in the history').isVisible())
   const lines = chart.bytes.toString().trim().split('\r\n')
-  assert.equal(lines[0], 'time,unix_seconds,seeders_mean,seeders_min,seeders_max,leechers_mean,leechers_min,leechers_max')
+  assert.equal(lines[0], 'time,unix_seconds,seeders_mean,seeders_min,seeders_max,leechers_mean,leechers_min,leechers_max,http_peers_mean,http_peers_min,http_peers_max')
   assert.ok(lines.length > 300 && lines.length <= 1001, String(lines.length))
 }))
 
@@ -345,7 +448,7 @@ test('everything can be reached with the keyboard, and charts are read with the 
   await page.keyboard.press('ArrowLeft')
   await page.keyboard.press('ArrowLeft')
   const said = await page.locator('#live').textContent()
-  assert.match(said ?? '', /^\d\d:\d\d:\d\d: all [\d,]+, IPv4 [\d,]+$/)
+  assert.match(said ?? '', /^\d\d:\d\d:\d\d: all [\d,]+, IPv4 [\d,]+, IPv6 [\d,]+$/)
   assert.match(await plot.getAttribute('aria-label') ?? '', /all: now [\d,]+, on average [\d,]+, lowest [\d,]+, highest [\d,]+/)
   await page.getByRole('link', { name: 'Swarms', exact: true }).focus()
   await page.keyboard.press('Enter')

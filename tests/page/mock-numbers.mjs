@@ -12,10 +12,11 @@ export function random (seed) {
   }
 }
 
-/** Of the drawn ones these are live only. */
-export const NOT_KEPT = ['cpu_cores', 'connections_ipv6', 'failures_malformed']
-const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, kept: !NOT_KEPT.includes(name) })
-const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, kept: !NOT_KEPT.includes(name) })
+/** These are live only. */
+const NOT_KEPT = ['connections_max', 'memory_budget', 'certificate_left', 'uptime', 'delayed_address_connections_per_second', 'paused_offers_per_second', 'offers_forgotten']
+const limitsOf = doc => [...doc.matchAll(/`([a-z_]+\.[a-z0-9_]+)`/g)].map(([, name]) => name)
+const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, limits: [], kept: !NOT_KEPT.includes(name) })
+const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, limits: limitsOf(doc), kept: !NOT_KEPT.includes(name) })
 
 export const SERIES = [
   gauge('connections', '', 'WebSocket connections open.'),
@@ -25,6 +26,7 @@ export const SERIES = [
   gauge('swarms', '', 'Swarms with at least one member.'),
   gauge('seeders', '', 'Members that have everything.'),
   gauge('leechers', '', 'Members that have not.'),
+  gauge('http_peers', '', 'Members that announce over HTTP.'),
   gauge('bans_in_force', '', 'Bans in force.'),
   gauge('memory_resident', 'bytes', 'Memory of the process.'),
   gauge('memory_budget', 'bytes', 'Memory that it may have; 0 for any.'),
@@ -42,8 +44,10 @@ export const SERIES = [
   counter('scrapes', 'Scrapes served.'),
   counter('offers_relayed', 'Offers relayed.'),
   counter('answers_relayed', 'Answers relayed.'),
-  counter('bytes_in', 'Bytes received over WebSockets.', 'bytes'),
-  counter('bytes_out', 'Bytes sent over WebSockets.', 'bytes'),
+  counter('bytes_received', 'Bytes received over WebSockets.', 'bytes'),
+  counter('bytes_sent', 'Bytes sent over WebSockets.', 'bytes'),
+  counter('http_announces', 'Announces served over HTTP.'),
+  counter('http_scrapes', 'Scrapes served over HTTP.'),
   counter('upgrades_refused', 'Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.'),
   counter('refused_address_connections_max', 'Connections refused because their address has `limits.address_connections_max`.'),
   counter('refused_bans', 'Connections refused because their address is banned.'),
@@ -69,6 +73,7 @@ export function level (name, at) {
     swarms: 20_000 * (0.8 + 0.15 * day),
     seeders: 38_000 * busy,
     leechers: 61_000 * busy,
+    http_peers: 2100 * busy,
     bans_in_force: 7,
     memory_resident: 1.9e8 + 1.1e8 * busy,
     memory_budget: 6.4e9,
@@ -86,8 +91,9 @@ export function level (name, at) {
     scrapes: 12 * busy,
     offers_relayed: 4200 * busy,
     answers_relayed: 1800 * busy,
-    bytes_in: 6.1e6 * busy,
-    bytes_out: 7.9e6 * busy,
+    bytes_received: 6.1e6 * busy,
+    bytes_sent: 7.9e6 * busy,
+    http_announces: 35 * busy,
     upgrades_refused: 0.9 + noise * 5,
     refused_address_connections_max: 0.2,
     refused_bans: 1.4 + noise * 12,
@@ -101,7 +107,7 @@ export function level (name, at) {
   return Math.max(0, values[name] ?? 0)
 }
 
-const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers'])
+const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers', 'http_peers'])
 
 /** All series at a moment, counters since `start`. */
 export function sample (at, start) {
@@ -142,15 +148,20 @@ export function swarms (count) {
 
 const CLIENTS = [['WebTorrent', '2.8', '2d5757303230382d'], ['WebTorrent', '3.0', '2d5757303330302d'], ['P2P Media Loader', '2.3', '2d504d323330302d'], ['trystero', '', '7472797374'], ['libtorrent', '2.1', '2d4c54323130302d']]
 
+/** Of one swarm so many are shown. */
+const PEERS_MAX = 1000
+/** As connections are named. */
+export const connectionName = number => number.toString(16).padStart(16, '0')
+
 /** The peers of one swarm, and who was introduced to whom. */
 export function swarm (info, now) {
   const next = random(parseInt(info.info_hash.slice(0, 7), 16))
   const total = info.seeders + info.leechers
-  const peers = Array.from({ length: Math.min(total, 500) }, (_, i) => {
+  const peers = Array.from({ length: Math.min(total, PEERS_MAX) }, (_, i) => {
     const [name, version, prefix] = CLIENTS[Math.floor(next() * CLIENTS.length)]
     const family = next() < 0.6 ? 'ipv4' : 'ipv6'
     // Those over HTTP come last, and are never introduced.
-    const http = i >= Math.min(total, 500) - info.http && i > 20
+    const http = i >= Math.min(total, PEERS_MAX) - info.http && i > 20
     if (http) {
       return {
         peer_id: prefix + hex(next, 40 - prefix.length), client: `${name} ${version}`.trim(), seeder: (i * 7919) % total < info.seeders, http,
@@ -170,7 +181,7 @@ export function swarm (info, now) {
       family,
       address: family === 'ipv4' ? `198.51.${Math.floor(next() * 255)}.0/24` : `2001:db8:${hex(next, 4)}::/48`,
       port: null,
-      connection: `${Math.floor(next() * 2)}-${i}`,
+      connection: connectionName(i),
       blocked: false
     }
   })
@@ -182,8 +193,18 @@ export function swarm (info, now) {
   return { info_hash: info.info_hash, seeders: info.seeders, leechers: info.leechers, http: peers.filter(({ http }) => http).length, peers, peers_total: total, introductions, watched_since: now - 60 }
 }
 
-export const CLIENT_COUNTS = CLIENTS.map(([name, version], i) => ({ name, version, members: [51_200, 9_400, 21_300, 1_240, 830][i], http: [0, 0, 0, 0, 790][i] }))
-  .concat({ name: '=HYPERLINK("http://x")', version: '1', members: 3, http: 0 }, { name: 'unknown', version: '', members: 412, http: 12 })
+const counted = (name, version, members, http) => ({ name, version, members, websocket: members - http, http })
+const COUNTED = CLIENTS.map(([name, version], i) => counted(name, version, [51_200, 9_400, 21_300, 1_240, 830][i], [0, 0, 0, 0, 790][i]))
+  .concat(counted('=HYPERLINK("http://x")', '1', 3, 0), counted('unknown', '', 412, 12))
+
+/** Who is there, by program. */
+export function clients (at) {
+  const sum = key => COUNTED.reduce((sum, one) => sum + one[key], 0)
+  return {
+    at, peers: sum('members'), seeders_only: 31_000, leechers_only: sum('members') - 33_500, both: 2500, websocket: sum('websocket'), http: sum('http'),
+    families: { ipv4: 54_000, ipv6: 30_000, unix: 0 }, http_families: { ipv4: 700, ipv6: 102 }, clients: COUNTED
+  }
+}
 
 export const RULES = [
   ['memory_high', 'The process is near its memory budget.', 'memory_resident', '>', 5.1e9, 4.8e9, 60, 'critical', 'ok'],
@@ -191,9 +212,18 @@ export const RULES = [
   ['offers_unanswered', 'Browsers do not find each other.', 'offers_answered', '<', 0.45, 0.5, 300, 'warning', 'firing'],
   ['certificate_ends', 'The certificate ends soon.', 'certificate_left', '<', 604_800, 1_209_600, 0, 'critical', 'ok']
 ].map(([name, doc, series, comparison, threshold, clear, wait, severity, state]) => ({
-  name, doc, series, comparison, threshold, clear, for: wait, keep_firing: 60, severity, enabled: true, shipped: true, state,
-  since: state === 'ok' ? null : 1_790_000_000, value: level(series, 1_790_000_000), silenced_until: null
+  ...ruleView({ name, doc, series, of: null, of_min: 0, comparison, threshold, clear, for: wait, keep_firing: 60, severity, enabled: true }),
+  shipped: true, state, since: state === 'ok' ? null : 1_790_000_000, value: level(series, 1_790_000_000)
 }))
+
+/** A rule as it is shown among all, before it was looked at. */
+export function ruleView (rule) {
+  const expression = `${rule.series}${rule.of ? ` / ${rule.of}` : ''} ${rule.comparison} ${rule.threshold}`
+  return { ...rule, expression, shipped: false, changed: false, state: 'ok', since: null, value: null, silenced_until: null, problem: null }
+}
+
+/** A shown rule as it is kept. */
+export const ruleOf = ({ expression, shipped, changed, state, since, value, silenced_until, problem, ...rule }) => rule
 
 export const SETTINGS = [
   ['listen', '["[::]:8000"]', 'Address to serve tracker and page on; repeatable.', '', false],
@@ -206,4 +236,4 @@ export const SETTINGS = [
   ['connection.handshakes_max', '2048', 'Handshakes that one worker has under way.', '1 to 1000000', false],
   ['limits.messages_per_second', '20', 'Messages per second that one connection may send for long.', '1 to 1000000', true],
   ['limits.messages_burst', '500', 'Messages that one connection may send at once.', '1 to 1000000', true]
-].map(([key, value, doc, bounds, live]) => ({ key, value, doc, bounds, live, changed: false }))
+].map(([key, value, doc, bounds, live]) => ({ key, value, doc, bounds, live, secret: false, changed: false }))

@@ -22,12 +22,22 @@ export async function startMock ({ swarms = 20_000 } = {}) {
     /** The stream stays open but says nothing. */
     isSilent: false,
     isDraining: false,
+    /** What was written earlier cannot be read. */
+    isUnread: false,
     failedSignIns: 0,
     /** Requests, for tests that count. @type {string[]} */
     asked: [],
     swarms: numbers.swarms(swarms),
     bans: [{ key: 'a3f0c1d2e4b59687', reason: 'malformed messages', left: 341, times: 2 }, { key: '77aa01bc93de4f12', reason: 'a flood', left: 59, times: 1 }],
-    hostile: [{ connection: '0-17', score: 61.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused' }],
+    hostile: [{ connection: numbers.connectionName(17), score: 61.4, age: 812.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused', open: true, at: null }],
+    /** Series that the history leaves out. */
+    notKept: new Set(),
+    /** The history is off. */
+    isForgetful: false,
+    /** The address of whoever is to be banned is. */
+    isExempt: false,
+    /** Older alerts are there than are shown. */
+    hasMore: false,
     settings: structuredClone(numbers.SETTINGS),
     undo: /** @type {any[]} */ ([]),
     audit: [{ at: start - 4000, what: 'settings', detail: 'limits.messages_burst: 400 → 500' }],
@@ -104,7 +114,7 @@ const match = (pattern, path) => new RegExp(`^${pattern.replaceAll('*', '[^/]+')
 
 const stats = ({ state, start }) => {
   const at = Math.floor(Date.now() / 1000)
-  return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'quiet' : 'serving', series: numbers.sample(at, start) }
+  return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'draining' : 'serving', series: numbers.sample(at, start) }
 }
 
 function live (context, response) {
@@ -122,18 +132,21 @@ function live (context, response) {
   })
 }
 
+const NOTE = 'holds until a restart, or until the configuration is read again'
+
 const HANDLERS = {
   'GET stats': context => stats(context),
-  'GET series': () => ({ list: numbers.SERIES }),
-  'GET history': (_, { query }) => {
+  'GET series': ({ state }) => ({ list: numbers.SERIES.map(one => ({ ...one, kept: one.kept && !state.notKept.has(one.name) })) }),
+  'GET history': ({ state }, { query }) => {
+    if (state.isForgetful) return { status: 404, error: 'no history is kept here' }
     const now = Date.now() / 1000
     const from = Number(query.get('from') ?? -3600)
     const names = (query.get('series') ?? '').split(',')
-    const other = names.find(name => numbers.NOT_KEPT.includes(name))
+    const other = names.find(name => state.notKept.has(name) || !numbers.SERIES.some(one => one.name === name && one.kept))
     if (other) return { status: 400, error: `${other} is not kept; /api/v1/series says what is` }
     return numbers.history(names, from < 0 ? now + from : from, now)
   },
-  'GET clients': () => ({ at: Date.now() / 1000, clients: numbers.CLIENT_COUNTS }),
+  'GET clients': () => numbers.clients(Date.now() / 1000),
   'GET alerts/summary': ({ state }) => {
     const firing = state.rules.filter(rule => rule.enabled && rule.state === 'firing')
     return { firing: firing.length, pending: state.rules.filter(rule => rule.state === 'pending').length, names: firing.map(({ name }) => name) }
@@ -154,42 +167,55 @@ const HANDLERS = {
   'POST connections/*/kick': ({ state, note }, { words }) => {
     state.hostile = state.hostile.filter(one => one.connection !== words[1])
     note('kick', `connection ${words[1]}`)
-    return {}
+    return { kicked: words[1] }
+  },
+  'POST connections/*/ban': ({ state, note }, { words, body }) => {
+    if (state.isExempt) return { status: 409, error: 'its address cannot be banned: it is exempt (limits.exempt, no_limits), not known, or one of too many' }
+    const key = `00000000000000${words[1].slice(-2)}`
+    state.bans = [...state.bans.filter(ban => ban.key !== key), { key, reason: 'the operator', left: body.seconds, times: 1 }]
+    state.hostile = state.hostile.filter(one => one.connection !== words[1])
+    note('ban', `${key} for ${body.seconds} s; connections closed: 3`)
+    return { banned: key, seconds: body.seconds, closed: 3 }
   },
   'GET origins': () => ({ origins: [{ origin: 'https://video.example', connections: 40_211 }, { origin: 'https://chat.example', connections: 1_204 }, { origin: null, connections: 830 }] }),
   'GET bans': ({ state }) => ({ bans: state.bans }),
   'DELETE bans/*': ({ state, note }, { words }) => {
     state.bans = state.bans.filter(ban => ban.key !== words[1])
     note('ban lifted', words[1])
-    return {}
+    return { lifted: words[1] }
   },
   'GET hostile': ({ state }) => ({ connections: state.hostile }),
-  'GET settings': ({ state }) => ({ settings: state.settings, can_undo: state.undo.length > 0 }),
+  'GET settings': ({ state }) => ({ settings: state.settings, can_undo: state.undo.length > 0, note: NOTE }),
   'PATCH settings': ({ state, note }, { body }) => {
     const errors = Object.entries(body).filter(([key, value]) => key !== 'log_level' && value !== null && value !== 'true' && value !== 'false' && !/^\d+$/.test(value))
     if (errors.length) return { status: 400, error: 'the settings are not valid', errors: errors.map(([key, value]) => `${key}: "${value}" is not a number`) }
     state.undo.push(structuredClone(state.settings))
+    const changed = []
     for (const setting of state.settings) {
       if (!(setting.key in body)) continue
       note('settings', `${setting.key}: ${setting.value} → ${body[setting.key]}`)
+      changed.push({ key: setting.key, from: setting.value, to: body[setting.key] })
       Object.assign(setting, { value: body[setting.key], changed: true })
     }
-    return {}
+    return { changed, note: NOTE }
   },
   'POST settings/undo': ({ state, note }) => {
+    const now = state.settings
     state.settings = state.undo.pop()
+    const changed = now.flatMap(({ key, value }, i) => value === state.settings[i].value ? [] : [{ key, from: value, to: state.settings[i].value }])
     note('settings', 'undone')
-    return {}
+    return { changed, note: NOTE }
   },
   'POST drain': ({ state, note }) => {
     state.isDraining = true
     note('drain', 'the server leaves')
-    return {}
+    return { status: 202, draining: true }
   },
   'GET audit': ({ state }) => ({ entries: state.audit, complete: !state.isUnread }),
   'GET alerts': ({ state }) => ({
-    unread: state.isUnread === true,
+    unread: state.isUnread,
     history_complete: !state.isUnread,
+    history_more: state.hasMore,
     rules: state.rules,
     history: [{ rule: 'offers_unanswered', at: 1_790_000_000, state: 'firing', value: 0.41 }, { rule: 'loop_late', at: 1_789_990_000, state: 'resolved', value: 0.01 }],
     silences: state.silences,
@@ -198,25 +224,28 @@ const HANDLERS = {
   'PUT alerts/rules/*': ({ state, note }, { words, body }) => {
     if (body.threshold === 13) return { status: 400, error: 'threshold: 13 brings bad luck' }
     const old = state.rules.find(rule => rule.name === words[2])
-    const rule = { shipped: false, state: 'ok', since: null, value: null, silenced_until: null, ...old, ...body, name: words[2] }
-    state.rules = [...state.rules.filter(one => one !== old), rule]
+    const usual = { doc: '', of: null, of_min: 0, for: 60, keep_firing: 0, severity: 'warning', enabled: true }
+    const rule = numbers.ruleOf({ name: words[2], ...usual, ...old, ...body })
+    state.rules = [...state.rules.filter(one => one !== old), { ...numbers.ruleView(rule), ...old, ...rule }]
     note('alert rule', words[2])
-    return {}
+    return rule
   },
   'DELETE alerts/rules/*': ({ state }, { words }) => {
     state.rules = state.rules.filter(rule => rule.name !== words[2])
-    return {}
+    return { done: 'deleted' }
   },
   'POST alerts/silences': ({ state, note }, { body }) => {
     const until = Date.now() / 1000 + body.seconds
-    state.silences.push({ id: `s${state.silences.length}`, rule: body.rule, until, comment: body.comment })
+    const silence = { id: state.silences.length + 1, rule: body.rule, until, comment: body.comment ?? '' }
+    state.silences.push(silence)
     for (const rule of state.rules) if (rule.name === body.rule) rule.silenced_until = until
     note('silence', `${body.rule} for ${body.seconds} s`)
-    return {}
+    return { status: 201, ...silence }
   },
   'DELETE alerts/silences/*': ({ state }, { words }) => {
-    state.silences = state.silences.filter(one => one.id !== words[2])
-    return {}
+    const silence = state.silences.find(one => String(one.id) === words[2])
+    state.silences = state.silences.filter(one => one !== silence)
+    return { ...silence }
   },
-  'POST alerts/test': () => ({})
+  'POST alerts/test': () => ({ status: 202, sinks: 1 })
 }

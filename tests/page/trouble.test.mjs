@@ -1,7 +1,8 @@
 // What the page says, and does, when something is wrong.
 
 import assert from 'node:assert/strict'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pattern, randomId, sha256, startServer } from '../support/index.mjs'
@@ -55,6 +56,36 @@ test('a transfer goes on while the tracker is away', withUsers(2, async (alice, 
     await server.stop()
   }
 }, { allow: AWAY }))
+
+test('where a token is needed the page says so, and with one it shares, and hands it on', withUsers(3, async (alice, bob, eve) => {
+  const folder = await mkdtemp(join(tmpdir(), 'swarmhub-token-'))
+  const token = 'correct-horse-battery-staple'
+  const file = join(folder, 'tokens')
+  await writeFile(file, `${token} Ada\n`)
+  const server = await startServer({ args: ['--access-tokens-file', file] })
+  try {
+    const needed = notice(eve.page, 'A token is needed here')
+    await eve.page.goto(server.page)
+    await needed.getByText('This tracker serves only who has its token: ask whoever gave you this address for a link with it.').waitFor()
+    await inspect(eve.page, 'error-token-needed')
+    const bytes = pattern(200_000, 22)
+    const link = await share(alice.page, `${server.page}?token=${token}`, inMemory('private.bin', bytes))
+    assert.equal(new URL(link).searchParams.get('token'), token)
+    assert.equal(await alice.page.getByRole('link', { name: 'swarmhub, start page' }).getAttribute('href'), `/?token=${token}`)
+    await open(bob.page, link)
+    await download(bob.page)
+    assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+    // The link without its token: no word of a tracker that cannot be reached.
+    await eve.page.goto(`${server.page}?token=wrong-token-wrong-token${new URL(link).hash}`)
+    await needed.waitFor()
+    await eve.page.waitForEvent('console', message => /WebSocket/.test(message.text()))
+    assert.equal(await notice(eve.page, 'The tracker cannot be reached').count(), 0)
+    for (const { page } of [alice, bob]) assert.equal(await notice(page, 'A token is needed here').count(), 0)
+  } finally {
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}, { allow: [...AWAY, /Failed to load resource.*403/] }))
 
 test('the reason of a tracker that refuses is shown in its words', withUsers(1, async ({ page }) => {
   await page.routeWebSocket(/announce/, socket => socket.onMessage(text => {

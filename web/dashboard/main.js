@@ -108,7 +108,10 @@ app.feed.addEventListener('stats', () => {
 })
 app.feed.addEventListener('state', () => {
   drawHead()
-  if (app.feed.state.mode !== 'closed' || !app.stats) return
+  if (app.feed.state.mode !== 'closed' || !app.stats) {
+    view?.update?.()
+    return
+  }
   // What was seen with the token is not left on the screen.
   app.forget()
   node = shown = ''

@@ -3,9 +3,10 @@
 // nothing of transfers. Loaded by index.html.
 
 import './elements/share-app.js'
-import { parseLink } from './lib/link.js'
+import { parseLink, startOf } from './lib/link.js'
 
 const app = /** @type {import('./elements/share-app.js').SwarmShare} */ (document.querySelector('swarm-share'))
+document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
 const ownTitle = document.title
 let shown = location.hash
 

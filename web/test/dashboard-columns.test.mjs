@@ -89,6 +89,13 @@ test('of many reasons the busiest are drawn, and those that never happened are n
   assert.deepEqual(linesOf({ lines: own, candidates: [] }, () => [0, 1]).map(({ series }) => series), ['a', 'b'])
 })
 
+test('what comes over HTTP is drawn only where there is any', () => {
+  const { lines = [] } = PLANS.find(({ id }) => id === 'announces') ?? {}
+  const drawn = (/** @type {string} */ busy) => linesOf({ lines, candidates: [] }, name => [0, name === busy ? 1 : 0]).map(({ series }) => series)
+  assert.deepEqual(drawn('announces'), ['announces', 'scrapes'])
+  assert.deepEqual(drawn('http_scrapes'), ['announces', 'scrapes', 'http_scrapes'])
+})
+
 test('CSV quotes what must be quoted and gives spreadsheets no formula', () => {
   assert.equal(csvOf(['a', 'b'], [['x,"y"', null], [1.5, '=1+1'], [NaN, '-2']]), 'a,b\r\n"x,""y""",\r\n1.5,\'=1+1\r\n,\'-2\r\n')
   const columns = { step: 10, at: [0], series: { announces: { mean: [1], min: [0], max: [null] } } }
@@ -98,7 +105,7 @@ test('CSV quotes what must be quoted and gives spreadsheets no formula', () => {
 test('limits that were met are told from other counters', () => {
   const names = ['refused_bans', 'failures_swarms_max', 'paused_bytes_per_second', 'delayed_address_connections_per_second', 'offers_surplus', 'messages_dropped_output_full', 'connections_flooding', 'handshakes_displaced', 'passed_over_offers_received_per_second', 'http_timed_out']
   assert.deepEqual(names.filter(name => !isHit({ name, kind: 'counter' })), [])
-  for (const name of ['announces', 'offers_relayed', 'connections_opened', 'bytes_in', 'scrapes', 'bans', 'tls_handshakes']) assert.equal(isHit({ name, kind: 'counter' }), false, name)
+  for (const name of ['announces', 'offers_relayed', 'connections_opened', 'bytes_received', 'scrapes', 'bans', 'tls_handshakes']) assert.equal(isHit({ name, kind: 'counter' }), false, name)
   assert.equal(isHit({ name: 'refused_bans', kind: 'gauge' }), false)
   assert.equal(isHit({ name: 'bans', kind: 'counter', limits: ['bans.strikes_max'] }), true)
   const [hit] = hitsOf(series, () => 2, () => 9)

@@ -5,7 +5,7 @@ import { SPOTS_MAX, pictureOf, pictureWords, shortId } from '../dashboard/lib/pi
 import { entryOf, routeOf } from '../dashboard/lib/routes.js'
 import { filtered, pageStart, pageWords, sorted } from '../dashboard/lib/rows.js'
 import { changeWords, changesOf, errorsByField, groupsOf } from '../dashboard/lib/settings.js'
-import { feedNotice, feedWords, historyTrouble, phaseNotice, sentence, signInTrouble, troubleOf } from '../dashboard/lib/texts.js'
+import { absenceWords, feedNotice, feedWords, historyTrouble, phaseNotice, sentence, signInTrouble, troubleOf } from '../dashboard/lib/texts.js'
 
 test('addresses lead to views, and strange ones to the first', () => {
   const hash = 'AB'.repeat(20)
@@ -146,4 +146,11 @@ test('a secret is never shown, and sent only when another one was written', () =
   const changes = changesOf(secret, () => '"another-token-another"')
   assert.deepEqual(changes, { admin_token: '"another-token-another"' })
   assert.deepEqual(changeWords(secret, changes), ['admin_token: another one'])
+})
+
+test('what is missing is not said to be loading when nothing answers or nothing is public', () => {
+  const words = mode => absenceWords({ mode, reason: '' })
+  assert.equal(words('connecting'), 'Loading …')
+  assert.match(words('down'), /does not answer/)
+  assert.equal(words('closed'), 'Not public.')
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseLink, shareLink, trackerOf } from '../share/lib/link.js'
+import { iceOf, parseLink, shareLink, startOf, trackerOf } from '../share/lib/link.js'
 
 const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
 
@@ -33,4 +33,15 @@ test('the token of the page is handed on to its tracker and with its links', () 
 test('the tracker is the origin of the page', () => {
   assert.equal(trackerOf('http://127.0.0.1:8000/#x'), 'ws://127.0.0.1:8000/announce')
   assert.equal(trackerOf('https://files.example/'), 'wss://files.example/announce')
+})
+
+test('the token goes to where the ICE servers are told, but to no other server', () => {
+  const page = 'https://files.example/?x=y&token=a%26b#abc'
+  assert.equal(iceOf('/ice', page), 'https://files.example/ice?token=a%26b')
+  assert.equal(iceOf('/ice?a=1', page), 'https://files.example/ice?a=1&token=a%26b')
+  assert.equal(iceOf('/ice?token=own', page), 'https://files.example/ice?token=own')
+  assert.equal(iceOf('https://other.example/ice', page), 'https://other.example/ice')
+  assert.equal(iceOf('/ice', 'https://files.example/'), 'https://files.example/ice')
+  assert.equal(startOf(page), '/?token=a%26b')
+  assert.equal(startOf('https://files.example/#abc'), '/')
 })

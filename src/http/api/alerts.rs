@@ -22,8 +22,10 @@ use crate::insight::history::Journal;
 
 /// How far back `history` goes.
 const HISTORY: Duration = Duration::from_hours(30 * 24);
-/// Entries of it that are shown.
-const HISTORY_MAX: usize = 500;
+/// Entries of it that are shown: a rule that comes and goes every three quarters of an hour has so many in thirty days.
+const HISTORY_MAX: usize = 2000;
+/// Bytes of them, as they are kept: dashboards ask every few seconds.
+const HISTORY_BYTES_MAX: usize = 256 * 1024;
 /// Seconds after which a change may be tried again that was refused because earlier rules cannot be read yet.
 const UNREAD_RETRY: u64 = 10;
 
@@ -71,10 +73,12 @@ pub(super) async fn summary(State(shared): State<Arc<Shared>>) -> Answered {
 async fn all(State(shared): State<Arc<Shared>>) -> Answered {
     let node = shared.node();
     let since = SystemTime::now() - HISTORY;
-    let entries = node.store().journal(Journal::Alerts, since, HISTORY_MAX);
-    let entries = entries.await;
-    let history = entries.newest.into_iter();
-    let history = history.filter_map(|(_, json)| serde_json::from_str::<Event>(&json).ok());
+    let store = node.store();
+    let entries = store.journal(Journal::Alerts, since, HISTORY_MAX + 1).await;
+    let shown = shown(entries.newest.iter().map(|(_, json)| json.as_str()));
+    let has_more = shown < entries.newest.len();
+    let history = entries.newest.iter().take(shown);
+    let history = history.filter_map(|(_, json)| serde_json::from_str::<Event>(json).ok());
     let history: Vec<_> = history.collect();
     let desk = node.alerts();
     let (rules, silences, is_unread) = {
@@ -87,9 +91,23 @@ async fn all(State(shared): State<Arc<Shared>>) -> Answered {
         "unread": is_unread,
         "history": history,
         "history_complete": entries.is_complete,
+        "history_more": has_more,
         "silences": silences,
         "sinks": desk.sinks(),
     })))
+}
+
+/// How many entries of the history are shown, of those there are.
+fn shown<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
+    let mut left = HISTORY_BYTES_MAX;
+    let fits = |entry: &&str| match left.checked_sub(entry.len()) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    entries.take(HISTORY_MAX).take_while(fits).count()
 }
 
 /// `PUT /api/v1/alerts/rules/NAME`: makes a rule or changes one; what is not sent stays as it is.
@@ -220,4 +238,19 @@ fn words(rule: &Rule) -> String {
         rule.expression(),
         severity.label()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_entries_of_the_history_are_shown_and_so_many_bytes() {
+        let short = vec!["{}"; HISTORY_MAX + 1];
+        assert_eq!(shown(short.iter().copied()), HISTORY_MAX);
+        assert_eq!(shown(short.iter().copied().take(7)), 7);
+        let long = "x".repeat(HISTORY_BYTES_MAX / 100);
+        let long = vec![long.as_str(); 200];
+        assert_eq!(shown(long.iter().copied()), 100);
+    }
 }

@@ -18,6 +18,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::site::Shared;
+use crate::protocol::http::Failure;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -41,6 +42,20 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
         )
             .into_response(),
     }
+}
+
+/// What `/ice` answers to who shows no token where one is needed, or asks too often.
+pub(super) fn ice_refused(failure: Failure) -> Response {
+    let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
+    if let Failure::TooFast(wait) = failure {
+        let text =
+            "Too many requests from this address (limits.address_http_requests_per_second).\n";
+        let seconds = wait.as_secs() + 1;
+        let retry = [(RETRY_AFTER, HeaderValue::from(seconds))];
+        return (StatusCode::TOO_MANY_REQUESTS, headers, retry, text).into_response();
+    }
+    let text = "This tracker needs a token: ask for /ice?token=TOKEN.\n";
+    (StatusCode::FORBIDDEN, headers, text).into_response()
 }
 
 /// `GET /ice`: what pages give to `RTCPeerConnection`.

@@ -12,6 +12,7 @@ mod telling;
 mod view;
 mod watch;
 mod window;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
@@ -29,6 +30,7 @@ pub use shipped::shipped;
 pub use silence::{ALL, Silence};
 pub use view::{RuleView, Summary};
 pub use watch::{State, Turn};
+pub use words::rounded;
 
 /// Rules, shipped ones included, at most.
 pub const RULES_MAX: usize = 100;
@@ -79,6 +81,8 @@ pub struct Notice {
     pub starts_at: f64,
     /// Unix seconds of when it ended, if it has.
     pub ends_at: Option<f64>,
+    /// Whether nothing has happened, and somebody tries whether notifications arrive.
+    pub is_test: bool,
 }
 
 /// What one look has brought.
@@ -135,6 +139,7 @@ impl Kept {
             value: self.watch.value.or(self.watch.fired_with),
             starts_at: self.fired_at,
             ends_at: (turn == Turn::Resolved).then_some(now),
+            is_test: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The client that a `peer_id` names: `-WW0207-` is WebTorrent 2.7.
 //!
 //! Most clients begin their ids in the style of Azureus: a dash, two letters, four digits or letters, a dash (BEP 20). aria2 and
-//! BitTorrent's own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in the style of Shadow (`T03I----`).
+//! `BitTorrent`'s own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in the style of Shadow (`T03I----`).
 //! The others are not told apart, but for a prefix that several share.
 
 use std::fmt;
@@ -87,7 +87,7 @@ impl Client {
     /// The client that begins its ids so, if it is known.
     pub(super) fn known(prefix: Prefix) -> Option<Self> {
         let [b'-', first, second, version @ .., b'-'] = prefix else {
-            return Self::dashed(&prefix).or_else(|| Self::shadow(&prefix));
+            return Self::dashed(prefix).or_else(|| Self::shadow(prefix));
         };
         let letters = &[first, second];
         let (_, name, style) = KNOWN.iter().find(|(known, ..)| *known == letters)?;
@@ -98,7 +98,7 @@ impl Client {
     }
 
     /// `A2-1-36-` and `M7-9-1--`: numbers with dashes between them, and behind the last one that counts.
-    fn dashed(prefix: &Prefix) -> Option<Self> {
+    fn dashed(prefix: Prefix) -> Option<Self> {
         let of = |(begin, name, count): &(&[u8], &'static str, usize)| {
             let version = str::from_utf8(prefix.strip_prefix(*begin)?).ok()?;
             let numbers: Vec<&str> = version.split('-').collect();
@@ -113,11 +113,11 @@ impl Client {
     }
 
     /// `T03I----`: 0.3.18.
-    fn shadow(prefix: &Prefix) -> Option<Self> {
+    fn shadow(prefix: Prefix) -> Option<Self> {
         let [letter, version @ .., b'-', b'-'] = prefix else {
             return None;
         };
-        let (_, name) = SHADOWS.iter().find(|(known, _)| known == letter)?;
+        let (_, name) = SHADOWS.iter().find(|(known, _)| *known == letter)?;
         let end = version.iter().position(|byte| *byte == b'-');
         let (version, fill) = version.split_at_checked(end.unwrap_or(version.len()))?;
         let numbers: Option<Vec<String>> = version.iter().copied().map(shadow_digit).collect();

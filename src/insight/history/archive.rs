@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_from_iter};
 
-use super::file::{OpenFile, create};
+use super::file::{OpenFile, check_head, create};
 use super::level::{LEVELS, Level, MERGE_EVERY, Plan};
 use super::sample::Sample;
 use super::schema::{self, columns, columns_of};
@@ -47,6 +47,7 @@ impl Archive {
             Place::Memory => Connection::open_in_memory()?,
             Place::File(path) => {
                 create(path)?;
+                check_head(path)?;
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 Connection::open_with_flags(path, flags)?
             }

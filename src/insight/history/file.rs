@@ -2,9 +2,13 @@
 //! beside it.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::trouble::Trouble;
+
+/// With what every database begins (<https://sqlite.org/fileformat.html#magic_header_string>).
+const HEAD: &[u8] = b"SQLite format 3\0";
 
 /// A file that is open, to see when another one has taken its place.
 pub(super) struct OpenFile {
@@ -50,6 +54,19 @@ impl OpenFile {
             let _ = fs::remove_file(beside(&self.path, "-shm"));
         }
     }
+}
+
+/// Looks whether a file may be a database, before SQLite does: one that a wrong path names is nobody's to move away.
+pub(super) fn check_head(path: &Path) -> Result<(), Trouble> {
+    let mut head = Vec::new();
+    let most = u64::try_from(HEAD.len()).unwrap_or(0);
+    fs::File::open(path)?.take(most).read_to_end(&mut head)?;
+    // After a power cut there may be nothing but zeros.
+    let is_blank = head.iter().all(|&byte| byte == 0);
+    if is_blank || head == HEAD {
+        return Ok(());
+    }
+    Err(Trouble::NoDatabase)
 }
 
 /// The name of a file that belongs to another one.

@@ -15,6 +15,11 @@ pub(super) enum Trouble {
     /// It is somebody else's.
     #[error("it is a database of another program, so it is left alone")]
     Foreign,
+    /// It was never a history.
+    #[error(
+        "the file is no SQLite database, so it is left alone: name another path, or move it away"
+    )]
+    NoDatabase,
     /// It was there, and is no longer, or another one.
     #[error("the file has been removed or replaced")]
     Gone,

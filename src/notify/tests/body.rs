@@ -10,6 +10,7 @@ fn notice(turn: Turn) -> Notice {
         value: Some(0.812_345),
         starts_at: 1_700_000_000.25,
         ends_at: (turn == Turn::Resolved).then_some(1_700_000_060.0),
+        is_test: false,
     }
 }
 
@@ -34,11 +35,24 @@ fn a_webhook_gets_what_alertmanager_would_send() {
     assert_eq!(alert["annotations"]["description"], "Says \"much\".");
     assert_eq!(
         alert["annotations"]["summary"],
-        "[firing] memory_high on hub:8000: memory_resident / memory_budget > 0.75, it is 0.812"
+        "[firing] memory_high on hub:8000: memory_resident / memory_budget is over 75 %: 81.2 %"
     );
     let body = json(&webhook(&notice(Turn::Resolved), &origin()));
     assert_eq!(body["alerts"][0]["status"], "resolved");
     assert_eq!(body["alerts"][0]["endsAt"], "2023-11-14T22:14:20Z");
+}
+
+#[test]
+fn a_test_says_that_it_is_one() {
+    let test = Notice {
+        is_test: true,
+        ..notice(Turn::Firing)
+    };
+    let body = json(&webhook(&test, &origin()));
+    assert_eq!(
+        body["alerts"][0]["annotations"]["summary"],
+        "This is a test of the notifications of hub:8000. Nothing is wrong."
+    );
 }
 
 #[test]
@@ -66,7 +80,7 @@ fn a_chat_service_gets_its_own_json() {
         body["text"]
             .as_str()
             .unwrap()
-            .ends_with("0.812 Says \"much\".")
+            .ends_with("81.2 % Says \"much\".")
     );
     assert_eq!(body["v"], 0.812);
     assert_eq!(body["s"], "firing/warning/hub:8000/memory_high");

@@ -12,6 +12,7 @@ fn notices() -> Vec<Notice> {
         value: Some(1.0),
         starts_at: 0.0,
         ends_at: None,
+        is_test: false,
     }]
 }
 

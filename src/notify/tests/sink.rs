@@ -12,6 +12,7 @@ fn notice(value: f64) -> Notice {
         value: Some(value),
         starts_at: 0.0,
         ends_at: None,
+        is_test: false,
     }
 }
 

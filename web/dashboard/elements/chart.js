@@ -51,6 +51,8 @@ export class Chart {
   #values = new Map()
   #isVisible = false
   #isKept = true
+  /** Why there are no numbers. */
+  #missing = ''
   /** When its numbers were last put into words. */
   #said = { range: '', at: -Infinity }
 
@@ -75,8 +77,25 @@ export class Chart {
     }, { rootMargin: '200px' }).observe(this.#plot)
   }
 
+  /** Shows nothing of a range of which nothing is known. @param {{ name: string, seconds: number }} range @param {string} words */
+  clear (range, words) {
+    this.#missing = words
+    this.#show({ step: 1, at: [], series: {} }, range)
+  }
+
   /** @param {Columns} columns @param {{ name: string, seconds: number }} range */
   update (columns, range) {
+    this.#missing = ''
+    this.#show(columns, range)
+  }
+
+  /** Of which range it shows anything, by name. */
+  get shows () {
+    return this.#missing ? '' : this.#range.name
+  }
+
+  /** @param {Columns} columns @param {{ name: string, seconds: number }} range */
+  #show (columns, range) {
     this.#columns = columns
     if (range.name !== this.#range.name) this.#table.open = false
     this.#range = range
@@ -184,7 +203,7 @@ export class Chart {
     }
     const hasPlan = this.#lines.length > 0
     this.#plot.classList.toggle('nothing', !hasPlan)
-    this.#plot.dataset.words = this.#isKept ? 'Nothing happened in this time.' : 'The history does not keep this; it is shown live.'
+    this.#plot.dataset.words = this.#missing ? this.#missing : this.#isKept ? 'Nothing happened in this time.' : 'The history does not keep this; it is shown live.'
     this.#drawValues(this.#picture?.cursor.idx ?? null)
     const words = this.#lines.map(line => {
       const known = summary(this.#columns.series[line.series])
@@ -193,9 +212,10 @@ export class Chart {
     })
     // Not at every second, and not while somebody listens to it.
     const now = performance.now()
-    if (this.#range.name === this.#said.range && (now - this.#said.at < SAID_MS || document.activeElement === this.#plot)) return
-    this.#said = { range: this.#range.name, at: now }
-    this.#plot.setAttribute('aria-label', `${this.#plan.title}, ${this.#range.name}. ${words.join('. ') || 'Nothing happened.'}. Arrow keys move through it.`)
+    const said = this.#range.name + this.#missing
+    if (said === this.#said.range && (now - this.#said.at < SAID_MS || document.activeElement === this.#plot)) return
+    this.#said = { range: said, at: now }
+    this.#plot.setAttribute('aria-label', `${this.#plan.title}, ${this.#range.name}. ${words.join('. ') || this.#missing || 'Nothing happened.'}. Arrow keys move through it.`)
   }
 
   /** @param {Line} line @param {number} i */
@@ -224,7 +244,7 @@ export class Chart {
     const { at, series } = this.#columns
     const i = index ?? at.length - 1
     const moment = at[i]
-    setText(this.#moment, !this.#isKept ? 'not in the history' : this.#lines.length === 0 ? 'nothing happened' : index === null || moment === undefined ? 'now' : formatWithin(moment, this.#span))
+    setText(this.#moment, this.#missing ? '' : !this.#isKept ? 'not in the history' : this.#lines.length === 0 ? 'nothing happened' : index === null || moment === undefined ? 'now' : formatWithin(moment, this.#span))
     for (const [name, { value }] of this.#values) setText(value, formatValue(series[name]?.mean[i], this.#plan))
   }
 

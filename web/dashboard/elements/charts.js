@@ -105,7 +105,7 @@ export class Charts {
         await this.#fetch(range)
         this.#trouble.textContent = ''
       } catch (error) {
-        if (this.#asking === own) this.#trouble.textContent = historyTrouble(error)
+        if (this.#asking === own) this.#fail(error, range)
       }
       if (this.#asking !== own) return
       this.#grid.removeAttribute('aria-busy')
@@ -126,6 +126,12 @@ export class Charts {
     }
     this.#step = columns.step
     for (const chart of this.#charts) chart.update(columns, range)
+  }
+
+  /** What is shown of the range stays; of another one nothing may. @param {unknown} error @param {import('../lib/times.js').Range} range */
+  #fail (error, range) {
+    this.#trouble.textContent = historyTrouble(error)
+    for (const chart of this.#charts) if (chart.shows !== range.name) chart.clear(range, 'Not known.')
   }
 
   #drawLive () {

@@ -36,6 +36,7 @@ import { freshId } from './parts.js'
 
 export const ROWS_MAX = 50
 const TYPING_MS = 250
+const UNKNOWN_ROWS = 'Not known yet.'
 
 /** @template T */
 export class Table {
@@ -51,6 +52,8 @@ export class Table {
   /** @type {T[]} */
   #shown = []
   #isLoaded = false
+  /** What is said as long as there are no rows yet. */
+  #waiting = 'Loading …'
   #body = h('tbody')
   #heads = new Map()
   #filter = h('input', { type: 'search', autocomplete: 'off', spellcheck: 'false' })
@@ -82,6 +85,13 @@ export class Table {
     this.#isLoaded = true
     this.#all = rows
     this.#draw()
+  }
+
+  /** Rows were not to be had. Those that are shown stay. @param {string} text */
+  fail (text = UNKNOWN_ROWS) {
+    if (this.#isLoaded || this.#waiting === text) return
+    this.#waiting = text
+    this.#drawRows()
   }
 
   /** The rows of a page, where the server does. @param {T[]} rows @param {number} total @param {number} offset where the page begins */
@@ -193,7 +203,7 @@ export class Table {
     this.#scroll.hidden = this.#foot.hidden = isEmpty
     this.#empty.hidden = !isEmpty
     const { filter, empty } = this.#options
-    setText(this.#empty, !this.#isLoaded ? 'Loading …' : filter && this.#filter.value ? 'Nothing matches.' : empty)
+    setText(this.#empty, !this.#isLoaded ? this.#waiting : filter && this.#filter.value ? 'Nothing matches.' : empty)
     const isOnePage = this.#total <= ROWS_MAX
     setText(this.#count, isOnePage ? '' : pageWords(this.#offset, this.#shown.length, this.#total))
     this.#back.hidden = this.#on.hidden = isOnePage

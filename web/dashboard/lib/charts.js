@@ -28,14 +28,14 @@ export const PLANS = [
     id: 'members',
     title: 'Seeders and leechers',
     doc: 'Seeders have everything, leechers do not.',
-    lines: [{ series: 'seeders', label: 'seeders' }, { series: 'leechers', label: 'leechers' }, { series: 'http_peers', label: 'over HTTP, of both' }],
+    lines: [{ series: 'seeders', label: 'seeders' }, { series: 'leechers', label: 'leechers' }, { series: 'http_peers', label: 'over HTTP, of both', rare: true }],
     whole: true
   },
   {
     id: 'announces',
     title: 'Announces',
     doc: 'Messages of peers in a second: announces without answers, and scrapes.',
-    lines: [{ series: 'announces', label: 'announces' }, { series: 'scrapes', label: 'scrapes' }, { series: 'http_announces', label: 'announces over HTTP' }, { series: 'http_scrapes', label: 'scrapes over HTTP' }]
+    lines: [{ series: 'announces', label: 'announces' }, { series: 'scrapes', label: 'scrapes' }, { series: 'http_announces', label: 'announces over HTTP', rare: true }, { series: 'http_scrapes', label: 'scrapes over HTTP', rare: true }]
   },
   {
     id: 'offers',
@@ -65,7 +65,7 @@ export const PLANS = [
     id: 'traffic',
     title: 'Traffic',
     doc: 'Bytes in a second, as they go over WebSockets.',
-    lines: [{ series: 'bytes_in', label: 'in' }, { series: 'bytes_out', label: 'out' }, { series: 'bytes_received', label: 'in' }, { series: 'bytes_sent', label: 'out' }]
+    lines: [{ series: 'bytes_received', label: 'in' }, { series: 'bytes_sent', label: 'out' }]
   },
   {
     id: 'refusals',

@@ -51,6 +51,12 @@ export function feedNotice ({ mode, reason }, age, signedIn) {
   return null
 }
 
+/** What stands in place of what comes with the feed, as long as nothing came. @param {FeedState} state */
+export function absenceWords ({ mode }) {
+  if (mode === 'closed') return 'Not public.'
+  return mode === 'down' ? 'Not known: the tracker does not answer.' : 'Loading …'
+}
+
 /** @param {string | undefined} phase @returns {Notice | null} */
 export function phaseNotice (phase) {
   if (!phase || phase === 'serving') return null

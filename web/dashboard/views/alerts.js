@@ -1,7 +1,7 @@
 // @ts-check
 // The alert rules with their state, the alerts of the last 30 days, silences, and where notifications go.
 
-import { button, h } from '../../share/elements/dom.js'
+import { button, h, setText } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
 import { card, confirmed, hint, messageLine } from '../elements/parts.js'
 import { openRule } from '../elements/rule-form.js'
@@ -21,7 +21,7 @@ const EVERY_SECONDS = 5
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').View} */
 export function alerts (app) {
-  const message = messageLine()
+  const [message, trouble] = [messageLine(), messageLine()]
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
 
@@ -53,7 +53,8 @@ export function alerts (app) {
   const past = pastTable()
   const unread = hint('The rules and silences of earlier runs cannot be read yet: the shipped rules are in force, and none can be changed until then. The log says what is wrong with the history.', { class: 'field-error', role: 'status' })
   const partial = hint('What happened before cannot be read at the moment.', { class: 'field-error', role: 'status' })
-  unread.hidden = partial.hidden = true
+  const older = hint('')
+  unread.hidden = partial.hidden = older.hidden = true
   const sinks = sinkTable()
 
   async function ask () {
@@ -61,21 +62,25 @@ export function alerts (app) {
       const answer = await app.api.get('alerts')
       rules.setRows(answer.rules)
       past.setRows(answer.history)
+      setText(older, answer.history_more ? `The newest ${formatCount(answer.history.length)}; there are older ones, which are not shown.` : '')
+      older.hidden = !answer.history_more
       unread.hidden = !answer.unread
       partial.hidden = answer.history_complete !== false
       silences.setRows(answer.silences)
       sinks.setRows(answer.sinks)
+      trouble.clear()
     } catch (error) {
-      message.failed(error)
+      trouble.failed(error)
+      for (const table of [rules, past, silences, sinks]) table.fail()
     }
   }
   const silenceAll = button('Silence all', () => openSilence(app, '*', saved), { id: 'silence-all' })
   const add = button('New rule', () => openRule(app, null, saved), { id: 'new-rule' })
   const test = button('Send a test', () => act(() => app.api.send('POST', 'alerts/test'), 'A test notification is on its way.'), { id: 'test' })
   return {
-    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Alerts'), message.element,
+    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Alerts'), trouble.element, message.element,
       card('Rules', hint('A rule fires when its series has been beyond the threshold for long enough, and is over once it is back beyond the clear threshold.'), unread, h('div', { class: 'buttons' }, add, silenceAll), rules.element),
-      card('The last 30 days', partial, past.element),
+      card('The last 30 days', partial, older, past.element),
       card('Silences', hint('A silenced rule still fires and is shown; nobody is notified.'), silences.element),
       card('Notifications', hint('Where they go is set in the settings, in the part alerts.'), sinks.element, h('div', { class: 'buttons' }, test))),
     open () { asking = watch(EVERY_SECONDS, ask) },

@@ -40,6 +40,7 @@ export function audit (app) {
       message.clear()
     } catch (error) {
       message.failed(error)
+      table.fail()
     }
   }
   return {

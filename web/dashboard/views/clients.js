@@ -29,6 +29,7 @@ export function clients (app) {
       messages.clear()
     } catch (error) {
       messages.failed(error)
+      programs.fail()
     }
   }
 
@@ -38,6 +39,7 @@ export function clients (app) {
       originMessages.clear()
     } catch (error) {
       originMessages.failed(error)
+      origins.fail()
     }
   }
 

@@ -3,10 +3,12 @@
 
 import { button, h } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
+import { openBan, openKick } from '../elements/connection-forms.js'
 import { card, confirmed, hint, messageLine, needsSignIn } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { hitsOf } from '../lib/hits.js'
 import { formatCount, formatSeconds, formatValue } from '../lib/numbers.js'
+import { absenceWords, sentence } from '../lib/texts.js'
 import { formatMoment } from '../lib/times.js'
 
 /** @typedef {ReturnType<typeof hitsOf>[number]} Hit */
@@ -19,11 +21,11 @@ const HITS_SECONDS = 2
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').View} */
 export function limits (app) {
-  const message = messageLine()
+  const [message, trouble] = [messageLine(), messageLine()]
   const hits = hitTable()
   const all = h('input', { type: 'checkbox', onchange: () => drawHits() })
   const bans = banTable(ban => lift(ban))
-  const hostile = hostileTable(one => kick(one))
+  const hostile = hostileTable({ kick: one => openKick(app, named(one), done), ban: one => openBan(app, named(one), done) })
   const isAdmin = app.api.signedIn
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
@@ -40,35 +42,32 @@ export function limits (app) {
       const [banned, misbehaving] = await Promise.all([app.api.get('bans'), app.api.get('hostile')])
       bans.setRows(banned.bans)
       hostile.setRows(misbehaving.connections)
+      trouble.clear()
     } catch (error) {
-      message.failed(error)
+      trouble.failed(error)
+      for (const table of [bans, hostile]) table.fail()
     }
   }
 
-  /** @param {Parameters<typeof confirmed>[0]} question @param {() => Promise<unknown>} act @param {string} done */
-  async function after (question, act, done) {
-    if (!await confirmed(question)) return
-    try {
-      await act()
-      message.done(done)
-      asking?.now()
-    } catch (error) {
-      message.failed(error)
-    }
+  /** @param {string} text */
+  const done = text => {
+    message.done(text)
+    asking?.now()
   }
 
   /** @param {Ban} ban */
-  const lift = ban => after(
-    { title: 'Lift this ban?', text: `Whoever was banned (${ban.reason}) may connect again at once.`, action: 'Lift ban' },
-    () => app.api.send('DELETE', `bans/${encodeURIComponent(ban.key)}`), 'The ban is lifted.')
-
-  /** @param {Hostile} one */
-  const kick = one => after(
-    { title: 'Close this connection?', text: `${one.address ?? one.family}: ${one.reason}. It may come back; only a ban keeps it out.`, action: 'Close connection' },
-    () => app.api.send('POST', `connections/${encodeURIComponent(one.connection)}/kick`), 'The connection is closed.')
+  async function lift (ban) {
+    if (!await confirmed({ title: 'Lift this ban?', text: `Whoever was banned (${ban.reason}) may connect again at once.`, action: 'Lift ban' })) return
+    try {
+      await app.api.send('DELETE', `bans/${encodeURIComponent(ban.key)}`)
+      done('The ban is lifted.')
+    } catch (error) {
+      message.failed(error)
+    }
+  }
 
   return {
-    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Limits'), message.element,
+    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Limits'), trouble.element, message.element,
       ...isAdmin
         ? [
             card('Bans in force', hint('Addresses are kept as a hash only, so nobody can be looked up here.'), bans.element),
@@ -78,6 +77,7 @@ export function limits (app) {
       card('Limits that were met', hint('What was refused, delayed, dropped or closed because of a limit.'),
         h('label', { class: 'check' }, all, 'Also those that were not met'), hits.element)),
     update () {
+      if (!app.stats) hits.fail(absenceWords(app.feed.state))
       if (!app.stats || app.stats.at - drawnAt < HITS_SECONDS && app.stats.at >= drawnAt) return
       drawHits()
     },
@@ -116,17 +116,33 @@ const banTable = lift => new Table(/** @type {import('../elements/table.js').Opt
   ]
 }))
 
-/** @param {(one: Hostile) => void} kick */
-const hostileTable = kick => new Table(/** @type {import('../elements/table.js').Options<Hostile>} */ ({
+/** @param {Hostile} one */
+const nameOf = one => one.address ?? one.family
+
+/** @param {Hostile} one */
+const named = one => ({ connection: one.connection, name: nameOf(one), about: sentence(`What is held against it: ${one.reason}`) })
+
+/** @param {{ kick: (one: Hostile) => void, ban: (one: Hostile) => void }} actions */
+const hostileTable = ({ kick, ban }) => new Table(/** @type {import('../elements/table.js').Options<Hostile>} */ ({
   name: 'Connections that misbehave',
   key: one => `${one.connection} ${one.open ?? true}`,
   sort: { by: 'score', order: 'desc' },
   empty: 'No connection misbehaves.',
   columns: [
-    { key: 'address', label: 'Address', value: one => one.address ?? one.family, look: 'code' },
+    { key: 'address', label: 'Address', value: nameOf, look: 'code' },
     { key: 'score', label: 'Score', value: one => one.score, text: one => formatCount(one.score), look: 'number' },
     { key: 'reason', label: 'Why', value: one => one.reason, look: 'wide' },
     { key: 'done', label: 'What was done', value: one => one.done, text: one => (one.done || 'nothing yet') + (one.at ? `, ${formatMoment(one.at)}` : '') },
-    { key: 'kick', label: '', value: () => null, fixed: true, make: one => one.open === false ? h('span') : button('Close', () => kick(one), { kind: 'quiet', name: `Close the connection of ${one.address ?? one.family}` }) }
+    {
+      key: 'actions',
+      label: '',
+      value: () => null,
+      fixed: true,
+      make: one => one.open === false
+        ? h('span')
+        : h('div', { class: 'row-actions' },
+          button('Close', () => kick(one), { kind: 'quiet', name: `Close the connection of ${nameOf(one)}` }),
+          button('Ban', () => ban(one), { kind: 'quiet', name: `Ban the address of ${nameOf(one)}` }))
+    }
   ]
 }))

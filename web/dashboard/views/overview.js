@@ -8,12 +8,13 @@ import { card } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { Tiles } from '../elements/tiles.js'
 import { formatSeconds } from '../lib/numbers.js'
+import { absenceWords } from '../lib/texts.js'
 
 /** @typedef {{ id: string, version: string, phase: string, uptime: number | null }} NodeRow */
 
 const ALERTS_SECONDS = 10
-/** The words for the phases of a server that leaves. @type {Record<string, string>} */
-const PHASES = { serving: 'serving', quiet: 'leaving: takes nobody new', closing: 'leaving: closes connections', ending: 'ending' }
+/** The phases of a server in words. @type {Record<string, string>} */
+const PHASES = { serving: 'serving', draining: 'leaving' }
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').View} */
 export function overview (app) {
@@ -29,7 +30,8 @@ export function overview (app) {
     if (app.series !== known) charts.setSeries(known = app.series)
     charts.update()
     const { node = '', version = '', phase = '' } = app.stats ?? {}
-    if (node) nodes.setRows([{ id: node, version, phase: PHASES[phase] ?? phase, uptime: app.value('uptime') }])
+    if (!node) nodes.fail(absenceWords(app.feed.state))
+    else nodes.setRows([{ id: node, version, phase: PHASES[phase] ?? phase, uptime: app.value('uptime') }])
   }
   if (known.length) charts.setSeries(known)
   return {

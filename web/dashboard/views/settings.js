@@ -20,22 +20,31 @@ export function settings (app) {
   const save = h('button', { type: 'submit', class: 'button primary' }, 'Save changes')
   const undo = button('Undo the last change', () => takeBack(), { id: 'undo' })
   const reset = button('Discard', () => draw(), { id: 'discard' })
-  const form = h('form', { class: 'form' }, fields, h('div', { class: 'form-foot' }, changed, h('div', { class: 'buttons' }, save, reset, undo)))
+  const foot = h('div', { class: 'form-foot', hidden: true }, changed, h('div', { class: 'buttons' }, save, reset, undo))
+  const form = h('form', { class: 'form' }, fields, foot)
+  const leave = drainCard(app)
+  const isDown = () => app.feed.state.mode === 'down'
   /** @type {Setting[]} */
   let known = []
   let canUndo = false
+  let isLoading = false
   /** @type {Map<string, { box: HTMLElement, control: HTMLInputElement | HTMLSelectElement, fail: (text: string) => void }>} */
   const controls = new Map()
   const changes = () => changesOf(known, key => controls.get(key)?.control.value)
 
   async function load () {
+    isLoading = true
     try {
       const answer = await app.api.get('settings')
       known = answer.settings
       canUndo = answer.can_undo
+      message.clear()
       draw()
     } catch (error) {
       message.failed(error)
+      if (known.length === 0) fields.replaceChildren(hint('Not known yet.'))
+    } finally {
+      isLoading = false
     }
   }
 
@@ -48,15 +57,17 @@ export function settings (app) {
         return made.box
       })))
     fields.replaceChildren(...groups)
-    undo.disabled = !canUndo
+    foot.hidden = false
     count()
     show()
   }
 
   function count () {
     const number = Object.keys(changes()).length
-    setText(changed, number ? `${plural(number, 'setting')} changed, not saved yet.` : '')
-    save.disabled = reset.disabled = number === 0
+    setText(changed, (number ? `${plural(number, 'setting')} changed, not saved yet.` : '') + (isDown() ? ' Nothing can be saved while the tracker does not answer.' : ''))
+    reset.disabled = number === 0
+    save.disabled = number === 0 || isDown()
+    undo.disabled = !canUndo || isDown()
   }
 
   /** Only those that hold what was typed. */
@@ -106,7 +117,13 @@ export function settings (app) {
         hint('Written as in the settings file. Changes hold until the server restarts or its file is read again (SIGHUP): to keep them, write them into the file too. An empty field unsets.'),
         h('div', { class: 'table-tools' }, h('label', { for: filterId, class: 'visually-hidden' }, 'Find a setting'), filter),
         message.element, form),
-      drainCard(app)),
+      leave.element),
+    update () {
+      count()
+      leave.update()
+      // It is back.
+      if (known.length === 0 && !isLoading && app.feed.state.mode === 'live') load()
+    },
     open () { load() }
   }
 }
@@ -128,6 +145,7 @@ function controlOf ({ key, value, doc, bounds, live, secret, changed }) {
 /** @param {import('../app.js').App} app */
 function drainCard (app) {
   const message = messageLine()
+  let isLeaving = false
   const drain = button('Drain this server', async () => {
     const isSure = await confirmed({
       title: 'Drain this server?',
@@ -137,11 +155,15 @@ function drainCard (app) {
     if (!isSure) return
     try {
       await app.api.send('POST', 'drain')
-      drain.disabled = true
+      isLeaving = true
+      update()
       message.done('The server is leaving.')
     } catch (error) {
       message.failed(error)
     }
   }, { kind: 'danger', id: 'drain' })
-  return card('Leave', hint('As SIGTERM does: browsers move to another server, if there is one, without noticing much.'), message.element, h('div', { class: 'buttons' }, drain))
+  // There is nothing to drain where nothing answers.
+  const update = () => { drain.disabled = isLeaving || app.feed.state.mode === 'down' }
+  const element = card('Leave', hint('As SIGTERM does: browsers move to another server, if there is one, without noticing much.'), message.element, h('div', { class: 'buttons' }, drain))
+  return { element, update }
 }

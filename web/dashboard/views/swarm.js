@@ -4,7 +4,8 @@
 import { button, h, setText } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
 import { IntroductionPicture } from '../elements/introduction-picture.js'
-import { card, confirmed, hint, messageLine } from '../elements/parts.js'
+import { openBan, openKick } from '../elements/connection-forms.js'
+import { card, hint, messageLine } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { formatCount, formatSeconds } from '../lib/numbers.js'
 import { shortId } from '../lib/picture.js'
@@ -26,7 +27,12 @@ export function swarm (app, hash) {
   const facts = h('p', { class: 'sub' })
   const more = hint('')
   const picture = new IntroductionPicture()
-  const peers = peerTable(peer => kick(peer))
+  /** @param {string} text */
+  const acted = text => {
+    done.done(text)
+    asking?.now()
+  }
+  const peers = peerTable({ kick: peer => openKick(app, named(peer), acted), ban: peer => openBan(app, named(peer), acted) })
   const introductions = introductionTable()
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
@@ -36,35 +42,22 @@ export function swarm (app, hash) {
       const swarm = await app.api.get(`swarms/${hash}`)
       message.clear()
       setText(facts, `${formatCount(swarm.seeders)} seeders, ${formatCount(swarm.leechers)} leechers${swarm.http ? `; ${formatCount(swarm.http)} of them over HTTP` : ''}`)
-      setText(more, swarm.peers_total > swarm.peers.length ? `The first ${formatCount(swarm.peers.length)} of ${formatCount(swarm.peers_total)} peers.` : '')
+      setText(more, swarm.peers_total > swarm.peers.length ? `${formatCount(swarm.peers.length)} of ${formatCount(swarm.peers_total)} peers: evenly picked, as many of each kind as the swarm has.` : '')
       peers.setRows(swarm.peers)
       introductions.setRows(swarm.introductions)
       // Who announces over HTTP is never introduced to anybody.
       picture.update(swarm.peers.filter((/** @type {Peer} */ peer) => !peer.http), swarm.introductions, swarm.watched_since)
     } catch (error) {
       const { status } = /** @type {import('../core/api.js').ApiError} */ (error)
-      if (status !== 404) return message.failed(error)
+      if (status !== 404) {
+        for (const table of [peers, introductions]) table.fail()
+        return message.failed(error)
+      }
       message.failed('Nobody is in this swarm now. It is looked for again every two seconds.')
       setText(facts, '')
+      setText(more, '')
       peers.setRows([])
-    }
-  }
-
-  /** @param {Peer} peer */
-  async function kick (peer) {
-    if (peer.connection === null) return
-    const isSure = await confirmed({
-      title: 'Close the connection of this peer?',
-      text: `${peer.client || 'The peer'} (${shortId(peer.peer_id)}) leaves all its swarms. Most clients come back by themselves; only a ban keeps one out.`,
-      action: 'Close connection'
-    })
-    if (!isSure) return
-    try {
-      await app.api.send('POST', `connections/${encodeURIComponent(peer.connection)}/kick`)
-      done.done(`The connection of ${shortId(peer.peer_id)} is closed.`)
-      asking?.now()
-    } catch (error) {
-      done.failed(error)
+      introductions.setRows([])
     }
   }
 
@@ -80,8 +73,15 @@ export function swarm (app, hash) {
   }
 }
 
-/** @param {(peer: Peer) => void} kick */
-const peerTable = kick => new Table(/** @type {import('../elements/table.js').Options<Peer>} */ ({
+/** Of one with a connection. @param {Peer} peer */
+const named = peer => ({
+  connection: peer.connection ?? '',
+  name: shortId(peer.peer_id),
+  about: `${peer.client || 'An unknown client'} at ${peer.address ?? peer.family}, with all the swarms that it is in.`
+})
+
+/** @param {{ kick: (peer: Peer) => void, ban: (peer: Peer) => void }} actions */
+const peerTable = ({ kick, ban }) => new Table(/** @type {import('../elements/table.js').Options<Peer>} */ ({
   name: 'Peers',
   key: peer => [peer.connection, peer.address, peer.port, peer.peer_id].join(' '),
   sort: { by: 'age', order: 'desc' },
@@ -97,7 +97,17 @@ const peerTable = kick => new Table(/** @type {import('../elements/table.js').Op
     { key: 'offers', label: 'Offers', value: peer => peer.offers, text: peer => formatCount(peer.offers), look: 'number' },
     { key: 'answers', label: 'Answers', value: peer => peer.answers, text: peer => formatCount(peer.answers), look: 'number' },
     { key: 'address', label: 'Address', value: peer => peer.address ?? peer.family, look: 'code' },
-    { key: 'kick', label: '', value: () => null, fixed: true, make: peer => peer.connection === null ? document.createTextNode('') : button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }) }
+    {
+      key: 'actions',
+      label: '',
+      value: () => null,
+      fixed: true,
+      make: peer => peer.connection === null
+        ? document.createTextNode('')
+        : h('div', { class: 'row-actions' },
+          button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }),
+          button('Ban', () => ban(peer), { kind: 'quiet', name: `Ban the address of ${shortId(peer.peer_id)}` }))
+    }
   ]
 }))
 

@@ -42,6 +42,7 @@ export function swarms (app) {
       else table.setPage(swarms, total, wanted.offset)
     } catch (error) {
       message.failed(error)
+      table.fail()
     }
   }
   return {

@@ -14,17 +14,20 @@ export const environment = address => ({
 /**
  * The ICE servers the operator configured. None when the answer does not come: two browsers in one network then
  * still find each other.
+ * `refused`: the tracker serves only who shows its token, and none was shown, or a wrong one. Browsers do not say so of a WebSocket.
  * @param {string | null} address
- * @returns {Promise<RTCIceServer[]>}
+ * @returns {Promise<{ servers: RTCIceServer[], refused: boolean }>}
  */
 export async function loadIceServers (address) {
-  if (!address) return []
+  if (!address) return { servers: [], refused: false }
   try {
     const response = await fetch(address, { cache: 'no-cache', signal: AbortSignal.timeout(5_000) })
+    // A ban is a 403 as well, but it ends.
+    if (response.status === 403 && !response.headers.has('retry-after')) return { servers: [], refused: true }
     const { iceServers } = await response.json()
-    return Array.isArray(iceServers) ? iceServers : []
+    return { servers: Array.isArray(iceServers) ? iceServers : [], refused: false }
   } catch {
-    return []
+    return { servers: [], refused: false }
   }
 }
 

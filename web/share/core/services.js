@@ -24,6 +24,8 @@ export class Services {
   streams
   /** @type {StreamServer | null} */
   #server = null
+  /** Whether the tracker wants a token that the page does not have. */
+  refused = false
 
   /** @param {Settings} settings */
   constructor (settings) {
@@ -52,14 +54,15 @@ export class Services {
 
   async #load () {
     const { tracker, iceServers, ice } = this.#settings
-    const [{ Engine }, { forgetOldDownloads }, saving, servers] = await Promise.all([
+    const [{ Engine }, { forgetOldDownloads }, saving, found] = await Promise.all([
       import('./engine.js'),
       import('./disk-store.js'),
       import('./save.js'),
-      iceServers ?? loadIceServers(ice)
+      iceServers ? { servers: iceServers, refused: false } : loadIceServers(ice)
     ])
+    this.refused = found.refused
     forgetOldDownloads().catch(() => { /* tried again at the next visit */ })
-    return { engine: new Engine({ tracker, iceServers: servers }), saving }
+    return { engine: new Engine({ tracker, iceServers: found.servers }), saving }
   }
 }
 

@@ -37,6 +37,9 @@ export class Session extends EventTarget {
   /** Null where service workers are missing. */
   get streams () { return this.#services.streams }
 
+  /** Whether the tracker wants a token that the page does not have; known soon after the start. */
+  get refused () { return this.#services.refused }
+
   /** The info-hash of what is shared from here, if anything is. */
   get sharing () {
     return this.transfer?.role === 'sender' ? this.transfer.infoHash : null

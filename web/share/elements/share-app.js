@@ -8,8 +8,8 @@
 import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
 import { milestone, titleOf } from '../lib/milestones.js'
-import { shareLink, trackerOf } from '../lib/link.js'
-import { environmentNotice, failureNotice, peersNotice, trackerNotice } from '../lib/texts.js'
+import { iceOf, shareLink, trackerOf } from '../lib/link.js'
+import { environmentNotice, failureNotice, peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
 import { define, h, setText, tell } from './dom.js'
 import { DropTarget } from './drop-target.js'
 import './notice.js'
@@ -58,10 +58,11 @@ export class SwarmShare extends HTMLElement {
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#blocked = environmentNotice(environment(location.host))
     if (!this.#blocked) {
+      const ice = this.getAttribute('ice')
       this.#session = new Session({
         tracker: this.getAttribute('tracker') ?? trackerOf(location.href),
         iceServers: this.iceServers,
-        ice: this.getAttribute('ice'),
+        ice: ice && iceOf(ice, location.href),
         worker: this.getAttribute('worker')
       })
       this.#session.addEventListener('change', () => this.#draw())
@@ -212,12 +213,14 @@ export class SwarmShare extends HTMLElement {
   /** @param {Snapshot | null} now */
   #drawNotices (now) {
     const running = now && now.phase !== 'hashing'
+    // Where the connection is there all the same, it was another server that wanted a token.
+    const isRefused = this.#session?.refused && now?.tracker.state !== 'open'
     this.#notices.update([
       this.#blocked,
       this.#notice,
       this.#session?.failure ?? null,
       this.#session?.unsaved ?? null,
-      running ? trackerNotice(now.tracker) : null,
+      isRefused ? refusedNotice() : running ? trackerNotice(now.tracker) : null,
       running && now.tracker.state === 'open'
         ? peersNotice({ role: now.role, connected: now.peers.length, connecting: now.connecting, failed: now.failed, known: now.known, waitedSeconds: now.phase === 'done' ? 0 : now.aloneSeconds })
         : null

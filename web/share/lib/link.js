@@ -40,6 +40,17 @@ export function trackerOf (pageUrl) {
   return `${url.protocol === 'https:' ? 'wss:' : 'ws:'}//${url.host}/announce${tokenOf(url)}`
 }
 
+/** The start page, with the token that its tracker may need. @param {string} pageUrl */
+export const startOf = pageUrl => `/${tokenOf(new URL(pageUrl))}`
+
+/** Where the ICE servers are asked for: with the token of the page's address, if that is the same server. @param {string} address @param {string} pageUrl */
+export function iceOf (address, pageUrl) {
+  const page = new URL(pageUrl)
+  const url = new URL(address, page)
+  if (url.origin === page.origin && !url.searchParams.has('token')) url.search += url.search ? tokenOf(page).replace('?', '&') : tokenOf(page)
+  return url.href
+}
+
 /** The token of the page's address as a query, or nothing. @param {URL} url */
 function tokenOf (url) {
   const token = url.searchParams.get('token')

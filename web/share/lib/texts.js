@@ -81,6 +81,13 @@ export function savingNotice (error) {
   return { tone: 'error', title: 'Saving failed', text: `The browser says: “${message}”. What was downloaded is still here: save it again, or in another place.` }
 }
 
+/** Said in place of the tracker's state where the page has no token and the tracker wants one. @returns {Notice} */
+export const refusedNotice = () => ({
+  tone: 'error',
+  title: 'A token is needed here',
+  text: 'This tracker serves only who has its token: ask whoever gave you this address for a link with it.'
+})
+
 /**
  * The state of the connection to the tracker; null while all is well.
  * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker

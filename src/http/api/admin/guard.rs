@@ -11,6 +11,8 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::super::refusal::Refusal;
 use crate::http::site::Shared;
+use crate::hub::Guarded;
+use crate::limits::TooManyWrong;
 
 /// Who sends a request, as far as proxies are believed: put into its extensions by the way in.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,26 +50,30 @@ pub(in crate::http) fn sign_in(
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, text));
     };
     let node = shared.node();
-    match node.guess(address, node.now(), || token.is(shown)) {
+    match node.guess(Guarded::Admin, address, node.now(), || token.is(shown)) {
         Ok(true) => Ok(()),
         Ok(false) => {
             let text = "this is not the admin token";
             Err(Refusal::new(StatusCode::UNAUTHORIZED, text))
         }
-        Err(too_many) => {
-            let text = if too_many.of_all {
-                "too many wrong tokens of all; try again later (limits.all_wrong_tokens_per_minute)"
-            } else {
-                "too many wrong tokens; try again later (limits.wrong_tokens_per_minute)"
-            };
-            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text);
-            Err(refusal.retry_after(too_many.wait.as_secs() + 1))
-        }
+        Err(wrong) => Err(too_many(wrong)),
     }
 }
 
+/// What is answered instead of a look at the token.
+pub(in crate::http) fn too_many(wrong: TooManyWrong) -> Refusal {
+    let text = if wrong.of_all {
+        "too many wrong tokens of all; try again later (limits.all_wrong_tokens_per_minute)"
+    } else {
+        "too many wrong tokens from your address; try again later (limits.wrong_tokens_per_minute; \
+         if they are not yours, is there a proxy that is not in proxies.trusted?)"
+    };
+    let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text);
+    refusal.retry_after(wrong.wait.as_secs() + 1)
+}
+
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1), if there is one such header.
-fn shown(headers: &HeaderMap) -> Option<&[u8]> {
+pub(in crate::http) fn shown(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;

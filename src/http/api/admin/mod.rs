@@ -21,7 +21,7 @@ use axum::routing::{delete, get, post};
 use super::super::site::Shared;
 use super::{alerts, history};
 
-pub(in crate::http) use guard::Caller;
+pub(in crate::http) use guard::{Caller, shown, too_many};
 pub(in crate::http) use ranking::Rankings;
 
 /// All routes, for nobody without the token.

@@ -238,11 +238,24 @@ fn a_full_disk_costs_samples_until_there_is_room() {
 }
 
 #[test]
+fn a_file_that_was_never_a_database_stays_where_it_is() {
+    let mut case = Case::new();
+    let text = "interval = 60 # not ours";
+    fs::write(case.path(), text).unwrap();
+    assert!(!case.sample());
+    assert!(!case.health.works());
+    assert_eq!(fs::read_to_string(case.path()).unwrap(), text);
+    // After a power cut a file of ours may be nothing but zeros.
+    fs::write(case.path(), [0; 4096]).unwrap();
+    assert!(case.sample(), "{:?}", case.keeper.complaint);
+}
+
+#[test]
 fn a_damaged_file_is_set_aside_and_history_begins_anew() {
     let mut case = Case::new();
     fs::write(
         case.path(),
-        "this is no database, and longer than the head of one".repeat(9),
+        "SQLite format 3\0, which is all that is left of it".repeat(9),
     )
     .unwrap();
     assert!(case.sample(), "{:?}", case.keeper.complaint);

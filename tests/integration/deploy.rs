@@ -1,0 +1,366 @@
+//! What is in deploy/ for Prometheus and Grafana: its own checker understands it, and it names what the server tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::{Map, Value};
+
+use crate::docs::read;
+use crate::metrics::{all_known, fetch, found, introduced, samples, until_sample};
+use crate::support::TestServer;
+
+const RULES: &str = "deploy/prometheus-rules.yml";
+const CASES: &str = "tests/prometheus/alerts.yml";
+const DASHBOARD: &str = "deploy/grafana.json";
+
+/// What Prometheus adds to each series.
+const OF_PROMETHEUS: [&str; 2] = ["job", "instance"];
+
+/// The values of each label of each metric.
+type Known = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+/// One metric in an expression: its name, and its matchers as label, whether by pattern, and value.
+#[derive(Debug, PartialEq)]
+struct Selector {
+    metric: String,
+    matchers: Vec<(String, bool, String)>,
+}
+
+/// An expression, and the labels that are made use of in words beside it.
+#[derive(Debug)]
+struct Expression {
+    text: String,
+    used: Vec<String>,
+}
+
+/// The metrics in an expression, or of one sample. No value has a comma or a brace in it.
+fn selectors(text: &str) -> Vec<Selector> {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_name) {
+        let name = rest[start..].split(|letter| !is_name(letter)).next();
+        let name = name.unwrap();
+        rest = &rest[start + name.len()..];
+        let (inner, after) = rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split_once('}'))
+            .unwrap_or(("", rest));
+        rest = after;
+        if name == "up"
+            || ["swarmhub_", "process_"]
+                .iter()
+                .any(|begin| name.starts_with(begin))
+        {
+            found.push(Selector {
+                metric: name.to_owned(),
+                matchers: inner
+                    .split(',')
+                    .filter(|one| !one.is_empty())
+                    .map(matcher)
+                    .collect(),
+            });
+        }
+    }
+    found
+}
+
+fn matcher(text: &str) -> (String, bool, String) {
+    let (left, value) = text.split_once('"').expect("a value");
+    let label = left.trim_end_matches(['=', '~', '!']).trim();
+    let value = value.trim_end_matches('"');
+    (label.to_owned(), left.contains('~'), value.to_owned())
+}
+
+/// The labels that an expression keeps, if it says which.
+fn kept(text: &str) -> Option<Vec<&str>> {
+    let (_, after) = text.split_once("by (")?;
+    let (labels, _) = after.split_once(')')?;
+    Some(labels.split(',').map(str::trim).collect())
+}
+
+fn known(text: &str) -> Known {
+    let mut known = Known::new();
+    let up = "up".to_owned();
+    for name in samples(text).into_keys().chain([up]) {
+        let selector = selectors(&name).pop().expect(&name);
+        let labels = known.entry(selector.metric).or_default();
+        for (label, _, value) in selector.matchers {
+            labels.entry(label).or_default().insert(value);
+        }
+    }
+    known
+}
+
+/// What is wrong with an expression, by what a server tells.
+fn wrong(expression: &Expression, known: &Known) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut labels: BTreeSet<&str> = OF_PROMETHEUS.into();
+    for Selector { metric, matchers } in selectors(&expression.text) {
+        let Some(own) = known.get(&metric) else {
+            wrong.push(format!("there is no metric {metric}"));
+            continue;
+        };
+        labels.extend(own.keys().map(String::as_str));
+        for (label, is_pattern, value) in matchers {
+            if OF_PROMETHEUS.contains(&label.as_str()) {
+                continue;
+            }
+            let Some(values) = own.get(&label) else {
+                wrong.push(format!("{metric} has no label {label}"));
+                continue;
+            };
+            let alternatives = value.split(|letter| is_pattern && letter == '|');
+            let none = alternatives.filter(|one| !values.contains(*one));
+            wrong.extend(none.map(|one| format!("{metric} has no {label} {one}")));
+        }
+    }
+    let kept = kept(&expression.text);
+    for label in kept.iter().flatten() {
+        if !labels.contains(label) {
+            wrong.push(format!("nothing there has a label {label}"));
+        }
+    }
+    for label in &expression.used {
+        let is_there = kept.as_ref().map_or_else(
+            || labels.contains(label.as_str()),
+            |kept| kept.contains(&label.as_str()),
+        );
+        if !is_there {
+            wrong.push(format!("{label} is named beside it and not in it"));
+        }
+    }
+    wrong
+}
+
+/// The words that stand between these marks.
+fn between<'a>(
+    text: &'a str,
+    before: &'a str,
+    after: &'a str,
+) -> impl Iterator<Item = String> + 'a {
+    let parts = text.split(before).skip(1);
+    parts.map(move |part| {
+        part.split(after)
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    })
+}
+
+/// Every expression of the rules, each on a line of its own.
+fn of_rules() -> Vec<Expression> {
+    let text = read(RULES);
+    let rules = text.split("- alert: ").skip(1);
+    let expressions = rules.map(|rule| Expression {
+        text: between(rule, "expr: ", "\n").next().expect("expr"),
+        used: between(rule, "$labels.", " ").collect(),
+    });
+    expressions.collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
+
+fn panels() -> Vec<Map<String, Value>> {
+    let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).expect("JSON");
+    // As Grafana 10 writes it; later ones bring it up to theirs.
+    assert_eq!(
+        (&dashboard["uid"], &dashboard["schemaVersion"]),
+        (&"swarmhub".into(), &38.into())
+    );
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    panels
+        .map(|panel| panel.as_object().expect("a panel").clone())
+        .collect()
+}
+
+/// Every expression of the dashboard: of panels, annotations and variables.
+fn of_dashboard() -> Vec<Expression> {
+    let mut expressions = Vec::new();
+    for panel in panels() {
+        for target in panel
+            .get("targets")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            expressions.push(Expression {
+                text: text(&target["expr"]),
+                used: between(&text(&target["legendFormat"]), "{{", "}}").collect(),
+            });
+        }
+    }
+    let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).expect("JSON");
+    for annotation in dashboard["annotations"]["list"]
+        .as_array()
+        .expect("annotations")
+    {
+        expressions.push(Expression {
+            text: text(&annotation["expr"]),
+            used: Vec::new(),
+        });
+    }
+    for variable in dashboard["templating"]["list"]
+        .as_array()
+        .expect("variables")
+    {
+        let Some(query) = variable["query"]["query"].as_str() else {
+            continue;
+        };
+        let inner = query.strip_prefix("label_values(").expect(query);
+        let (selector, label) = inner.trim_end_matches(')').rsplit_once(',').expect(query);
+        expressions.push(Expression {
+            text: selector.to_owned(),
+            used: vec![label.trim().to_owned()],
+        });
+    }
+    expressions
+}
+
+#[tokio::test]
+async fn dashboard_and_alerts_name_metrics_labels_and_values_that_exist() {
+    let server = TestServer::start(all_known);
+    let _both = introduced(&server).await;
+    until_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
+    until_sample(&server, "swarmhub_history_works", 1.0).await;
+    let mut known = known(&fetch(server.address, "/metrics", "").await.body);
+    // Not every system tells open files at once.
+    known.entry("process_open_fds".to_owned()).or_default();
+    let (rules, dashboard) = (of_rules(), of_dashboard());
+    assert!(rules.len() > 10 && dashboard.len() > 40);
+    for expression in rules.iter().chain(&dashboard) {
+        let wrong = wrong(expression, &known);
+        assert!(wrong.is_empty(), "{}: {wrong:?}", expression.text);
+        assert!(
+            !selectors(&expression.text).is_empty(),
+            "{}",
+            expression.text
+        );
+    }
+    for (text, used, expected) in [
+        (
+            "swarmhub_nothing > 1",
+            "",
+            "there is no metric swarmhub_nothing",
+        ),
+        (
+            "swarmhub_swarms{reason=\"ban\"}",
+            "",
+            "swarmhub_swarms has no label reason",
+        ),
+        (
+            "rate(swarmhub_connections_refused_total{job=~\"$job\",reason!~\"ban|bans\"}[5m])",
+            "",
+            "swarmhub_connections_refused_total has no reason bans",
+        ),
+        (
+            "sum by (kind) (swarmhub_swarms)",
+            "",
+            "nothing there has a label kind",
+        ),
+        (
+            "sum by (job) (swarmhub_failures_total)",
+            "kind",
+            "kind is named beside it and not in it",
+        ),
+    ] {
+        let used = Some(used.to_owned()).filter(|used| !used.is_empty());
+        let expression = Expression {
+            text: text.to_owned(),
+            used: used.into_iter().collect(),
+        };
+        assert_eq!(wrong(&expression, &known), [expected]);
+    }
+}
+
+/// What promtool says of its arguments, if it does not like what they name.
+fn promtool(arguments: &[&str]) -> Result<(), String> {
+    let checked = Command::new("promtool")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    checked
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| said.into_owned())
+}
+
+/// Whether Prometheus can read these, with something in place of the variables of Grafana.
+fn readable(expressions: &[Expression]) -> Result<(), String> {
+    let mut rules = vec!["groups:\n  - name: dashboard\n    rules:\n".to_owned()];
+    for (number, expression) in expressions.iter().enumerate() {
+        let text = expression.text.replace("$__rate_interval", "5m");
+        let text = text.replace("$job", ".*").replace("$instance", ".*");
+        assert!(!text.contains('$'), "{text}");
+        // A JSON string is one of YAML.
+        let text = Value::from(text);
+        rules.push(format!(
+            "      - record: dashboard:{number}\n        expr: {text}\n"
+        ));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dashboard.yml");
+    std::fs::write(&file, rules.concat()).unwrap();
+    promtool(&["check", "rules", file.to_str().unwrap()])
+}
+
+#[test]
+fn prometheus_can_read_every_expression_of_the_dashboard() {
+    if !found("promtool") {
+        return;
+    }
+    assert_eq!(readable(&of_dashboard()), Ok(()));
+    let broken = Expression {
+        text: "sum(swarmhub_swarms{job=~\"$job\"}".to_owned(),
+        used: Vec::new(),
+    };
+    assert!(readable(&[broken]).is_err());
+}
+
+#[test]
+fn no_panel_of_the_dashboard_lies_on_another() {
+    let (mut taken, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for panel in panels() {
+        let title = text(&panel["title"]);
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}");
+        let [x, y, w, h] =
+            ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
+        assert!(x + w <= 24, "{title}");
+        for place in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
+            assert!(taken.insert(place), "{title}");
+        }
+    }
+    assert!(ids.len() > 30);
+}
+
+/// Of all cases, the alerts that fire in one, and those that do not in one.
+fn cases() -> (BTreeSet<String>, BTreeSet<String>) {
+    let text = read(CASES);
+    let cases = text.split("alertname: ").skip(1).map(|case| {
+        let name = case.split([',', '\n']).next().unwrap_or_default();
+        (name.to_owned(), case.contains("exp_labels:"))
+    });
+    let (firing, silent): (Vec<_>, Vec<_>) = cases.partition(|(_, fires)| *fires);
+    let names = |cases: Vec<(String, bool)>| cases.into_iter().map(|(name, _)| name).collect();
+    (names(firing), names(silent))
+}
+
+#[test]
+fn the_alert_rules_are_valid_and_each_fires_when_it_should_and_else_not() {
+    let alerts: BTreeSet<_> = between(&read(RULES), "- alert: ", "\n").collect();
+    assert!(alerts.len() > 10, "{alerts:?}");
+    let (firing, silent) = cases();
+    assert_eq!(firing, alerts, "{CASES}: each fires in a case");
+    assert_eq!(silent, alerts, "{CASES}: each is silent in a case");
+    if !found("promtool") {
+        return;
+    }
+    assert_eq!(promtool(&["check", "rules", RULES]), Ok(()));
+    assert_eq!(promtool(&["test", "rules", CASES]), Ok(()));
+}
