@@ -34,7 +34,7 @@ pub(crate) fn parse(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, Exit> {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args = with_help(args.into_iter().collect());
     let is_load = args.get(1).is_some_and(|word| word == load::LOAD);
     let matches = match flags::command().try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -70,6 +70,15 @@ pub(crate) fn parse(
         Some(flags::PRINT) => Command::Print(effective.to_toml()),
         _ => Command::Run(Box::new(effective.config)),
     })
+}
+
+/// `swarmhub help load` asks for what `swarmhub load --help` tells.
+fn with_help(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.get(1).is_some_and(|word| word == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
+    args
 }
 
 /// A load has flags of its own; those of the server would do nothing.

@@ -51,6 +51,15 @@ fn the_command_line_is_well_formed() {
 }
 
 #[test]
+fn the_word_help_does_what_the_flag_does() {
+    for command in ["", "load", "print-config"] {
+        let asked = printed(&format!("help {command}"));
+        assert_eq!(asked, printed(&format!("{command} --help")), "{command}");
+    }
+    assert!(refused("help banana").contains("banana"));
+}
+
+#[test]
 fn nothing_typed_runs_with_the_defaults() {
     assert_eq!(config(""), Config::default());
 }

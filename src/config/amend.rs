@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::{
     Config, InvalidConfig, Setting, Takes,
+    declare::Shape,
     error::{Problem, quoted},
     suggest::nearest,
     value::Raw,
@@ -43,15 +44,25 @@ impl Config {
             (setting.copy)(self, &Self::default());
             return Ok(());
         };
-        let value = DeValue::parse(toml).map_err(|error| {
-            let what = format!("{} is no TOML value ({})", quoted(toml), error.message());
-            Problem::new(
-                what,
-                "write it as in a configuration file: 30, true, \"text\", [\"a\", \"b\"]",
-            )
-        })?;
+        let value = DeValue::parse(toml).map_err(|_| no_value(toml, &setting.shape()))?;
         (setting.read)(self, &Raw::Toml(value.get_ref()))
     }
+}
+
+/// What to say about text that is no value at all.
+fn no_value(toml: &str, shape: &Shape) -> Problem {
+    let what = if toml.trim().is_empty() {
+        "a value is missing".to_owned()
+    } else {
+        format!("{} is no TOML value", quoted(toml))
+    };
+    let remedy = match shape {
+        Shape { many: true, .. } => "give a list: [\"a\", \"b\"]".to_owned(),
+        Shape { text: true, .. } => "give a text in quotes: \"text\"".to_owned(),
+        Shape { switch: true, .. } => "give true or false".to_owned(),
+        Shape { bounds, .. } => format!("give a number from {bounds}"),
+    };
+    Problem::new(what, remedy)
 }
 
 #[cfg(test)]
@@ -97,8 +108,15 @@ mod tests {
             ("interval", "0", "out of range"),
             ("interval", "\"30\"", "without quotes"),
             ("interval", "30\nworkers = 3", "no TOML value"),
-            ("interval", "", "no TOML value"),
-            ("log_level", "debug", "no TOML value"),
+            ("interval", " ", "a value is missing; give a number from"),
+            (
+                "interval",
+                "abc",
+                "no TOML value; give a number from 1 to 3600",
+            ),
+            ("log_level", "debug", "no TOML value; give a text in quotes"),
+            ("no_limits", "yes", "no TOML value; give true or false"),
+            ("origin", "https://a.example", "no TOML value; give a list"),
             ("workers", "3", "restart"),
             ("admin_token", "\"0123456789abcdef\"", "secret"),
         ] {

@@ -100,9 +100,22 @@ impl Document<'_> {
 
     fn notation(&self, error: &toml::de::Error) -> (usize, InvalidConfig) {
         let line = self.line(error.span().map_or(0, |span| span.start));
-        let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        let problem = Problem::new(message, "see https://toml.io for the notation");
+        let problem = self.missing(line).unwrap_or_else(|| {
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            Problem::new(message, "see https://toml.io for the notation")
+        });
         (line, problem.at(self.source(line).to_string()))
+    }
+
+    /// What to say about a line with a name and nothing behind it, of which the parser says what could stand there.
+    fn missing(&self, line: usize) -> Option<Problem> {
+        let text = self.text.lines().nth(line.checked_sub(1)?)?;
+        let (name, value) = text.split_once('=')?;
+        let is_missing = value.trim().is_empty() || value.trim().starts_with('#');
+        is_missing.then(|| {
+            let what = format!("{}: a value is missing", name.trim());
+            Problem::new(what, "write one, or leave the line out")
+        })
     }
 
     fn source(&self, line: usize) -> Source {

@@ -5,6 +5,12 @@ use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 
 use super::{Config, Setting, Source, error::one_line};
 
+/// Said first. Whoever takes what is printed for a new file must not lose the token by it.
+const HEAD: &str = "# The settings in effect; --config reads a file like this one.
+# Secrets and addresses of receivers stand here as comments: put them in again before you use it.
+
+";
+
 /// A checked configuration that knows where its values came from.
 #[derive(Debug, Clone)]
 pub struct Effective {
@@ -24,8 +30,7 @@ impl Effective {
     /// All settings as TOML, each with what it means, what is allowed, and where its value came from.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        let mut text =
-            "# The settings in effect; --config reads a file like this one.\n\n".to_owned();
+        let mut text = HEAD.to_owned();
         let mut section = None;
         for setting in Setting::all() {
             if setting.section != section {
@@ -53,12 +58,17 @@ impl Effective {
             format!("allowed: {}; ", shape.bounds)
         };
         if let Some(value) = setting.toml(&self.config) {
+            // A secret is not shown, and what stands for it must not be taken for it. A list of them is shown where it is empty.
+            let is_hidden = shape.secret && value != "[]";
+            let (hidden, comment) = if is_hidden {
+                ("; set, not shown", "# ")
+            } else {
+                ("", "")
+            };
             line(
                 text,
-                format_args!("# {allowed}from: {}", self.source(setting)),
+                format_args!("# {allowed}from: {}{hidden}", self.source(setting)),
             );
-            // A secret is not shown, and what stands for it must not be taken for it.
-            let comment = if shape.secret { "# " } else { "" };
             line(text, format_args!("{comment}{} = {value}\n", setting.name));
         } else {
             let quote = if shape.text { "\"" } else { "" };

@@ -134,6 +134,10 @@ mod tests {
         for text in shown {
             assert!(text.contains(SHOWN) && !text.contains(TOKEN), "{text}");
         }
+        assert!(printed.contains(
+            "letters, digits and signs; from: hub.toml:1; set, not shown\n# admin_token ="
+        ));
+        assert!(printed.contains("put them in again before you use it"));
         // It is a comment, so that what is printed can be read again without a token that anybody knows.
         let again = load(&printed, &[]).expect("valid");
         assert_eq!(again.config.admin_token, None);

@@ -288,10 +288,20 @@ interval_max = 3
 #[test]
 fn a_mistake_in_the_notation_is_reported_once_for_its_line() {
     insta::assert_snapshot!(
-        file("workers = \ninterval = 3\nlisten = [\"a\n\n[x\n")
+        file("workers = # how many?\ninterval = 3\nlisten = [\"a\n\n[x\n")
             .problems()
             .join("\n")
     );
+    let missing = file("interval =\n[limits]\npatience = # soon\n").problems();
+    assert_eq!(
+        missing,
+        [
+            "hub.toml:1: interval: a value is missing; write one, or leave the line out",
+            "hub.toml:3: patience: a value is missing; write one, or leave the line out",
+        ]
+    );
+    let no_port = file("listen = \"8000\"").problems();
+    assert!(!no_port[0].contains("[\"8000\"]"), "{no_port:?}");
     insta::assert_snapshot!(file("workers = 1\nworkers = 2\n").problems().join("\n"));
 }
 

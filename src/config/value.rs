@@ -115,10 +115,17 @@ impl<T: Scalar> Value for Vec<T> {
     type Rule = T::Rule;
 
     fn read(raw: &Raw<'_>, rule: &T::Rule) -> Result<Self, Problem> {
-        let list = words(raw, T::KIND)?
+        let words = words(raw, T::KIND)?;
+        let list = words
             .iter()
             .map(|word| T::parse(word, rule).map_err(|problem| one_at_a_time(word, problem)))
             .collect::<Result<Self, _>>()?;
+        // Only now, so that nobody is told to put into a list what is wrong there too.
+        if let (Raw::Toml(value), [word]) = (raw, words.as_slice())
+            && !matches!(value, DeValue::Array(_))
+        {
+            return Err(no_list(word, T::KIND));
+        }
         once_each(&list)?;
         Ok(list)
     }
@@ -140,6 +147,18 @@ impl<T: Scalar> Value for Vec<T> {
             ..<T as Value>::shape(rule)
         }
     }
+}
+
+fn no_list(word: &str, kind: Kind) -> Problem {
+    let example = match kind {
+        Kind::Text => toml_text(word),
+        Kind::Secret => "\"...\"".to_owned(),
+        Kind::Number | Kind::Switch => word.to_owned(),
+    };
+    Problem::new(
+        "one value where a list is wanted",
+        format!("write [{example}]"),
+    )
 }
 
 /// What is wrong with one entry, which may be that it is several.
@@ -180,7 +199,7 @@ fn word<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
     }
 }
 
-/// The words a list is read from.
+/// The words a list is read from; one of the file that is no list is a word too.
 fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem> {
     match raw {
         Raw::Words(words) => Ok(words
@@ -191,18 +210,7 @@ fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem>
             .iter()
             .map(|value| toml_word(value.get_ref(), kind))
             .collect(),
-        Raw::Toml(value) => {
-            let word = toml_word(value, kind)?;
-            let example = match kind {
-                Kind::Text => toml_text(&word),
-                Kind::Secret => "\"...\"".to_owned(),
-                Kind::Number | Kind::Switch => word.into_owned(),
-            };
-            Err(Problem::new(
-                "one value where a list is wanted",
-                format!("write [{example}]"),
-            ))
-        }
+        Raw::Toml(value) => toml_word(value, kind).map(|word| vec![word]),
     }
 }
 

@@ -123,7 +123,7 @@ fn escaped(text: &str) -> String {
     clippy::cast_sign_loss,
     reason = "a count, and what is no number becomes 0"
 )]
-fn whole(number: f64) -> u64 {
+pub(super) fn whole(number: f64) -> u64 {
     number as u64
 }
 

@@ -434,9 +434,14 @@ impl Node {
         self.offenders.list(now)
     }
 
-    /// Writes down what somebody has changed: a word for the kind, and what exactly.
+    /// Writes down, and logs, what somebody has changed: a word for the kind, and what exactly.
     pub fn audit(&self, what: &'static str, detail: &str) {
         tracing::info!(what, detail, "changed by the operator");
+        self.write_down(what, detail);
+    }
+
+    /// The same for what the log says already.
+    pub fn write_down(&self, what: &'static str, detail: &str) {
         let detail: String = detail.chars().take(AUDIT_CHARS_MAX).collect();
         let entry = serde_json::json!({ "what": what, "detail": detail });
         self.store

@@ -22,6 +22,11 @@ use super::target::Target;
 use super::tls;
 
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Of the body of a refusal, with its head: a sentence, and not a page.
+const REASON_BYTES_MAX: usize = 4 * 1024;
+const REASON_CHARS_MAX: usize = 200;
+/// How long the rest of a refusal is waited for.
+const REASON_WITHIN: Duration = Duration::from_secs(1);
 /// However little patience there is with messages, a connection is given so long to open.
 const OPENING_MIN: Duration = Duration::from_secs(10);
 /// How many connections one address is given before the next one has its turn.
@@ -189,6 +194,7 @@ impl Connector {
                 return Err(LoadError::NotUpgraded {
                     url: url(),
                     answer: first_line(&answer),
+                    reason: reason(stream, answer).await,
                 });
             }
         }
@@ -232,9 +238,48 @@ fn bind(socket: &TcpSocket, from: IpAddr) -> io::Result<()> {
 
 fn first_line(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
-    let line = text.lines().next().unwrap_or_default().chars().take(100);
-    line.map(|c| if c.is_control() { '\u{fffd}' } else { c })
+    printable(text.lines().next().unwrap_or_default(), 100)
+}
+
+fn printable(line: &str, chars_max: usize) -> String {
+    line.chars()
+        .take(chars_max)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// What a refusal says after its head, as far as it comes at once, to stand behind the first line.
+async fn reason(stream: &mut Stream, mut answer: Vec<u8>) -> String {
+    let reading = async {
+        while answer.len() <= REASON_BYTES_MAX && !is_whole(&answer) {
+            // What has come so far is what is told.
+            if !matches!(stream.read_buf(&mut answer).await, Ok(1..)) {
+                return;
+            }
+        }
+    };
+    // A server that says no more, and doesn't close, has said all.
+    let _ = timeout(REASON_WITHIN, reading).await;
+    let text = String::from_utf8_lossy(&answer);
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let line = body.lines().find(|line| !line.trim().is_empty());
+    line.map_or_else(String::new, |line| {
+        format!(": \"{}\"", printable(line.trim(), REASON_CHARS_MAX))
+    })
+}
+
+/// Whether as much of the body has come as its head announced; without a length the server closes.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    length.is_some_and(|length| body.len() >= length)
 }
 
 fn is_accepted(answer: &str, accepted: &str) -> bool {

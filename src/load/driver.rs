@@ -19,7 +19,11 @@ use super::tally::{Errors, Tally};
 
 /// Connections of the warm-up, which makes the tracker allocate what it needs only once.
 const WARM_CONNECTIONS: usize = 20;
-const WARM_ANNOUNCES: u64 = 60;
+/// Announces of each of them.
+const WARM_ANNOUNCES: u64 = 3;
+/// Offers that each of them is given, all at once: half of what swarmhub lets a member have in one go by default
+/// (`limits.offers_received_burst`). With more a small load would begin with offers that come to nobody.
+const WARM_OFFERS: u64 = 15;
 /// Swarms of warm-ups are numbered from here on.
 const WARM_SWARM: u64 = 1 << 20;
 /// Joins at the same time.
@@ -189,7 +193,7 @@ impl Driver {
         session.finish(false, self.patience()).await;
         session.drive(Drive::Closed {
             at_once: 4,
-            to_begin: WARM_ANNOUNCES,
+            to_begin: warm_announces(members, plan.settings.offers),
         })?;
         session.finish(false, self.patience()).await;
         session.listen_on().await;
@@ -217,6 +221,12 @@ impl Driver {
     }
 }
 
+/// Announces of the whole warm-up: as many are sent as are given, so a few of each member's fill nobody's measure.
+fn warm_announces(members: usize, offers: u64) -> u64 {
+    let each = (WARM_OFFERS / offers.max(1)).clamp(1, WARM_ANNOUNCES);
+    members as u64 * each
+}
+
 fn timeout_of(plan: &Plan) -> Duration {
     Duration::from_micros(plan.settings.timeout)
 }
@@ -240,5 +250,23 @@ fn count(session: &Session) -> Part {
         errors: exchange.errors.clone(),
         latencies: exchange.latencies.clone(),
         ..Part::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warm_up_gives_no_member_more_offers_than_fit_however_few_there_are() {
+        for members in [1, 2, 5, 10, 20] {
+            for offers in [0, 1, 5, 10, 15] {
+                let all = warm_announces(members, offers);
+                assert!(all >= members as u64, "{members} {offers}: {all}");
+                let given = all * offers / members as u64;
+                assert!(given <= WARM_OFFERS, "{members} {offers}: {given}");
+            }
+        }
+        assert_eq!(warm_announces(WARM_CONNECTIONS, 5), 60);
     }
 }

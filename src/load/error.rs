@@ -58,13 +58,15 @@ pub enum LoadError {
     },
     /// There is an HTTP server that does not upgrade.
     #[error(
-        "{url} is no WebSocket: the server answered \"{answer}\" instead of \"101 Switching Protocols\""
+        "{url} is no WebSocket: the server answered \"{answer}\" instead of \"101 Switching Protocols\"{reason}"
     )]
     NotUpgraded {
         /// The address asked for.
         url: String,
         /// The first line of the answer.
         answer: String,
+        /// The beginning of what it says after its head, with a colon in front; empty if it says nothing.
+        reason: String,
     },
     /// What came is no answer to the request for a WebSocket.
     #[error("{url} is no WebSocket: {reason}")]

@@ -110,9 +110,8 @@ impl Lists {
             Err(problems) => {
                 counters.access_reloads_failed.add_shared(1);
                 for problem in problems {
-                    tracing::error!("{problem}");
+                    tracing::error!("{problem}; the lists of [access] stay as they were");
                 }
-                tracing::error!("the lists of [access] were not read anew and stay as they were");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Starts the thread of the history.
 
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute as made_absolute};
 use std::thread;
 
 use crate::config::History;
@@ -14,11 +14,10 @@ const FILE: &str = "history.sqlite";
 pub(super) fn keep(history: &History, state_folder: Option<&Path>) -> Store {
     let place = match (history, state_folder) {
         (History::Off, _) => return Store::none(),
-        (History::At(path), _) => Place::File(path.clone()),
-        (History::File, Some(folder)) => Place::File(folder.join(FILE)),
+        (History::At(path), _) => Place::File(absolute(path)),
+        (History::File, Some(folder)) => Place::File(absolute(&folder.join(FILE))),
         (History::File, None) | (History::Memory, _) => Place::Memory,
     };
-    tracing::info!(%place, "history is kept");
     let (store, keeper) = Store::at(place);
     let thread = thread::Builder::new().name("history".to_owned());
     match thread.spawn(move || keeper.run()) {
@@ -28,4 +27,10 @@ pub(super) fn keep(history: &History, state_folder: Option<&Path>) -> Store {
             Store::none()
         }
     }
+}
+
+/// Whole, so that the log says which file it is wherever the program was started.
+fn absolute(path: &Path) -> PathBuf {
+    // Fails only where there is no working directory any more.
+    made_absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -44,7 +44,7 @@ impl Control {
     pub(super) async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
         let _one = self.reloading.lock().await;
         let access = self.access.read_aside().await?;
-        let changes = self.put_in_force(wanted).await?;
+        let changes = self.put_in_force(wanted, "configuration").await?;
         self.access.put_in_force(access);
         *self.amendments.lock() = Amendments::new(&self.config());
         self.audit("read again: ", &changes);
@@ -54,7 +54,7 @@ impl Control {
     async fn amend(&self, amend: Amend) -> Amended {
         let _one = self.reloading.lock().await;
         let before = self.config();
-        let changes = self.put_in_force(&amend(&before)?).await?;
+        let changes = self.put_in_force(&amend(&before)?, "operator").await?;
         if !changes.is_empty() {
             let undo = &mut self.amendments.lock().before;
             if undo.len() >= UNDO_MAX {
@@ -69,7 +69,7 @@ impl Control {
     async fn undo(&self) -> Option<Amended> {
         let _one = self.reloading.lock().await;
         let before = self.amendments.lock().before.back().cloned()?;
-        let undone = self.put_in_force(&before).await;
+        let undone = self.put_in_force(&before, "undo").await;
         if let Ok(changes) = &undone {
             self.amendments.lock().before.pop_back();
             self.audit("taken back: ", changes);
@@ -77,13 +77,17 @@ impl Control {
         Some(undone)
     }
 
-    /// Tells everybody who goes by settings. When it returns the workers do.
-    async fn put_in_force(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
+    /// Tells everybody who goes by settings, and the log by what they changed. When it returns the workers do.
+    async fn put_in_force(
+        &self,
+        wanted: &Config,
+        by: &str,
+    ) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
         let (config, changes) = self.config().reloaded(wanted)?;
         for change in &changes {
             match change.setting.takes {
-                Takes::Live => tracing::info!("{change}"),
-                Takes::Restart => tracing::warn!("{change}"),
+                Takes::Live => tracing::info!(by, "{change}"),
+                Takes::Restart => tracing::warn!(by, "{change}"),
             }
         }
         // Those who go by a setting are told here, each in its own way.
@@ -100,6 +104,7 @@ impl Control {
         Ok(changes)
     }
 
+    /// The log has them already.
     fn audit(&self, how: &str, changes: &[Changed]) {
         for Changed { setting, from, to } in changes {
             let told = |value: &Option<String>| value.clone().unwrap_or("not set".to_owned());
@@ -109,7 +114,7 @@ impl Control {
                 Takes::Restart => " (with the next start)",
             };
             let detail = format!("{how}{key}: {from} → {to}{late}");
-            self.node.audit("settings", &detail);
+            self.node.write_down("settings", &detail);
         }
     }
 }

@@ -343,6 +343,6 @@ async fn lists_that_change_are_taken_up_with_a_signal_or_by_themselves() {
     let (code, log) = program.end().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains(TOKEN), "{log}");
-    let told = "the lists of [access] were not read anew";
+    let told = "; the lists of [access] stay as they were";
     assert_eq!(log.matches(told).count(), 1, "{log}");
 }

@@ -757,7 +757,7 @@ async fn settings_are_shown_changed_as_a_whole_and_taken_back() {
     assert_eq!(all["can_undo"], false);
     let changed = patch(
         &server,
-        &json!({"interval": "20", "limits.messages_per_second": "30"}),
+        &json!({"interval": 20, "limits.messages_per_second": "30"}),
     )
     .await
     .ok();
@@ -802,6 +802,26 @@ async fn settings_are_shown_changed_as_a_whole_and_taken_back() {
 }
 
 #[tokio::test]
+async fn settings_are_given_as_values_of_json_or_as_text_of_the_configuration() {
+    let server = server(|_| {});
+    let origins = json!(["https://a.example", "https://b.example"]);
+    let wanted = json!({
+        "interval": 20, "limits.patience": 4.5, "no_limits": true, "origin": origins, "log_level": "\"debug\"",
+    });
+    patch(&server, &wanted).await.ok();
+    let config = server.handle.config();
+    assert_eq!(config.interval, Some(Duration::from_secs(20)));
+    assert_eq!(config.limits.patience, Duration::from_millis(4500));
+    assert_eq!(json!(config.origin), origins);
+    assert!(config.no_limits && config.log_level == "debug");
+    let empty = json!({"interval": "30", "no_limits": "false", "origin": []});
+    patch(&server, &empty).await.ok();
+    let config = server.handle.config();
+    assert_eq!(config.interval, Some(Duration::from_secs(30)));
+    assert!(!config.no_limits && config.origin.is_empty());
+}
+
+#[tokio::test]
 async fn impossible_settings_are_refused_with_every_mistake_and_change_nothing() {
     let server = server(|_| {});
     let before = server.handle.config();
@@ -835,7 +855,17 @@ async fn impossible_settings_are_refused_with_every_mistake_and_change_nothing()
     .await;
     assert!(reply.refused(400).contains("tracker.interval_min"));
     assert_eq!(server.handle.config(), before);
-    for body in ["", "{", "[]", "{}", r#"{"interval":30}"#, "\"x\"", "null"] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        r#"{"interval":{"s":30}}"#,
+        r#"{"interval":[null]}"#,
+        r#"{"origin":"x"}"#,
+        "\"x\"",
+        "null",
+    ] {
         let reply = send(&server, "PATCH /api/v1/settings", &bearer(TOKEN), body).await;
         assert!(!reply.refused(400).is_empty(), "{body}");
     }

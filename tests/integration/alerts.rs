@@ -376,6 +376,8 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
     let (_, answer) = ask(&server, "DELETE", "/rules/memory_high", Value::Null).await;
     assert_eq!(answer["done"], "reset");
     assert_eq!(view(&server, "memory_high").await["threshold"], 0.75);
+    let silence = json!({"rule": "memory_high", "seconds": 60});
+    ask(&server, "POST", "/silences", silence).await;
     let audit = server
         .node
         .store()
@@ -388,13 +390,17 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
         .collect();
     assert_eq!(
         kinds,
-        [true, true, true, true, false, false, true],
+        [false, true, true, true, true, false, false, true],
         "the newest first"
     );
     assert!(
-        audit[1].1.contains("> 0.75") && audit[1].1.contains("> 0.5"),
+        audit[2].1.contains("> 0.75") && audit[2].1.contains("> 0.5"),
         "{}",
-        audit[1].1
+        audit[2].1
+    );
+    assert!(
+        audit[0].1.contains("memory_high for 60 s\""),
+        "no reason, no colon"
     );
 }
 

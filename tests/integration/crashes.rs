@@ -234,6 +234,11 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
         let (code, log) = program.end();
         assert_eq!(code, Some(0), "{log}");
         assert_eq!(log.matches(says).count(), 1, "{log}");
+        assert_eq!(
+            log.matches("history is kept place=").count(),
+            works,
+            "{log}"
+        );
         if path == newer || path == settings {
             assert_eq!(std::fs::read(path).ok(), before, "it is left alone");
         }

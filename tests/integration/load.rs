@@ -132,6 +132,21 @@ fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
     assert_eq!(report.own.threads, 2);
 }
 
+/// A swarm of few gets all offers of the warm-up, which begins at once.
+#[test]
+fn a_load_of_few_connections_is_served_completely_too() {
+    for connections in [3, 5, 10] {
+        let server = TestServer::start(|_| {});
+        let report = ran(&Options {
+            connections,
+            warmup: Duration::ZERO,
+            amount: Amount::For(Duration::from_millis(500)),
+            ..Options::new(format!("ws://{}/", server.address).parse().unwrap())
+        });
+        assert_correct(&report);
+    }
+}
+
 /// Who starts both programs without a flag must not be told that the tracker is broken.
 #[test]
 fn the_default_load_is_served_completely_by_a_tracker_with_default_limits() {
@@ -478,11 +493,14 @@ fn what_is_no_tracker_is_told_in_words() {
         let (mut tcp, _) = listener.accept().unwrap();
         let mut request = [0; 1024];
         let read = tcp.read(&mut request).unwrap();
-        tcp.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").unwrap();
+        tcp.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-LENGTH: 17\r\n\r\n")
+            .unwrap();
+        tcp.write_all(b"\nthere is none\x07\nx").unwrap();
         String::from_utf8_lossy(&request[..read]).into_owned()
     });
     let error = failed(&on(address)).to_string();
     assert!(error.contains("404 Not Found"), "{error}");
+    assert!(error.ends_with(": \"there is none\u{fffd}\""), "{error}");
     let request = answering.join().unwrap();
     for header in [
         &format!("Origin: http://{address}\r\n"),

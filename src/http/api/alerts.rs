@@ -165,7 +165,12 @@ async fn silence(State(shared): State<Arc<Shared>>, body: Body) -> Answered {
         .alerts()
         .alerts()
         .silence(&rule, seconds, &comment, now)?;
-    node.audit("silence", &format!("{rule} for {seconds} s: {comment}"));
+    let reason = if comment.is_empty() {
+        String::new()
+    } else {
+        format!(": {comment}")
+    };
+    node.audit("silence", &format!("{rule} for {seconds} s{reason}"));
     Ok(told(StatusCode::CREATED, &silence))
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::refusal::{Refusal, answer};
 use crate::http::site::Shared;
+use crate::http::stats::whole;
 use crate::insight::census::Census;
 
 /// `GET /api/v1/clients`
@@ -34,9 +35,9 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
         "websocket": census.ways.websocket,
         "http": census.ways.http,
         "families": {
-            "ipv4": gauges.connections_ipv4,
-            "ipv6": gauges.connections_ipv6,
-            "unix": gauges.connections_unix,
+            "ipv4": whole(gauges.connections_ipv4),
+            "ipv6": whole(gauges.connections_ipv6),
+            "unix": whole(gauges.connections_unix),
         },
         "http_families": {
             "ipv4": census.ways.http_ipv4,

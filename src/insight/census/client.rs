@@ -1,6 +1,7 @@
 //! The client that a `peer_id` names: `-WW0207-` is WebTorrent 2.7.
 //!
-//! Most clients begin their ids in the style of Azureus: a dash, two letters, four digits or letters, a dash (BEP 20).
+//! Most clients begin their ids in the style of Azureus: a dash, two letters, four digits or letters, a dash (BEP 20). aria2 and
+//! `BitTorrent`'s own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in the style of Shadow (`T03I----`).
 //! The others are not told apart, but for a prefix that several share.
 
 use std::fmt;
@@ -49,6 +50,20 @@ const KNOWN: [(&[u8; 2], &str, Style); 19] = [
     (b"GT", "anacrolix/torrent", Style::Digits),
 ];
 
+/// A beginning, whose it is, and how many numbers of the version stand in a [`Prefix`] whole.
+const DASHED: [(&[u8], &str, usize); 2] = [(b"A2-", "aria2", 2), (b"M", "Mainline", 3)];
+
+/// A letter, and whose it is, of clients that write a version in up to five characters and fill up with dashes.
+const SHADOWS: [(u8, &str); 7] = [
+    (b'A', "ABC"),
+    (b'O', "Osprey Permaseed"),
+    (b'Q', "BTQueue"),
+    (b'R', "Tribler"),
+    (b'S', "Shadow"),
+    (b'T', "BitTornado"),
+    (b'U', "UPnP NAT BT"),
+];
+
 impl Client {
     /// What clients are called that nobody here knows.
     pub const UNKNOWN: &str = "unknown";
@@ -72,13 +87,44 @@ impl Client {
     /// The client that begins its ids so, if it is known.
     pub(super) fn known(prefix: Prefix) -> Option<Self> {
         let [b'-', first, second, version @ .., b'-'] = prefix else {
-            return None;
+            return Self::dashed(prefix).or_else(|| Self::shadow(prefix));
         };
         let letters = &[first, second];
         let (_, name, style) = KNOWN.iter().find(|(known, ..)| *known == letters)?;
         Some(Self {
             name,
             version: style.version(&version)?,
+        })
+    }
+
+    /// `A2-1-36-` and `M7-9-1--`: numbers with dashes between them, and behind the last one that counts.
+    fn dashed(prefix: Prefix) -> Option<Self> {
+        let of = |(begin, name, count): &(&[u8], &'static str, usize)| {
+            let version = str::from_utf8(prefix.strip_prefix(*begin)?).ok()?;
+            let numbers: Vec<&str> = version.split('-').collect();
+            let (numbers, rest) = numbers.split_at_checked(*count)?;
+            let is_number = |text: &&str| text.parse::<u32>().is_ok();
+            (!rest.is_empty() && numbers.iter().all(is_number)).then(|| Self {
+                name,
+                version: numbers.join("."),
+            })
+        };
+        DASHED.iter().find_map(of)
+    }
+
+    /// `T03I----`: 0.3.18.
+    fn shadow(prefix: Prefix) -> Option<Self> {
+        let [letter, version @ .., b'-', b'-'] = prefix else {
+            return None;
+        };
+        let (_, name) = SHADOWS.iter().find(|(known, _)| *known == letter)?;
+        let end = version.iter().position(|byte| *byte == b'-');
+        let (version, fill) = version.split_at_checked(end.unwrap_or(version.len()))?;
+        let numbers: Option<Vec<String>> = version.iter().copied().map(shadow_digit).collect();
+        let is_filled = version.len() >= 2 && fill.iter().all(|byte| *byte == b'-');
+        is_filled.then_some(Self {
+            name,
+            version: numbers?.join("."),
         })
     }
 
@@ -95,6 +141,17 @@ impl Client {
             version,
         }
     }
+}
+
+/// `0` to `9`, `A` to `Z`, `a` to `z` are 0 to 61 (BEP 20).
+fn shadow_digit(byte: u8) -> Option<String> {
+    let (first, least) = match byte {
+        b'0'..=b'9' => (b'0', 0),
+        b'A'..=b'Z' => (b'A', 10),
+        b'a'..=b'z' => (b'a', 36),
+        _ => return None,
+    };
+    Some((byte - first + least).to_string())
 }
 
 impl fmt::Display for Client {
@@ -139,6 +196,13 @@ mod tests {
             (b"-qB4630-", "qBittorrent 4.6.3"),
             (b"-TR4050-", "Transmission 4.0.5"),
             (b"-DE2000-", "Deluge 2.0"),
+            (b"A2-1-36-", "aria2 1.36"),
+            (b"A2-1-9-0", "aria2 1.9"),
+            (b"M7-9-1--", "Mainline 7.9.1"),
+            (b"M4-20-8-", "Mainline 4.20.8"),
+            (b"T03I----", "BitTornado 0.3.18"),
+            (b"S58B----", "Shadow 5.8.11"),
+            (b"Ta1b2c--", "BitTornado 36.1.37.2.38"),
         ] {
             let client = Client::known(*prefix).expect("known");
             assert_eq!(client.to_string(), named);
@@ -153,6 +217,15 @@ mod tests {
             b"-WW02a7-",
             b"-WW02_7-",
             b"WW0207--",
+            b"A2-x-36-",
+            b"A2--36-0",
+            b"A2-1-368",
+            b"M7-9-1xx",
+            b"M7-9----",
+            b"T-------",
+            b"T0-I----",
+            b"T03I---x",
+            b"Z03I----",
         ] {
             assert_eq!(Client::known(*prefix), None);
             let told = Client::unknown(*prefix).version;

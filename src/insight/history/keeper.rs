@@ -52,6 +52,8 @@ pub struct Keeper {
     health: Arc<Health>,
     /// What was last complained of, until it works again.
     complaint: Option<String>,
+    /// Whether the log says that it is kept, since the start.
+    was_told: bool,
     retry_at: Option<Instant>,
     retry_after: Duration,
     retry_min: Duration,
@@ -81,6 +83,7 @@ impl Keeper {
             known: BTreeMap::new(),
             health: Arc::clone(health),
             complaint: None,
+            was_told: false,
             retry_at: None,
             retry_after: RETRY_MIN,
             retry_min: RETRY_MIN,
@@ -268,7 +271,10 @@ impl Keeper {
         }
         self.retry_at = None;
         self.retry_after = self.retry_min;
-        if self.complaint.take().is_some() {
+        let was_in_trouble = self.complaint.take().is_some();
+        if !std::mem::replace(&mut self.was_told, true) {
+            tracing::info!(place = %self.place, "history is kept");
+        } else if was_in_trouble {
             tracing::info!(place = %self.place, "history is kept again");
         }
     }

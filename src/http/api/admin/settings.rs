@@ -43,13 +43,13 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, 
     ))
 }
 
-/// `PATCH /api/v1/settings`: gives settings other values, all or none of them. A value is what TOML text says; `null` is the
-/// default.
+/// `PATCH /api/v1/settings`: gives settings other values, all or none of them. A value is itself, or a string with the TOML text
+/// that says it; `null` is the default.
 pub(super) async fn change(
     State(shared): State<Arc<Shared>>,
     text: Body,
 ) -> Result<Response, Refusal> {
-    let wanted: BTreeMap<String, Option<String>> = body(text).await?;
+    let wanted: BTreeMap<String, Value> = body(text).await?;
     if wanted.is_empty() {
         return Err(Refusal::bad_request("name at least one setting"));
     }
@@ -57,7 +57,7 @@ pub(super) async fn change(
         let mut amended = config.clone();
         let amends = wanted
             .iter()
-            .map(|(key, value)| amended.amend(key, value.as_deref()));
+            .map(|(key, value)| amended.amend(key, toml(value).as_deref()));
         let problems: Vec<_> = amends.filter_map(Result::err).collect();
         if problems.is_empty() {
             Ok(amended)
@@ -67,6 +67,18 @@ pub(super) async fn change(
     };
     let changed = shared.steering()?.change(Box::new(amend)).await;
     answered(changed)
+}
+
+/// A value as TOML text. What TOML has no word for stays as it is in JSON: it is a mistake for any setting, and worded as one.
+fn toml(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(toml) => Some(toml.clone()),
+        other => Some(
+            toml::Value::try_from(other)
+                .map_or_else(|_| other.to_string(), |toml| toml.to_string()),
+        ),
+    }
 }
 
 /// `POST /api/v1/settings/undo`: takes the last change back, as a whole.
