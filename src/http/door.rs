@@ -45,6 +45,8 @@ impl Door {
         let wait = self.hub.let_open(visitor)?;
         if !wait.is_zero() {
             sleep(wait).await;
+            // It may have been banned in the meantime.
+            self.hub.check_ban(visitor)?;
         }
         Ok(())
     }

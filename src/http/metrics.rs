@@ -79,16 +79,8 @@ impl Metrics {
 /// The answer, in the format that is asked for.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let headers = request.headers();
-    let has_token = shared.live().metrics_token.is_some();
     if let Some(response) = turned_away(&shared, &request) {
         return response;
-    }
-    // With neither a token nor an address of their own they are as public as all totals.
-    if !has_token
-        && !shared.metrics.is_elsewhere()
-        && let Err(refusal) = may_see_totals(&shared, &request)
-    {
-        return refusal.into_response();
     }
     let Ok(written) = shared.metrics.written(shared.node()) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -106,10 +98,17 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
     (headers, text).into_response()
 }
 
-/// What is answered to who does not show `metrics.token`, where there is one.
+/// What is answered to who does not show `metrics.token`, where there is one. With neither a token nor an address of their own
+/// they are as public as all totals.
 fn turned_away(shared: &Shared, request: &Request) -> Option<Response> {
     let live = shared.live();
-    let token = live.metrics_token.as_ref()?;
+    let Some(token) = live.metrics_token.as_ref() else {
+        if shared.metrics.is_elsewhere() {
+            return None;
+        }
+        let refusal = may_see_totals(shared, request).err();
+        return refusal.map(IntoResponse::into_response);
+    };
     let Some(shown) = shown(request.headers()) else {
         return Some(unauthorized());
     };

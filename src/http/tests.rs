@@ -206,6 +206,29 @@ async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
     assert_eq!(case.node.counters().upgrades_refused, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_banned_while_it_waits_for_its_turn_is_not_let_open() {
+    let mut config = Config::default();
+    config.limits.address_connections_per_second = 1;
+    config.limits.address_connections_burst = 1;
+    let case = Case::with(&config);
+    let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
+    let open = || case.visit(Some("192.0.2.1"), &socket);
+    assert!(open().await.0.is_some());
+    assert!(open().await.0.is_some(), "after a while");
+    let hub = case.site.hub();
+    let known = hub.open(&visitor("192.0.2.1")).unwrap();
+    let key = hub.key_of(known).unwrap().expect("counted");
+    let ban = async {
+        sleep(Duration::from_millis(10)).await;
+        case.node.ban_for(key, Duration::from_hours(1));
+    };
+    let ((upgraded, answered), ()) = tokio::join!(open(), ban);
+    assert!(upgraded.is_none());
+    assert!(answered.starts_with("HTTP/1.1 403 "), "{answered}");
+    assert!(answered.contains("by the operator"), "{answered}");
+}
+
 fn visitor(address: &str) -> Visitor {
     Visitor {
         address: ip(address),

@@ -123,6 +123,10 @@ impl Hub {
 
     /// Holds it against the address of a connection if that ended as hostile, or hung up before it would have.
     pub fn hold_against(&self, id: ConnectionId, ended: Ended) {
+        // The operator has done what it wants.
+        if ended == Ended::Kicked {
+            return;
+        }
         let now = self.time.get();
         let node = &self.node;
         let is_hostile = |entry: &Entry| {

@@ -269,7 +269,7 @@ counters! {
     failures_peer_id in FAILURES "peer_id",
     /// Scrapes refused because none of their hashes can be used.
     failures_scrape_hashes in FAILURES "scrape_hashes",
-    /// Announces and answers, over WebSockets or HTTP, refused because their swarm may not be here (`access.info_hashes_allowed`,
+    /// Announces, over WebSockets or HTTP, refused because their swarm may not be here (`access.info_hashes_allowed`,
     /// `access.info_hashes_denied`).
     failures_info_hash_not_allowed in FAILURES "info_hash_not_allowed",
     /// Announces and scrapes over HTTP, and requests for `/ice`, refused because none of the tokens of `access.tokens_file` was shown.

@@ -170,13 +170,15 @@ impl Bans {
             times: 0,
             offence,
         });
-        let time = time(record);
-        record.offence = offence;
-        record.until = now + time;
+        let until = now + time(record);
+        // What is found by itself does not shorten what the operator wants.
+        if offence == Offence::Operator || until > record.until {
+            (record.until, record.offence) = (until, offence);
+        }
         let ban = Ban {
             key,
-            offence,
-            left: time,
+            offence: record.offence,
+            left: record.until.saturating_sub(now),
             times: record.times,
         };
         self.count.store(records.len(), Ordering::Relaxed);
@@ -284,11 +286,13 @@ mod tests {
         let (ban, _) = bans.ban_for(key, 5 * HOUR, MINUTE);
         assert_eq!((ban.left, ban.times), (5 * HOUR, 1));
         assert_eq!(ban.offence, Offence::Operator);
+        let (kept, _) = bans.ban(key, Offence::Hostile, MINUTE);
+        assert_eq!((kept.left, kept.offence), (5 * HOUR, Offence::Operator));
         let shorter = bans.ban_for(key, MINUTE, MINUTE).0.left;
         assert_eq!(shorter, MINUTE, "also back to less");
         let now = 2 * MINUTE;
         assert_eq!(bans.find(key, now), None);
-        assert_eq!(bans.ban(key, Offence::Flood, now).0.left, 2 * MINUTE);
+        assert_eq!(bans.ban(key, Offence::Flood, now).0.left, 4 * MINUTE);
     }
 
     #[test]

@@ -18,7 +18,9 @@ use crate::hub::Node;
 const EVERY: Duration = Duration::from_secs(2);
 
 /// What is known of a file without reading it; `None` if there is none.
-type Stamp = Option<(SystemTime, u64, u64)>;
+type Stamp = Option<(SystemTime, u64, Identity)>;
+/// The number of a file, and when it or its permissions changed, in seconds and nanoseconds.
+type Identity = (u64, i64, i64);
 /// Of all files, in the order of [`Access::files`].
 type Stamps = [Stamp; 3];
 
@@ -146,18 +148,19 @@ fn stamps(files: &Access) -> Stamps {
 
 fn stamp(file: &Path) -> Stamp {
     let told = fs::metadata(file).ok()?;
-    Some((told.modified().ok()?, told.len(), number(&told)))
+    Some((told.modified().ok()?, told.len(), identity(&told)))
 }
 
-/// Tells a file from another one that was put in its place.
+/// Tells a file from another one that was put in its place, and from itself with other permissions.
 #[cfg(unix)]
-fn number(told: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(told)
+fn identity(told: &fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    (told.ino(), told.ctime(), told.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-fn number(_: &fs::Metadata) -> u64 {
-    0
+fn identity(_: &fs::Metadata) -> Identity {
+    (0, 0, 0)
 }
 
 #[cfg(test)]
@@ -174,6 +177,18 @@ mod tests {
             path: &format!("/{token}"),
             query: b"",
         })
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_may_be_read_now_is_another_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let before = stamp(file.path());
+        std::thread::park_timeout(Duration::from_millis(20));
+        let permissions = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(file.path(), permissions).expect("changed");
+        assert_ne!(stamp(file.path()), before);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::handle::Control;
 use crate::hub::Node;
 use crate::insight::Statistics;
-use crate::insight::alerts::{Event, Rule, Turn, rounded};
+use crate::insight::alerts::{Alerts, Event, Rule, Turn, rounded};
 use crate::insight::history::Journal;
 use crate::notify::Notifier;
 
@@ -44,7 +44,19 @@ async fn take_up(node: &Node) -> bool {
     };
     let mut unread = Vec::new();
     let skip = |rule| unread.push(rule);
-    let taken = node.alerts().alerts().take_up(document.as_deref(), skip);
+    let read = document
+        .as_deref()
+        .map_or(Ok(()), |text| Alerts::restore(text, skip).map(drop));
+    let is_whole = read.is_ok() && unread.is_empty();
+    // First, as what is taken up is soon kept in its place.
+    if !is_whole
+        && !node
+            .store()
+            .save(UNREADABLE, document.clone().unwrap_or_default())
+    {
+        return false;
+    }
+    let taken = node.alerts().alerts().take_up(document.as_deref(), |_| ());
     if let Err(reason) = &taken {
         tracing::error!(
             reason,
@@ -57,9 +69,6 @@ async fn take_up(node: &Node) -> bool {
             kept_as = UNREADABLE,
             "alert rules of an earlier run cannot be read and are not in force"
         );
-    }
-    if taken.is_err() || !unread.is_empty() {
-        node.store().save(UNREADABLE, document.unwrap_or_default());
     }
     true
 }
@@ -117,8 +126,10 @@ impl Alerting {
         let is_changed = !alerts.is_unread() && alerts.take_changed();
         let document = is_changed.then(|| alerts.document());
         drop(alerts);
-        if let Some(document) = document {
-            self.control.node.store().save(DOCUMENT, document);
+        if let Some(document) = document
+            && !self.control.node.store().save(DOCUMENT, document)
+        {
+            self.control.node.alerts().alerts().still_changed();
         }
     }
 

@@ -559,8 +559,8 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
 
     let banned = send(&server, &one, &bearer(TOKEN), body).await.ok();
     assert_eq!(
-        (&banned["seconds"], &banned["closed"]),
-        (&json!(3600), &json!(2))
+        (&banned["seconds"], &banned["closed"], &banned["complete"]),
+        (&json!(3600), &json!(2), &json!(true))
     );
     for client in &mut clients[..2] {
         assert_eq!(client.hear_close().await.0, 1008);

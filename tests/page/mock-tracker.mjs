@@ -175,7 +175,7 @@ const HANDLERS = {
     state.bans = [...state.bans.filter(ban => ban.key !== key), { key, reason: 'the operator', left: body.seconds, times: 1 }]
     state.hostile = state.hostile.filter(one => one.connection !== words[1])
     note('ban', `${key} for ${body.seconds} s; connections closed: 3`)
-    return { banned: key, seconds: body.seconds, closed: 3 }
+    return { banned: key, seconds: body.seconds, closed: 3, complete: true }
   },
   'GET origins': () => ({ origins: [{ origin: 'https://video.example', connections: 40_211 }, { origin: 'https://chat.example', connections: 1_204 }, { origin: null, connections: 830 }] }),
   'GET bans': ({ state }) => ({ bans: state.bans }),

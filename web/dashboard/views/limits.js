@@ -23,7 +23,7 @@ const HITS_SECONDS = 2
 export function limits (app) {
   const [message, trouble] = [actionLine(), messageLine()]
   const hits = hitTable()
-  const all = h('input', { type: 'checkbox', onchange: () => drawHits() })
+  const all = h('input', { type: 'checkbox', onchange: () => { if (app.stats) drawHits() } })
   const bans = banTable(ban => lift(ban))
   const hostile = hostileTable({ kick: one => openKick(app, named(one), done), ban: one => openBan(app, named(one), done) })
   const isAdmin = app.api.signedIn

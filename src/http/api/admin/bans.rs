@@ -17,6 +17,7 @@ use super::connections::{found, gone};
 use super::guard::Caller;
 use super::seconds;
 use crate::http::site::Shared;
+use crate::hub::{Hub, Node};
 use crate::limits::Key;
 
 /// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
@@ -66,22 +67,31 @@ pub(super) async fn ban(
         return Err(Refusal::new(StatusCode::CONFLICT, text));
     }
     node.ban_for(key, Duration::from_secs(seconds));
-    let mut closed = 0;
+    node.audit("ban", &format!("{key} for {seconds} s"));
+    let (closed, complete) = close_all(node, key).await;
+    Ok(answer(&json!({
+        "banned": key.to_string(),
+        "seconds": seconds,
+        "closed": closed,
+        "complete": complete,
+    })))
+}
+
+/// Closes the connections of an address: how many, and whether every worker was there to do so.
+async fn close_all(node: &Node, key: Key) -> (usize, bool) {
+    let (mut closed, mut complete) = (0, true);
     for worker in node.workers() {
         let mut from = Some(0);
         while let Some(slot) = from {
-            let (kicked, next) = node
-                .ask(worker, move |hub| hub.kick_all_of(key, slot))
-                .await?;
-            closed += kicked;
+            let kick = move |hub: &Hub| hub.kick_all_of(key, slot);
+            let kicked = node.ask(worker, kick).await;
+            complete &= kicked.is_ok();
+            let (some, next) = kicked.unwrap_or_default();
+            closed += some;
             from = next;
         }
     }
-    let detail = format!("{key} for {seconds} s; connections closed: {closed}");
-    node.audit("ban", &detail);
-    Ok(answer(
-        &json!({ "banned": key.to_string(), "seconds": seconds, "closed": closed }),
-    ))
+    (closed, complete)
 }
 
 /// `DELETE /api/v1/bans/KEY`: ends a ban.
