@@ -1,5 +1,8 @@
 //! What all workers of this process share.
 
+mod readings;
+mod terms;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -10,21 +13,21 @@ use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use terms::rules;
+
 use super::Mailbox;
 use super::keys::Keys;
-use super::offenders::{Offender, Offenders};
+use super::offenders::Offenders;
 use super::watch::{Watch, Watched};
 use crate::config::{AccessLists, Config, Network};
 use crate::insight::history::{Journal, Store};
-use crate::insight::{Board, Counters, Level, Levels, ListenerReading, Snapshot, Timings};
+use crate::insight::{Board, Counters, Levels};
 use crate::insight::{alerts, census};
 use crate::limits::{
-    Addresses, Ban, Bans, Guesses, Key, OriginCount, Origins, Pace, Policy, Portion, Pressure,
-    Tokens, TooManyWrong,
+    Addresses, Bans, Guesses, Key, Origins, Pace, Policy, Pressure, Tokens, TooManyWrong,
 };
 use crate::protocol::{Bounds, InfoHash, http};
-use crate::swarm::{Intake, Ttl};
-use crate::tracker::{InfoHashes, Rules, Tracker};
+use crate::tracker::{InfoHashes, Tracker};
 
 /// Characters of an entry of the audit; more would be the value of some very long setting.
 const AUDIT_CHARS_MAX: usize = 500;
@@ -319,36 +322,6 @@ impl Node {
         &self.shared_counters
     }
 
-    /// What each worker measures about itself.
-    #[must_use]
-    pub fn levels(&self) -> &[Levels] {
-        &self.levels
-    }
-
-    /// How long things took on all workers.
-    #[must_use]
-    pub fn timings(&self) -> Timings {
-        let mut timings = Timings::default();
-        for own in &self.levels {
-            timings.handle_time.add(&own.handle_time);
-            timings.answer_time.add(&own.answer_time);
-        }
-        timings
-    }
-
-    /// How many WebSockets came in at each listener and are open.
-    #[must_use]
-    pub fn listeners(&self) -> Vec<ListenerReading> {
-        let reading = |(number, name): (usize, &String)| {
-            let of_worker = |own: &Levels| own.listeners.get(number).map_or(0, Level::get);
-            ListenerReading {
-                name: name.clone(),
-                connections: self.levels.iter().map(of_worker).sum(),
-            }
-        };
-        self.listeners.iter().enumerate().map(reading).collect()
-    }
-
     /// Where to ask who the members are.
     #[must_use]
     pub fn census(&self) -> &census::Desk {
@@ -416,24 +389,6 @@ impl Node {
         watched
     }
 
-    /// The sites whose pages are connected, those with the most first.
-    #[must_use]
-    pub fn origins(&self) -> Vec<OriginCount> {
-        self.origins.list()
-    }
-
-    /// The bans in force, the longest first.
-    #[must_use]
-    pub fn bans(&self, now: Duration) -> Vec<Ban> {
-        self.bans.list(now)
-    }
-
-    /// The connections that were closed as hostile within the last hour, the oldest first.
-    #[must_use]
-    pub fn offenders(&self, now: Duration) -> Vec<Offender> {
-        self.offenders.list(now)
-    }
-
     /// Writes down, and logs, what somebody has changed: a word for the kind, and what exactly.
     pub fn audit(&self, what: &'static str, detail: &str) {
         tracing::info!(what, detail, "changed by the operator");
@@ -446,105 +401,5 @@ impl Node {
         let entry = serde_json::json!({ "what": what, "detail": detail });
         self.store
             .note(Journal::Audit, SystemTime::now(), entry.to_string());
-    }
-
-    /// How many bans are in force; `now` is the time since the process started.
-    #[must_use]
-    pub fn bans_in_force(&self, now: Duration) -> usize {
-        self.bans.in_force(now)
-    }
-
-    /// All counters, added up.
-    #[must_use]
-    pub fn counters(&self) -> Snapshot {
-        let others = [&self.own_counters, &self.shared_counters];
-        let all = self.counters.iter().chain(others);
-        Snapshot::of(all).with(self.store.counters())
-    }
-
-    /// How many connections are open.
-    #[must_use]
-    pub fn connections(&self) -> u64 {
-        let counters = self.counters();
-        // Read one after the other, while workers count on.
-        counters
-            .connections_opened
-            .saturating_sub(counters.connections_closed)
-    }
-}
-
-impl Settings {
-    fn new(config: &Config) -> Self {
-        let (tracker, connection) = (&config.tracker, &config.connection);
-        let busy = tracker.busy_announces_per_second;
-        let pace = config.interval.map_or_else(
-            || Pace::new(tracker.interval_min, tracker.interval_max, busy),
-            Pace::fixed,
-        );
-        Self {
-            tuned: Tuned {
-                bounds: Bounds {
-                    sdp_bytes_max: connection.sdp_bytes_max,
-                    json_depth_max: connection.json_depth_max,
-                    offers_max: tracker.offers_per_announce_max,
-                    scrape_hashes_max: tracker.scrape_hashes_max,
-                },
-                http_terms: http::Terms {
-                    interval: whole_seconds(tracker.http_interval),
-                    interval_min: whole_seconds(tracker.http_interval_min),
-                },
-                http_peers_max: tracker.http_peers_per_reply_max,
-                output_bytes_max: connection.output_bytes_max,
-                limits_origins: !config.no_limits
-                    && config.limits.origin_announces_per_second.is_some(),
-                deadlines: Deadlines {
-                    ping: connection.ping_after,
-                    dead: connection.dead_after,
-                    stuck: connection.stuck_after,
-                    first_message: connection.first_message_timeout,
-                    message: connection.message_timeout,
-                },
-            },
-            policy: (!config.no_limits).then(|| {
-                let malformed = connection.malformed_per_minute_max;
-                Policy::new(&config.limits, &config.bans, malformed)
-            }),
-            pace,
-        }
-    }
-}
-
-fn whole_seconds(time: Duration) -> u32 {
-    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
-}
-
-fn rules(config: &Config) -> Rules {
-    Rules {
-        memberships_max: config.tracker.memberships_max,
-        peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
-        pending_offers_max: config.tracker.pending_offers_max,
-        full_scrape: config.tracker.full_scrape,
-        swarms_max: config.limits.swarms_max,
-        http_peers_max: config.limits.http_peers_max,
-        address_swarms: if config.no_limits {
-            Portion::ALL
-        } else {
-            let limits = &config.limits;
-            Portion::new(limits.address_swarms_percent, limits.network_factor)
-        },
-        intake: if config.no_limits {
-            Intake::UNLIMITED
-        } else {
-            let limits = &config.limits;
-            Intake::new(
-                limits.offers_received_per_second,
-                limits.offers_received_burst,
-            )
-        },
-        ttl: Ttl {
-            membership: config.membership_ttl(),
-            pending_offer: config.tracker.pending_offer_ttl,
-            http_membership: config.http_membership_ttl(),
-        },
     }
 }

@@ -101,11 +101,16 @@ test('errors go to the field that they name', () => {
 const rule = { doc: '', series: 'memory', comparison: '>', threshold: 5e9, clear: 4e9, for: 60, keep_firing: 0, severity: 'warning', enabled: true }
 const memory = [{ name: 'memory', kind: 'gauge', unit: 'bytes', doc: '' }]
 
-test('a rule is words, and a part of something has no unit', () => {
+test('a rule is words, and a part of something else has no unit', () => {
   assert.equal(ruleWords(rule, memory), 'memory is over 5.00 GB for 1 min')
   assert.equal(ruleWords({ ...rule, of: 'budget', threshold: 0.9, for: 0 }, memory), 'memory / budget is over 0.9')
   assert.equal(ruleWords({ ...rule, of: 'budget', threshold: 0.125, for: 0 }, memory), 'memory / budget is over 0.125')
   assert.equal(valueWords(0.00086034, { ...rule, of: 'budget' }, memory), '0.00086')
+  const budget = [...memory, { ...memory[0], name: 'budget' }]
+  const share = { ...rule, of: 'budget', threshold: 0.125, for: 0 }
+  assert.equal(ruleWords(share, budget), 'memory / budget is over 12.5 %')
+  assert.equal(valueWords(0.00086034, share, budget), '0.086 %')
+  assert.equal(valueWords(3, { ...share, threshold: 2 }, budget), '3', 'more than the whole is no share')
   assert.equal(valueWords(null, rule, memory), '–')
 })
 

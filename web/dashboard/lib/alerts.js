@@ -21,11 +21,17 @@ import { UNKNOWN, formatSeconds, formatValue, isKnown } from './numbers.js'
  *   value: number | null, silenced_until: number | null, problem?: string | null }} Rule `problem`: why it can never fire
  */
 
-/** The number of a rule: that of its series, or a part of another one. Of a threshold each digit counts. @param {number | null} value @param {Pick<RuleBody, 'series' | 'of'>} rule @param {Series[]} series @param {number} [digits] */
+/**
+ * The number of a rule: that of its series, or a part of another one, in percent where it is one. Of a threshold each digit counts.
+ * @param {number | null} value @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series @param {number} [digits]
+ */
 export function valueWords (value, rule, series, digits = 2) {
   if (!isKnown(value)) return UNKNOWN
-  const known = series.find(one => one.name === rule.series)
-  return known && !rule.of ? formatValue(value, known) : String(Number(value.toPrecision(digits)))
+  const [known, whole] = [rule.series, rule.of].map(name => series.find(one => one.name === name))
+  if (known && !rule.of) return formatValue(value, known)
+  // As notifications have it: a share of the same things.
+  const isShare = known && whole && known.unit === whole.unit && known.kind === whole.kind && rule.threshold <= 1
+  return isShare ? `${Number((value * 100).toPrecision(digits))} %` : String(Number(value.toPrecision(digits)))
 }
 
 /** @param {Pick<RuleBody, 'series' | 'of' | 'comparison' | 'threshold' | 'for'>} rule @param {Series[]} series */

@@ -34,6 +34,9 @@ export function swarm (app, hash) {
   }
   const peers = peerTable({ kick: peer => openKick(app, named(peer), acted), ban: peer => openBan(app, named(peer), acted) })
   const introductions = introductionTable()
+  const introduced = h('div', { class: 'two' },
+    card('Who was introduced to whom', picture.element),
+    card('Introductions', introductions.element))
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
 
@@ -45,6 +48,7 @@ export function swarm (app, hash) {
       setText(more, swarm.peers_total > swarm.peers.length ? `${formatCount(swarm.peers.length)} of ${formatCount(swarm.peers_total)} peers: evenly picked, as many of each kind as the swarm has.` : '')
       peers.setRows(swarm.peers)
       introductions.setRows(swarm.introductions)
+      introduced.hidden = swarm.peers.length > 0 && swarm.peers.every((/** @type {Peer} */ peer) => peer.http) && !swarm.introductions.length
       // Who announces over HTTP is never introduced to anybody.
       picture.update(swarm.peers.filter((/** @type {Peer} */ peer) => !peer.http), swarm.introductions, swarm.watched_since)
     } catch (error) {
@@ -64,9 +68,7 @@ export function swarm (app, hash) {
   return {
     element: h('div', { class: 'view' },
       h('div', {}, h('p', {}, h('a', { href: addressOf('swarms') }, '← All swarms')), h('h1', { tabindex: -1, class: 'code' }, hash), facts, message.element),
-      h('div', { class: 'two' },
-        card('Who was introduced to whom', picture.element),
-        card('Introductions', introductions.element)),
+      introduced,
       card('Peers', more, peers.element), done.element),
     open () { asking = watch(EVERY_SECONDS, ask) },
     close () { asking?.end() }

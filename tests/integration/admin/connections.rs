@@ -1,0 +1,217 @@
+//! Connections: kicked, banned, and those that misbehave.
+
+use crate::support::{PATIENCE, id, until};
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
+
+use super::{
+    TOKEN, ask, audit, bearer, connect, connection_of, hex, misbehave, send, server,
+    server_behind_a_proxy,
+};
+
+#[tokio::test]
+async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_closed() {
+    let server = server(|config| {
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.workers = 2;
+    });
+    let mut clients = Vec::new();
+    for (name, address) in [
+        ("a", "192.0.2.77"),
+        ("b", "192.0.2.77"),
+        ("c", "192.0.2.78"),
+    ] {
+        let mut client = connect(&server, &[("x-forwarded-for", address)]).await;
+        client.join("swarm", name).await;
+        clients.push(client);
+    }
+    let mut exempt = server.connect().await;
+    exempt.join("swarm", "d").await;
+
+    let ban = |of: String| format!("POST /api/v1/connections/{of}/ban");
+    let one = ban(connection_of(&server, "a").await);
+    let body = r#"{"seconds":3600}"#;
+    for wrong in [r#"{"seconds":0}"#, r#"{"seconds":2592001}"#, "{}", ""] {
+        send(&server, &one, &bearer(TOKEN), wrong)
+            .await
+            .refused(400);
+    }
+    let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
+    let told = send(&server, &one, &own, body).await.refused(409);
+    assert!(told.contains("yourself"), "{told}");
+    let of_exempt = ban(connection_of(&server, "d").await);
+    let told = send(&server, &of_exempt, &bearer(TOKEN), body).await;
+    assert!(told.refused(409).contains("exempt"));
+
+    let banned = send(&server, &one, &bearer(TOKEN), body).await.ok();
+    assert_eq!(
+        (&banned["seconds"], &banned["closed"], &banned["complete"]),
+        (&json!(3600), &json!(2), &json!(true))
+    );
+    for client in &mut clients[..2] {
+        assert_eq!(client.hear_close().await.0, 1008);
+    }
+    until("they are out", || server.node.connections() == 2).await;
+    clients[2].join("swarm", "c").await;
+    let refused = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("by the operator"), "{}", refused.body);
+    let bans = ask(&server, "GET /api/v1/bans").await.ok();
+    assert_eq!(bans["bans"][0]["reason"], "by the operator of this tracker");
+    let lift = format!("DELETE /api/v1/bans/{}", banned["banned"].as_str().unwrap());
+    ask(&server, &lift).await.ok();
+    let let_in = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
+    assert_eq!(let_in.status, 200);
+    send(&server, &one, &bearer(TOKEN), body).await.refused(404);
+    let entries = audit(&server).await;
+    assert_eq!((entries.len(), entries[1].0.as_str()), (2, "ban"));
+    assert!(!entries[1].1.contains("192.0.2"), "{}", entries[1].1);
+}
+
+#[tokio::test]
+async fn a_connection_is_kicked_once_and_others_stay() {
+    let server = server(|_| {});
+    let mut clients = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        let mut client = server.connect().await;
+        client.join("swarm", name).await;
+        clients.push(client);
+    }
+    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
+    let swarm = ask(&server, &path).await.ok();
+    let peers = swarm["peers"].as_array().unwrap();
+    let kicked = peers
+        .iter()
+        .find(|peer| peer["peer_id"] == hex(&id("c")))
+        .unwrap();
+    let kick = format!(
+        "POST /api/v1/connections/{}/kick",
+        kicked["connection"].as_str().unwrap()
+    );
+    ask(&server, &kick).await.ok();
+    let (code, reason) = clients[2].hear_close().await;
+    assert_eq!((code, reason.as_str()), (1008, "closed by the operator"));
+    until("it is out", || server.node.connections() == 3).await;
+    assert_eq!(server.node.counters().connections_kicked, 1);
+    ask(&server, &kick).await.refused(404);
+    for unknown in ["ff00000000000000", "0", "x", "00000000000000ff"] {
+        let kick = format!("POST /api/v1/connections/{unknown}/kick");
+        assert!(
+            ask(&server, &kick)
+                .await
+                .refused(404)
+                .contains("no such connection")
+        );
+    }
+    clients[0].join("swarm", "a").await;
+    let [(what, detail)] = &audit(&server).await[..] else {
+        panic!("one entry")
+    };
+    assert_eq!(what, "kick");
+    assert!(
+        detail.contains(kicked["connection"].as_str().unwrap()),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn sites_are_listed_with_their_connections() {
+    let server = server(|_| {});
+    let mut program = server.connect().await;
+    let mut plain = Vec::new();
+    for origin in [
+        "https://b.example",
+        "https://a.example",
+        "https://b.example",
+    ] {
+        plain.push(connect(&server, &[("origin", origin)]).await);
+    }
+    for (number, client) in plain.iter_mut().enumerate() {
+        client.join("swarm", &format!("p{number}")).await;
+    }
+    program.join("swarm", "other").await;
+    let all = ask(&server, "GET /api/v1/origins").await.ok();
+    let wanted = json!({"origins": [
+        {"origin": "https://b.example", "connections": 2}, {"origin": "https://a.example", "connections": 1},
+    ]});
+    assert_eq!(all, wanted);
+    drop(plain);
+    until("they are gone", || server.node.origins().is_empty()).await;
+}
+
+#[tokio::test]
+async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_lifted() {
+    let server = server_behind_a_proxy(|config| {
+        config.bans.strikes_max = 0;
+        config.bans.strike_every = Duration::ZERO;
+        config.bans.connection_score_max = 10;
+    });
+    let operator = format!("X-Forwarded-For: 198.51.100.1\r\n{}", bearer(TOKEN));
+    let ask = async |request: &str| send(&server, request, &operator, "").await;
+    let mut client = misbehave(&server, 3).await;
+    for _ in 0..3 {
+        client.hear().await;
+    }
+    let all = ask("GET /api/v1/hostile").await.ok();
+    let [shown] = &all["connections"].as_array().unwrap()[..] else {
+        panic!("{all}")
+    };
+    assert_eq!(shown["reason"], "3 malformed messages");
+    assert!(
+        (2.5..=3.0).contains(&shown["score"].as_f64().unwrap()),
+        "{shown}"
+    );
+    assert_eq!(
+        (&shown["open"], &shown["address"]),
+        (&json!(true), &json!("192.0.2.0/24"))
+    );
+    assert!(
+        shown["done"]
+            .as_str()
+            .unwrap()
+            .contains("more than 10 points")
+    );
+    drop(client);
+    until("it is gone", || server.node.connections() == 0).await;
+    let mut banned = false;
+    for _ in 0..20 {
+        let mut client = misbehave(&server, 11).await;
+        while let Ok(Some(Ok(_))) =
+            timeout(PATIENCE, futures::StreamExt::next(&mut client.socket)).await
+        {}
+        until("it is gone", || server.node.connections() == 0).await;
+        banned = server.node.counters().bans > 0;
+        if banned {
+            break;
+        }
+    }
+    assert!(banned);
+    let all = ask("GET /api/v1/hostile").await.ok();
+    let shown = &all["connections"][0];
+    assert_eq!(shown["open"], false);
+    assert_eq!(shown["reason"], "hostile behaviour: 11 malformed messages");
+    assert!(
+        shown["done"]
+            .as_str()
+            .unwrap()
+            .starts_with("closed, and its address banned for ")
+    );
+    assert!(shown["at"].as_f64() > Some(1e9));
+    let bans = ask("GET /api/v1/bans").await.ok();
+    let ban = &bans["bans"][0];
+    assert_eq!(
+        (&ban["reason"], &ban["times"]),
+        (&json!("hostile behaviour"), &json!(1))
+    );
+    assert!((1.0..=60.0).contains(&ban["left"].as_f64().unwrap()));
+    let lift = format!("DELETE /api/v1/bans/{}", ban["key"].as_str().unwrap());
+    ask(&lift).await.ok();
+    assert_eq!(ask("GET /api/v1/bans").await.ok(), json!({"bans": []}));
+    misbehave(&server, 1).await.hear().await;
+    for unknown in [lift.as_str(), "DELETE /api/v1/bans/x"] {
+        assert!(ask(unknown).await.refused(404).contains("no such ban"));
+    }
+    let entries = ask("GET /api/v1/audit").await.ok();
+    assert_eq!(entries["entries"][0]["what"], "ban lifted");
+}

@@ -1,0 +1,187 @@
+//! The admin API over TCP: who may use it, what it shows and what it changes.
+
+mod access;
+mod connections;
+mod page;
+mod steering;
+mod swarms;
+
+use serde_json::{Value, json};
+use swarmhub::config::{Config, Network, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::support::{Client, PATIENCE, TestServer, id};
+
+const TOKEN: &str = "correct-horse-battery-staple";
+/// Every path of the API with its method.
+const PATHS: [(&str, &str); 14] = [
+    ("GET", "/api/v1/session"),
+    ("GET", "/api/v1/swarms"),
+    (
+        "GET",
+        "/api/v1/swarms/0000000000000000000000000000000000000000",
+    ),
+    ("POST", "/api/v1/connections/0000000000000000/kick"),
+    ("POST", "/api/v1/connections/0000000000000000/ban"),
+    ("GET", "/api/v1/hostile"),
+    ("GET", "/api/v1/origins"),
+    ("GET", "/api/v1/bans"),
+    ("DELETE", "/api/v1/bans/000000000001"),
+    ("GET", "/api/v1/settings"),
+    ("PATCH", "/api/v1/settings"),
+    ("POST", "/api/v1/settings/undo"),
+    ("POST", "/api/v1/drain"),
+    ("GET", "/api/v1/audit"),
+];
+
+fn server(change: impl FnOnce(&mut Config)) -> TestServer {
+    TestServer::start(|config| {
+        config.admin_token = Some(Secret::new(TOKEN));
+        change(config);
+    })
+}
+
+/// A server that believes who says that it is a proxy.
+fn server_behind_a_proxy(change: impl FnOnce(&mut Config)) -> TestServer {
+    server(|config| {
+        let proxy: Network = "127.0.0.1".parse().unwrap();
+        config.proxies.trusted = vec![proxy];
+        change(config);
+    })
+}
+
+/// What came back.
+struct Reply {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Reply {
+    /// The body of an answer that went well.
+    #[track_caller]
+    fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{} {}", self.head, self.body);
+        assert!(self.head.contains("content-type: application/json"));
+        assert!(self.head.contains("cache-control: no-store"));
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The sentence of an answer with this status.
+    #[track_caller]
+    fn refused(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{} {}", self.head, self.body);
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        body["error"].as_str().unwrap().to_owned()
+    }
+
+    /// Seconds after which to come again.
+    #[track_caller]
+    fn retry_after(&self) -> u64 {
+        let rest = self.head.split("retry-after: ").nth(1).expect("a time");
+        rest.lines().next().unwrap().parse().unwrap()
+    }
+}
+
+async fn send(server: &TestServer, request: &str, headers: &str, body: &str) -> Reply {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let length = body.len();
+    let text = format!(
+        "{request} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
+        .await
+        .expect("in time");
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    Reply {
+        status: head[9..12].parse().unwrap(),
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+/// With the right token.
+async fn ask(server: &TestServer, request: &str) -> Reply {
+    send(server, request, &bearer(TOKEN), "").await
+}
+
+async fn patch(server: &TestServer, body: &Value) -> Reply {
+    send(
+        server,
+        "PATCH /api/v1/settings",
+        &bearer(TOKEN),
+        &body.to_string(),
+    )
+    .await
+}
+
+/// A WebSocket with more headers.
+async fn connect(
+    server: &TestServer,
+    headers: &[(&'static str, &'static str)],
+) -> Client<TcpStream> {
+    let url = format!("ws://{}/", server.address);
+    let mut request = url.into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let connected = tokio_tungstenite::client_async(request, stream);
+    let (socket, _) = timeout(PATIENCE, connected)
+        .await
+        .expect("in time")
+        .expect("accepted");
+    Client { socket }
+}
+
+fn hex(text: &str) -> String {
+    let digits = text.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from_digit(u32::from(digit), 16).unwrap())
+        .collect()
+}
+
+async fn audit(server: &TestServer) -> Vec<(String, String)> {
+    let entries = ask(server, "GET /api/v1/audit").await.ok();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let entries = entries["entries"].as_array().unwrap().iter();
+    entries
+        .map(|entry| {
+            assert!(entry["at"].as_f64().unwrap() > 1e9);
+            (text(&entry["what"]), text(&entry["detail"]))
+        })
+        .collect()
+}
+
+fn setting(all: &Value, key: &str) -> Value {
+    let mut settings = all["settings"].as_array().unwrap().iter();
+    settings.find(|one| one["key"] == key).unwrap().clone()
+}
+
+/// The name of a connection in the only swarm.
+async fn connection_of(server: &TestServer, name: &str) -> String {
+    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
+    let swarm = ask(server, &path).await.ok();
+    let peers = swarm["peers"].as_array().unwrap();
+    let peer = peers.iter().find(|peer| peer["peer_id"] == hex(&id(name)));
+    peer.unwrap()["connection"].as_str().unwrap().to_owned()
+}
+
+/// Says what is no JSON until the connection is closed.
+async fn misbehave(server: &TestServer, times: usize) -> Client<TcpStream> {
+    let mut client = connect(server, &[("x-forwarded-for", "192.0.2.7")]).await;
+    for _ in 0..times {
+        client.say(&json!("nonsense")).await;
+    }
+    client
+}

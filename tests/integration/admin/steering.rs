@@ -1,0 +1,246 @@
+//! Settings, leaving, and the audit.
+
+use crate::support::PATIENCE;
+use serde_json::{Value, json};
+use std::time::Duration;
+use swarmhub::config::{Config, Secret};
+
+use super::{TOKEN, ask, audit, bearer, patch, send, server, setting};
+
+#[tokio::test]
+async fn settings_are_shown_changed_as_a_whole_and_taken_back() {
+    let server = server(|config| config.interval = Some(Duration::from_secs(33)));
+    let mut client = server.connect().await;
+    assert_eq!(client.join("swarm", "peer").await["interval"], 33);
+    let all = ask(&server, "GET /api/v1/settings").await.ok();
+    let interval = setting(&all, "interval");
+    assert_eq!(
+        (&interval["value"], &interval["bounds"]),
+        (&json!("33"), &json!("1 to 3600"))
+    );
+    assert_eq!(
+        (&interval["live"], &interval["changed"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(setting(&all, "workers")["live"], false);
+    assert_eq!(all["can_undo"], false);
+    let changed = patch(
+        &server,
+        &json!({"interval": 20, "limits.messages_per_second": "30"}),
+    )
+    .await
+    .ok();
+    assert_eq!(
+        changed["changed"][0],
+        json!({"key": "interval", "from": "33", "to": "20"})
+    );
+    // Open connections go by it when the answer is there.
+    assert_eq!(client.join("swarm", "peer").await["interval"], 20);
+    let all = ask(&server, "GET /api/v1/settings").await.ok();
+    assert_eq!(setting(&all, "interval")["changed"], true);
+    assert_eq!(all["can_undo"], true);
+    patch(&server, &json!({"interval": null})).await.ok();
+    assert_eq!(server.handle.config().interval, None);
+    let undo = "POST /api/v1/settings/undo";
+    ask(&server, undo).await.ok();
+    assert_eq!(
+        server.handle.config().interval,
+        Some(Duration::from_secs(20))
+    );
+    ask(&server, undo).await.ok();
+    assert_eq!(
+        server.handle.config().interval,
+        Some(Duration::from_secs(33))
+    );
+    assert_eq!(server.handle.config().limits.messages_per_second, 20);
+    assert!(ask(&server, undo).await.refused(409).contains("no change"));
+    let entries = audit(&server).await;
+    assert_eq!(
+        entries[0].1,
+        "taken back: limits.messages_per_second: 30 → 20"
+    );
+    let first = (
+        "settings".to_owned(),
+        "limits.messages_per_second: 20 → 30".to_owned(),
+    );
+    assert_eq!(
+        entries[entries.len() - 1],
+        ("settings".to_owned(), "interval: 33 → 20".to_owned())
+    );
+    assert!(entries.contains(&first), "{entries:?}");
+}
+
+#[tokio::test]
+async fn settings_are_given_as_values_of_json_or_as_text_of_the_configuration() {
+    let server = server(|_| {});
+    let origins = json!(["https://a.example", "https://b.example"]);
+    let wanted = json!({
+        "interval": 20, "limits.patience": 4.5, "no_limits": true, "origin": origins, "log_level": "\"debug\"",
+    });
+    patch(&server, &wanted).await.ok();
+    let config = server.handle.config();
+    assert_eq!(config.interval, Some(Duration::from_secs(20)));
+    assert_eq!(config.limits.patience, Duration::from_millis(4500));
+    assert_eq!(json!(config.origin), origins);
+    assert!(config.no_limits && config.log_level == "debug");
+    let empty = json!({"interval": "30", "no_limits": "false", "origin": []});
+    patch(&server, &empty).await.ok();
+    let config = server.handle.config();
+    assert_eq!(config.interval, Some(Duration::from_secs(30)));
+    assert!(!config.no_limits && config.origin.is_empty());
+}
+
+#[tokio::test]
+async fn impossible_settings_are_refused_with_every_mistake_and_change_nothing() {
+    let server = server(|_| {});
+    let before = server.handle.config();
+    let reply = patch(&server, &json!({
+        "interval": "30", "limits.messages_burst": "0", "banana": "1", "workers": "3", "log_level": "loud",
+        "admin_token": "\"0123456789abcdef\"",
+    }))
+    .await;
+    reply.refused(400);
+    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    let errors = body["errors"].as_array().unwrap();
+    let keys: Vec<_> = errors
+        .iter()
+        .map(|error| error.as_str().unwrap().split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "admin_token",
+            "banana",
+            "limits.messages_burst",
+            "log_level",
+            "workers"
+        ]
+    );
+    // Each right by itself, and impossible together.
+    let reply = patch(
+        &server,
+        &json!({"tracker.interval_min": "200", "tracker.interval_max": "100"}),
+    )
+    .await;
+    assert!(reply.refused(400).contains("tracker.interval_min"));
+    assert_eq!(server.handle.config(), before);
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        r#"{"interval":{"s":30}}"#,
+        r#"{"interval":[null]}"#,
+        r#"{"origin":"x"}"#,
+        "\"x\"",
+        "null",
+    ] {
+        let reply = send(&server, "PATCH /api/v1/settings", &bearer(TOKEN), body).await;
+        assert!(!reply.refused(400).is_empty(), "{body}");
+    }
+    let long = format!("{{\"interval\":\"{}\"}}", "1".repeat(64 * 1024));
+    let reply = send(&server, "PATCH /api/v1/settings", &bearer(TOKEN), &long).await;
+    assert!(reply.refused(413).contains("65536 bytes"));
+    assert!(audit(&server).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_reload_wins_over_changes_and_secrets_are_never_told() {
+    let server = server(|_| {});
+    let loaded = server.handle.config();
+    patch(&server, &json!({"interval": "20"})).await.ok();
+    let other = "another-token-another-token";
+    let mut wanted = loaded.clone();
+    wanted.interval = Some(Duration::from_secs(40));
+    wanted.admin_token = Some(Secret::new(other));
+    server.handle.reload(&wanted).await.unwrap();
+    assert_eq!(
+        server.handle.config().interval,
+        Some(Duration::from_secs(40))
+    );
+    // The old token is worth nothing any more.
+    ask(&server, "GET /api/v1/session").await.refused(401);
+    let new = bearer(other);
+    let all = send(&server, "GET /api/v1/settings", &new, "").await.ok();
+    assert_eq!(all["can_undo"], false);
+    assert_eq!(setting(&all, "interval")["changed"], false);
+    let token = setting(&all, "admin_token");
+    assert_eq!(
+        (&token["value"], &token["secret"]),
+        (&json!("\"(set)\""), &json!(true))
+    );
+    let entries = send(&server, "GET /api/v1/audit", &new, "")
+        .await
+        .ok()
+        .to_string();
+    assert!(
+        entries.contains("read again: interval: 20 → 40"),
+        "{entries}"
+    );
+    for text in [all.to_string(), entries] {
+        assert!(!text.contains(other) && !text.contains(TOKEN), "{text}");
+    }
+    // And none switches it off.
+    server
+        .handle
+        .reload(&Config {
+            admin_token: None,
+            ..wanted
+        })
+        .await
+        .unwrap();
+    send(&server, "GET /api/v1/session", &new, "")
+        .await
+        .refused(404);
+}
+
+#[tokio::test]
+async fn the_server_leaves_when_it_is_told_to_drain() {
+    let server = server(|config| config.drain.quiet = PATIENCE);
+    let mut client = server.connect().await;
+    client.join("swarm", "peer").await;
+    let reply = ask(&server, "POST /api/v1/drain").await;
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (202, r#"{"draining":true}"#)
+    );
+    let mut ready = 200;
+    while ready == 200 {
+        ready = send(&server, "GET /readyz", "", "").await.status;
+    }
+    assert_eq!(ready, 503);
+    // A peer that joined over HTTP now would be unknown to the next server until it announces again.
+    let announce =
+        "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=7";
+    let told = send(&server, announce, "", "").await;
+    assert!(told.body.contains("8:retry ini1e"), "{}", told.body);
+    assert_eq!(server.node.counters().failures_http_draining, 1);
+    // While it leaves, it can still be asked.
+    assert_eq!(audit(&server).await[0].0, "drain");
+    server.handle.stop();
+}
+
+#[tokio::test]
+async fn the_audit_is_read_as_far_as_is_wanted_and_wrong_methods_are_told() {
+    let server = server(|_| {});
+    for seconds in 10..15 {
+        patch(&server, &json!({"interval": seconds.to_string()}))
+            .await
+            .ok();
+    }
+    let two = ask(&server, "GET /api/v1/audit?limit=2").await.ok();
+    let details = two["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["detail"].clone());
+    let wanted = ["interval: 13 → 14", "interval: 12 → 13"];
+    assert_eq!(details.collect::<Vec<_>>(), wanted);
+    for limit in ["0", "1001", "x"] {
+        let reply = ask(&server, &format!("GET /api/v1/audit?limit={limit}")).await;
+        assert!(reply.refused(400).contains("limit"));
+    }
+    let reply = ask(&server, "DELETE /api/v1/audit").await;
+    assert!(reply.refused(405).contains("other methods"));
+    assert!(reply.head.contains("allow: get"), "{}", reply.head);
+}

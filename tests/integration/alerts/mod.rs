@@ -1,0 +1,155 @@
+//! Alerts from outside: the API, what receivers get and what they never get.
+
+mod receivers;
+mod restarts;
+mod steering;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use swarmhub::config::{Config, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer};
+
+const TOKEN: &str = "0123456789abcdef";
+const SECRET: &str = "fedcba9876543210";
+
+/// Somebody who is told of alerts, and answers with one status after the other; the last for good.
+struct Receiver {
+    address: SocketAddr,
+    got: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+impl Receiver {
+    async fn start(answers: &'static [&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&got);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let request = read(&mut stream).await;
+                let place = heard.lock().len().min(answers.len() - 1);
+                heard.lock().push(request);
+                let answer = answers[place];
+                let reply =
+                    format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            }
+        });
+        Self { address, got }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/hook?key=secret", self.address)
+    }
+
+    fn got(&self) -> Vec<(String, Value)> {
+        self.got.lock().clone()
+    }
+
+    /// The status of each alert that was told.
+    fn told(&self) -> Vec<String> {
+        let got = self.got();
+        let alerts = got
+            .iter()
+            .map(|(_, body)| body["alerts"][0]["status"].clone());
+        alerts
+            .map(|status| status.as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// The head and the body of a request.
+async fn read(stream: &mut TcpStream) -> (String, Value) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut body = vec![0; length(&head)];
+    stream.read_exact(&mut body).await.unwrap();
+    (head, serde_json::from_slice(&body).unwrap())
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
+}
+
+fn length(head: &str) -> usize {
+    header(head, "content-length").map_or(0, |bytes| bytes.parse().unwrap())
+}
+
+fn server(change: impl FnOnce(&mut Config)) -> TestServer {
+    TestServer::start(|config| {
+        config.admin_token = Some(Secret::new(TOKEN));
+        config.alerts.private_addresses = true;
+        change(config);
+    })
+}
+
+/// Asks with the token; gives the status and the answer.
+async fn ask(server: &TestServer, method: &str, path: &str, body: Value) -> (u16, Value) {
+    ask_as(
+        server,
+        method,
+        path,
+        body,
+        &format!("Authorization: Bearer {TOKEN}\r\n"),
+    )
+    .await
+}
+
+async fn ask_as(
+    server: &TestServer,
+    method: &str,
+    path: &str,
+    body: Value,
+    headers: &str,
+) -> (u16, Value) {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let request = format!(
+        "{method} /api/v1/alerts{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut reply))
+        .await
+        .unwrap()
+        .unwrap();
+    let reply = String::from_utf8(reply).unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("cache-control: no-store"), "{head}");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
+}
+
+/// A rule that fires while anybody is connected.
+async fn put_rule(server: &TestServer) {
+    let rule = json!({"series": "connections", "comparison": ">", "threshold": 0, "for": 0, "doc": "Somebody is here."});
+    let (status, answer) = ask(server, "PUT", "/rules/somebody", rule).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+async fn view(server: &TestServer, rule: &str) -> Value {
+    let (_, all) = ask(server, "GET", "", Value::Null).await;
+    let rules = all["rules"].as_array().unwrap();
+    rules
+        .iter()
+        .find(|view| view["name"] == rule)
+        .cloned()
+        .unwrap_or_default()
+}

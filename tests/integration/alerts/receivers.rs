@@ -1,0 +1,162 @@
+//! Who is told, and what becomes of receivers that do not take it.
+
+use crate::support::until;
+use serde_json::Value;
+use std::time::{Duration, UNIX_EPOCH};
+use swarmhub::config::Secret;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use super::{Receiver, SECRET, ask, header, put_rule, read, server};
+
+#[tokio::test]
+async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
+    let receiver = Receiver::start(&["500 No", "503 No", "200 OK"]).await;
+    let server = server(|config| {
+        config.alerts.webhook = vec![receiver.url().parse().unwrap()];
+        config.alerts.webhook_secret = Some(Secret::new(SECRET));
+    });
+    put_rule(&server).await;
+    let client = server.connect().await;
+    until("it is told three times", || receiver.got().len() == 3).await;
+    assert_eq!(receiver.told(), ["firing"; 3]);
+    let (head, body) = receiver.got().pop().unwrap();
+    assert!(
+        head.starts_with("POST /hook?key=secret HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert_eq!(body["version"], "4");
+    assert_eq!(body["alerts"][0]["labels"]["alertname"], "somebody");
+    assert_eq!(
+        body["alerts"][0]["annotations"]["description"],
+        "Somebody is here."
+    );
+    let summary = body["alerts"][0]["annotations"]["summary"]
+        .as_str()
+        .unwrap();
+    assert!(
+        summary.starts_with("[firing] somebody on ")
+            && summary.ends_with(": connections is over 0: 1"),
+        "{summary}"
+    );
+    let signature = header(&head, "x-swarmhub-signature").expect("signed");
+    let (time, hex) = signature.split_once(",v1=").unwrap();
+    let seconds: u64 = time.strip_prefix("t=").unwrap().parse().unwrap();
+    let age = UNIX_EPOCH + Duration::from_secs(seconds);
+    assert!(age.elapsed().unwrap() < Duration::from_mins(1));
+    assert_eq!(hex.len(), 64);
+
+    drop(client);
+    until("its end is told", || {
+        receiver.told().last().unwrap() == "resolved"
+    })
+    .await;
+    let (_, all) = ask(&server, "GET", "", Value::Null).await;
+    assert_eq!(all["sinks"][0]["kind"], "webhook");
+    assert_eq!(all["sinks"][0]["target"], receiver.address.to_string());
+    assert!(!all.to_string().contains("secret"), "{all}");
+    let states: Vec<_> = all["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["state"])
+        .collect();
+    assert_eq!(states, ["resolved", "firing"], "the newest first");
+    assert_eq!(server.node.counters().notification_attempts_failed, 2);
+    assert_eq!(server.node.counters().notifications_sent, 2);
+
+    let told = receiver.got().len();
+    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
+    until("a test arrives", || receiver.got().len() > told).await;
+    let (_, test) = receiver.got().pop().unwrap();
+    let summary = &test["alerts"][0]["annotations"]["summary"];
+    let summary = summary.as_str().unwrap();
+    assert!(summary.starts_with("This is a test "), "{summary}");
+}
+
+#[tokio::test]
+async fn a_redirect_leads_nowhere() {
+    let elsewhere = Receiver::start(&["200 OK"]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let there = elsewhere.url();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read(&mut stream).await;
+        let reply = format!("HTTP/1.1 307 No\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(reply.as_bytes()).await.unwrap();
+    });
+    let server = server(|config| config.alerts.webhook = vec![url.parse().unwrap()]);
+    until("there is a receiver", || {
+        !server.node.alerts().sinks().is_empty()
+    })
+    .await;
+    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
+    until("it is given up", || {
+        server.node.counters().notifications_given_up == 1
+    })
+    .await;
+    until("and told", || server.node.alerts().sinks()[0].failed == 1).await;
+    let error = server.node.alerts().sinks()[0].last_error.clone().unwrap();
+    assert!(error.contains("redirects are not followed"), "{error}");
+    assert!(elsewhere.got().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_on_the_internet_is_refused_also_behind_a_name() {
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let url = format!("http://localhost:{}/", receiver.address.port());
+    let server = server(|config| {
+        config.alerts.private_addresses = false;
+        config.alerts.chat = Some(url.parse().unwrap());
+    });
+    until("there is a receiver", || {
+        !server.node.alerts().sinks().is_empty()
+    })
+    .await;
+    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
+    until("it is given up", || {
+        server.node.counters().notifications_given_up == 1
+    })
+    .await;
+    until("and told", || server.node.alerts().sinks()[0].failed == 1).await;
+    let error = server.node.alerts().sinks()[0].last_error.clone().unwrap();
+    assert!(error.contains("not on the internet"), "{error}");
+    assert!(receiver.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_down_keeps_no_other_waiting_and_its_queue_has_a_bound() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let down = format!("http://{}/", closed.local_addr().unwrap());
+    drop(closed);
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let server = server(|config| {
+        config.alerts.queue_max = 1;
+        config.alerts.webhook = vec![down.parse().unwrap(), receiver.url().parse().unwrap()];
+    });
+    until("there are receivers", || {
+        server.node.alerts().sinks().len() == 2
+    })
+    .await;
+    for tests in 1..=3 {
+        server.node.alerts().want_test();
+        until("the other is told", || receiver.got().len() == tests).await;
+    }
+    until("the oldest went", || {
+        server.node.counters().notifications_dropped_queue_max >= 2
+    })
+    .await;
+    until("and it is told", || {
+        server.node.alerts().sinks()[0].failed >= 2
+    })
+    .await;
+    let down = &server.node.alerts().sinks()[0];
+    assert_eq!((down.queued, down.failed), (1, 2));
+    assert!(
+        down.last_error
+            .as_ref()
+            .unwrap()
+            .contains("cannot be reached")
+    );
+}

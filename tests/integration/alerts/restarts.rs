@@ -1,0 +1,193 @@
+//! What a restart remembers.
+
+use crate::support::until;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use swarmhub::config::History;
+use tokio::net::TcpListener;
+
+use super::{Receiver, ask, put_rule, server, view};
+
+#[tokio::test]
+async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let start = || {
+        server(|config| {
+            config.history = History::At(folder.path().join("history.sqlite"));
+            config.alerts.webhook = vec![receiver.url().parse().unwrap()];
+        })
+    };
+    let first = start();
+    put_rule(&first).await;
+    let (status, _) = ask(
+        &first,
+        "PUT",
+        "/rules/somebody",
+        json!({"keep_firing": 1000}),
+    )
+    .await;
+    assert_eq!(status, 200);
+    let silence = json!({"rule": "memory_high", "seconds": 600, "comment": "planned"});
+    assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
+    let client = first.connect().await;
+    until("it is told", || receiver.told() == ["firing"]).await;
+    let since = view(&first, "somebody").await["since"].clone();
+    drop(client);
+    first.stop().unwrap();
+
+    let second = start();
+    until("it looks", || !second.node.alerts().sinks().is_empty()).await;
+    let firing = view(&second, "somebody").await;
+    assert_eq!(
+        (&firing["state"], &firing["since"]),
+        (&json!("firing"), &since)
+    );
+    let (_, all) = ask(&second, "GET", "", Value::Null).await;
+    assert_eq!(all["silences"][0]["comment"], "planned");
+    assert_eq!(all["history"][0]["state"], "firing");
+    assert_eq!(all["history_more"], false);
+    assert_eq!(receiver.told(), ["firing"], "it is not told again");
+    ask(&second, "DELETE", "/rules/somebody", Value::Null).await;
+    until("its end is told", || {
+        receiver.told() == ["firing", "resolved"]
+    })
+    .await;
+}
+
+/// Changes the document of the alerts in a file that nobody has open.
+fn amend(path: &Path, amend: impl FnOnce(&mut Value)) {
+    let connection = Connection::open(path).unwrap();
+    let select = "SELECT json FROM documents WHERE name = 'alerts'";
+    let text: String = connection.query_row(select, (), |row| row.get(0)).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    amend(&mut document);
+    let update = "UPDATE documents SET json = ?1 WHERE name = 'alerts'";
+    connection.execute(update, [document.to_string()]).unwrap();
+}
+
+#[tokio::test]
+async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_ended_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let start = |webhook: String| {
+        server(|config| {
+            config.history = History::At(path.clone());
+            config.alerts.webhook = vec![webhook.parse().unwrap()];
+        })
+    };
+    // The first does not get far: nobody answers.
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let first = start(format!("http://{}/", deaf.local_addr().unwrap()));
+    put_rule(&first).await;
+    let client = first.connect().await;
+    until("it waits", || {
+        let sinks = first.node.alerts().sinks();
+        sinks.first().is_some_and(|sink| sink.queued == 1)
+    })
+    .await;
+    drop(client);
+    first.stop().unwrap();
+    // Nobody is connected any more, but that is not known at once.
+    amend(&path, |document| {
+        document["rules"][0]["keep_firing"] = 1000.into();
+    });
+    let second = start(receiver.url());
+    until("what waited is told", || receiver.told() == ["firing"]).await;
+    second.stop().unwrap();
+
+    let third = start(receiver.url());
+    until("it looks", || !third.node.alerts().sinks().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    third.stop().unwrap();
+    assert_eq!(receiver.told(), ["firing"], "not so soon");
+    amend(&path, |document| {
+        let told_at = document["watches"]["somebody"]["told_at"].as_f64().unwrap();
+        document["watches"]["somebody"]["told_at"] = (told_at - 4.0 * 3600.0).into();
+    });
+    let fourth = start(receiver.url());
+    until("it is time", || receiver.told() == ["firing"; 2]).await;
+    fourth.stop().unwrap();
+    let got = receiver.got();
+    let started = |body: &Value| body["alerts"][0]["startsAt"].clone();
+    assert_eq!(started(&got[0].1), started(&got[1].1), "the same alert");
+
+    // It ends while nobody looks.
+    amend(&path, |document| {
+        document["rules"][0]["keep_firing"] = 0.into();
+    });
+    let fifth = start(receiver.url());
+    until("its end is told", || {
+        receiver.told() == ["firing", "firing", "resolved"]
+    })
+    .await;
+    fifth.stop().unwrap();
+}
+
+#[tokio::test]
+async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let start = || server(|config| config.history = History::At(path.clone()));
+    let first = start();
+    put_rule(&first).await;
+    let silence = json!({"rule": "somebody", "seconds": 600, "comment": "old"});
+    assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
+    first.stop().unwrap();
+
+    let locked = Connection::open(&path).unwrap();
+    locked
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
+    let second = start();
+    let (status, all) = ask(&second, "GET", "", Value::Null).await;
+    assert_eq!((status, &all["unread"]), (200, &true.into()));
+    assert_eq!(all["history_complete"], false);
+    assert_eq!(view(&second, "somebody").await, Value::Null);
+    let change = json!({"threshold": 0.5, "clear": 0.4});
+    let (status, answer) = ask(&second, "PUT", "/rules/memory_high", change.clone()).await;
+    let error = answer["error"].as_str().unwrap();
+    assert_eq!(status, 503, "{error}");
+    assert!(error.contains("cannot be read yet"), "{error}");
+    assert_eq!(
+        ask(&second, "DELETE", "/rules/memory_high", Value::Null)
+            .await
+            .0,
+        503
+    );
+    let silence = json!({"rule": "history_failing", "seconds": 600, "comment": "new"});
+    assert_eq!(ask(&second, "POST", "/silences", silence).await.0, 201);
+    drop(locked);
+    until("they are read", || {
+        !second.node.alerts().alerts().is_unread()
+    })
+    .await;
+    let wanted = |all: &Value| {
+        let comments: Vec<_> = all["silences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["comment"].clone())
+            .collect();
+        assert_eq!(comments, ["new", "old"]);
+    };
+    let (_, all) = ask(&second, "GET", "", Value::Null).await;
+    wanted(&all);
+    assert_eq!(all["history_complete"], true);
+    assert_eq!(view(&second, "somebody").await["doc"], "Somebody is here.");
+    assert_eq!(
+        ask(&second, "PUT", "/rules/memory_high", change).await.0,
+        200
+    );
+    second.stop().unwrap();
+
+    // Changed within the last second, too.
+    let third = start();
+    let (_, all) = ask(&third, "GET", "", Value::Null).await;
+    wanted(&all);
+    assert_eq!(view(&third, "memory_high").await["threshold"], 0.5);
+    assert_eq!(view(&third, "somebody").await["doc"], "Somebody is here.");
+}

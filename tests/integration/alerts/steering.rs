@@ -1,0 +1,225 @@
+//! Rules and silences are changed, and what is shown of them.
+
+use crate::support::{TestServer, until};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+use swarmhub::insight::history::Journal;
+
+use super::{Receiver, ask, ask_as, put_rule, server, view};
+
+#[tokio::test]
+async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_noted() {
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let server = server(|config| config.alerts.webhook = vec![receiver.url().parse().unwrap()]);
+    for (method, path) in [
+        ("GET", ""),
+        ("PUT", "/rules/somebody"),
+        ("DELETE", "/rules/memory_high"),
+        ("POST", "/silences"),
+        ("DELETE", "/silences/1"),
+        ("POST", "/test"),
+    ] {
+        for headers in ["", "Authorization: Bearer 0123456789abcdeF\r\n"] {
+            let (status, answer) = ask_as(&server, method, path, json!({}), headers).await;
+            assert_eq!(status, 401, "{method} {path}: {answer}");
+        }
+    }
+    put_rule(&server).await;
+    let silence = json!({"rule": "somebody", "seconds": 600, "comment": "I know"});
+    let (status, silence) = ask(&server, "POST", "/silences", silence).await;
+    assert_eq!(status, 201);
+    let _client = server.connect().await;
+    until("it fires", || {
+        server.node.alerts().alerts().summary().firing == 1
+    })
+    .await;
+    let (_, summary) = ask_as(&server, "GET", "/summary", Value::Null, "").await;
+    assert_eq!(
+        summary,
+        json!({"firing": 1, "pending": 0, "names": ["somebody"]})
+    );
+    let firing = view(&server, "somebody").await;
+    assert_eq!(
+        (&firing["state"], &firing["value"]),
+        (&json!("firing"), &json!(1.0))
+    );
+    assert_eq!(firing["silenced_until"], silence["until"]);
+    assert!(receiver.got().is_empty(), "silence");
+    let path = format!("/silences/{}", silence["id"]);
+    assert_eq!(ask(&server, "DELETE", &path, Value::Null).await.0, 200);
+    until("the silence is over", || receiver.told() == ["firing"]).await;
+    assert_eq!(ask(&server, "DELETE", &path, Value::Null).await.0, 404);
+    // What is not sent stays as it is; a deleted rule ends.
+    let (_, rule) = ask(&server, "PUT", "/rules/somebody", json!({"keep_firing": 5})).await;
+    assert_eq!(
+        (&rule["threshold"], &rule["keep_firing"]),
+        (&json!(0.0), &json!(5.0))
+    );
+    assert_eq!(
+        ask(&server, "DELETE", "/rules/somebody", Value::Null)
+            .await
+            .0,
+        200
+    );
+    until("its end is told", || {
+        receiver.told() == ["firing", "resolved"]
+    })
+    .await;
+    // A shipped one is changed and reset.
+    ask(
+        &server,
+        "PUT",
+        "/rules/memory_high",
+        json!({"threshold": 0.5, "clear": 0.4}),
+    )
+    .await;
+    assert_eq!(view(&server, "memory_high").await["changed"], true);
+    let (_, answer) = ask(&server, "DELETE", "/rules/memory_high", Value::Null).await;
+    assert_eq!(answer["done"], "reset");
+    assert_eq!(view(&server, "memory_high").await["threshold"], 0.75);
+    let silence = json!({"rule": "memory_high", "seconds": 60});
+    ask(&server, "POST", "/silences", silence).await;
+    let audit = server
+        .node
+        .store()
+        .journal(Journal::Audit, UNIX_EPOCH, 100)
+        .await
+        .newest;
+    let kinds: Vec<_> = audit
+        .iter()
+        .map(|(_, json)| json.contains("alert rule"))
+        .collect();
+    assert_eq!(
+        kinds,
+        [false, true, true, true, true, false, false, true],
+        "the newest first"
+    );
+    assert!(
+        audit[2].1.contains("> 0.75") && audit[2].1.contains("> 0.5"),
+        "{}",
+        audit[2].1
+    );
+    assert!(
+        audit[0].1.contains("memory_high for 60 s\""),
+        "no reason, no colon"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_with_a_sentence() {
+    let server = server(|_| {});
+    let rule = |change: Value| {
+        let mut rule = json!({"series": "connections", "comparison": ">", "threshold": 1});
+        rule.as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
+        rule
+    };
+    let cases = [
+        (
+            "PUT",
+            "/rules/a",
+            rule(json!({"series": "nothing"})),
+            400,
+            "there is no number nothing",
+        ),
+        (
+            "PUT",
+            "/rules/a",
+            rule(json!({"clear": 2})),
+            400,
+            "fire again",
+        ),
+        (
+            "PUT",
+            "/rules/a",
+            rule(json!({"name": "b"})),
+            400,
+            "another",
+        ),
+        ("PUT", "/rules/A%20b", rule(json!({})), 400, "small letters"),
+        (
+            "PUT",
+            "/rules/a",
+            rule(json!({"treshold": 1})),
+            400,
+            "unknown field",
+        ),
+        ("PUT", "/rules/a", json!([1]), 400, "invalid type"),
+        (
+            "PUT",
+            "/rules/a",
+            rule(json!({"doc": "x".repeat(100_000)})),
+            413,
+            "65536",
+        ),
+        ("DELETE", "/rules/a", Value::Null, 404, "there is no rule"),
+        (
+            "POST",
+            "/silences",
+            json!({"rule": "a", "seconds": 9}),
+            404,
+            "there is no rule",
+        ),
+        (
+            "POST",
+            "/silences",
+            json!({"rule": "*", "seconds": 1e9}),
+            400,
+            "seconds must",
+        ),
+        (
+            "DELETE",
+            "/silences/x",
+            Value::Null,
+            404,
+            "there is no silence",
+        ),
+        ("POST", "/test", Value::Null, 409, "alerts.webhook"),
+    ];
+    for (method, path, body, wanted, words) in cases {
+        let (status, answer) = ask(&server, method, path, body).await;
+        let error = answer["error"].as_str().unwrap();
+        assert_eq!(status, wanted, "{method} {path}: {error}");
+        assert!(error.contains(words), "{method} {path}: {error}");
+    }
+    let audit = server
+        .node
+        .store()
+        .journal(Journal::Audit, UNIX_EPOCH, 100)
+        .await
+        .newest;
+    assert!(audit.is_empty(), "{audit:?}");
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_may_change_anything() {
+    let server = TestServer::start(|_| {});
+    let (status, answer) = ask(&server, "GET", "", Value::Null).await;
+    assert_eq!(status, 404);
+    assert_eq!(answer["error"], "the admin API is off: set admin_token");
+    assert_eq!(ask(&server, "GET", "/summary", Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_summary_is_for_who_may_see_the_public_statistics() {
+    let server = server(|config| config.public_stats = false);
+    assert_eq!(ask(&server, "GET", "/summary", Value::Null).await.0, 200);
+    let (status, _) = ask_as(&server, "GET", "/summary", Value::Null, "").await;
+    assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn of_a_long_history_the_newest_are_shown_and_it_is_said_that_there_are_more() {
+    let server = server(|_| {});
+    let now = SystemTime::now();
+    for number in 0..=2000 {
+        let entry = json!({"rule": "somebody", "at": number, "state": "firing", "value": null});
+        let store = server.node.store();
+        store.note(Journal::Alerts, now, entry.to_string());
+    }
+    let (_, all) = ask(&server, "GET", "", Value::Null).await;
+    let history = all["history"].as_array().unwrap();
+    assert_eq!((history.len(), &all["history_more"]), (2000, &json!(true)));
+    assert_eq!(history[0]["at"], 2000.0, "the newest first");
+}

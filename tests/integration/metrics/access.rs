@@ -1,0 +1,168 @@
+//! Who is told the metrics, and where.
+
+use crate::support::TestServer;
+use swarmhub::config::{Config, Secret};
+
+use super::prometheus::{asked, prometheus};
+use super::{fetch, found, until_sample};
+
+/// With the token that it has to show, at an address of its own.
+#[tokio::test]
+async fn a_token_and_an_address_of_its_own_keep_others_away() {
+    const TOKEN: &str = "0123456789abcdef-metrics";
+    let server = TestServer::start(|config| {
+        config.metrics.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.metrics.token = Some(Secret::new(TOKEN));
+    });
+    let own = server.address_of(1);
+    let there = fetch(server.address, "/metrics", "").await;
+    assert_eq!(there.status(), "404");
+    assert!(there.body.contains("metrics.listen"), "{}", there.body);
+    for shown in [
+        "",
+        "Authorization: Bearer 0123456789abcdef\r\n",
+        "Authorization: Basic eDp5\r\n",
+        "Authorization: Bearer\r\n",
+    ] {
+        let refused = fetch(own, "/metrics", shown).await;
+        assert_eq!(refused.status(), "401", "{shown}");
+        assert!(
+            refused.head.contains("www-authenticate: bearer"),
+            "{}",
+            refused.head
+        );
+        assert!(!refused.body.contains("swarmhub_"));
+    }
+    let shown = format!("Authorization: bearer {TOKEN}\r\n");
+    let told = fetch(own, "/metrics", &shown).await;
+    assert_eq!(told.status(), "200");
+    assert!(told.body.contains("swarmhub_"));
+    for (path, status) in [("/", "404"), ("/stats", "404"), ("/healthz", "200")] {
+        assert_eq!(fetch(own, path, "").await.status(), status, "{path}");
+    }
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    assert_eq!(fetch(own, "/", upgrade).await.status(), "404");
+
+    if !found("prometheus") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = format!("    authorization:\n      credentials: {TOKEN}\n");
+    let (_prometheus, address) = prometheus(folder.path(), own, &credentials);
+    assert!((asked(address, "up").await - 1.0).abs() < 1e-9);
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_counted_and_limited_and_keep_nobody_else_out() {
+    const TOKEN: &str = "0123456789abcdef-metrics";
+    const ADMIN: &str = "0123456789abcdef-admin";
+    let server = TestServer::start(|config| {
+        config.metrics.token = Some(Secret::new(TOKEN));
+        config.admin_token = Some(Secret::new(ADMIN));
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.limits.wrong_tokens_per_minute = 5;
+        config.limits.all_wrong_tokens_per_minute = 7;
+    });
+    let from = |address: &str, token: &str| {
+        format!("X-Forwarded-For: {address}\r\nAuthorization: Bearer {token}\r\n")
+    };
+    let ask = async |address: &str, token: &str| {
+        fetch(server.address, "/metrics", &from(address, token)).await
+    };
+    let (prometheus, attacker) = ("198.51.100.1", "192.0.2.7");
+    assert_eq!(ask(prometheus, TOKEN).await.status(), "200");
+    // Who shows none guesses at none.
+    for _ in 0..10 {
+        let none = fetch(server.address, "/metrics", "").await;
+        assert_eq!(none.status(), "401");
+    }
+    for _ in 0..5 {
+        assert_eq!(ask(attacker, "a-wrong-token").await.status(), "401");
+    }
+    let refused = ask(attacker, TOKEN).await;
+    assert_eq!(refused.status(), "429");
+    assert!(refused.head.contains("retry-after: "), "{}", refused.head);
+    assert!(refused.body.contains("limits.wrong_tokens_per_minute"));
+    for _ in 0..2 {
+        assert_eq!(ask("192.0.2.8", "a-wrong-token").await.status(), "401");
+    }
+    let refused = ask("192.0.2.9", "a-wrong-token").await;
+    assert!(refused.body.contains("limits.all_wrong_tokens_per_minute"));
+    let counters = server.node.counters();
+    assert_eq!(counters.tokens_wrong, 7);
+    assert_eq!(counters.refused_wrong_tokens_per_minute, 1);
+    assert_eq!(counters.refused_all_wrong_tokens_per_minute, 1);
+    // Neither Prometheus nor the operator is kept out, not even where the guesses come from.
+    assert_eq!(ask(prometheus, TOKEN).await.status(), "200");
+    let session = fetch(server.address, "/api/v1/session", &from(attacker, ADMIN)).await;
+    assert_eq!(session.status(), "200");
+}
+
+#[test]
+fn an_address_for_metrics_serves_nothing_else() {
+    for (listen, blamed) in [
+        ("tracker+127.0.0.1:9100", "would serve more than metrics"),
+        ("pages+127.0.0.1:9100", "would serve more than metrics"),
+        ("127.0.0.1:8000", "is in listen as well"),
+        ("tls+127.0.0.1:9100", "has no certificate to show"),
+    ] {
+        let mut config = Config {
+            listen: vec!["127.0.0.1:8000".parse().unwrap()],
+            ..Config::default()
+        };
+        config.metrics.listen = vec![listen.parse().unwrap()];
+        let problems = config.check().unwrap_err();
+        assert_eq!(problems.len(), 1);
+        let told = problems[0].to_string();
+        assert!(
+            told.contains("metrics.listen") && told.contains(blamed),
+            "{told}"
+        );
+    }
+    let mut config = Config::default();
+    config.metrics.listen = vec!["127.0.0.1:9100".parse().unwrap()];
+    assert!(config.check().is_ok());
+}
+
+#[tokio::test]
+async fn metrics_are_told_when_the_server_is_full() {
+    let server = TestServer::start(|config| config.limits.connections_max = Some(1));
+    let _only = server.connect().await;
+    assert_eq!(
+        fetch(server.address, "/stats.json", "").await.status(),
+        "503"
+    );
+    until_sample(&server, "swarmhub_connections_max", 1.0).await;
+    until_sample(
+        &server,
+        "swarmhub_connections_refused_total{reason=\"connections_max\"}",
+        1.0,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn totals_can_be_kept_from_everybody() {
+    let server = TestServer::start(|config| {
+        config.public_stats = false;
+        config.admin_token = Some(Secret::new("0123456789abcdef"));
+    });
+    for path in ["/stats", "/stats.json", "/api/v1/clients", "/metrics"] {
+        let refused = fetch(server.address, path, "").await;
+        assert_eq!(refused.status(), "403", "{path}");
+        assert!(refused.body.contains("public_stats"), "{}", refused.body);
+        let token = "Authorization: Bearer 0123456789abcdef\r\n";
+        let told = fetch(server.address, path, token).await;
+        assert_eq!(told.status(), "200", "{path}");
+    }
+    // A token of their own lets in who has it, and nobody else.
+    let server = TestServer::start(|config| {
+        config.public_stats = false;
+        config.metrics.token = Some(Secret::new("fedcba9876543210"));
+    });
+    assert_eq!(fetch(server.address, "/metrics", "").await.status(), "401");
+    let token = "Authorization: Bearer fedcba9876543210\r\n";
+    let told = fetch(server.address, "/metrics", token).await;
+    assert_eq!(told.status(), "200");
+}

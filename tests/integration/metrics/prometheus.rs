@@ -1,0 +1,120 @@
+//! A real Prometheus, and its checker.
+
+use crate::support::{PATIENCE, TestServer};
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+
+use super::{all_known, fetch, found, until_sample};
+
+/// Stopped when dropped.
+pub(super) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already, or ends now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_checker_of_prometheus_finds_nothing_to_say() {
+    if !found("promtool") {
+        return;
+    }
+    let server = TestServer::start(all_known);
+    server.connect().await.join("m", "a").await;
+    until_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 1.0).await;
+    let text = fetch(server.address, "/metrics", "").await.body;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metrics.txt");
+    std::fs::write(&file, &text).unwrap();
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(&file).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    assert!(
+        checked.status.success() && said.trim().is_empty(),
+        "{said}\n{text}"
+    );
+}
+
+/// Starts Prometheus with one target; its address.
+pub(super) fn prometheus(folder: &Path, target: SocketAddr, more: &str) -> (Running, SocketAddr) {
+    // It takes no port 0. Between this and its own bind nobody else is likely to get the port.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let config = folder.join("prometheus.yml");
+    std::fs::write(
+        &config,
+        format!(
+            "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: swarmhub\n{more}    \
+             static_configs:\n      - targets: ['{target}']\n"
+        ),
+    )
+    .unwrap();
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            folder.join("data").display()
+        ))
+        .arg(format!("--web.listen-address={address}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    (Running(child), address)
+}
+
+/// What Prometheus answers to a query, as soon as it has something.
+pub(super) async fn asked(prometheus: SocketAddr, query: &str) -> f64 {
+    let began = Instant::now();
+    loop {
+        if TcpStream::connect(prometheus).await.is_ok() {
+            let path = format!("/api/v1/query?query={query}");
+            let fetched = fetch(prometheus, &path, "").await;
+            let body = fetched.body;
+            // Chunks are told by lines of their own; the JSON is one.
+            let json = body.lines().find(|line| line.starts_with('{'));
+            let answer: Value = json.map_or(Value::Null, |json| {
+                serde_json::from_str(json).unwrap_or(Value::Null)
+            });
+            let value = &answer["data"]["result"][0]["value"][1];
+            if let Some(value) = value.as_str() {
+                return value.parse().unwrap();
+            }
+        }
+        assert!(began.elapsed() < 2 * PATIENCE, "no answer to {query}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_real_prometheus_scrapes_it() {
+    if !found("prometheus") {
+        return;
+    }
+    let server = TestServer::start(|_| {});
+    let mut client = server.connect().await;
+    client.join("m", "a").await;
+    until_sample(&server, "swarmhub_connections", 1.0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (_prometheus, address) = prometheus(folder.path(), server.address, "");
+    for (query, expected) in [
+        ("up", 1.0),
+        ("swarmhub_connections", 1.0),
+        ("sum(swarmhub_announces_total)", 1.0),
+        ("swarmhub_handle_time_seconds_count", 0.0),
+    ] {
+        let value = asked(address, query).await;
+        assert!((value - expected).abs() < 1e-9, "{query} is {value}");
+    }
+}
