@@ -50,9 +50,10 @@ def attack(name, port, until, on_reached):
     plan = attacks.ALL[name]()
     crowd = Crowd(plan, port, addresses(plan.addresses))
     try:
-        crowd.run(until, on_reached)
+        plan.prepare(port)
+        plan.run(crowd, until, on_reached)
     except KeyboardInterrupt:
-        pass
+        crowd.over.set()
     return {**crowd.seen, "open at the end": crowd.open, "said": plan.said}
 
 

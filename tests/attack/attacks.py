@@ -7,45 +7,13 @@ import itertools
 import json
 import random
 
+import guests
+import http_attacks
 import wire
+from attack import Attack
 
 FLOOD_BYTES = 1 << 16
 """What a flood hands to the socket at a time."""
-
-
-class Attack:
-    """What attacks have in common, and what most of them leave as it is."""
-
-    connections = 64
-    addresses = 16
-    upgrades = True
-    reads = True
-    floods = False
-    receive_bytes = None
-    """Size of the socket's receive buffer, if not the system's."""
-    ramp_seconds_max = 5
-    """How long to wait for all connections before the honest ones come."""
-    tls = False
-    victim = False
-    """Whether an honest client stands in the attacked swarm and counts what it gets."""
-    said = 0
-    """Messages or frames handed to sockets."""
-
-    def first(self, connection):
-        """What a connection says when it is open."""
-
-    def is_flooding(self, connection):
-        """Whether this connection of a flood says as much as the socket takes."""
-        return self.floods
-
-    def more(self, connection):
-        """What it says whenever the socket takes something, if it floods."""
-
-    def each_second(self, connection):
-        """What it says once a second."""
-
-    hear = None
-    """What is done with a message that has come: a function of crowd, connection and payload; `None` if they are only counted."""
 
 
 class SlowHead(Attack):
@@ -158,7 +126,7 @@ class InfoHashes(Attack):
 class OfferSpam(Attack):
     """Announces with 20 offers of 2 kB to one swarm, whose members the attackers are, and one victim"""
 
-    floods, victim = True, True
+    floods, guests = True, (guests.Victim,)
 
     def __init__(self):
         self.numbers = itertools.count()
@@ -173,7 +141,7 @@ class OfferSpam(Attack):
 class AnswerSpam(Attack):
     """Answers to offers never made; every 4th answers the victim's offers three times each, and those made to others as well"""
 
-    floods, victim = True, True
+    floods, guests = True, (guests.Victim,)
     BATCH = 50
 
     def __init__(self):
@@ -252,6 +220,58 @@ class ReconnectStorm(Attack):
             crowd.say(connection, self.BYE)
 
 
+class ReconnectBurst(Attack):
+    """One address whose connections say 500 announces at once, hear what comes, end, and come back"""
+
+    connections, addresses = 16, 1
+    BURST = 500
+
+    def __init__(self):
+        self.message = wire.text(wire.announce(wire.identifier("burst", 1), wire.identifier("burst", 1)))
+
+    def first(self, connection):
+        self.said += self.BURST
+        connection.notes = 0
+        return self.message * self.BURST
+
+    def hear(self, crowd, connection, payload):
+        connection.notes += 1
+        if connection.notes == self.BURST:
+            crowd.end(connection, "left after the last reply")
+
+
+class StarvedSwarm(Attack):
+    """1,000 members of one address, on 250 connections, in a swarm of ten honest members and their newcomers"""
+
+    connections, addresses, guests = 250, 1, (guests.Inside,)
+
+    def first(self, connection):
+        self.said += 4
+        ids = (wire.identifier("idle", 4 * connection.number + number) for number in range(4))
+        return b"".join(wire.text(wire.announce(wire.SWARM, peer_id)) for peer_id in ids)
+
+
+class OfferDrain(Attack):
+    """40 connections of one address under one peer id, which give all members of a swarm as many offers as they may have"""
+
+    connections, addresses, floods, guests = 40, 1, True, (guests.Inside,)
+
+    def __init__(self):
+        self.numbers = itertools.count()
+        self.sdp = "v=0" + "x" * 500
+
+    def more(self, connection):
+        self.said += 1
+        offers = [wire.offer(wire.identifier("drain", next(self.numbers)), self.sdp) for _ in range(10)]
+        return wire.text(wire.announce(wire.SWARM, wire.identifier("drain", 1), numwant=10, offers=offers))
+
+
+class Mailboxes(OfferSpam):
+    """The same with two workers: most offers go from one worker's mailbox to the other's"""
+
+    server_arguments = ("--workers", "2")
+
+
 ALL = {
     "slow-head": SlowHead,
     "slow-tls": SlowTls,
@@ -265,4 +285,15 @@ ALL = {
     "deaf-readers": DeafReaders,
     "connection-flood": ConnectionFlood,
     "reconnect-storm": ReconnectStorm,
+    "reconnect-burst": ReconnectBurst,
+    "starved-swarm": StarvedSwarm,
+    "offer-drain": OfferDrain,
+    "mailboxes": Mailboxes,
+    "unread-answers": http_attacks.UnreadAnswers,
+    "api-flood": http_attacks.ApiFlood,
+    "pipelining": http_attacks.Pipelining,
+    "half-close": http_attacks.HalfClose,
+    "http-eclipse": http_attacks.Eclipse,
+    "places-taken": http_attacks.PlacesTaken,
+    "tls-churn": http_attacks.TlsChurn,
 }

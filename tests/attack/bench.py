@@ -16,6 +16,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "compare
 
 import attacks
 import guests
+import history
 from attacker import BYSTANDER, BYSTANDER_TLS
 from child import Child, Failed, tail
 from watch import Watch
@@ -24,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
 # By default nobody on this machine is limited by address; here everybody comes from it.
 EXEMPT_ARGUMENTS = "--limits-exempt 192.0.2.1".split()
-HISTORY_ARGUMENTS = "--history off".split()
+HISTORY_FLAG = "--history"
 TLS_ARGUMENTS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()
 READY_SECONDS_MAX = 30
 HONEST = 100
@@ -55,8 +56,8 @@ class Bench:
     def __init__(self, binary, cores, folder, seconds, realtime):
         self.binary, self.seconds, self.folder, self.realtime = binary, seconds, folder, realtime
         self.server_cores, self.load_cores = cores
-        known = [more for more in (EXEMPT_ARGUMENTS, HISTORY_ARGUMENTS) if has_flag(binary, more[0])]
-        self.arguments = sum(known, ARGUMENTS)
+        self.arguments = ARGUMENTS + (EXEMPT_ARGUMENTS if has_flag(binary, EXEMPT_ARGUMENTS[0]) else [])
+        self.has_history = has_flag(binary, HISTORY_FLAG)
         self.runs = 0
         if realtime:
             # Inherited by the server and the honest clients.
@@ -67,13 +68,24 @@ class Bench:
         self.runs += 1
         attack = attacks.ALL.get(name)
         uses_tls = name in QUIETS_TLS or bool(attack and attack.tls)
-        arguments = self.arguments + (TLS_ARGUMENTS if uses_tls else [])
+        arguments = self._arguments(attack, uses_tls)
         with Child([self.binary, *arguments], self.log("server"), self.server_cores) as server:
             url = server.wait_for(r"^tracker\s+(wss://\S+)" if uses_tls else r"^tracker\s+(ws://\S+)", READY_SECONDS_MAX).group(1)
             found = self._beside(server, url, name, attack)
             if not server.alive():
                 raise Failed(f"the server ended:\n{tail(server.log)}")
             return found
+
+    def _arguments(self, attack, uses_tls):
+        arguments = self.arguments + (TLS_ARGUMENTS if uses_tls else [])
+        if self.has_history:
+            arguments = [*arguments, HISTORY_FLAG, history.file(self, bool(attack and attack.history))]
+        own = list(attack.server_arguments) if attack else []
+        for flag in own[::2]:
+            if flag in arguments:
+                at = arguments.index(flag)
+                arguments = arguments[:at] + arguments[at + 2 :]
+        return arguments + own
 
     def _beside(self, server, url, name, attack):
         port = int(url.rsplit(":", 1)[1].rstrip("/"))
@@ -85,7 +97,7 @@ class Bench:
             stack.callback(watch.stop)
             honest = stack.enter_context(self._honest(url, ramp + LEAD_SECONDS))
             self._wait_for_honest(watch, honest)
-            visitors = [guests.Newcomers(port, tls)] + ([guests.Victim(port)] if attack and attack.victim else [])
+            visitors = [guests.Newcomers(port, tls)] + [guest(port) for guest in (attack.guests if attack else ())]
             for visitor in visitors:
                 visitor.start()
                 stack.callback(visitor.stop)
@@ -103,7 +115,8 @@ class Bench:
         return {
             "report": report,
             "newcomers": {"waited_s": visitors[0].waited, "turned_away": visitors[0].turned_away},
-            "victim": vars_of(visitors[1]) if len(visitors) > 1 else None,
+            "guests": [{"complaints": guest.complaints(), "summary": guest.summary()} for guest in visitors[1:]],
+            "memory_growth_bytes_max": attack.memory_growth_bytes_max if attack else None,
             "memory_bytes": {"before": watch.before_bytes, "peak": watch.peak_bytes, "after": after},
             "cpu_share": cpu_share,
             "attack": seen,
@@ -149,18 +162,6 @@ class Bench:
         attacker.stop()
         last = tail(attacker.log, 1)
         return json.loads(last) if last.startswith("{") else {}
-
-
-def vars_of(victim):
-    seconds = max(victim.ended - victim.began, 1e-9)
-    return {
-        "announces": victim.announces,
-        "replies": victim.replies,
-        "offers_per_s": victim.offers / seconds,
-        "answers": victim.answers,
-        "false_answers": victim.false_answers,
-        "trouble": victim.trouble,
-    }
 
 
 def known_rows():

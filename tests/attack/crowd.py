@@ -9,6 +9,7 @@ import re
 import select
 import socket
 import struct
+import threading
 import time
 
 import wire
@@ -47,6 +48,7 @@ class Crowd:
         self.connections, self.epoll = {}, select.epoll()
         self.connecting = self.open = self.numbers = 0
         self.seen = collections.Counter()
+        self.over = threading.Event()
 
     def run(self, until, on_reached):
         """Attacks until then. `on_reached` is told once: as many connections are open as there shall be, or the time for
@@ -85,6 +87,8 @@ class Crowd:
         try:
             if self.attack.receive_bytes:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.attack.receive_bytes)
+            if self.attack.segment_bytes:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, self.attack.segment_bytes)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             sock.bind((self.addresses[self.numbers % len(self.addresses)], 0))
@@ -140,6 +144,8 @@ class Crowd:
             sent = connection.socket.send(connection.waiting)
             self.seen["bytes sent"] += sent
             connection.waiting = memoryview(connection.waiting)[sent:] if sent < len(connection.waiting) else b""
+            if self.attack.half_closes and not connection.waiting:
+                connection.socket.shutdown(socket.SHUT_WR)
         self._watch(connection)
 
     def _opened(self, connection):

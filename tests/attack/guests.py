@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import urllib.parse
 
 import wire
 
@@ -16,6 +17,7 @@ VICTIM_ADDRESS = "127.202.0.1"
 NEWCOMER_EVERY_SECONDS = 0.5
 VICTIM_EVERY_SECONDS = 1.0
 PATIENCE_SECONDS = 10
+TOKEN = "the-token-of-the-operator"
 
 
 class Refused(Exception):
@@ -76,21 +78,39 @@ class Visit:
 class Guest(threading.Thread):
     """Something honest in a thread of its own until it is stopped."""
 
-    def __init__(self):
+    def __init__(self, port, tls=None):
         super().__init__(daemon=True)
+        self.port, self.tls = port, tls
         self.over = threading.Event()
+        self.trouble = None
+
+    def run(self):
+        try:
+            self.visit()
+        except (OSError, Refused) as error:
+            self.trouble = str(error) or type(error).__name__
+
+    def visit(self):
+        """What it does until `over` is set."""
 
     def stop(self):
         self.over.set()
         self.join(3 * PATIENCE_SECONDS)
+
+    def complaints(self):
+        """What went wrong; empty if nothing did."""
+        return [self.trouble] if self.trouble else []
+
+    def summary(self):
+        """What it saw, in a few words."""
+        return ""
 
 
 class Newcomers(Guest):
     """One visitor after the other: comes, joins a swarm, hears the reply, leaves."""
 
     def __init__(self, port, tls):
-        super().__init__()
-        self.port, self.tls = port, tls
+        super().__init__(port, tls)
         self.waited, self.turned_away = [], []
 
     def run(self):
@@ -118,22 +138,14 @@ class Newcomers(Guest):
 class Victim(Guest):
     """A member of the attacked swarm: announces with two offers a second, and counts what it is given."""
 
-    def __init__(self, port):
-        super().__init__()
-        self.port = port
+    def __init__(self, port, tls=None):
+        super().__init__(port, tls)
         self.offers_made = {}
         self.offers = self.answers = self.false_answers = self.replies = self.announces = 0
         self.began = self.ended = 0.0
-        self.trouble = None
 
-    def run(self):
-        try:
-            self._run(Visit(self.port, VICTIM_ADDRESS, None))
-        except (OSError, Refused) as error:
-            self.trouble = str(error) or type(error).__name__
-        self.ended = time.monotonic()
-
-    def _run(self, visit):
+    def visit(self):
+        visit = Visit(self.port, VICTIM_ADDRESS, None)
         self.began = time.monotonic()
         while not self.over.is_set():
             offers = [wire.identifier("victim", len(self.offers_made) + number) for number in range(2)]
@@ -146,6 +158,19 @@ class Victim(Guest):
         for message in visit.messages(time.monotonic() + VICTIM_EVERY_SECONDS):
             self._hear(message)
         visit.close()
+        self.ended = time.monotonic()
+
+    def complaints(self):
+        wrong = super().complaints()
+        if self.replies < self.announces:
+            wrong.append(f"lost {self.announces - self.replies} replies")
+        if self.false_answers:
+            wrong.append(f"got {self.false_answers} answers to offers that it had not made, or twice")
+        return wrong
+
+    def summary(self):
+        seconds = max(self.ended - self.began, 1e-9)
+        return f"{self.offers / seconds:.1f} offers/s, {self.answers} answers"
 
     def _hear(self, message):
         if "offer" in message:
@@ -159,6 +184,137 @@ class Victim(Guest):
                 self.answers += 1
         elif "complete" in message:
             self.replies += 1
+
+
+class Inside(Guest):
+    """Ten honest members of the attacked swarm, and newcomers with five offers each, one after the other: what part of their
+    offers reaches an honest member?"""
+
+    MEMBERS, OFFERS = 10, 5
+    SHARE_MIN = 0.5
+
+    def __init__(self, port, tls=None):
+        super().__init__(port, tls)
+        self.made = self.reached = 0
+
+    def visit(self):
+        members = [Visit(self.port, f"127.203.0.{number}", None) for number in range(1, self.MEMBERS + 1)]
+        for number, member in enumerate(members):
+            member.say(wire.announce(wire.SWARM, wire.identifier("member", number)))
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            self._newcomer(number)
+            until = time.monotonic() + NEWCOMER_EVERY_SECONDS / self.MEMBERS
+            for member in members:
+                self.reached += sum(message.get("offer_id", "").startswith("inside") for message in member.messages(until))
+                until = max(until, time.monotonic()) + NEWCOMER_EVERY_SECONDS / self.MEMBERS
+
+    def _newcomer(self, number):
+        visit = Visit(self.port, f"127.204.{number // 250 % 250}.{number % 250 + 1}", None)
+        offers = [wire.offer(wire.identifier("inside", self.made + place), "v=0") for place in range(self.OFFERS)]
+        visit.say(wire.announce(wire.SWARM, wire.identifier("comer", number), numwant=self.OFFERS, offers=offers))
+        self.made += self.OFFERS
+        next(visit.messages(time.monotonic() + PATIENCE_SECONDS), None)
+        visit.close()
+
+    def complaints(self):
+        wrong = super().complaints()
+        if self.made == 0 or self.reached < self.SHARE_MIN * self.made:
+            wrong.append(f"of {self.made} offers of newcomers only {self.reached} reached an honest member")
+        return wrong
+
+    def summary(self):
+        return f"{self.reached} of {self.made} offers of newcomers reached an honest member"
+
+
+class HttpInside(Guest):
+    """50 honest peers over HTTP in the attacked swarm, and newcomers: what part of the peers that they are told of is honest?"""
+
+    PEERS = 50
+    SHARE_MIN = 0.5
+
+    def __init__(self, port, tls=None):
+        super().__init__(port, tls)
+        self.told = self.honest = 0
+
+    def visit(self):
+        for number in range(1, self.PEERS + 1):
+            self._announce(f"127.205.0.{number}", number, 0)
+        number = self.PEERS
+        while not self.over.wait(NEWCOMER_EVERY_SECONDS):
+            number += 1
+            peers = self._announce(f"127.206.{number // 250 % 250}.{number % 250 + 1}", number, 50)
+            self.told += len(peers)
+            self.honest += sum(peer[1] in (205, 206) for peer in peers)
+
+    def _announce(self, address, number, wanted):
+        query = {"info_hash": wire.SWARM, "peer_id": wire.identifier("-XX0001-", number), "port": 6881, "left": 1, "compact": 1, "numwant": wanted}
+        body = fetch(self.port, f"/announce?{urllib.parse.urlencode(query)}", address)
+        _, mark, rest = body.partition(b"5:peers")
+        if not mark:
+            raise Refused(body.decode(errors="replace")[:80])
+        length, _, rest = rest.partition(b":")
+        return [rest[at : at + 6] for at in range(0, int(length), 6)]
+
+    def complaints(self):
+        wrong = super().complaints()
+        if self.told == 0 or self.honest < self.SHARE_MIN * self.told:
+            wrong.append(f"of {self.told} peers that newcomers were told of only {self.honest} are honest")
+        return wrong
+
+    def summary(self):
+        return f"{self.honest} of {self.told} peers that newcomers were told of are honest"
+
+
+class Operator(Guest):
+    """Looks at the live numbers and at the history with the admin token, twice a second."""
+
+    ADDRESS = "127.207.0.1"
+
+    def __init__(self, port, tls=None):
+        super().__init__(port, tls)
+        self.served, self.refused = 0, []
+
+    def visit(self):
+        history = f"/api/v1/history?series={kept_series(self.port)}&from=-9900"
+        while not self.over.wait(NEWCOMER_EVERY_SECONDS):
+            for path, whole in ((history, True), ("/api/v1/live", False)):
+                try:
+                    fetch(self.port, path, self.ADDRESS, TOKEN, whole)
+                    self.served += 1
+                except (OSError, Refused) as error:
+                    self.refused.append(f"{path.partition('?')[0]}: {error}")
+
+    def complaints(self):
+        wrong = super().complaints() + ([f"{len(self.refused)} refused: {self.refused[0]}"] if self.refused else [])
+        return wrong if self.served or wrong else ["nothing was asked"]
+
+    def summary(self):
+        return f"{self.served} served, {len(self.refused)} refused"
+
+
+def fetch(port, path, address, token=None, whole=True):
+    """The body of an answer; of one without end only what comes first."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS, (address, 0)) as plain:
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        plain.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n{authorization}\r\n".encode())
+        data = bytearray()
+        while part := plain.recv(1 << 16):
+            data += part
+            if not whole and b"\r\n\r\n" in data and not data.endswith(b"\r\n\r\n"):
+                break
+    head, _, body = bytes(data).partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1].decode() if head else "no answer"
+    if status != "200":
+        raise Refused(f"status {status}")
+    return body
+
+
+def kept_series(port):
+    """The names of all series that the history keeps, as a list in a query."""
+    series = json.loads(fetch(port, "/api/v1/series", NEWCOMERS_ADDRESS))
+    return ",".join(one["name"] for one in series if one["kept"])
 
 
 def any_certificate():

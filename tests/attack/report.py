@@ -43,14 +43,11 @@ def complaints(name, row, found):
     away = found["newcomers"]["turned_away"]
     if away and name not in MAY_TURN_AWAY:
         wrong.append(f"{len(away)} newcomers turned away: {away[0]}")
-    victim = found["victim"]
-    if victim:
-        if victim["trouble"]:
-            wrong.append(f"the victim: {victim['trouble']}")
-        if victim["replies"] < victim["announces"]:
-            wrong.append(f"the victim lost {victim['announces'] - victim['replies']} replies")
-        if victim["false_answers"]:
-            wrong.append(f"the victim got {victim['false_answers']} answers to offers that it had not made, or twice")
+    for guest in found["guests"]:
+        wrong += [f"inside: {it}" for it in guest["complaints"]]
+    memory, most = found["memory_bytes"], found["memory_growth_bytes_max"]
+    if most and memory["peak"] - memory["before"] > most:
+        wrong.append(f"memory grew by {(memory['peak'] - memory['before']) / MIB:.0f} MiB, more than {most / MIB:.0f}")
     return wrong
 
 
@@ -68,8 +65,7 @@ def fate(found):
     parts = [f"{count(seen[key] / 1e6 if key == 'bytes sent' else seen[key])} {words[key]}" for key in order if seen.get(key)]
     hidden = {*order, "connected", "open", "bytes received", "replies received", "messages received"}
     parts += [f"{count(value)} {key}" for key, value in sorted(seen.items(), key=lambda item: -item[1]) if key not in hidden and value]
-    if found["victim"]:
-        parts.append(f"victim: {found['victim']['offers_per_s']:.1f} offers/s, {found['victim']['answers']} answers")
+    parts += [f"inside: {guest['summary']}" for guest in found["guests"] if guest["summary"]]
     return ", ".join(parts)
 
 

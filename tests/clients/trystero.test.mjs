@@ -5,11 +5,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { eventually, launchChromium, startServer } from '../support/index.mjs'
 import { openPage, startSite } from './pages.mjs'
+import { record } from './recorder.mjs'
 
 const LOW = { firstRandom: 0 }
 const MIDDLE = { firstRandom: 0.5 }
 const HIGH = { firstRandom: 0.99 }
-const MEET_MS = 75_000
+// Without an obstacle it takes seconds, or one interval of announces; on a machine that is busy, several times that.
+const MEET_MS = 180_000
 
 /** trystero announces this often in its first two seconds, and then once per interval. */
 const BURST = 4
@@ -27,17 +29,25 @@ after(async () => {
 /** A page that has entered `room`. */
 async function enter (t, room, options) {
   const user = await openPage(t, browser, `${site.url}trystero`, options)
-  let announces = 0
-  user.page.on('websocket', socket => socket.on('framesent', ({ payload }) => { if (payload.includes('"offers"')) announces++ }))
+  const seen = record(user.page)
   await user.call('join', { tracker: server.tracker, room })
   const id = await user.page.evaluate(() => window.selfId)
-  return { ...user, id, announces: () => announces }
+  return { ...user, id, announces: seen.announces, told: () => `page ${id}: ${seen.summary()}` }
 }
 
-const meets = (user, ids) => eventually(MEET_MS, async () => {
-  const { joined } = await user.seen()
-  return ids.every(id => joined.includes(id))
-}, `meeting ${ids.length} others`)
+/** Everybody in `users` meets all the others. Where that fails, the error says what each page said to the tracker and heard from it. */
+const meet = users => Promise.all(users.map(user => meets(user, users.filter(other => other !== user))))
+
+async function meets (user, others) {
+  try {
+    await eventually(MEET_MS, async () => {
+      const { joined } = await user.seen()
+      return others.every(({ id }) => joined.includes(id))
+    }, `page ${user.id} meeting ${others.map(({ id }) => id)}`)
+  } catch (error) {
+    throw new Error([error.message, user.told(), ...others.map(other => other.told())].join('\n'), { cause: error })
+  }
+}
 
 const hears = (user, text, from) => eventually(30_000, async () => {
   const { messages } = await user.seen()
@@ -58,11 +68,11 @@ describe('trystero', { concurrency: 2 }, () => {
   test('two pages meet and talk both ways, a third joins late, one leaves', async t => {
     const a = await enter(t, 'low joins last', HIGH)
     const b = await enter(t, 'low joins last', MIDDLE)
-    await Promise.all([meets(a, [b.id]), meets(b, [a.id])])
+    await meet([a, b])
     await talk([a, b])
 
     const late = await enter(t, 'low joins last', LOW)
-    await Promise.all([meets(late, [a.id, b.id]), meets(a, [late.id]), meets(b, [late.id])])
+    await meet([a, b, late])
     await talk([a, b, late])
 
     await late.close()
@@ -76,7 +86,7 @@ describe('trystero', { concurrency: 2 }, () => {
     const early = await enter(t, 'high joins last', LOW)
     await eventually(MEET_MS, () => early.announces() >= BURST, 'the first announces of the early page')
     const late = await enter(t, 'high joins last', HIGH)
-    await Promise.all([meets(early, [late.id]), meets(late, [early.id])])
+    await meet([early, late])
     await talk([early, late])
   })
 })

@@ -20,11 +20,10 @@ npm_packages() {
     fi
 }
 
-chromium() {
-    if [ -n "${CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome >/dev/null; then
-        return 0
-    fi
-    apt_package chromium
+# `type -P` and not `command -v`, which finds functions of this script as well.
+install_chromium() {
+    [ -z "${CHROMIUM:-}" ] || return 0
+    type -P chromium chromium-browser google-chrome >/dev/null || apt_package chromium
 }
 
 # Without it, instruction counts are skipped with a reason.
@@ -39,18 +38,31 @@ install_pebble() {
     apt_package pebble || say "pebble can't be installed; the test of ACME will be skipped"
 }
 
-# A real Alertmanager as Debian packs it, laid out under target/ but not installed, which would start it. Its test skips itself,
-# with a reason, where there is none.
-alertmanager() {
-    local folder="$TESTS_TARGET/test-tools/alertmanager"
-    [ -z "${ALERTMANAGER:-}" ] && ! command -v prometheus-alertmanager >/dev/null || return 0
-    export ALERTMANAGER="$folder/usr/bin/prometheus-alertmanager"
-    [ ! -x "$ALERTMANAGER" ] || return 0
-    say "fetching the Debian package prometheus-alertmanager into $TESTS_TARGET"
-    mkdir -p "$folder"
-    (cd "$folder" && { apt-get download -qq prometheus-alertmanager || { apt_update && apt-get download -qq prometheus-alertmanager; }; } \
-        && dpkg -x prometheus-alertmanager_*.deb .) \
-        || say "it can't be fetched; the test with it will be skipped"
+# A real Alertmanager. Its test skips itself, with a reason, where there is none.
+install_alertmanager() {
+    [ -z "${ALERTMANAGER:-}" ] || return 0
+    unpacked_package prometheus-alertmanager usr/bin/prometheus-alertmanager
+    export ALERTMANAGER="$TESTS_TARGET/test-tools/bin/prometheus-alertmanager"
+}
+
+# unpacked_package PACKAGE PROGRAM…: lays out a Debian package under target/ without installing it, which would start its
+# servers. The programs are run by scripts in test-tools/bin, isolated from what else is installed. Says so if it can't be done.
+unpacked_package() {
+    local package=$1 folder="$TESTS_TARGET/test-tools/$1" bin="$TESTS_TARGET/test-tools/bin" program
+    shift
+    if [ ! -x "$folder/$1" ]; then
+        say "fetching the Debian package $package into $TESTS_TARGET"
+        mkdir -p "$folder"
+        # Lists of packages may be missing, or too old for what the archive has.
+        (cd "$folder" && { apt-get download -qq "$package" || { apt_update && apt-get download -qq "$package"; }; } \
+            && dpkg -x "$package"_*.deb .) \
+            || say "it can't be fetched; the tests with it will be skipped"
+    fi
+    mkdir -p "$bin"
+    for program; do
+        printf '#!/bin/sh\nexec "%s" "%s" "%s" "$@"\n' "$PWD/tests/tools/isolated" "$folder" "$program" >"$bin/${program##*/}"
+        chmod +x "$bin/${program##*/}"
+    done
 }
 
 # A classic BitTorrent client. Its tests skip themselves, with a reason, where there is none.
@@ -141,21 +153,10 @@ fetch_proxies() {
     done
 }
 
-# A real Prometheus and its checker as Debian packs them, laid out under target/ but not installed, which would start one on
-# port 9090. Their tests skip themselves, with a reason, where they are missing.
-prometheus_package() {
-    local folder="$TESTS_TARGET/test-tools/prometheus"
-    export PATH="$PATH:$folder/usr/bin"
-    [ "$(command -v prometheus promtool | wc -l)" -lt 2 ] || return 0
-    say "fetching the Debian package prometheus into $TESTS_TARGET"
-    mkdir -p "$folder"
-    (cd "$folder" && { fetch_prometheus || { apt_update && fetch_prometheus; }; }) \
-        || say "prometheus can't be fetched; the tests with it will be skipped"
-}
-
-# Into the working folder.
-fetch_prometheus() {
-    apt-get download -qq prometheus && dpkg -x prometheus_*.deb .
+# A real Prometheus and its checker. Their tests skip themselves, with a reason, where they are missing.
+install_prometheus() {
+    unpacked_package prometheus usr/bin/prometheus usr/bin/promtool
+    export PATH="$TESTS_TARGET/test-tools/bin:$PATH"
 }
 
 # The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv

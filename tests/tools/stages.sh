@@ -40,7 +40,7 @@ stage_fuzz() {
 stage_rust() {
     # For the server every SWARMHUB_ variable is a setting.
     unset SWARMHUB_BIN
-    prometheus_package
+    install_prometheus
     # Both runs are wanted even if the first fails. What passing tests print is wanted too: why they skip something.
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then
@@ -60,10 +60,10 @@ stage_web() {
 
 stage_clients() {
     npm_packages tests
-    chromium
+    install_chromium
     libtorrent
     install_pebble
-    alertmanager
+    install_alertmanager
     install_aria2
     server_binary
     node_tests 420 tests/clients
@@ -71,7 +71,7 @@ stage_clients() {
 
 stage_page() {
     npm_packages tests
-    chromium
+    install_chromium
     server_binary
     node_tests 420 tests/page
 }
