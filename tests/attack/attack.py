@@ -24,7 +24,7 @@ class Attack:
     """Whether the server has three hours of history from the start."""
     memory_growth_bytes_max = None
     """How much the attack may make the server grow, where the attack is about that."""
-    guests = ()
+    witnesses = ()
     """Honest visitors of this attack (`guests.py`), beside the newcomers."""
     said = 0
     """Messages or frames handed to sockets."""

@@ -126,7 +126,7 @@ class InfoHashes(Attack):
 class OfferSpam(Attack):
     """Announces with 20 offers of 2 kB to one swarm, whose members the attackers are, and one victim"""
 
-    floods, guests = True, (guests.Victim,)
+    floods, witnesses = True, (guests.Victim,)
 
     def __init__(self):
         self.numbers = itertools.count()
@@ -141,7 +141,7 @@ class OfferSpam(Attack):
 class AnswerSpam(Attack):
     """Answers to offers never made; every 4th answers the victim's offers three times each, and those made to others as well"""
 
-    floods, guests = True, (guests.Victim,)
+    floods, witnesses = True, (guests.Victim,)
     BATCH = 50
 
     def __init__(self):
@@ -243,7 +243,7 @@ class ReconnectBurst(Attack):
 class StarvedSwarm(Attack):
     """1,000 members of one address, on 250 connections, in a swarm of ten honest members and their newcomers"""
 
-    connections, addresses, guests = 250, 1, (guests.Inside,)
+    connections, addresses, witnesses = 250, 1, (guests.Inside,)
 
     def first(self, connection):
         self.said += 4
@@ -254,7 +254,7 @@ class StarvedSwarm(Attack):
 class OfferDrain(Attack):
     """40 connections of one address under one peer id, which give all members of a swarm as many offers as they may have"""
 
-    connections, addresses, floods, guests = 40, 1, True, (guests.Inside,)
+    connections, addresses, floods, witnesses = 40, 1, True, (guests.Inside,)
 
     def __init__(self):
         self.numbers = itertools.count()

@@ -97,7 +97,7 @@ class Bench:
             stack.callback(watch.stop)
             honest = stack.enter_context(self._honest(url, ramp + LEAD_SECONDS))
             self._wait_for_honest(watch, honest)
-            visitors = [guests.Newcomers(port, tls)] + [guest(port) for guest in (attack.guests if attack else ())]
+            visitors = [guests.Newcomers(port, tls)] + [guest(port) for guest in (attack.witnesses if attack else ())]
             for visitor in visitors:
                 visitor.start()
                 stack.callback(visitor.stop)

@@ -90,7 +90,7 @@ class HalfClose(Asking):
 class Eclipse(Asking):
     """One address that announces port after port over HTTP in a swarm of 50 honest peers"""
 
-    connections, addresses, floods, guests = 1, 1, True, (guests.HttpInside,)
+    connections, addresses, floods, witnesses = 1, 1, True, (guests.HttpInside,)
     BATCH = 50
 
     def __init__(self):
@@ -105,7 +105,7 @@ class Eclipse(Asking):
 class PlacesTaken(Asking):
     """300 live streams and 40 questions for all of the history, of one address, while the operator looks at both"""
 
-    connections, addresses, history, guests = 340, 1, True, (guests.Operator,)
+    connections, addresses, history, witnesses = 340, 1, True, (guests.Operator,)
     paths = ("HISTORY",)
     server_arguments = ("--admin-token", guests.TOKEN)
 
