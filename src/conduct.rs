@@ -112,7 +112,7 @@ async fn reload(server: &Handle) {
 /// The settings as the program would read them if it were started now.
 fn read() -> Result<Config, Vec<String>> {
     match cli::parse(env::args_os(), env::vars_os()) {
-        Ok(Command::Run(config)) => Ok(*config),
+        Ok(Command::Run(effective)) => Ok(effective.config),
         // The arguments with which it runs have not become others.
         Ok(_) => Err(vec!["the arguments no longer ask for a server".to_owned()]),
         Err(exit) => Err(exit.lines),

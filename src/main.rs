@@ -8,14 +8,18 @@ use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, exit};
+use std::thread;
 
 use anyhow::Context;
-use swarmhub::Server;
-use swarmhub::config::Config;
-use swarmhub::load::{self, Live};
+use swarmhub::config::Effective;
+use swarmhub::load::{self, EndedEarly, Live, Progress, Stop};
+use swarmhub::{Server, ServerBuilder, ServerError};
 
 use crate::cli::{Command, Load};
+
+/// The exit code for settings that are wrong: systemd is told not to try again (`RestartPreventExitStatus=`).
+const WRONG_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
     let command = match cli::parse(env::args_os(), env::vars_os()) {
@@ -29,7 +33,11 @@ fn main() -> ExitCode {
         Command::Print(text) => io::stdout()
             .write_all(text.as_bytes())
             .context("cannot write to standard output"),
-        Command::Run(config) => serve(*config),
+        Command::Run(effective) => match serve(&effective) {
+            Err(error) if is_of_settings(&error) => return refused(&error),
+            served => served,
+        },
+        Command::Check(effective) => return check(&effective),
         Command::Load(load) => match run_load(&load) {
             Ok(code) => return code,
             Err(error) => Err(error),
@@ -54,11 +62,13 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
     // A wrong path is told now, not after a load whose report it would cost.
     let page = load.html.as_deref().map(open_page).transpose()?;
     let mut live = Live::new(io::stderr(), io::stderr().is_terminal());
-    let ran = load::run(&load.options, &mut |progress| {
+    let stop = stop_by_signals().context("signals cannot be received")?;
+    let mut watch = |progress: &Progress| {
         if !load.quiet {
             live.tell(progress);
         }
-    });
+    };
+    let ran = load::run_until(&load.options, &mut watch, &stop);
     live.end();
     // It says its cause itself, and must not be asked for it again.
     let report = ran.map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -81,6 +91,31 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(report.exit_code))
 }
 
+/// Lets the first signal end a load, so that it reports what there is, and a second one the program at once.
+fn stop_by_signals() -> anyhow::Result<Stop> {
+    let stop = Stop::default();
+    let of_thread = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut signals = runtime.block_on(async { process::Signals::new() })?;
+    let wait = move || {
+        runtime.block_on(async {
+            let why = match signals.next().await {
+                process::Signal::Terminate => EndedEarly::Terminated,
+                process::Signal::Interrupt | process::Signal::Hangup => EndedEarly::Interrupted,
+            };
+            of_thread.stop(why);
+            signals.next().await;
+            exit(why.exit_code().into());
+        });
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(wait)?;
+    Ok(stop)
+}
+
 /// Opens the page's file. What is in it stays until there is something to put in its place.
 fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
     let page = File::options()
@@ -92,7 +127,52 @@ fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
     Ok((file, page))
 }
 
-fn serve(config: Config) -> anyhow::Result<()> {
+/// What `main` knows of the settings and of the system around it.
+fn builder(effective: &Effective) -> ServerBuilder {
+    Server::builder()
+        .config(effective.config.clone())
+        .secret_files(effective.secret_files())
+        .state_folder(process::state_folder(|name| env::var_os(name)))
+}
+
+/// Says whether the server would start, and what it would warn of.
+fn check(effective: &Effective) -> ExitCode {
+    match builder(effective).check() {
+        Ok(warnings) => {
+            let mut text = String::new();
+            for warning in warnings {
+                text.extend(["warning: ", &warning, "\n"]);
+            }
+            text.push_str(&effective.summary());
+            // Who reads no output reads the exit code.
+            let _ = writeln!(io::stdout(), "{text}");
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            for line in problems.iter().flat_map(ServerError::lines) {
+                tell(&format_args!("swarmhub: {line}"));
+            }
+            ExitCode::from(WRONG_SETTINGS)
+        }
+    }
+}
+
+/// Whether trying again does not help.
+fn is_of_settings(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<ServerError>();
+    error.is_some_and(ServerError::is_of_settings)
+}
+
+fn refused(error: &anyhow::Error) -> ExitCode {
+    let lines = error.downcast_ref().map(ServerError::lines);
+    for line in lines.unwrap_or_default() {
+        tell(&format_args!("swarmhub: {line}"));
+    }
+    ExitCode::from(WRONG_SETTINGS)
+}
+
+fn serve(effective: &Effective) -> anyhow::Result<()> {
+    let config = &effective.config;
     let log = cli::init_logging(config.log_format, &config.log_level);
     let open_files = process::raise_open_files(config.worker_count().get())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), open_files, "starting");
@@ -101,11 +181,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let signals = process::Signals::new()?;
-        let server = Server::builder()
-            .config(config)
-            .state_folder(process::state_folder(|name| env::var_os(name)))
-            .bind()
-            .await?;
+        let server = builder(effective).bind().await?;
         process::print_addresses(server.listening()).context("cannot write to standard output")?;
         let conducted = conduct::conduct(server.handle(), server.certificates(), signals, log);
         tokio::select! {

@@ -8,7 +8,9 @@ mod census;
 mod handle;
 mod history;
 mod leaving;
+mod look;
 mod observe;
+mod private_share;
 mod steering;
 
 use std::io;
@@ -109,6 +111,24 @@ pub struct ServerBuilder {
     config: Config,
     listen: Vec<Listen>,
     state_folder: Option<PathBuf>,
+    secret_files: Vec<PathBuf>,
+}
+
+impl ServerError {
+    /// What is wrong, one line for each mistake.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Config(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// Whether it is the settings that are wrong, so that trying again does not help. A certificate may be replaced, a port set free.
+    #[must_use]
+    pub const fn is_of_settings(&self) -> bool {
+        matches!(self, Self::Config(_))
+    }
 }
 
 impl ServerBuilder {
@@ -151,11 +171,16 @@ impl ServerBuilder {
         reason = "it must run within a runtime, and may have to wait later"
     )]
     pub async fn bind(mut self) -> Result<Server, ServerError> {
-        if !self.listen.is_empty() {
-            self.config.listen = self.listen;
-        }
+        self.config = self.listening();
         self.config.check().map_err(ServerError::Config)?;
         let access = access::read(&self.config.access).map_err(ServerError::Config)?;
+        let looked = self.look(&self.config);
+        if let Some(problem) = looked.problems.into_iter().next() {
+            return Err(problem);
+        }
+        for warning in &looked.warnings {
+            tracing::warn!("{warning}");
+        }
         let workers = self
             .config
             .worker_count()
@@ -177,6 +202,8 @@ impl ServerBuilder {
         }
         let control = Control::new(&self.config, &node, workers);
         control.access.put_in_force(access);
+        let listening = listeners.iter().map(|own| own.listen.clone());
+        control.site.listens_at(listening.collect());
         Ok(Server {
             workers,
             listeners,

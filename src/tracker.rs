@@ -4,6 +4,7 @@
 //! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
 mod access;
+mod full_scrape;
 mod http;
 mod memberships;
 mod outcome;
@@ -19,11 +20,14 @@ use smallvec::SmallVec;
 use crate::protocol::{
     About, Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, Request, Scrape,
 };
-use crate::swarm::{Claim, Full, Given, GivenOffer, Joined, Member, Place, Swarm, Swarms, Swept};
+use crate::swarm::{
+    Claim, Full, Given, GivenOffer, Joined, Member, Place, Senders, Swarm, Swarms, Swept,
+};
 use access::Access;
 use rules::InForce;
 
 pub use access::InfoHashes;
+pub use full_scrape::{ScrapeCursor, ScrapePrefix};
 pub use http::{HttpOutcome, HttpRoom};
 pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
@@ -35,6 +39,7 @@ pub struct Tracker {
     rules: InForce,
     access: Access,
     swarms: Swarms,
+    senders: Senders,
 }
 
 impl Tracker {
@@ -45,6 +50,7 @@ impl Tracker {
             swarms: Swarms::new(rules.swarms_max),
             rules: InForce::new(rules),
             access: Access::default(),
+            senders: Senders::default(),
         }
     }
 
@@ -127,9 +133,15 @@ impl Tracker {
             share.is_none_or(|share| share.may_begin(free, portion))
         };
         let mut outcome = Outcome::default();
+        let group = who.group();
+        let gives_little = announce.offers.is_empty() || {
+            let intake = (self.rules.intake(), now);
+            let offers = announce.offers.len();
+            self.senders.note(group, &info_hash, offers, intake)
+        };
         let counts = self.swarms.with_new(&info_hash, may_begin, |swarm| {
             let (joined, mut place) = swarm.join(
-                member,
+                (member, group),
                 claim(announce.event, announce.left),
                 who.tally.is_blocked(),
                 now,
@@ -149,7 +161,7 @@ impl Tracker {
                     place = swarm.place_of(member).unwrap_or(place);
                 }
             }
-            let from = (member, place);
+            let from = (member, place, gives_little);
             self.relay_offers(swarm, from, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
@@ -165,7 +177,7 @@ impl Tracker {
     fn relay_offers<'a>(
         &self,
         swarm: &mut Swarm,
-        (member, place): (Member, Place),
+        (member, place, gives_little): (Member, Place, bool),
         announce: &Announce<'a>,
         (now, rng): (Duration, &mut impl Rng),
         outcome: &mut Outcome<'a>,
@@ -173,9 +185,10 @@ impl Tracker {
         if announce.offers.is_empty() {
             return;
         }
-        let intake = (self.rules.intake(), now);
+        let intake = (self.rules.intake(), gives_little, now);
         let chosen = swarm.choose(place, announce.offers.len(), intake, rng);
         outcome.bounded.receivers = chosen.had_enough;
+        outcome.bounded.reserved = chosen.had_enough_for_many;
         let pending_max = self.rules.pending_offers_max();
         for (offer, (to, to_place)) in announce.offers.iter().zip(chosen.receivers) {
             let given = GivenOffer {

@@ -126,6 +126,7 @@ fn timeouts(config: &Config) -> Timeouts {
     Timeouts {
         head: config.connection.handshake_timeout,
         whole: config.connection.http_timeout,
+        stuck: config.connection.stuck_after,
     }
 }
 
@@ -266,12 +267,20 @@ impl Running {
 
     /// Acts on how much memory the process has; the first worker asks the system.
     fn look_at_memory(&self) {
+        let blocked = self.site.blocked();
+        self.hub.levels().http_blocked.set(blocked as u64);
         if self.seat.number == 0
             && let Some(resident_bytes) = memory::resident_bytes()
         {
             self.hub.observe_memory(resident_bytes);
         }
-        self.hub.shed();
+        // Who holds most goes first, and over HTTP a whole answer may wait.
+        let surplus = self.seat.node.pressure().surplus_bytes();
+        if surplus > 0 && self.site.shed(surplus) > 0 {
+            self.hub.note_shed();
+        } else {
+            self.hub.shed();
+        }
         if self.seat.number == 0 && self.seat.node.pressure().step() == Step::Shed {
             memory::give_back();
         }

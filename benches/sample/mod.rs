@@ -24,6 +24,7 @@ pub const RULES: Rules = Rules {
     full_scrape: false,
     swarms_max: usize::MAX,
     http_peers_max: usize::MAX,
+    address_http_peers_per_swarm_max: usize::MAX,
     address_swarms: Portion::new(10, 4),
     // Counted, but more than any bench gives.
     intake: Intake::new(1_000, 1_000_000),

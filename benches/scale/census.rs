@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use swarmhub::insight::census::{PARTS, Tally, Way};
 use swarmhub::protocol::ConnectionId;
 use swarmhub::protocol::http::Endpoint;
-use swarmhub::swarm::{self, Claim, HttpSaid, Member, Role, Swarms, Walk};
+use swarmhub::swarm::{self, Claim, Group, HttpSaid, Member, Role, Swarms, Walk};
 
 use crate::{memory_bytes, sample};
 
@@ -75,11 +75,13 @@ fn join(swarms: &Swarms, number: u32, in_swarm: u32) {
                 let address = Ipv4Addr::from_bits(number).into();
                 let said = HttpSaid {
                     peer_id,
+                    key: None,
                     claim: Claim::Leecher,
                     completed: false,
                     at: 1,
+                    stale_before: 0,
                 };
-                swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, None);
+                swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, (None, None));
                 return;
             }
             let connection = ConnectionId::new(0, number, number);
@@ -87,7 +89,9 @@ fn join(swarms: &Swarms, number: u32, in_swarm: u32) {
                 connection,
                 peer_id,
             };
-            swarm.join(member, Claim::Leecher, false, Duration::from_secs(1));
+            let group = Group::of_connection(connection);
+            let at = Duration::from_secs(1);
+            swarm.join((member, group), Claim::Leecher, false, at);
         },
     );
     joined.expect("room");

@@ -6,7 +6,7 @@ use std::{fmt, process::ExitCode};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use swarmhub::config::{self, InvalidConfig};
 
-use super::load;
+use super::{flags, load};
 
 /// The reason why the program does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,10 +99,44 @@ fn usage(error: &clap::Error, is_load: bool) -> String {
 }
 
 fn unexpected(word: &str, is_load: bool) -> String {
+    let remedy = suggestion(word).filter(|_| !is_load);
     format!(
         "\"{word}\" is neither a command nor a flag's value; {}",
-        see_help(is_load)
+        remedy.unwrap_or_else(|| see_help(is_load))
     )
+}
+
+/// What other programs call what this one has, and what it calls it itself.
+const OTHER_WORDS: [(&str, &str); 10] = [
+    ("version", "--version"),
+    ("doctor", "check-config"),
+    ("check", "check-config"),
+    ("test", "check-config"),
+    ("validate", "check-config"),
+    ("verify", "check-config"),
+    ("configtest", "check-config"),
+    ("config", "print-config"),
+    ("bench", "load"),
+    ("benchmark", "load"),
+];
+/// Words with which other programs are told to do what this one does without one.
+const START_WORDS: [&str; 5] = ["run", "start", "serve", "server", "daemon"];
+/// Below this likeness a guess would only confuse.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// What somebody may have meant who typed a word that is no command.
+fn suggestion(word: &str) -> Option<String> {
+    let word = word.to_lowercase();
+    if START_WORDS.contains(&word.as_str()) {
+        return Some("swarmhub alone starts the server".to_owned());
+    }
+    let commands = [flags::CHECK, flags::PRINT, load::LOAD, "help"];
+    let known = commands.map(|command| (command, command));
+    let candidates = known.into_iter().chain(OTHER_WORDS);
+    let likeness =
+        |name: &str| strsim::normalized_damerau_levenshtein(name, &word.replace('_', "-"));
+    let best = candidates.max_by(|(a, _), (b, _)| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best.0) >= LIKENESS_MIN).then(|| format!("did you mean swarmhub {}?", best.1))
 }
 
 fn see_help(is_load: bool) -> String {

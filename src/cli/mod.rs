@@ -9,7 +9,7 @@ mod logging;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgMatches, error::ErrorKind};
-use swarmhub::config::{self, Config, Layers, Setting};
+use swarmhub::config::{self, Effective, Layers, Setting};
 
 pub(crate) use exit::Exit;
 pub(crate) use load::Load;
@@ -19,10 +19,12 @@ pub(crate) use logging::{Log, init_logging};
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Serve with this configuration.
-    Run(Box<Config>),
+    Run(Box<Effective>),
+    /// Look whether the server would start with this configuration.
+    Check(Box<Effective>),
     /// Load a tracker.
     Load(Box<Load>),
-    /// Print this on standard output and exit with 0: help, version, `check-config`, `print-config`.
+    /// Print this on standard output and exit with 0: help, version, `print-config`.
     Print(String),
 }
 
@@ -62,13 +64,9 @@ pub(crate) fn parse(
     };
     let effective = config::load(layers).map_err(|problems| Exit::config(&problems))?;
     Ok(match matches.subcommand_name() {
-        Some(flags::CHECK) => {
-            let lists = effective.config.access.read();
-            lists.map_err(|problems| Exit::config(&problems))?;
-            Command::Print(format!("{}\n", effective.summary()))
-        }
+        Some(flags::CHECK) => Command::Check(Box::new(effective)),
         Some(flags::PRINT) => Command::Print(effective.to_toml()),
-        _ => Command::Run(Box::new(effective.config)),
+        _ => Command::Run(Box::new(effective)),
     })
 }
 

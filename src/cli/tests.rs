@@ -23,7 +23,7 @@ fn typed_with(line: &str, env: &[(&str, &str)]) -> Result<Command, Exit> {
 
 fn config(line: &str) -> Config {
     match typed(line) {
-        Ok(Command::Run(config)) => *config,
+        Ok(Command::Run(effective)) => effective.config,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -84,11 +84,12 @@ fn a_switch_takes_a_value_only_behind_an_equals_sign() {
     assert!(config("--no-limits=true").no_limits);
     assert!(!config("--no-limits=false").no_limits);
     assert!(refused("--no-limits false").contains("\"false\""));
-    let Ok(Command::Run(config)) = typed_with("--no-limits=false", &[("SWARMHUB_NO_LIMITS", "1")])
+    let Ok(Command::Run(effective)) =
+        typed_with("--no-limits=false", &[("SWARMHUB_NO_LIMITS", "1")])
     else {
         panic!("refused");
     };
-    assert!(!config.no_limits);
+    assert!(!effective.config.no_limits);
 }
 
 #[test]
@@ -117,9 +118,10 @@ fn print_config_round_trips_through_check_config() {
             .chain([path.clone().into()])
     };
 
-    let Ok(Command::Print(summary)) = parse(args("check-config"), []) else {
+    let Ok(Command::Check(effective)) = parse(args("check-config"), []) else {
         panic!("refused")
     };
+    let summary = effective.summary();
     assert!(
         summary.starts_with("the configuration is valid"),
         "{summary}"
@@ -154,6 +156,11 @@ fn each_mistake_is_one_line() {
         "--banana",
         "-x",
         "banana",
+        "version",
+        "doctor",
+        "check_config",
+        "print-confg",
+        "start",
         "--workers",
         "--workers -1 --interval x --listen 8000",
         "--workers 1 check-config --workers 2",

@@ -15,7 +15,7 @@ impl Config {
     /// Gives a setting the value that TOML text says, or its default if there is none.
     ///
     /// # Errors
-    /// There is no such setting, it is a secret or needs a restart, or the value is none that it may have. The place is the
+    /// There is no such setting, it is a secret, needs a reload or a restart, or the value is none that it may have. The place is the
     /// setting's name.
     pub fn amend(&mut self, key: &str, toml: Option<&str>) -> Result<(), InvalidConfig> {
         self.try_amend(key, toml).map_err(|problem| problem.at(key))
@@ -33,12 +33,18 @@ impl Config {
             let remedy = "set it in the configuration and have that read again";
             return Err(Problem::new("it is a secret", remedy));
         }
-        if setting.takes == Takes::Restart {
-            let remedy = "set it in the configuration and restart";
-            return Err(Problem::new(
-                "it cannot change while the server runs",
-                remedy,
-            ));
+        match setting.takes {
+            Takes::Live => {}
+            Takes::Reload => {
+                let remedy =
+                    "set it in the configuration and have that read again (SIGHUP), or restart";
+                return Err(Problem::new("it cannot change over the network", remedy));
+            }
+            Takes::Restart => {
+                let remedy = "set it in the configuration and restart";
+                let what = "it cannot change while the server runs";
+                return Err(Problem::new(what, remedy));
+            }
         }
         let Some(toml) = toml else {
             (setting.copy)(self, &Self::default());
@@ -118,6 +124,13 @@ mod tests {
             ("no_limits", "yes", "no TOML value; give true or false"),
             ("origin", "https://a.example", "no TOML value; give a list"),
             ("workers", "3", "restart"),
+            ("ice_server", "[\"stun:evil.example\"]", "over the network"),
+            ("alerts.chat_template", "\"{}\"", "over the network"),
+            (
+                "alerts.external_url",
+                "\"https://evil.example\"",
+                "over the network",
+            ),
             ("admin_token", "\"0123456789abcdef\"", "secret"),
         ] {
             let problem = config.amend(key, Some(value)).expect_err("refused");

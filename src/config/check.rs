@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Config, InvalidConfig, Role, Setting, Source, error::Problem, receiver, tls, value::Scalar as _,
+    Config, InvalidConfig, Listen, Role, Setting, Source, error::Problem, receiver, tls,
+    value::Scalar as _,
 };
 
 /// Two settings of which one must not exceed the other.
@@ -181,6 +182,7 @@ pub(super) fn together(
     let of_tls = tls::mistakes(config).into_iter().filter(|_| !tls_failed);
     let mistakes = of_tls
         .chain(receiver::mistakes(config))
+        .chain(overlap(config))
         .chain(metrics(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
     problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
@@ -211,6 +213,19 @@ pub(super) fn together(
     problems
 }
 
+/// An address of which another one that is listened on takes the port, as `[::]` takes those of all addresses.
+fn overlap(config: &Config) -> Option<(&'static str, Problem)> {
+    for (number, listen) in config.listen.iter().enumerate() {
+        let mut before = config.listen.iter().take(number);
+        if let Some(other) = before.find(|other| other.overlaps(listen)) {
+            let what = format!("{} and {} take the same port", other.target, listen.target);
+            let remedy = "give one of them: [::] takes all addresses, 0.0.0.0 all of IPv4";
+            return Some(("listen", Problem::new(what, remedy)));
+        }
+    }
+    None
+}
+
 /// What is wrong with the addresses of metrics.
 fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
     let blame = |problem| Some(("metrics.listen", problem));
@@ -220,7 +235,8 @@ fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
             let remedy = "leave out tracker+ and pages+ there";
             return blame(Problem::new(what, remedy));
         }
-        if config.listen.iter().any(|other| other.repeats(listen)) {
+        let is_taken = |other: &Listen| other.repeats(listen) || other.overlaps(listen);
+        if config.listen.iter().any(is_taken) {
             let what = format!("{} is in listen as well", listen.target);
             let remedy = "give another address, or leave it out: metrics are told there anyway";
             return blame(Problem::new(what, remedy));

@@ -35,6 +35,7 @@ pub struct Setting {
     pub(super) read: fn(&mut Config, &Raw<'_>) -> Result<(), Problem>,
     pub(super) check: fn(&Config) -> Result<(), Problem>,
     pub(super) show: fn(&Config) -> Option<String>,
+    pub(super) hides: fn(&Config) -> bool,
     pub(super) is_same: fn(&Config, &Config) -> bool,
     /// Copies the value from the second into the first.
     pub(super) copy: fn(&mut Config, &Config),
@@ -46,6 +47,9 @@ pub enum Takes {
     /// With a reload, while the server runs. Whoever declares a setting so also applies it: `Handle::reload` is where
     /// the ways begin.
     Live,
+    /// With a reload of the configuration, and never over the admin API: with it, a stolen token could learn secrets or addresses
+    /// of visitors, or speak in the operator's name.
+    Reload,
     /// With the next start; a reload says that it is needed.
     Restart,
 }
@@ -69,6 +73,42 @@ pub struct Shape {
     pub secret: bool,
     /// Whether it is on or off: a flag without value turns it on.
     pub switch: bool,
+    /// The values it may have, where they can be listed, or the usual ones.
+    pub choices: Choices,
+}
+
+/// The words that a value may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// In the order in which they are offered; empty where there is no list.
+    pub words: &'static [&'static str],
+    /// Whether other values are allowed as well.
+    pub others: bool,
+}
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Things.
+    Count,
+    /// Seconds, with fractions.
+    Seconds,
+    /// Bytes, or bytes per second.
+    Bytes,
+    /// Hundredths of something.
+    Percent,
+}
+
+impl Takes {
+    /// The word for it in the admin API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Reload => "reload",
+            Self::Restart => "restart",
+        }
+    }
 }
 
 impl Setting {
@@ -102,16 +142,43 @@ impl Setting {
         (self.shape)()
     }
 
+    /// What its number counts; nothing for one that is no number. Names tell: all that counts bytes or percent says so.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
+        let Shape {
+            placeholder,
+            text,
+            switch,
+            ..
+        } = self.shape();
+        if text || switch {
+            return None;
+        }
+        let named = |word| self.name.split('_').any(|part| part == word);
+        Some(match placeholder {
+            "SECONDS" => Unit::Seconds,
+            _ if named("bytes") => Unit::Bytes,
+            _ if named("percent") => Unit::Percent,
+            _ => Unit::Count,
+        })
+    }
+
     /// Whether it has the same value in both.
     #[must_use]
     pub fn is_same(&self, one: &Config, other: &Config) -> bool {
         (self.is_same)(one, other)
     }
 
-    /// Its value in `config` as TOML, or nothing if it is not set.
+    /// Its value in `config` as TOML, or nothing if it is not set. Secrets in it are masked: see [`Self::hides`].
     #[must_use]
     pub fn toml(&self, config: &Config) -> Option<String> {
         (self.show)(config)
+    }
+
+    /// Whether [`Self::toml`] leaves a secret out of its value in `config`: what it returns is then no value to use.
+    #[must_use]
+    pub fn hides(&self, config: &Config) -> bool {
+        (self.hides)(config)
     }
 }
 
@@ -127,7 +194,7 @@ impl fmt::Debug for Setting {
 ///
 /// An entry is `/// words` and `name: Type = default, in rule => live;`. The rule's type follows from the field's type
 /// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest. The mark is
-/// `live` or `restart`: what a reload does with a new value.
+/// `live`, `reload` (not over the admin API) or `restart`: what a reload does with a new value.
 macro_rules! settings {
     (
         $(#[$config_meta:meta])*
@@ -206,6 +273,7 @@ macro_rules! setting {
             },
             check: |config| $crate::config::value::Value::check(&config.$($place).+, &$rule),
             show: |config| $crate::config::value::Value::toml(&config.$($place).+),
+            hides: |config| $crate::config::value::Value::hides(&config.$($place).+),
             is_same: |one, other| one.$($place).+ == other.$($place).+,
             copy: |to, from| to.$($place).+ = from.$($place).+.clone(),
         }
@@ -216,6 +284,9 @@ macro_rules! setting {
 macro_rules! takes {
     (live) => {
         $crate::config::Takes::Live
+    };
+    (reload) => {
+        $crate::config::Takes::Reload
     };
     (restart) => {
         $crate::config::Takes::Restart

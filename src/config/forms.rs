@@ -8,6 +8,7 @@ use http::{HeaderName, Uri};
 use tracing::level_filters::LevelFilter;
 
 use super::{
+    declare::Choices,
     error::{Problem, quoted},
     scalar::Form,
     template,
@@ -18,6 +19,12 @@ pub(super) const LOG_LEVEL: Form<str> = Form {
     check: log_level,
 };
 
+/// Parts of the program may differ from it.
+pub(super) const LOG_LEVELS: Choices = Choices {
+    words: &["off", "error", "warn", "info", "debug", "trace"],
+    others: true,
+};
+
 pub(super) const ORIGIN: Form<str> = Form {
     placeholder: "ORIGIN",
     check: origin,
@@ -26,6 +33,11 @@ pub(super) const ORIGIN: Form<str> = Form {
 pub(super) const HEADER: Form<str> = Form {
     placeholder: "NAME",
     check: header,
+};
+
+pub(super) const BASE_PATH: Form<str> = Form {
+    placeholder: "PATH",
+    check: base_path,
 };
 
 pub(super) const WEB_DIR: Form<Path> = Form {
@@ -105,6 +117,11 @@ fn origin(word: &str) -> Result<(), Problem> {
     if word == "null" {
         return Ok(());
     }
+    if word.starts_with("file:") {
+        return wrong(
+            "browsers send null for pages that are opened from a file: give null".to_owned(),
+        );
+    }
     if word.contains('*') {
         return wrong("list each origin, or none to allow all".to_owned());
     }
@@ -136,6 +153,49 @@ fn header(word: &str) -> Result<(), Problem> {
     Err(Problem::new(
         format!("{} is no name of a header in lower case", quoted(word)),
         remedy,
+    ))
+}
+
+/// Longest path that may stand before all others, in bytes.
+const BASE_PATH_BYTES_MAX: usize = 256;
+
+/// First parts of the server's own paths, which another meaning would hide.
+const OWN_PATHS: [&str; 12] = [
+    "announce",
+    "api",
+    "assets",
+    "dashboard",
+    "healthz",
+    "ice",
+    "metrics",
+    "readyz",
+    "scrape",
+    "stats",
+    "stats.json",
+    "sw.js",
+];
+
+/// A path as it stands in requests: nothing in it is escaped, and no proxy on the way rewrites it.
+fn base_path(path: &str) -> Result<(), Problem> {
+    let is_part = |part: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        !part.is_empty() && part != "." && part != ".." && part.bytes().all(is_plain)
+    };
+    let parts = path.strip_prefix('/').unwrap_or_default();
+    let problem = if path.len() > BASE_PATH_BYTES_MAX || !parts.split('/').all(is_part) {
+        format!("{} is no base path", quoted(path))
+    } else if let Some(own) = parts
+        .split('/')
+        .next()
+        .filter(|first| OWN_PATHS.contains(first))
+    {
+        format!("/{own} is a path of the server itself")
+    } else {
+        return Ok(());
+    };
+    Err(Problem::new(
+        problem,
+        "give one such as /hub: letters, digits and -._~, with a slash in front and none at its end",
     ))
 }
 
@@ -223,7 +283,23 @@ fn mail_address(word: &str) -> Result<(), Problem> {
     ))
 }
 
+/// Who may see settings, or gets alerts, would see them: refused, and not repeated.
+fn no_user(word: &str) -> Result<(), Problem> {
+    let is_authority = |uri: &Uri| {
+        uri.authority()
+            .is_some_and(|own| own.as_str().contains('@'))
+    };
+    if word.parse::<Uri>().is_ok_and(|uri| is_authority(&uri)) {
+        return Err(Problem::new(
+            "it has a user or a password, which others would see",
+            "leave out what stands before the @",
+        ));
+    }
+    Ok(())
+}
+
 fn https_url(word: &str) -> Result<(), Problem> {
+    no_user(word)?;
     let is_url = word
         .parse::<Uri>()
         .is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
@@ -237,6 +313,7 @@ fn https_url(word: &str) -> Result<(), Problem> {
 }
 
 fn web_url(word: &str) -> Result<(), Problem> {
+    no_user(word)?;
     let is_web = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
     let is_url = word
         .parse::<Uri>()
@@ -277,6 +354,8 @@ mod tests {
             ),
             ("https://me@example.org", "https://example.org"),
             ("*", "none to allow all"),
+            ("file://", "give null"),
+            ("file:///home/me/page.html", "give null"),
             ("https://*.example.org", "list each"),
             ("example.org", "such as https://example.org"),
             ("/path", "such as https://example.org"),
@@ -291,6 +370,36 @@ mod tests {
                     || problem.remedy.contains(remedy),
                 "{word}: {problem:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_base_path_is_plain_and_hides_no_path_of_the_server() {
+        for word in ["/hub", "/a/b-c", "/apis", "/~user/v1.0", "/x/announce"] {
+            assert_eq!(base_path(word), Ok(()), "{word}");
+        }
+        let long = format!("/{}", "x".repeat(BASE_PATH_BYTES_MAX));
+        for word in [
+            "",
+            "/",
+            "hub",
+            "/hub/",
+            "//hub",
+            "/a//b",
+            "/..",
+            "/a/./b",
+            "/a b",
+            "/%68ub",
+            "/a?b",
+            "/hüb",
+            "https://example.org/hub",
+            "/api",
+            "/api/x",
+            "/announce",
+            "/sw.js",
+            &long,
+        ] {
+            assert!(base_path(word).is_err(), "{word}");
         }
     }
 
@@ -355,6 +464,10 @@ mod tests {
             "/directory",
         ] {
             assert!(https_url(word).is_err(), "{word}");
+        }
+        for form in [https_url, web_url] {
+            let problem = form("https://me:secret@example.org/").unwrap_err();
+            assert!(!problem.what.contains("secret"), "{problem:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::declare::Choices;
 use super::error::{Problem, quoted};
 use super::value::{Kind, Scalar, toml_text};
 
@@ -68,7 +69,14 @@ impl Scalar for History {
     }
 
     fn words((): &()) -> (&'static str, String) {
-        ("WHERE", "file, memory, off or a path".to_owned())
+        ("WHERE", String::new())
+    }
+
+    fn choices((): &()) -> Choices {
+        Choices {
+            words: &["file", "memory", "off"],
+            others: true,
+        }
     }
 }
 

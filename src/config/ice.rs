@@ -1,17 +1,105 @@
 //! STUN and TURN servers as an operator writes them, and as browsers want them (`RTCIceServer`).
 //! It checks and splits text and never contacts a server. The HTTP side hands the result to pages.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::{
     error::{Problem, quoted},
-    scalar::Form,
+    secret::SHOWN,
+    value::{Kind, Scalar, toml_text},
 };
 
+/// One server as the operator wrote it. Its password is shown to nobody but the pages that need it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceUrl(Box<str>);
+
+impl IceUrl {
+    /// The server in the shape that browsers want, password included; `None` for a word that
+    /// [`Config::check`](super::Config::check) refuses.
+    #[must_use]
+    pub fn server(&self) -> Option<IceServer> {
+        parse(&self.0).ok()
+    }
+}
+
+/// Wraps it. [`Config::check`](super::Config::check) looks whether it is the address of a server.
+impl From<&str> for IceUrl {
+    fn from(word: &str) -> Self {
+        Self(word.into())
+    }
+}
+
+impl PartialEq<&str> for IceUrl {
+    fn eq(&self, word: &&str) -> bool {
+        *self.0 == **word
+    }
+}
+
+impl fmt::Debug for IceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.0))
+    }
+}
+
+impl Scalar for IceUrl {
+    type Rule = ();
+    const KIND: Kind = Kind::Text;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        parse(word).map(|_| Self::from(word))
+    }
+
+    fn check(&self, (): &()) -> Result<(), Problem> {
+        parse(&self.0).map(|_| ())
+    }
+
+    fn toml(&self) -> String {
+        toml_text(&masked(&self.0))
+    }
+
+    fn hides(&self) -> bool {
+        self.server()
+            .is_none_or(|server| server.credential.is_some())
+    }
+
+    fn quotable(word: &str) -> Cow<'_, str> {
+        masked(word)
+    }
+
+    fn words((): &()) -> (&'static str, String) {
+        ("URL", String::new())
+    }
+}
+
+/// The word with all that may be a password masked, also where it is no address of a server: what stands between the user's
+/// colon and the last `@`, and where there is no `@`, all behind a scheme that has users.
+fn masked(word: &str) -> Cow<'_, str> {
+    let is_plain = |rest: &str| !rest.contains(':') || rest.starts_with("//");
+    match (word.rsplit_once('@'), word.split_once(':')) {
+        (Some((user, server)), _) => {
+            let mut parts = user.splitn(3, ':');
+            let shown = match (parts.next(), parts.next(), parts.next()) {
+                (Some(scheme), Some(name), Some(_)) => format!("{scheme}:{name}:"),
+                (Some(scheme @ ("turn" | "turns")), Some(_), None) => format!("{scheme}:"),
+                _ => String::new(),
+            };
+            Cow::Owned(format!("{shown}{SHOWN}@{server}"))
+        }
+        (None, Some(("stun" | "stuns", _)) | None) => Cow::Borrowed(word),
+        (None, Some((scheme, rest))) if is_plain(rest) && !scheme.starts_with("turn") => {
+            Cow::Borrowed(word)
+        }
+        (None, Some((scheme, _))) => Cow::Owned(format!("{scheme}:{SHOWN}")),
+    }
+}
+
 /// One server in the shape of the browsers' `RTCIceServer`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct IceServer {
     /// The address (RFC 7064, RFC 7065), `turn:turn.example.org:3478?transport=udp`.
     pub urls: String,
@@ -23,17 +111,17 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-pub(super) const ICE_SERVER: Form<str> = Form {
-    placeholder: "URL",
-    check: |word| parse(word).map(|_| ()),
-};
-
 /// Reads `stun:HOST[:PORT]` or `turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`, also `stuns:` and `turns:`.
 ///
 /// User and password are percent-decoded, for users with a colon such as those of time-limited credentials. TURN
 /// without them is refused, because browsers refuse it and then make no connection at all.
-pub(super) fn parse(word: &str) -> Result<IceServer, Problem> {
-    let wrong = |remedy: &str| Problem::new(format!("{} is no ICE server", quoted(word)), remedy);
+fn parse(word: &str) -> Result<IceServer, Problem> {
+    let wrong = |remedy: &str| {
+        Problem::new(
+            format!("{} is no ICE server", quoted(&masked(word))),
+            remedy,
+        )
+    };
     let stun = "give stun:HOST or stun:HOST:PORT";
     let turn = "give turn:USER:PASSWORD@HOST or turn:USER:PASSWORD@HOST:PORT, with %3A for a colon within USER";
 
@@ -84,6 +172,16 @@ pub(super) fn parse(word: &str) -> Result<IceServer, Problem> {
         username,
         credential,
     })
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .field("credential", &self.credential.as_ref().map(|_| SHOWN))
+            .finish()
+    }
 }
 
 fn is_host(host: &str) -> bool {
@@ -161,5 +259,37 @@ mod tests {
             json("turn:me:secret@a.example"),
             r#"{"urls":"turn:a.example","username":"me","credential":"secret"}"#
         );
+    }
+
+    #[test]
+    fn a_password_is_shown_nowhere() {
+        for (word, shown) in [
+            ("stun:a.example:3478", "stun:a.example:3478"),
+            ("turn:me:secret@a.example", "turn:me:(set)@a.example"),
+            (
+                "turns:17%3Ame:sec:ret@x@a.example?transport=tcp",
+                "turns:17%3Ame:(set)@a.example?transport=tcp",
+            ),
+            // Mistakes are told without it as well.
+            ("turn:me:secret", "turn:(set)"),
+            ("turn:secret", "turn:(set)"),
+            ("turn:secret@a.example", "turn:(set)@a.example"),
+            ("trun:me:secret", "trun:(set)"),
+            ("me:secret@a.example", "(set)@a.example"),
+            ("secret@a.example", "(set)@a.example"),
+            ("turn:me:secret@a b", "turn:me:(set)@a b"),
+            ("http://a.example", "http://a.example"),
+            ("a.example", "a.example"),
+        ] {
+            assert_eq!(masked(word), shown);
+            match IceUrl::parse(word, &()) {
+                Ok(url) => {
+                    let told = [Scalar::toml(&url), format!("{url:?} {:?}", url.server())];
+                    assert!(told.iter().all(|told| !told.contains("secret")), "{told:?}");
+                    assert_eq!(url.hides(), word.starts_with("turn"));
+                }
+                Err(problem) => assert!(!problem.what.contains("secret"), "{problem:?}"),
+            }
+        }
     }
 }

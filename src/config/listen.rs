@@ -76,6 +76,23 @@ impl From<SocketAddr> for Listen {
     }
 }
 
+impl Listen {
+    /// Whether one of two different addresses takes the port of the other: `[::]` those of all addresses, `0.0.0.0` those of IPv4.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (Target::Tcp(one), Target::Tcp(other)) = (&self.target, &other.target) else {
+            return false;
+        };
+        let takes = |all: &SocketAddr, one: &SocketAddr| {
+            all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4())
+        };
+        one != other
+            && one.port() == other.port()
+            && one.port() != 0
+            && (takes(one, other) || takes(other, one))
+    }
+}
+
 impl FromStr for Listen {
     type Err = String;
 

@@ -11,6 +11,7 @@ mod error;
 mod file;
 mod forms;
 mod history;
+mod hsts;
 mod ice;
 mod layers;
 mod listen;
@@ -30,10 +31,10 @@ mod value;
 use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub use access::AccessLists;
-pub use declare::{Section, Setting, Shape, Takes};
+pub use declare::{Choices, Section, Setting, Shape, Takes, Unit};
 pub use error::{InvalidConfig, Source};
 pub use history::History;
-pub use ice::IceServer;
+pub use ice::{IceServer, IceUrl};
 pub use layers::{Layers, load, load_with};
 pub use listen::{Listen, Role, Target};
 pub use network::Network;
@@ -59,6 +60,24 @@ pub enum LogFormat {
 
 /// A peer is kept at least this long, however short the announce interval.
 const MEMBERSHIP_TTL_MIN: Duration = Duration::from_mins(3);
+
+impl Limits {
+    /// [`Limits::address_accepts_per_second`], or twice the WebSockets: pages need connections too.
+    #[must_use]
+    pub fn address_accepts_per_second(&self) -> u32 {
+        let websockets = self.address_connections_per_second;
+        self.address_accepts_per_second
+            .unwrap_or(websockets.saturating_mul(2))
+    }
+
+    /// [`Limits::address_accepts_burst`], or seven times the WebSockets: a browser opens six for the page.
+    #[must_use]
+    pub fn address_accepts_burst(&self) -> u32 {
+        let websockets = self.address_connections_burst;
+        self.address_accepts_burst
+            .unwrap_or(websockets.saturating_mul(7))
+    }
+}
 
 impl Config {
     /// The number of worker threads to start: [`workers`](Config::workers), or one per core.
@@ -96,11 +115,7 @@ impl Config {
     /// The [`ice_server`](Config::ice_server)s in the shape browsers want, with user and password apart.
     #[must_use]
     pub fn ice_servers(&self) -> Vec<IceServer> {
-        // A checked configuration has only entries that parse.
-        self.ice_server
-            .iter()
-            .filter_map(|url| ice::parse(url).ok())
-            .collect()
+        self.ice_server.iter().filter_map(IceUrl::server).collect()
     }
 }
 

@@ -1,13 +1,17 @@
 //! The configuration in effect, written as a TOML file that explains itself.
 //! What it writes is read back to the same values; it writes to a string and nowhere else.
 
-use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::PathBuf,
+};
 
 use super::{Config, Setting, Source, error::one_line};
 
 /// Said first. Whoever takes what is printed for a new file must not lose the token by it.
 const HEAD: &str = "# The settings in effect; --config reads a file like this one.
-# Secrets and addresses of receivers stand here as comments: put them in again before you use it.
+# Secrets, addresses of receivers and ICE servers with a password stand here as comments: put them in again before you use it.
 
 ";
 
@@ -25,6 +29,20 @@ impl Effective {
     #[must_use]
     pub fn source(&self, setting: &Setting) -> &Source {
         self.sources.get(setting.key).unwrap_or(&Source::Default)
+    }
+
+    /// The files from which secrets were read: that of the configuration, that of the admin token.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<PathBuf> {
+        let secret = Setting::all()
+            .iter()
+            .filter(|setting| setting.hides(&self.config));
+        let files = secret.filter_map(|setting| match self.source(setting) {
+            Source::File { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        let files: BTreeSet<_> = files.collect();
+        files.into_iter().collect()
     }
 
     /// All settings as TOML, each with what it means, what is allowed, and where its value came from.
@@ -58,12 +76,11 @@ impl Effective {
             format!("allowed: {}; ", shape.bounds)
         };
         if let Some(value) = setting.toml(&self.config) {
-            // A secret is not shown, and what stands for it must not be taken for it. A list of them is shown where it is empty.
-            let is_hidden = shape.secret && value != "[]";
-            let (hidden, comment) = if is_hidden {
-                ("; set, not shown", "# ")
-            } else {
-                ("", "")
+            // A secret is not shown, and what stands for it must not be taken for it.
+            let (hidden, comment) = match (setting.hides(&self.config), shape.secret) {
+                (true, true) => ("; set, not shown", "# "),
+                (true, false) => ("; its secrets are not shown", "# "),
+                (false, _) => ("", ""),
             };
             line(
                 text,

@@ -27,7 +27,7 @@ impl fmt::Display for Changed {
             told(&self.to)
         )?;
         match self.setting.takes {
-            Takes::Live => Ok(()),
+            Takes::Live | Takes::Reload => Ok(()),
             Takes::Restart => f.write_str(": needs a restart"),
         }
     }
@@ -52,7 +52,7 @@ impl Config {
                 from: setting.toml(self),
                 to: setting.toml(wanted),
             });
-            if setting.takes == Takes::Live {
+            if setting.takes != Takes::Restart {
                 (setting.copy)(&mut config, wanted);
             }
         }

@@ -10,7 +10,9 @@ use std::{
 
 use super::{
     LogFormat,
+    declare::Choices,
     error::{Problem, quoted},
+    forms::{LOG_LEVEL, LOG_LEVELS},
     value::{Kind, Scalar, toml_text},
 };
 
@@ -135,6 +137,13 @@ impl Scalar for LogFormat {
     fn words((): &()) -> (&'static str, String) {
         ("FORMAT", String::new())
     }
+
+    fn choices((): &()) -> Choices {
+        Choices {
+            words: &["text", "json"],
+            others: false,
+        }
+    }
 }
 
 impl Scalar for String {
@@ -156,6 +165,13 @@ impl Scalar for String {
 
     fn words(rule: &Self::Rule) -> (&'static str, String) {
         (rule.placeholder, String::new())
+    }
+
+    fn choices(rule: &Self::Rule) -> Choices {
+        if rule.placeholder == LOG_LEVEL.placeholder {
+            return LOG_LEVELS;
+        }
+        Choices::default()
     }
 }
 

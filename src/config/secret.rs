@@ -12,7 +12,7 @@ use super::{
 };
 
 /// What is shown instead.
-const SHOWN: &str = "(set)";
+pub(super) const SHOWN: &str = "(set)";
 
 /// A word that is compared and never shown, such as a token.
 #[derive(Clone, PartialEq, Eq)]

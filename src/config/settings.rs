@@ -10,31 +10,21 @@ use std::{
 };
 
 use super::{
-    History, Listen, LogFormat, Network, Receiver, Secret,
+    History, IceUrl, Listen, LogFormat, Network, Receiver, Secret,
     declare::settings,
     forms::{
-        ACME_DOMAIN, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS, ORIGIN,
-        PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
+        ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS,
+        ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
     },
-    ice::ICE_SERVER,
 };
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Loopback, private, unique local and link-local addresses, and files.
-fn not_on_the_internet() -> Vec<Network> {
-    let networks = [
-        "unix",
-        "127.0.0.0/8",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "::1",
-        "fc00::/7",
-        "fe80::/10",
-    ];
+/// Loopback addresses, and socket files.
+fn this_machine() -> Vec<Network> {
+    let networks = ["unix", "127.0.0.0/8", "::1"];
     networks
         .iter()
         .filter_map(|network| network.parse().ok())
@@ -60,6 +50,9 @@ settings! {
         /// Serve the page from this folder, not the one built in.
         /// It is laid out like `web/` of the source; a relative path starts at the working directory.
         web_dir: Option<PathBuf> = None, in WEB_DIR => restart;
+        /// Path that a proxy in front leaves in what it hands on, such as `/hub`.
+        /// Everything is served there and at the root. Proxies that take the path off need no setting.
+        base_path: Option<String> = None, in BASE_PATH => live;
         /// Format of log lines on standard error: text or json.
         log_format: LogFormat = LogFormat::Text => restart;
         /// How much to log: off, error, warn, info, debug or trace.
@@ -68,14 +61,15 @@ settings! {
         /// STUN or TURN server for pages to connect peers; repeatable.
         /// `stun:HOST[:PORT]` or `turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`, or `stuns:` and `turns:`
         /// for TLS. In USER and PASSWORD, %3A stands for a colon. Every visitor can read them.
-        ice_server: Vec<String> = Vec::new(), in ICE_SERVER => live;
+        ice_server: Vec<IceUrl> = Vec::new() => reload;
         /// Web site whose pages may use this tracker; repeatable.
         /// As browsers show it, `https://example.org`. Without any, pages of every site may.
         origin: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Web site whose pages may not use this tracker; repeatable.
         origin_denied: Vec<String> = Vec::new(), in ORIGIN => live;
         /// Tell everybody the totals, such as connections and announces.
-        /// Never what is shared or by whom. Otherwise they are told only with the admin token.
+        /// Never what is shared or by whom. Otherwise they are told only with the admin token. All other numbers, such as
+        /// limits that were met, are told to this machine and with the admin token (see `metrics.public`).
         public_stats: bool = true => live;
         /// History of the statistics: file, memory, off or a path.
         /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
@@ -116,6 +110,10 @@ settings! {
         acme_cache: Option<PathBuf> = None, in FOLDER => restart;
         /// PEM file with authorities that may vouch for the ACME directory, besides those that browsers trust.
         acme_authority: Option<PathBuf> = None, in PEM_FILE => restart;
+        /// Seconds for which browsers shall come back over TLS alone (HSTS); 0 tells them nothing.
+        /// Half a year: a visitor who comes now and then stays covered. Nothing is told with `tls.self_signed`, which
+        /// browsers would no longer let their users accept, or beside a plain listener that they could reach no more.
+        hsts_max_age: Duration = seconds(15_552_000), in 0.0..=63_072_000.0 => live;
         /// Seconds a new connection has for the TLS handshake.
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => restart;
     }
@@ -126,8 +124,11 @@ settings! {
         /// As `listen`, without `tracker+` and `pages+`. Unless given, it is told wherever pages are served.
         listen: Vec<Listen> = Vec::new() => restart;
         /// Token to be shown for `/metrics` (`Authorization: Bearer TOKEN`).
-        /// Unless given, everybody may read it who reaches it.
+        /// Unless given, everybody may read the totals in it; the rest is for the admin token and for this machine.
         token: Option<Secret> = None, in 16..=256 => live;
+        /// Tell everybody every number, in `/metrics`, the API and the dashboard, and not the totals alone.
+        /// An attacker can then watch how near the server is to its limits, and what it refuses. Needs `public_stats`.
+        public: bool = false => live;
     }
 
     /// What the tracker tells peers and how much it keeps for them.
@@ -180,6 +181,9 @@ settings! {
         json_depth_max: usize = 32, in 4..=128 => live;
         /// Bytes that may wait to be sent to one connection; relays beyond that are dropped.
         output_bytes_max: usize = 262_144, in 4096..=1_073_741_824 => live;
+        /// Bytes of the largest HTTP response that is made for one request; who asks for more is told so.
+        /// Three times all the history there is. Files of the pages are shared, and count for nobody.
+        response_bytes_max: usize = 4_194_304, in 65_536..=1_073_741_824 => live;
         /// Seconds a new connection has for its request.
         handshake_timeout: Duration = seconds(10), in 0.1..=300.0 => live;
         /// Handshakes that one worker has under way; when there are more, those older than a second give way.
@@ -196,7 +200,7 @@ settings! {
         ping_after: Duration = seconds(45), in 0.1..=3600.0 => live;
         /// Seconds of silence after which the connection is taken for dead.
         dead_after: Duration = seconds(120), in 0.2..=7200.0 => live;
-        /// Seconds without progress in sending after which a slow reader is dropped.
+        /// Seconds without progress in sending after which a slow reader is dropped, over WebSockets and HTTP.
         stuck_after: Duration = seconds(20), in 0.1..=3600.0 => live;
         /// Malformed messages per minute after which the connection is closed.
         malformed_per_minute_max: u32 = 100, in 1..=1_000_000 => live;
@@ -233,6 +237,9 @@ settings! {
         /// Offers that one peer is given at once.
         /// Enough for all who join within the first seconds of a stream.
         offers_received_burst: u32 = 30, in 1..=100_000 => live;
+        /// Percent of both that is for offers from addresses that have given the swarm little lately.
+        /// A flood of one address cannot use it up.
+        offers_received_reserved_percent: u32 = 25, in 0..=90 => live;
         /// Bytes per second that one connection may send for long.
         /// Twenty announces of the largest kind seen are a third of it.
         bytes_per_second: u32 = 1_048_576, in 1024..=4_294_967_295 => live;
@@ -254,9 +261,24 @@ settings! {
         /// New WebSockets from one such address at once.
         /// A thousand viewers that come back after a restart, twice.
         address_connections_burst: u32 = 2000, in 1..=1_000_000 => live;
+        /// How many times as fast as a connection one such address gets back what its ended connections used up.
+        /// A new connection goes on where one of them ended, but somebody else may have come. 0 forgives nothing.
+        address_recovery_factor: u32 = 8, in 0..=65_536 => live;
+        /// New TCP connections per second from one such address for long; those beyond are reset unread.
+        /// Unless set, twice `address_connections_per_second`: pages need connections too.
+        address_accepts_per_second: Option<u32> = None, in 1..=4_294_967_295 => live;
+        /// New TCP connections from one such address at once.
+        /// Unless set, seven times `address_connections_burst`: a browser opens six for the page and one for the tracker.
+        address_accepts_burst: Option<u32> = None, in 1..=4_294_967_295 => live;
+        /// New TCP connections that one counts as whose TLS handshake fails, or which sends no whole request.
+        /// A recorded hello costs its sender nothing, this server a signature.
+        failed_handshake_cost: u32 = 10, in 1..=100_000 => live;
         /// How many times as much an IPv6 network of /48 may as one of /64.
         /// A site has many networks, an attacker all that it likes.
         network_factor: u32 = 4, in 1..=65_536 => live;
+        /// How many times as much a private address may as one on the internet (`10.0.0.0/8`, `fd00::/8` and the like).
+        /// A container's bridge or a NAT stands for everybody behind it. As many connections take 480 MB.
+        private_factor: u32 = 8, in 1..=65_536 => live;
         /// Announces and scrapes over HTTP per second from one such address for long.
         /// A thousand households behind one address send a third of it.
         address_http_requests_per_second: u32 = 100, in 1..=1_000_000 => live;
@@ -265,18 +287,36 @@ settings! {
         address_http_requests_burst: u32 = 5000, in 1..=1_000_000 => live;
         /// Peers that announce over HTTP from one such address, in all swarms together.
         address_http_peers_max: u32 = 10_000, in 1..=4_294_967_295 => live;
+        /// Peers that announce over HTTP from one such address, in one swarm.
+        /// A school or a carrier's customers have some; an address that has a thousand is one program that claims so.
+        address_http_peers_per_swarm_max: usize = 32, in 1..=1_000_000 => live;
+        /// Seconds of processor time that requests over HTTP from one such address may take in a second, for long.
+        /// A tenth is a hundred visits of the page; WebSockets are not counted.
+        address_http_time_per_second: Duration = Duration::from_millis(100), in 0.001..=1000.0 => live;
+        /// Seconds of processor time that requests over HTTP from one such address may take at once.
+        /// A school of a thousand that opens the page takes half of it, five thousand announces a twentieth.
+        address_http_time_burst: Duration = seconds(5), in 0.01..=3600.0 => live;
+        /// Bytes of HTTP responses to one such address that may wait to be taken.
+        /// A hundred dashboards that ask for the history of a day at the same moment.
+        address_response_bytes_max: usize = 8_388_608, in 65_536..=17_179_869_184 => live;
+        /// Bytes of HTTP responses that may wait to be taken in all.
+        response_bytes_max: usize = 33_554_432, in 65_536..=17_179_869_184 => live;
+        /// Pages and programs at once that follow the live statistics from one such address.
+        address_followers_max: usize = 32, in 0..=100_000 => live;
         /// Longest time in seconds that a new WebSocket waits for its turn; where it would be longer, it is refused.
         arrival_delay_max: Duration = seconds(5), in 0.0..=60.0 => live;
         /// Addresses and networks that are counted; those beyond share the limits of one.
         addresses_max: usize = 1_000_000, in 1..=100_000_000 => live;
         /// Network that no limit per address and no ban applies to; repeatable.
-        /// `10.0.0.0/8`, `fd00::/8`, one address, or `unix`. By default those that are not on the internet: who
-        /// comes from there is at home here, or behind a proxy or a container's bridge with everybody else.
+        /// `10.0.0.0/8`, `fd00::/8`, one address, or `unix`. By default this machine: loopback and socket files.
         /// `0.0.0.0/0` and `::/0` together turn these limits off.
-        exempt: Vec<Network> = not_on_the_internet() => live;
+        exempt: Vec<Network> = this_machine() => live;
         /// Connections at once of the pages of one web site (their `Origin`).
         /// Unless set, one site may use all of the tracker: mostly it is there for that one.
         origin_connections_max: Option<u32> = None, in 1..=4_294_967_295 => live;
+        /// Percentage of the limits of a web site that one IPv4 address or IPv6 network of /48 may use.
+        /// Programs can name any site as their `Origin`. A private address may `private_factor` times as much.
+        origin_address_percent: u32 = 25, in 1..=100 => live;
         /// Announces per second of the pages of one web site, for long.
         /// Unless set, one site may use all of the tracker.
         origin_announces_per_second: Option<u32> = None, in 1..=1_000_000 => live;
@@ -284,11 +324,15 @@ settings! {
         origin_announces_burst: u32 = 1000, in 1..=1_000_000 => live;
         /// Web sites that are counted, where they have a limit; those beyond share that of one.
         origins_max: usize = 1024, in 1..=65_000 => live;
+        /// Web sites that are counted because one address has named them first.
+        /// Those that it names beyond share the limits of one. Invented sites of one address so leave room for others.
+        address_origins_max: u32 = 64, in 1..=65_000 => live;
         /// Connections at once of the whole process, pages included.
         /// Unless set, as many as there are open files for.
         connections_max: Option<usize> = None, in 1..=100_000_000 => live;
         /// Pages and programs at once that follow the live statistics (`/api/v1/live`); 0 turns that off.
-        /// Each takes some kilobytes a second. Further ones ask every two seconds instead.
+        /// Each takes some kilobytes a second. Further ones ask every two seconds instead. Eight more may, who show the
+        /// admin token.
         followers_max: usize = 256, in 0..=100_000 => live;
         /// Wrong tokens per minute from one address; what comes beyond is refused unread.
         /// The admin API and `/metrics` count by themselves.
@@ -339,6 +383,12 @@ settings! {
         duration_min: Duration = seconds(60), in 1.0..=604_800.0 => live;
         /// Seconds of the longest ban; as long without one takes a doubling back.
         duration_max: Duration = seconds(3600), in 1.0..=604_800.0 => live;
+        /// Origins that may misbehave at one address beside one for each of its connections; with more it is banned.
+        /// A page is first banned alone, with its `Origin`; a program that invents a new one each time is not.
+        origins_max: u32 = 20, in 0..=1_000_000 => live;
+        /// Ban private addresses too.
+        /// Mostly one stands for everybody who comes through a container's bridge or a NAT.
+        private: bool = false => live;
         /// Bans that are kept in mind; of more, the one that ends first goes.
         records_max: usize = 10_000, in 1..=1_000_000 => live;
     }
@@ -350,7 +400,7 @@ settings! {
         budget_bytes: usize = 0, in 0..=281_474_976_710_656 => live;
         /// Percent of the budget over which new connections and new swarms are refused.
         refuse_percent: u32 = 85, in 1..=100 => live;
-        /// Percent of the budget over which connections are closed, those silent for longest first.
+        /// Percent of the budget over which connections are closed, those that hold most first, HTTP included.
         shed_percent: u32 = 95, in 1..=100 => live;
     }
 
@@ -367,9 +417,9 @@ settings! {
         /// JSON that the chat service gets.
         /// {{summary}}, {{description}}, {{name}}, {{status}}, {{severity}}, {{value}} and {{instance}} stand for
         /// what happened.
-        chat_template: String = "{\"text\":\"{{summary}}\"}".to_owned(), in CHAT_TEMPLATE => live;
+        chat_template: String = "{\"text\":\"{{summary}}\"}".to_owned(), in CHAT_TEMPLATE => reload;
         /// Address of the dashboard, for links in alerts.
-        external_url: Option<String> = None, in WEB_URL => live;
+        external_url: Option<String> = None, in WEB_URL => reload;
         /// Send also to addresses that are not on the internet, this machine's own included.
         /// Not without a restart: who may change settings over the network could look around in yours.
         private_addresses: bool = false => restart;

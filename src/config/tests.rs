@@ -565,10 +565,7 @@ fn what_is_printed_reads_back_the_same() {
         ("no_limits", "true"),
         ("log_format", "json"),
         ("log_level", "warn,swarmhub::hub=trace"),
-        (
-            "ice_server",
-            r#"turn:a"b\:p%2C'#@turn.example?transport=tcp"#,
-        ),
+        ("ice_server", "stun:a.example|stuns:b.example:5349"),
         ("origin", "https://a.example|null"),
         ("tracker.membership_ttl", "86400"),
         ("tracker.full_scrape", "true"),
@@ -585,6 +582,52 @@ fn what_is_printed_reads_back_the_same() {
         };
         let printed = effective.to_toml();
         assert_eq!(file(&printed).config(), effective.config, "{printed}");
+    }
+}
+
+#[test]
+fn a_password_of_an_ice_server_is_never_printed() {
+    let said = [
+        ("ice_server", "stun:a.example|turn:me:hidden@b.example"),
+        ("alerts.webhook", "https://me:hidden@c.example/hidden"),
+    ];
+    let effective = Said {
+        flags: &said,
+        ..Said::default()
+    };
+    let effective = effective.load().unwrap();
+    let printed = effective.to_toml();
+    for shown in [&printed, &format!("{effective:?}")] {
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+    assert!(
+        printed.contains("its secrets are not shown\n# ice_server = [\"stun:a.example\", \"turn:me:(set)@b.example\"]"),
+        "{printed}"
+    );
+    // What is printed reads back without them, and never with something in their place.
+    assert!(file(&printed).config().ice_server.is_empty());
+    let (_, changes) = Config::default().reloaded(&effective.config).unwrap();
+    let told: String = changes.iter().map(ToString::to_string).collect();
+    assert!(
+        told.contains("turn:me:(set)@b.example") && !told.contains("hidden"),
+        "{told}"
+    );
+    for wrong in [
+        file("ice_server = \"turn:me:hidden@b.example\""),
+        file("ice_server = [\"turn:me:hidden@b.example\", \"turn:me:hidden@b.example\"]"),
+        file("ice_server = [\"turn:me:hidden@\"]"),
+        variables(&[("SWARMHUB_ICE_SERVER", "turn:me:hidden,more@b.example")]),
+        flags(&[("ice_server", "turn:me:hidden b.example")]),
+    ] {
+        let problems = wrong.problems().join("\n");
+        assert!(
+            problems
+                .to_lowercase()
+                .replace('-', "_")
+                .contains("ice_server")
+                && !problems.contains("hidden"),
+            "{problems}"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use toml::de::DeValue;
 
 use super::{
-    declare::Shape,
+    declare::{Choices, Shape},
     error::{Problem, quoted},
 };
 
@@ -41,10 +41,22 @@ pub(super) trait Scalar: Sized + PartialEq {
     fn check(&self, _rule: &Self::Rule) -> Result<(), Problem> {
         Ok(())
     }
-    /// The value as TOML.
+    /// The value as TOML, secrets in it masked.
     fn toml(&self) -> String;
+    /// Whether [`Self::toml`] masks something.
+    fn hides(&self) -> bool {
+        Self::KIND == Kind::Secret
+    }
+    /// The word as a message may repeat it.
+    fn quotable(word: &str) -> Cow<'_, str> {
+        Cow::Borrowed(word)
+    }
     /// The word that stands for the value, and what is allowed.
     fn words(rule: &Self::Rule) -> (&'static str, String);
+    /// The words it may be, where they can be listed.
+    fn choices(_rule: &Self::Rule) -> Choices {
+        Choices::default()
+    }
     /// Whether a list with both says the same thing twice.
     fn repeats(&self, other: &Self) -> bool {
         self == other
@@ -59,6 +71,8 @@ pub(super) trait Value: Sized {
     fn check(&self, rule: &Self::Rule) -> Result<(), Problem>;
     /// The value as TOML, or nothing if it is not set.
     fn toml(&self) -> Option<String>;
+    /// Whether [`Self::toml`] masks something.
+    fn hides(&self) -> bool;
     fn shape(rule: &Self::Rule) -> Shape;
 }
 
@@ -77,6 +91,10 @@ impl<T: Scalar> Value for T {
         Some(Scalar::toml(self))
     }
 
+    fn hides(&self) -> bool {
+        Scalar::hides(self)
+    }
+
     fn shape(rule: &T::Rule) -> Shape {
         let (placeholder, bounds) = T::words(rule);
         Shape {
@@ -86,6 +104,7 @@ impl<T: Scalar> Value for T {
             text: matches!(T::KIND, Kind::Text | Kind::Secret),
             secret: T::KIND == Kind::Secret,
             switch: T::KIND == Kind::Switch,
+            choices: T::choices(rule),
         }
     }
 }
@@ -106,6 +125,10 @@ impl<T: Scalar> Value for Option<T> {
         self.as_ref().map(Scalar::toml)
     }
 
+    fn hides(&self) -> bool {
+        self.as_ref().is_some_and(Scalar::hides)
+    }
+
     fn shape(rule: &T::Rule) -> Shape {
         <T as Value>::shape(rule)
     }
@@ -124,7 +147,7 @@ impl<T: Scalar> Value for Vec<T> {
         if let (Raw::Toml(value), [word]) = (raw, words.as_slice())
             && !matches!(value, DeValue::Array(_))
         {
-            return Err(no_list(word, T::KIND));
+            return Err(no_list(&T::quotable(word), T::KIND));
         }
         once_each(&list)?;
         Ok(list)
@@ -139,6 +162,10 @@ impl<T: Scalar> Value for Vec<T> {
     fn toml(&self) -> Option<String> {
         let list: Vec<String> = self.iter().map(Scalar::toml).collect();
         Some(format!("[{}]", list.join(", ")))
+    }
+
+    fn hides(&self) -> bool {
+        self.iter().any(Scalar::hides)
     }
 
     fn shape(rule: &T::Rule) -> Shape {

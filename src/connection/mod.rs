@@ -89,7 +89,10 @@ pub(crate) fn serve<T: Transport>(
             let counters = seat.around.hub.counters();
             counters.bytes_received.add(bytes as u64);
             // What came with the handshake is paid for like the rest; it is looked at for a started message with the turn.
-            let pause = seat.around.hub.end_read(seat.id, bytes, Progress::Rest);
+            let hub = &seat.around.hub;
+            let pause = hub
+                .begin_read(seat.id)
+                .max(hub.end_read(seat.id, bytes, Progress::Rest));
             Service::Open(Connection {
                 socket: Socket::new(transport, read_ahead),
                 seat,
@@ -261,6 +264,10 @@ impl<T: Transport> Connection<T> {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let could_read = hub.may_read(id);
         hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes))?;
+        if hub.go_on_telling_all(id) {
+            // Others have their turn before it is written.
+            cx.waker().wake_by_ref();
+        }
         if !could_read && hub.may_read(id) {
             // Reading was put off because of the output that is now gone.
             cx.waker().wake_by_ref();

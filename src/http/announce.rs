@@ -1,29 +1,30 @@
 //! The tracker over HTTP: which requests are for it, and the headers of its responses. What they say, the hub decides.
 //!
-//! Every response has status 200, failures too: that is where clients look for the reason.
+//! Responses have status 200, failures too: that is where clients look for the reason. Only what is no announce by the rules of
+//! HTTP has another one.
 
 use axum::body::Body;
 use hyper::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 
+use super::browser;
+use super::full_scrape;
 use super::site::Site;
 use crate::config::Role;
 use crate::hub::Visitor;
 use crate::limits::Limited;
-use crate::protocol::http::{Failure, Retry, Target, Which, failure};
+use crate::protocol::Scrape;
+use crate::protocol::http::{Failure, Retry, Target, Which, failure, read_scrape};
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
-/// Which of its two requests it is, if it is for the tracker.
+/// Which of its two requests it is, if it is for the tracker; of any method.
 pub(super) fn asked<B>(request: &Request<B>) -> Option<Which> {
-    target(request)
-        .asks()
-        .filter(|_| request.method() == Method::GET)
+    target(request).asks()
 }
 
 /// What a request is for.
@@ -41,15 +42,40 @@ pub(super) fn answer<B>(
     visitor: &Visitor,
     (site, role): (&Site, Role),
 ) -> Response<Body> {
-    let hub = site.hub();
+    let (hub, target) = (site.hub(), target(request));
+    let refused = |failure, name| bencoded(hub.refuse_http(failure, target, name));
     if !role.has_tracker() || !site.shared().live().has_http_tracker {
-        return bencoded(hub.refuse_http(Failure::NotHere));
+        return refused(Failure::NotHere, "");
     }
-    if which == Which::Announce && site.shared().retry_after().is_some() {
-        return bencoded(hub.refuse_http(Failure::Leaving));
+    // Monitors ask so whether a tracker is there: it is, and nobody has announced.
+    if request.method() == Method::HEAD {
+        return bencoded(Vec::new());
     }
-    let asked = (which, target(request));
-    bencoded(hub.serve_http(visitor, asked, is_page(request.headers())))
+    if request.method() != Method::GET {
+        let mut response = refused(Failure::Method, "");
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(ALLOW, METHODS);
+        return response;
+    }
+    if which == Which::Announce && browser::is_sender(request.headers()) {
+        return refused(Failure::Page, browser::site(request.headers()));
+    }
+    // Who leaves may do so to the last.
+    let is_leaving = site.shared().retry_after().is_some();
+    if which == Which::Announce && is_leaving && !target.leaves() {
+        return refused(Failure::Leaving, "");
+    }
+    if which == Which::Scrape && is_of_everything(target.query) {
+        return match hub.full_scrape_http(visitor, target) {
+            Ok(permit) => {
+                let node = hub.node();
+                let payer = node.payer(visitor.address, false);
+                told(full_scrape::body(node, permit, payer))
+            }
+            Err(failure) => refused(failure, ""),
+        };
+    }
+    bencoded(hub.serve_http(visitor, (which, target)))
 }
 
 /// What a client is told that is not let in. After it the connection ends.
@@ -61,16 +87,23 @@ pub(super) fn refusal(limited: Limited) -> Response<Body> {
     response
 }
 
-/// Whether a page has made its visitor's browser ask: then the visitor would be listed as a peer, at a port that the page
-/// chooses. Browsers say so by one of these headers or the other.
-fn is_page(headers: &HeaderMap) -> bool {
-    let site = headers.get(SEC_FETCH_SITE);
-    headers.contains_key(ORIGIN) || site.is_some_and(|site| site != "none")
+/// Whether a scrape names no info-hash.
+fn is_of_everything(query: &[u8]) -> bool {
+    matches!(read_scrape(query, 1), Ok(Scrape::Everything))
+}
+
+/// What is said to a request for the tracker that is against the rules of HTTP.
+pub(super) fn malformed(site: &Site, target: Target<'_>, fault: &str) -> Response<Body> {
+    bencoded(site.hub().refuse_http(Failure::Host, target, fault))
 }
 
 /// The ids in it were chosen by strangers, so nobody shall take it for a page.
 fn bencoded(body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+    told(Body::from(body))
+}
+
+fn told(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, TEXT);
     headers.insert(CACHE_CONTROL, NO_STORE);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -16,6 +17,9 @@ use rust_embed::RustEmbed;
 
 /// Folders of `web/` that browsers get.
 const SERVED: [&str; 3] = ["share", "dashboard", "vendor"];
+
+/// Files in which `{{assets}}` stands for the path of the assets.
+const TEMPLATES: [&str; 3] = ["share/index.html", "share/sw.js", "dashboard/index.html"];
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
@@ -40,6 +44,8 @@ pub(super) enum Assets {
     Embedded {
         files: HashMap<Cow<'static, str>, Asset>,
         hash: String,
+        /// Those in which `{{assets}}` stands for the path of the others, filled in when first asked for.
+        templates: OnceLock<HashMap<&'static str, Asset>>,
     },
     /// Read from this folder at each request.
     Folder(PathBuf),
@@ -65,6 +71,7 @@ impl Assets {
         Self::Embedded {
             files,
             hash: format!("{:016x}", hasher.finish()),
+            templates: OnceLock::new(),
         }
     }
 
@@ -73,6 +80,24 @@ impl Assets {
         match self {
             Self::Embedded { hash, .. } => format!("/assets/{hash}"),
             Self::Folder(_) => String::from("/assets/dev"),
+        }
+    }
+
+    /// One of [`TEMPLATES`], filled in.
+    pub(super) async fn template(&self, path: &str) -> Option<Asset> {
+        // Relative to the folder of the page, which a proxy may have put under a path of its own.
+        let base = self.base();
+        let base = base.trim_start_matches('/');
+        match self {
+            Self::Embedded {
+                files, templates, ..
+            } => {
+                let filled = |name: &'static str| Some((name, files.get(name)?.filled(base)));
+                let templates =
+                    templates.get_or_init(|| TEMPLATES.into_iter().filter_map(filled).collect());
+                templates.get(path).cloned()
+            }
+            Self::Folder(_) => Some(self.get(path).await?.filled(base)),
         }
     }
 
@@ -103,6 +128,16 @@ fn inside(path: &str) -> Option<&Path> {
 }
 
 impl Asset {
+    /// With the path of the assets in place of `{{assets}}`.
+    fn filled(&self, base: &str) -> Self {
+        let text = String::from_utf8_lossy(&self.plain).replace("{{assets}}", base);
+        Self {
+            content_type: self.content_type.clone(),
+            plain: text.into(),
+            gzip: None,
+        }
+    }
+
     fn new(name: &str, plain: Bytes, compress: bool) -> Self {
         let content_type = mime_guess::from_path(name).first_or_octet_stream();
         let is_text = matches!(content_type.type_().as_str(), "text" | "application")

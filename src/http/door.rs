@@ -3,6 +3,7 @@
 //! A refusal is a response of HTTP, which people and programs can read; after it the connection ends.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use axum::body::Body;
@@ -18,8 +19,8 @@ use crate::limits::Limited;
 #[derive(Debug)]
 pub(super) struct Door {
     hub: Rc<Hub>,
-    /// Counts the connection from its first request on.
-    guest: RefCell<Option<Guest>>,
+    /// Counts the connection from its first request on, for the address that the latest request came from.
+    guest: RefCell<Option<(Option<IpAddr>, Guest)>>,
 }
 
 impl Door {
@@ -30,14 +31,18 @@ impl Door {
         }
     }
 
-    /// Lets a request in. The connection is counted with its first one, bans count for each: a proxy may send those of several
-    /// clients one after the other.
+    /// Lets a request in. The connection is counted with its first one, and anew when another client's comes: a proxy sends those
+    /// of several clients one after the other. Bans count for each.
     pub(super) fn let_in(&self, visitor: &Visitor) -> Result<(), Limited> {
         let guest = &mut *self.guest.borrow_mut();
-        match guest {
-            Some(_) => self.hub.check_ban(visitor),
-            None => self.hub.let_in(visitor).map(|new| *guest = Some(new)),
+        let is_same = |(address, _): &(Option<IpAddr>, Guest)| *address == visitor.address;
+        if guest.as_ref().is_some_and(is_same) {
+            return self.hub.check_ban(visitor);
         }
+        // Given up first, so that the connection never counts twice.
+        drop(guest.take());
+        *guest = Some((visitor.address, self.hub.let_in(visitor)?));
+        Ok(())
     }
 
     /// Lets it become a WebSocket, when its turn comes.
@@ -58,7 +63,7 @@ impl Door {
 
     /// What counts the connection, for whoever goes on with it.
     pub(super) fn take_guest(&self) -> Option<Guest> {
-        self.guest.take()
+        self.guest.take().map(|(_, guest)| guest)
     }
 }
 

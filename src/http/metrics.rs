@@ -3,6 +3,7 @@
 //! Written down once for each second of statistics, however often somebody asks, so that asking costs next to nothing.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,21 +16,24 @@ use hyper::header::{
 };
 use parking_lot::Mutex;
 
-use super::api::access::may_see_totals;
+use super::api::access::may_see;
 use super::api::admin::{Caller, shown, too_many};
 use super::api::{NO_STORE, TEXT};
+use super::body::common;
 use super::site::Shared;
 use crate::config::Config;
 use crate::hub::{Guarded, Node};
-use crate::insight::Exposition;
+use crate::insight::{Detail, Exposition};
+use crate::limits::TooManyWrong;
 
 const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_TYPE);
 const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_TYPE);
 
-/// The numbers as they were written down last.
+/// The numbers as they were written down last: the totals, and all of them.
 #[derive(Debug)]
 pub(super) struct Metrics {
-    latest: Mutex<Option<Written>>,
+    totals: Mutex<Option<Written>>,
+    all: Mutex<Option<Written>>,
     /// Whether `metrics.listen` names addresses: then they are told nowhere else.
     elsewhere: bool,
 }
@@ -44,7 +48,8 @@ struct Written {
 impl Metrics {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            latest: Mutex::default(),
+            totals: Mutex::default(),
+            all: Mutex::default(),
             elsewhere: !config.metrics.listen.is_empty(),
         }
     }
@@ -54,9 +59,13 @@ impl Metrics {
         self.elsewhere
     }
 
-    fn written(&self, node: &Node) -> Result<Written, fmt::Error> {
+    fn written(&self, node: &Node, detail: Detail) -> Result<Written, fmt::Error> {
         let statistics = node.board().latest();
-        let latest = &mut *self.latest.lock();
+        let latest = match detail {
+            Detail::Totals => &self.totals,
+            Detail::All => &self.all,
+        };
+        let latest = &mut *latest.lock();
         if let Some(written) = latest
             .as_ref()
             .filter(|written| written.at == statistics.at)
@@ -66,7 +75,10 @@ impl Metrics {
         let Exposition {
             plain,
             open_metrics,
-        } = Exposition::new(&statistics, node.listeners())?;
+        } = match detail {
+            Detail::Totals => Exposition::totals(&statistics)?,
+            Detail::All => Exposition::new(&statistics, node.listeners())?,
+        };
         let written = Written {
             at: statistics.at,
             plain: plain.into(),
@@ -79,10 +91,11 @@ impl Metrics {
 /// The answer, in the format that is asked for.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let headers = request.headers();
-    if let Some(response) = turned_away(&shared, &request) {
-        return response;
-    }
-    let Ok(written) = shared.metrics.written(shared.node()) else {
+    let detail = match detail(&shared, &request) {
+        Ok(detail) => detail,
+        Err(response) => return *response,
+    };
+    let Ok(written) = shared.metrics.written(shared.node(), detail) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let (content_type, text) = if takes_open_metrics(headers) {
@@ -95,30 +108,45 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
         (CACHE_CONTROL, NO_STORE),
         (VARY, HeaderValue::from_static("accept")),
     ];
-    (headers, text).into_response()
+    common((headers, text))
 }
 
-/// What is answered to who does not show `metrics.token`, where there is one. With neither a token nor an address of their own
-/// they are as public as all totals.
-fn turned_away(shared: &Shared, request: &Request) -> Option<Response> {
-    let live = shared.live();
-    let Some(token) = live.metrics_token.as_ref() else {
+/// How much is told: where there is `metrics.token`, all to who shows it or the admin token and nothing to others; at an address of
+/// their own all to everybody; else as with all statistics.
+fn detail(shared: &Shared, request: &Request) -> Result<Detail, Box<Response>> {
+    let refused = |response: Response| Err(Box::new(response));
+    if shared.live().metrics_token.is_none() {
         if shared.metrics.is_elsewhere() {
-            return None;
+            return Ok(Detail::All);
         }
-        let refusal = may_see_totals(shared, request).err();
-        return refusal.map(IntoResponse::into_response);
-    };
+        return may_see(shared, request).or_else(|refusal| refused(refusal.into_response()));
+    }
     let Some(shown) = shown(request.headers()) else {
-        return Some(unauthorized());
+        return refused(unauthorized());
     };
     let Caller(address) = request.extensions().get().copied().unwrap_or_default();
-    let node = shared.node();
-    match node.guess(Guarded::Metrics, address, node.now(), || token.is(shown)) {
-        Ok(true) => None,
-        Ok(false) => Some(unauthorized()),
-        Err(wrong) => Some(too_many(wrong).into_response()),
+    match guess(shared, address, shown) {
+        Ok(true) => Ok(Detail::All),
+        Ok(false) => refused(unauthorized()),
+        Err(wrong) => refused(too_many(wrong).into_response()),
     }
+}
+
+/// Whether who is banned shows a token for metrics all the same.
+pub(super) fn is_token_shown(
+    shared: &Shared,
+    headers: &HeaderMap,
+    address: Option<IpAddr>,
+) -> bool {
+    shown(headers).is_some_and(|shown| guess(shared, address, shown) == Ok(true))
+}
+
+/// Looks at a token: `metrics.token`, or the admin token.
+fn guess(shared: &Shared, address: Option<IpAddr>, shown: &[u8]) -> Result<bool, TooManyWrong> {
+    let (live, node) = (shared.live(), shared.node());
+    let tokens = [&live.metrics_token, &live.admin_token];
+    let is_right = || tokens.into_iter().flatten().any(|token| token.is(shown));
+    node.guess(Guarded::Metrics, address, node.now(), is_right)
 }
 
 fn unauthorized() -> Response {

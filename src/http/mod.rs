@@ -6,9 +6,23 @@
 mod announce;
 mod api;
 mod assets;
+mod base_path;
+mod body;
+mod browser;
+mod cache;
 mod door;
+mod fields;
+mod flow;
+mod full_scrape;
+mod handshake;
+mod host;
+mod line;
+mod local;
 mod metrics;
+mod nearby;
+mod origin;
 mod site;
+mod spend;
 mod stats;
 mod steering;
 mod upgrade;
@@ -19,14 +33,15 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
+use hyper::header::{CONNECTION, HeaderValue, ORIGIN, STRICT_TRANSPORT_SECURITY};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -34,8 +49,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
+use crate::limits::Limited;
+use crate::protocol::http::{Failure, Which};
 use api::live::{TAKES_WITHIN, Taken};
 use door::Door;
+use flow::{Flow, Over, Watched};
+use line::{Far, Line};
+use local::Local;
+use upgrade::Wish;
 
 pub(crate) use site::{Shared, Site};
 pub(crate) use steering::{Amend, Amended, Doing, InForce as SteeringInForce, Steering};
@@ -43,13 +64,15 @@ pub(crate) use steering::{Amend, Amended, Doing, InForce as SteeringInForce, Ste
 /// Bytes of a request's head, and of what may follow it before the upgrade is answered.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// `connection.handshake_timeout` and `connection.http_timeout`.
+/// `connection.handshake_timeout`, `connection.http_timeout` and `connection.stuck_after`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
     /// For the head of a request.
     pub(crate) head: Duration,
     /// For all of it that is no WebSocket.
     pub(crate) whole: Duration,
+    /// For the next byte of a response to be taken.
+    pub(crate) stuck: Duration,
 }
 
 /// A connection that nothing is known of yet but how it came.
@@ -62,6 +85,8 @@ pub(crate) struct Arrival<S, H> {
     pub(crate) role: Role,
     /// The number of the listener where it came in.
     pub(crate) listener: u16,
+    /// Whether it is within TLS.
+    pub(crate) is_tls: bool,
     /// Whether there is room for it only briefly: requests are answered, but it does not become a WebSocket.
     pub(crate) is_hurried: bool,
     /// Dropped when its first request has come whole.
@@ -92,7 +117,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: 'static,
 {
+    let (flow, _place) = site.flows().enter();
+    let line = Line::new(Watched::new(arrival.stream, Rc::clone(&flow)));
     let visit = Rc::new(Visit {
+        flow: Rc::clone(&flow),
+        asked: RefCell::default(),
+        far: RefCell::new(Some(line.far())),
+        is_tls: arrival.is_tls,
         site: Rc::clone(site),
         peer: arrival.peer,
         role: arrival.role,
@@ -105,19 +136,32 @@ where
     });
     let service = service_fn({
         let visit = Rc::clone(&visit);
-        move |request| Box::pin(answer(request, Rc::clone(&visit)))
+        move |request| Box::pin(spend::answer(request, Rc::clone(&visit)))
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(arrival.stream), service);
+        // Who has ended its side still waits for answers, or has said what counts without them (RFC 9112, 9.6).
+        .half_close(true)
+        .serve_connection(TokioIo::new(line), service);
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
+        () = visit.follows_in_vain() => return None,
         () = stop.cancelled() => None,
         () = visit.overstays(timeouts.whole) => {
             site.counters().http_timed_out.add(1);
             None
+        }
+        over = flow.is_over(timeouts.stuck) => {
+            tracing::debug!(family = family(visit.peer), ?over, "HTTP connection ended");
+            let counters = site.counters();
+            let counter = match over {
+                Over::Stuck => &counters.http_stuck,
+                Over::Shed => &counters.http_shed,
+            };
+            counter.add(1);
+            return None;
         }
     };
     let done = if let Some(done) = ended {
@@ -126,27 +170,36 @@ where
         // Ends at once when idle, else after the response under way if that is taken in time.
         Pin::new(&mut connection).graceful_shutdown();
         let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
-        timeout(timeouts.head, rest).await.ok()?
+        timeout(timeouts.head.min(timeouts.stuck), rest)
+            .await
+            .ok()?
     };
     if let Err(error) = done {
         // An idle connection that was asked something before has not failed.
         let is_first = visit.handshake.take().is_some();
         site.counters().handshakes_failed.add(u64::from(is_first));
         tracing::debug!(family = family(visit.peer), %error, "HTTP connection failed");
+        // Browsers open connections ahead and say nothing on some of them.
+        if is_first && !connection.into_parts().read_buf.is_empty() {
+            site.charge_failed_handshake(visit.peer);
+        }
         return None;
     }
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
-    if let Some(visitor) = visit.upgraded.take() {
+    let is_gone = visit.is_gone();
+    visit.far.take();
+    let (stream, ahead) = parts.io.into_inner().into_parts()?;
+    let mut stream = stream.into_inner();
+    if let Some(visitor) = visit.upgraded.take().filter(|_| !is_gone) {
         return Some(Upgraded {
             stream,
-            read_ahead: parts.read_buf.to_vec(),
+            read_ahead: [&parts.read_buf, &*ahead].concat(),
             visitor,
             guest: visit.door.take_guest(),
         });
     }
     // The response is out; whether the client still hears the end is its own affair.
-    let _ = stream.shutdown().await;
+    let _ = timeout(timeouts.stuck, stream.shutdown()).await;
     None
 }
 
@@ -161,11 +214,18 @@ pub(crate) fn family(address: Option<IpAddr>) -> &'static str {
 
 /// What the requests of one connection share.
 struct Visit<H> {
+    /// What is on its way out.
+    flow: Rc<Flow>,
+    /// The request that is being answered, as far as limits are concerned.
+    asked: RefCell<spend::Asked>,
+    /// The other end; taken when nothing is served any more.
+    far: RefCell<Option<Rc<dyn Far>>>,
     site: Rc<Site>,
     peer: Option<IpAddr>,
     role: Role,
     listener: u16,
     is_hurried: bool,
+    is_tls: bool,
     handshake: Cell<Option<H>>,
     door: Door,
     /// Set when the connection becomes a WebSocket.
@@ -179,38 +239,62 @@ async fn answer<H>(
     visit: Rc<Visit<H>>,
 ) -> Result<Response<Body>, Infallible> {
     drop(visit.handshake.take());
-    let visitor = visit.visitor(&request);
-    let is_upgrade = upgrade::is_asked(request.headers());
-    // Who watches over the server is told that it lives however full it is.
-    let is_watcher = !is_upgrade
-        && (visit.role == Role::Metrics || site::WATCHED.contains(&request.uri().path()));
-    let asked = announce::asked(&request).filter(|_| !is_upgrade);
-    if !is_watcher && let Err(limited) = visit.door.let_in(&visitor) {
-        let counters = visit.site.counters();
-        counters.upgrades_refused.add(u64::from(is_upgrade));
-        return Ok(match asked {
-            Some(_) => announce::refusal(limited),
-            None => door::refusal(limited),
-        });
+    base_path::take_off(
+        &mut request,
+        visit.site.shared().live().base_path.as_deref(),
+    );
+    let asked = announce::asked(&request);
+    // What has no reader and changes nothing is not made.
+    if visit.is_gone() && is_question(request.method()) && asked != Some(Which::Announce) {
+        return Ok(Response::new(Body::empty()));
     }
-    let mut response = if is_upgrade {
-        visit.upgrade(&request, visitor).await
+    let visitor = visit.visitor(&request);
+    let wish = upgrade::wish(request.headers());
+    let asked = asked.filter(|_| wish == Wish::None);
+    // Who watches over the server is told that it lives however full it is.
+    let local = visit.local(&request, &visitor);
+    let is_watcher =
+        wish == Wish::None && asked.is_none() && visit.is_watcher(&request, &visitor, local);
+    let kind = (is_watcher, wish != Wish::None, asked.is_some());
+    let mut response = if let Some(fault) = host::fault(&request) {
+        visit.malformed(&request, asked, fault)
+    } else if let Err(limited) = visit.admit(&request, &visitor, kind) {
+        visit.limited(limited, wish, asked)
+    } else if wish != Wish::None {
+        visit.upgrade(&request, visitor, wish).await
     } else if let Some(which) = asked {
         announce::answer(which, &request, &visitor, (&visit.site, visit.role))
     } else {
         let caller = api::admin::Caller(visitor.address);
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(local);
         visit.site.answer(request, &visitor, visit.role).await
     };
     visit
         .following
         .replace(response.extensions().get().cloned());
+    let headers = response.headers_mut();
     // Who was not counted may not stay, or no limit would hold.
     if visit.is_hurried || !visit.door.has_guest() {
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        // One that is told to upgrade learns both.
+        let is_told = headers
+            .get(CONNECTION)
+            .is_some_and(|told| told == "Upgrade");
+        let told = if is_told { "Upgrade, close" } else { "close" };
+        headers.insert(CONNECTION, HeaderValue::from_static(told));
     }
+    if visit.is_tls
+        && let Some(policy) = visit.site.shared().live().transport_security()
+    {
+        headers.insert(STRICT_TRANSPORT_SECURITY, policy.clone());
+    }
+    fields::make_single(response.headers_mut());
     Ok(response)
+}
+
+/// Whether requests of a method only ask, by the rules of HTTP.
+fn is_question(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
 }
 
 impl<H> Visit<H> {
@@ -227,46 +311,116 @@ impl<H> Visit<H> {
         }
     }
 
-    async fn upgrade(&self, request: &Request<Incoming>, visitor: Visitor) -> Response<Body> {
-        let (shared, counters) = (self.site.shared(), self.site.counters());
-        let mut response = if !self.role.has_tracker() {
-            counters.refused_no_tracker.add(1);
-            upgrade::elsewhere()
-        } else if let Some(seconds) = shared.retry_after() {
-            counters.refused_draining.add(1);
-            upgrade::turned_away(seconds)
-        } else if self.is_hurried {
-            counters.refused_open_files.add(1);
-            upgrade::busy()
+    /// Whether nobody reads the answers any more.
+    fn is_gone(&self) -> bool {
+        let far = self.far.borrow();
+        far.as_ref().is_none_or(|far| far.is_gone())
+    }
+
+    /// Completes when the last response has no end and nobody reads it any more. Each of its pieces leads here.
+    async fn follows_in_vain(&self) {
+        poll_fn(|_| {
+            if self.is_gone() && self.following.borrow().is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Completes when the client has closed its side.
+    async fn ended(&self) {
+        poll_fn(|cx| match &*self.far.borrow() {
+            Some(far) => far.poll_ended(cx),
+            None => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    /// The response to a request that is against the rules of HTTP. The connection ends with it.
+    fn malformed<B>(
+        &self,
+        request: &Request<B>,
+        asked: Option<Which>,
+        fault: &'static str,
+    ) -> Response<Body> {
+        let mut response = if asked.is_some() {
+            announce::malformed(&self.site, announce::target(request), fault)
         } else {
-            let response = upgrade::answer(request, |origin| {
-                let allows = shared.live().allows(origin);
-                counters.refused_origin.add(u64::from(!allows));
-                allows
-            });
-            let is_handshake = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::FORBIDDEN];
-            let is_none = !is_handshake.contains(&response.status());
-            counters.refused_handshake.add(u64::from(is_none));
-            response
+            self.site.hub().count_failure(Failure::Host, fault);
+            upgrade::refused(StatusCode::BAD_REQUEST, host::TEXT)
         };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && let Err(limited) = self.door.let_open(&visitor).await
-        {
-            response = door::refusal(limited);
-        }
-        // After the limit of new connections, which so is one of guesses as well.
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && !shared.node().admits(announce::target(request))
-        {
-            counters.refused_token.add(1);
-            response = upgrade::unknown();
-        }
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgraded.set(Some(visitor));
-        } else {
-            self.site.counters().upgrades_refused.add(1);
-        }
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
         response
+    }
+
+    /// Whether somebody watches over the server, who is answered however full it is. Health is told to everybody, metrics to nobody
+    /// who is banned unless on this machine or with a token.
+    fn is_watcher<B>(
+        &self,
+        request: &Request<B>,
+        visitor: &Visitor,
+        Local(is_local): Local,
+    ) -> bool {
+        let path = request.uri().path();
+        let is_metrics = path == site::METRICS || self.role == Role::Metrics;
+        if !is_metrics {
+            return site::WATCHED.contains(&path);
+        }
+        is_local
+            || self.site.hub().check_ban(visitor).is_ok()
+            || metrics::is_token_shown(self.site.shared(), request.headers(), visitor.address)
+    }
+
+    /// Whether a request comes from this machine.
+    fn local<B>(&self, request: &Request<B>, visitor: &Visitor) -> Local {
+        let (headers, live) = (request.headers(), self.site.shared().live());
+        let proxies = &live.proxies;
+        let is_named = || {
+            let values = headers.get_all(proxies.header()).iter();
+            let client = proxies.client(self.peer, values.map(HeaderValue::as_bytes));
+            client.is_forwarded && !client.is_malformed
+        };
+        Local::of(visitor.address, headers, proxies.header(), is_named)
+    }
+
+    /// Whether a request may be answered now, by the limits of its address and of all.
+    fn admit<B>(
+        &self,
+        request: &Request<B>,
+        visitor: &Visitor,
+        (is_watcher, is_upgrade, is_bencoded): (bool, bool, bool),
+    ) -> Result<(), Limited> {
+        let mut allowed = if is_watcher {
+            Ok(())
+        } else {
+            self.door.let_in(visitor)
+        };
+        // Whoever has the admin token is not kept out by what others do, nor may it stay then.
+        if allowed.is_err() && !is_upgrade && self.shows_admin_token(request.headers(), visitor) {
+            allowed = Ok(());
+        }
+        let may_spend = self.may_spend(request, visitor, (is_watcher, is_bencoded));
+        // WebSockets have limits of their own; what does not become one is paid for afterwards.
+        allowed.and(if is_upgrade { Ok(()) } else { may_spend })
+    }
+
+    /// The response to somebody who is not let in.
+    fn limited(&self, limited: Limited, wish: Wish, asked: Option<Which>) -> Response<Body> {
+        let counters = self.site.counters();
+        counters.upgrades_refused.add(u64::from(wish != Wish::None));
+        let is_time = matches!(limited, Limited::AddressTime(_));
+        counters
+            .refused_address_http_time_per_second
+            .add(u64::from(is_time));
+        self.site.hub().node().note_limited(limited);
+        match asked {
+            Some(_) => announce::refusal(limited),
+            None => door::refusal(limited),
+        }
     }
 
     /// Who asks, as far as the proxies on the way are believed.
@@ -282,12 +436,16 @@ impl<H> Visit<H> {
         counters
             .forwarded_malformed
             .add(u64::from(client.is_malformed));
+        if client.is_malformed {
+            self.site.shared().tell_unnamed(proxies.header());
+        }
         counters
             .forwarded_untrusted
             .add(u64::from(client.is_ignored));
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
         Visitor {
             address: client.address,
+            is_unnamed: client.is_malformed,
             origin: origin.map(Box::from),
             listener: self.listener,
         }

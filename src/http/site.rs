@@ -8,9 +8,10 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST,
     HeaderMap, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -25,18 +26,25 @@ use super::api::admin::{self, Rankings};
 use super::api::live::Followers;
 use super::api::refusal::Refusal;
 use super::assets::{Asset, Assets};
+use super::base_path::Bare;
+use super::body::common;
+use super::cache::Cache;
+use super::flow::Flows;
 use super::metrics::{self, Metrics};
+use super::nearby::{self, FromHere};
+use super::origin;
 use super::steering::Steering;
-use crate::config::{Config, Role, Secret};
+use crate::config::{Config, Listen, Role, Secret};
 use crate::hub::{Hub, Node, Visitor};
 use crate::insight::Counters;
+use crate::limits::Claimed;
 use crate::net::address::Proxies;
 
 /// Needs a token where the tracker does: what it names may have passwords.
 const ICE: &str = "/ice";
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
-const METRICS: &str = "/metrics";
+pub(super) const METRICS: &str = "/metrics";
 /// Answered however full the server is.
 pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -45,6 +53,8 @@ const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+/// How often it is logged at most that a trusted proxy names nobody.
+const TELL_UNNAMED_EVERY: Duration = Duration::from_mins(1);
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// The site as one worker serves it.
@@ -53,6 +63,7 @@ pub(crate) struct Site {
     router: Router,
     shared: Arc<Shared>,
     hub: std::rc::Rc<Hub>,
+    flows: std::rc::Rc<Flows>,
 }
 
 /// What all workers serve.
@@ -63,6 +74,8 @@ pub(crate) struct Shared {
     live: ArcSwap<Live>,
     /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
     retry_after: AtomicU64,
+    /// Second of the node's time from which it may be logged again that a trusted proxy names nobody.
+    unnamed_due: AtomicU64,
     /// Cancelled when somebody is refused for the first time.
     leaving: CancellationToken,
     followers: Followers,
@@ -70,29 +83,49 @@ pub(crate) struct Shared {
     /// The server, which has this in turn.
     steering: OnceLock<Weak<dyn Steering>>,
     rankings: Rankings,
+    /// Answers that are good for a second.
+    pub(super) cache: Cache,
+    /// Where the server listens, once it does.
+    listening: OnceLock<Vec<Listen>>,
+    /// `tls.acme_domain`
+    domains: Vec<String>,
 }
 
 /// What a reload may change about the site.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting, or follows from one"
+)]
 pub(super) struct Live {
     /// What `/ice` answers.
-    pub(super) ice: String,
+    pub(super) ice: Bytes,
+    /// `connection.response_bytes_max`
+    pub(super) response_bytes_max: usize,
+    /// `base_path`
+    pub(super) base_path: Option<String>,
     /// Origins whose pages may use the tracker; empty for all.
     origins: Vec<String>,
     /// Origins whose pages may not.
     origins_denied: Vec<String>,
     /// Whose word about clients counts.
     pub(super) proxies: Proxies,
-    /// `limits.followers_max`
-    pub(super) followers_max: usize,
+    /// The origin of `alerts.external_url`, where pages of this server are found.
+    own_origin: Option<String>,
     /// `public_stats`
     pub(super) public_stats: bool,
+    /// `metrics.public`
+    pub(super) metrics_public: bool,
     /// `admin_token`
     pub(super) admin_token: Option<Secret>,
     /// `metrics.token`
     pub(super) metrics_token: Option<Secret>,
     /// `tracker.http`
     pub(super) has_http_tracker: bool,
+    /// What `Strict-Transport-Security` says within TLS (`tls.hsts_max_age`).
+    transport_security: HeaderValue,
+    /// Whether it is said: it may lock nobody out.
+    tells_transport_security: bool,
 }
 
 impl Shared {
@@ -108,12 +141,35 @@ impl Shared {
             assets,
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
+            unnamed_due: AtomicU64::new(0),
             leaving: CancellationToken::new(),
             followers: Followers::default(),
             metrics: Metrics::new(config),
             steering: OnceLock::new(),
             rankings: Rankings::default(),
+            cache: Cache::default(),
+            listening: OnceLock::new(),
+            domains: config.tls.acme_domain.clone(),
         })
+    }
+
+    /// Notes where the server listens, with real port numbers.
+    pub(crate) fn listens_at(&self, listening: Vec<Listen>) {
+        // There is one server, which says so once.
+        let _ = self.listening.set(listening);
+    }
+
+    /// The answer of `/ice` for a page on this machine: as `ice`, and where other machines can open the page.
+    pub(super) fn with_pages_for_others(&self, ice: &Bytes) -> Bytes {
+        let listening = self.listening.get().map_or(&[][..], Vec::as_slice);
+        let pages = nearby::pages(listening, &self.domains);
+        match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(ice) {
+            Ok(mut document) => {
+                document.insert("pages".to_owned(), pages.into());
+                serde_json::Value::from(document).to_string().into()
+            }
+            Err(_) => ice.clone(),
+        }
     }
 
     /// Puts other settings in force for the requests to come.
@@ -137,10 +193,10 @@ impl Shared {
     /// How many follow the live statistics.
     #[must_use]
     pub(crate) fn followers_count(&self) -> usize {
-        self.followers.count()
+        self.node.http_use().claimed(Claimed::Followers)
     }
 
-    /// Those who follow the live statistics.
+    /// What those get who follow the live statistics.
     pub(super) fn followers(&self) -> &Followers {
         &self.followers
     }
@@ -149,6 +205,23 @@ impl Shared {
     pub(super) fn retry_after(&self) -> Option<HeaderValue> {
         let seconds = self.retry_after.load(Ordering::Relaxed);
         (seconds > 0).then(|| seconds.into())
+    }
+
+    /// Says in the log that a trusted proxy names nobody, at most once in a while.
+    pub(super) fn tell_unnamed(&self, header: &str) {
+        let (now, order) = (self.node.now().as_secs(), Ordering::Relaxed);
+        let due = self.unnamed_due.load(order);
+        let next = now + TELL_UNNAMED_EVERY.as_secs();
+        let is_ours = || {
+            let swapped = self.unnamed_due.compare_exchange(due, next, order, order);
+            swapped.is_ok()
+        };
+        if now >= due && is_ours() {
+            tracing::warn!(
+                header,
+                "a trusted proxy sends a header that names no client; all such clients share the limits of one"
+            );
+        }
     }
 
     /// Lets the admin API steer a server.
@@ -186,23 +259,53 @@ impl Shared {
 impl Live {
     fn new(config: &Config) -> Self {
         Self {
-            ice: serde_json::json!({ "iceServers": config.ice_servers() }).to_string(),
+            ice: serde_json::json!({ "iceServers": config.ice_servers() })
+                .to_string()
+                .into(),
+            response_bytes_max: config.connection.response_bytes_max,
+            base_path: config.base_path.clone(),
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),
             proxies: Proxies::new(&config.proxies),
-            followers_max: config.limits.followers_max,
+            own_origin: config
+                .alerts
+                .external_url
+                .as_deref()
+                .and_then(origin::of_url),
             public_stats: config.public_stats,
+            metrics_public: config.metrics.public,
             admin_token: config.admin_token.clone(),
             metrics_token: config.metrics.token.clone(),
             has_http_tracker: config.tracker.http,
+            transport_security: max_age(config.tls.hsts_max_age),
+            tells_transport_security: config.transport_security().is_some(),
         }
     }
 
-    /// Whether pages of an origin may use the tracker.
-    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
-        let lists = |list: &[String]| list.iter().any(|known| origin == known.as_str());
-        (self.origins.is_empty() || lists(&self.origins)) && !lists(&self.origins_denied)
+    /// What answers within TLS say in `Strict-Transport-Security`, if anything.
+    pub(super) fn transport_security(&self) -> Option<&HeaderValue> {
+        let policy = &self.transport_security;
+        self.tells_transport_security.then_some(policy)
     }
+
+    /// Whether pages of an origin may use the tracker. Those of the server itself (`is_own`, `alerts.external_url`) need not be
+    /// listed; who is denied is denied.
+    pub(super) fn allows(&self, origin: &HeaderValue, is_own: impl FnOnce() -> bool) -> bool {
+        let lists = |list: &[String]| list.iter().any(|known| origin == known.as_str());
+        if lists(&self.origins_denied) {
+            return false;
+        }
+        self.origins.is_empty()
+            || lists(&self.origins)
+            || self.own_origin.as_deref().is_some_and(|own| origin == own)
+            || is_own()
+    }
+}
+
+/// The value of `Strict-Transport-Security`.
+fn max_age(age: Duration) -> HeaderValue {
+    let policy = HeaderValue::try_from(format!("max-age={}", age.as_secs()));
+    policy.unwrap_or(HeaderValue::from_static("max-age=0"))
 }
 
 impl Site {
@@ -226,12 +329,40 @@ impl Site {
             router,
             shared: Arc::clone(shared),
             hub,
+            flows: std::rc::Rc::default(),
         }
     }
 
     /// Whether a peer may say, in a PROXY header, for whom it connects.
     pub(crate) fn may_introduce(&self, peer: Option<IpAddr>) -> bool {
         self.shared.live().proxies.may_introduce(peer)
+    }
+
+    /// The address at the other end, or of a PROXY header, if it is that of a client: one of a trusted proxy says nothing.
+    pub(crate) fn client_of(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
+        peer.filter(|_| !self.shared.live().proxies.trust(peer))
+    }
+
+    /// Takes note that a connection failed before its first whole request.
+    pub(crate) fn charge_failed_handshake(&self, peer: Option<IpAddr>) {
+        if let Some(address) = self.client_of(peer) {
+            self.hub.charge_failed_handshake(address);
+        }
+    }
+
+    /// How many HTTP connections of this worker take nothing of what is sent to them.
+    pub(crate) fn blocked(&self) -> usize {
+        self.flows.blocked()
+    }
+
+    /// Ends the HTTP connections of this worker that hold most, until so many bytes are given back; gives how many that are.
+    /// Those that hold nothing stay.
+    pub(crate) fn shed(&self, bytes: usize) -> usize {
+        self.flows.shed(bytes)
+    }
+
+    pub(super) fn flows(&self) -> &std::rc::Rc<Flows> {
+        &self.flows
     }
 
     pub(super) fn hub(&self) -> &std::rc::Rc<Hub> {
@@ -258,7 +389,9 @@ impl Site {
         } else {
             role.has_pages() || [HEALTHZ, READYZ].contains(&path)
         };
+        let mut from_here = None;
         let admitted = if is_served && path == ICE {
+            from_here = FromHere::of(visitor, request.headers());
             self.hub.admit_request(visitor, announce::target(&request))
         } else {
             Ok(())
@@ -267,7 +400,11 @@ impl Site {
             _ if !is_served => elsewhere(role),
             Err(failure) => api::ice_refused(failure),
             Ok(()) => {
-                let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+                let mut request = request.map(Body::new);
+                if let Some(mark) = from_here {
+                    request.extensions_mut().insert(mark);
+                }
+                let Ok(response) = self.router.clone().oneshot(request).await;
                 response
             }
         };
@@ -278,7 +415,14 @@ impl Site {
     }
 }
 
-async fn index(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+async fn index(
+    State(shared): State<Arc<Shared>>,
+    bare: Option<Extension<Bare>>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(Extension(bare)) = bare {
+        return bare.redirect();
+    }
     page(
         &shared,
         "share/index.html",
@@ -306,16 +450,14 @@ async fn service_worker(State(shared): State<Arc<Shared>>) -> Response {
 /// A file in which `{{assets}}` stands for the path of the assets. Asked for anew each time, as it is what leads to
 /// a new version.
 async fn template(shared: &Shared, name: &str) -> Response {
-    let Some(file) = shared.assets.get(name).await else {
+    let Some(file) = shared.assets.template(name).await else {
         return missing().await;
     };
-    let text = String::from_utf8_lossy(&file.plain).replace("{{assets}}", &shared.assets.base());
     let content_type = HeaderValue::try_from(file.content_type).unwrap_or(api::TEXT);
-    (
+    common((
         [(CONTENT_TYPE, content_type), (CACHE_CONTROL, NO_CACHE)],
-        text,
-    )
-        .into_response()
+        file.plain,
+    ))
 }
 
 async fn asset(
@@ -349,16 +491,20 @@ async fn asset(
             .into_response(),
         None => plain.into_response(),
     };
-    response.headers_mut().extend([
-        (CONTENT_TYPE, content_type),
-        (CACHE_CONTROL, cache),
-        (VARY, HeaderValue::from_static("accept-encoding")),
-    ]);
+    if !matches!(shared.assets, Assets::Folder(_)) {
+        response = common(response);
+    }
+    // Bodies of bytes come with a type of their own, which this replaces.
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, cache);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     response
 }
 
 async fn missing() -> Response {
-    let text = "There is nothing here. The page is at /, the dashboard at /dashboard, and the tracker takes WebSockets on any path.\n";
+    let text = "There is nothing here. The page is at /, the dashboard at /dashboard; the tracker takes WebSockets on any path, and announces over HTTP at /announce. \
+                Behind a proxy that keeps a path such as /hub/ in front of these, set base_path = \"/hub\".\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 

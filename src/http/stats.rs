@@ -18,7 +18,6 @@ use super::api::clients::census;
 use super::api::refusal::Refusal;
 use super::api::{JSON, NO_STORE};
 use super::site::Shared;
-use crate::insight::Statistics;
 use crate::insight::census::Census;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -42,25 +41,24 @@ struct Stats {
 }
 
 impl Stats {
-    fn new(statistics: &Statistics, census: &Census) -> Self {
-        let gauges = &statistics.gauges;
+    /// All of it from one census: figures of two looks would contradict each other.
+    fn new(census: &Census) -> Self {
         let mut clients: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for counted in &census.clients {
             let versions = clients.entry(counted.client.name).or_default();
             versions.insert(counted.client.version.clone(), counted.peers);
         }
         // A swarm without members is no more, so each is active.
-        let swarms = whole(gauges.swarms);
         Self {
-            torrents: swarms,
-            active_torrents: swarms,
+            torrents: census.swarms,
+            active_torrents: census.swarms,
             peers_all: census.peers,
             peers_seeder_only: census.seeders_only,
             peers_leecher_only: census.leechers_only,
             peers_seeder_and_leecher: census.both,
             // Who announces over HTTP has no connection that stays.
-            peers_ipv4: whole(gauges.connections_ipv4) + census.ways.http_ipv4,
-            peers_ipv6: whole(gauges.connections_ipv6) + census.ways.http_ipv6,
+            peers_ipv4: census.connections.ipv4 + census.ways.http_ipv4,
+            peers_ipv6: census.connections.ipv6 + census.ways.http_ipv6,
             clients,
         }
     }
@@ -117,16 +115,6 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Of what is counted in whole things; what is not known is nothing.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count, and what is no number becomes 0"
-)]
-pub(super) fn whole(number: f64) -> u64 {
-    number as u64
-}
-
 /// `GET /stats.json`
 pub(super) async fn json(State(shared): State<Arc<Shared>>) -> Response {
     respond(&shared, true).await
@@ -164,7 +152,7 @@ async fn respond(shared: &Shared, is_json: bool) -> Response {
 
 async fn stats(shared: &Shared) -> Result<Stats, Refusal> {
     let census = census(shared).await?;
-    Ok(Stats::new(&shared.node().board().latest(), &census))
+    Ok(Stats::new(&census))
 }
 
 #[cfg(test)]
@@ -193,6 +181,5 @@ mod tests {
             "{html}"
         );
         assert!(!html.contains("<b>"));
-        assert_eq!(whole(f64::NAN), 0);
     }
 }

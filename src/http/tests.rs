@@ -1,5 +1,7 @@
 //! Connections over pipes in memory: who is believed to be at the other end.
 
+mod half_closed;
+
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, DuplexStream};
@@ -16,6 +18,7 @@ struct Case {
     site: Rc<Site>,
     role: Role,
     is_hurried: bool,
+    is_tls: bool,
 }
 
 impl Case {
@@ -34,6 +37,7 @@ impl Case {
             node,
             role: Role::Both,
             is_hurried: false,
+            is_tls: false,
         }
     }
 
@@ -46,12 +50,14 @@ impl Case {
             peer: peer.map(|peer| peer.parse().unwrap()),
             role: self.role,
             listener: 0,
+            is_tls: self.is_tls,
             is_hurried: self.is_hurried,
             handshake: (),
         };
         let timeouts = Timeouts {
             head: Duration::from_secs(10),
             whole: Duration::from_mins(5),
+            stuck: Duration::from_secs(20),
         };
         let stop = CancellationToken::new();
         let upgraded = serve(arrival, &self.site, timeouts, &stop).await;
@@ -232,8 +238,7 @@ async fn who_is_banned_while_it_waits_for_its_turn_is_not_let_open() {
 fn visitor(address: &str) -> Visitor {
     Visitor {
         address: ip(address),
-        origin: None,
-        listener: 0,
+        ..Visitor::default()
     }
 }
 
@@ -249,11 +254,13 @@ async fn follow(case: &Case, reads: bool) -> Duration {
         listener: 0,
         role: case.role,
         is_hurried: false,
+        is_tls: false,
         handshake: (),
     };
     let timeouts = Timeouts {
         head: Duration::from_secs(10),
         whole: Duration::from_mins(5),
+        stuck: Duration::from_secs(20),
     };
     let (began, stop) = (tokio::time::Instant::now(), CancellationToken::new());
     let statistics = async {
@@ -298,8 +305,140 @@ async fn who_takes_the_live_statistics_may_follow_for_longer_than_a_request_may_
 async fn who_follows_and_takes_nothing_is_dropped_like_everybody() {
     let case = Case::new(&[]);
     let lasted = follow(&case, false).await;
-    let range = Duration::from_mins(5)..Duration::from_mins(6);
+    // Some events wait on the way before nothing more is taken.
+    let range = Duration::from_secs(20)..Duration::from_mins(1);
     assert!(range.contains(&lasted), "{lasted:?}");
     assert_eq!(case.site.shared().followers_count(), 0);
-    assert_eq!(case.node.counters().http_timed_out, 1);
+    assert_eq!(case.node.counters().http_stuck, 1);
+}
+
+/// Serves what is asked on one connection, for as long as it is needed.
+async fn serve_on(case: &Case, near: DuplexStream, peer: &str) {
+    let arrival = Arrival {
+        stream: near,
+        peer: ip(peer),
+        role: case.role,
+        listener: 0,
+        is_hurried: false,
+        is_tls: false,
+        handshake: (),
+    };
+    let timeouts = Timeouts {
+        head: Duration::from_secs(10),
+        whole: Duration::from_mins(5),
+        stuck: Duration::from_secs(20),
+    };
+    serve(arrival, &case.site, timeouts, &CancellationToken::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_connection_with_many_requests_leaves_others_their_turn() {
+    let case = Case::new(&[]);
+    let many = "HEAD /api/v1/series HTTP/1.1\r\nHost: x\r\n\r\n".repeat(300);
+    let (mut greedy, greedy_near) = tokio::io::duplex(1 << 20);
+    greedy.write_all(many.as_bytes()).await.unwrap();
+    let (mut other, other_near) = tokio::io::duplex(1 << 16);
+    other
+        .write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let answered = async {
+        other.read_exact(&mut [0; 8]).await.unwrap();
+        case.node.counters().http_requests
+    };
+    tokio::select! {
+        () = serve_on(&case, greedy_near, "192.0.2.1") => panic!("it stays"),
+        () = serve_on(&case, other_near, "192.0.2.2") => panic!("it stays"),
+        // One or two of the many, and the other one.
+        answered = answered => assert!((1..=6).contains(&answered), "{answered}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_is_answered_no_more() {
+    let case = Case::new(&[]);
+    for method in ["HEAD", "GET"] {
+        let before = case.node.counters();
+        let many = format!("{method} /healthz HTTP/1.1\r\nHost: x\r\n\r\n").repeat(3000);
+        let (mut far, near) = tokio::io::duplex(1 << 12);
+        let page = async {
+            far.write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
+                .await
+                .unwrap();
+            // As much as the server reads.
+            let _ = far.write_all(many.as_bytes()).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = serve_on(&case, near, "192.0.2.1") => {}
+            () = page => {}
+        }
+        let after = case.node.counters();
+        assert_eq!(after.http_stuck - before.http_stuck, 1);
+        // What fits on the way, and not three thousand.
+        let answered = after.http_requests - before.http_requests;
+        assert!((10..100).contains(&answered), "{method}: {answered}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_the_admin_token_is_answered_when_strangers_are_not_let_in() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let mut config = Config {
+        admin_token: Some(crate::config::Secret::new(TOKEN)),
+        ..Config::default()
+    };
+    config.limits.address_connections_max = 1;
+    let case = Case::with(&config);
+    let _guest = case.site.hub().let_in(&visitor("192.0.2.1")).unwrap();
+    let ask = async |token: &str| {
+        let request = format!(
+            "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        case.visit(Some("192.0.2.1"), &request)
+            .await
+            .1
+            .to_lowercase()
+    };
+    let answered = ask("wrong-wrong-wrong-wrong").await;
+    assert!(answered.starts_with("http/1.1 429 "), "{answered}");
+    let answered = ask(TOKEN).await;
+    assert!(answered.starts_with("http/1.1 200 "), "{answered}");
+    assert!(answered.contains("connection: close"), "{answered}");
+    assert_eq!(case.node.counters().tokens_wrong, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_a_proxy_counts_for_the_client_of_each_request() {
+    let mut config = Config::default();
+    config.proxies.trusted = vec!["192.0.2.1".parse::<Network>().unwrap()];
+    config.limits.exempt = vec!["203.0.113.1".parse::<Network>().unwrap()];
+    config.limits.address_connections_max = 1;
+    let case = Case::with(&config);
+    let request = |client: &str, more: &str| {
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n{more}\r\n")
+    };
+    let upgrade = request("203.0.113.7", HANDSHAKE);
+    // The limit of the client holds, whoever else the proxy used the connection for, exempt ones too.
+    let hub = Hub::new(Arc::clone(&case.node), 0, 0);
+    let visitor = Visitor {
+        address: ip("203.0.113.7"),
+        ..Visitor::default()
+    };
+    let held = hub.let_in(&visitor).expect("the first of its address");
+    for other in ["203.0.113.1", "203.0.113.8"] {
+        let requests = request(other, "") + &upgrade;
+        let (opened, answered) = case.visit(Some("192.0.2.1"), &requests).await;
+        assert!(
+            opened.is_none() && answered.contains("HTTP/1.1 503")
+                || answered.contains("HTTP/1.1 429"),
+            "{answered}"
+        );
+    }
+    drop(held);
+    let requests = request("203.0.113.8", "") + &upgrade;
+    let (opened, _) = case.visit(Some("192.0.2.1"), &requests).await;
+    assert_eq!(opened.expect("a WebSocket").address, ip("203.0.113.7"));
+    // Nobody is left counted who has gone.
+    assert!(hub.let_in(&visitor).is_ok());
 }

@@ -13,9 +13,32 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// Seconds after which a client may try again that found no room: about as long as crowded trackers take to clear.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
+/// What a request says about a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Nothing that counts.
+    None,
+    /// It asks for one.
+    Whole,
+    /// It is a handshake on whose way `Upgrade` or `Connection` was dropped: those two are meant for one hop alone, and a proxy
+    /// passes them on only if it is told to.
+    Stripped,
+}
+
 /// Whether a request asks for a WebSocket.
-pub(super) fn is_asked(headers: &HeaderMap) -> bool {
-    lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade")
+pub(super) fn wish(headers: &HeaderMap) -> Wish {
+    if lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade") {
+        return Wish::Whole;
+    }
+    // Browsers let no page set these two. One alone of the others says nothing: proxies add them to requests for pages.
+    let is_handshake = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    if is_handshake {
+        Wish::Stripped
+    } else {
+        Wish::None
+    }
 }
 
 /// Whether a header, which may be a list and may be repeated, holds a word in any case.
@@ -35,10 +58,17 @@ pub(super) fn answer<B>(
     is_allowed: impl FnOnce(&HeaderValue) -> bool,
 ) -> Response<Body> {
     let headers = request.headers();
-    if request.method() != Method::GET || request.version() < Version::HTTP_11 {
+    if request.method() != Method::GET {
         return refused(
             StatusCode::BAD_REQUEST,
             "A WebSocket handshake is a GET request of HTTP/1.1.\n",
+        );
+    }
+    if request.version() < Version::HTTP_11 {
+        return refused(
+            StatusCode::BAD_REQUEST,
+            "A WebSocket handshake is a GET request of HTTP/1.1. The proxy in front of this tracker sent it as HTTP/1.0; in \
+             nginx: proxy_http_version 1.1;\n",
         );
     }
     if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
@@ -73,17 +103,39 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, WEBSOCKET);
-    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
-    headers.extend(accept.ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
     // A browser that offers subprotocols fails the connection unless one of them comes back.
     let first = protocols.and_then(|list| list.to_str().ok()?.split(',').next());
     let first = first.and_then(|name| HeaderValue::from_str(name.trim()).ok());
-    headers.extend(
-        first
-            .filter(|name| !name.is_empty())
-            .map(|name| (SEC_WEBSOCKET_PROTOCOL, name)),
-    );
+    if let Some(name) = first.filter(|name| !name.is_empty()) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
+    }
     response
+}
+
+/// The response to a handshake that has lost its `Upgrade` on the way.
+pub(super) fn stripped() -> Response<Body> {
+    let mut response = refused(
+        StatusCode::UPGRADE_REQUIRED,
+        "This is a WebSocket handshake without \"Upgrade: websocket\" and \"Connection: Upgrade\": a proxy in front of this \
+         tracker dropped them. In nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header \
+         Connection \"upgrade\";\n",
+    );
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, WEBSOCKET);
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(SEC_WEBSOCKET_VERSION, VERSION);
+    response
+}
+
+/// The response to a client that has closed before it was its turn.
+pub(super) fn gone() -> Response<Body> {
+    refused(
+        StatusCode::BAD_REQUEST,
+        "The connection was closed before its WebSocket could open.\n",
+    )
 }
 
 /// The response while the server is leaving. A browser cannot read it, but a proxy in front then asks another server.
@@ -122,7 +174,7 @@ pub(super) fn unknown() -> Response<Body> {
     )
 }
 
-fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
+pub(super) fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response
@@ -214,9 +266,31 @@ mod tests {
     }
 
     #[test]
-    fn only_a_request_with_both_headers_asks_for_a_websocket() {
-        assert!(is_asked(request(&[]).headers()));
-        assert!(!is_asked(request(&[("connection", "close")]).headers()));
-        assert!(!is_asked(request(&[("upgrade", "h2c")]).headers()));
+    fn a_handshake_is_known_by_its_key_or_version_when_its_upgrade_is_dropped() {
+        assert_eq!(wish(request(&[]).headers()), Wish::Whole);
+        for more in [
+            ("connection", "close"),
+            ("connection", "keep-alive"),
+            ("upgrade", "h2c"),
+        ] {
+            assert_eq!(wish(request(&[more]).headers()), Wish::Stripped);
+        }
+        for dropped in ["connection", "upgrade"] {
+            let mut request = request(&[]);
+            request.headers_mut().remove(dropped);
+            assert_eq!(wish(request.headers()), Wish::Stripped, "{dropped}");
+            request.headers_mut().remove(SEC_WEBSOCKET_KEY);
+            assert_eq!(wish(request.headers()), Wish::Stripped, "{dropped}, no key");
+            request.headers_mut().remove(SEC_WEBSOCKET_VERSION);
+            assert_eq!(wish(request.headers()), Wish::None, "{dropped}, a page");
+        }
+    }
+
+    #[test]
+    fn a_dropped_upgrade_is_answered_with_its_cause() {
+        let response = stripped();
+        assert_eq!(response.status(), 426);
+        assert_eq!(response.headers()[UPGRADE], "websocket");
+        assert_eq!(response.headers()[CONNECTION], "Upgrade");
     }
 }

@@ -1,4 +1,4 @@
-//! The way in of a connection, and what is held against its address when it is closed as hostile.
+//! The way in of a connection, and what of its limits goes from one that ends to the next of its address.
 //!
 //! HTTP asks here before it answers a first request; a [`Guest`] counts the connection until its WebSocket is open. All of it
 //! happens once in the life of a connection.
@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::{Ended, Hub, Node, Offender, Visitor};
-use crate::limits::{Ban, Key, Limited, Offence, OriginId, Share, Step, Visit, Whence};
-use crate::protocol::ConnectionId;
+use super::{Hub, Node, Visitor};
+use crate::limits::{
+    Ban, Key, Limited, Offence, OriginFull, OriginId, Place, Share, Step, Usage, Visit, Whence,
+};
 
 /// A connection that was let in and is counted, as long as this lives.
 #[derive(Debug)]
@@ -59,20 +60,30 @@ impl Hub {
         Ok(Guest::new(node, Some(key)))
     }
 
-    /// Looks whether a visitor is banned.
+    /// Looks whether a visitor is banned, or pages of its origin are at its address.
     ///
     /// # Errors
     ///
     /// It is.
     pub fn check_ban(&self, visitor: &Visitor) -> Result<(), Limited> {
-        if self.node.bans.is_empty() {
+        let node = &self.node;
+        if node.bans.is_empty() {
             return Ok(());
         }
-        let whence = self.node.whence(visitor);
-        match whence.and_then(|whence| self.node.banned(whence, self.time.get())) {
-            Some((left, offence)) => {
+        let Some(whence) = node.whence(visitor) else {
+            return Ok(());
+        };
+        let now = self.time.get();
+        let limited = match node.banned(whence, now) {
+            Some((left, offence)) => Some(Limited::Banned { left, offence }),
+            None => node
+                .page_banned(visitor, whence, now)
+                .map(|(left, offence)| Limited::PageBanned { left, offence }),
+        };
+        match limited {
+            Some(limited) => {
                 self.counters().refused_bans.add(1);
-                Err(Limited::Banned { left, offence })
+                Err(limited)
             }
             None => Ok(()),
         }
@@ -86,11 +97,19 @@ impl Hub {
     pub fn let_open(&self, visitor: &Visitor) -> Result<Duration, Limited> {
         let (node, counters) = (&self.node, self.counters());
         let origin = visitor.origin.as_deref().filter(|_| node.limits_apply());
-        if origin.is_some_and(|origin| !node.origins.has_room(origin)) {
-            counters.refused_origin_connections_max.add(1);
-            return Err(Limited::OriginConnections);
+        let whence = node.whence(visitor);
+        match origin.map(|origin| node.origins.room(origin, whence)) {
+            None | Some(Ok(())) => {}
+            Some(Err(OriginFull::Origin)) => {
+                counters.refused_origin_connections_max.add(1);
+                return Err(Limited::OriginConnections);
+            }
+            Some(Err(OriginFull::Address)) => {
+                counters.refused_origin_address_percent.add(1);
+                return Err(Limited::OriginAddress);
+            }
         }
-        let Some(whence) = node.whence(visitor) else {
+        let Some(whence) = whence else {
             return Ok(Duration::ZERO);
         };
         match node.addresses.arrive(whence, self.time.get()) {
@@ -110,58 +129,44 @@ impl Hub {
     pub(super) fn arrive(&self, visitor: &Visitor) -> (Visit, Option<Arc<Share>>) {
         let node = &self.node;
         node.held.fetch_add(1, Ordering::Relaxed);
-        let counted = node.whence(visitor);
-        let (key, share) = counted.map(|whence| node.addresses.count(whence)).unzip();
-        let origin = visitor.origin.as_deref();
-        let (origin, is_own) =
-            origin.map_or((OriginId::NONE, true), |origin| node.origins.enter(origin));
-        self.counters()
-            .uncounted_origins_max
-            .add(u64::from(!is_own));
+        let whence = node.whence(visitor);
+        let (key, share) = whence.map(|whence| node.addresses.count(whence)).unzip();
+        let group = key.map(|key| node.addresses.group_of(key));
+        let (origin, place) = match visitor.origin.as_deref() {
+            Some(origin) => node.origins.enter(origin, whence, group),
+            None => (OriginId::NONE, Place::Own),
+        };
+        let counters = self.counters();
+        match place {
+            Place::Own => {}
+            Place::Shared => counters.uncounted_origins_max.add(1),
+            Place::SharedOfAddress => counters.uncounted_address_origins_max.add(1),
+        }
         (Visit::new(key, origin), share)
     }
 
-    /// Holds it against the address of a connection if that ended as hostile, or hung up before it would have.
-    pub fn hold_against(&self, id: ConnectionId, ended: Ended) {
-        // The operator has done what it wants.
-        if ended == Ended::Kicked {
-            return;
-        }
+    /// The limits of a new connection: all of them, or what one of its address has left over.
+    pub(super) fn take_spent(&self, visit: Visit) -> Usage {
+        let limiter = self.limiter.borrow();
+        let (Some(limiter), Some(key)) = (&*limiter, visit.address()) else {
+            return Usage::default();
+        };
         let now = self.time.get();
-        let node = &self.node;
-        let is_hostile = |entry: &Entry| {
-            let limiter = self.limiter.borrow();
-            limiter
-                .as_ref()
-                .is_some_and(|limiter| limiter.is_hostile(&entry.usage, now))
+        let Some(spent) = self.node.addresses.take_spent(key, now) else {
+            return Usage::default();
         };
-        let found = self.with(id, |entry| {
-            let hostile = || is_hostile(entry).then_some(Offence::Hostile);
-            (entry.visit.address(), ended.offence().or_else(hostile))
-        });
-        let Some((key, Some(offence))) = found else {
-            return;
-        };
-        let mut longest = None;
-        for banned in key
-            .into_iter()
-            .flat_map(|key| node.addresses.strike(key, now))
+        self.counters().limits_carried_over.add(1);
+        limiter.begin(&spent, now)
+    }
+
+    /// Keeps what a connection has used up of its limits for the next one of its address.
+    pub(super) fn keep_spent(&self, entry: &Entry) {
+        let limiter = self.limiter.borrow();
+        let now = self.time.get();
+        if let (Some(limiter), Some(key)) = (&*limiter, entry.visit.address())
+            && let Some(spent) = limiter.spent(&entry.usage, now)
         {
-            let (ban, other_forgotten) = node.bans.ban(banned, offence, now);
-            longest = longest.max(Some(ban.left));
-            self.counters().bans.add(1);
-            self.counters()
-                .forgotten_bans_records_max
-                .add(u64::from(other_forgotten));
-            tracing::debug!(address = %ban.key, reason = offence.text(), seconds = ban.left.as_secs(), times = ban.times, "address banned");
-        }
-        for seen in self.look_at(&[id]) {
-            node.offenders.note(Offender {
-                seen,
-                offence,
-                banned: longest,
-                at: now,
-            });
+            self.node.addresses.keep_spent(key, &spent, now);
         }
     }
 
@@ -175,6 +180,7 @@ impl Hub {
     pub fn tidy_addresses(&self, part: usize) {
         let now = self.time.get();
         self.node.addresses.tidy(part, now);
+        self.node.tidy_http_use(part, now);
         if part == 0 {
             self.node.origins.tidy(now);
             self.node.bans.tidy(now);
@@ -235,14 +241,18 @@ impl Node {
         self.doors.read().connections_max.unwrap_or(usize::MAX)
     }
 
-    fn limits_apply(&self) -> bool {
+    pub(super) fn limits_apply(&self) -> bool {
         self.doors.read().limits_apply
     }
 
     /// Under what a visitor is counted; `None` if no limit of addresses applies.
     pub(super) fn whence(&self, visitor: &Visitor) -> Option<Whence> {
-        let address = visitor.address?;
+        let address = visitor.address;
         let doors = self.doors.read();
+        if visitor.is_unnamed {
+            return doors.limits_apply.then(|| self.keys.of_unnamed());
+        }
+        let address = address?;
         let is_exempt = || {
             doors
                 .exempt
@@ -252,7 +262,7 @@ impl Node {
         (doors.limits_apply && !is_exempt()).then(|| self.keys.of(address))
     }
 
-    fn banned(&self, whence: Whence, now: Duration) -> Option<(Duration, Offence)> {
+    pub(super) fn banned(&self, whence: Whence, now: Duration) -> Option<(Duration, Offence)> {
         let keys = [Some(whence.own), whence.wider];
         let bans = keys
             .into_iter()
@@ -262,14 +272,32 @@ impl Node {
             .max_by_key(|(left, _)| *left)
     }
 
+    /// The ban of the pages of an origin, or of its site, at the address of a visitor.
+    fn page_banned(
+        &self,
+        visitor: &Visitor,
+        whence: Whence,
+        now: Duration,
+    ) -> Option<(Duration, Offence)> {
+        let origin = visitor.origin.as_deref()?;
+        let is_own = self.origins.is_own(origin, Some(whence));
+        let page = self.keys.page(whence.own, Some(origin).filter(|_| is_own));
+        let bans = [Some(page.origin), page.site].into_iter().flatten();
+        let found = bans.filter_map(|key| self.bans.find(key, now));
+        found
+            .map(|ban| (ban.left, ban.offence))
+            .max_by_key(|(left, _)| *left)
+    }
+
     /// Takes out what [`Hub::arrive`] or a [`Guest`] has counted.
     pub(super) fn leave(&self, visit: Visit) {
         self.held.fetch_sub(1, Ordering::Relaxed);
+        if visit.origin().is_counted() {
+            let group = visit.address().map(|key| self.addresses.group_of(key));
+            self.origins.leave(visit.origin(), group);
+        }
         if let Some(key) = visit.address() {
             self.addresses.leave(key);
-        }
-        if visit.origin().is_counted() {
-            self.origins.leave(visit.origin());
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Visitor;
 use crate::insight::{Level, Levels};
+pub use crate::protocol::AddressFamily as Family;
 
 /// How one connection came.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,30 +29,6 @@ pub struct Network {
     bytes: [u8; 6],
 }
 
-/// What kind of address a connection has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-    /// None: it came through a socket file, and no proxy has named anybody.
-    #[default]
-    Unix,
-}
-
-impl Family {
-    /// Its name in logs and in the API.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Ipv4 => "ipv4",
-            Self::Ipv6 => "ipv6",
-            Self::Unix => "unix",
-        }
-    }
-}
-
 impl Arrived {
     pub(super) fn new(visitor: &Visitor, now: Duration) -> Self {
         Self {
@@ -69,7 +46,8 @@ impl Arrived {
             Family::Unix => &levels.unix,
         };
         let listener = levels.listeners.get(usize::from(self.listener));
-        [Some(family), listener].into_iter().flatten()
+        let loopback = self.network.is_loopback().then_some(&levels.loopback);
+        [Some(family), listener, loopback].into_iter().flatten()
     }
 
     /// How long ago that was, to the second.
@@ -102,6 +80,16 @@ impl Network {
     #[must_use]
     pub const fn family(self) -> Family {
         self.family
+    }
+
+    /// Whether it is that of this machine itself.
+    fn is_loopback(self) -> bool {
+        match self.family {
+            Family::Ipv4 => self.bytes.starts_with(&[127]),
+            // Of ::/48 nothing else is in use.
+            Family::Ipv6 => self.bytes == [0; 6],
+            Family::Unix => false,
+        }
     }
 
     /// `192.0.2.0/24` or `2001:db8:1::/48`; `None` without an address.
@@ -147,6 +135,16 @@ mod tests {
             assert_eq!(network.shown().as_deref(), Some(shown));
         }
         assert_eq!(Network::of(None).shown(), None);
+        for (address, is_loopback) in [
+            ("127.8.9.1", true),
+            ("::1", true),
+            ("10.0.0.1", false),
+            ("fd00::1", false),
+        ] {
+            let network = Network::of(address.parse().ok());
+            assert_eq!(network.is_loopback(), is_loopback, "{address}");
+        }
+        assert!(!Network::default().is_loopback());
         let arrived = Arrived::new(&Visitor::default(), Duration::from_millis(1900));
         assert_eq!(arrived.age(Duration::from_secs(5)), Duration::from_secs(4));
     }

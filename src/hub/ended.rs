@@ -28,7 +28,7 @@ pub enum Ended {
     Hostile,
     /// The operator wants it gone.
     Kicked,
-    /// Over `memory.shed_percent`, and silent for longer than others.
+    /// Over `memory.shed_percent`: it held more than others, or was silent for longer.
     Shed,
     /// Nothing heard for `connection.dead_after`.
     Dead,

@@ -2,28 +2,19 @@
 
 use super::{Hub, Node, Visitor};
 use crate::limits::Key;
-use crate::protocol::Scrape;
 use crate::protocol::http::{self, Announce, Endpoint, Failure, Reply, Target, Which};
+use crate::protocol::{Event, Scrape};
 use crate::swarm::Owner;
 use crate::tracker::HttpRoom;
 
 impl Hub {
-    /// Serves a request of a visitor and gives the body of the response. `is_page` says that a page of the web sent it.
-    pub fn serve_http(
-        &self,
-        visitor: &Visitor,
-        (which, target): (Which, Target<'_>),
-        is_page: bool,
-    ) -> Vec<u8> {
-        let served = if which == Which::Announce && is_page {
-            Err(Failure::Page)
-        } else {
-            self.check(visitor, target).and_then(|()| match which {
-                Which::Announce => self.announce_http(visitor, target.query),
-                Which::Scrape => self.scrape_http(target.query),
-            })
-        };
-        served.unwrap_or_else(|failure| self.refuse_http(failure))
+    /// Serves a request of a visitor and gives the body of the response.
+    pub fn serve_http(&self, visitor: &Visitor, (which, target): (Which, Target<'_>)) -> Vec<u8> {
+        let served = self.check(visitor, target).and_then(|()| match which {
+            Which::Announce => self.announce_http(visitor, target.query),
+            Which::Scrape => self.scrape_http(target.query),
+        });
+        served.unwrap_or_else(|failure| self.refuse_http(failure, target, ""))
     }
 
     /// Lets a visitor ask for what only members are told, where tokens are needed; it has the limit of requests over HTTP.
@@ -36,21 +27,33 @@ impl Hub {
             return Ok(());
         }
         let checked = self.check(visitor, target);
-        checked.inspect_err(|failure| self.count_failure(*failure))
+        checked.inspect_err(|failure| self.count_failure(*failure, ""))
     }
 
-    /// Why a request is not served, as the body of the response.
-    pub fn refuse_http(&self, failure: Failure) -> Vec<u8> {
-        self.count_failure(failure);
-        http::failure(failure.text(), failure.retry())
+    /// Why a request is not served, as the body of the response. `name` is whom or what it was about, for the operator.
+    pub fn refuse_http(&self, failure: Failure, target: Target<'_>, name: &str) -> Vec<u8> {
+        self.count_failure(failure, name);
+        let retry = failure.retry();
+        let retry = if target.leaves() {
+            retry.of_leaving()
+        } else {
+            retry
+        };
+        http::failure(failure.text(), retry)
     }
 
-    fn count_failure(&self, failure: Failure) {
+    /// Counts a request that is refused, and notes it for the operator.
+    pub fn count_failure(&self, failure: Failure, name: &str) {
+        self.node.note_failure(failure, name);
         let counters = self.counters();
         let counter = match failure {
-            Failure::InfoHash | Failure::InfoHashes | Failure::PeerId | Failure::Port => {
-                &counters.failures_http_malformed
-            }
+            Failure::InfoHash
+            | Failure::InfoHashes
+            | Failure::PeerId
+            | Failure::Port
+            | Failure::Method => &counters.failures_http_malformed,
+            Failure::PortRefused(_) => &counters.failures_http_port,
+            Failure::Host => &counters.failures_http_host,
             Failure::Page => &counters.failures_http_page,
             Failure::NoAddress => &counters.failures_http_no_address,
             Failure::NotHere => &counters.failures_http_not_here,
@@ -58,8 +61,10 @@ impl Hub {
             Failure::Token => &counters.failures_token,
             Failure::NotAllowed => &counters.failures_info_hash_not_allowed,
             Failure::FullScrape => &counters.failures_full_scrape,
+            Failure::FullScrapeBusy => &counters.failures_full_scrape_busy,
             Failure::TooFast(_) => &counters.failures_address_http_requests_per_second,
             Failure::AddressPeers => &counters.failures_address_http_peers_max,
+            Failure::AddressSwarmPeers => &counters.failures_address_http_peers_per_swarm_max,
             Failure::Peers => &counters.failures_http_peers_max,
             Failure::Swarms => &counters.failures_swarms_max,
             Failure::AddressSwarms => &counters.failures_address_swarms_percent,
@@ -69,7 +74,11 @@ impl Hub {
 
     fn announce_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut announce = http::read_announce(query)?;
-        let address = visitor.address.ok_or(Failure::NoAddress)?;
+        // Who leaves is listed nowhere.
+        if http::is_refused(announce.port) && announce.event != Event::Stopped {
+            return Err(Failure::PortRefused(announce.port));
+        }
+        let address = visitor.own_address().ok_or(Failure::NoAddress)?;
         let from = Endpoint::new(address, announce.port);
         let (tuned, counters) = (self.tuned.get(), self.counters());
         if announce.wanted > tuned.http_peers_max {
@@ -100,6 +109,9 @@ impl Hub {
             .announce_http(from, announce, (now, &mut state.rng), || {
                 node.room_for_http(visitor)
             });
+        self.counters()
+            .http_key_mismatches
+            .add(u64::from(outcome.has_other_key));
         if let Some(owner) = outcome.released {
             node.release_http(owner);
         }
@@ -118,7 +130,7 @@ impl Hub {
 
     /// Looks whether the address of a visitor has sent too much, and then whether the token is right: so one that is wrong costs as
     /// much as any other request, and guessing has the same limit.
-    fn check(&self, visitor: &Visitor, target: Target<'_>) -> Result<(), Failure> {
+    pub(super) fn check(&self, visitor: &Visitor, target: Target<'_>) -> Result<(), Failure> {
         if let Some(whence) = self.node.whence(visitor) {
             let asked = self.node.addresses.ask(whence, self.time.get());
             asked.map_err(Failure::TooFast)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::arrived::Network;
+use super::arrived::{Family, Network};
 use super::entry::Entry;
 use super::{Ended, Hub, State};
 use crate::limits::{Grudge, Key};
@@ -32,6 +32,40 @@ pub struct Seen {
     pub closing: bool,
     /// What is held against it.
     pub grudge: Option<Grudge>,
+    /// Why its address cannot be banned, if so.
+    pub unbannable: Option<Unbannable>,
+}
+
+/// Why the address of a connection cannot be banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbannable {
+    /// It came through a socket file, and no proxy has named anybody.
+    Unknown,
+    /// No limit applies to anybody (`no_limits`).
+    NoLimits,
+    /// No limit applied to it when it connected (`limits.exempt`).
+    Exempt,
+    /// More addresses are here than are told apart (`limits.addresses_max`).
+    Shared,
+}
+
+impl Unbannable {
+    /// The one reason, as a sentence without its end.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Unknown => {
+                "its address cannot be banned: it came through a socket file, so no address is known"
+            }
+            Self::NoLimits => "its address cannot be banned: all limits are off (no_limits)",
+            Self::Exempt => {
+                "its address cannot be banned: it is exempt from limits (limits.exempt)"
+            }
+            Self::Shared => {
+                "its address cannot be banned: it is counted together with others, as more are here than limits.addresses_max"
+            }
+        }
+    }
 }
 
 impl Hub {
@@ -73,6 +107,22 @@ impl Hub {
         self.with(id, |entry| entry.visit.address().filter(own))
     }
 
+    /// Why the address of a connection cannot be banned; `None` if it can, or the connection has gone.
+    #[must_use]
+    pub fn unbannable(&self, id: ConnectionId) -> Option<Unbannable> {
+        self.look_at(&[id]).first().and_then(|seen| seen.unbannable)
+    }
+
+    fn unbannable_of(&self, entry: &Entry, network: Network) -> Option<Unbannable> {
+        match entry.visit.address() {
+            Some(Key::OTHERS) => Some(Unbannable::Shared),
+            Some(_) => None,
+            None if network.family() == Family::Unix => Some(Unbannable::Unknown),
+            None if !self.node.limits_apply() => Some(Unbannable::NoLimits),
+            None => Some(Unbannable::Exempt),
+        }
+    }
+
     /// Closes the connections of an address, at some thousand places from `slot` on. Tells how many, and where to go on, if
     /// there are more.
     pub fn kick_all_of(&self, key: Key, slot: usize) -> (usize, Option<usize>) {
@@ -109,6 +159,7 @@ impl Hub {
             grudge: limiter
                 .as_ref()
                 .and_then(|limiter| limiter.grudge(&entry.usage, now)),
+            unbannable: self.unbannable_of(entry, arrived.network),
         }
     }
 }

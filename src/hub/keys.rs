@@ -3,7 +3,12 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::limits::{Key, Whence};
+use crate::limits::{AddressKind, Key, PageKeys, Whence};
+
+/// Kinds of keys beside those of addresses, whose kind is the length of what is hashed.
+const UNNAMED: u8 = 0;
+const ORIGIN: u8 = 1;
+const SITE: u8 = 2;
 
 /// Makes keys of addresses, which nobody can make who does not know the secret of this process.
 #[derive(Debug, Default)]
@@ -17,17 +22,66 @@ impl Keys {
             IpAddr::V4(address) => Whence {
                 own: self.key(4, u128::from(address.to_bits())),
                 wider: None,
+                kind: kind_of(address.into()),
             },
             IpAddr::V6(address) => Whence {
                 own: self.key(64, network(address, 64)),
                 wider: Some(self.key(48, network(address, 48))),
+                kind: kind_of(address.into()),
             },
+        }
+    }
+
+    /// Under what all are counted whom a trusted proxy has not named.
+    pub(super) fn of_unnamed(&self) -> Whence {
+        Whence {
+            own: self.key(UNNAMED, 0),
+            wider: None,
+            kind: AddressKind::Public,
+        }
+    }
+
+    /// Under what the pages of an origin count at an address, for strikes and bans; `None` for all origins without a place of
+    /// their own.
+    pub(super) fn page(&self, address: Key, origin: Option<&str>) -> PageKeys {
+        let key = |kind: u8, name: &str| Key::new(self.0.hash_one((kind, address, name)));
+        let origin = origin.unwrap_or_default();
+        PageKeys {
+            origin: key(ORIGIN, origin),
+            site: site_of(origin).map(|site| key(SITE, site)),
         }
     }
 
     fn key(&self, kind: u8, bits: u128) -> Key {
         Key::new(self.0.hash_one((kind, bits)))
     }
+}
+
+/// Whether an address stands for whoever is behind a bridge, a NAT or a proxy: private (RFC 1918), shared (RFC 6598),
+/// link-local, unique local. Loopback addresses are this machine.
+fn kind_of(address: IpAddr) -> AddressKind {
+    let is_private = match address {
+        IpAddr::V4(address) => {
+            let is_shared = matches!(address.octets(), [100, second, ..] if second & 0xc0 == 64);
+            address.is_private() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    };
+    if is_private {
+        AddressKind::Private
+    } else {
+        AddressKind::Public
+    }
+}
+
+/// The last two labels of the host of an origin, which one owner mostly has with all subdomains; `None` if there are no more.
+fn site_of(origin: &str) -> Option<&str> {
+    let (_, host) = origin.split_once("://")?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let (start, top) = host.rsplit_once('.')?;
+    let is_address = top.bytes().all(|byte| byte.is_ascii_digit());
+    let (subdomain, _) = start.rsplit_once('.').filter(|_| !is_address)?;
+    host.get(subdomain.len() + 1..)
 }
 
 fn network(address: Ipv6Addr, prefix: u32) -> u128 {
@@ -51,6 +105,63 @@ mod tests {
         assert!(one.own != neighbour.own && one.wider == neighbour.wider);
         assert_ne!(one.wider, of("2001:db8:2:2::1").wider);
         assert_ne!(Some(one.own), one.wider);
+    }
+
+    #[test]
+    fn private_addresses_are_told_from_those_of_the_internet_and_this_machine() {
+        let keys = Keys::default();
+        let kind = |address: &str| keys.of(address.parse().expect("an address")).kind;
+        for private in [
+            "10.1.2.3",
+            "172.17.0.1",
+            "172.31.9.9",
+            "192.168.0.9",
+            "169.254.1.1",
+            "100.64.0.1",
+            "100.127.9.9",
+            "::ffff:10.0.0.1",
+            "fd00::1",
+            "fc12::1",
+            "fe80::1",
+        ] {
+            assert_eq!(kind(private), AddressKind::Private, "{private}");
+        }
+        for public in [
+            "127.0.0.1",
+            "::1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "100.63.0.1",
+            "192.0.2.1",
+            "2001:db8::1",
+        ] {
+            assert_eq!(kind(public), AddressKind::Public, "{public}");
+        }
+    }
+
+    #[test]
+    fn subdomains_are_of_one_site_and_addresses_of_none() {
+        for (origin, site) in [
+            ("https://a.b.example.org", Some("example.org")),
+            ("https://a.example.org:8443", Some("example.org")),
+            ("https://example.org", None),
+            ("https://192.0.2.1:80", None),
+            ("https://[2001:db8::1]", None),
+            ("http://localhost:8000", None),
+            ("null", None),
+            ("", None),
+        ] {
+            assert_eq!(site_of(origin), site, "{origin}");
+        }
+        let keys = Keys::default();
+        let (one, other) = (Key::new(7), Key::new(8));
+        let page = |address, origin| keys.page(address, Some(origin));
+        let a = page(one, "https://a.example.org");
+        assert_eq!(a, page(one, "https://a.example.org"));
+        assert_ne!(a.origin, page(one, "https://b.example.org").origin);
+        assert_eq!(a.site, page(one, "https://b.example.org").site);
+        assert_ne!(a.site, page(other, "https://a.example.org").site);
+        assert_ne!(a.origin, page(other, "https://a.example.org").origin);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Parses with `protocol`, decides with `tracker`, and puts encoded messages into outboxes; connections drive
 //! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
 
+mod accepts;
 mod arrivals;
 mod arrived;
 mod ask;
@@ -10,6 +11,7 @@ mod ask;
 mod echo;
 mod ended;
 mod entry;
+mod full_scrape;
 mod http;
 mod inspect;
 mod keys;
@@ -20,6 +22,7 @@ mod outbox;
 mod serve;
 mod shed;
 mod spare;
+mod strikes;
 mod visitor;
 mod watch;
 mod write;
@@ -42,15 +45,18 @@ use crate::swarm::Swept;
 use crate::tracker::Participant;
 use arrived::Arrived;
 use entry::Entry;
+use full_scrape::Telling;
 use node::{Settings, Tuned};
 use outbox::Outboxes;
 use spare::Spare;
 
+pub use accepts::Accepted;
 pub use arrivals::Guest;
 pub use arrived::{Family, Network};
 pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
-pub use inspect::Seen;
+pub use full_scrape::{FullScrape, ScrapePrefix};
+pub use inspect::{Seen, Unbannable};
 pub use mailbox::{Mail, Mailbox};
 pub use node::{Guarded, Node};
 pub use offenders::{OFFENDERS_MAX, Offender};
@@ -76,6 +82,8 @@ pub struct Hub {
     state: RefCell<State>,
     /// Apart from the state, because it is needed while an entry of that is borrowed.
     spare: RefCell<Spare>,
+    /// Whom `State::telling` is for, as each turn of a connection looks at it.
+    telling_to: Cell<Option<ConnectionId>>,
 }
 
 #[derive(Debug)]
@@ -94,6 +102,8 @@ struct State {
     leaving: usize,
     /// Set when the worker stops: who comes late is closed as well.
     closing: Option<Ended>,
+    /// A scrape of everything that one of the connections is being told.
+    telling: Option<Telling>,
     /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
     outboxes: Outboxes,
 }
@@ -113,6 +123,7 @@ impl Hub {
             leaving: 0,
             mail: Mail::default(),
             closing: None,
+            telling: None,
             outboxes: Outboxes::default(),
         };
         let time = CachedTime::default();
@@ -124,6 +135,7 @@ impl Hub {
             time,
             state: RefCell::new(state),
             spare: RefCell::default(),
+            telling_to: Cell::default(),
         })
     }
 
@@ -187,12 +199,14 @@ impl Hub {
         let slot = u32::try_from(place.key())
             .ok()
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
-        let id = ConnectionId::new(self.worker, slot, state.serial);
-        state.serial = state.serial.wrapping_add(1);
+        let id = ConnectionId::new(self.worker, slot, state.serial)
+            .with_family(Network::of(visitor.address).family());
+        state.serial = state.serial.wrapping_add(ConnectionId::SERIAL_STEP);
         let (visit, share) = self.arrive(visitor);
         let participant = Participant::of_address(id, share);
         let mut entry = Entry::new(participant, id, visit, self.time.get());
         entry.closing = state.closing;
+        entry.usage = self.take_spent(visit);
         let slot = place.key();
         place.insert(entry);
         if state.arrived.len() <= slot {
@@ -225,12 +239,14 @@ impl Hub {
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
             known.then(|| {
+                self.stop_telling_all(&mut state.telling, id);
                 let arrived = state.arrived.get(id.slot()).copied();
                 (state.entries.remove(id.slot()), arrived)
             })
         };
         if let Some((entry, arrived)) = entry {
             self.node.tracker.close(&entry.participant);
+            self.keep_spent(&entry);
             self.node.leave(entry.visit);
             self.count_closed(entry.closing);
             let arrived = arrived.unwrap_or_default();

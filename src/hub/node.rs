@@ -1,11 +1,13 @@
 //! What all workers of this process share.
 
+mod http_use;
 mod readings;
+mod refusals;
 mod terms;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -21,10 +23,10 @@ use super::offenders::Offenders;
 use super::watch::{Watch, Watched};
 use crate::config::{AccessLists, Config, Network};
 use crate::insight::history::{Journal, Store};
-use crate::insight::{Board, Counters, Levels};
+use crate::insight::{Board, Counters, Levels, RefusalKind, Refusals};
 use crate::insight::{alerts, census};
 use crate::limits::{
-    Addresses, Bans, Guesses, Key, Origins, Pace, Policy, Pressure, Tokens, TooManyWrong,
+    Addresses, Bans, Guesses, HttpUse, Key, Origins, Pace, Policy, Pressure, Tokens, TooManyWrong,
 };
 use crate::protocol::{Bounds, InfoHash, http};
 use crate::tracker::{InfoHashes, Tracker};
@@ -41,6 +43,16 @@ pub enum Guarded {
     Metrics,
 }
 
+impl Guarded {
+    /// The setting that has the token.
+    const fn setting(self) -> &'static str {
+        match self {
+            Self::Admin => "admin_token",
+            Self::Metrics => "metrics.token",
+        }
+    }
+}
+
 /// One tracker process: its swarms, its settings, and the way to each worker.
 #[derive(Debug)]
 pub struct Node {
@@ -52,6 +64,9 @@ pub struct Node {
     pub(super) doors: RwLock<Doors>,
     pub(super) keys: Keys,
     pub(super) addresses: Addresses,
+    http_use: Arc<HttpUse>,
+    /// Whether somebody is being told all swarms.
+    pub(super) is_telling_all: AtomicBool,
     pub(super) origins: Origins,
     pub(super) bans: Bans,
     pub(super) pressure: Pressure,
@@ -80,6 +95,7 @@ pub struct Node {
     alerts: alerts::Desk,
     census: census::Desk,
     store: Store,
+    refusals: Refusals,
     #[cfg(any(test, feature = "echo"))]
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
@@ -157,6 +173,8 @@ impl Node {
             doors: RwLock::new(Doors::new(config)),
             keys: Keys::default(),
             addresses: Addresses::new(&config.limits, &config.bans),
+            http_use: HttpUse::new(&config.limits),
+            is_telling_all: AtomicBool::new(false),
             origins: Origins::new(&config.limits),
             bans: Bans::new(&config.bans),
             pressure: Pressure::new(&config.memory),
@@ -179,6 +197,7 @@ impl Node {
             alerts: alerts::Desk::default(),
             census: census::Desk::default(),
             store: Store::none(),
+            refusals: Refusals::new(SystemTime::now()),
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -207,6 +226,7 @@ impl Node {
         *self.settings.lock() = Settings::new(config);
         *self.doors.write() = Doors::new(config);
         self.addresses.retune(&config.limits, &config.bans);
+        self.http_use.retune(&config.limits);
         self.origins.retune(&config.limits);
         self.admin_guesses.retune(&config.limits);
         self.metrics_guesses.retune(&config.limits);
@@ -304,6 +324,12 @@ impl Node {
         self.addresses.largest()
     }
 
+    /// The same of private addresses only.
+    #[must_use]
+    pub fn largest_private_address(&self) -> u32 {
+        self.addresses.largest_private()
+    }
+
     /// The alerts.
     #[must_use]
     pub fn alerts(&self) -> &alerts::Desk {
@@ -375,6 +401,9 @@ impl Node {
                 counters.refused_all_wrong_tokens_per_minute.add_shared(1);
             }
             Err(_) => counters.refused_wrong_tokens_per_minute.add_shared(1),
+        }
+        if guessed != Ok(true) {
+            self.note_refusal(RefusalKind::AdminToken, secret.setting());
         }
         guessed
     }

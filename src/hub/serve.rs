@@ -94,6 +94,12 @@ impl Hub {
         if matches!(request, Request::Announce(_)) {
             state.pace.count();
         }
+        if matches!(request, Request::Scrape(Scrape::Everything))
+            && self.node.tracker.allows_full_scrape()
+        {
+            let next = self.begin_telling_all(entry, &mut state.telling, (interval, now));
+            return next.at_least(wait);
+        }
         let outcome =
             self.node
                 .tracker
@@ -187,6 +193,16 @@ impl Hub {
         Some(self.count_pause(pause))
     }
 
+    /// For how long nothing shall be read from a connection that has just been opened, as it goes on where another of its address
+    /// has ended.
+    pub fn begin_read(&self, id: ConnectionId) -> Option<Duration> {
+        let now = self.time.get();
+        match self.with(id, |entry| self.charge(entry, 0, now)) {
+            Some(Next::Pause(time)) => Some(time),
+            _ => None,
+        }
+    }
+
     fn admit(&self, entry: &mut Entry, now: Duration) -> Admission {
         let limiter = self.limiter.borrow();
         limiter.as_ref().map_or(Admission::Serve, |limiter| {
@@ -194,7 +210,7 @@ impl Hub {
         })
     }
 
-    fn charge(&self, entry: &mut Entry, offers: usize, now: Duration) -> Next {
+    pub(super) fn charge(&self, entry: &mut Entry, offers: usize, now: Duration) -> Next {
         let offers = u32::try_from(offers).unwrap_or(u32::MAX);
         let limiter = self.limiter.borrow();
         match limiter
@@ -217,12 +233,19 @@ impl Hub {
     }
 
     /// Tells the client why its message is not served.
-    fn refuse(&self, entry: &mut Entry, refusal: Refusal, interval: u32, now: Duration) -> Next {
+    pub(super) fn refuse(
+        &self,
+        entry: &mut Entry,
+        refusal: Refusal,
+        interval: u32,
+        now: Duration,
+    ) -> Next {
         let counters = self.counters();
         match refusal.failure {
             Failure::Memberships => counters.failures_memberships.add(1),
             Failure::NotAllowed => counters.failures_info_hash_not_allowed.add(1),
             Failure::FullScrape => counters.failures_full_scrape.add(1),
+            Failure::FullScrapeBusy => counters.failures_full_scrape_busy.add(1),
             Failure::MessagesTooFast => counters.failures_messages_per_second.add(1),
             Failure::OffersTooFast => counters.failures_offers_per_second.add(1),
             Failure::BytesTooFast => counters.failures_bytes_per_second.add(1),
@@ -273,7 +296,9 @@ impl Hub {
         {
             return Ok(Duration::ZERO);
         }
-        let wait = self.node.origins.announce(origin, self.time.get());
+        let group = entry.visit.address();
+        let group = group.map(|key| self.node.addresses.group_of(key));
+        let wait = self.node.origins.announce(origin, group, self.time.get());
         if wait.is_ok_and(|wait| !wait.is_zero()) {
             self.counters().paused_origin_announces_per_second.add(1);
         }
@@ -362,6 +387,9 @@ impl Hub {
         counters
             .passed_over_offers_received_per_second
             .add(u64::from(bounded.receivers));
+        counters
+            .passed_over_offers_received_reserved_percent
+            .add(u64::from(bounded.reserved));
         counters
             .memberships_replaced
             .add(u64::from(bounded.peer_ids));

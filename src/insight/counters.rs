@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::families::{self, Place};
-use super::series::{Kind, Series, Unit};
+use super::series::{Kind, Series, Unit, is_public};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -31,7 +31,8 @@ impl Counter {
 }
 
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $name:ident $(in $($family:ident $value:literal)&+)?,)+) => {
+    // `public`: strangers may be told (see `Series::is_public`).
+    ($($(#[doc = $doc:literal])+ $name:ident $(in $($family:ident $value:literal)&+)? $(=> $public:ident)?,)+) => {
         /// The counters of one worker, or of the server's own thread, on cache lines of their own.
         #[derive(Debug, Default)]
         #[repr(align(128))]
@@ -53,6 +54,7 @@ macro_rules! counters {
                 unit: Unit::of_counter(stringify!($name)),
                 doc: concat!($($doc),+),
                 places: &[$($(Place { family: families::$family, value: $value }),+)?],
+                is_public: is_public!($($public)?),
             }),+];
 
             /// The value of each counter.
@@ -87,9 +89,9 @@ macro_rules! counters {
 
 counters! {
     /// WebSocket connections opened.
-    connections_opened,
+    connections_opened => public,
     /// WebSocket connections closed, for whatever reason.
-    connections_closed,
+    connections_closed => public,
     /// Connections that the client closed in order.
     connections_closed_by_client in CONNECTIONS_CLOSED "by_client",
     /// Connections whose transport ended or failed without a close.
@@ -124,6 +126,8 @@ counters! {
     upgrades_refused,
     /// WebSockets refused because the request was no WebSocket handshake of this version.
     refused_handshake in CONNECTIONS_REFUSED "handshake",
+    /// WebSockets refused because their handshake came without `Upgrade`, or as HTTP/1.0: a proxy in front drops it.
+    refused_upgrade_missing in CONNECTIONS_REFUSED "upgrade_missing",
     /// WebSockets refused because the server was leaving.
     refused_draining in CONNECTIONS_REFUSED "draining",
     /// WebSockets refused where only pages are served.
@@ -134,6 +138,21 @@ counters! {
     handshakes_failed,
     /// Connections closed because they had not become a WebSocket within `connection.http_timeout`.
     http_timed_out in LIMIT_HITS "connection.http_timeout",
+    /// Connections closed before they became a WebSocket because nothing of a response was taken for `connection.stuck_after`.
+    http_stuck in LIMIT_HITS "connection.stuck_after",
+    /// Connections closed before they became a WebSocket because memory was short and responses waited for them
+    /// (`memory.shed_percent`).
+    http_shed in LIMIT_HITS "memory.shed_percent",
+    /// Requests over HTTP that were answered, announces and scrapes and refusals included.
+    http_requests,
+    /// Requests over HTTP refused because those of their address took more than `limits.address_http_time_per_second`.
+    refused_address_http_time_per_second in LIMIT_HITS "limits.address_http_time_per_second",
+    /// Requests over HTTP refused because responses to their address wait (`limits.address_response_bytes_max`).
+    refused_address_response_bytes_max in LIMIT_HITS "limits.address_response_bytes_max",
+    /// Requests over HTTP refused because responses wait (`limits.response_bytes_max`).
+    refused_response_bytes_max in LIMIT_HITS "limits.response_bytes_max",
+    /// Requests over HTTP refused because the response would be longer than `connection.response_bytes_max`.
+    refused_connection_response_bytes_max in LIMIT_HITS "connection.response_bytes_max",
     /// Connections that ended before their first request because there were `connection.handshakes_max` of them.
     handshakes_displaced in LIMIT_HITS "connection.handshakes_max",
     /// TLS handshakes done.
@@ -170,26 +189,42 @@ counters! {
     refused_address_connections_max in CONNECTIONS_REFUSED "address_connections_max" & LIMIT_HITS "limits.address_connections_max",
     /// New WebSockets refused because too many came from their address (`limits.address_connections_per_second`).
     refused_address_connections_per_second in CONNECTIONS_REFUSED "address_connections_per_second" & LIMIT_HITS "limits.address_connections_per_second",
+    /// New TCP connections closed before a byte was read because too many came from their address (`limits.address_accepts_per_second`).
+    refused_address_accepts_per_second in CONNECTIONS_REFUSED "address_accepts_per_second" & LIMIT_HITS "limits.address_accepts_per_second",
+    /// Connections that counted as `limits.failed_handshake_cost` new ones, for a failed TLS handshake or bytes that were no request.
+    charged_failed_handshake_cost in LIMIT_HITS "limits.failed_handshake_cost",
+    /// WebSockets that began with what an earlier connection of their address had used up of its limits.
+    limits_carried_over,
     /// New WebSockets that had to wait for their turn because many came from their address.
     delayed_address_connections_per_second in LIMIT_HITS "limits.address_connections_per_second",
     /// WebSockets refused because pages of their origin have `limits.origin_connections_max`.
     refused_origin_connections_max in CONNECTIONS_REFUSED "origin_connections_max" & LIMIT_HITS "limits.origin_connections_max",
+    /// WebSockets refused because their address has `limits.origin_address_percent` of what pages of their origin may have.
+    refused_origin_address_percent in CONNECTIONS_REFUSED "origin_address_percent" & LIMIT_HITS "limits.origin_address_percent",
     /// WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).
     refused_origin in CONNECTIONS_REFUSED "origin",
     /// WebSockets refused because none of the tokens of `access.tokens_file` was shown.
     refused_token in CONNECTIONS_REFUSED "token",
-    /// Connections refused because their address is banned.
+    /// Connections refused because their address is banned, or pages of their origin are at this address.
     refused_bans in CONNECTIONS_REFUSED "ban",
     /// Requests for the live statistics refused because `limits.followers_max` follow them.
     refused_followers_max in LIMIT_HITS "limits.followers_max",
+    /// Requests for the live statistics refused because `limits.address_followers_max` of their address follow them.
+    refused_address_followers_max in LIMIT_HITS "limits.address_followers_max",
     /// Bans of addresses and networks (`bans.strikes_max`).
     bans in LIMIT_HITS "bans.strikes_max",
+    /// Bans of the pages of one origin, or of one site, at one address (`bans.strikes_max`).
+    page_bans in LIMIT_HITS "bans.strikes_max",
+    /// Bans of addresses, networks and sites at which pages of more than `bans.origins_max` origins misbehaved.
+    bans_origins_max in LIMIT_HITS "bans.origins_max",
     /// Bans forgotten because there were `bans.records_max`.
     forgotten_bans_records_max in LIMIT_HITS "bans.records_max",
     /// Connections not counted by themselves because `limits.addresses_max` addresses are.
     uncounted_addresses_max in LIMIT_HITS "limits.addresses_max",
     /// WebSockets not counted for their own origin because `limits.origins_max` others are.
     uncounted_origins_max in LIMIT_HITS "limits.origins_max",
+    /// WebSockets not counted for their own origin because their address has named `limits.address_origins_max` others first.
+    uncounted_address_origins_max in LIMIT_HITS "limits.address_origins_max",
     /// Accepts that failed, mostly for want of file descriptors.
     accepts_failed,
     /// Connections that were answered but could not become a WebSocket, because the limit of open files was near.
@@ -198,28 +233,28 @@ counters! {
     proxy_headers_failed,
     /// Requests whose client was named by a trusted proxy (`proxies.header`).
     addresses_forwarded,
-    /// Requests whose trusted proxy sent a `proxies.header` that cannot be read.
+    /// Requests whose trusted proxy sent a `proxies.header` that names no client: unreadable, empty, or `unknown`.
     forwarded_malformed,
     /// Requests with a `proxies.header` from somebody who is not in `proxies.trusted`, so that it was not looked at.
     forwarded_untrusted,
     /// Pings sent to silent connections.
     pings_sent,
     /// Announces served, answers not included.
-    announces,
+    announces => public,
     /// Announces without an event, or with one that is unknown.
-    announces_regular in ANNOUNCES "regular",
+    announces_regular in ANNOUNCES "regular" => public,
     /// Announces with the event `started`.
-    announces_started in ANNOUNCES "started",
+    announces_started in ANNOUNCES "started" => public,
     /// Announces with the event `completed`.
-    announces_completed in ANNOUNCES "completed",
+    announces_completed in ANNOUNCES "completed" => public,
     /// Announces with the event `paused`.
-    announces_paused in ANNOUNCES "paused",
+    announces_paused in ANNOUNCES "paused" => public,
     /// Announces with the event `stopped`.
-    announces_stopped in ANNOUNCES "stopped",
+    announces_stopped in ANNOUNCES "stopped" => public,
     /// Offers that came with announces, whatever became of them.
-    offers_received,
+    offers_received => public,
     /// Offers relayed.
-    offers_relayed,
+    offers_relayed => public,
     /// Offers left out because something in them was wrong.
     offers_malformed in OFFERS_DROPPED "malformed",
     /// Valid offers left out because an announce may have `tracker.offers_per_announce_max` of them.
@@ -233,12 +268,15 @@ counters! {
     /// Members passed over for another when a receiver was chosen, because they were given as many offers as
     /// `limits.offers_received_per_second` allows.
     passed_over_offers_received_per_second in LIMIT_HITS "limits.offers_received_per_second",
+    /// Members passed over for another because what is left of their offers is for senders whose address has given the swarm little lately
+    /// (`limits.offers_received_reserved_percent`).
+    passed_over_offers_received_reserved_percent in LIMIT_HITS "limits.offers_received_reserved_percent",
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
     offers_dropped_output_full in OFFERS_DROPPED "output_full" & LIMIT_HITS "connection.output_bytes_max",
     /// Answers received, whatever became of them.
-    answers_received,
+    answers_received => public,
     /// Answers relayed.
-    answers_relayed in ANSWERS "relayed",
+    answers_relayed in ANSWERS "relayed" => public,
     /// Answers dropped because nobody waited for them.
     answers_unwanted in ANSWERS "unwanted",
     /// Answers dropped because something in them was wrong.
@@ -250,7 +288,7 @@ counters! {
     /// Relays whose receiver had gone in the meantime.
     relays_without_receiver,
     /// Scrapes served.
-    scrapes,
+    scrapes => public,
     /// Scrapes that used up `tracker.scrape_hashes_max`; what they asked beyond was left out.
     scrapes_full in LIMIT_HITS "tracker.scrape_hashes_max",
     /// Messages answered with a failure because something in them was wrong.
@@ -278,6 +316,8 @@ counters! {
     failures_memberships in FAILURES "memberships" & LIMIT_HITS "tracker.memberships_max",
     /// Scrapes of everything refused (`tracker.full_scrape`).
     failures_full_scrape in FAILURES "full_scrape",
+    /// Scrapes of everything refused because somebody else was being told everything.
+    failures_full_scrape_busy in FAILURES "full_scrape_busy",
     /// Announces refused because they would begin a swarm and there are `limits.swarms_max`, or memory is short.
     failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max",
     /// Announces refused because they would begin a swarm and their address is in as many as
@@ -312,9 +352,9 @@ counters! {
     /// Memberships ended because no announce came for `tracker.membership_ttl`.
     memberships_expired,
     /// Bytes read from WebSockets: frames, without TLS and TCP.
-    bytes_received,
+    bytes_received => public,
     /// Bytes written to WebSockets: frames, without TLS and TCP.
-    bytes_sent,
+    bytes_sent => public,
     /// Samples of the history written.
     history_samples,
     /// Times that history could not be opened, written or read.
@@ -323,6 +363,8 @@ counters! {
     history_queue_full,
     /// Questions to history refused because too many waited for their answer.
     history_queries_refused,
+    /// Questions to history refused because their address had too many that waited.
+    refused_address_history_queries,
     /// Requests to the admin API or for `/metrics` with a wrong token.
     tokens_wrong,
     /// Requests to the admin API or for `/metrics` whose token was not looked at because too many of their address were wrong
@@ -336,17 +378,23 @@ counters! {
     /// Swarms no longer watched because others were looked at.
     watches_given_up,
     /// Announces served over HTTP.
-    http_announces,
+    http_announces => public,
     /// Scrapes served over HTTP.
-    http_scrapes,
+    http_scrapes => public,
     /// Announces over HTTP that asked for more peers than `tracker.http_peers_per_reply_max`.
     http_replies_cut in LIMIT_HITS "tracker.http_peers_per_reply_max",
     /// Memberships over HTTP ended because no announce came for `tracker.http_membership_ttl`.
     http_peers_expired,
+    /// Announces over HTTP for a membership that was begun with another `key`: they are answered and change nothing.
+    http_key_mismatches,
     /// Announces and scrapes over HTTP refused because something in them was wrong or missing.
     failures_http_malformed in FAILURES "http_malformed",
-    /// Announces over HTTP refused because a web page sent them.
+    /// Announces over HTTP refused because a browser sent them.
     failures_http_page in FAILURES "http_page",
+    /// Announces over HTTP refused because no peer may be listed at their port.
+    failures_http_port in FAILURES "http_port",
+    /// Requests over HTTP refused because they have not exactly one valid `Host`.
+    failures_http_host in FAILURES "http_host",
     /// Announces over HTTP refused because the address of their sender is not known.
     failures_http_no_address in FAILURES "http_no_address",
     /// Announces and scrapes over HTTP where that is not served (`tracker.http`, a listener for pages alone).
@@ -358,6 +406,8 @@ counters! {
     failures_address_http_requests_per_second in FAILURES "address_http_requests_per_second" & LIMIT_HITS "limits.address_http_requests_per_second",
     /// Announces refused because their address has `limits.address_http_peers_max`.
     failures_address_http_peers_max in FAILURES "address_http_peers_max" & LIMIT_HITS "limits.address_http_peers_max",
+    /// Announces refused because their address has `limits.address_http_peers_per_swarm_max` peers in the swarm.
+    failures_address_http_peers_per_swarm_max in FAILURES "address_http_peers_per_swarm_max" & LIMIT_HITS "limits.address_http_peers_per_swarm_max",
     /// Announces refused because there are `limits.http_peers_max`.
     failures_http_peers_max in FAILURES "http_peers_max" & LIMIT_HITS "limits.http_peers_max",
 }

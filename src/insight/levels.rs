@@ -44,6 +44,8 @@ pub struct Levels {
     pub ipv4: Level,
     /// WebSockets that come from an IPv6 address.
     pub ipv6: Level,
+    /// WebSockets that come from a loopback address.
+    pub loopback: Level,
     /// WebSockets without an address.
     pub unix: Level,
     /// WebSockets of each listener, in the order of their numbers.
@@ -52,6 +54,8 @@ pub struct Levels {
     pub outbox: Level,
     /// The same for the fullest output.
     pub outbox_fullest: Level,
+    /// HTTP connections that took nothing, as of the last look at them.
+    pub http_blocked: Level,
     /// Times to serve one message, of one in 64.
     pub handle_time: Histogram,
     /// Times from an offer to its answer.

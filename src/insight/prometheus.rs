@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit as MetricUnit};
 
 use super::families::{FAMILIES, Family};
-use super::series::{Kind, PREFIX, Series, Unit};
+use super::series::{Detail, Kind, PREFIX, Series, Unit};
 use super::spread::Spread;
 use super::statistics::Statistics;
 
@@ -52,11 +52,29 @@ impl Exposition {
         statistics: &Statistics,
         listeners: Vec<ListenerReading>,
     ) -> Result<Self, fmt::Error> {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Reading {
+        Self::write(Reading {
             statistics: *statistics,
             listeners,
-        }));
+            detail: Detail::All,
+        })
+    }
+
+    /// Writes down the public series alone, for strangers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn totals(statistics: &Statistics) -> Result<Self, fmt::Error> {
+        Self::write(Reading {
+            statistics: *statistics,
+            listeners: Vec::new(),
+            detail: Detail::Totals,
+        })
+    }
+
+    fn write(reading: Reading) -> Result<Self, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(reading));
         let mut open_metrics = String::new();
         encode(&mut open_metrics, &registry)?;
         let plain = plain(&open_metrics)?;
@@ -152,6 +170,7 @@ const ANSWER_BUCKETS: (usize, usize) = (10, 27);
 struct Reading {
     statistics: Statistics,
     listeners: Vec<ListenerReading>,
+    detail: Detail,
 }
 
 impl Collector for Reading {
@@ -163,13 +182,17 @@ impl Collector for Reading {
             .encode_descriptor(&name, help, None, MetricType::Gauge)?
             .encode_family(&version)?
             .encode_gauge(&1_u32)?;
-        for (series, value) in Statistics::series().zip(self.statistics.values()) {
+        for (series, value) in self.values() {
             if !value.is_nan() && (series.places.is_empty() && !series.is_sum()) {
                 single(&mut encoder, series, value)?;
             }
         }
         for family in FAMILIES {
             self.family(&mut encoder, family)?;
+        }
+        // Times say how busy it is, and listeners how it is set up.
+        if self.detail == Detail::Totals {
+            return Ok(());
         }
         self.timings(&mut encoder)?;
         self.by_listener(&mut encoder)
@@ -215,10 +238,16 @@ fn unit(unit: Unit) -> Option<MetricUnit> {
 }
 
 impl Reading {
+    /// The series that may be told, each with its value.
+    fn values(&self) -> impl Iterator<Item = (&'static Series, f64)> {
+        let all = Statistics::series().zip(self.statistics.values());
+        all.filter(|(series, _)| self.detail.shows(series))
+    }
+
     /// The series of one family, one after the other: those with the same value of the label added up.
     fn family(&self, encoder: &mut DescriptorEncoder<'_>, family: &Family) -> fmt::Result {
         let mut sums: Vec<(&str, f64)> = Vec::new();
-        for (series, value) in Statistics::series().zip(self.statistics.values()) {
+        for (series, value) in self.values() {
             let own = series.places.iter().filter(|place| place.family == family);
             for place in own.filter(|_| !value.is_nan()) {
                 match sums.iter_mut().find(|(known, _)| *known == place.value) {
@@ -226,6 +255,9 @@ impl Reading {
                     None => sums.push((place.value, value)),
                 }
             }
+        }
+        if sums.is_empty() && self.detail == Detail::Totals {
+            return Ok(());
         }
         let name = format!("{PREFIX}_{}", family.name);
         let mut metric =
@@ -327,6 +359,25 @@ mod tests {
         assert!(open_metrics.contains("# TYPE swarmhub_scrapes counter\nswarmhub_scrapes_total 7"));
         assert!(open_metrics.contains("# UNIT swarmhub_sent_bytes bytes\n"));
         assert!(open_metrics.ends_with("# EOF\n") && !plain.contains("# EOF"));
+    }
+
+    #[test]
+    fn strangers_are_told_the_public_series_and_no_others() {
+        let statistics = Statistics {
+            gauges: super::super::Gauges::all(1.0),
+            ..Statistics::default()
+        };
+        let plain = Exposition::totals(&statistics).expect("memory").plain;
+        for series in Statistics::series() {
+            for metric in series.metrics() {
+                let begins = format!("{metric} ");
+                let is_told = plain.lines().any(|line| line.starts_with(&begins));
+                assert_eq!(is_told, series.is_public, "{metric}");
+            }
+        }
+        for private in ["process_", "handle_time", "by_listener", "limit_hits"] {
+            assert!(!plain.contains(private), "{private}:\n{plain}");
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct Series {
     pub doc: &'static str,
     /// Where it stands in `/metrics` with others under one name; nowhere if it stands by itself.
     pub places: &'static [Place],
+    /// Whether strangers may be told: totals of what the tracker does. What shows how near it is to its limits, whom it refuses and
+    /// why would let an attacker see what works.
+    pub is_public: bool,
 }
 
 impl Series {
@@ -38,6 +41,35 @@ impl Series {
         self.places.iter().filter(hits).map(|place| place.value)
     }
 }
+
+/// How much of the statistics somebody may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Detail {
+    /// The public series only.
+    Totals,
+    /// Everything.
+    All,
+}
+
+impl Detail {
+    /// Whether a series may be seen.
+    #[must_use]
+    pub const fn shows(self, series: &Series) -> bool {
+        matches!(self, Self::All) || series.is_public
+    }
+}
+
+/// The mark that a declaration may have; without it a series is not public.
+macro_rules! is_public {
+    () => {
+        false
+    };
+    (public) => {
+        true
+    };
+}
+
+pub(super) use is_public;
 
 /// Whether a number counts or measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,12 @@
 //! Shared by all workers, in shards of which one at a time is locked. Knows hashes only; the hub asks it once or twice in the
 //! life of a connection and for each request over HTTP, never for a message.
 
+mod accepts;
+mod ended;
+mod pages;
+
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -14,8 +19,11 @@ use smallvec::SmallVec;
 
 use super::bucket::{Lending, Level};
 use super::score::Score;
-use super::{Key, Share, Whence};
+use super::spent::EndedConnections;
+use super::{AddressKind, Group, Key, Share, Whence};
 use crate::config;
+
+pub use pages::{PageKeys, Struck};
 
 /// How many locks the addresses are divided into.
 const SHARDS: usize = 64;
@@ -30,18 +38,27 @@ pub struct Addresses {
     policy: RwLock<Policy>,
 }
 
-/// By `limits.address_*`, `limits.addresses_max`, `limits.network_factor` and `bans.strike*`.
+/// By `limits.address_*`, `limits.addresses_max`, `limits.*_factor`, `limits.failed_handshake_cost` and `bans.*`.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     most: usize,
     connections_max: u32,
     http_peers_max: u32,
     factor: u32,
+    private_factor: u32,
     own: Lending,
     wider: Lending,
     own_requests: Lending,
     wider_requests: Lending,
+    accepts: Lending,
+    failed_handshake_cost: u32,
     strikes_max: u32,
+    origins_max: u32,
+    bans_private: bool,
+    points_half_life: Duration,
+    recovery_factor: u32,
+    /// Seconds in which an empty bucket of messages fills; none if nothing is forgiven.
+    forgiven_max: f64,
     strike_every: Duration,
     half_life: Duration,
 }
@@ -68,13 +85,38 @@ impl Policy {
             connections_max: limits.address_connections_max,
             http_peers_max: limits.address_http_peers_max,
             factor: limits.network_factor,
+            private_factor: limits.private_factor,
             own: lending(1),
             wider: lending(limits.network_factor),
             own_requests: requests(1),
             wider_requests: requests(limits.network_factor),
+            accepts: Lending::new(
+                limits.address_accepts_per_second(),
+                limits.address_accepts_burst(),
+                Duration::ZERO,
+            ),
+            failed_handshake_cost: limits.failed_handshake_cost,
             strikes_max: bans.strikes_max,
+            origins_max: bans.origins_max,
+            bans_private: bans.private,
+            points_half_life: bans.connection_score_half_life,
+            recovery_factor: limits.address_recovery_factor,
+            forgiven_max: match limits.address_recovery_factor {
+                0 => 0.0,
+                _ => {
+                    f64::from(limits.messages_burst) / f64::from(limits.messages_per_second.max(1))
+                }
+            },
             strike_every: bans.strike_every,
             half_life: bans.strike_half_life,
+        }
+    }
+
+    /// How many times as much as one address of the internet somebody may.
+    fn factor_of(&self, kind: AddressKind) -> u32 {
+        match kind {
+            AddressKind::Public => 1,
+            AddressKind::Private => self.private_factor,
         }
     }
 
@@ -95,15 +137,21 @@ impl Policy {
 #[derive(Debug, Default)]
 struct Record {
     wider: Option<Key>,
+    kind: AddressKind,
     arrivals: Level,
     requests: Level,
+    accepts: Level,
     strikes: Score,
+    /// Those of different origins whose pages misbehaved.
+    origins: Score,
     connections: u32,
     http_peers: u32,
     /// What its WebSockets and its peers over HTTP have of the swarm table; theirs, as long as there are any.
     share: Weak<Share>,
     /// The same, while there are peers over HTTP.
     kept: Option<Arc<Share>>,
+    /// What connections that have ended had used up of their limits.
+    ended: Option<Box<EndedConnections>>,
 }
 
 /// What an address may have so many of at once.
@@ -123,18 +171,22 @@ impl Record {
         }
     }
 
-    fn is_idle(&self, now: Duration, half_life: Duration) -> bool {
+    fn is_idle(&mut self, policy: &Policy, now: Duration) -> bool {
+        self.forget_ended(policy, now);
+        let faded = |score: Score| score.points(now, policy.half_life) < STRIKES_MIN;
+        let levels = [&self.arrivals, &self.requests, &self.accepts];
         self.connections == 0
             && self.http_peers == 0
-            && self.arrivals.ahead(now).is_zero()
-            && self.requests.ahead(now).is_zero()
-            && self.strikes.points(now, half_life) < STRIKES_MIN
+            && self.ended.is_none()
+            && levels.iter().all(|level| level.ahead(now).is_zero())
+            && faded(self.strikes)
+            && faded(self.origins)
     }
 
     /// Its share of the swarm table; `wider` is that of its network.
-    fn share(&mut self, wider: Option<Arc<Share>>) -> Arc<Share> {
+    fn share(&mut self, factor: u32, group: NonZeroU64, wider: Option<Arc<Share>>) -> Arc<Share> {
         self.share.upgrade().unwrap_or_else(|| {
-            let share = Arc::new(Share::within(wider));
+            let share = Arc::new(Share::of_many(factor, wider).with_group(group));
             self.share = Arc::downgrade(&share);
             share
         })
@@ -171,14 +223,35 @@ impl Addresses {
     pub fn enter_http(&self, whence: Whence) -> Option<(Key, Arc<Share>)> {
         let key = self.take_room(Held::HttpPeer, whence)?;
         let wider = whence.wider.filter(|_| key != Key::OTHERS);
-        let site = wider.map(|wider| self.with(wider, |record| record.share(None)).1);
+        let factor = self.policy().factor_of(whence.kind);
+        let site = |wider: Key| {
+            self.with(wider, |record| record.share(factor, wider.into(), None))
+                .1
+        };
+        let site = wider.map(site);
+        let group = self.group(key, wider);
         let (_, share) = self.with(key, |record| {
-            let share = record.share(site);
+            let share = record.share(factor, group, site);
             record.kept = Some(Arc::clone(&share));
             share
         });
         share.note(0, 1);
         Some((key, share))
+    }
+
+    /// The address group of those counted under a key: the address itself, or one of `limits.network_factor` that a network of /48 has
+    /// for all of its networks of /64. So it has as many times the weight of an address, however many of those it makes.
+    fn group(&self, own: Key, wider: Option<Key>) -> NonZeroU64 {
+        wider.map_or(own.into(), |wider| {
+            let factor = u64::from(self.policy().factor).max(1);
+            let part = own.bits() % factor;
+            Key::new(
+                wider
+                    .bits()
+                    .wrapping_add(part.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            )
+            .into()
+        })
     }
 
     fn take_room(&self, what: Held, whence: Whence) -> Option<Key> {
@@ -187,6 +260,7 @@ impl Addresses {
             Held::Connection => policy.connections_max,
             Held::HttpPeer => policy.http_peers_max,
         };
+        let own_max = own_max.saturating_mul(policy.factor_of(whence.kind));
         let room = |record: &mut Record, most: u32| {
             let held = record.held(what);
             let fits = *held < most;
@@ -217,19 +291,24 @@ impl Addresses {
     /// Counts a WebSocket whatever the limit: it was let in before. Also gives the share of the swarm table that it has
     /// together with the others.
     pub fn count(&self, whence: Whence) -> (Key, Arc<Share>) {
+        let factor = self.policy().factor_of(whence.kind);
         let (key, ()) = self.with(whence.own, |record| record.connections += 1);
         let mut site = None;
         if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
             let (wider, share) = self.with(wider, |record| {
                 record.connections += 1;
-                record.share(None)
+                record.share(factor, wider.into(), None)
             });
             site = Some((wider, share));
         }
+        let group = self.group(key, site.as_ref().map(|(wider, _)| *wider));
         let (_, share) = self.with(key, |record| {
             let (wider, share) = site.unzip();
             record.wider = wider.or(record.wider);
-            record.share(share)
+            if key != Key::OTHERS {
+                record.kind = whence.kind;
+            }
+            record.share(factor, group, share)
         });
         (key, share)
     }
@@ -271,13 +350,16 @@ impl Addresses {
     /// The time after which one more is served, if there were too many.
     pub fn ask(&self, whence: Whence, now: Duration) -> Result<(), Duration> {
         let policy = self.policy();
+        let factor = policy.factor_of(whence.kind);
         let (key, own) = self.with(whence.own, |record| {
-            policy.own_requests.take(&record.requests, now)
+            let requests = policy.own_requests.times(factor);
+            requests.take(&record.requests, now)
         });
         own?;
         if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
             let (_, wider) = self.with(wider, |record| {
-                policy.wider_requests.take(&record.requests, now)
+                let requests = policy.wider_requests.times(factor);
+                requests.take(&record.requests, now)
             });
             wider?;
         }
@@ -291,12 +373,14 @@ impl Addresses {
     /// The time after which there is room again, if too many wait already.
     pub fn arrive(&self, whence: Whence, now: Duration) -> Result<Duration, Duration> {
         let policy = self.policy();
-        let (key, own) = self.with(whence.own, |record| policy.own.take(&record.arrivals, now));
+        let factor = policy.factor_of(whence.kind);
+        let take =
+            |lending: Lending, record: &Record| lending.times(factor).take(&record.arrivals, now);
+        let (key, own) = self.with(whence.own, |record| take(policy.own, record));
         let own = own?;
         match whence.wider.filter(|_| key != Key::OTHERS) {
             Some(wider) => {
-                let (_, wider) =
-                    self.with(wider, |record| policy.wider.take(&record.arrivals, now));
+                let (_, wider) = self.with(wider, |record| take(policy.wider, record));
                 Ok(own.max(wider?))
             }
             None => Ok(own),
@@ -309,13 +393,19 @@ impl Addresses {
     /// closed for what it did, in one interval of `bans.strike_every` only once, and every open connection of the
     /// address speaks for it: it takes more than `bans.strikes_max` strikes and one for each of them. As strikes halve every
     /// `bans.strike_half_life`, there are never more than some eighty (by the defaults), so that an address with as many
-    /// connections is never banned, while one that has nothing but hostile ones is after a minute.
+    /// connections is never banned, while one that has nothing but hostile ones is after a minute. Private addresses are not
+    /// banned unless `bans.private` says so.
     pub fn strike(&self, key: Key, now: Duration) -> SmallVec<[Key; 2]> {
         let mut banned = SmallVec::new();
         if key == Key::OTHERS {
             return banned;
         }
         let policy = self.policy();
+        let is_spared =
+            |record: &mut Record| record.kind == AddressKind::Private && !policy.bans_private;
+        if self.with_known(key, is_spared).unwrap_or(false) {
+            return banned;
+        }
         let mut strike = |key: Key, most: u32| {
             self.with_known(key, |record| {
                 if policy.is_struck(record, most, now) {
@@ -341,10 +431,10 @@ impl Addresses {
         let Some(shard) = self.shards.get(part) else {
             return;
         };
-        let half_life = self.policy().half_life;
+        let policy = self.policy();
         let mut shard = shard.lock();
         let before = shard.len();
-        shard.retain(|_, record| !record.is_idle(now, half_life));
+        shard.retain(|_, record| !record.is_idle(&policy, now));
         let gone = before - shard.len();
         if shard.capacity() > 4 * shard.len() {
             let room = 2 * shard.len();
@@ -364,12 +454,34 @@ impl Addresses {
     /// looks at all of them, one part after the other.
     #[must_use]
     pub fn largest(&self) -> u32 {
+        self.largest_of(|_| true)
+    }
+
+    /// The same of private addresses only.
+    #[must_use]
+    pub fn largest_private(&self) -> u32 {
+        self.largest_of(|record| record.kind == AddressKind::Private)
+    }
+
+    fn largest_of(&self, counts: impl Fn(&Record) -> bool) -> u32 {
         let largest_of = |shard: &Mutex<HashMap<Key, Record>>| {
             let shard = shard.lock();
             let known = shard.iter().filter(|(key, _)| **key != Key::OTHERS);
-            known.map(|(_, record)| record.connections).max()
+            let counted = known.filter(|(_, record)| counts(record));
+            counted.map(|(_, record)| record.connections).max()
         };
         self.shards.iter().filter_map(largest_of).max().unwrap_or(0)
+    }
+
+    /// The address or network with whose connections one that is counted under this key shares its part of a site's limits.
+    #[must_use]
+    pub fn group_of(&self, key: Key) -> Group {
+        let known = self.with_known(key, |record| (record.wider, record.kind));
+        let (wider, kind) = known.unwrap_or_default();
+        Group {
+            key: wider.unwrap_or(key),
+            kind,
+        }
     }
 
     /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the

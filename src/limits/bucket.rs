@@ -20,6 +20,11 @@ impl Level {
     pub(super) fn ahead(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.0.get()).saturating_sub(now)
     }
+
+    fn set(&self, full_at: Duration) {
+        self.0
+            .set(u64::try_from(full_at.as_nanos()).unwrap_or(u64::MAX));
+    }
 }
 
 /// Governor wants keys that can be hashed; nothing hashes this one.
@@ -88,6 +93,32 @@ impl<C: Clock + Clone> Bucket<C> {
         });
     }
 
+    /// Seconds until a level is full again, if what is owed is paid as well.
+    pub(super) fn until_full(&self, level: &Level, owed: u32) -> f64 {
+        let now = self.limiter.clock().now();
+        let now = now.duration_since(self.made_at).as_u64();
+        let missing = Duration::from_nanos(level.0.get().saturating_sub(now));
+        missing.as_secs_f64() + f64::from(owed) * self.period().as_secs_f64()
+    }
+
+    /// A level that is full after so many seconds, and how much is owed beyond an empty bucket.
+    pub(super) fn begin(&self, until_full: f64) -> (Level, u32) {
+        let until_full = Duration::try_from_secs_f64(until_full).unwrap_or_default();
+        let empty = self.period().saturating_mul(self.burst.get());
+        let missing = until_full.min(empty);
+        let now = self.limiter.clock().now();
+        let now = Duration::from_nanos(now.duration_since(self.made_at).as_u64());
+        let full_at = u64::try_from((now + missing).as_nanos()).unwrap_or(u64::MAX);
+        // 0 stands for a full bucket at any time.
+        let level = Level(Cell::new(if missing.is_zero() { 0 } else { full_at }));
+        let owed = until_full.saturating_sub(missing).as_nanos() / self.period().as_nanos().max(1);
+        (level, u32::try_from(owed).unwrap_or(u32::MAX))
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_nanos(self.period.as_u64())
+    }
+
     /// Takes one out; false if it is empty.
     pub(super) fn take(&self, level: &Level) -> bool {
         self.limiter.check_key(level).is_ok()
@@ -150,6 +181,21 @@ impl Lending {
         }
     }
 
+    /// The same for somebody who may take so many times as much, as fast and at once.
+    pub(super) fn times(self, factor: u32) -> Self {
+        Self {
+            period: (self.period / factor.max(1)).max(Duration::from_nanos(1)),
+            ..self
+        }
+    }
+
+    /// Takes so many out, whether there are as many or not; what is missing then has to come back first.
+    pub(super) fn charge(&self, level: &Level, number: u32, now: Duration) {
+        let ahead = level.ahead(now) + self.period.saturating_mul(number);
+        let ahead = ahead.min(self.own + self.wait_max);
+        level.set(now + ahead);
+    }
+
     /// Whether one may be taken; how long to wait for it.
     ///
     /// # Errors
@@ -171,8 +217,7 @@ impl Lending {
     pub(super) fn take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
         let wait = self.can_take(level, now)?;
         let ahead = level.ahead(now) + self.period;
-        let until = u64::try_from((now + ahead).as_nanos()).unwrap_or(u64::MAX);
-        level.0.set(until);
+        level.set(now + ahead);
         Ok(wait)
     }
 }

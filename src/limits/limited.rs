@@ -7,12 +7,23 @@ use super::Offence;
 /// After what nobody can foresee: others have to leave first.
 const COME_AGAIN: Duration = Duration::from_secs(30);
 
-/// A connection that is not let in. The texts name the setting.
+/// After responses that wait: most are taken within seconds.
+const READ_SOON: Duration = Duration::from_secs(4);
+
+/// A connection that is not let in, or a request that is not served. The texts name the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limited {
     /// Its address is banned.
     #[error("This address is banned for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
     Banned {
+        /// For how much longer.
+        left: Duration,
+        /// What for.
+        offence: Offence,
+    },
+    /// Pages of its origin, or of its site, are banned at its address.
+    #[error("Pages of this site are banned at this address for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
+    PageBanned {
         /// For how much longer.
         left: Duration,
         /// What for.
@@ -33,6 +44,27 @@ pub enum Limited {
         "Too many connections from pages of this site; come again later (limits.origin_connections_max)"
     )]
     OriginConnections,
+    /// `limits.origin_address_percent`
+    #[error(
+        "Too many connections from pages of this site at this address; come again later (limits.origin_address_percent)"
+    )]
+    OriginAddress,
+    /// `limits.address_http_time_per_second`, for so much longer.
+    #[error(
+        "Requests from this address take too much processor time; come again later (limits.address_http_time_per_second)"
+    )]
+    AddressTime(Duration),
+    /// `limits.address_response_bytes_max`
+    #[error(
+        "Too many responses to this address wait to be taken; read them, or come again later (limits.address_response_bytes_max)"
+    )]
+    AddressResponses,
+    /// `limits.response_bytes_max`
+    #[error("Too many responses wait to be taken; come again later (limits.response_bytes_max)")]
+    Responses,
+    /// `connection.response_bytes_max`
+    #[error("The response is too long; ask for less (connection.response_bytes_max)")]
+    Response,
     /// `limits.connections_max`
     #[error("The tracker is full; come again later (limits.connections_max)")]
     Connections,
@@ -46,9 +78,35 @@ impl Limited {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::Banned { .. } => 403,
-            Self::AddressRate(_) | Self::AddressConnections | Self::OriginConnections => 429,
-            Self::Connections | Self::Memory => 503,
+            Self::Banned { .. } | Self::PageBanned { .. } => 403,
+            Self::AddressRate(_)
+            | Self::AddressConnections
+            | Self::OriginConnections
+            | Self::OriginAddress
+            | Self::AddressTime(_) => 429,
+            Self::AddressResponses
+            | Self::Responses
+            | Self::Response
+            | Self::Connections
+            | Self::Memory => 503,
+        }
+    }
+
+    /// The setting that it is about.
+    #[must_use]
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Banned { .. } | Self::PageBanned { .. } => "bans",
+            Self::OriginAddress => "limits.origin_address_percent",
+            Self::AddressTime(_) => "limits.address_http_time_per_second",
+            Self::AddressResponses => "limits.address_response_bytes_max",
+            Self::Responses => "limits.response_bytes_max",
+            Self::Response => "connection.response_bytes_max",
+            Self::AddressRate(_) => "limits.address_connections_per_second",
+            Self::AddressConnections => "limits.address_connections_max",
+            Self::OriginConnections => "limits.origin_connections_max",
+            Self::Connections => "limits.connections_max",
+            Self::Memory => "memory.refuse_percent",
         }
     }
 
@@ -56,8 +114,9 @@ impl Limited {
     #[must_use]
     pub const fn retry_after(self) -> u64 {
         let wait = match self {
-            Self::Banned { left, .. } => left,
-            Self::AddressRate(wait) => wait,
+            Self::Banned { left, .. } | Self::PageBanned { left, .. } => left,
+            Self::AddressRate(wait) | Self::AddressTime(wait) => wait,
+            Self::AddressResponses | Self::Responses => READ_SOON,
             _ => COME_AGAIN,
         };
         wait.as_secs() + 1

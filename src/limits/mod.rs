@@ -8,12 +8,14 @@ mod addresses;
 mod bans;
 mod bucket;
 mod guesses;
+mod http_use;
 mod limited;
 mod origins;
 mod pace;
 mod pressure;
 mod score;
 mod share;
+mod spent;
 mod time;
 mod tokens;
 mod visit;
@@ -28,18 +30,23 @@ use crate::config;
 use bucket::{Bucket, Level};
 use score::{Held, Score};
 
-pub use addresses::Addresses;
+pub use addresses::{Addresses, PageKeys, Struck};
 pub use bans::{Ban, Bans, Offence};
 pub use guesses::{Guesses, TooManyWrong};
+pub use http_use::{
+    ADDRESS_QUERIES_MAX, Claim, Claimed, HttpUse, NoRoom, OPERATOR_FOLLOWERS_MAX,
+    OPERATOR_RESPONSE_BYTES_MAX, Payer,
+};
 pub use limited::Limited;
-pub use origins::{OriginCount, Origins};
+pub use origins::{OriginCount, OriginFull, Origins, Place};
 pub use pace::Pace;
-pub use pressure::{Pressure, Step};
+pub use pressure::{KERNEL_BYTES_PER_BLOCKED, Pressure, Step};
 pub use score::{Grudge, Misdeed};
 pub use share::{Portion, Share};
+pub use spent::Spent;
 pub use time::CachedTime;
 pub use tokens::Tokens;
-pub use visit::{Key, OriginId, Visit, Whence};
+pub use visit::{AddressKind, Group, Key, OriginId, Visit, Whence};
 
 /// The limits of every connection, named as in the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -212,6 +219,54 @@ impl<C: Clock + Clone> Limiter<C> {
             self.refusals
                 .carry_over(&trouble.refusals, &others.refusals);
         }
+    }
+
+    /// What an ending connection has used up of its limits; `None` if nothing.
+    pub fn spent(&self, usage: &Usage, now: Duration) -> Option<Spent> {
+        let (messages, offers) = (usage.owed_messages.into(), usage.owed_offers.into());
+        let mut spent = Spent {
+            messages: self.messages.until_full(&usage.messages, messages),
+            offers: self.offers.until_full(&usage.offers, offers),
+            bytes: self.bytes.until_full(&usage.bytes, usage.owed_bytes),
+            ..Spent::default()
+        };
+        if let Some(trouble) = &usage.trouble {
+            spent.malformed = self.malformed.until_full(&trouble.malformed, 0);
+            spent.refusals = self.refusals.until_full(&trouble.refusals, 0);
+            let points = trouble.score.points(now, self.score_half_life);
+            // For more its address gets a strike.
+            if points <= self.score_max * HOSTILE_SHARE {
+                spent.points = points.into();
+            }
+        }
+        spent.is_worth_keeping().then_some(spent)
+    }
+
+    /// What a connection has used up that goes on where another has ended. What it owes, [`Self::charge`] has it wait for.
+    pub fn begin(&self, spent: &Spent, now: Duration) -> Usage {
+        let (messages, owed_messages) = self.messages.begin(spent.messages);
+        let (offers, owed_offers) = self.offers.begin(spent.offers);
+        let (bytes, owed_bytes) = self.bytes.begin(spent.bytes);
+        let few = |owed: u32| u16::try_from(owed).unwrap_or(u16::MAX);
+        let mut usage = Usage {
+            messages,
+            offers,
+            bytes,
+            trouble: None,
+            owed_bytes,
+            owed_offers: few(owed_offers),
+            owed_messages: few(owed_messages),
+        };
+        if spent.has_trouble() {
+            let trouble = usage.trouble();
+            trouble.over_at = now;
+            (trouble.malformed, _) = self.malformed.begin(spent.malformed);
+            (trouble.refusals, _) = self.refusals.begin(spent.refusals);
+            #[expect(clippy::cast_possible_truncation, reason = "a few hundred at most")]
+            let points = spent.points as f32;
+            trouble.score.add(points, now, self.score_half_life);
+        }
+        usage
     }
 
     /// Asked before a message is served. `now` is the time of the clock.

@@ -3,15 +3,18 @@
 //! Shared by all workers behind one lock, which is taken when a page's connection comes and ends, and for its announces only
 //! where `limits.origin_announces_per_second` is set. A site keeps a number as long as it has connections.
 
+mod sites;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
-use super::OriginId;
 use super::bucket::{Lending, Level};
+use super::{AddressKind, Group, OriginId, Visit, Whence};
 use crate::config;
+use sites::{Site, Sites};
 
 /// Bytes of the longest origin that has a number of its own; names of hosts have at most 253.
 const ORIGIN_BYTES_MAX: usize = 300;
@@ -31,7 +34,13 @@ struct Policy {
     most: usize,
     connections_max: Option<u32>,
     announces_per_second: Option<u32>,
+    announces_burst: u32,
+    delay_max: Duration,
     announces: Lending,
+    address_percent: u32,
+    address_origins_max: u32,
+    network_factor: u32,
+    private_factor: u32,
 }
 
 /// How many connections the pages of a site have.
@@ -51,22 +60,51 @@ impl Policy {
             most: limits.origins_max,
             connections_max: limits.origin_connections_max,
             announces_per_second: rate,
+            announces_burst: burst,
+            delay_max: limits.delay_max,
             announces: Lending::new(rate.unwrap_or(1), burst, limits.delay_max),
+            address_percent: limits.origin_address_percent,
+            address_origins_max: limits.address_origins_max,
+            network_factor: limits.network_factor,
+            private_factor: limits.private_factor,
         }
+    }
+
+    /// The part of `whole` that one address may use, at least one.
+    fn part(&self, whole: u32, kind: AddressKind) -> u32 {
+        let factor = match kind {
+            AddressKind::Public => 1,
+            AddressKind::Private => self.private_factor,
+        };
+        let percent = self.address_percent.saturating_mul(factor).min(100);
+        let part = (u64::from(whole) * u64::from(percent)).div_ceil(100);
+        u32::try_from(part).unwrap_or(whole).max(1)
     }
 }
 
-#[derive(Debug)]
-struct Sites {
-    places: HashMap<Box<str>, usize>,
-    /// By the number, less one.
-    sites: Slab<Site>,
+/// Why a page gets no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginFull {
+    /// `limits.origin_connections_max`
+    Origin,
+    /// `limits.origin_address_percent`
+    Address,
 }
 
-#[derive(Debug, Default)]
-struct Site {
-    connections: u32,
-    announces: Level,
+/// Where a connection of a page is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// With those of its own origin.
+    Own,
+    /// With all others, as there are `limits.origins_max`, or what it names is too long.
+    Shared,
+    /// With all others, as its address has named `limits.address_origins_max` before.
+    SharedOfAddress,
+}
+
+/// The number of the site at a place.
+fn number(place: usize) -> OriginId {
+    OriginId(u16::try_from(place + 1).unwrap_or(0))
 }
 
 impl Origins {
@@ -78,7 +116,9 @@ impl Origins {
         Self {
             sites: Mutex::new(Sites {
                 places: HashMap::new(),
-                sites,
+                by_number: sites,
+                parts: HashMap::new(),
+                named_first: HashMap::new(),
             }),
             policy: RwLock::new(Policy::new(limits)),
         }
@@ -93,46 +133,94 @@ impl Origins {
         *self.policy.read()
     }
 
-    /// Whether the pages of an origin have room for one more connection.
-    #[must_use]
-    pub fn has_room(&self, origin: &str) -> bool {
+    /// Looks whether the pages of an origin have room for one more connection from an address; `None` is one that has no limits.
+    ///
+    /// # Errors
+    ///
+    /// They have not, or that address has its part of it.
+    pub fn room(&self, origin: &str, whence: Option<Whence>) -> Result<(), OriginFull> {
         let policy = self.policy();
         let Some(most) = policy.connections_max else {
-            return true;
+            return Ok(());
         };
         let sites = self.sites.lock();
-        let place = sites.places.get(origin).copied();
-        let is_new = place.is_none() && sites.places.len() < policy.most;
-        let site = sites.sites.get(place.unwrap_or(OTHERS));
-        is_new || site.is_none_or(|site| site.connections < most)
-    }
-
-    /// Counts a connection of a page. Gives its number, and whether that is one of its own.
-    pub fn enter(&self, origin: &str) -> (OriginId, bool) {
-        let policy = self.policy();
-        let sites = &mut *self.sites.lock();
-        let has_room = sites.places.len() < policy.most && origin.len() <= ORIGIN_BYTES_MAX;
         let place = match sites.places.get(origin) {
             Some(place) => *place,
-            None if has_room => {
-                let place = sites.sites.insert(Site::default());
-                sites.places.insert(origin.into(), place);
-                place
-            }
+            None if sites.has_place_for(origin, whence, &policy) => return Ok(()),
             None => OTHERS,
         };
-        if let Some(site) = sites.sites.get_mut(place) {
+        if sites.connections(place) >= most {
+            return Err(OriginFull::Origin);
+        }
+        let Some(group) = whence.map(Whence::group) else {
+            return Ok(());
+        };
+        let part = sites.parts.get(&Visit::new(Some(group.key), number(place)));
+        let fits = part.is_none_or(|part| part.connections < policy.part(most, group.kind));
+        fits.then_some(()).ok_or(OriginFull::Address)
+    }
+
+    /// Counts a connection of a page, from an address that shares its part of the site's limits with `group`. Gives its number,
+    /// and where that is counted.
+    pub fn enter(
+        &self,
+        origin: &str,
+        whence: Option<Whence>,
+        group: Option<Group>,
+    ) -> (OriginId, Place) {
+        let policy = self.policy();
+        let sites = &mut *self.sites.lock();
+        let (place, counted) = match sites.places.get(origin) {
+            Some(place) => (*place, Place::Own),
+            None if sites.has_place_for(origin, whence, &policy) => {
+                (sites.add(origin, whence), Place::Own)
+            }
+            None if sites.may_name(whence, &policy) => (OTHERS, Place::Shared),
+            None => (OTHERS, Place::SharedOfAddress),
+        };
+        let id = number(place);
+        if let Some(site) = sites.by_number.get_mut(place) {
             site.connections += 1;
         }
-        let number = u16::try_from(place + 1).unwrap_or(0);
-        (OriginId(number), place != OTHERS)
+        if let Some(group) = group {
+            let part = sites.parts.entry(Visit::new(Some(group.key), id));
+            part.or_default().connections += 1;
+        }
+        (id, counted)
+    }
+
+    /// How many connections an address or network has of the pages of an origin.
+    #[must_use]
+    pub fn connections_of(&self, id: OriginId, group: Group) -> u32 {
+        let sites = self.sites.lock();
+        let part = sites.parts.get(&Visit::new(Some(group.key), id));
+        part.map_or(0, |part| part.connections)
+    }
+
+    /// The origin with this number; `None` if it is that of those without one of their own.
+    #[must_use]
+    pub fn name(&self, id: OriginId) -> Option<Box<str>> {
+        let place = usize::from(id.0).checked_sub(1)?;
+        let sites = self.sites.lock();
+        let mut named = sites.places.iter();
+        named
+            .find(|(_, known)| **known == place)
+            .map(|(name, _)| name.clone())
+    }
+
+    /// Whether an origin has a number of its own, or would get one.
+    #[must_use]
+    pub fn is_own(&self, origin: &str, whence: Option<Whence>) -> bool {
+        let policy = self.policy();
+        let sites = self.sites.lock();
+        sites.places.contains_key(origin) || sites.has_place_for(origin, whence, &policy)
     }
 
     /// All sites with connections, those with the most first.
     #[must_use]
     pub fn list(&self) -> Vec<OriginCount> {
         let sites = self.sites.lock();
-        let connections = |place| sites.sites.get(place).map_or(0, |site| site.connections);
+        let connections = |place| sites.connections(place);
         let named = sites.places.iter().map(|(origin, place)| OriginCount {
             origin: Some(origin.clone()),
             connections: connections(*place),
@@ -153,153 +241,59 @@ impl Origins {
         all
     }
 
-    /// Takes a connection out.
-    pub fn leave(&self, id: OriginId) {
+    /// Takes a connection out that was counted for `group`.
+    pub fn leave(&self, id: OriginId, group: Option<Group>) {
         self.with(id, |site| {
             site.connections = site.connections.saturating_sub(1);
         });
+        let Some(group) = group else { return };
+        let visit = Visit::new(Some(group.key), id);
+        let parts = &mut self.sites.lock().parts;
+        if let Some(part) = parts.get_mut(&visit) {
+            part.connections = part.connections.saturating_sub(1);
+        }
     }
 
     /// Takes note of an announce: for how long its connection is not to be read.
     ///
     /// # Errors
     ///
-    /// The announce is to be refused: as many as may wait do already.
-    pub fn announce(&self, id: OriginId, now: Duration) -> Result<Duration, Duration> {
+    /// The announce is to be refused: as many as may wait do already, of all pages of the site, or of those at this address.
+    pub fn announce(
+        &self,
+        id: OriginId,
+        group: Option<Group>,
+        now: Duration,
+    ) -> Result<Duration, Duration> {
         let policy = self.policy();
-        if policy.announces_per_second.is_none() {
+        let Some(rate) = policy.announces_per_second else {
             return Ok(Duration::ZERO);
+        };
+        let mut wait = Duration::ZERO;
+        if let Some(group) = group {
+            let part = |whole| policy.part(whole, group.kind);
+            let bucket = Lending::new(part(rate), part(policy.announces_burst), policy.delay_max);
+            let visit = Visit::new(Some(group.key), id);
+            let parts = &mut self.sites.lock().parts;
+            wait = bucket.take(&parts.entry(visit).or_default().announces, now)?;
         }
-        self.with(id, |site| policy.announces.take(&site.announces, now))
+        let of_site = self.with(id, |site| policy.announces.take(&site.announces, now));
+        of_site
             .unwrap_or(Ok(Duration::ZERO))
+            .map(|own| own.max(wait))
     }
 
     /// Forgets the sites without connections.
     pub fn tidy(&self, now: Duration) {
-        if self.sites.lock().sites.len() > 1 {
-            let Sites { places, sites } = &mut *self.sites.lock();
-            places.retain(|_, place| {
-                let site = sites.get(*place);
-                let stays = site.is_some_and(|site| {
-                    site.connections > 0 || !site.announces.ahead(now).is_zero()
-                });
-                if !stays {
-                    sites.try_remove(*place);
-                }
-                stays
-            });
-            if places.capacity() > 4 * places.len() {
-                places.shrink_to(2 * places.len());
-                sites.shrink_to_fit();
-            }
-        }
+        self.sites.lock().tidy(now);
     }
 
     fn with<R>(&self, id: OriginId, act: impl FnOnce(&mut Site) -> R) -> Option<R> {
         let place = usize::from(id.0).checked_sub(1)?;
-        self.sites.lock().sites.get_mut(place).map(act)
+        self.sites.lock().by_number.get_mut(place).map(act)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn origins(change: impl FnOnce(&mut config::Limits)) -> Origins {
-        let mut limits = config::Limits::default();
-        change(&mut limits);
-        Origins::new(&limits)
-    }
-
-    #[test]
-    fn sites_are_listed_also_without_a_limit_and_a_limit_holds_for_those_that_are_here() {
-        let origins = origins(|limits| limits.origins_max = 2);
-        let ids = ["b", "a", "a", "c", "d"]
-            .map(|name| origins.enter(&format!("https://{name}.example")).0);
-        let told = |origins: &Origins| {
-            let list = origins.list().into_iter();
-            let told = list.map(|count| {
-                let origin = count.origin.unwrap_or_else(|| "others".into());
-                format!("{origin} {}", count.connections)
-            });
-            told.collect::<Vec<_>>()
-        };
-        let three = ["others 2", "https://a.example 2", "https://b.example 1"];
-        assert_eq!(told(&origins), three);
-        assert!(origins.has_room("https://a.example"));
-        origins.retune(&config::Limits {
-            origin_connections_max: Some(2),
-            ..config::Limits::default()
-        });
-        assert!(!origins.has_room("https://a.example"));
-        for id in ids {
-            origins.leave(id);
-        }
-        assert_eq!(told(&origins), [""; 0]);
-    }
-
-    #[test]
-    fn each_origin_has_its_own_room() {
-        let origins = origins(|limits| limits.origin_connections_max = Some(2));
-        let (a, is_own) = origins.enter("https://a.example");
-        assert!(is_own && origins.has_room("https://a.example"));
-        assert_eq!(origins.enter("https://a.example"), (a, true));
-        assert!(!origins.has_room("https://a.example"));
-        assert!(origins.has_room("https://b.example"));
-        origins.leave(a);
-        assert!(origins.has_room("https://a.example"));
-    }
-
-    #[test]
-    fn origins_beyond_the_bound_share_one_place_until_others_are_gone() {
-        let origins = origins(|limits| {
-            limits.origins_max = 1;
-            limits.origin_connections_max = Some(1);
-        });
-        let (a, _) = origins.enter("https://a.example");
-        let (b, is_own) = origins.enter("https://b.example");
-        assert!(!is_own && a != b);
-        assert!(
-            !origins.has_room("https://c.example"),
-            "the others have one place"
-        );
-        origins.leave(a);
-        origins.tidy(Duration::from_secs(1));
-        let (c, is_own) = origins.enter("https://c.example");
-        assert!(is_own);
-        origins.leave(c);
-        origins.leave(b);
-        assert!(origins.has_room("https://d.example"));
-    }
-
-    #[test]
-    fn what_is_no_origin_has_no_place_of_its_own() {
-        let origins = origins(|limits| limits.origin_connections_max = Some(1));
-        let (_, is_own) = origins.enter(&"x".repeat(ORIGIN_BYTES_MAX + 1));
-        assert!(!is_own);
-    }
-
-    #[test]
-    fn announces_of_an_origin_are_slowed_and_then_refused() {
-        let origins = origins(|limits| {
-            limits.origin_announces_per_second = Some(10);
-            limits.origin_announces_burst = 5;
-            limits.delay_max = Duration::from_secs(2);
-        });
-        let now = Duration::from_secs(10);
-        let (id, _) = origins.enter("https://a.example");
-        let mut waits = Vec::new();
-        while let Ok(wait) = origins.announce(id, now) {
-            waits.push(wait);
-            assert!(waits.len() < 1000, "never refused");
-        }
-        // Five at once, and those of two seconds later.
-        assert_eq!(waits.len(), 25);
-        assert!(waits.iter().take(5).all(Duration::is_zero), "{waits:?}");
-        assert_eq!(waits.last(), Some(&Duration::from_secs(2)));
-        let (other, _) = origins.enter("https://b.example");
-        assert_eq!(origins.announce(other, now), Ok(Duration::ZERO));
-        let now = Duration::from_secs(13);
-        assert_eq!(origins.announce(id, now), Ok(Duration::ZERO));
-    }
-}
+#[path = "tests/origins.rs"]
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Counts nothing itself: the worker hands in what the system says, the hub acts on it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 
@@ -11,6 +12,12 @@ use crate::config;
 /// What the kernel holds for a connection beside the process's own memory: its socket with empty buffers.
 const KERNEL_BYTES_PER_CONNECTION: usize = 5 * 1024;
 
+/// What the kernel holds beyond that for a connection whose client takes nothing of what is sent to it: unsent bytes and their
+/// bookkeeping, as far as the socket's options let it (`net::tcp`).
+pub const KERNEL_BYTES_PER_BLOCKED: usize = 64 * 1024;
+/// For how long those who hold what is usual are spared after others were closed: until it is seen what that gave back.
+const SPARED: Duration = Duration::from_secs(2);
+
 /// How short memory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -18,7 +25,7 @@ pub enum Step {
     Calm,
     /// Over `memory.refuse_percent` of the budget: no new connections and swarms, and the longest interval.
     Refuse,
-    /// Over `memory.shed_percent`: also idle connections are closed.
+    /// Over `memory.shed_percent`: also connections are closed, those that hold most first.
     Shed,
 }
 
@@ -29,6 +36,8 @@ pub struct Pressure {
     /// What the system grants where no budget is set; 0 for none.
     granted_bytes: AtomicUsize,
     used: AtomicUsize,
+    /// Until when connections that hold what is usual are spared, in milliseconds since the process started.
+    spared_until: AtomicU64,
 }
 
 impl Pressure {
@@ -39,6 +48,7 @@ impl Pressure {
             policy: RwLock::new(memory.clone()),
             granted_bytes: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
+            spared_until: AtomicU64::new(0),
         }
     }
 
@@ -68,10 +78,13 @@ impl Pressure {
         }
     }
 
-    /// Takes note of the memory of the process, and of its connections.
-    pub fn observe(&self, resident_bytes: usize, connections: usize) {
+    /// Takes note of the memory of the process, and of its connections, of which so many over HTTP take nothing.
+    pub fn observe(&self, resident_bytes: usize, connections: usize, blocked: usize) {
         let sockets = connections.saturating_mul(KERNEL_BYTES_PER_CONNECTION);
-        let used = resident_bytes.saturating_add(sockets);
+        let unsent = blocked.saturating_mul(KERNEL_BYTES_PER_BLOCKED);
+        let used = resident_bytes
+            .saturating_add(sockets)
+            .saturating_add(unsent);
         self.used.store(used, Ordering::Relaxed);
     }
 
@@ -95,6 +108,28 @@ impl Pressure {
         }
     }
 
+    /// Bytes that are to be given back now. None before [`Step::Shed`].
+    #[must_use]
+    pub fn surplus_bytes(&self) -> usize {
+        if self.step() < Step::Shed {
+            return 0;
+        }
+        let refuse = self.policy.read().refuse_percent;
+        self.used_bytes().saturating_sub(self.part(refuse))
+    }
+
+    /// Spares connections that hold what is usual for some seconds.
+    pub fn spare_usual(&self, now: Duration) {
+        let until = u64::try_from((now + SPARED).as_millis()).unwrap_or(u64::MAX);
+        self.spared_until.store(until, Ordering::Relaxed);
+    }
+
+    /// Whether connections may be closed that hold what is usual.
+    #[must_use]
+    pub fn may_shed_usual(&self, now: Duration) -> bool {
+        now.as_millis() >= u128::from(self.spared_until.load(Ordering::Relaxed))
+    }
+
     /// How many of so many connections are to be closed now: those whose share of the memory is over what may be used, a few
     /// at a time, as it takes a moment until their memory is seen to be free. None before [`Step::Shed`].
     #[must_use]
@@ -102,10 +137,8 @@ impl Pressure {
         if self.step() < Step::Shed {
             return 0;
         }
-        let used = self.used_bytes();
-        let each = (used / connections.max(1)).max(1);
-        let refuse = self.policy.read().refuse_percent;
-        let surplus = used.saturating_sub(self.part(refuse)).div_ceil(each);
+        let each = (self.used_bytes() / connections.max(1)).max(1);
+        let surplus = self.surplus_bytes().div_ceil(each);
         surplus.min(connections.div_ceil(SHED_PART))
     }
 }
@@ -136,7 +169,7 @@ mod tests {
             (usize::MAX, Step::Shed),
             (1, Step::Calm),
         ] {
-            pressure.observe(used, 0);
+            pressure.observe(used, 0, 0);
             assert_eq!(pressure.step(), step, "{used}");
         }
     }
@@ -144,16 +177,18 @@ mod tests {
     #[test]
     fn what_the_kernel_holds_for_connections_counts() {
         let pressure = pressure();
-        pressure.observe(50_000_000, 7_000);
+        pressure.observe(50_000_000, 7_000, 0);
+        assert_eq!(pressure.step(), Step::Refuse);
+        pressure.observe(50_000_000, 600, 600);
         assert_eq!(pressure.step(), Step::Refuse);
     }
 
     #[test]
     fn as_many_connections_go_as_take_what_is_too_much_but_few_at_a_time() {
         let pressure = pressure();
-        pressure.observe(90_000_000, 0);
+        pressure.observe(90_000_000, 0, 0);
         assert_eq!(pressure.surplus(1_000), 0);
-        pressure.observe(96_000_000, 0);
+        pressure.observe(96_000_000, 0, 0);
         // 11 of 96 MB are too much, which is more than one in sixteen.
         assert_eq!(pressure.surplus(1_000), 63);
         assert_eq!((pressure.surplus(1), pressure.surplus(0)), (1, 0));
@@ -163,7 +198,7 @@ mod tests {
     fn what_the_system_grants_holds_where_no_budget_is_set() {
         let pressure = Pressure::new(&config::Memory::default());
         pressure.grant(100_000_000);
-        pressure.observe(90_000_000, 0);
+        pressure.observe(90_000_000, 0, 0);
         assert_eq!(pressure.step(), Step::Refuse);
         pressure.retune(&config::Memory {
             budget_bytes: 1_000_000_000,
@@ -175,7 +210,7 @@ mod tests {
     #[test]
     fn without_a_budget_memory_is_never_short() {
         let pressure = Pressure::new(&config::Memory::default());
-        pressure.observe(usize::MAX, usize::MAX);
+        pressure.observe(usize::MAX, usize::MAX, 0);
         assert_eq!((pressure.step(), pressure.surplus(9)), (Step::Calm, 0));
     }
 }

@@ -4,6 +4,7 @@
 //! no message waits for a lock. The threshold moves with what is free, as the buffers of switches are divided: the fuller
 //! the table, the less one may have of it, so that whoever has little can always begin one more.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -46,6 +47,10 @@ impl Portion {
 #[derive(Debug, Default)]
 pub struct Share {
     memberships: AtomicUsize,
+    /// How many times as much it may have as others, at least once.
+    factor: u32,
+    /// The address group of its members.
+    group: Option<NonZeroU64>,
     /// That of the network around it, of which it is a part.
     wider: Option<Arc<Self>>,
 }
@@ -54,10 +59,32 @@ impl Share {
     /// Of nothing yet, within the share of a network.
     #[must_use]
     pub fn within(wider: Option<Arc<Self>>) -> Self {
+        Self::of_many(1, wider)
+    }
+
+    /// The same, for an address that may have so many times as much as others.
+    #[must_use]
+    pub fn of_many(factor: u32, wider: Option<Arc<Self>>) -> Self {
         Self {
-            memberships: AtomicUsize::new(0),
+            factor,
             wider,
+            ..Self::default()
         }
+    }
+
+    /// The same for members of this address group.
+    #[must_use]
+    pub fn with_group(self, group: NonZeroU64) -> Self {
+        Self {
+            group: Some(group),
+            ..self
+        }
+    }
+
+    /// The address group of its members when receivers are chosen; `None` if each stands for itself.
+    #[must_use]
+    pub const fn group(&self) -> Option<NonZeroU64> {
+        self.group
     }
 
     /// How many memberships there are.
@@ -92,6 +119,7 @@ impl Share {
 
     fn may_begin_beside(&self, counted: usize, free: usize, portion: Portion) -> bool {
         let fits = |share: &Self, percent: usize| {
+            let percent = percent.saturating_mul(share.factor.max(1) as usize);
             let others = share.memberships().saturating_sub(counted);
             others.saturating_mul(100) < free.saturating_mul(percent)
         };

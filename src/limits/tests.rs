@@ -268,3 +268,82 @@ fn who_is_slowed_or_refused_is_told_for_what() {
     let refused = case.limiter.admit(&mut case.usage, now);
     assert_eq!(refused, Admission::Refuse(Rate::Offers));
 }
+
+/// Sends until the connection is slowed, ends it, and gives how many were served at once and what goes to the next.
+fn use_up(case: &mut Case) -> (usize, Option<Spent>) {
+    let at_once = (0..10_000).take_while(|_| case.send(1) == Ok(None)).count();
+    let usage = std::mem::take(&mut case.usage);
+    (at_once, case.limiter.spent(&usage, case.clock.get()))
+}
+
+#[test]
+fn a_connection_that_goes_on_for_another_has_what_that_had_left() {
+    let mut case = Case::new(|_| {});
+    let (at_once, spent) = use_up(&mut case);
+    assert_eq!(at_once, 500);
+    let spent = spent.expect("all is used up");
+    let now = case.clock.get();
+    case.usage = case.limiter.begin(&spent, now);
+    // The message that was served, but not paid for, makes it wait before it is read.
+    let pause = case.limiter.charge(&mut case.usage, 0, now);
+    let time = pause.expect("it owes").time;
+    assert!(time <= Duration::from_millis(51), "{time:?}");
+    case.wait(time);
+    assert!(case.send(1).is_ok_and(|pause| pause.is_some()), "slowed");
+    case.wait(Duration::from_secs(10));
+    let (at_once, _) = use_up(&mut case);
+    assert!((198..=200).contains(&at_once), "{at_once}");
+    // Of who has used up nothing nothing is kept.
+    case.wait(Duration::from_mins(1));
+    let usage = std::mem::take(&mut case.usage);
+    assert_eq!(case.limiter.spent(&usage, case.clock.get()), None);
+}
+
+#[test]
+fn bytes_refusals_malformed_messages_and_points_go_on_as_well() {
+    let mut case = Case::new(|limits| limits.patience = Duration::ZERO);
+    let now = case.clock.get();
+    let _ = case.limiter.charge_bytes(&mut case.usage, 8_388_608, now);
+    assert!((0..100).all(|_| case.limiter.allow_malformed(&mut case.usage)));
+    let offences = (0..60).filter(|_| {
+        let (usage, malformed) = (&mut case.usage, Misdeed::Malformed);
+        case.limiter.allow_offence(usage, malformed, now)
+    });
+    assert_eq!(offences.count(), 60);
+    let spent = case.limiter.spent(&case.usage, now).expect("much");
+    case.usage = case.limiter.begin(&spent, now);
+    assert!(
+        case.limiter
+            .charge_bytes(&mut case.usage, 1000, now)
+            .is_some()
+    );
+    assert!(!case.limiter.allow_malformed(&mut case.usage));
+    let points = case.limiter.grudge(&case.usage, now).expect("some").points;
+    assert!((points - 60.0).abs() < 0.1, "{points}");
+    // For more than half of what closes a connection the address gets a strike instead.
+    (0..20).for_each(|_| {
+        let (usage, malformed) = (&mut case.usage, Misdeed::Malformed);
+        assert!(case.limiter.allow_offence(usage, malformed, now));
+    });
+    let spent = case.limiter.spent(&case.usage, now).expect("much");
+    assert!(spent.points == 0.0 && spent.malformed > 1.0, "{spent:?}");
+    // Refusals: a connection that is refused again and again, by one that comes after the other.
+    let mut case = Case::new(|limits| {
+        limits.patience = Duration::ZERO;
+        limits.refusals_per_minute_max = 50;
+    });
+    let mut refused = 0;
+    for _ in 0..5_000 {
+        match case.send(0) {
+            Ok(_) => {}
+            Err(Admission::Refuse(_)) => refused += 1,
+            Err(_) => break,
+        }
+        let now = case.clock.get();
+        if refused % 7 == 3 {
+            let spent = case.limiter.spent(&case.usage, now).expect("much");
+            case.usage = case.limiter.begin(&spent, now);
+        }
+    }
+    assert!((50..=52).contains(&refused), "{refused}");
+}

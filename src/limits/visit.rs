@@ -74,6 +74,38 @@ pub struct Whence {
     pub own: Key,
     /// The network of a whole site.
     pub wider: Option<Key>,
+    /// Who may be behind it.
+    pub kind: AddressKind,
+}
+
+impl Whence {
+    /// The network of the site, or the address that has none.
+    #[must_use]
+    pub fn group(self) -> Group {
+        Group {
+            key: self.wider.unwrap_or(self.own),
+            kind: self.kind,
+        }
+    }
+}
+
+/// Who may be behind an address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AddressKind {
+    /// A household, a school or a carrier on the internet.
+    #[default]
+    Public,
+    /// Whoever a container's bridge, a NAT or a proxy stands for; `limits.private_factor` times as much is theirs.
+    Private,
+}
+
+/// What has one part of the limits of a web site together: an IPv4 address or an IPv6 network of /48.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// Which one.
+    pub key: Key,
+    /// Who may be behind it.
+    pub kind: AddressKind,
 }
 
 /// Number of an origin; 0 for none that is counted.
@@ -92,7 +124,7 @@ impl OriginId {
 }
 
 /// Under what a connection is counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Visit(u64);
 
 impl Visit {

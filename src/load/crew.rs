@@ -14,6 +14,7 @@ use super::driver::{self, Order, Part, Plan, Said};
 use super::error::LoadError;
 use super::procfs::{Cpu, this_thread};
 use super::session::Gauges;
+use super::stop::{EndedEarly, Presence, Stop};
 
 /// How often the user hears something.
 const WATCH: Duration = Duration::from_millis(200);
@@ -38,6 +39,9 @@ pub(super) struct Crew {
     clock: Instant,
     phase: (&'static str, Instant),
     told: Option<Instant>,
+    stop: Stop,
+    /// While there are to be connections: whether there are any.
+    presence: Option<Presence>,
 }
 
 /// Running totals of all threads.
@@ -52,7 +56,7 @@ pub(super) struct Totals {
 }
 
 impl Crew {
-    pub(super) fn start(plans: Vec<Plan>, clock: Instant) -> Result<Self, LoadError> {
+    pub(super) fn start(plans: Vec<Plan>, clock: Instant, stop: &Stop) -> Result<Self, LoadError> {
         let hands: Result<Vec<Hand>, LoadError> = plans.into_iter().map(hire).collect();
         Ok(Self {
             hands: hands?,
@@ -60,7 +64,19 @@ impl Crew {
             clock,
             phase: ("", clock),
             told: None,
+            stop: stop.clone(),
+            presence: None,
         })
+    }
+
+    /// Whether the load is to end before its time.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
+    /// From now on there are to be connections, or need not be: without any the tracker is gone.
+    pub(super) fn expect_connections(&mut self, are_expected: bool) {
+        self.presence = are_expected.then(Presence::default);
     }
 
     /// Since the beginning of the run.
@@ -180,7 +196,7 @@ impl Crew {
         let end = Instant::now() + time;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || self.is_stopped() {
                 return;
             }
             thread::park_timeout(left.min(WATCH));
@@ -194,6 +210,10 @@ impl Crew {
             self.phase = (phase, Instant::now());
         }
         let totals = self.totals();
+        let presence = self.presence.as_mut();
+        if presence.is_some_and(|seen| seen.is_gone(totals.connections, Instant::now())) {
+            self.stop.stop(EndedEarly::TrackerGone);
+        }
         watch(&Progress {
             phase,
             elapsed: self.phase.1.elapsed(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
 
 use super::churn::{Churn, StormSeen, Turn, WaveSeen};
 use super::connect::Connector;
@@ -15,6 +16,7 @@ use super::error::LoadError;
 use super::exchange::{Drive, Exchange, Habit, Latencies, Micros, Settings};
 use super::options::{Storm, Wave};
 use super::session::{Gauges, Session};
+use super::stop::Stop;
 use super::tally::{Errors, Tally};
 
 /// Connections of the warm-up, which makes the tracker allocate what it needs only once.
@@ -30,6 +32,9 @@ const WARM_SWARM: u64 = 1 << 20;
 const JOINS_AT_ONCE: usize = 64;
 /// After the timeout of a message, so long until nothing can come any more.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a load that is to end early waits for what is under way and does not move.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a thread is to do.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +65,7 @@ pub(super) struct Plan {
     pub(super) connector: Connector,
     pub(super) gauges: Arc<Gauges>,
     pub(super) clock: Instant,
+    pub(super) stop: Stop,
 }
 
 /// What a thread counted.
@@ -140,7 +146,31 @@ impl Driver {
         }
     }
 
+    /// Carries out an order, or as much of it as there is time for when the load is to end early.
     async fn carry_out(&mut self, order: Order) -> Result<(), LoadError> {
+        let stop = self.plan.stop.clone();
+        if matches!(order, Order::Close) {
+            self.session.close();
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = stop.stopped() => {}
+            done = self.work(order) => return done,
+        }
+        self.wind_up().await;
+        Ok(())
+    }
+
+    /// Begins nothing more, and waits a moment for what is under way.
+    async fn wind_up(&self) {
+        self.churn.stop();
+        self.session.finish(true, SETTLES_WITHIN).await;
+        // That somebody has not come back is no fault of a load that is cut short.
+        let _ = timeout(SETTLES_WITHIN, self.churn.finish()).await;
+    }
+
+    async fn work(&mut self, order: Order) -> Result<(), LoadError> {
         match order {
             Order::Warm => self.warm_up().await?,
             Order::Open => self.session.open_all().await?,

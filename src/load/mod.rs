@@ -21,6 +21,7 @@ mod report;
 mod sdp;
 mod session;
 mod sizes;
+mod stop;
 mod stream;
 mod summary;
 mod syscalls;
@@ -30,7 +31,7 @@ mod tls;
 mod wires;
 
 pub use churn::{StormSeen, WaveSeen};
-pub use control::{Progress, run};
+pub use control::{Progress, run, run_until};
 pub use error::LoadError;
 pub use live::Live;
 pub use options::{Amount, Loop, Options, Sources, Storm, Think, Wave};
@@ -40,5 +41,6 @@ pub use report::{
     ServerSeen, StormPlan, Syscalls, WavePlan,
 };
 pub use sizes::SwarmSize;
+pub use stop::{EndedEarly, GONE_AFTER, Stop};
 pub use tally::Tally;
 pub use target::Target;

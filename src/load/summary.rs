@@ -13,6 +13,7 @@ use super::report::{
     Closing, CpuUsed, Curves, Load, Memories, Own, Percentiles, Phase, PlanMade, Report, Sample,
     ServerSeen, StormPlan, Syscalls, WavePlan, curve,
 };
+use super::stop::EndedEarly;
 use super::tally::{Errors, Tally};
 
 /// Above this share of a core a thread of the load is full.
@@ -211,6 +212,7 @@ pub(super) struct Found {
     pub(super) server: Option<ServerSeen>,
     /// What could not be measured, in words.
     pub(super) remarks: Vec<String>,
+    pub(super) ended_early: Option<EndedEarly>,
 }
 
 impl Found {
@@ -236,6 +238,14 @@ impl Found {
                 "{missing} storms or waves did not end with everybody back"
             ));
         }
+        let cut = self
+            .ended_early
+            .map(|why| format!("the load ended before its time: {}", why.words()));
+        // A load that was stopped may be right as far as it went; without its tracker it is not.
+        if self.ended_early == Some(EndedEarly::TrackerGone) {
+            problems.splice(0..0, cut.clone());
+        }
+        let is_correct = problems.is_empty();
         let own = self
             .load
             .as_ref()
@@ -248,6 +258,9 @@ impl Found {
             full: false,
         });
         let mut remarks = words(&tally.remarks());
+        if is_correct || self.ended_early != Some(EndedEarly::TrackerGone) {
+            remarks.splice(0..0, cut);
+        }
         if own.full && options.has_load() {
             let share = own.busy_share_max.unwrap_or_default() * 100.0;
             remarks.insert(0, format!(
@@ -278,12 +291,9 @@ impl Found {
             target: options.target.to_string(),
             seed: options.seed,
             plan: plan(options, self.threads, &self.swarm_sizes),
-            correct: problems.is_empty(),
-            exit_code: if problems.is_empty() {
-                0
-            } else {
-                EXIT_INCORRECT
-            },
+            correct: is_correct,
+            exit_code: exit_code(self.ended_early, is_correct),
+            ended_early: self.ended_early,
             problems,
             remarks,
             own,
@@ -306,6 +316,15 @@ impl Found {
                 answer: curve(&latencies.answer),
             },
         }
+    }
+}
+
+/// What the program exits with.
+fn exit_code(ended_early: Option<EndedEarly>, is_correct: bool) -> u8 {
+    match ended_early {
+        Some(why) => why.exit_code(),
+        None if is_correct => 0,
+        None => EXIT_INCORRECT,
     }
 }
 

@@ -35,8 +35,8 @@ pub struct Client {
     pub is_forwarded: bool,
     /// Whether the header was there, but came from somebody who is not believed.
     pub is_ignored: bool,
-    /// Whether a trusted proxy sent a header that cannot be read. The address is that of the last proxy that could be
-    /// told then.
+    /// Whether a trusted proxy sent a header that names nobody: it cannot be read, is empty, or hides the client. The address is
+    /// that of the last proxy that could be told then, and must not be taken for the client's.
     pub is_malformed: bool,
 }
 
@@ -97,7 +97,11 @@ impl Proxies {
                 ..self.walk(peer, std::iter::empty())
             };
         }
-        let from_right = values.rev();
+        let mut from_right = values.rev().peekable();
+        if from_right.peek().is_none() {
+            // No header: the proxy itself, or a program beside it.
+            return self.walk(peer, std::iter::empty());
+        }
         match self.kind {
             Kind::List => self.walk(
                 peer,
@@ -125,6 +129,7 @@ impl Proxies {
                 self.walk(peer, first.into_iter())
             }
         }
+        .named_or_not()
     }
 
     /// Goes from proxy to proxy as long as they are trusted.
@@ -144,14 +149,23 @@ impl Proxies {
                         break;
                     }
                 }
-                Node::Hidden => break,
-                Node::Malformed => {
+                Node::Hidden | Node::Malformed => {
                     client.is_malformed = true;
                     break;
                 }
             }
         }
         client
+    }
+}
+
+impl Client {
+    /// The client of a header that was there: it names somebody, or nobody.
+    fn named_or_not(self) -> Self {
+        Self {
+            is_malformed: self.is_malformed || !self.is_forwarded,
+            ..self
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub(crate) mod client;
+pub(crate) mod look;
 pub mod proxy;
 mod sockets;
 #[cfg(unix)]
@@ -143,6 +144,14 @@ pub(crate) trait Accept: 'static {
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Waits for bytes, then says how many can be read without going beyond the end of a line: from 1 to `max`.
     fn line_bytes(&self, max: usize) -> impl Future<Output = io::Result<usize>>;
+
+    /// Ends it at once, without a trace in the system where that is possible.
+    fn reset(self)
+    where
+        Self: Sized,
+    {
+        drop(self);
+    }
 }
 
 impl Accept for TcpListener {
@@ -162,6 +171,10 @@ impl Stream for TcpStream {
         let line = room.iter().take(there).position(|&byte| byte == b'\n');
         // At the end of the stream there is nothing, which is for the next read to find out.
         Ok(line.map_or(there, |end| end + 1).max(1))
+    }
+
+    fn reset(self) {
+        tcp::reset(self);
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
 
-#[cfg(unix)]
-use socket2::SockRef;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
 /// Connections that may wait to be accepted: a reconnect storm comes within one second.
 const BACKLOG: i32 = 4096;
+
+/// Bytes that the kernel keeps of a connection beyond what is on its way to the client, about.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 
 /// Whether the kernel divides connections between several sockets of one port. Elsewhere the workers share one.
 const KERNEL_BALANCES: bool = cfg!(any(target_os = "linux", target_os = "android"));
@@ -79,6 +82,7 @@ pub(super) fn take(
 ) -> io::Result<(SocketAddr, Vec<StdListener>)> {
     socket.set_nonblocking(true)?;
     SockRef::from(&socket).set_tcp_nodelay(true)?;
+    keep_little(&SockRef::from(&socket));
     Ok((socket.local_addr()?, share(socket, workers)?))
 }
 
@@ -115,9 +119,20 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     // Messages are written whole, so waiting for more would only delay them. Linux hands the option on to what is
     // accepted, which saves a system call for each; elsewhere `set_up` does it.
     socket.set_tcp_nodelay(true)?;
+    keep_little(&socket);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Lets the kernel keep only so much unsent of a connection, which it hands on to what is accepted: who takes nothing is seen sooner,
+/// and holds less. What is on its way is not counted, so nobody is sent anything more slowly.
+fn keep_little(socket: &Socket) {
+    // Where there is no such option, buffers are the system's own affair.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket;
 }
 
 /// Sets what an accepted connection has not inherited from its listener. If it fails, the connection is gone.
@@ -125,6 +140,13 @@ pub(super) fn set_up(accepted: &TcpStream) {
     if cfg!(not(target_os = "linux")) {
         let _ = accepted.set_nodelay(true);
     }
+}
+
+/// Closes a connection by a reset, which leaves nothing behind: closed in order, it would stay with the system for a minute.
+pub(super) fn reset(accepted: TcpStream) {
+    // If it fails, the connection is closed in order.
+    let _ = SockRef::from(&accepted).set_linger(Some(Duration::ZERO));
+    drop(accepted);
 }
 
 #[cfg(test)]
@@ -157,6 +179,27 @@ mod tests {
         let (accepted, _) = listener.accept().await.expect("a connection");
         set_up(&accepted);
         assert!(accepted.nodelay().expect("a socket"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn of_a_connection_that_takes_nothing_the_kernel_keeps_little() {
+        use socket2::SockRef;
+        use tokio::io::AsyncWriteExt;
+
+        let (address, mut sockets) = bind(loopback(0), 1).expect("a free port");
+        let listener = tokio::net::TcpListener::from_std(sockets.remove(0)).expect("a runtime");
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        client.set_recv_buffer_size(4096).expect("smaller");
+        client.connect(&address.into()).expect("somebody listens");
+        let (mut accepted, _) = listener.accept().await.expect("a connection");
+        let option = SockRef::from(&accepted).tcp_notsent_lowat();
+        assert_eq!(option.expect("a socket"), UNSENT_BYTES_MAX);
+        let (piece, mut kept) = ([0; 4096], 0);
+        while let Some(written) = futures::FutureExt::now_or_never(accepted.write(&piece)) {
+            kept += written.expect("it is open");
+        }
+        assert!(kept < 4 * UNSENT_BYTES_MAX as usize, "{kept}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Type};
 
+use super::look::check_folder;
 use super::{Listeners, Socket};
 use crate::config::{Listen, Target};
 
@@ -46,6 +47,29 @@ impl Drop for SocketFile {
     }
 }
 
+/// Whether a socket file could be bound here, and why not: as far as that can be told without one. Where a server listens it is
+/// seen when it is bound.
+pub(super) fn look(path: &Path) -> io::Result<()> {
+    // Too long a path is none.
+    std::os::unix::net::SocketAddr::from_pathname(path)?;
+    match check_is_socket(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    check_folder(folder.unwrap_or(Path::new(".")))
+}
+
+fn check_is_socket(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Ok(());
+    }
+    let what = "there is a file of this name that is no socket; remove it, or choose another path with --listen";
+    Err(io::Error::other(what))
+}
+
 /// Binds a socket file for `workers` workers.
 pub(super) fn bind(listen: &Listen, path: &Path, workers: usize) -> io::Result<Listeners> {
     let listener = match UnixListener::bind(path) {
@@ -63,10 +87,7 @@ pub(super) fn bind(listen: &Listen, path: &Path, workers: usize) -> io::Result<L
 
 /// Removes a socket file on which nobody listens.
 fn remove_dead(path: &Path) -> io::Result<()> {
-    if !fs::symlink_metadata(path)?.file_type().is_socket() {
-        let what = "there is a file of this name that is no socket; remove it, or choose another path with --listen";
-        return Err(io::Error::other(what));
-    }
+    check_is_socket(path)?;
     let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // A live server whose backlog is full would keep us waiting.
     probe.set_nonblocking(true)?;

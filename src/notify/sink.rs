@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use rand::RngExt;
@@ -56,6 +57,8 @@ struct Line {
     put: u64,
     failed: u64,
     last_error: Option<String>,
+    /// Unix seconds.
+    last_delivered: Option<f64>,
 }
 
 #[derive(Debug, Clone)]
@@ -121,6 +124,7 @@ impl Sink {
             queued: line.waiting.len(),
             failed: line.failed,
             last_error: line.last_error.clone(),
+            last_delivered: line.last_delivered,
         }
     }
 
@@ -164,6 +168,9 @@ impl Sink {
     /// A job is done, for better or worse. It may have been dropped for others in the meantime, which was counted then.
     fn settle(&self, job: &Job, failed: Option<Failed>) {
         let mut line = self.line.lock();
+        if failed.is_none() {
+            line.last_delivered = Some(unix_now());
+        }
         if line
             .waiting
             .front()
@@ -188,6 +195,11 @@ impl Sink {
             );
         }
     }
+}
+
+fn unix_now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]

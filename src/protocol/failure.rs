@@ -21,6 +21,8 @@ pub enum Failure {
     ScrapeHashes,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
+    /// A scrape without hashes, while somebody else is told every swarm.
+    FullScrapeBusy,
     /// The swarm may not be here: `access.info_hashes_allowed`, `access.info_hashes_denied`.
     NotAllowed,
     /// The connection already has `tracker.memberships_max` memberships.
@@ -64,6 +66,9 @@ impl Failure {
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
+            Self::FullScrapeBusy => {
+                "Somebody else is being told all swarms; come again in a minute"
+            }
             Self::NotAllowed => "This info_hash is not allowed on this tracker",
             Self::Memberships => "This connection is in too many swarms",
             Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
@@ -93,6 +98,7 @@ impl Failure {
             Self::PeerId(_) => "peer_id",
             Self::ScrapeHashes => "scrape_hashes",
             Self::FullScrape => "full_scrape",
+            Self::FullScrapeBusy => "full_scrape_busy",
             Self::NotAllowed => "info_hash_not_allowed",
             Self::Memberships => "memberships",
             Self::Swarms => "swarms_max",
@@ -110,6 +116,7 @@ impl Failure {
         !matches!(
             self,
             Self::FullScrape
+                | Self::FullScrapeBusy
                 | Self::NotAllowed
                 | Self::Memberships
                 | Self::Swarms

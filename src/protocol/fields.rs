@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
@@ -129,6 +129,28 @@ impl<'b> Watch<'b> {
     }
 }
 
+/// Declares the keys of an object that mean something; every other one is `Other`.
+///
+/// A key is taken as raw text first: read as a string, half of a surrogate pair in a key that means nothing would cost the client its
+/// whole message, and read as bytes, control characters would pass that JSON forbids.
+macro_rules! keys {
+    ($(#[$doc:meta])* $name:ident { $($key:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        enum $name { $($key,)+ Other }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let key = <&RawValue>::deserialize(from)?.get();
+                Ok(match () {
+                    $(() if json::says(key, $text) => Self::$key,)+
+                    () => Self::Other,
+                })
+            }
+        }
+    };
+}
+
 /// Reads a whole message.
 pub(super) struct Message<'w>(pub(super) &'w Watch<'w>);
 
@@ -175,21 +197,20 @@ impl<'de> Visitor<'de> for Message<'_> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Key {
-    Action,
-    InfoHash,
-    PeerId,
-    Event,
-    Left,
-    Numwant,
-    ToPeerId,
-    OfferId,
-    Offers,
-    Answer,
-    #[serde(other)]
-    Other,
+keys! {
+    /// The keys of a message.
+    Key {
+        Action = "action",
+        InfoHash = "info_hash",
+        PeerId = "peer_id",
+        Event = "event",
+        Left = "left",
+        Numwant = "numwant",
+        ToPeerId = "to_peer_id",
+        OfferId = "offer_id",
+        Offers = "offers",
+        Answer = "answer",
+    }
 }
 
 /// The answers of a visitor to types that it has no use for: all of them mean the same.
@@ -313,13 +334,12 @@ impl<'de> Visitor<'de> for Item<'_> {
     otherwise!(None; bool, number, text, null, array);
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum ItemKey {
-    OfferId,
-    Offer,
-    #[serde(other)]
-    Other,
+keys! {
+    /// The keys of an item of `offers`.
+    ItemKey {
+        OfferId = "offer_id",
+        Offer = "offer",
+    }
 }
 
 /// Reads the value of `offer` or `answer`, of which nothing but `sdp` counts.
@@ -393,10 +413,9 @@ impl<'de> Visitor<'de> for Body<'_> {
     otherwise!(Description::Unusable; array);
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum BodyKey {
-    Sdp,
-    #[serde(other)]
-    Other,
+keys! {
+    /// The keys of a session description.
+    BodyKey {
+        Sdp = "sdp",
+    }
 }

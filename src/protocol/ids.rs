@@ -87,8 +87,32 @@ identifier! {
     OfferId
 }
 
+/// What kind of address a connection has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressFamily {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// None: it came through a socket file, and no proxy has named anybody.
+    #[default]
+    Unix,
+}
+
+impl AddressFamily {
+    /// Its name in logs and in the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Unix => "unix",
+        }
+    }
+}
+
 /// Names one connection of this process: its worker, its place there and a serial number, so that the id of a
-/// closed connection never means a later one.
+/// closed connection never means a later one. It also tells the family of its address, so that members can be counted by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
@@ -97,11 +121,35 @@ impl ConnectionId {
     pub const WORKERS_MAX: usize = 1 << 8;
     /// Most connections at once on one worker that ids can tell apart.
     pub const SLOTS_MAX: usize = 1 << 24;
+    /// By how much the serial numbers of connections grow, for the bits below to be free.
+    pub const SERIAL_STEP: u32 = 4;
+    const FAMILY: u64 = 3;
 
     /// Builds an id. `slot` must be below [`Self::SLOTS_MAX`].
     #[must_use]
     pub const fn new(worker: u8, slot: u32, serial: u32) -> Self {
         Self((worker as u64) << 56 | ((slot & 0x00ff_ffff) as u64) << 32 | serial as u64)
+    }
+
+    /// The id of a connection whose address is of this family. It takes the two lowest bits of the serial number.
+    #[must_use]
+    pub const fn with_family(self, family: AddressFamily) -> Self {
+        let family = match family {
+            AddressFamily::Unix => 0,
+            AddressFamily::Ipv4 => 1,
+            AddressFamily::Ipv6 => 2,
+        };
+        Self(self.0 & !Self::FAMILY | family)
+    }
+
+    /// The family of the connection's address.
+    #[must_use]
+    pub const fn family(self) -> AddressFamily {
+        match self.0 & Self::FAMILY {
+            1 => AddressFamily::Ipv4,
+            2 => AddressFamily::Ipv6,
+            _ => AddressFamily::Unix,
+        }
     }
 
     /// The whole id as a number.
@@ -139,5 +187,15 @@ mod tests {
         assert_eq!((id.worker(), id.slot()), (255, 0x00ff_fffe));
         assert_ne!(id, ConnectionId::new(255, 0x00ff_fffe, 0));
         assert_eq!(id, ConnectionId::from_bits(id.to_bits()));
+        let (first, second) = (ConnectionId::new(0, 1, 0), ConnectionId::new(0, 1, 4));
+        for family in [
+            AddressFamily::Ipv4,
+            AddressFamily::Ipv6,
+            AddressFamily::Unix,
+        ] {
+            let id = first.with_family(family);
+            assert_eq!((id.family(), id.slot()), (family, 1));
+            assert_ne!(id, second.with_family(family));
+        }
     }
 }

@@ -23,6 +23,13 @@ pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Whether the value is a string that says exactly this, which is ASCII.
+pub(super) fn says(value: &str, ascii: &str) -> bool {
+    inside_quotes(value).is_some_and(|text| {
+        text == ascii || text.contains('\\') && Units::of(text).eq(ascii.bytes().map(u32::from))
+    })
+}
+
 /// An SDP as the raw JSON string it came as, quotes and escapes included.
 ///
 /// What it says is never looked at: some clients put ciphertext there (trystero). Invariant: a JSON string without

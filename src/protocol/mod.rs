@@ -15,7 +15,7 @@ mod spelling;
 mod strings;
 
 pub use failure::{About, Failure, Refusal};
-pub use ids::{ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
+pub use ids::{AddressFamily, ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
 pub use json::Sdp;
 pub use request::{
     Announce, Answer, Bounds, Event, Left, Offer, Request, Scrape, parse, parse_generally,

@@ -109,7 +109,7 @@ const VALUES: [&str; 48] = [
     "",
     "1 2",
 ];
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 22] = [
     "action",
     "info_hash",
     "peer_id",
@@ -124,6 +124,15 @@ const KEYS: [&str; 14] = [
     "sdp",
     "key",
     "a key of more bytes than a quick one may have",
+    // Halves of surrogate pairs, alone and beside what makes a pair or a known name of them.
+    "\\ud800",
+    "\\ude00x",
+    "\\ud83d\\ude00",
+    "\\ud800\\ud800",
+    "left\\ud800",
+    "\\ud800\\u006ceft",
+    "\\u006ceft",
+    "le\u{1}ft",
 ];
 
 /// Around `PAIR`, which may change what the message already says.

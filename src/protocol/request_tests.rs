@@ -383,3 +383,47 @@ fn words_may_be_spelled_with_escapes() {
         (Event::Stopped, Left::Nothing)
     );
 }
+
+#[test]
+fn half_a_surrogate_pair_in_an_unknown_key_is_ignored_wherever_it_stands() {
+    let (good, plain) = (offer("a", "1").to_string(), base().to_string());
+    for key in [
+        r"\ud800",
+        r"\ude00x",
+        r"x\ud83d",
+        r"\ud83d\n",
+        r"\ud800\ud83d\ude00",
+    ] {
+        let odd = format!(r#""{key}":1"#);
+        let top = plain.replace('}', &format!(",{odd}}}"));
+        assert_eq!(announced(&top), announced(&plain), "{key}");
+        for offers in [
+            format!("[{}]", good.replacen('{', &format!("{{{odd},"), 1)),
+            format!(
+                "[{}]",
+                good.replace("{\"sdp\"", &format!("{{{odd},\"sdp\""))
+            ),
+            format!("[{{{odd}}},{good}]"),
+        ] {
+            let text = with(&json!({"offers": "OFFERS"})).replace("\"OFFERS\"", &offers);
+            assert_eq!(announced(&text).offers.len(), 1, "{text}");
+        }
+        let text = with(&json!({"offers": "OFFERS"}));
+        let text = text.replace("\"OFFERS\"", &format!("{{{odd}}}"));
+        assert_eq!(announced(&text).offers.len(), 0, "{text}");
+        let text = text.replace("offers", "answer");
+        assert_eq!(parse(&text, &BOUNDS), Ok(Request::BadAnswer), "{text}");
+    }
+}
+
+#[test]
+fn known_keys_may_be_spelled_with_escapes_and_keys_stay_json() {
+    let plain = base().to_string();
+    let text = plain.replace("\"peer_id\"", r#""\u0070eer\u005Fid""#);
+    assert_eq!(announced(&text), announced(&plain));
+    for key in ["x\n", "x\u{1}", r"\x", r"\ud8", "x"] {
+        let end = if key == "x" { "" } else { "\"" };
+        let text = plain.replace('}', &format!(",\"{key}{end}:1}}"));
+        assert_eq!(refusal(&text).0, Failure::NotJson, "{text}");
+    }
+}

@@ -6,8 +6,9 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::hub::Node;
-use crate::insight::census::{CENSUS_EVERY, Census, PARTS, Tally, Way};
+use crate::insight::census::{Census, Family, PARTS, Tally, Way};
 use crate::protocol::http::Endpoint;
+use crate::protocol::{AddressFamily, ConnectionId};
 use crate::swarm::{self, Role, Walk};
 
 /// Counts whenever somebody has asked, and then not for a while; never completes.
@@ -15,8 +16,9 @@ pub(super) async fn run(node: &Arc<Node>) {
     loop {
         node.census().asked().await;
         let census = count(node).await;
+        let pause = census.lasts();
         node.census().put(census);
-        sleep(CENSUS_EVERY).await;
+        sleep(pause).await;
     }
 }
 
@@ -32,9 +34,13 @@ async fn count(node: &Node) -> Census {
         for member in slice.drain(..) {
             let is_seeder = member.role == Role::Seeder;
             tally.add(member.peer_id.as_bytes(), is_seeder, way(member.way));
+            if let swarm::Way::WebSocket(connection) = member.way {
+                tally.add_connection(connection.to_bits(), family(connection));
+            }
         }
         yield_now().await;
     }
+    tally.set_swarms(u64::try_from(walk.swarms_shown()).unwrap_or(u64::MAX));
     for part in 0..PARTS {
         tally.count(part);
         yield_now().await;
@@ -52,6 +58,14 @@ const fn way(way: swarm::Way) -> Way {
     }
 }
 
+const fn family(connection: ConnectionId) -> Family {
+    match connection.family() {
+        AddressFamily::Ipv4 => Family::Ipv4,
+        AddressFamily::Ipv6 => Family::Ipv6,
+        AddressFamily::Unix => Family::Unix,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -61,7 +75,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::protocol::{ConnectionId, InfoHash, PeerId};
-    use crate::swarm::{Claim, HttpSaid, Member};
+    use crate::swarm::{Claim, Group, HttpSaid, Member};
 
     /// Every fourth member seeds, every third announces over HTTP.
     fn node(members: u32, in_swarm: u32) -> Node {
@@ -82,22 +96,26 @@ mod tests {
                 |_| true,
                 |swarm| {
                     if number % 3 > 0 {
-                        let connection = ConnectionId::new(0, number, 0);
+                        let connection =
+                            ConnectionId::new(0, number, 0).with_family(AddressFamily::Ipv4);
                         let member = Member {
                             connection,
                             peer_id,
                         };
-                        swarm.join(member, claim, false, Duration::ZERO);
+                        let group = Group::of_connection(connection);
+                        swarm.join((member, group), claim, false, Duration::ZERO);
                         return;
                     }
                     let said = HttpSaid {
                         peer_id,
+                        key: None,
                         claim,
                         completed: false,
                         at: 0,
+                        stale_before: 0,
                     };
                     let address = Ipv4Addr::from_bits(number).into();
-                    swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, None);
+                    swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, (None, None));
                 },
             );
             joined.expect("room");
@@ -113,6 +131,8 @@ mod tests {
             assert_eq!((census.ways.websocket, census.ways.http), (14_000, 7_000));
             assert_eq!((census.ways.http_ipv4, census.ways.http_ipv6), (7_000, 0));
             assert_eq!(census.clients.len(), 1);
+            assert_eq!(census.swarms, 21_000_u64.div_ceil(u64::from(in_swarm)));
+            assert_eq!(census.connections.ipv4, 14_000);
         }
         assert_eq!(count(&node(0, 1)).await.peers, 0);
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::handle::Control;
+use super::private_share::PrivateShare;
 use crate::insight::history::TopSwarm;
 use crate::insight::{Gauges, Level, Levels, Recent, Statistics};
 use crate::memory;
@@ -37,6 +38,7 @@ pub(super) struct Observer {
     /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
     top_swarms_step: u64,
     largest: Option<Largest>,
+    private_share: PrivateShare,
 }
 
 /// The largest swarm and address, and when that was found out.
@@ -45,6 +47,7 @@ struct Largest {
     at: Instant,
     swarm: u32,
     address: u32,
+    private_address: u32,
 }
 
 impl Observer {
@@ -65,6 +68,7 @@ impl Observer {
             before: None,
             top_swarms_step: 0,
             largest: None,
+            private_share: PrivateShare::default(),
         }
     }
 
@@ -75,6 +79,7 @@ impl Observer {
         loop {
             looks.tick().await;
             let statistics = self.look();
+            self.private_share.look(&statistics.gauges);
             self.control.node.store().record(&statistics);
             self.control.node.board().put(statistics);
             self.keep_top_swarms(statistics.at);
@@ -118,22 +123,29 @@ impl Observer {
         let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
         let largest = self.largest();
         let node = &self.control.node;
-        let totals = node.tracker().swarms().totals();
+        let totals = settled(|| node.tracker().swarms().totals());
         let levels = node.levels();
         let sum =
             |of: fn(&Levels) -> &Level| count(levels.iter().map(of).map(Level::get).sum::<u64>());
         let most = |of: fn(&Levels) -> &Level| {
             count(levels.iter().map(of).map(Level::get).max().unwrap_or(0))
         };
+        let loopback: u64 = levels.iter().map(|own| own.loopback.get()).sum();
         let lag = levels.iter().map(Levels::take_loop_lag).max();
         let (history_works, history_size) = node.store().health();
         let in_force = self.control.in_force.borrow();
         let config = &in_force.config;
+        let (ipv4, ipv6, unix) = (
+            sum(|own| &own.ipv4),
+            sum(|own| &own.ipv6),
+            sum(|own| &own.unix),
+        );
         Gauges {
-            connections: count(node.connections()),
-            connections_ipv4: sum(|own| &own.ipv4),
-            connections_ipv6: sum(|own| &own.ipv6),
-            connections_unix: sum(|own| &own.unix),
+            // Of the same look, so that the parts add up to it.
+            connections: ipv4 + ipv6 + unix,
+            connections_ipv4: ipv4,
+            connections_ipv6: ipv6,
+            connections_unix: unix,
             connections_max: count(
                 config
                     .limits
@@ -149,9 +161,14 @@ impl Observer {
             outbox: sum(|own| &own.outbox),
             outbox_fill: most(|own| &own.outbox_fullest)
                 / count(config.connection.output_bytes_max),
+            responses_waiting: count(node.response_bytes()),
+            http_blocked: sum(|own| &own.http_blocked),
             bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
             largest_address_connections: count(largest.address),
+            largest_private_address_connections: count(
+                loopback.max(largest.private_address.into()),
+            ),
             largest_swarm_members: count(largest.swarm),
             alerts_firing: count(node.alerts().alerts().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, count),
@@ -182,6 +199,7 @@ impl Observer {
             at: now,
             swarm: node.tracker().swarms().members_of_largest(),
             address: node.largest_address(),
+            private_address: node.largest_private_address(),
         }))
     }
 
@@ -208,6 +226,20 @@ impl Observer {
             }
         })
     }
+}
+
+/// Running totals that belong together, while others change them: read until two readings agree, or a few times.
+fn settled<T: PartialEq>(read: impl Fn() -> T) -> T {
+    const READINGS_MAX: usize = 5;
+    let mut seen = read();
+    for _ in 0..READINGS_MAX {
+        let now = read();
+        if now == seen {
+            break;
+        }
+        seen = now;
+    }
+    seen
 }
 
 /// As a number of things, or bytes.

@@ -86,7 +86,7 @@ impl Control {
         let (config, changes) = self.config().reloaded(wanted)?;
         for change in &changes {
             match change.setting.takes {
-                Takes::Live => tracing::info!(by, "{change}"),
+                Takes::Live | Takes::Reload => tracing::info!(by, "{change}"),
                 Takes::Restart => tracing::warn!(by, "{change}"),
             }
         }
@@ -110,7 +110,7 @@ impl Control {
             let told = |value: &Option<String>| value.clone().unwrap_or("not set".to_owned());
             let (key, from, to) = (setting.key, told(from), told(to));
             let late = match setting.takes {
-                Takes::Live => "",
+                Takes::Live | Takes::Reload => "",
                 Takes::Restart => " (with the next start)",
             };
             let detail = format!("{how}{key}: {from} → {to}{late}");

@@ -1,16 +1,13 @@
 //! The members of a swarm who announce over HTTP. They have an address to connect to instead of a connection to us, so they are
 //! told of each other and never given an offer; with the others they share nothing but the counts.
 
-use std::hash::RandomState;
 use std::num::NonZeroU64;
 
-use indexmap::IndexMap;
 use rand::Rng;
 
-use super::members::Heard;
-use super::selection::Shuffled;
-use super::{Claim, Joined, Role, Shown, Swarm, Way};
-use crate::protocol::http::{Endpoint, Peers};
+use super::family::{Family, Pairs, Walk};
+use super::{Claim, Group, Role, Shown, Swarm, Way};
+use crate::protocol::http::{ClientKey, Endpoint, Peers};
 use crate::protocol::{Counts, PeerId};
 
 /// Whom the caller counts a member for. It is kept with the member and handed back when that is gone; nothing here knows
@@ -22,81 +19,126 @@ pub type Owner = Option<NonZeroU64>;
 pub struct HttpSaid {
     /// Its id, of which it may have another each time.
     pub peer_id: PeerId,
+    /// What proves that a later announce comes from the same client.
+    pub key: Option<ClientKey>,
     /// What it lacks.
     pub claim: Claim,
     /// Whether its download is complete just now.
     pub completed: bool,
     /// Second of the announce.
     pub at: u32,
+    /// A membership that was heard before this second may be taken over with any key: whoever began it has missed its turn.
+    pub stale_before: u32,
 }
 
-/// A member is its address and port, so nobody can speak for another one. Each kind of address has lists of its own, as it has in
-/// replies.
+/// What came of an announce for a membership that may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpRefreshed {
+    /// It is noted.
+    Noted,
+    /// It was begun with another key, so nothing has changed.
+    OtherKey,
+    /// There is none.
+    NoMember,
+}
+
+/// Whether an announce made its sender a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpJoined {
+    /// It was none before.
+    New,
+    /// It was one already, and is noted unless that was begun with another key.
+    Before,
+    /// It is none: its address group has as many members here as it may.
+    Full,
+}
+
+/// A member is its address and port, so nobody can speak for another address. Each kind of address has a list of its own, as it has
+/// in replies.
 #[derive(Debug, Default)]
 pub(super) struct HttpMembers {
     v4: Family<6>,
     v6: Family<18>,
+    pairs: Pairs,
 }
-
-#[derive(Debug, Default)]
-struct Family<const N: usize> {
-    leechers: List<N>,
-    seeders: List<N>,
-}
-
-/// By address and port. The hash has a key, as a client may choose among many of both.
-type List<const N: usize> = IndexMap<[u8; N], State, RandomState>;
-
-/// Small, as there is one for each member.
-#[derive(Debug, Clone, Copy)]
-struct State {
-    owner: Owner,
-    peer_id: PeerId,
-    heard: Heard,
-}
-
-const _: () = assert!(size_of::<State>() == 32);
 
 impl Swarm {
-    /// Notes what a member says. False if it is none.
-    pub fn http_refresh(&mut self, from: &Endpoint, said: HttpSaid) -> bool {
-        let refreshed = self.http.as_mut().and_then(|http| match from {
-            Endpoint::V4(key) => http.v4.refresh(key, said),
-            Endpoint::V6(key) => http.v6.refresh(key, said),
-        });
-        self.downloaded = self
-            .downloaded
-            .saturating_add(u32::from(refreshed == Some(true)));
-        refreshed.is_some()
+    /// Notes what a member says.
+    pub fn http_refresh(&mut self, from: &Endpoint, said: HttpSaid) -> HttpRefreshed {
+        let Some(http) = &mut self.http else {
+            return HttpRefreshed::NoMember;
+        };
+        let pairs = &mut http.pairs;
+        let refreshed = match from {
+            Endpoint::V4(at) => http.v4.refresh(&mut http.v6, pairs, *at, said),
+            Endpoint::V6(at) => http.v6.refresh(&mut http.v4, pairs, *at, said),
+        };
+        match refreshed {
+            Ok(is_download) => {
+                self.downloaded = self.downloaded.saturating_add(u32::from(is_download));
+                HttpRefreshed::Noted
+            }
+            Err(why) => why,
+        }
     }
 
-    /// Makes somebody a member, or notes what it says if it is one: then `owner` is not kept.
-    pub fn http_join(&mut self, from: &Endpoint, said: HttpSaid, owner: Owner) -> Joined {
-        if self.http_refresh(from, said) {
-            return Joined::Before;
+    /// Makes somebody a member, or notes what it says if it is one: then `owner` is not kept. With a group of its address there may be
+    /// no more than so many of it here.
+    pub fn http_join(
+        &mut self,
+        from: &Endpoint,
+        said: HttpSaid,
+        (owner, group): (Owner, Option<(Group, usize)>),
+    ) -> HttpJoined {
+        if self.http_refresh(from, said) != HttpRefreshed::NoMember {
+            return HttpJoined::Before;
         }
-        let mut state = State {
-            owner,
-            peer_id: said.peer_id,
-            heard: Heard::default(),
-        };
-        let is_download = state.hear(said);
-        let role = said.role().unwrap_or(Role::Leecher);
         let http = self.http.get_or_insert_default();
-        match from {
-            Endpoint::V4(key) => http.v4.list(role).insert(*key, state),
-            Endpoint::V6(key) => http.v6.list(role).insert(*key, state),
+        let (group, most) = group.unwrap_or_else(|| (Group::of_endpoint(from), usize::MAX));
+        let held = match from {
+            Endpoint::V4(_) => http.v4.list.count(group),
+            Endpoint::V6(_) => http.v6.list.count(group),
+        };
+        let joined = (held < most).then(|| {
+            let pairs = &mut http.pairs;
+            match from {
+                Endpoint::V4(at) => http.v4.join(&mut http.v6, pairs, *at, (said, owner, group)),
+                Endpoint::V6(at) => http.v6.join(&mut http.v4, pairs, *at, (said, owner, group)),
+            }
+        });
+        if http.is_empty() {
+            self.http = None;
+        }
+        let Some(is_download) = joined else {
+            return HttpJoined::Full;
         };
         self.downloaded = self.downloaded.saturating_add(u32::from(is_download));
-        Joined::New
+        HttpJoined::New
     }
 
-    /// Removes a member, and gives its owner. Nothing happens if it is none, or known by another id now.
-    pub fn http_leave(&mut self, from: &Endpoint, peer_id: PeerId) -> Option<Owner> {
+    /// Whether there is a member that was begun with another key than this.
+    #[must_use]
+    pub fn http_has_other_key(&self, from: &Endpoint, key: Option<ClientKey>) -> bool {
+        let known = self.http.as_ref().and_then(|http| match from {
+            Endpoint::V4(at) => http.v4.key(at),
+            Endpoint::V6(at) => http.v6.key(at),
+        });
+        known.is_some() && known != key
+    }
+
+    /// Removes a member, and gives its owner. Nothing happens if it is none, is known by another id now, or was begun with another
+    /// key.
+    pub fn http_leave(
+        &mut self,
+        from: &Endpoint,
+        peer_id: PeerId,
+        key: Option<ClientKey>,
+    ) -> Option<Owner> {
         let http = self.http.as_mut()?;
+        let (pairs, who) = (&mut http.pairs, (peer_id, key));
         let left = match from {
-            Endpoint::V4(key) => http.v4.leave(key, peer_id),
-            Endpoint::V6(key) => http.v6.leave(key, peer_id),
+            Endpoint::V4(at) => http.v4.leave(&mut http.v6, pairs, *at, who),
+            Endpoint::V6(at) => http.v6.leave(&mut http.v4, pairs, *at, who),
         };
         if http.is_empty() {
             self.http = None;
@@ -104,21 +146,27 @@ impl Swarm {
         left
     }
 
-    /// Chooses up to `wanted` others of each kind of address, uniformly at random and independently each time. A seeder gets
-    /// leechers first.
-    pub fn http_peers(&self, from: &Endpoint, wanted: usize, rng: &mut impl Rng) -> Peers {
-        let Some(http) = &self.http else {
+    /// Chooses up to `wanted` others of each kind of address at random and independently each time, by address group first. A
+    /// seeder gets leechers first. Nobody is told of itself, with whatever address.
+    pub fn http_peers(
+        &mut self,
+        from: &Endpoint,
+        who: (PeerId, Option<ClientKey>),
+        wanted: usize,
+        rng: &mut impl Rng,
+    ) -> Peers {
+        let Some(http) = &mut self.http else {
             return Peers::default();
         };
         let (own4, own6) = match from {
-            Endpoint::V4(key) => (Some(key), None),
-            Endpoint::V6(key) => (None, Some(key)),
+            Endpoint::V4(at) => (Some(at), None),
+            Endpoint::V6(at) => (None, Some(at)),
         };
-        let seeds = own4.is_some_and(|key| http.v4.seeders.contains_key(key))
-            || own6.is_some_and(|key| http.v6.seeders.contains_key(key));
+        let seeds =
+            own4.is_some_and(|at| http.v4.seeds(at)) || own6.is_some_and(|at| http.v6.seeds(at));
         Peers {
-            v4: http.v4.choose(own4, seeds, wanted, rng),
-            v6: http.v6.choose(own6, seeds, wanted, rng),
+            v4: http.v4.choose((own4, who), seeds, wanted, rng),
+            v6: http.v6.choose((own6, who), seeds, wanted, rng),
         }
     }
 
@@ -129,6 +177,17 @@ impl Swarm {
             let v4 = v4.iter().map(|(key, role)| (Endpoint::V4(*key), role));
             v4.chain(v6.iter().map(|(key, role)| (Endpoint::V6(*key), role)))
         })
+    }
+
+    /// How many clients are members with an address of each kind, as seeders and as leechers.
+    #[must_use]
+    pub fn http_pairs(&self) -> (usize, usize) {
+        let pairs = self
+            .http
+            .as_ref()
+            .map(|http| http.pairs)
+            .unwrap_or_default();
+        (pairs.seeders as usize, pairs.leechers as usize)
     }
 
     /// Goes through those who announce over HTTP from the place `from` until `budget` is used up; `Some` is where to go on.
@@ -147,25 +206,14 @@ impl Swarm {
             oldest,
             gone,
         };
-        let is_through = walk.go_through(&mut http.v4.leechers)
-            && walk.go_through(&mut http.v4.seeders)
-            && walk.go_through(&mut http.v6.leechers)
-            && walk.go_through(&mut http.v6.seeders);
+        let pairs = &mut http.pairs;
+        let is_through = walk.go_through(&mut http.v4, &mut http.v6, pairs)
+            && walk.go_through(&mut http.v6, &mut http.v4, pairs);
         let next = (!is_through).then_some(walk.passed);
         if http.is_empty() {
             self.http = None;
         }
         next
-    }
-}
-
-impl HttpSaid {
-    fn role(self) -> Option<Role> {
-        match self.claim {
-            Claim::Seeder => Some(Role::Seeder),
-            Claim::Leecher => Some(Role::Leecher),
-            Claim::Unsaid => None,
-        }
     }
 }
 
@@ -194,147 +242,33 @@ impl HttpMembers {
         })
     }
 
+    /// A client with an address of each kind counts once.
     pub(super) fn added_to(&self, counts: Counts) -> Counts {
-        let more = |one: usize, other: usize| u32::try_from(one + other).unwrap_or(u32::MAX);
-        let seeders = more(self.v4.seeders.len(), self.v6.seeders.len());
-        let leechers = more(self.v4.leechers.len(), self.v6.leechers.len());
+        let more = |one: usize, other: usize, twice: u32| {
+            let members = u32::try_from(one + other).unwrap_or(u32::MAX);
+            members.saturating_sub(twice)
+        };
+        let (v4, v6) = (&self.v4.list, &self.v6.list);
+        let seeders = more(v4.seeders(), v6.seeders(), self.pairs.seeders);
+        let leechers = more(v4.leechers(), v6.leechers(), self.pairs.leechers);
         Counts {
             complete: counts.complete.saturating_add(seeders),
             incomplete: counts.incomplete.saturating_add(leechers),
             ..counts
         }
     }
-}
 
-impl<const N: usize> Family<N> {
-    fn len(&self) -> usize {
-        self.leechers.len() + self.seeders.len()
-    }
-
-    /// The member at a place: leechers come before seeders.
-    fn at(&self, place: usize) -> Option<(&[u8; N], &State, Role)> {
-        if let Some((key, state)) = self.leechers.get_index(place) {
-            return Some((key, state, Role::Leecher));
-        }
-        let place = place.checked_sub(self.leechers.len())?;
-        let (key, state) = self.seeders.get_index(place)?;
-        Some((key, state, Role::Seeder))
-    }
-
-    fn list(&mut self, role: Role) -> &mut List<N> {
-        match role {
-            Role::Leecher => &mut self.leechers,
-            Role::Seeder => &mut self.seeders,
-        }
-    }
-
-    fn role(&self, key: &[u8; N]) -> Option<Role> {
-        let is_seeder = self.seeders.contains_key(key);
-        let is_known = is_seeder || self.leechers.contains_key(key);
-        let role = if is_seeder {
-            Role::Seeder
-        } else {
-            Role::Leecher
-        };
-        is_known.then_some(role)
-    }
-
-    /// Whether its download is complete for the first time; `None` for no member.
-    fn refresh(&mut self, key: &[u8; N], said: HttpSaid) -> Option<bool> {
-        let before = self.role(key)?;
-        let role = said.role().unwrap_or(before);
-        if role != before {
-            let state = self.list(before).swap_remove(key)?;
-            self.list(role).insert(*key, state);
-        }
-        self.list(role).get_mut(key).map(|state| state.hear(said))
-    }
-
-    fn leave(&mut self, key: &[u8; N], peer_id: PeerId) -> Option<Owner> {
-        let role = self.role(key)?;
-        let list = self.list(role);
-        list.get(key).filter(|state| state.peer_id == peer_id)?;
-        list.swap_remove(key).map(|state| state.owner)
-    }
-
-    fn choose(
-        &self,
-        own: Option<&[u8; N]>,
-        seeds: bool,
-        wanted: usize,
-        rng: &mut impl Rng,
-    ) -> Vec<([u8; N], PeerId)> {
-        let (leechers, all) = (self.leechers.len(), self.len());
-        let mut chosen = Vec::with_capacity(wanted.min(all));
-        let ranges = if seeds {
-            [0..leechers, leechers..all]
-        } else {
-            [0..all, all..all]
-        };
-        for places in ranges {
-            let mut shuffled = Shuffled::new(places);
-            while chosen.len() < wanted
-                && let Some(place) = shuffled.next(rng)
-            {
-                let found = self.at(place).filter(|(key, ..)| Some(*key) != own);
-                chosen.extend(found.map(|(key, state, _)| (*key, state.peer_id)));
+    /// Whether the indexes and the pairs are what a recount gives. For tests.
+    pub(super) fn agrees(&self) -> bool {
+        let mut pairs = Pairs::default();
+        let mut is_right = true;
+        for (client, at) in self.v4.clients.iter() {
+            if let Some(other) = self.v6.clients.get(client) {
+                let roles = (self.v4.role(&at), self.v6.role(&other));
+                is_right &= roles.0 == roles.1;
+                *pairs.of(roles.0.unwrap_or(Role::Leecher)) += 1;
             }
         }
-        chosen
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&[u8; N], Role)> {
-        let leechers = self.leechers.keys().map(|key| (key, Role::Leecher));
-        leechers.chain(self.seeders.keys().map(|key| (key, Role::Seeder)))
-    }
-}
-
-impl State {
-    /// True if its download is complete for the first time.
-    fn hear(&mut self, said: HttpSaid) -> bool {
-        self.peer_id = said.peer_id;
-        self.heard.hear(said.at);
-        let is_first = said.completed && !self.heard.is(Heard::COMPLETED);
-        if is_first {
-            self.heard.set(Heard::COMPLETED, true);
-        }
-        is_first
-    }
-}
-
-/// A look at a bounded number of members for those that have expired.
-struct Walk<'w> {
-    /// How many places the last look has passed already.
-    to_skip: usize,
-    /// How many are passed now.
-    passed: usize,
-    budget: &'w mut usize,
-    oldest: u32,
-    gone: &'w mut Vec<Owner>,
-}
-
-impl Walk<'_> {
-    /// False if it has to end before the list does.
-    fn go_through<const N: usize>(&mut self, list: &mut List<N>) -> bool {
-        let mut place = self.to_skip.min(list.len());
-        self.to_skip -= place;
-        while let Some((_, state)) = list.get_index(place) {
-            if *self.budget == 0 {
-                self.passed += place;
-                return false;
-            }
-            *self.budget -= 1;
-            if state.heard.second() < self.oldest {
-                self.gone.push(state.owner);
-                list.swap_remove_index(place);
-            } else {
-                place += 1;
-            }
-        }
-        self.passed += place;
-        if list.capacity() > 4 * list.len() {
-            list.shrink_to(2 * list.len());
-        }
-        true
+        is_right && pairs == self.pairs && self.v4.agrees() && self.v6.agrees()
     }
 }

@@ -41,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::{ConnectionId, PeerId};
-    use crate::swarm::{Claim, Member};
+    use crate::swarm::{Claim, Group, Member};
 
     #[test]
     fn the_largest_come_first_and_no_more_than_are_wanted() {
@@ -61,7 +61,8 @@ mod tests {
                         } else {
                             Claim::Leecher
                         };
-                        swarm.join(member, claim, false, Duration::ZERO);
+                        let group = Group::of_connection(member.connection);
+                        swarm.join((member, group), claim, false, Duration::ZERO);
                     },
                 );
                 assert!(joined.is_ok());

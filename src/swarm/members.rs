@@ -1,12 +1,11 @@
-//! The members of one swarm: leechers first, seeders behind them, so that the counts are two lengths and a random
-//! member of either kind is one index away.
+//! The members of one swarm who announce over WebSockets, in a list by role and address group.
 
-use std::hash::RandomState;
+use rand::Rng;
 
-use indexmap::IndexMap;
-
-use super::Joined;
-use super::intake::Level;
+use super::groups::Entry;
+use super::intake::{Enough, Level, Tick};
+use super::list::{Among, Drawn, List};
+use super::{Group, Intake, Joined};
 use crate::protocol::{ConnectionId, PeerId};
 
 /// A member of a swarm: the connection is part of its identity, so nobody can speak for a member of another
@@ -38,7 +37,29 @@ struct State {
     heard: Heard,
 }
 
-const _: () = assert!(size_of::<State>() == 32);
+const _: () = assert!(size_of::<Entry<State>>() == 48);
+
+/// A member to whom an offer may be given.
+pub(super) struct Receiver<'s>(&'s mut State);
+
+impl Receiver<'_> {
+    /// Whether its output is stuck.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.0.heard.is(Heard::BLOCKED)
+    }
+
+    /// Gives it one offer; `gives_little` says so of the address group of the sender.
+    ///
+    /// # Errors
+    ///
+    /// It was given enough.
+    pub(super) fn give(
+        &mut self,
+        (intake, gives_little, now): (Intake, bool, Tick),
+    ) -> Result<(), Enough> {
+        intake.take(&mut self.0.received, gives_little, now)
+    }
+}
 
 /// Second of the last announce or answer, for 34 years, and what else fits into four bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,52 +89,49 @@ impl Heard {
     }
 }
 
-/// Invariant: the entries before `leechers` are leechers, those from there on seeders.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    entries: IndexMap<Member, State, RandomState>,
-    leechers: usize,
+    list: List<Member, State>,
 }
 
 impl Members {
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.list.len()
     }
 
     pub(super) fn leechers(&self) -> u32 {
-        u32::try_from(self.leechers).unwrap_or(u32::MAX)
+        u32::try_from(self.list.leechers()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn seeders(&self) -> u32 {
-        u32::try_from(self.entries.len() - self.leechers).unwrap_or(u32::MAX)
+        u32::try_from(self.list.seeders()).unwrap_or(u32::MAX)
     }
 
-    /// The places of the leechers; the seeders' are from its end to [`Self::len`].
-    pub(super) fn leecher_places(&self) -> std::ops::Range<usize> {
-        0..self.leechers
-    }
-
-    /// The member at a place and whether its output is stuck.
-    pub(super) fn at(&self, place: usize) -> Option<(Member, bool)> {
-        self.entries
-            .get_index(place)
-            .map(|(member, state)| (*member, state.heard.is(Heard::BLOCKED)))
-    }
-
-    /// How many offers the member at a place was given lately.
-    pub(super) fn received_at(&mut self, place: usize) -> Option<&mut Level> {
-        self.entries
-            .get_index_mut(place)
-            .map(|(_, state)| &mut state.received)
+    /// Offers members to `take` in random order, by address group first, until it has taken so many.
+    pub(super) fn draw(
+        &mut self,
+        among: Among,
+        limits: (usize, &mut Drawn),
+        rng: &mut impl Rng,
+        mut take: impl FnMut(&Member, Receiver<'_>, usize) -> bool,
+    ) {
+        let take = |member: &Member, state: &mut State, place| take(member, Receiver(state), place);
+        self.list.draw(among, limits, rng, take);
     }
 
     pub(super) fn place_of(&self, member: Member) -> Option<usize> {
-        self.entries.get_index_of(&member)
+        self.list.place_of(&member)
     }
 
-    /// Makes somebody a member, or notes that it was heard. Also gives its place.
-    pub(super) fn touch(&mut self, member: Member, heard: u32, blocked: bool) -> (Joined, usize) {
-        if let Some((place, _, state)) = self.entries.get_full_mut(&member) {
+    /// Makes somebody a member of that group, or notes that it was heard. Also gives its place.
+    pub(super) fn touch(
+        &mut self,
+        member: Member,
+        group: Group,
+        heard: u32,
+        blocked: bool,
+    ) -> (Joined, usize) {
+        if let Some((place, state)) = self.list.get_mut(&member) {
             state.heard.hear(heard);
             return (Joined::Before, place);
         }
@@ -124,8 +142,7 @@ impl Members {
         };
         state.heard.hear(heard);
         state.heard.set(Heard::BLOCKED, blocked);
-        let (place, _) = self.entries.insert_full(member, state);
-        (Joined::New, self.move_to_leechers(place))
+        (Joined::New, self.list.insert(member, group, state))
     }
 
     /// `place` is where it was last.
@@ -137,41 +154,23 @@ impl Members {
 
     /// Looks where it was last before it hashes: few move between an offer and its answer.
     fn find(&mut self, member: Member, place: usize) -> Option<&mut State> {
-        let known = self.entries.get_index(place);
+        let known = self.list.at(place);
         let place = if known.is_some_and(|(known, _)| *known == member) {
             place
         } else {
-            self.entries.get_index_of(&member)?
+            self.list.place_of(&member)?
         };
-        self.entries.get_index_mut(place).map(|(_, state)| state)
+        self.list.at_mut(place).map(|(_, state)| state)
     }
 
     /// Sets the role of the member at a place. Returns its new place.
     pub(super) fn set_role(&mut self, place: usize, role: Role) -> usize {
-        match role {
-            Role::Leecher if place >= self.leechers => self.move_to_leechers(place),
-            Role::Seeder if place < self.leechers => self.move_to_seeders(place),
-            _ => place,
-        }
-    }
-
-    /// Returns the member's new place.
-    fn move_to_leechers(&mut self, place: usize) -> usize {
-        self.entries.swap_indices(place, self.leechers);
-        self.leechers += 1;
-        self.leechers - 1
-    }
-
-    /// Returns the member's new place.
-    fn move_to_seeders(&mut self, place: usize) -> usize {
-        self.leechers -= 1;
-        self.entries.swap_indices(place, self.leechers);
-        self.leechers
+        self.list.set_role(place, role)
     }
 
     /// True the first time.
     pub(super) fn complete(&mut self, member: Member) -> bool {
-        let Some(state) = self.entries.get_mut(&member) else {
+        let Some((_, state)) = self.list.get_mut(&member) else {
             return false;
         };
         let is_first = !state.heard.is(Heard::COMPLETED);
@@ -181,17 +180,12 @@ impl Members {
 
     /// Removes the member and gives back the slots of its unanswered offers; `None` if it was none.
     pub(super) fn remove(&mut self, member: Member) -> Option<Vec<u32>> {
-        let mut place = self.entries.get_index_of(&member)?;
-        if place < self.leechers {
-            place = self.move_to_seeders(place);
-        }
-        self.entries
-            .swap_remove_index(place)
-            .map(|(_, state)| state.offers)
+        let place = self.list.place_of(&member)?;
+        self.list.remove(place).map(|(_, state)| state.offers)
     }
 
     pub(super) fn set_blocked(&mut self, member: Member, blocked: bool) {
-        if let Some(state) = self.entries.get_mut(&member) {
+        if let Some((_, state)) = self.list.get_mut(&member) {
             state.heard.set(Heard::BLOCKED, blocked);
         }
     }
@@ -203,42 +197,34 @@ impl Members {
 
     /// The slots of the unanswered offers of the member at a place.
     pub(super) fn offers_at(&mut self, place: usize) -> Option<&mut Vec<u32>> {
-        self.entries
-            .get_index_mut(place)
-            .map(|(_, state)| &mut state.offers)
+        self.list.at_mut(place).map(|(_, state)| &mut state.offers)
     }
 
     /// The member at a place, when it was last heard, and the slots of its unanswered offers.
     pub(super) fn aged_at(&mut self, place: usize) -> Option<(Member, u32, &mut Vec<u32>)> {
-        self.entries
-            .get_index_mut(place)
+        self.list
+            .at_mut(place)
             .map(|(member, state)| (*member, state.heard.second(), &mut state.offers))
     }
 
     /// Frees what a swarm that has shrunk no longer needs.
     pub(super) fn give_room_back(&mut self) {
-        if self.entries.capacity() > 4 * self.entries.len() {
-            self.entries.shrink_to(2 * self.entries.len());
-        }
+        self.list.give_room_back();
     }
 
-    /// All members with their roles; how many they are is known beforehand.
+    /// All members with their roles.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
-        let members = self.entries.keys().enumerate();
-        members.map(|(place, member)| (*member, self.role_of(place)))
+        self.list.iter().map(|(member, role)| (*member, role))
     }
 
     /// The member at a place and its role.
     pub(super) fn role_at(&self, place: usize) -> Option<(Member, Role)> {
-        let (member, _) = self.entries.get_index(place)?;
-        Some((*member, self.role_of(place)))
+        let (member, _) = self.list.at(place)?;
+        Some((*member, self.list.role_of(place)))
     }
 
-    fn role_of(&self, place: usize) -> Role {
-        if place < self.leechers {
-            Role::Leecher
-        } else {
-            Role::Seeder
-        }
+    /// Whether the index by address group is what the list says. For tests.
+    pub(super) fn agrees(&self) -> bool {
+        self.list.agrees()
     }
 }

@@ -3,20 +3,28 @@
 //! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
 //! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
 
+mod clients;
+mod family;
+mod group;
+mod groups;
 mod http;
 mod intake;
 mod largest;
+mod list;
 mod members;
 mod offers;
 mod selection;
+mod senders;
 mod table;
 mod view;
 
-pub use http::{HttpSaid, Owner};
+pub use group::Group;
+pub use http::{HttpJoined, HttpRefreshed, HttpSaid, Owner};
 pub use intake::Intake;
 pub use members::{Member, Role};
 pub use offers::{Given, GivenOffer};
 pub use selection::Chosen;
+pub use senders::Senders;
 pub use table::{Expired, Full, Swarms, Swept, Totals, Ttl, Walk};
 pub use view::{Shown, Way};
 
@@ -65,15 +73,16 @@ pub enum Joined {
 }
 
 impl Swarm {
-    /// Joins a member, or refreshes it, and tells its place. `blocked` says that the connection's output is stuck.
+    /// Joins a member, or refreshes it, and tells its place. `group` is that of its address, `blocked` says that the connection's
+    /// output is stuck.
     pub fn join(
         &mut self,
-        member: Member,
+        (member, group): (Member, Group),
         claim: Claim,
         blocked: bool,
         now: Duration,
     ) -> (Joined, Place) {
-        let (joined, place) = self.members.touch(member, seconds(now), blocked);
+        let (joined, place) = self.members.touch(member, group, seconds(now), blocked);
         let place = match claim {
             Claim::Seeder => self.members.set_role(place, Role::Seeder),
             Claim::Leecher => self.members.set_role(place, Role::Leecher),
@@ -127,17 +136,18 @@ impl Swarm {
         self.members.place_of(member).map(Place)
     }
 
-    /// Chooses up to `wanted` different members for the offers of `sender`, uniformly at random: never the sender,
+    /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first: never the sender,
     /// its connection or its `peer_id`, and nobody whose output is stuck or who was given as many as `intake` allows: others
-    /// are chosen instead. A seeder's offers go to leechers first.
+    /// are chosen instead. A seeder's offers go to leechers first. `gives_little` says so of the sender's address group
+    /// ([`Senders::note`]).
     pub fn choose(
         &mut self,
         sender: Place,
         wanted: usize,
-        (intake, now): (Intake, Duration),
+        (intake, gives_little, now): (Intake, bool, Duration),
         rng: &mut impl rand::Rng,
     ) -> Chosen {
-        let intake = (intake, Tick::of(now));
+        let intake = (intake, gives_little, Tick::of(now));
         selection::choose(&mut self.members, sender.0, wanted, intake, rng)
     }
 
@@ -198,6 +208,13 @@ impl Swarm {
     #[must_use]
     pub fn connected(&self) -> usize {
         self.members.len()
+    }
+
+    /// Whether what is kept beside the lists of members (their indexes by address group, clients with two addresses) is what a recount
+    /// gives. For tests.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.members.agrees() && self.http.as_ref().is_none_or(|http| http.agrees())
     }
 
     /// All members who announce over WebSockets, with their roles, for recounts and views.

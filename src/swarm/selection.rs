@@ -1,13 +1,15 @@
-//! Chooses who gets the offers of an announce: different members, uniformly at random, independently each time.
+//! Chooses who gets the offers of an announce: different members at random, independently each time; first an address group, each as
+//! likely as any other, then a member of it. So a thousand members of one address are chosen as often as one of another.
 
 use std::ops::Range;
 
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
-use super::intake::Tick;
+use super::intake::{Enough, Tick};
+use super::list::{Among, Drawn};
 use super::members::Members;
-use super::{Intake, Member, Place};
+use super::{Intake, Member, Place, Role};
 
 /// Who gets the offers of an announce.
 #[derive(Debug, Default)]
@@ -16,56 +18,43 @@ pub struct Chosen {
     pub receivers: SmallVec<[(Member, Place); 10]>,
     /// How many members were passed over because they were given enough offers already.
     pub had_enough: u32,
+    /// How many of whom only the part is left that is for senders who have given little.
+    pub had_enough_for_many: u32,
 }
 
-/// How many members that cannot take an offer are passed over before the rest of the offers goes nowhere: it bounds
-/// the work in a swarm where nearly everybody's output is stuck.
-const PASSED_OVER_MAX: usize = 128;
-
-/// For the sender at a place.
+/// For the sender at a place. `intake` also says whether its address group has given little to this swarm lately.
 pub(super) fn choose(
     members: &mut Members,
     sender: usize,
     wanted: usize,
-    (intake, now): (Intake, Tick),
+    intake: (Intake, bool, Tick),
     rng: &mut impl Rng,
 ) -> Chosen {
-    let leechers = members.leecher_places();
-    let seeders = leechers.end..members.len();
-    let sender_seeds = sender >= leechers.end;
     let mut chosen = Chosen::default();
-    let Some((sender, _)) = members.at(sender) else {
+    let Some((sender, role)) = members.role_at(sender) else {
         return chosen;
     };
-    let mut pick = |places: Range<usize>| {
-        let mut passed_over = 0;
-        let mut shuffled = Shuffled::new(places);
-        while chosen.receivers.len() < wanted && passed_over < PASSED_OVER_MAX {
-            let Some(place) = shuffled.next(rng) else {
-                break;
-            };
-            match members.at(place) {
-                Some((member, false))
-                    if member.connection != sender.connection
-                        && member.peer_id != sender.peer_id =>
-                {
-                    let received = members.received_at(place);
-                    if received.is_some_and(|received| intake.take(received, now)) {
-                        chosen.receivers.push((member, Place(place)));
-                    } else {
-                        chosen.had_enough += 1;
-                        passed_over += 1;
-                    }
-                }
-                _ => passed_over += 1,
-            }
-        }
+    let passes: &[Among] = match role {
+        Role::Seeder => &[Among::Leechers, Among::Seeders],
+        Role::Leecher => &[Among::All],
     };
-    if sender_seeds {
-        pick(leechers);
-        pick(seeders);
-    } else {
-        pick(0..seeders.end);
+    let mut drawn = Drawn::default();
+    for among in passes {
+        let limits = (wanted, &mut drawn);
+        members.draw(*among, limits, rng, |member, mut receiver, place| {
+            let is_other =
+                member.connection != sender.connection && member.peer_id != sender.peer_id;
+            if !is_other || receiver.is_blocked() {
+                return false;
+            }
+            let is_given = receiver.give(intake);
+            match is_given {
+                Ok(()) => chosen.receivers.push((*member, Place(place))),
+                Err(Enough::All) => chosen.had_enough += 1,
+                Err(Enough::ForMany) => chosen.had_enough_for_many += 1,
+            }
+            is_given.is_ok()
+        });
     }
     chosen
 }
@@ -110,6 +99,7 @@ impl Shuffled {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::num::NonZeroU64;
     use std::time::Duration;
 
     use rand::SeedableRng;
@@ -117,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::{ConnectionId, PeerId};
-    use crate::swarm::Role;
+    use crate::swarm::{Group, Role};
 
     /// The members only, each found at the place it is said to have.
     fn choose(
@@ -126,10 +116,10 @@ mod tests {
         wanted: usize,
         rng: &mut impl Rng,
     ) -> Vec<Member> {
-        let intake = (Intake::UNLIMITED, Tick::of(Duration::ZERO));
+        let intake = (Intake::UNLIMITED, true, Tick::of(Duration::ZERO));
         let chosen = super::choose(members, sender, wanted, intake, rng);
         let member = |(member, Place(place))| {
-            assert_eq!(members.at(place).map(|(known, _)| known), Some(member));
+            assert_eq!(members.role_at(place).map(|(known, _)| known), Some(member));
             member
         };
         chosen.receivers.into_iter().map(member).collect()
@@ -142,6 +132,11 @@ mod tests {
         }
     }
 
+    fn touch(members: &mut Members, member: Member, blocked: bool) {
+        let group = Group::of_connection(member.connection);
+        members.touch(member, group, 0, blocked);
+    }
+
     fn place(members: &Members, number: u8) -> usize {
         members.place_of(member(number)).expect("a member")
     }
@@ -149,7 +144,7 @@ mod tests {
     fn swarm(leechers: Range<u8>, seeders: Range<u8>) -> Members {
         let mut members = Members::default();
         for number in leechers.chain(seeders.clone()) {
-            members.touch(member(number), 0, false);
+            touch(&mut members, member(number), false);
         }
         for number in seeders {
             members.set_role(place(&members, number), Role::Seeder);
@@ -217,9 +212,9 @@ mod tests {
             connection: ConnectionId::new(0, 9, 9),
             ..member(0)
         };
-        members.touch(same_connection, 0, false);
-        members.touch(same_peer_id, 0, false);
-        members.touch(member(5), 0, true);
+        touch(&mut members, same_connection, false);
+        touch(&mut members, same_peer_id, false);
+        touch(&mut members, member(5), true);
         let mut rng = SmallRng::seed_from_u64(4);
         for _ in 0..50 {
             let sender = place(&members, 0);
@@ -236,14 +231,11 @@ mod tests {
         for number in 0..1_000 {
             let connection = ConnectionId::new(0, number, 0);
             let peer_id = PeerId::new([1; 20]);
-            members.touch(
-                Member {
-                    connection,
-                    peer_id,
-                },
-                0,
-                true,
-            );
+            let member = Member {
+                connection,
+                peer_id,
+            };
+            touch(&mut members, member, true);
         }
         let mut rng = SmallRng::seed_from_u64(5);
         assert!(choose(&mut members, 200, 5, &mut rng).is_empty());
@@ -255,7 +247,8 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(6);
         let mut given = |seconds| {
             let sender = place(&members, 0);
-            let intake = (Intake::new(1, 2), Tick::of(Duration::from_secs(seconds)));
+            let now = Tick::of(Duration::from_secs(seconds));
+            let intake = (Intake::new(1, 2), true, now);
             let chosen = super::choose(&mut members, sender, 1, intake, &mut rng);
             (chosen.receivers.len(), chosen.had_enough)
         };
@@ -263,5 +256,86 @@ mod tests {
         assert!(first.iter().all(|(given, _)| *given == 1), "{first:?}");
         assert_eq!(given(10), (0, 3));
         assert_eq!(given(11).0, 1);
+    }
+
+    /// A swarm of 10 members of addresses of their own, `crowd` of one other address, and the sender, which comes first.
+    fn crowded(crowd: u32, blocked: bool) -> Members {
+        let mut members = Members::default();
+        for number in 0..11 {
+            touch(&mut members, member(number), false);
+        }
+        let group = Group::of_address(NonZeroU64::new(66).expect("not 0"));
+        for number in 0..crowd {
+            let connection = ConnectionId::new(1, number, 0);
+            let peer_id = PeerId::new([200; 20]);
+            let member = Member {
+                connection,
+                peer_id,
+            };
+            members.touch(member, group, 0, blocked);
+        }
+        members
+    }
+
+    /// The share of offers that go to the ten.
+    fn share_of_others(members: &mut Members, wanted: usize) -> f64 {
+        let mut rng = SmallRng::seed_from_u64(7);
+        let (mut others, mut all) = (0, 0);
+        for _ in 0..2_000 {
+            let sender = place(members, 0);
+            for chosen in choose(members, sender, wanted, &mut rng) {
+                all += 1;
+                others += usize::from(chosen.connection.worker() == 0);
+            }
+        }
+        assert_eq!(all, 2_000 * wanted);
+        #[expect(clippy::cast_precision_loss, reason = "thousands")]
+        let share = others as f64 / all as f64;
+        share
+    }
+
+    #[test]
+    fn a_crowd_of_one_address_is_chosen_as_often_as_one_member_of_another() {
+        for (crowd, wanted) in [(1, 1), (1_000, 1), (1_000, 5), (30_000, 10)] {
+            let share = share_of_others(&mut crowded(crowd, false), wanted);
+            assert!(
+                (share - 10.0 / 11.0).abs() < 0.03,
+                "{crowd} {wanted} {share}"
+            );
+        }
+        // What is wanted beyond the groups that there are goes to the crowd.
+        let share = share_of_others(&mut crowded(1_000, false), 20);
+        assert!((share - 0.5).abs() < 0.001, "{share}");
+    }
+
+    #[test]
+    fn a_crowd_of_one_address_whose_output_is_stuck_keeps_no_offer_from_others() {
+        let share = share_of_others(&mut crowded(5_000, true), 5);
+        assert!(share > 0.999, "{share}");
+    }
+
+    #[test]
+    fn a_school_behind_one_address_is_introduced_among_itself() {
+        let mut rng = SmallRng::seed_from_u64(8);
+        let mut times = BTreeMap::new();
+        let mut school = Members::default();
+        let group = Group::of_address(NonZeroU64::new(5).expect("not 0"));
+        for number in 0..40 {
+            school.touch(member(number), group, 0, false);
+        }
+        for _ in 0..7_800 {
+            let sender = place(&school, 0);
+            let chosen = choose(&mut school, sender, 5, &mut rng);
+            assert_eq!(chosen.len(), 5);
+            for one in chosen {
+                *times.entry(one).or_insert(0) += 1;
+            }
+        }
+        // 1,000 expected for each; six standard deviations are 177.
+        assert_eq!(times.len(), 39);
+        assert!(
+            times.values().all(|count| (823..1_177).contains(count)),
+            "{times:?}"
+        );
     }
 }

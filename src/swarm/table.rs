@@ -107,6 +107,15 @@ pub struct Walk {
     shard: usize,
     swarm: usize,
     member: usize,
+    swarms_shown: usize,
+}
+
+impl Walk {
+    /// Of how many swarms a member was shown.
+    #[must_use]
+    pub const fn swarms_shown(&self) -> usize {
+        self.swarms_shown
+    }
 }
 
 /// What a sweep has ended.
@@ -289,12 +298,14 @@ impl Swarms {
             let Some((_, swarm)) = shard.swarms.get_index(walk.swarm) else {
                 *walk = Walk {
                     shard: walk.shard + 1,
+                    swarms_shown: walk.swarms_shown,
                     ..Walk::default()
                 };
                 return walk.shard < self.shards.len();
             };
             if let Some(shown) = swarm.shown_at(walk.member) {
                 show(shown);
+                walk.swarms_shown += usize::from(walk.member == 0);
                 walk.member += 1;
             } else {
                 (walk.swarm, walk.member) = (walk.swarm + 1, 0);
@@ -331,35 +342,32 @@ impl Swarms {
         }
     }
 
-    /// The sizes, counted member by member, and whether every swarm is in order: somebody in it, and as many seeders
-    /// and leechers as its members' roles say. For tests; it locks one shard after another.
+    /// The sizes, counted member by member, and whether every swarm is in order: somebody in it, indexes that agree with its members,
+    /// and as many seeders and leechers as their roles say; a client over HTTP with an address of each kind counts once. For tests; it
+    /// locks one shard after another.
     #[must_use]
     pub fn recount(&self) -> Option<Totals> {
         let mut totals = Totals::default();
         for shard in &self.shards {
             for swarm in shard.lock().swarms.values() {
-                let seeders = swarm
-                    .members()
-                    .filter(|(_, role)| *role == Role::Seeder)
-                    .count();
-                let leechers = swarm.members().count() - seeders;
-                let http: Vec<_> = swarm.http_members().collect();
-                let http_seeders = http
-                    .iter()
-                    .filter(|(_, role)| *role == Role::Seeder)
-                    .count();
-                let seeders = seeders + http_seeders;
-                let leechers = leechers + http.len() - http_seeders;
                 let counts = swarm.counts();
+                let roles = swarm.members().map(|(_, role)| role);
+                let roles: Vec<_> = roles
+                    .chain(swarm.http_members().map(|(_, role)| role))
+                    .collect();
+                let of = |role| roles.iter().filter(|known| **known == role).count();
+                let (twice_seeders, twice_leechers) = swarm.http_pairs();
+                let seeders = of(Role::Seeder) - twice_seeders;
+                let leechers = of(Role::Leecher) - twice_leechers;
                 let agree =
                     (counts.complete as usize, counts.incomplete as usize) == (seeders, leechers);
-                if swarm.is_empty() || !agree {
+                if swarm.is_empty() || !agree || !swarm.agrees() {
                     return None;
                 }
                 totals.swarms += 1;
                 totals.seeders += seeders;
                 totals.leechers += leechers;
-                totals.http_peers += http.len();
+                totals.http_peers += swarm.http_members().count();
             }
         }
         Some(totals)
@@ -379,6 +387,27 @@ impl Swarms {
             let swarms = shard.swarms.iter();
             swarms.for_each(|(info_hash, swarm)| visit(info_hash, swarm));
         }
+    }
+
+    /// Calls `visit` with some swarms of one of [`Self::parts`], from a place on; false when there are no more there. What comes
+    /// or goes in between may be shown twice or not at all.
+    #[must_use]
+    pub fn for_some_in(
+        &self,
+        part: usize,
+        (from, most): (usize, usize),
+        mut visit: impl FnMut(&InfoHash, &Swarm),
+    ) -> bool {
+        let Some(shard) = self.shards.get(part) else {
+            return false;
+        };
+        let shard = shard.lock();
+        let to = shard.swarms.len().min(from.saturating_add(most));
+        let some = shard.swarms.get_range(from..to);
+        some.into_iter()
+            .flatten()
+            .for_each(|(info_hash, swarm)| visit(info_hash, swarm));
+        to < shard.swarms.len()
     }
 
     /// How many members the largest swarm has. It looks at all of them, one part after the other.

@@ -58,7 +58,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::swarm::{Claim, HttpSaid, Member};
+    use crate::swarm::{Claim, Group, HttpSaid, Member};
 
     #[test]
     fn every_member_has_one_place_however_it_announces() {
@@ -71,20 +71,23 @@ mod tests {
                 connection: ConnectionId::new(0, number, 0),
                 peer_id: PeerId::new([1; 20]),
             };
-            swarm.join(member, claim, false, Duration::ZERO);
+            let group = Group::of_connection(member.connection);
+            swarm.join((member, group), claim, false, Duration::ZERO);
             expected.push((Way::WebSocket(member.connection), claim));
         }
         for address in ["192.0.2.1", "2001:db8::1"] {
             for (port, claim) in (1..).zip(claims) {
                 let said = HttpSaid {
                     peer_id: PeerId::new([2; 20]),
+                    key: None,
                     claim,
                     completed: false,
                     at: port.into(),
+                    stale_before: 0,
                 };
                 let port = std::num::NonZeroU16::new(port).expect("not 0");
                 let at = Endpoint::new(address.parse().expect("an address"), port);
-                swarm.http_join(&at, said, None);
+                swarm.http_join(&at, said, (None, None));
                 let heard = said.at;
                 expected.push((Way::Http { at, heard }, claim));
             }

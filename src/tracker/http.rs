@@ -9,7 +9,7 @@ use super::{Reply, Tracker, claim};
 use crate::limits::Share;
 use crate::protocol::http::{Announce, Endpoint, Failure, Reply as Told};
 use crate::protocol::{Counts, Event, InfoHash, Scrape};
-use crate::swarm::{Full, HttpSaid, Joined, Owner, Swarm};
+use crate::swarm::{Full, Group, HttpJoined, HttpRefreshed, HttpSaid, Owner, Swarm};
 
 /// What comes of an announce over HTTP.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct HttpOutcome {
     pub told: Result<Told, Failure>,
     /// Whom somebody no longer counts for: a member that has left, or one that has not become one.
     pub released: Option<Owner>,
+    /// Whether it was for a membership that was begun with another key, so that nothing has changed.
+    pub has_other_key: bool,
 }
 
 /// Room for one more member: whom it counts for, and the share of the swarm table in which it does; `None` for one that is
@@ -35,6 +37,7 @@ impl HttpOutcome {
         Self {
             told: Ok(told),
             released: None,
+            has_other_key: false,
         }
     }
 
@@ -42,6 +45,7 @@ impl HttpOutcome {
         Self {
             told: Err(failure),
             released,
+            has_other_key: false,
         }
     }
 }
@@ -63,21 +67,31 @@ impl Tracker {
             let left = self.leave_http(from, announce);
             return HttpOutcome::refused(Failure::NotAllowed, left.released);
         }
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        // Two of three intervals: who began it has missed its turn, and whoever announces is mostly the same client under a new key.
+        let stale_before = now.saturating_sub(self.rules.http_membership_ttl() * 2 / 3);
         let said = HttpSaid {
             peer_id: announce.peer_id,
+            key: announce.key,
             claim: claim(announce.event, announce.left),
             completed: announce.event == Event::Completed,
-            at: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
+            at: seconds(now),
+            stale_before: seconds(stale_before),
         };
-        let mut tell = |swarm: &Swarm| Told {
+        let who = (announce.peer_id, announce.key);
+        let mut tell = |swarm: &mut Swarm| Told {
             counts: swarm.counts(),
-            peers: swarm.http_peers(from, announce.wanted, rng),
+            peers: swarm.http_peers(from, who, announce.wanted, rng),
         };
         let refreshed = self.swarms.with(&announce.info_hash, |swarm| {
-            swarm.http_refresh(from, said).then(|| tell(swarm))
+            let refreshed = swarm.http_refresh(from, said);
+            (refreshed != HttpRefreshed::NoMember).then(|| (refreshed, tell(swarm)))
         });
         match refreshed.flatten() {
-            Some(told) => HttpOutcome::told(told),
+            Some((refreshed, told)) => HttpOutcome {
+                has_other_key: refreshed == HttpRefreshed::OtherKey,
+                ..HttpOutcome::told(told)
+            },
             None => match room() {
                 Ok(room) => self.join_http(from, announce.info_hash, (said, room), tell),
                 Err(failure) => HttpOutcome::refused(failure, None),
@@ -90,7 +104,7 @@ impl Tracker {
         from: &Endpoint,
         info_hash: InfoHash,
         (said, room): (HttpSaid, HttpRoom),
-        tell: impl FnOnce(&Swarm) -> Told,
+        tell: impl FnOnce(&mut Swarm) -> Told,
     ) -> HttpOutcome {
         let owner = room.owner;
         if !self.swarms.take_http_peer(self.rules.http_peers_max()) {
@@ -101,18 +115,28 @@ impl Tracker {
             let share = room.share.as_deref();
             share.is_none_or(|share| share.may_begin_counted(free, portion))
         };
+        let group = room.share.as_deref().and_then(Share::group);
+        let most = self.rules.address_http_peers_per_swarm_max();
+        let whose = (owner, group.map(|group| (Group::of_address(group), most)));
         let joined = self.swarms.with_new(&info_hash, may_begin, |swarm| {
-            (swarm.http_join(from, said, owner), tell(swarm))
+            match swarm.http_join(from, said, whose) {
+                HttpJoined::Full => (HttpJoined::Full, Told::default()),
+                joined => (joined, tell(swarm)),
+            }
         });
         match joined {
-            Ok((Joined::New, told)) => HttpOutcome::told(told),
+            Ok((HttpJoined::New, told)) => HttpOutcome::told(told),
             // The same client was quicker on another connection.
-            Ok((Joined::Before, told)) => {
+            Ok((HttpJoined::Before, told)) => {
                 self.swarms.give_up_http_peers(1);
                 HttpOutcome {
-                    told: Ok(told),
                     released: Some(owner),
+                    ..HttpOutcome::told(told)
                 }
+            }
+            Ok((HttpJoined::Full, _)) => {
+                self.swarms.give_up_http_peers(1);
+                HttpOutcome::refused(Failure::AddressSwarmPeers, Some(owner))
             }
             Err(full) => {
                 self.swarms.give_up_http_peers(1);
@@ -127,10 +151,11 @@ impl Tracker {
 
     fn leave_http(&self, from: &Endpoint, announce: &Announce) -> HttpOutcome {
         let left = self.swarms.with(&announce.info_hash, |swarm| {
-            let released = swarm.http_leave(from, announce.peer_id);
-            (released, swarm.counts())
+            let has_other_key = swarm.http_has_other_key(from, announce.key);
+            let released = swarm.http_leave(from, announce.peer_id, announce.key);
+            (released, swarm.counts(), has_other_key)
         });
-        let (released, counts) = left.unwrap_or_default();
+        let (released, counts, has_other_key) = left.unwrap_or_default();
         self.swarms
             .give_up_http_peers(usize::from(released.is_some()));
         HttpOutcome {
@@ -139,6 +164,7 @@ impl Tracker {
                 ..Told::default()
             }),
             released,
+            has_other_key,
         }
     }
 

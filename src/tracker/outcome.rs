@@ -35,6 +35,8 @@ pub struct Bounded {
     pub copies: u32,
     /// Members passed over because of `limits.offers_received_per_second`.
     pub receivers: u32,
+    /// Members passed over because of `limits.offers_received_reserved_percent`.
+    pub reserved: u32,
 }
 
 /// What the sender of a request is told.

@@ -6,7 +6,7 @@ use super::memberships::{Membership, Memberships};
 use super::tally::Tally;
 use crate::limits::Share;
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
-use crate::swarm::Member;
+use crate::swarm::{Group, Member};
 
 /// One connection as the tracker sees it. Owned by the hub, which hands it to [`Tracker::close`](super::Tracker::close) in the
 /// end.
@@ -43,6 +43,12 @@ impl Participant {
         self.memberships.iter()
     }
 
+    /// How many memberships it has.
+    #[must_use]
+    pub fn memberships_count(&self) -> usize {
+        self.memberships.len()
+    }
+
     /// Takes note of offers of its that were relayed.
     pub fn count_offers(&mut self, number: usize) {
         self.tally.count_offers(number);
@@ -70,6 +76,12 @@ impl Participant {
             connection: self.connection,
             peer_id,
         }
+    }
+
+    /// Whose offers and receivers its own stand together with.
+    pub(super) fn group(&self) -> Group {
+        let group = self.share.as_ref().and_then(|share| share.group());
+        group.map_or_else(|| Group::of_connection(self.connection), Group::of_address)
     }
 
     pub(super) fn remove(&mut self, membership: Membership) {

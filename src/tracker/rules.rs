@@ -24,9 +24,11 @@ pub struct Rules {
     pub swarms_max: usize,
     /// `limits.http_peers_max`, for the whole process.
     pub http_peers_max: usize,
+    /// `limits.address_http_peers_per_swarm_max`, for one address group in one swarm.
+    pub address_http_peers_per_swarm_max: usize,
     /// `limits.address_swarms_percent` and `limits.network_factor`
     pub address_swarms: Portion,
-    /// `limits.offers_received_per_second` and `limits.offers_received_burst`
+    /// `limits.offers_received_per_second`, `limits.offers_received_burst` and `limits.offers_received_reserved_percent`
     pub intake: Intake,
     /// `tracker.membership_ttl`, `tracker.pending_offer_ttl` and `tracker.http_membership_ttl`
     pub ttl: Ttl,
@@ -41,6 +43,7 @@ pub(super) struct InForce {
     full_scrape: AtomicBool,
     swarms_max: AtomicUsize,
     http_peers_max: AtomicUsize,
+    address_http_peers_per_swarm_max: AtomicUsize,
     address_swarms: AtomicU64,
     intake: AtomicU64,
     membership_ttl_ms: AtomicU64,
@@ -65,6 +68,8 @@ impl InForce {
         self.full_scrape.store(rules.full_scrape, Relaxed);
         self.swarms_max.store(rules.swarms_max, Relaxed);
         self.http_peers_max.store(rules.http_peers_max, Relaxed);
+        self.address_http_peers_per_swarm_max
+            .store(rules.address_http_peers_per_swarm_max, Relaxed);
         self.address_swarms
             .store(rules.address_swarms.to_bits(), Relaxed);
         self.intake.store(rules.intake.to_bits(), Relaxed);
@@ -85,6 +90,7 @@ impl InForce {
             full_scrape: self.full_scrape(),
             swarms_max: self.swarms_max.load(Relaxed),
             http_peers_max: self.http_peers_max(),
+            address_http_peers_per_swarm_max: self.address_http_peers_per_swarm_max(),
             address_swarms: self.address_swarms(),
             intake: self.intake(),
             ttl: self.ttl(),
@@ -113,6 +119,14 @@ impl InForce {
         self.http_peers_max.load(Relaxed)
     }
 
+    pub(super) fn address_http_peers_per_swarm_max(&self) -> usize {
+        self.address_http_peers_per_swarm_max.load(Relaxed)
+    }
+
+    pub(super) fn http_membership_ttl(&self) -> Duration {
+        Duration::from_millis(self.http_membership_ttl_ms.load(Relaxed))
+    }
+
     pub(super) fn address_swarms(&self) -> Portion {
         Portion::from_bits(self.address_swarms.load(Relaxed))
     }
@@ -130,7 +144,7 @@ impl InForce {
         Ttl {
             membership: time(&self.membership_ttl_ms),
             pending_offer: self.pending_offer_ttl(),
-            http_membership: time(&self.http_membership_ttl_ms),
+            http_membership: self.http_membership_ttl(),
         }
     }
 }
@@ -148,8 +162,9 @@ mod tests {
             full_scrape: n > 5,
             swarms_max: n as usize + 3,
             http_peers_max: n as usize + 4,
+            address_http_peers_per_swarm_max: n as usize + 5,
             address_swarms: Portion::new(n, n + 4),
-            intake: Intake::new(n, 2 * n),
+            intake: Intake::new(n, 2 * n).reserving(n),
             ttl: Ttl {
                 membership: Duration::from_secs(1) * n,
                 pending_offer: Duration::from_millis(1) * n,

@@ -13,6 +13,7 @@ use super::handshakes::Handshake;
 use crate::config::{Listen, Role};
 use crate::connection;
 use crate::http::{self, Arrival, Timeouts};
+use crate::hub::Accepted;
 use crate::net::proxy::{self, Source};
 use crate::net::{Accept, Stream};
 
@@ -30,6 +31,15 @@ struct Door {
     proxy: bool,
     role: Role,
     listener: u16,
+}
+
+/// How a connection is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    /// For as long as it likes.
+    Full,
+    /// Its requests of a second are answered, and it does not become a WebSocket: there is no room, or it is banned.
+    Brief,
 }
 
 impl Running {
@@ -52,10 +62,22 @@ impl Running {
                 () = self.seat.orders.leave.cancelled() => return,
             };
             match accepted {
-                Ok((stream, peer)) => tokio::select! {
-                    () = self.begin(stream, peer, door) => {}
-                    () = self.seat.orders.leave.cancelled() => return,
-                },
+                Ok((stream, peer)) => {
+                    // For whom a proxy connects is known when its header has come.
+                    let service = if door.proxy {
+                        Some(Service::Full)
+                    } else {
+                        self.service_for(peer, door)
+                    };
+                    let Some(service) = service else {
+                        stream.reset();
+                        continue;
+                    };
+                    tokio::select! {
+                        () = self.begin(stream, peer, door, service) => {}
+                        () = self.seat.orders.leave.cancelled() => return,
+                    }
+                }
                 Err(error) if is_of_one_connection(&error) => {
                     self.hub.counters().accepts_failed.add(1);
                 }
@@ -74,11 +96,18 @@ impl Running {
     /// Begins a connection as soon as there is room for its handshake; the next ones wait with the system. When
     /// descriptors run short it is a brief one, out of the reserve, so that `/healthz` and the like are still answered;
     /// the oldest of these gives way.
-    async fn begin<S: Stream>(self: &Rc<Self>, stream: S, peer: Option<IpAddr>, door: Door) {
+    async fn begin<S: Stream>(
+        self: &Rc<Self>,
+        stream: S,
+        peer: Option<IpAddr>,
+        door: Door,
+        service: Service,
+    ) {
         self.tell_sockets(1);
-        let is_hurried = self.seat.sockets.are_full();
+        let is_full = self.seat.sockets.are_full();
+        let service = if is_full { Service::Brief } else { service };
         let counters = self.hub.counters();
-        let handshakes = if is_hurried {
+        let handshakes = if is_full {
             counters.open_files_short.add(1);
             self.tell_full();
             &self.hurried
@@ -90,9 +119,27 @@ impl Running {
         }
         handshakes.begin(|handshake| {
             let worker = Rc::clone(self);
-            let task = worker.receive(stream, peer, door, is_hurried, handshake);
+            let task = worker.receive(stream, peer, door, service, handshake);
             self.tasks.spawn_local(task).abort_handle()
         });
+    }
+
+    /// How a connection is served whose client has this address, so far as it is no proxy's; `None` if it is to be closed at once.
+    fn service_for(&self, address: Option<IpAddr>, door: Door) -> Option<Service> {
+        let Some(client) = self.site.client_of(address) else {
+            return Some(Service::Full);
+        };
+        self.hub.advance_to(self.seat.started.elapsed());
+        match self.hub.accept(client) {
+            Accepted::Serve => Some(Service::Full),
+            // To tell it within TLS why would cost a signature.
+            Accepted::Banned if door.tls => {
+                self.hub.counters().refused_bans.add(1);
+                None
+            }
+            Accepted::Banned => Some(Service::Brief),
+            Accepted::TooMany => None,
+        }
     }
 
     fn tell_full(&self) {
@@ -111,18 +158,23 @@ impl Running {
         mut stream: S,
         peer: Option<IpAddr>,
         door: Door,
-        is_hurried: bool,
+        mut service: Service,
         handshake: Handshake,
     ) {
-        let peer = if door.proxy {
+        let mut peer = peer;
+        if door.proxy {
             match self.introduced(&mut stream, peer).await {
-                Some(Source::Client(address)) => Some(address),
-                Some(Source::Proxy) => peer,
+                Some(Source::Client(address)) => peer = Some(address),
+                Some(Source::Proxy) => {}
                 None => return,
             }
-        } else {
-            peer
-        };
+            match self.service_for(peer, door) {
+                Some(Service::Full) => {}
+                Some(Service::Brief) => service = Service::Brief,
+                None => return stream.reset(),
+            }
+        }
+        let is_hurried = service == Service::Brief;
         // A brief connection has its place as long as it lasts.
         let (_brief, handshake) = if is_hurried {
             (Some(handshake), None)
@@ -134,6 +186,7 @@ impl Running {
             peer,
             role: door.role,
             listener: door.listener,
+            is_tls: door.tls,
             is_hurried,
             handshake,
         };
@@ -148,8 +201,9 @@ impl Running {
     async fn serve_tls<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
         // A checked configuration has certificates where it has such listeners.
         let Some(tls) = &self.seat.tls else { return };
+        let abandoned = || self.site.charge_failed_handshake(arrival.peer);
         let accepted = tokio::select! {
-            accepted = tls.accept(arrival.stream, self.hub.counters()) => accepted,
+            accepted = tls.accept(arrival.stream, self.hub.counters(), abandoned) => accepted,
             () = self.seat.orders.leave.cancelled() => return,
         };
         let Some(stream) = accepted else { return };
@@ -158,6 +212,7 @@ impl Running {
             peer: arrival.peer,
             role: arrival.role,
             listener: arrival.listener,
+            is_tls: arrival.is_tls,
             is_hurried: arrival.is_hurried,
             handshake: arrival.handshake,
         };
@@ -198,12 +253,13 @@ impl Running {
         let Timeouts {
             mut head,
             mut whole,
+            stuck,
         } = self.timeouts.get();
         if arrival.is_hurried {
             head = head.min(HURRIED);
             whole = whole.min(HURRIED);
         }
-        let timeouts = Timeouts { head, whole };
+        let timeouts = Timeouts { head, whole, stuck };
         let upgraded = http::serve(arrival, &self.site, timeouts, &self.seat.orders.leave).await;
         let Some(upgraded) = upgraded else {
             return;

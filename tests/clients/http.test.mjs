@@ -133,13 +133,13 @@ describe('the reference client over HTTP', () => {
 
   test('finds the others, and its counts follow started, completed and stopped', async t => {
     const infoHash = randomId()
-    const a = client(t, { infoHash, port: 1001 })
-    const b = client(t, { infoHash, port: 1002 })
+    const a = client(t, { infoHash, port: 7001 })
+    const b = client(t, { infoHash, port: 7002 })
     a.client.start()
     await counts(a, '0/1', 'a starts')
     b.client.start()
     await counts(b, '0/2', 'b starts')
-    assert.deepEqual(b.seen.peers, ['127.0.0.1:1001'])
+    assert.deepEqual(b.seen.peers, ['127.0.0.1:7001'])
     assert.deepEqual(a.seen.peers, [], 'not itself')
     b.state.left = 0
     b.client.complete()
@@ -153,7 +153,7 @@ describe('the reference client over HTTP', () => {
   test('shares its counts with the one over WebSockets, but is not told of it', async t => {
     const infoHash = 'ff'.repeat(20)
     const web = client(t, { infoHash, offers: 0 }, server.tracker)
-    const classic = client(t, { infoHash, port: 1003, left: 0 })
+    const classic = client(t, { infoHash, port: 7003, left: 0 })
     web.client.start()
     await counts(web, '0/1', 'over a WebSocket')
     classic.client.start()
@@ -171,7 +171,7 @@ describe('the reference client over HTTP', () => {
     const strict = await startServer({ args: ['--limits-http-peers-max', '1'] })
     t.after(() => strict.stop())
     const at = new URL('/announce', strict.page).href
-    const [a, b] = [client(t, { port: 1004 }, at), client(t, { port: 1005 }, at)]
+    const [a, b] = [client(t, { port: 7004 }, at), client(t, { port: 7005 }, at)]
     a.client.start()
     await counts(a, '0/1', 'a starts')
     b.client.start()

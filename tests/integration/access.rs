@@ -85,7 +85,7 @@ async fn an_announce_of_a_denied_info_hash_fails_in_a_form_that_clients_survive(
     let told = body(&server, &format!("/announce?{}", query("taken"))).await;
     assert_eq!(
         told,
-        "d14:failure reason45:This info_hash is not allowed on this tracker8:retry in5:nevere"
+        "d14:failure reason45:This info_hash is not allowed on this tracker8:intervali1800e12:min intervali1800e8:retry ini30ee"
     );
     let told = body(&server, &format!("/announce?{}", query("other"))).await;
     assert!(told.starts_with("d8:completei0e"), "{told}");
@@ -156,6 +156,8 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
         format!("/{OTHER}/announce"),
         format!("/announce?token={TOKEN}"),
         format!("/?x=y&token={OTHER}"),
+        format!("/hub/{TOKEN}"),
+        format!("/hub/announce/{TOKEN}/"),
     ];
     for path in &good {
         let mut client = connect(&server, path).await.expect(path);
@@ -180,6 +182,10 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
         format!("/announce?token={OTHER}&{query}"),
         format!("/{TOKEN}/scrape?{query}"),
         format!("/scrape?{query}&token={TOKEN}"),
+        format!("/hub/{TOKEN}/announce?{query}"),
+        format!("/{TOKEN}?{query}"),
+        format!("/announce.php/{TOKEN}?{query}"),
+        format!("/hub/{TOKEN}/scrape.php?{query}"),
     ] {
         let told = body(&server, &path).await;
         assert!(!told.contains("failure"), "{path}: {told}");
@@ -188,12 +194,13 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
         format!("/announce?{query}"),
         format!("/{TOKEN}x/announce?{query}"),
         format!("/scrape?{query}&token=x"),
+        format!("/{TOKEN}/{TOKEN}x/announce?{query}"),
     ] {
         let told = body(&server, &path).await;
         assert!(told.contains("This tracker needs a token"), "{told}");
-        assert!(told.ends_with("8:retry in5:nevere"), "{told}");
+        assert!(told.ends_with("8:retry ini30ee"), "{told}");
     }
-    assert_eq!(server.node.counters().failures_token, 3);
+    assert_eq!(server.node.counters().failures_token, 4);
     // Pages need none.
     for path in ["/", "/?token=x", "/stats.json", "/dashboard"] {
         body(&server, path).await;
@@ -207,7 +214,7 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
         assert!(told.contains("needs a token"), "{told}");
         assert!(!told.contains("iceServers"), "{told}");
     }
-    assert_eq!(server.node.counters().failures_token, 6);
+    assert_eq!(server.node.counters().failures_token, 7);
 }
 
 #[tokio::test]

@@ -65,14 +65,20 @@ fn a_kill_at_any_moment_costs_no_sample_that_was_written_and_never_the_file() {
             .spawn()
             .unwrap();
         // Sometimes while it makes its tables, mostly in the midst of a sample.
-        let wait = Duration::from_micros(round * 1_700);
-        let began = Instant::now();
+        let (written, later) = (
+            i64::try_from(round / 5).unwrap(),
+            Duration::from_micros(round % 5 * 700),
+        );
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut told = 0;
-        while began.elapsed() < wait
+        while told < written
             && let Some(Ok(line)) = lines.next()
         {
             told = line.parse().unwrap();
+        }
+        let began = Instant::now();
+        while began.elapsed() < later {
+            std::hint::spin_loop();
         }
         kill(child);
         for line in lines.map_while(Result::ok) {

@@ -85,7 +85,7 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
         }
         let (_, live, restart) = rows.last_mut().unwrap();
         let column = match setting.takes {
-            Takes::Live => live,
+            Takes::Live | Takes::Reload => live,
             Takes::Restart => restart,
         };
         column.push(setting.name);
@@ -106,6 +106,17 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
     assert!(
         read("docs/upgrading.md").contains(&table),
         "the table is now\n{table}"
+    );
+}
+
+#[test]
+fn the_metrics_page_lists_what_everybody_is_told() {
+    let public = Statistics::series().filter(|series| series.is_public);
+    let names: Vec<_> = public.map(|series| format!("`{}`", series.name)).collect();
+    let list = names.join(" ");
+    assert!(
+        read("docs/metrics.md").contains(&format!("\n{list}\n")),
+        "the list is now\n{list}"
     );
 }
 
@@ -150,17 +161,20 @@ const SUMS: [&str; 1] = ["failures_malformed"];
 /// Counters that name a limit of which they are not the count: other reasons are in them as well.
 const MIXED: [&str; 2] = ["handshakes_failed", "proxy_headers_failed"];
 /// What these say, the hits of other settings count: they bound what is done then, or who is meant.
-const PARTS_OF_OTHERS: [&str; 11] = [
+const PARTS_OF_OTHERS: [&str; 14] = [
     "limits.delay_max",
     "limits.patience",
     "limits.network_factor",
     "limits.arrival_delay_max",
     "limits.exempt",
+    "limits.address_recovery_factor",
+    "limits.private_factor",
     "bans.connection_score_half_life",
     "bans.strike_every",
     "bans.strike_half_life",
     "bans.duration_min",
     "bans.duration_max",
+    "bans.private",
     "memory.budget_bytes",
 ];
 

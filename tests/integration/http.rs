@@ -102,6 +102,62 @@ async fn handshakes_are_refused_with_the_reason() {
     assert_eq!(server.node.counters().upgrades_refused, 3);
 }
 
+/// A tracker with a list of sites once shut out its own page, which then said that it could not be reached.
+#[tokio::test]
+async fn the_own_page_may_use_the_tracker_whatever_sites_are_listed() {
+    let server = TestServer::start(|config| {
+        config.origin = vec!["https://a.example".into()];
+        config.alerts.external_url = Some("https://hub.example/dashboard".to_owned());
+        config.proxies.trusted = vec!["127.0.0.1".parse().unwrap()];
+    });
+    let stranger = TestServer::start(|config| {
+        config.origin = vec!["https://a.example".into()];
+        config.origin_denied = vec!["https://tracker.example".into()];
+    });
+    let asked = async |server: &TestServer, host: &str, more: &str| {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{HANDSHAKE}{more}\r\n");
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        status(&head(&mut stream).await).to_owned()
+    };
+    for (host, more, expected) in [
+        ("127.0.0.1:8000", "Origin: http://127.0.0.1:8000\r\n", "101"),
+        (
+            "tracker.example",
+            "Origin: https://tracker.example\r\n",
+            "101",
+        ),
+        (
+            "tracker.example",
+            "Origin: https://tracker.example\r\nX-Forwarded-Proto: https\r\n",
+            "101",
+        ),
+        (
+            "tracker.example",
+            "Origin: http://tracker.example\r\nX-Forwarded-Proto: https\r\n",
+            "403",
+        ),
+        (
+            "127.0.0.1:1",
+            "Origin: https://tracker.example\r\nX-Forwarded-Host: tracker.example\r\n",
+            "101",
+        ),
+        ("127.0.0.1:1", "Origin: https://hub.example\r\n", "101"),
+        ("127.0.0.1:1", "Origin: https://a.example\r\n", "101"),
+        ("tracker.example", "Origin: https://evil.example\r\n", "403"),
+        ("tracker.example", "Origin: null\r\n", "403"),
+        ("tracker.example", "", "101"),
+    ] {
+        assert_eq!(asked(&server, host, more).await, expected, "{host} {more}");
+    }
+    // Only a proxy that is trusted is believed about the host, and who is denied is denied.
+    let told = "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n";
+    assert_eq!(asked(&stranger, "hub.example", told).await, "403");
+    let own = "Origin: https://tracker.example\r\n";
+    assert_eq!(asked(&stranger, "tracker.example", own).await, "403");
+    assert_eq!(stranger.node.counters().refused_origin, 2);
+}
+
 #[tokio::test]
 async fn a_handshake_may_come_byte_by_byte_and_frames_right_behind_it() {
     let server = TestServer::start(|_| {});
@@ -183,7 +239,7 @@ async fn who_never_reads_the_page_is_dropped() {
     });
     let page = get(&server, "/", "").await;
     let base = page
-        .split("/assets/")
+        .split("\"assets/")
         .nth(1)
         .and_then(|rest| rest.split('/').next());
     let path = format!(
@@ -238,7 +294,7 @@ async fn the_page_comes_with_a_strict_policy_and_its_assets_for_good() {
     );
     assert!(!page.contains("{{assets}}"));
     let base = page
-        .split("/assets/")
+        .split("\"assets/")
         .nth(1)
         .and_then(|rest| rest.split('/').next())
         .expect("a link to assets");
@@ -314,7 +370,7 @@ async fn a_folder_is_served_fresh_from_disk() {
     std::fs::write(folder.path().join("secret"), "no").unwrap();
     let path = folder.path().to_path_buf();
     let server = TestServer::start(move |config| config.web_dir = Some(path));
-    assert!(get(&server, "/", "").await.ends_with("first /assets/dev"));
+    assert!(get(&server, "/", "").await.ends_with("first assets/dev"));
     std::fs::write(folder.path().join("share/index.html"), "second").unwrap();
     assert!(get(&server, "/", "").await.ends_with("second"));
     let asset = get(&server, "/assets/dev/share/index.html", "").await;

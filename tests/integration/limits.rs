@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use swarmhub::config::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, TestServer, until};
+use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -186,6 +187,22 @@ async fn short_of_memory_new_connections_are_refused_and_read_why() {
     assert_eq!(server.node.counters().refused_memory, 1);
 }
 
+/// Has an address banned that sends these headers, on a server whose `bans.strikes_max` is 0 and that counts every strike.
+pub(crate) async fn ban(server: &TestServer, headers: &str) {
+    let handshake = format!("{HANDSHAKE}{headers}");
+    let message = [0x81, 0x81, 0, 0, 0, 0, b'{'];
+    let flood = message.repeat(1000);
+    while server.node.counters().bans == 0 {
+        let (mut stream, _) = ask(server, "/", &handshake).await;
+        // It may be closed before all is sent.
+        let _ = stream.write_all(&flood).await;
+        let mut rest = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest))
+            .await
+            .expect("closed");
+    }
+}
+
 #[tokio::test]
 async fn a_banned_address_reads_why_and_for_how_long() {
     let server = server(|config| {
@@ -218,4 +235,125 @@ async fn a_banned_address_reads_why_and_for_how_long() {
             .expect("in time");
     }
     panic!("never banned");
+}
+
+/// A client from this address of the machine.
+async fn client(server: &TestServer, from: [u8; 4]) -> Client<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    Client::over(socket.connect(server.address).await.unwrap()).await
+}
+
+/// What a member was sent up to the reply to another announce of its, counted by what it is.
+async fn offers_to(member: &mut Client<TcpStream>, peer: &str) -> usize {
+    member.say(&announce("crowded", peer)).await;
+    let mut offers = 0;
+    while member.hear().await.get("offer").is_some() {
+        offers += 1;
+    }
+    offers
+}
+
+#[tokio::test]
+async fn a_crowd_of_one_address_does_not_keep_newcomers_from_others() {
+    let server = server(|config| config.workers = 1);
+    let mut honest = Vec::new();
+    for number in 0..10 {
+        let mut member = client(&server, [127, 0, 1, number + 1]).await;
+        member.join("crowded", &format!("h{number}")).await;
+        honest.push(member);
+    }
+    let mut crowd = Vec::new();
+    for _ in 0..60 {
+        let mut member = client(&server, [127, 0, 0, 66]).await;
+        for peer in ["a", "b", "c", "d"] {
+            member.join("crowded", peer).await;
+        }
+        crowd.push(member);
+    }
+    for number in 0..20 {
+        let mut newcomer = client(&server, [127, 0, 2, number + 1]).await;
+        let names = (0..5).map(|offer| format!("{number}-{offer}"));
+        let offers: Vec<_> = names.map(|name| offer(&name, "v=0")).collect();
+        let mut message = announce("crowded", "n");
+        message["offers"] = json!(offers);
+        newcomer.say(&message).await;
+        assert_eq!(newcomer.hear().await["info_hash"], id("crowded"));
+    }
+    let mut reached = 0;
+    for (number, member) in honest.iter_mut().enumerate() {
+        reached += offers_to(member, &format!("h{number}")).await;
+    }
+    // Some newcomers are members still, and ten of the other eleven groups are honest.
+    assert!((60..=100).contains(&reached), "{reached} of 100");
+    assert_eq!(
+        server.node.tracker().swarms().recount(),
+        Some(server.node.tracker().swarms().totals())
+    );
+}
+
+#[tokio::test]
+async fn a_program_that_names_a_site_leaves_its_pages_room() {
+    // Both sides of the test have loopback addresses, so clients are told apart by what a proxy says.
+    let server = server(|config| {
+        config.limits.origin_connections_max = Some(20);
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    });
+    let from = |address: &str| {
+        format!("{HANDSHAKE}Origin: https://site.example\r\nX-Forwarded-For: {address}\r\n")
+    };
+    let mut open = Vec::new();
+    for number in 0..10 {
+        let (stream, response) = ask(&server, "/", &from("203.0.113.66")).await;
+        assert_eq!(is_websocket(&response), number < 5, "{number}: {response}");
+        if number >= 5 {
+            assert_refused(&response, "429", "limits.origin_address_percent");
+        }
+        until("it is counted", || {
+            server.node.connections() == 5.min(number + 1)
+        })
+        .await;
+        open.push(stream);
+    }
+    for visitor in 1..=15 {
+        let (stream, response) = ask(&server, "/", &from(&format!("198.51.100.{visitor}"))).await;
+        assert!(is_websocket(&response), "{visitor}: {response}");
+        open.push(stream);
+    }
+    assert_eq!(server.node.counters().refused_origin_address_percent, 5);
+}
+
+#[tokio::test]
+async fn an_unreadable_header_of_a_trusted_proxy_makes_nobody_exempt() {
+    for (header, values) in [
+        ("x-forwarded-for", ["1.1.1.1, garbage", "", "unknown"]),
+        ("forwarded", ["for=_hidden", "proto=https", "for=\"1.1.1.1"]),
+        ("x-real-ip", ["garbage", "", "1.1.1.1, 2.2.2.2"]),
+    ] {
+        // By default the proxy itself, on this machine, is exempt.
+        let server = TestServer::start(|config| {
+            config.limits.address_connections_max = 2;
+            config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+            config.proxies.header = header.to_owned();
+        });
+        let mut open = Vec::new();
+        for (number, value) in values.into_iter().enumerate() {
+            let headers = format!("{HANDSHAKE}{header}: {value}\r\n");
+            let (stream, response) = ask(&server, "/", &headers).await;
+            assert_eq!(is_websocket(&response), number < 2, "{header}: {value}");
+            open.push(stream);
+            // Two lines are as unreadable as one.
+            let twice = format!("{header}: {value}\r\n{header}: {value}\r\n");
+            let (_, response) = ask(&server, "/ice", &twice).await;
+            let is_served = response.starts_with("http/1.1 200 ");
+            assert_eq!(is_served, number < 1, "{header}: {value}");
+            until("the page's place is free", || {
+                server.node.connections_held() == 2.min(number + 1)
+            })
+            .await;
+        }
+        assert_eq!(server.node.counters().forwarded_malformed, 6);
+        let (_, response) = ask(&server, "/", HANDSHAKE).await;
+        assert!(is_websocket(&response), "the proxy's own: {response}");
+    }
 }

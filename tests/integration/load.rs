@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use swarmhub::load::{
-    Amount, LoadError, Loop, Options, Progress, Report, Storm, SwarmSize, Tally, Think, Wave, run,
+    Amount, EndedEarly, LoadError, Loop, Options, Progress, Report, Storm, SwarmSize, Tally, Think,
+    Wave, run,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -167,7 +168,7 @@ fn the_default_load_is_served_completely_by_a_tracker_with_default_limits() {
     // All that it can do is more than its members may be given, and that is said as what it is.
     let report = ran(&Options {
         pace: Some(Loop::Closed { under_way: 16 }),
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(4),
         ..asked
     });
     let text = report.to_text();
@@ -592,6 +593,88 @@ fn the_program_prints_json_alone_and_exits_with_the_verdict() {
             .ends_with("</html>\n"),
         "a load that could not run leaves the page of the one before"
     );
+}
+
+/// It once went on for the rest of its time with nobody connected.
+#[test]
+fn a_load_ends_with_a_report_when_its_tracker_is_gone() {
+    let server = server();
+    let options = Options {
+        amount: Amount::For(Duration::from_mins(10)),
+        ..on(server.address)
+    };
+    let began = std::time::Instant::now();
+    let mut told = 0;
+    let report = run(&options, &mut |progress: &Progress| {
+        if progress.phase == "measuring" && progress.announces > 50 {
+            server.handle.stop();
+        }
+        told += 1;
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    assert!(began.elapsed() < Duration::from_mins(2) && told > 1);
+    assert_eq!((report.correct, report.exit_code), (false, 4));
+    assert_eq!(report.ended_early, Some(EndedEarly::TrackerGone));
+    let load = report.load.as_ref().expect("what was measured until then");
+    assert!(load.announces > 0 && load.elapsed_s < 120.0, "{load:?}");
+    for text in [report.to_text(), report.to_html()] {
+        assert!(text.contains("THE TRACKER IS GONE"), "{text}");
+    }
+    assert!(
+        report
+            .to_json()
+            .contains("\"ended_early\":\"tracker_gone\"")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_load_reports_what_it_has_when_it_is_interrupted() {
+    use std::io::{BufRead, BufReader};
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    for (signal, code, ended) in [("-INT", 130, "interrupted"), ("-TERM", 143, "terminated")] {
+        let page = folder.path().join(format!("{ended}.html"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_swarmhub"))
+            .args(["load", &format!("ws://{}/", server.address)])
+            .args(
+                "--connections 20 --swarm-size 10 --warmup 0 --duration 600 --json --html"
+                    .split(' '),
+            )
+            .arg(&page)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        // The first line of a phase says nothing of its rate, a later one of this phase does.
+        let measuring =
+            |line: &String| line.starts_with("measuring") && line.contains("announces/s");
+        assert!(lines.any(|line| measuring(&line)), "it ended by itself");
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(
+            text.contains("the load ended before its time: interrupted"),
+            "{text}"
+        );
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&json["ended_early"], &json["correct"]),
+            (&ended.into(), &true.into()),
+            "{json}"
+        );
+        assert!(json["load"]["announces"].as_u64().unwrap() > 0, "{json}");
+        let html = std::fs::read_to_string(&page).unwrap();
+        assert!(html.contains("before its time") && html.ends_with("</html>\n"));
+    }
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Certified {
         files
     }
 
-    async fn dial(&self, address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn dial(&self, address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -69,7 +69,10 @@ impl Certified {
 }
 
 /// A server with a TLS listener and a plain one, and the folder of its certificate.
-fn start(certified: &Certified, change: impl FnOnce(&mut Config)) -> (TestServer, TempDir) {
+pub(crate) fn start(
+    certified: &Certified,
+    change: impl FnOnce(&mut Config),
+) -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = certified.write(folder.path());
     let server = TestServer::start(|config| {
@@ -265,4 +268,21 @@ async fn a_client_that_stops_reading_within_tls_is_dropped() {
         }
     };
     timeout(PATIENCE, talking).await.expect("it is dropped");
+}
+
+#[tokio::test]
+async fn who_does_not_read_within_tls_is_answered_no_more_and_ends() {
+    const ASKED: usize = 4000;
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |config| {
+        config.connection.stuck_after = Duration::from_secs(1);
+    });
+    let mut stream = certified.dial(server.address_of(0)).await.unwrap();
+    let request = "GET /api/v1/series HTTP/1.1\r\nHost: a\r\n\r\n".repeat(ASKED);
+    let writing = timeout(PATIENCE, stream.write_all(request.as_bytes()));
+    let ended = until("it ends", || server.node.counters().http_stuck == 1);
+    // It ends with an error, as the server reads no more.
+    let (_, ()) = tokio::join!(writing, ended);
+    let answered = server.node.counters().http_requests;
+    assert!((1..ASKED as u64 / 2).contains(&answered), "{answered}");
 }

@@ -15,8 +15,8 @@ export function random (seed) {
 /** These are live only. */
 const NOT_KEPT = ['connections_max', 'memory_budget', 'certificate_left', 'uptime', 'delayed_address_connections_per_second', 'paused_offers_per_second', 'offers_forgotten']
 const limitsOf = doc => [...doc.matchAll(/`([a-z_]+\.[a-z0-9_]+)`/g)].map(([, name]) => name)
-const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, limits: [], kept: !NOT_KEPT.includes(name) })
-const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, limits: limitsOf(doc), kept: !NOT_KEPT.includes(name) })
+const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, limits: [], kept: !NOT_KEPT.includes(name), public: true })
+const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, limits: limitsOf(doc), kept: !NOT_KEPT.includes(name), public: true })
 
 export const SERIES = [
   gauge('connections', '', 'WebSocket connections open.'),
@@ -150,6 +150,8 @@ const CLIENTS = [['WebTorrent', '2.8', '2d5757303230382d'], ['WebTorrent', '3.0'
 
 /** Of one swarm so many are shown. */
 const PEERS_MAX = 1000
+/** Why some address cannot be banned. */
+export const EXEMPT = 'its address cannot be banned: it is exempt from limits (limits.exempt)'
 /** As connections are named. */
 export const connectionName = number => number.toString(16).padStart(16, '0')
 
@@ -166,7 +168,7 @@ export function swarm (info, now) {
       return {
         peer_id: prefix + hex(next, 40 - prefix.length), client: `${name} ${version}`.trim(), seeder: (i * 7919) % total < info.seeders, http,
         age: null, heard: next() * 600, offers: null, answers: null, family, address: family === 'ipv4' ? '203.0.113.0/24' : '2001:db8:77::/48',
-        port: 6881 + i, connection: null, blocked: false
+        port: 6881 + i, connection: null, blocked: false, ban_refused: null
       }
     }
     return {
@@ -182,7 +184,8 @@ export function swarm (info, now) {
       address: family === 'ipv4' ? `198.51.${Math.floor(next() * 255)}.0/24` : `2001:db8:${hex(next, 4)}::/48`,
       port: null,
       connection: connectionName(i),
-      blocked: false
+      blocked: false,
+      ban_refused: i === 1 ? EXEMPT : null
     }
   })
   const introductions = Array.from({ length: Math.min(30, total * 2) }, (_, i) => {
@@ -210,10 +213,11 @@ export const RULES = [
   ['memory_high', 'The process is near its memory budget.', 'memory_resident', '>', 5.1e9, 4.8e9, 60, 'critical', 'ok'],
   ['loop_late', 'A worker answers late.', 'loop_lag', '>', 0.25, 0.1, 30, 'warning', 'pending'],
   ['offers_unanswered', 'Browsers do not find each other.', 'offers_answered', '<', 0.45, 0.5, 300, 'warning', 'firing'],
+  ['memory_filling', 'Three quarters of the memory are used.', 'memory_resident', '>', 0.75, 0.7, 60, 'warning', 'ok', 'memory_budget'],
   ['certificate_ends', 'The certificate ends soon.', 'certificate_left', '<', 604_800, 1_209_600, 0, 'critical', 'ok']
-].map(([name, doc, series, comparison, threshold, clear, wait, severity, state]) => ({
-  ...ruleView({ name, doc, series, of: null, of_min: 0, comparison, threshold, clear, for: wait, keep_firing: 60, severity, enabled: true }),
-  shipped: true, state, since: state === 'ok' ? null : 1_790_000_000, value: level(series, 1_790_000_000)
+].map(([name, doc, series, comparison, threshold, clear, wait, severity, state, of = null]) => ({
+  ...ruleView({ name, doc, series, of, of_min: 0, comparison, threshold, clear, for: wait, keep_firing: 60, severity, enabled: true }),
+  shipped: true, state, since: state === 'ok' ? null : 1_790_000_000, value: level(series, 1_790_000_000) / (of ? level(of, 1_790_000_000) : 1)
 }))
 
 /** A rule as it is shown among all, before it was looked at. */
@@ -225,15 +229,46 @@ export function ruleView (rule) {
 /** A shown rule as it is kept. */
 export const ruleOf = ({ expression, shipped, changed, state, since, value, silenced_until, problem, ...rule }) => rule
 
+/** What stands for the sections of the settings. */
+export const SECTIONS = [['tracker', 'What the tracker tells peers and how much it keeps for them.'], ['connection', 'Sizes and deadlines of one WebSocket connection.'], ['limits', 'How much one connection, one address, one web site and all together may do, and what happens beyond that.'], ['memory', 'How the process keeps within its memory.']]
+  .map(([name, doc]) => ({ name, doc }))
+
+/** What one looks like; `default` is its value unless given, and the words of a list stand for choices. */
+function setting (key, kind, plain, doc, bounds, live, { byDefault = plain, choices = [], others = true, secret = false } = {}) {
+  const toml = value => value === null ? null : Array.isArray(value) ? `[${value.map(one => JSON.stringify(one)).join(', ')}]` : JSON.stringify(value)
+  return {
+    key, section: key.includes('.') ? key.split('.')[0] : null, kind, many: Array.isArray(byDefault), choices, other_values: others, plain, default_plain: byDefault,
+    value: toml(plain), default: toml(byDefault), is_default: toml(plain) === toml(byDefault), doc, bounds, live, takes: live ? 'live' : 'restart', secret, changed: false
+  }
+}
+
 export const SETTINGS = [
-  ['listen', '["[::]:8000"]', 'Address to serve tracker and page on; repeatable.', '', false],
-  ['interval', null, 'Fix the announce interval, in seconds; else it follows the load.', '1 to 3600', true],
-  ['no_limits', 'false', 'Turn all rate limits off, for load tests and trusted networks.', '', true],
-  ['log_level', '"info"', 'How much to log: off, error, warn, info, debug or trace.', '', true],
-  ['public_stats', 'true', 'Show totals to everybody.', '', true],
-  ['tracker.interval_min', '45', 'Announce interval in seconds while the tracker has little to do.', '1 to 3600', true],
-  ['tracker.interval_max', '120', 'Announce interval in seconds under full load; in between it grows linearly.', '1 to 3600', true],
-  ['connection.handshakes_max', '2048', 'Handshakes that one worker has under way.', '1 to 1000000', false],
-  ['limits.messages_per_second', '20', 'Messages per second that one connection may send for long.', '1 to 1000000', true],
-  ['limits.messages_burst', '500', 'Messages that one connection may send at once.', '1 to 1000000', true]
-].map(([key, value, doc, bounds, live]) => ({ key, value, doc, bounds, live, secret: false, changed: false }))
+  setting('listen', 'text', ['[::]:8000'], 'Address to serve tracker and page on; repeatable.', '', false),
+  setting('interval', 'seconds', null, 'Fix the announce interval, in seconds; else it follows the load.', '1 to 3600', true),
+  setting('no_limits', 'switch', false, 'Turn all rate limits off, for load tests and trusted networks.', '', true),
+  setting('log_format', 'text', 'text', 'Format of log lines on standard error: text or json.', '', false, { choices: ['text', 'json'], others: false }),
+  setting('log_level', 'text', 'info', 'How much to log: off, error, warn, info, debug or trace.', '', true, { choices: ['off', 'error', 'warn', 'info', 'debug', 'trace'] }),
+  setting('origin', 'text', [], 'Web site whose pages may use this tracker; repeatable.', '', true),
+  setting('public_stats', 'switch', true, 'Show totals to everybody.', '', true),
+  setting('history', 'text', 'memory', 'History of the statistics: file, memory, off or a path.', '', false, { byDefault: 'file', choices: ['file', 'memory', 'off'] }),
+  { ...setting('admin_token', 'text', null, 'Token of the admin API, which is off without one.', '16 to 256 letters, digits and signs', true, { secret: true }), value: '"***"', is_default: false },
+  setting('tracker.interval_min', 'seconds', 45, 'Announce interval in seconds while the tracker has little to do.', '1 to 3600', true),
+  setting('tracker.interval_max', 'seconds', 120, 'Announce interval in seconds under full load; in between it grows linearly.', '1 to 3600', true),
+  setting('connection.message_bytes_max', 'bytes', 131_072, 'Bytes of the largest message or frame that is read; a larger one ends the connection.', '1024 to 16777216', true),
+  setting('connection.handshakes_max', 'number', 2048, 'Handshakes that one worker has under way.', '1 to 1000000', false),
+  setting('limits.messages_per_second', 'number', 20, 'Messages per second that one connection may send for long.', '1 to 1000000', true),
+  setting('limits.messages_burst', 'number', 500, 'Messages that one connection may send at once.', '1 to 1000000', true),
+  setting('limits.exempt', 'text', ['unix', '127.0.0.0/8', '::1'], 'Network that no limit per address and no ban applies to; repeatable.', '', true),
+  setting('limits.swarms_max', 'number', 500_000, 'Swarms at once; further ones are refused while these live.', '1 to 1000000000', true, { byDefault: 1_000_000 }),
+  setting('memory.refuse_percent', 'percent', 85, 'Percent of the budget over which new connections and new swarms are refused.', '1 to 100', true)
+]
+
+/** Who was refused. @param {number} now */
+export const refusals = now => ({
+  refusals: [
+    { kind: 'upgrade_missing', detail: '198.51.100.0/24', count: 412, first: now - 7200, last: now - 20, text: 'A proxy in front takes the Upgrade header away: have it pass Upgrade and Connection on (deploy/ has examples).' },
+    { kind: 'origin', detail: 'https://site.example', count: 12, first: now - 4000, last: now - 300, text: 'Pages of this web site may not use this tracker: name it in origin if they shall.' },
+    { kind: 'token', detail: '', count: 3, first: now - 3000, last: now - 2000, text: 'No token, or one that is not in access.tokens_file.' }
+  ],
+  since: now - 9000
+})

@@ -29,9 +29,13 @@ export async function startMock ({ swarms = 20_000 } = {}) {
     asked: [],
     swarms: numbers.swarms(swarms),
     bans: [{ key: 'a3f0c1d2e4b59687', reason: 'malformed messages', left: 341, times: 2 }, { key: '77aa01bc93de4f12', reason: 'a flood', left: 59, times: 1 }],
-    hostile: [{ connection: numbers.connectionName(17), score: 61.4, age: 812.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused', open: true, at: null }],
+    hostile: [{ connection: numbers.connectionName(17), score: 61.4, age: 812.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused', open: true, at: null, ban_refused: null }],
     /** Series that the history leaves out. */
     notKept: new Set(),
+    /** Series that are not told to those without the token. */
+    notPublic: new Set(),
+    /** Who was refused; null: the server is older than that. @type {any} */
+    refusals: numbers.refusals(start),
     /** The history is off. */
     isForgetful: false,
     /** The address of whoever is to be banned is. */
@@ -95,7 +99,7 @@ async function api (context, path, query, request, response) {
   const isAdmin = given === `Bearer ${TOKEN}` && !state.adminOff
   if (PUBLIC.includes(path)) {
     if (!state.publicStats && !isAdmin) return send(response, given ? 401 : 403, { error: 'the statistics of this tracker are not public' })
-    if (path === 'live') return live(context, response)
+    if (path === 'live') return live(context, response, isAdmin)
   } else {
     if (state.adminOff) return send(response, 404, { error: 'the admin API is off: set admin_token' })
     if (!isAdmin && ++state.failedSignIns > 5) return send(response, 429, { error: 'too many attempts' }, { 'retry-after': '30' })
@@ -105,24 +109,28 @@ async function api (context, path, query, request, response) {
   for await (const part of request) body += part
   const handler = Object.entries(HANDLERS).find(([pattern]) => match(pattern, `${request.method} ${path}`))
   if (!handler) return send(response, 404, { error: `there is no ${path}` })
-  const { status = 200, ...value } = handler[1](context, { query, words: path.split('/').map(decodeURIComponent), body: body ? JSON.parse(body) : null })
+  const { status = 200, ...value } = handler[1](context, { isAdmin, query, words: path.split('/').map(decodeURIComponent), body: body ? JSON.parse(body) : null })
   send(response, status, 'list' in value ? value.list : value)
 }
 
 /** `*` stands for one part of the path. */
 const match = (pattern, path) => new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`).test(path)
 
-const stats = ({ state, start }) => {
+const isTold = ({ state }, isAdmin) => name => isAdmin || !state.notPublic.has(name)
+
+const stats = (context, isAdmin) => {
+  const { state, start } = context
   const at = Math.floor(Date.now() / 1000)
-  return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'draining' : 'serving', series: numbers.sample(at, start) }
+  const series = Object.entries(numbers.sample(at, start)).filter(([name]) => isTold(context, isAdmin)(name))
+  return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'draining' : 'serving', series: Object.fromEntries(series) }
 }
 
-function live (context, response) {
+function live (context, response, isAdmin) {
   const { state, streams } = context
   if (state.liveStatus) return send(response, state.liveStatus, { error: 'as many follow as limits.followers_max allows' })
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   response.write('retry: 2000\n\n')
-  const tick = () => { if (!state.isSilent) response.write(`event: stats\ndata: ${JSON.stringify(stats(context))}\n\n`) }
+  const tick = () => { if (!state.isSilent) response.write(`event: stats\ndata: ${JSON.stringify(stats(context, isAdmin))}\n\n`) }
   tick()
   const timer = setInterval(tick, 1000)
   streams.add(response)
@@ -132,24 +140,35 @@ function live (context, response) {
   })
 }
 
+/** Of TOML the mock knows what JSON has too. */
+function valueOf (text) {
+  try {
+    return text === null ? null : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 const NOTE = 'holds until a restart, or until the configuration is read again'
 
 const HANDLERS = {
-  'GET stats': context => stats(context),
-  'GET series': ({ state }) => ({ list: numbers.SERIES.map(one => ({ ...one, kept: one.kept && !state.notKept.has(one.name) })) }),
-  'GET history': ({ state }, { query }) => {
+  'GET stats': (context, { isAdmin }) => stats(context, isAdmin),
+  'GET series': (context, { isAdmin }) => ({ list: numbers.SERIES.filter(({ name }) => isTold(context, isAdmin)(name)).map(one => ({ ...one, kept: one.kept && !context.state.notKept.has(one.name) })) }),
+  'GET history': (context, { query, isAdmin }) => {
+    const { state } = context
     if (state.isForgetful) return { status: 404, error: 'no history is kept here' }
     const now = Date.now() / 1000
     const from = Number(query.get('from') ?? -3600)
     const names = (query.get('series') ?? '').split(',')
-    const other = names.find(name => state.notKept.has(name) || !numbers.SERIES.some(one => one.name === name && one.kept))
+    const other = names.find(name => !isTold(context, isAdmin)(name) || state.notKept.has(name) || !numbers.SERIES.some(one => one.name === name && one.kept))
     if (other) return { status: 400, error: `${other} is not kept; /api/v1/series says what is` }
     return numbers.history(names, from < 0 ? now + from : from, now)
   },
   'GET clients': () => numbers.clients(Date.now() / 1000),
   'GET alerts/summary': ({ state }) => {
     const firing = state.rules.filter(rule => rule.enabled && rule.state === 'firing')
-    return { firing: firing.length, pending: state.rules.filter(rule => rule.state === 'pending').length, names: firing.map(({ name }) => name) }
+    const severity = ['critical', 'warning', 'info'].find(one => firing.some(rule => rule.severity === one)) ?? null
+    return { severity, firing: firing.length, pending: state.rules.filter(rule => rule.state === 'pending').length, names: firing.map(({ name }) => name) }
   },
   'GET session': () => ({ admin: true }),
   'GET swarms': ({ state }, { query }) => {
@@ -170,7 +189,7 @@ const HANDLERS = {
     return { kicked: words[1] }
   },
   'POST connections/*/ban': ({ state, note }, { words, body }) => {
-    if (state.isExempt) return { status: 409, error: 'its address cannot be banned: it is exempt (limits.exempt, no_limits), not known, or one of too many' }
+    if (state.isExempt) return { status: 409, error: numbers.EXEMPT }
     const key = `00000000000000${words[1].slice(-2)}`
     state.bans = [...state.bans.filter(ban => ban.key !== key), { key, reason: 'the operator', left: body.seconds, times: 1 }]
     state.hostile = state.hostile.filter(one => one.connection !== words[1])
@@ -178,6 +197,7 @@ const HANDLERS = {
     return { banned: key, seconds: body.seconds, closed: 3, complete: true }
   },
   'GET origins': () => ({ origins: [{ origin: 'https://video.example', connections: 40_211 }, { origin: 'https://chat.example', connections: 1_204 }, { origin: null, connections: 830 }] }),
+  'GET refusals': ({ state }) => state.refusals ?? { status: 404, error: 'there is no refusals' },
   'GET bans': ({ state }) => ({ bans: state.bans }),
   'DELETE bans/*': ({ state, note }, { words }) => {
     state.bans = state.bans.filter(ban => ban.key !== words[1])
@@ -185,17 +205,20 @@ const HANDLERS = {
     return { lifted: words[1] }
   },
   'GET hostile': ({ state }) => ({ connections: state.hostile }),
-  'GET settings': ({ state }) => ({ settings: state.settings, can_undo: state.undo.length > 0, note: NOTE }),
+  'GET settings': ({ state }) => ({ settings: state.settings, sections: numbers.SECTIONS, can_undo: state.undo.length > 0, note: NOTE }),
   'PATCH settings': ({ state, note }, { body }) => {
-    const errors = Object.entries(body).filter(([key, value]) => key !== 'log_level' && value !== null && value !== 'true' && value !== 'false' && !/^\d+$/.test(value))
-    if (errors.length) return { status: 400, error: 'the settings are not valid', errors: errors.map(([key, value]) => `${key}: "${value}" is not a number`) }
+    const parsed = new Map(Object.entries(body).map(([key, value]) => [key, valueOf(value)]))
+    const errors = Object.entries(body).filter(([key]) => parsed.get(key) === undefined || parsed.get(key) === 13)
+    if (errors.length) return { status: 400, error: 'the settings are not valid', errors: errors.map(([key, value]) => `${key}: ${value} brings bad luck`) }
     state.undo.push(structuredClone(state.settings))
     const changed = []
     for (const setting of state.settings) {
       if (!(setting.key in body)) continue
       note('settings', `${setting.key}: ${setting.value} → ${body[setting.key]}`)
       changed.push({ key: setting.key, from: setting.value, to: body[setting.key] })
-      Object.assign(setting, { value: body[setting.key], changed: true })
+      const plain = parsed.get(setting.key) ?? setting.default_plain
+      const value = body[setting.key] ?? setting.default
+      Object.assign(setting, { value, plain, changed: true, is_default: JSON.stringify(plain) === JSON.stringify(setting.default_plain) })
     }
     return { changed, note: NOTE }
   },
@@ -219,7 +242,7 @@ const HANDLERS = {
     rules: state.rules,
     history: [{ rule: 'offers_unanswered', at: 1_790_000_000, state: 'firing', value: 0.41 }, { rule: 'loop_late', at: 1_789_990_000, state: 'resolved', value: 0.01 }],
     silences: state.silences,
-    sinks: [{ kind: 'webhook', target: 'hooks.example', queued: 2, failed: 1, last_error: 'status 502' }]
+    sinks: [{ kind: 'webhook', target: 'hooks.example', queued: 2, failed: 1, last_error: 'status 502', last_delivered: 1_790_000_100 }]
   }),
   'PUT alerts/rules/*': ({ state, note }, { words, body }) => {
     if (body.threshold === 13) return { status: 400, error: 'threshold: 13 brings bad luck' }

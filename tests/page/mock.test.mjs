@@ -2,6 +2,7 @@
 // same status, the same keys and the same kinds of values. No browser.
 
 import assert from 'node:assert/strict'
+import { get } from 'node:http'
 import { after, before, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { PLANS } from '../../web/dashboard/lib/charts.js'
@@ -106,6 +107,18 @@ test('what is read has the same shape', async () => {
   await compare('GET', 'swarms?sort=members&order=desc&filter=&offset=0&limit=50')
   await compare('GET', `swarms/${HASH}`, undefined, { name: 'swarms/*', mockedPath: `swarms/${mock.state.swarms[3].info_hash}` })
   await compare('GET', `swarms/${'0'.repeat(40)}`)
+})
+
+test('who was refused is told in the same shape, by a server that tells it', async () => {
+  // As behind a proxy that takes the Upgrade header away.
+  const { status } = await new Promise((resolve, reject) => {
+    const headers = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' }
+    get(server.page, { headers }, response => { response.resume(); resolve({ status: response.statusCode }) }).on('error', reject)
+  })
+  if ((await ask(server, 'GET', 'refusals')).status === 404) return
+  assert.equal(status, 426)
+  await eventually(STEP_MS, async () => (await ask(server, 'GET', 'refusals')).body.refusals.some(({ kind }) => kind === 'upgrade_missing'), 'the refused upgrade')
+  await compare('GET', 'refusals')
 })
 
 test('what is changed is answered in the same shape, and so is what can be read of it then', async () => {

@@ -74,7 +74,7 @@ test('where a token is needed the page says so, and with one it shares, and hand
     const bytes = pattern(200_000, 22)
     const link = await share(alice.page, `${server.page}?token=${token}`, inMemory('private.bin', bytes))
     assert.equal(new URL(link).searchParams.get('token'), token)
-    assert.equal(await alice.page.getByRole('link', { name: 'swarmhub, start page' }).getAttribute('href'), `/?token=${token}`)
+    assert.equal(await alice.page.getByRole('link', { name: 'swarmhub, start page' }).getAttribute('href'), `./?token=${token}`)
     await open(bob.page, link)
     await download(bob.page)
     assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
@@ -150,7 +150,8 @@ test('storage that fills up ends the download with what to do, and trying again 
   await protocol.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 3_000_000 })
   await open(bob.page, link)
   await downloadButton(bob.page).click()
-  const full = notice(bob.page, 'The storage is full')
+  // A context of the test browser is a private window.
+  const full = notice(bob.page, 'This window cannot hold more')
   await full.waitFor()
   await inspect(bob.page, 'error-storage-full')
 
@@ -164,7 +165,7 @@ test('storage that fills up ends the download with what to do, and trying again 
 test('a download that will not fit is told before it starts', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('wide.bin', pattern(2_000_000, 25)))
   await open(bob.page, link)
-  await notice(bob.page, 'There may not be enough space').getByText('The files take 2.00 MB, and the browser has 500 kB left').waitFor()
+  await notice(bob.page, 'This window cannot hold so much').getByText('the browser gives it 500 kB; the files take 2.00 MB').waitFor()
   await inspect(bob.page, 'error-little-space')
 }, { init: () => { StorageManager.prototype.estimate = async () => ({ quota: 1_500_000, usage: 1_000_000 }) } }))
 

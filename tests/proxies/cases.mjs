@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { eventually, startServer } from '../support/index.mjs'
+import { eventually, launchChromium, startServer } from '../support/index.mjs'
+import { BASE_PATH, PARTS } from './deployed.mjs'
+import { testPages } from './pages.mjs'
 import { missing } from './proxy.mjs'
 import { fetchPage, id, visit } from './visitor.mjs'
 
@@ -10,87 +12,115 @@ const STEP_MS = 20_000
 const PING = 0x89
 /** Connections that one address may have in these tests. */
 const PER_ADDRESS = 3
-/** By default clients on this machine are limited by no address; here only this one is not. */
-const NOBODY = '192.0.2.1'
+/** By default clients on this machine are limited by no address; here only the browser is not. */
+const BROWSER = '127.0.0.1'
 
 /**
- * @param {string} name the program @param {(port: number) => Promise<{ port: number, stop: () => Promise<void> }>} start
- * @param {string[]} listen how the server is told about it
+ * One server and one browser for a program, and the program with each part of its file in deploy/.
+ * @param {string} name the program @param {import('./deployed.mjs').Start} start @param {string[]} listen how the server is told about it
  */
 export function testBehind (name, start, listen) {
-  const skip = missing(name)
-  describe(`behind ${name}`, { skip }, () => {
-    let server, proxy
+  describe(`behind ${name}`, { skip: missing(name) }, () => {
+    const here = {}
     before(async () => {
-      server = await startServer({
-        args: [...listen, '--proxies-trusted', '127.0.0.1',
-          '--limits-address-connections-max', `${PER_ADDRESS}`, '--limits-exempt', NOBODY, '--connection-ping-after', '1']
+      here.server = await startServer({
+        args: [...listen, ...BASE_PATH, '--history', 'memory', '--proxies-trusted', '127.0.0.1', '--limits-address-connections-max', `${PER_ADDRESS}`,
+          '--limits-exempt', BROWSER, '--connection-ping-after', '1']
       })
-      proxy = await start(server.port)
+      // The service worker is asked for in a way that a switch alone makes certificates of one's own do for.
+      here.browser = await launchChromium({ args: ['--ignore-certificate-errors'] })
     })
     after(async () => {
-      await proxy?.stop()
-      await server?.stop()
+      await here.browser?.close()
+      await here.server?.stop()
     })
 
-    /** Someone who is let in. */
-    async function guest (t, from, headers) {
-      const { visitor, status } = await visit(proxy.port, from, headers)
-      assert.equal(status, 101)
-      t.after(() => visitor.end())
-      return visitor
+    for (const [part, { path }] of Object.entries(PARTS)) {
+      describe(part === 'root' ? 'at the root' : `with the path ${part}`, () => {
+        before(async () => { here.proxy = await start(here.server.port, /** @type {keyof typeof PARTS} */ (part)) })
+        after(async () => {
+          await here.proxy?.stop()
+          here.proxy = undefined
+        })
+        testPart(name, here, path, part.slice(0, 4))
+        testPages(name, here, path)
+        if (part === 'root') testLimits(name, here)
+      })
     }
+  })
+}
 
-    test(`the page comes through ${name}`, async () => {
-      const page = await fetchPage(proxy.port, '/')
-      assert.equal(page.status, 200)
-      assert.match(page.body, /<html/)
-      assert.ok(page.headers['content-security-policy']?.includes(`127.0.0.1:${proxy.port}`), 'the page may open a WebSocket to where it came from')
-    })
+/** Someone who is let in. */
+async function guest (t, here, from, headers = {}, path = '/announce') {
+  const { visitor, status } = await visit(here.proxy.port, from, headers, path)
+  assert.equal(status, 101)
+  t.after(() => visitor.end())
+  return visitor
+}
 
-    test(`two members are introduced through ${name}`, async t => {
-      const [a, b] = [await guest(t, '127.0.0.11'), await guest(t, '127.0.0.12')]
-      assert.equal((await b.join('introduced', 'b')).incomplete, 1)
-      const sdp = `v=0${'x'.repeat(3000)}`
-      assert.equal((await a.join('introduced', 'a', [{ offer_id: id('o'), offer: { type: 'offer', sdp } }])).incomplete, 2)
-      const offer = await b.hearMessage()
-      assert.deepEqual(offer, { action: 'announce', info_hash: id('introduced'), peer_id: id('a'), offer_id: id('o'), offer: { type: 'offer', sdp } })
-      b.say({ action: 'announce', info_hash: id('introduced'), peer_id: id('b'), to_peer_id: id('a'), offer_id: id('o'), answer: { type: 'answer', sdp: 'v=0' } })
-      assert.equal((await a.hearMessage()).answer.sdp, 'v=0')
-    })
+/** What holds wherever the site is. @param {string} part part of the names of its swarms */
+function testPart (name, here, path, part) {
+  test(`the page comes through ${name}`, async () => {
+    const page = await fetchPage(here.proxy.port, path)
+    assert.equal(page.status, 200, page.body)
+    assert.match(page.body, /<html/)
+    assert.ok(page.headers['content-security-policy']?.includes(`127.0.0.1:${here.proxy.port}`), 'the page may open a WebSocket to where it came from')
+  })
 
-    test(`pings of the server come through ${name}, which keeps silent WebSockets open`, async t => {
-      const { first } = await (await guest(t, '127.0.0.13')).hear()
-      assert.equal(first, PING)
-    })
+  test(`two members are introduced through ${name}`, async t => {
+    const come = from => guest(t, here, from, {}, `${path}announce`)
+    const [a, b] = [await come('127.0.0.11'), await come('127.0.0.12')]
+    const swarm = `introduced-${part}`
+    assert.equal((await b.join(swarm, 'b')).incomplete, 1)
+    const sdp = `v=0${'x'.repeat(3000)}`
+    assert.equal((await a.join(swarm, 'a', [{ offer_id: id('o'), offer: { type: 'offer', sdp } }])).incomplete, 2)
+    const offer = await b.hearMessage()
+    assert.deepEqual(offer, { action: 'announce', info_hash: id(swarm), peer_id: id('a'), offer_id: id('o'), offer: { type: 'offer', sdp } })
+    b.say({ action: 'announce', info_hash: id(swarm), peer_id: id('b'), to_peer_id: id('a'), offer_id: id('o'), answer: { type: 'answer', sdp: 'v=0' } })
+    assert.equal((await a.hearMessage()).answer.sdp, 'v=0')
+  })
 
-    test(`the limit of an address counts the clients of ${name}, not ${name}`, async t => {
-      for (let i = 0; i < PER_ADDRESS; i++) await guest(t, '127.0.0.21')
-      const refused = await visit(proxy.port, '127.0.0.21')
-      assert.ok([429, 503].includes(refused.status ?? 0), `status ${refused.status}`)
-      await guest(t, '127.0.0.22')
-    })
+  test(`who announces over HTTP through ${name} is listed with its own address`, async () => {
+    const query = peer => `${path}announce?info_hash=${id(`http-${part}`)}&peer_id=${id(peer)}&port=6881&compact=0`
+    await fetchPage(here.proxy.port, query('first'), '127.0.0.51')
+    const { status, body } = await fetchPage(here.proxy.port, query('second'), '127.0.0.52')
+    assert.equal(status, 200)
+    assert.ok(body.includes('2:ip10:127.0.0.51'), body)
+  })
+}
 
-    test(`nobody behind ${name} is somebody else by what it writes into a header`, async t => {
-      for (let i = 0; i < PER_ADDRESS; i++) await guest(t, '127.0.0.31')
-      const forged = ['198.51.100.7', '198.51.100.7, 127.0.0.1', '127.0.0.1', '"', '']
-      for (const value of forged) {
-        const headers = { 'X-Forwarded-For': value, Forwarded: `for=${value}`, 'X-Real-IP': value }
-        const { status, visitor } = await visit(proxy.port, '127.0.0.31', headers)
-        visitor?.end()
-        assert.ok([429, 503].includes(status ?? 0), `status ${status} with ${value}`)
-      }
-    })
+function testLimits (name, here) {
+  test(`pings of the server come through ${name}, which keeps silent WebSockets open`, async t => {
+    const { first } = await (await guest(t, here, '127.0.0.13')).hear()
+    assert.equal(first, PING)
+  })
 
-    test(`an address behind ${name} has its place back when a connection has ended`, async t => {
-      const guests = []
-      for (let i = 0; i < PER_ADDRESS; i++) guests.push(await guest(t, '127.0.0.41'))
-      guests[0].end()
-      await eventually(STEP_MS, async () => {
-        const { status, visitor } = await visit(proxy.port, '127.0.0.41')
-        visitor?.end()
-        return status === 101
-      }, 'the place of who has left')
-    })
+  test(`the limit of an address counts the clients of ${name}, not ${name}`, async t => {
+    for (let i = 0; i < PER_ADDRESS; i++) await guest(t, here, '127.0.0.21')
+    const refused = await visit(here.proxy.port, '127.0.0.21')
+    assert.ok([429, 503].includes(refused.status ?? 0), `status ${refused.status}`)
+    await guest(t, here, '127.0.0.22')
+  })
+
+  test(`nobody behind ${name} is somebody else by what it writes into a header`, async t => {
+    for (let i = 0; i < PER_ADDRESS; i++) await guest(t, here, '127.0.0.31')
+    const forged = ['198.51.100.7', '198.51.100.7, 127.0.0.1', '127.0.0.1', '"', '']
+    for (const value of forged) {
+      const headers = { 'X-Forwarded-For': value, Forwarded: `for=${value}`, 'X-Real-IP': value }
+      const { status, visitor } = await visit(here.proxy.port, '127.0.0.31', headers)
+      visitor?.end()
+      assert.ok([429, 503].includes(status ?? 0), `status ${status} with ${value}`)
+    }
+  })
+
+  test(`an address behind ${name} has its place back when a connection has ended`, async t => {
+    const guests = []
+    for (let i = 0; i < PER_ADDRESS; i++) guests.push(await guest(t, here, '127.0.0.41'))
+    guests[0].end()
+    await eventually(STEP_MS, async () => {
+      const { status, visitor } = await visit(here.proxy.port, '127.0.0.41')
+      visitor?.end()
+      return status === 101
+    }, 'the place of who has left')
   })
 }

@@ -1,6 +1,9 @@
-// The tracker behind nginx as deploy/nginx.conf sets it up: TLS, WebSocket, and the client's address in X-Forwarded-For.
+// The tracker behind nginx, Debian's and a current one, as deploy/nginx.conf sets it up: TLS, and the client's address in
+// X-Forwarded-For.
 
 import { testBehind } from './cases.mjs'
-import { startNginx } from './proxy.mjs'
+import { startCurrentNginx, startNginx } from './deployed.mjs'
+import { CURRENT_NGINX } from './proxy.mjs'
 
 testBehind('nginx', startNginx, ['--listen', '127.0.0.1:0'])
+testBehind(CURRENT_NGINX, startCurrentNginx, ['--listen', '127.0.0.1:0'])

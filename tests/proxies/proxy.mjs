@@ -1,10 +1,10 @@
-// Runs nginx and HAProxy with the files of deploy/ and the blocks of docs/upgrading.md, in which nothing is changed but ports
-// and certificate.
+// Runs proxies, on free ports of 127.0.0.1 and out of folders of their own; with the blocks of docs/upgrading.md as well, in which
+// nothing is changed but ports. deployed.mjs has the files of deploy/.
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -13,8 +13,12 @@ import { eventually, root, within } from '../support/index.mjs'
 const START_MS = 20_000
 const STOP_MS = 10_000
 
+/** An nginx newer than Debian's. Since 1.23 of a header that stands twice it hands on the first. */
+export const CURRENT_NGINX = 'nginx-current'
+
 /** Where a program is, or undefined. Debian keeps servers where only root looks. @param {string} name */
 export function find (name) {
+  if (name === CURRENT_NGINX) return process.env.NGINX_CURRENT
   const folders = [...(process.env.PROXIES_PATH ?? '').split(delimiter), ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
   return folders.filter(Boolean).map(folder => join(folder, name)).find(path => {
     try {
@@ -33,7 +37,7 @@ export function missing (name) {
 }
 
 /** A port that was free a moment ago: neither of the two can be asked for one. */
-async function freePort () {
+export async function freePort () {
   const server = createServer()
   await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
@@ -42,15 +46,13 @@ async function freePort () {
 }
 
 /** The text with each of these put in; each must be there exactly once. */
-function putIn (text, changes) {
+export function putIn (text, changes) {
   for (const [from, to] of changes) {
     assert.equal(text.split(from).length, 2, `"${from}" is in the file once`)
     text = text.replace(from, () => to)
   }
   return text
 }
-
-const documented = name => readFileSync(join(root, 'deploy', name), 'utf8')
 
 /** The one block of docs/upgrading.md that begins so. @param {string} start */
 function blockOfUpgrading (start) {
@@ -62,19 +64,19 @@ function blockOfUpgrading (start) {
 }
 
 /** A folder with a certificate of its own, which goes with `release`. */
-async function workshop () {
+export async function workshop () {
   const folder = await mkdtemp(join(tmpdir(), 'proxies-'))
   const [certificate, key] = ['certificate.pem', 'key.pem'].map(name => join(folder, name))
   const made = spawnSync(find('openssl') ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
-    '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', certificate], { encoding: 'utf8' })
+    '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate], { encoding: 'utf8' })
   assert.equal(made.status, 0, made.stderr)
   return { folder, certificate, key, release: () => rm(folder, { recursive: true, force: true }) }
 }
 
 /** Starts a program that shall answer on `port`, and gives how to stop it. */
-async function run (program, args, port, release) {
-  const environment = { ...process.env, ...(process.env.PROXIES_LIBRARIES ? { LD_LIBRARY_PATH: process.env.PROXIES_LIBRARIES } : {}) }
-  const child = spawn(find(program) ?? '', args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment })
+export async function run (program, args, port, release, environment = {}) {
+  const all = { ...process.env, ...environment, ...(process.env.PROXIES_LIBRARIES ? { LD_LIBRARY_PATH: process.env.PROXIES_LIBRARIES } : {}) }
+  const child = spawn(find(program) ?? '', args, { stdio: ['ignore', 'ignore', 'pipe'], env: all })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   let told = ''
@@ -113,22 +115,8 @@ function answers (port) {
   })
 }
 
-/** nginx in front of a server's port. @param {number} behind */
-export async function startNginx (behind) {
-  const { folder, certificate, key, release } = await workshop()
-  const port = await freePort()
-  const site = putIn(documented('nginx.conf'), [
-    ['listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`],
-    ['    listen [::]:443 ssl;\n', ''],
-    ['server 127.0.0.1:8000;', `server 127.0.0.1:${behind};`],
-    ['/etc/ssl/tracker.example.org.pem', certificate],
-    ['/etc/ssl/tracker.example.org.key', key]
-  ])
-  return runNginx(folder, site, port, release)
-}
-
 /** @param {string} folder @param {string} site what stands in `http` */
-async function runNginx (folder, site, port, release) {
+export async function runNginx (folder, site, port, release, program = 'nginx') {
   await writeFile(join(folder, 'site.conf'), site)
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`)
   // As root it would turn into a user that can't reach the folder.
@@ -141,24 +129,7 @@ async function runNginx (folder, site, port, release) {
     events { worker_connections 256; }
     http { access_log off; ${paths.join(' ')} include ${folder}/site.conf; }
   `)
-  return run('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], port, release)
-}
-
-/** HAProxy in front of a server's port. @param {number} behind */
-export async function startHaproxy (behind) {
-  const { folder, certificate, key, release } = await workshop()
-  const port = await freePort()
-  const both = join(folder, 'both.pem')
-  await writeFile(both, await readFile(certificate, 'utf8') + await readFile(key, 'utf8'))
-  const file = join(folder, 'haproxy.cfg')
-  await writeFile(file, putIn(documented('haproxy.cfg'), [
-    ['bind :::443 v4v6 ssl', `bind 127.0.0.1:${port} ssl`],
-    ['/etc/haproxy/tracker.example.org.pem', both],
-    // In the text above the settings it stands with other words before it.
-    ['server hub 127.0.0.1:8000', `server hub 127.0.0.1:${behind}`],
-    ['maxconn 40000', 'maxconn 400']
-  ]))
-  return run('haproxy', ['-db', '-f', file], port, release)
+  return run(program, ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], port, release)
 }
 
 /** nginx in front of two servers, as docs/upgrading.md says. @param {number[]} behind */

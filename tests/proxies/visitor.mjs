@@ -13,16 +13,16 @@ export const id = name => name.padEnd(20, '-')
 
 /**
  * Asks for a page. The certificate is whoever's it may be.
- * @param {number} port @param {string} path
+ * @param {number} port @param {string} path @param {string} [from] the address to come from
  */
-export function fetchPage (port, path) {
-  const asked = request({ host: '127.0.0.1', port, path, rejectUnauthorized: false, agent: false })
+export function fetchPage (port, path, from) {
+  const asked = request({ host: '127.0.0.1', port, path, localAddress: from, rejectUnauthorized: false, agent: false })
   asked.end()
   return within(STEP_MS, new Promise((resolve, reject) => {
     asked.once('error', reject)
     asked.once('response', response => {
       let body = ''
-      response.setEncoding('utf8').on('data', text => { body += text })
+      response.setEncoding('latin1').on('data', text => { body += text })
       response.once('end', () => resolve({ status: response.statusCode, headers: response.headers, body }))
     })
   }), `page ${path}`)
@@ -30,19 +30,19 @@ export function fetchPage (port, path) {
 
 /**
  * Comes from an address and asks for a WebSocket, within TLS. Gives a visitor, or the status of the refusal.
- * @param {number} port @param {string} from @param {Record<string, string>} [headers]
+ * @param {number} port @param {string} from @param {Record<string, string>} [headers] @param {string} [path]
  */
-export const visit = (port, from, headers = {}) => visitBy(request, port, from, headers)
+export const visit = (port, from, headers = {}, path = '/announce') => visitBy(request, port, from, headers, path)
 
 /** The same without TLS. @param {number} port */
-export const visitPlainly = port => visitBy(plainRequest, port, '127.0.0.1', {})
+export const visitPlainly = port => visitBy(plainRequest, port, '127.0.0.1', {}, '/announce')
 
 /** @returns {Promise<{ visitor?: Visitor, status: number | undefined }>} */
-function visitBy (request, port, from, headers) {
+function visitBy (request, port, from, headers, path) {
   const asked = request({
     host: '127.0.0.1',
     port,
-    path: '/announce',
+    path,
     localAddress: from,
     rejectUnauthorized: false,
     agent: false,

@@ -11,10 +11,15 @@ const source = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min
  * Findings of serious or critical impact, as readable lines; empty means fine.
  * @param {import('playwright-core').Page} page @param {object} [options] of `axe.run`
  */
-export async function seriousFindings (page, options = {}) {
+export const seriousFindings = (page, options = {}) => findings(page, options, ({ impact }) => impact === 'serious' || impact === 'critical')
+
+/** Findings of any impact, the order of headings and the names of landmarks among them. @param {import('playwright-core').Page} page */
+export const allFindings = page => findings(page, {}, () => true)
+
+async function findings (page, options, isMeant) {
   await page.evaluate(await source)
   const { violations } = await within(60_000, page.evaluate(options => window.axe.run(document, options), options), 'axe-core')
   return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .filter(isMeant)
     .flatMap(({ id, impact, help, nodes }) => nodes.map(node => `${impact} ${id}: ${help} — ${node.target.join(' ')}`))
 }

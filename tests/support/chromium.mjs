@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
+import { rendererMemory } from './memory.mjs'
 import { within } from './wait.mjs'
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
@@ -17,6 +18,8 @@ const ARGS = [
   '--autoplay-policy=no-user-gesture-required',
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'
 ]
+
+const CONTEXT = { ignoreHTTPSErrors: true, acceptDownloads: true }
 
 /** Path of the browser; `CHROMIUM` in the environment names another one. */
 export function chromiumPath () {
@@ -39,8 +42,22 @@ export const launchChromium = ({ args = [] } = {}) =>
  * @param {number} [options.firstRandom] the first value of Math.random(); trystero takes the first character of its id from it
  * @param {import('playwright-core').BrowserContextOptions} [options.context]
  */
-export async function newUser (browser, { loopbackOnly = true, shortRandom = false, firstRandom, context: contextOptions = {} } = {}) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...contextOptions })
+export async function newUser (browser, { context = {}, ...options } = {}) {
+  return prepare(await browser.newContext({ ...CONTEXT, ...context }), options)
+}
+
+/**
+ * A user with a browser of their own, whose profile is on the disk: what a context keeps is in the memory, as in a private window.
+ * @param {string} folder an empty one, for the profile
+ * @returns {Promise<Awaited<ReturnType<typeof newUser>> & { memory: () => Promise<number> }>} `memory`: private bytes of the page's process
+ */
+export async function newUserOnDisk (folder) {
+  const context = await chromium.launchPersistentContext(folder, { ...CONTEXT, executablePath: chromiumPath(), args: ARGS, timeout: 60_000 })
+  return { ...await prepare(context), memory: () => rendererMemory(folder) }
+}
+
+/** @param {import('playwright-core').BrowserContext} context */
+async function prepare (context, { loopbackOnly = true, shortRandom = false, firstRandom } = {}) {
   context.setDefaultTimeout(30_000)
   await context.grantPermissions(['microphone'])
   await context.addInitScript(inPage, { loopbackOnly, shortRandom, firstRandom })

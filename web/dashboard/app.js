@@ -10,7 +10,11 @@ import { openSignIn } from './elements/sign-in.js'
 
 /** @typedef {import('./lib/numbers.js').Series} Series */
 /** @typedef {import('./core/feed.js').Stats} Stats */
-/** @typedef {{ element: HTMLElement, update?: () => void, open?: () => void, close?: () => void }} View */
+/** @typedef {import('../share/lib/texts.js').Notice} Notice */
+/**
+ * @typedef {{ element: HTMLElement, update?: () => void, open?: () => void, close?: () => void, jump?: (section: string) => void, notices?: () => Array<Notice | null> }} View
+ *   `jump`: to a part of it; `notices`: what is to be said above it
+ */
 
 /** How far the live charts go back. */
 const RECENT_SECONDS = 300

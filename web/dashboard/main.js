@@ -20,7 +20,7 @@ import { swarms } from './views/swarms.js'
 
 const TICK_MS = 1000
 const SERIES_AGAIN_MS = 5000
-const MAKERS = { overview, swarms, clients, limits, alerts, settings, audit }
+const MAKERS = { overview, swarms, clients, limits, alerts, audit }
 
 const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id))
 const app = new App(place('live'))
@@ -44,13 +44,19 @@ function make () {
     return { element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, entry.label), card('Sign in', needsSignIn(`The ${entry.label.toLowerCase()} of this tracker`, () => app.signIn()))) }
   }
   if (route.view === 'swarm') return swarm(app, route.hash ?? '')
+  if (route.view === 'settings') return settings(app, route.section)
   return MAKERS[/** @type {keyof typeof MAKERS} */ (route.view)](app)
 }
 
 function show () {
   const route = routeOf(location.hash)
   const key = `${route.view} ${route.hash ?? ''} ${app.api.signedIn}`
-  if (key === shown) return
+  // A dialog belongs to the view that it was opened in, and its focus goes back there first.
+  const hadDialog = closeDialogs()
+  if (key === shown) {
+    if (route.section) view?.jump?.(route.section)
+    return
+  }
   const isFirst = shown === ''
   shown = key
   view?.close?.()
@@ -67,15 +73,24 @@ function show () {
     } else link.removeAttribute('aria-current')
   }
   document.title = `${VIEWS.find(({ id }) => id === entry)?.label ?? ''} – swarmhub dashboard`
-  // Whoever works by keyboard or ear follows to the new heading; not on the first view, which the browser reads itself.
-  if (!isFirst && !document.querySelector('dialog[open]')) view.element.querySelector('h1')?.focus()
+  // Whoever works by keyboard or ear follows to the new heading; not on the first view, which the browser reads itself, nor
+  // where the focus went back from a dialog to what is still there.
+  const isKept = hadDialog && document.activeElement !== document.body
+  if (!isFirst && !isKept) view.element.querySelector('h1')?.focus()
+}
+
+/** Whether there was one. */
+function closeDialogs () {
+  const open = [...document.querySelectorAll('dialog')].filter(dialog => dialog.open)
+  for (const dialog of open) dialog.close()
+  return open.length > 0
 }
 
 function drawHead () {
   const { state, age } = app.feed
   setText(fresh, feedWords(state, age))
   fresh.className = `fresh ${state.mode}${age !== null && age > 5 ? ' old' : ''}`
-  notices.update([feedNotice(state, age, app.api.signedIn), phaseNotice(app.stats?.phase)])
+  notices.update([feedNotice(state, age, app.api.signedIn), phaseNotice(app.stats?.phase), ...view?.notices?.() ?? []])
 }
 
 function drawSession () {
@@ -118,9 +133,14 @@ app.feed.addEventListener('state', () => {
   show()
 })
 app.api.addEventListener('session', () => {
+  // There are more numbers with the token than without, and none of those stay on the screen.
+  app.forget()
+  node = ''
   drawSession()
   drawHead()
   show()
+  // With the token there may be more of them than without.
+  loadSeries()
 })
 notices.addEventListener('notice-action', event => {
   const { detail } = /** @type {CustomEvent<string>} */ (event)

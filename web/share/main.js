@@ -3,6 +3,7 @@
 // nothing of transfers. Loaded by index.html.
 
 import './elements/share-app.js'
+import { leaveQuestion } from './lib/leaving.js'
 import { parseLink, startOf } from './lib/link.js'
 
 const app = /** @type {import('./elements/share-app.js').SwarmShare} */ (document.querySelector('swarm-share'))
@@ -31,7 +32,8 @@ addEventListener('hashchange', () => {
     history.replaceState(null, '', location.pathname + location.search + shown)
     return
   }
-  if (app.underWay && location.hash !== shown && !confirm('A transfer is under way. Leave it for the other link?')) {
+  const { loss } = app
+  if (loss && location.hash !== shown && !confirm(leaveQuestion(loss))) {
     history.replaceState(null, '', location.pathname + location.search + shown)
     return
   }

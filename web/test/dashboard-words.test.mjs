@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ruleErrors, ruleWords, valueWords } from '../dashboard/lib/alerts.js'
+import { fromPercent, isInPercent, readingOf, ruleErrors, ruleWords, toPercent, valueWords, verdictWords } from '../dashboard/lib/alerts.js'
 import { SPOTS_MAX, pictureOf, pictureWords, shortId } from '../dashboard/lib/picture.js'
 import { entryOf, routeOf } from '../dashboard/lib/routes.js'
+import { kindWords, upgradeNotice } from '../dashboard/lib/refusals.js'
 import { filtered, pageStart, pageWords, sorted } from '../dashboard/lib/rows.js'
-import { changeWords, changesOf, errorsByField, groupsOf } from '../dashboard/lib/settings.js'
+import { boundsWords, changeWords, changesOf, defaultWords, errorsByField, groupsOf, isFound, shownOf } from '../dashboard/lib/settings.js'
 import { absenceWords, feedNotice, feedWords, historyTrouble, phaseNotice, sentence, signInTrouble, troubleOf } from '../dashboard/lib/texts.js'
+import { changedToml, tomlText } from '../dashboard/lib/toml.js'
 
 test('addresses lead to views, and strange ones to the first', () => {
   const hash = 'AB'.repeat(20)
   assert.deepEqual(routeOf('#/swarms'), { view: 'swarms' })
   assert.deepEqual(routeOf(`#/swarms/${hash}`), { view: 'swarm', hash: hash.toLowerCase() })
   assert.deepEqual(routeOf('#/swarms/../../x'), { view: 'swarms' })
+  assert.deepEqual(routeOf('#/settings/limits'), { view: 'settings', section: 'limits' })
+  assert.deepEqual(routeOf('#/settings/<b>'), { view: 'settings' })
   for (const strange of ['', '#', '#/nothing', '#/__proto__']) assert.deepEqual(routeOf(strange), { view: 'overview' })
   assert.equal(entryOf(routeOf(`#/swarms/${hash}`)), 'swarms')
 })
@@ -75,20 +79,83 @@ test('a sign-in that fails says why', () => {
   assert.equal(sentence(''), '')
 })
 
+const one = (key, kind, plain, more = {}) => ({
+  key, section: key.includes('.') ? key.split('.')[0] : null, kind, many: Array.isArray(plain), choices: [], other_values: true, plain, default_plain: plain,
+  value: plain === null ? null : JSON.stringify(plain), default: plain === null ? null : JSON.stringify(plain), is_default: true,
+  doc: '', bounds: '', live: true, takes: 'live', secret: false, changed: false, ...more
+})
 const settings = [
-  { key: 'interval', value: null, doc: '', bounds: '', live: true, changed: false },
-  { key: 'origin', value: '[]', doc: '', bounds: '', live: true, changed: false },
-  { key: 'origin_denied', value: '[]', doc: '', bounds: '', live: true, changed: false },
-  { key: 'limits.swarms_max', value: '10', doc: '', bounds: '', live: true, changed: false },
-  { key: 'workers', value: '0', doc: '', bounds: '', live: false, changed: false }
+  one('interval', 'seconds', 30, { default: null, default_plain: null, bounds: '1 to 3600' }),
+  one('origin', 'text', ['https://a.example']),
+  one('origin_denied', 'text', []),
+  one('no_limits', 'switch', false),
+  one('log_level', 'text', 'info'),
+  one('limits.swarms_max', 'number', 10, { bounds: '1 to 1000000' }),
+  one('limits.bytes_burst', 'bytes', 65_536, { bounds: '65536 to 4294967295' }),
+  one('workers', 'number', 0, { live: false }),
+  one('admin_token', 'text', null, { secret: true, value: '"***"' })
 ]
+const written = texts => changesOf(settings, key => texts[key])
 
-test('only settings that were changed are sent, and an emptied one is unset', () => {
-  const written = { interval: '', origin: '', 'limits.swarms_max': ' 20 ', workers: '4' }
-  const changes = changesOf(settings, key => written[key])
-  assert.deepEqual(changes, { origin: null, 'limits.swarms_max': '20' })
-  assert.deepEqual(changeWords(settings, changes), ['origin: [] → not set', 'limits.swarms_max: 10 → 20'])
-  assert.deepEqual(groupsOf(settings).map(({ name, settings }) => [name, settings.length]), [['', 4], ['limits', 1]])
+test('only settings that were changed are sent, as TOML, and an emptied one is the default', () => {
+  const { changes, errors } = written({
+    interval: '', origin: 'https://a.example\n https://b.example \n', origin_denied: '', no_limits: 'true', log_level: 'info', 'limits.swarms_max': ' 2,000 ', 'limits.bytes_burst': '1 MiB', workers: '4', admin_token: 'x'
+  })
+  assert.deepEqual([...errors], [])
+  assert.deepEqual(Object.fromEntries([...changes].map(([key, { toml }]) => [key, toml])), {
+    interval: null, origin: '["https://a.example", "https://b.example"]', no_limits: 'true', 'limits.swarms_max': '2000', 'limits.bytes_burst': '1048576'
+  })
+  assert.deepEqual(changeWords(settings, changes), [
+    'interval: 30 s → not set', 'origin: https://a.example → https://a.example, https://b.example', 'no_limits: off → on', 'limits.swarms_max: 10 → 2,000', 'limits.bytes_burst: 64 KiB → 1 MiB'
+  ])
+})
+
+test('the same value in other words is no change, and an emptied list is an empty one', () => {
+  assert.equal(written({ interval: '0.5 min', 'limits.bytes_burst': '65536' }).changes.size, 0)
+  assert.equal(written({ origin: '' }).changes.get('origin')?.toml, '[]')
+})
+
+test('what cannot be read or is out of range is told at its field, and not sent', () => {
+  const { changes, errors } = written({ interval: 'soon', 'limits.swarms_max': '1.5', 'limits.bytes_burst': '1 KiB', log_level: 'debug' })
+  assert.deepEqual([...changes.keys()], ['log_level'])
+  assert.match(errors.get('interval') ?? '', /“soon” is not understood: write a time such as 45 s/)
+  assert.match(errors.get('limits.swarms_max') ?? '', /not a whole number/)
+  assert.match(errors.get('limits.bytes_burst') ?? '', /^1 KiB is out of range: it may be from 64 KiB to 4,294,967,295 B\.$/)
+})
+
+test('settings stand in their sections, and what they may be is said once', () => {
+  assert.deepEqual(groupsOf(settings, [{ name: 'limits', doc: 'd' }, { name: 'empty', doc: 'd' }]).map(({ name, settings }) => [name, settings.length]), [['general', 7], ['limits', 2]])
+  assert.equal(boundsWords(settings[0]), 'From 1 s to 1 h.')
+  assert.equal(boundsWords({ ...settings[4], doc: 'History of the statistics: file, memory, off or a path.', bounds: 'file, memory, off or a path' }), '')
+  assert.equal(defaultWords(settings[0]), 'not set')
+  assert.equal(defaultWords(settings[2]), 'none')
+  assert.ok(isFound({ ...settings[5], doc: 'Swarms at once.' }, 'ONCE limits'))
+  assert.ok(!isFound(settings[5], 'interval'))
+})
+
+test('what was changed is lines for the file, above its sections and below them', () => {
+  const changed = settings.map(setting => ({ ...setting, changed: !['workers', 'log_level', 'origin_denied'].includes(setting.key) }))
+  changed[0] = { ...changed[0], value: null }
+  assert.equal(changedToml(changed), [
+    '# Above the first [section] of the file:', '# interval is not set now: take its line out of the file.', 'origin = ["https://a.example"]', 'no_limits = false', '# admin_token is a secret, which is not shown.', '',
+    '[limits]', 'swarms_max = 10', 'bytes_burst = 65536', ''
+  ].join('\n'))
+  assert.equal(changedToml(settings), '')
+  assert.equal(tomlText('a"\\\u007f\n'), '"a\\"\\\\\\u007f\\n"')
+})
+
+const now = 1_790_000_000
+const refusal = (kind, last, more = {}) => ({ kind, detail: '', count: 2, first: 0, last, text: 'Do this.', ...more })
+
+test('a proxy that takes upgrades away is told of while it does, and nothing else is', () => {
+  assert.equal(upgradeNotice(null, now), null)
+  assert.equal(upgradeNotice({ refusals: [refusal('origin', now), refusal('upgrade_missing', now - 4000)], since: 0 }, now), null)
+  const notice = upgradeNotice({ refusals: [refusal('upgrade_missing', now - 20), refusal('upgrade_missing', now - 9, { text: '' })], since: 0 }, now)
+  assert.equal(notice?.title, 'A proxy in front takes WebSocket upgrades away')
+  assert.match(notice?.text ?? '', /^4 requests .* Do this\.$/)
+  assert.equal(kindWords('upgrade_missing'), 'WebSocket upgrade')
+  assert.equal(kindWords('address_rate'), 'address rate')
+  assert.equal(kindWords('constructor'), 'constructor')
 })
 
 test('errors go to the field that they name', () => {
@@ -112,6 +179,29 @@ test('a rule is words, and a part of something else has no unit', () => {
   assert.equal(valueWords(0.00086034, share, budget), '0.086 %')
   assert.equal(valueWords(3, { ...share, threshold: 2 }, budget), '3', 'more than the whole is no share')
   assert.equal(valueWords(null, rule, memory), '–')
+})
+
+test('ratios and shares are in percent, and a threshold keeps each digit', () => {
+  const answered = [{ name: 'answered', kind: 'gauge', unit: 'ratio', doc: '' }]
+  const low = { ...rule, series: 'answered', comparison: '<', threshold: 0.4555, for: 0 }
+  assert.equal(ruleWords(low, answered), 'answered is under 45.55 %')
+  assert.equal(valueWords(0.4, low, answered), '40 %')
+  assert.ok(isInPercent(low, answered) && !isInPercent(rule, memory))
+  for (const value of [0.07, 0.285, 1, 0]) assert.equal(fromPercent(toPercent(value)), value)
+})
+
+test('a rule that is being written says what it finds now, and whether it would fire', () => {
+  const values = { memory: 6e9, budget: 8e9, nothing: 0 }
+  const now = name => values[name] ?? null
+  assert.equal(readingOf(rule, now), 6e9)
+  assert.equal(readingOf({ ...rule, of: 'budget' }, now), 0.75)
+  for (const none of [{ of: 'nothing' }, { of: 'gone' }, { series: 'gone' }, { of: 'budget', of_min: 9e9 }]) assert.equal(readingOf({ ...rule, ...none }, now), null)
+  assert.equal(verdictWords(6e9, rule), 'It would fire if that stays so for 1 min.')
+  assert.equal(verdictWords(6e9, { ...rule, for: 0, enabled: false }), 'It would fire now, but it is off.')
+  assert.equal(verdictWords(5e9, rule), 'It would not fire now.')
+  assert.equal(verdictWords(4e9, { ...rule, comparison: '<', for: 0 }), 'It would fire now.')
+  assert.equal(verdictWords(null, rule), 'Whether it would fire is not known.')
+  assert.equal(verdictWords(1, { ...rule, threshold: NaN }), '')
 })
 
 test('a rule that makes no sense is told before it is sent', () => {
@@ -146,12 +236,9 @@ test('offers of one pair are one arrow, answered if one of them was; who left is
   assert.match(pictureWords([], 1), /One peer; nobody/)
 })
 
-test('a secret is never shown, and sent only when another one was written', () => {
-  const secret = [{ key: 'admin_token', value: '"***"', doc: '', bounds: '', live: true, secret: true, changed: false }]
-  assert.deepEqual(changesOf(secret, () => ''), {})
-  const changes = changesOf(secret, () => '"another-token-another"')
-  assert.deepEqual(changes, { admin_token: '"another-token-another"' })
-  assert.deepEqual(changeWords(secret, changes), ['admin_token: another one'])
+test('a secret is never shown, and never sent: no server takes one', () => {
+  assert.equal(shownOf({ ...settings[8], plain: 'hidden' }), '')
+  assert.equal(written({ admin_token: 'another-token-another' }).changes.size, 0)
 })
 
 test('what is missing is not said to be loading when nothing answers or nothing is public', () => {

@@ -42,6 +42,15 @@ test('the token goes to where the ICE servers are told, but to no other server',
   assert.equal(iceOf('/ice?token=own', page), 'https://files.example/ice?token=own')
   assert.equal(iceOf('https://other.example/ice', page), 'https://other.example/ice')
   assert.equal(iceOf('/ice', 'https://files.example/'), 'https://files.example/ice')
-  assert.equal(startOf(page), '/?token=a%26b')
-  assert.equal(startOf('https://files.example/#abc'), '/')
+  assert.equal(startOf(page), './?token=a%26b')
+  assert.equal(startOf('https://files.example/#abc'), './')
+})
+
+test('under a path of a proxy everything stays in the folder of the page', () => {
+  const page = 'https://example.org/a/hub/?token=a%26b#abc'
+  assert.equal(trackerOf(page), 'wss://example.org/a/hub/announce?token=a%26b')
+  assert.equal(iceOf('ice', page), 'https://example.org/a/hub/ice?token=a%26b')
+  assert.equal(new URL(startOf(page), page).href, 'https://example.org/a/hub/?token=a%26b')
+  assert.equal(shareLink(page, HASH), `https://example.org/a/hub/?token=a%26b#${HASH}`)
+  assert.equal(trackerOf('http://127.0.0.1:8000/hub/index.html'), 'ws://127.0.0.1:8000/hub/announce')
 })

@@ -79,3 +79,14 @@ test('warnings of the client are sorted by whose they are', () => {
     ['Invalid tracker response', 'noise'], ['this info_hash is not allowed', 'refusal']]
   for (const [text, kind] of cases) assert.equal(warningKind(text), kind, text)
 })
+
+test('a private window is told what limits it, and is not sent to free some disk space', () => {
+  const full = Object.assign(new Error('no space left'), { name: 'QuotaExceededError' })
+  assert.match(failureNotice(full).text, /disk space/)
+  for (const notice of [failureNotice(full, true), spaceNotice(2e9, { quota: 1e9, usage: 0 }, true), spaceNotice(6e8, {}, true)]) {
+    assert.match(notice?.text ?? '', /memory, as private windows do/)
+    assert.match(notice?.text ?? '', /normal window/)
+    assert.doesNotMatch(notice?.text ?? '', /disk space/)
+  }
+  assert.equal(spaceNotice(1e8, { quota: 1e9, usage: 0 }, true), null)
+})

@@ -5,18 +5,20 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::access::not_public;
 use super::asked;
 use super::refusal::{Refusal, answer};
 use crate::http::site::Shared;
+use crate::insight::Detail;
 use crate::insight::alerts::{Event, Refused, Rule};
 use crate::insight::history::Journal;
 
@@ -64,7 +66,13 @@ fn told(status: StatusCode, what: &impl Serialize) -> Response {
 }
 
 /// `GET /api/v1/alerts/summary`: how many rules fire, and which.
-pub(super) async fn summary(State(shared): State<Arc<Shared>>) -> Answered {
+pub(super) async fn summary(
+    State(shared): State<Arc<Shared>>,
+    Extension(detail): Extension<Detail>,
+) -> Answered {
+    if detail == Detail::Totals {
+        return Err(not_public("which alerts fire is"));
+    }
     let summary = shared.node().alerts().alerts().summary();
     Ok(told(StatusCode::OK, &summary))
 }

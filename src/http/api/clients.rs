@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 
 use super::refusal::{Refusal, answer};
 use crate::http::site::Shared;
-use crate::http::stats::whole;
 use crate::insight::census::Census;
 
 /// `GET /api/v1/clients`
 pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     let census = census(&shared).await?;
-    let gauges = shared.node().board().latest().gauges;
     let clients = census.clients.iter().map(|counted| {
         json!({
             "name": counted.client.name,
@@ -35,9 +33,9 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
         "websocket": census.ways.websocket,
         "http": census.ways.http,
         "families": {
-            "ipv4": whole(gauges.connections_ipv4),
-            "ipv6": whole(gauges.connections_ipv6),
-            "unix": whole(gauges.connections_unix),
+            "ipv4": census.connections.ipv4,
+            "ipv6": census.connections.ipv6,
+            "unix": census.connections.unix,
         },
         "http_families": {
             "ipv4": census.ways.http_ipv4,

@@ -2,60 +2,198 @@
 //!
 //! The answers are written on the thread of the history, as they may be long.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::State;
+use axum::Extension;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use hyper::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use hyper::{StatusCode, Uri};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::access::not_public;
+use super::admin::{Caller, sign_in};
 use super::asked::Words;
 use super::refusal::{Refusal, answer};
 use super::stats::number;
 use super::{JSON, NO_STORE};
+use crate::http::body::{PIECE_BYTES, Text};
 use crate::http::site::Shared;
-use crate::insight::Statistics;
-use crate::insight::history::{Answer, Query, StoreError, kept};
+use crate::http::spend::{Counted, Elsewhere, count_no_room, limited};
+use crate::insight::history::{Answer, Asker, Query, StoreError, kept};
+use crate::insight::{Detail, Statistics};
+use crate::limits::{Claim, Claimed, Limited, NoRoom};
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 /// A browser that is sent there saves it.
 const CSV_FILE: HeaderValue = HeaderValue::from_static("attachment; filename=\"history.csv\"");
 /// How far back is told if nobody says.
 const BACK: Duration = Duration::from_hours(1);
+/// Seconds after which history may be asked again that has too much to do.
+const AGAIN_AFTER: u64 = 5;
 /// Times after the year 9999 are mistakes.
 const TIME_MAX: f64 = 253_402_300_799.0;
 
-/// `GET /api/v1/history?series=a,b&from=&to=&format=json|csv`.
-pub(super) async fn history(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    let words = Words::of(&uri);
-    let (from, to) = time(&words)?;
-    let query = Query {
-        series: series(&words)?,
-        from,
-        to,
-    };
-    let store = shared.node().store();
-    match words.get("format").as_deref() {
-        None | Some("json") => {
-            let body = store.query_as(query, |answer| json(&answer)).await?;
-            Ok(([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)], body).into_response())
+/// In which form it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Csv,
+}
+
+impl Form {
+    fn asked(words: &Words<'_>) -> Result<Self, Refusal> {
+        match words.get("format").as_deref() {
+            None | Some("json") => Ok(Self::Json),
+            Some("csv") => Ok(Self::Csv),
+            Some(_) => Err(Refusal::bad_request("format is to be json or csv")),
         }
-        Some("csv") => {
-            let body = store.query_as(query, |answer| csv(&answer)).await?;
-            let headers = [
+    }
+
+    fn write(self, answer: &Answer) -> Text {
+        let mut text = Text::default();
+        // Writing into memory cannot fail.
+        let _ = match self {
+            Self::Json => json(&mut text, answer),
+            Self::Csv => csv(&mut text, answer),
+        };
+        text
+    }
+
+    fn head(self) -> Response {
+        match self {
+            Self::Json => [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)].into_response(),
+            Self::Csv => [
                 (CONTENT_TYPE, CSV),
                 (CACHE_CONTROL, NO_STORE),
                 (CONTENT_DISPOSITION, CSV_FILE),
-            ];
-            Ok((headers, body).into_response())
+            ]
+            .into_response(),
         }
-        Some(_) => Err(Refusal::bad_request("format is to be json or csv")),
+    }
+}
+
+fn asked(uri: &Uri, detail: Detail) -> Result<(Query, Form), Refusal> {
+    let words = Words::of(uri);
+    let (from, to) = time(&words)?;
+    let query = Query {
+        series: series(&words, detail)?,
+        from,
+        to,
+    };
+    Ok((query, Form::asked(&words)?))
+}
+
+/// `GET /api/v1/history?series=a,b&from=&to=&format=json|csv`. The text waits in pieces, which are counted until they are taken.
+pub(super) async fn history(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let detail = *request.extensions().get().unwrap_or(&Detail::Totals);
+    let (query, form) = asked(request.uri(), detail)?;
+    let who = Who::new(&shared, &request);
+    let (text, spent) = who.ask(query, form).await?;
+    let claim = who.room_for(&text)?;
+    let mut response = form.head();
+    *response.body_mut() = text.into_body(claim);
+    let extensions = response.extensions_mut();
+    extensions.insert(Counted);
+    extensions.insert(Elsewhere(spent));
+    Ok(response)
+}
+
+/// `HEAD /api/v1/history`, for which nothing is read.
+pub(super) async fn head(
+    Extension(detail): Extension<Detail>,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    let (_, form) = asked(&uri, detail)?;
+    Ok(form.head())
+}
+
+/// Who asks for history.
+struct Who<'a> {
+    shared: &'a Shared,
+    headers: HeaderMap,
+    caller: Caller,
+}
+
+impl<'a> Who<'a> {
+    fn new(shared: &'a Shared, request: &Request) -> Self {
+        Self {
+            shared,
+            headers: request.headers().clone(),
+            caller: request.extensions().get().copied().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it shows the admin token. That counts as a guess, so it is looked at only where others would be refused.
+    fn is_operator(&self) -> bool {
+        self.headers.contains_key(AUTHORIZATION)
+            && sign_in(self.shared, &self.headers, self.caller).is_ok()
+    }
+
+    /// Asks, with the places that are kept for the admin token if those for everybody are taken.
+    async fn ask(&self, query: Query, form: Form) -> Result<(Text, Duration), Refusal> {
+        let (node, address) = (self.shared.node(), self.caller.0);
+        let place = node.claim(Claimed::Queries, address, 1);
+        // Whoever does not read what it got is not told more.
+        let room = node.claim(Claimed::ResponseBytes, address, PIECE_BYTES);
+        let ask = async |asker, query| {
+            let write = move |answer: Answer| form.write(&answer);
+            node.store().query_as(asker, query, write).await
+        };
+        match (&place, &room) {
+            (Ok(_), Ok(_)) => match ask(Asker::Anybody, query.clone()).await {
+                Err(StoreError::Busy) if self.is_operator() => {}
+                asked => return Ok(asked?),
+            },
+            _ if self.is_operator() => {}
+            (Err(_), _) => {
+                let counter = &node.shared_counters().refused_address_history_queries;
+                counter.add_shared(1);
+                let text = "too many questions of this address to history wait for their answer";
+                let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text);
+                return Err(refusal.retry_after(AGAIN_AFTER));
+            }
+            (_, Err(no_room)) => return Err(self.no_room(*no_room)),
+        }
+        Ok(ask(Asker::Operator, query).await?)
+    }
+
+    /// Counts a text until it is taken.
+    fn room_for(&self, text: &Text) -> Result<Claim, Refusal> {
+        let node = self.shared.node();
+        if text.length() > self.shared.live().response_bytes_max {
+            let counters = node.shared_counters();
+            counters.refused_connection_response_bytes_max.add_shared(1);
+            return Err(Limited::Response.into());
+        }
+        let claimed = node.claim(Claimed::ResponseBytes, self.caller.0, text.length());
+        claimed.or_else(|no_room| {
+            let http_use = node.http_use();
+            let own = || http_use.claim_for_operator(Claimed::ResponseBytes, text.length());
+            let claimed = if self.is_operator() { own().ok() } else { None };
+            claimed.ok_or_else(|| self.no_room(no_room))
+        })
+    }
+
+    fn no_room(&self, no_room: NoRoom) -> Refusal {
+        let counters = self.shared.node().shared_counters();
+        count_no_room(counters, no_room, |counter| counter.add_shared(1));
+        limited(no_room).into()
+    }
+}
+
+impl From<Limited> for Refusal {
+    fn from(limited: Limited) -> Self {
+        let status = StatusCode::from_u16(limited.status());
+        let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        Self::new(status, limited.to_string()).retry_after(limited.retry_after())
     }
 }
 
@@ -85,7 +223,7 @@ impl From<StoreError> for Refusal {
         match error {
             StoreError::Off => Self::not_found(text),
             StoreError::Busy | StoreError::Late | StoreError::Broken => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(5)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(AGAIN_AFTER)
             }
         }
     }
@@ -123,7 +261,7 @@ fn time(words: &Words<'_>) -> Result<(i64, i64), Refusal> {
 }
 
 /// The series that are asked for, each once.
-fn series(words: &Words<'_>) -> Result<Vec<&'static str>, Refusal> {
+fn series(words: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refusal> {
     let asked = words.get("series").unwrap_or_default();
     let mut series = Vec::new();
     for name in asked
@@ -141,6 +279,9 @@ fn series(words: &Words<'_>) -> Result<Vec<&'static str>, Refusal> {
             };
             return Err(Refusal::bad_request(text));
         };
+        if !detail.shows(known) {
+            return Err(not_public(&format!("{} is", known.name)));
+        }
         if !series.contains(&known.name) {
             series.push(known.name);
         }
@@ -152,55 +293,69 @@ fn series(words: &Words<'_>) -> Result<Vec<&'static str>, Refusal> {
     Ok(series)
 }
 
-fn json(answer: &Answer) -> String {
-    let numbers = |values: &[f64]| values.iter().copied().map(number).collect::<Value>();
-    let lines = answer.series.iter().map(|line| {
-        let values = json!({
-            "mean": numbers(&line.mean),
-            "min": numbers(&line.min),
-            "max": numbers(&line.max),
-        });
-        (line.name.to_owned(), values)
-    });
+/// The names in order, as everywhere in the API.
+fn json(text: &mut Text, answer: &Answer) -> fmt::Result {
+    text.write_str("{\"at\":")?;
+    list(text, &answer.at, |at| Value::from(*at))?;
     let (first, last) = (answer.at.first(), answer.at.last());
-    json!({
-        "step": answer.step,
-        "from": first,
-        "to": last.map(|last| last + answer.step),
-        "at": answer.at,
-        "series": lines.collect::<Map<_, _>>(),
-    })
-    .to_string()
+    write!(text, ",\"from\":{},\"series\":{{", json!(first))?;
+    let mut lines: Vec<_> = answer.series.iter().collect();
+    lines.sort_unstable_by_key(|line| line.name);
+    for (place, line) in lines.into_iter().enumerate() {
+        let comma = if place > 0 { "," } else { "" };
+        write!(text, "{comma}\"{}\":{{\"max\":", line.name)?;
+        list(text, &line.max, |value| number(*value))?;
+        text.write_str(",\"mean\":")?;
+        list(text, &line.mean, |value| number(*value))?;
+        text.write_str(",\"min\":")?;
+        list(text, &line.min, |value| number(*value))?;
+        text.write_char('}')?;
+    }
+    let to = last.map(|last| last + answer.step);
+    write!(text, "}},\"step\":{},\"to\":{}}}", answer.step, json!(to))
+}
+
+fn list<T>(text: &mut Text, values: &[T], written: impl Fn(&T) -> Value) -> fmt::Result {
+    text.write_char('[')?;
+    for (place, value) in values.iter().enumerate() {
+        if place > 0 {
+            text.write_char(',')?;
+        }
+        write!(text, "{}", written(value))?;
+    }
+    text.write_char(']')
 }
 
 /// One line for each moment, under a line with the names.
-fn csv(answer: &Answer) -> String {
-    let mut text = "at".to_owned();
+fn csv(text: &mut Text, answer: &Answer) -> fmt::Result {
+    text.write_str("at")?;
     for line in &answer.series {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ",{0}_mean,{0}_min,{0}_max", line.name);
+        write!(text, ",{0}_mean,{0}_min,{0}_max", line.name)?;
     }
     for (place, at) in answer.at.iter().enumerate() {
-        let _ = write!(text, "\r\n{at}");
+        write!(text, "\r\n{at}")?;
         for line in &answer.series {
             for values in [&line.mean, &line.min, &line.max] {
                 match values.get(place).filter(|value| value.is_finite()) {
-                    Some(value) => {
-                        let _ = write!(text, ",{value}");
-                    }
-                    None => text.push(','),
+                    Some(value) => write!(text, ",{value}")?,
+                    None => text.write_char(',')?,
                 }
             }
         }
     }
-    text.push_str("\r\n");
-    text
+    text.write_str("\r\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::to_bytes;
+    use futures::FutureExt;
+
     use super::*;
-    use crate::insight::history::Line;
+    use crate::config;
+    use crate::hub::Node;
+    use crate::insight::history::{Keeper, Line, Place, Store};
+    use crate::limits::{ADDRESS_QUERIES_MAX, HttpUse};
 
     fn two_points() -> Answer {
         let line = |name, first| Line {
@@ -218,24 +373,32 @@ mod tests {
 
     #[test]
     fn an_answer_is_written_as_json_and_as_csv() {
+        let written = |form: Form| {
+            let claim = HttpUse::new(&config::Limits::default());
+            let claim = claim.claim(Claimed::ResponseBytes, None, 0).expect("room");
+            let body = form.write(&two_points()).into_body(claim);
+            let bytes = to_bytes(body, usize::MAX);
+            let bytes = bytes.now_or_never().expect("at once").expect("a body");
+            String::from_utf8(bytes.to_vec()).expect("text")
+        };
         assert_eq!(
-            json(&two_points()),
+            written(Form::Json),
             r#"{"at":[100,110],"from":100,"series":{"announces":{"max":[3,null],"mean":[2.5,null],"min":[1,null]},"connections":{"max":[3,null],"mean":[2,null],"min":[1,null]}},"step":10,"to":120}"#
         );
         assert_eq!(
-            csv(&two_points()),
+            written(Form::Csv),
             "at,connections_mean,connections_min,connections_max,announces_mean,announces_min,announces_max\r\n\
              100,2,1,3,2.5,1,3\r\n110,,,,,,\r\n"
         );
     }
 
-    fn asked(query: &str) -> Uri {
+    fn uri(query: &str) -> Uri {
         format!("/api/v1/history?{query}").parse().expect("a URI")
     }
 
     #[test]
     fn times_are_moments_or_seconds_before_now() {
-        let time = |query| time(&Words::of(&asked(query))).ok();
+        let time = |query| time(&Words::of(&uri(query))).ok();
         assert_eq!(time("from=100&to=200"), Some((100, 200)));
         assert_eq!(time("from=100.9&to=200.9"), Some((100, 200)));
         let (from, to) = time("from=-60&to=-10").expect("a time");
@@ -259,7 +422,7 @@ mod tests {
 
     #[test]
     fn only_series_that_are_kept_can_be_asked_for() {
-        let series = |query| series(&Words::of(&asked(query))).ok();
+        let series = |query| series(&Words::of(&uri(query)), Detail::All).ok();
         let both = Some(vec!["announces", "connections"]);
         assert_eq!(series("series=announces,connections,announces"), both);
         assert_eq!(series("series=announces%2C+connections"), both);
@@ -273,5 +436,88 @@ mod tests {
         ] {
             assert_eq!(series(wrong), None, "{wrong}");
         }
+    }
+
+    const TOKEN: &str = "correct-horse-battery-staple";
+
+    /// A site whose history never answers, as nobody keeps it.
+    fn silent() -> (Arc<Shared>, Keeper) {
+        let config = config::Config {
+            admin_token: Some(config::Secret::new(TOKEN)),
+            ..config::Config::default()
+        };
+        let (store, keeper) = Store::at(Place::Memory);
+        let node = Arc::new(Node::new(&config, 1).with_store(store));
+        (Shared::new(&config, &node), keeper)
+    }
+
+    fn ask(shared: &Arc<Shared>, host: u8, token: Option<&str>) -> Asking {
+        let mut request = Request::new(axum::body::Body::empty());
+        *request.uri_mut() = uri("series=connections");
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().expect("a value");
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        let caller = Caller(Some([192, 0, 2, host].into()));
+        request.extensions_mut().insert(caller);
+        Box::pin(history(State(Arc::clone(shared)), request))
+    }
+
+    type Asking = std::pin::Pin<Box<dyn Future<Output = Result<Response, Refusal>>>>;
+
+    /// Lets all ask, and gives how many are refused at once.
+    fn refused(asking: &mut [Asking]) -> usize {
+        let polled = asking.iter_mut().map(FutureExt::now_or_never);
+        polled.flatten().count()
+    }
+
+    #[tokio::test]
+    async fn an_address_has_so_many_questions_to_history_and_the_operator_more() {
+        let (shared, _keeper) = silent();
+        let of = |host, token| ask(&shared, host, token);
+        let mut own: Vec<_> = (0..ADDRESS_QUERIES_MAX).map(|_| of(1, None)).collect();
+        assert_eq!(refused(&mut own), 0);
+        for token in [None, Some("wrong-wrong-wrong-wrong")] {
+            assert_eq!(refused(&mut [of(1, token)]), 1);
+        }
+        let counters = || shared.node().counters();
+        assert_eq!(counters().refused_address_history_queries, 2);
+        // Others ask on, until all have as many as there may be.
+        let mut others: Vec<_> = (2..20).map(|host| of(host, None)).collect();
+        assert_eq!(refused(&mut others), 18 - (16 - ADDRESS_QUERIES_MAX));
+        assert!(counters().history_queries_refused > 0);
+        // Then there is still room for whoever has the token, here and there, and that has a bound too.
+        let mut operators: Vec<_> = [1, 1, 50, 50].map(|host| of(host, Some(TOKEN))).into();
+        assert_eq!(refused(&mut operators), 0);
+        assert_eq!(refused(&mut [of(50, Some(TOKEN))]), 1);
+    }
+
+    #[test]
+    fn strangers_can_ask_for_public_series_only() {
+        let seen = |query, detail| series(&Words::of(&uri(query)), detail).is_ok();
+        for (query, is_public) in [
+            ("series=connections,announces", true),
+            ("series=loop_lag", false),
+            ("series=connections,refused_bans", false),
+        ] {
+            assert!(seen(query, Detail::All), "{query}");
+            assert_eq!(seen(query, Detail::Totals), is_public, "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn history_is_paid_for_where_it_was_read() {
+        let (shared, keeper) = silent();
+        let thread = std::thread::spawn(|| keeper.run());
+        let response = ask(&shared, 1, None).await.expect("an answer");
+        let spent = response.extensions().get::<Elsewhere>().expect("a price");
+        assert!(spent.0 > Duration::ZERO);
+        assert!(response.extensions().get::<Counted>().is_some());
+        let waiting = || shared.node().response_bytes();
+        assert!(waiting() > 0);
+        drop(response);
+        assert_eq!(waiting(), 0);
+        shared.node().store().close().await;
+        thread.join().expect("no panic");
     }
 }

@@ -12,11 +12,14 @@ mod stats;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
+use super::body::common;
+use super::nearby::FromHere;
 use super::site::Shared;
 use crate::protocol::http::Failure;
 
@@ -58,11 +61,16 @@ pub(super) fn ice_refused(failure: Failure) -> Response {
     (StatusCode::FORBIDDEN, headers, text).into_response()
 }
 
-/// `GET /ice`: what pages give to `RTCPeerConnection`.
-pub(super) async fn ice(State(shared): State<Arc<Shared>>) -> Response {
-    (
-        [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)],
-        shared.live().ice.clone(),
-    )
-        .into_response()
+/// `GET /ice`: what pages give to `RTCPeerConnection`; for a page on `localhost` also where other machines can open it.
+pub(super) async fn ice(
+    State(shared): State<Arc<Shared>>,
+    from_here: Option<Extension<FromHere>>,
+) -> Response {
+    let ice = shared.live().ice.clone();
+    let document = if from_here.is_some() {
+        shared.with_pages_for_others(&ice)
+    } else {
+        ice
+    };
+    common(([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)], document))
 }

@@ -1,25 +1,36 @@
 //! `/api/v1/stats` and `/api/v1/series`: how it stands, and what the numbers mean.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
 use super::refusal::answer;
+use super::{JSON, NO_STORE};
+use crate::http::body::common;
 use crate::http::site::Shared;
 use crate::insight::history::kept;
-use crate::insight::{Kind, Statistics};
+use crate::insight::{Detail, Kind, Statistics};
 
 /// `GET /api/v1/stats`: the statistics of the last second.
-pub(super) async fn now(State(shared): State<Arc<Shared>>) -> Response {
-    answer(&body(&shared, &shared.node().board().latest()))
+pub(super) async fn now(
+    State(shared): State<Arc<Shared>>,
+    Extension(detail): Extension<Detail>,
+) -> Response {
+    answer(&body(&shared, &shared.node().board().latest(), detail))
 }
 
-/// All series by name; null where nothing is known.
-pub(super) fn body(shared: &Shared, statistics: &Statistics) -> Value {
-    let names = Statistics::series().map(|series| series.name.to_owned());
-    let series: Map<_, _> = names.zip(statistics.values().map(number)).collect();
+/// The series that may be seen, by name; null where nothing is known.
+pub(super) fn body(shared: &Shared, statistics: &Statistics, detail: Detail) -> Value {
+    let all = Statistics::series().zip(statistics.values());
+    let seen = all.filter(|(series, _)| detail.shows(series));
+    let series: Map<_, _> = seen
+        .map(|(series, value)| (series.name.to_owned(), number(value)))
+        .collect();
     let phase = if shared.retry_after().is_none() {
         "serving"
     } else {
@@ -53,8 +64,21 @@ fn seconds(at_ms: u64) -> Value {
 }
 
 /// `GET /api/v1/series`: what each number means, which limits it counts, and whether history has it.
-pub(super) async fn series() -> Response {
-    let series = Statistics::series().map(|series| {
+pub(super) async fn series(Extension(detail): Extension<Detail>) -> Response {
+    // They never change, so they are written once.
+    static TOTALS: LazyLock<Bytes> = LazyLock::new(|| described(Detail::Totals));
+    static ALL: LazyLock<Bytes> = LazyLock::new(|| described(Detail::All));
+    let series = match detail {
+        Detail::Totals => &TOTALS,
+        Detail::All => &ALL,
+    };
+    let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)];
+    common((headers, Bytes::clone(series)))
+}
+
+fn described(detail: Detail) -> Bytes {
+    let seen = Statistics::series().filter(|series| detail.shows(series));
+    let series = seen.map(|series| {
         json!({
             "name": series.name,
             "kind": match series.kind {
@@ -65,9 +89,10 @@ pub(super) async fn series() -> Response {
             "doc": series.doc.trim(),
             "limits": series.limits().collect::<Vec<_>>(),
             "kept": kept(series.name).is_some(),
+            "public": series.is_public,
         })
     });
-    answer(&series.collect())
+    series.collect::<Value>().to_string().into()
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
         http_peers_max: config.limits.http_peers_max,
+        address_http_peers_per_swarm_max: config.limits.address_http_peers_per_swarm_max,
         address_swarms: if config.no_limits {
             Portion::ALL
         } else {
@@ -76,6 +77,7 @@ pub(super) fn rules(config: &Config) -> Rules {
                 limits.offers_received_per_second,
                 limits.offers_received_burst,
             )
+            .reserving(limits.offers_received_reserved_percent)
         },
         ttl: Ttl {
             membership: config.membership_ttl(),

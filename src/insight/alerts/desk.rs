@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Alerts;
 
 /// One receiver of notifications, and how it does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SinkStatus {
     /// `webhook`, `alertmanager` or `chat`.
     pub kind: &'static str,
@@ -19,6 +19,8 @@ pub struct SinkStatus {
     pub failed: u64,
     /// What was wrong with the latest attempt, if it failed.
     pub last_error: Option<String>,
+    /// Unix seconds of when it last took one, since this process started.
+    pub last_delivered: Option<f64>,
 }
 
 /// The alerts, and what the server and the API tell each other about them.

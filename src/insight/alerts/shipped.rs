@@ -51,6 +51,8 @@ pub fn shipped() -> Vec<Rule> {
             "Offers are passed on, but hardly any is answered: peers do not meet, or somebody sends offers for show.";
         address_share: largest_address_connections / connections from 500.0, Above 0.5, clear 0.4, for 300.0, keep 300.0, Warning,
             "More than half of all connections come from one address or network: a proxy in front that is not in `proxies.trusted`, or a flood.";
+        private_address_share: largest_private_address_connections / connections from 50.0, Above 0.5, clear 0.4, for 300.0, keep 300.0, Warning,
+            "Most connections come from one private address, of a proxy, a container's bridge or a NAT: is it missing in `proxies.trusted`? Limits take all behind it for one.";
         proxy_not_trusted: forwarded_untrusted / connections_opened from 0.1, Above 0.5, clear 0.2, for 300.0, keep 300.0, Warning,
             "Connections come through a proxy that is not in `proxies.trusted`: limits and bans take all its clients for one.";
         swarm_share: largest_swarm_members / members from 1000.0, Above 0.8, clear 0.7, for 600.0, keep 600.0, Info,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::window::Reading;
-use super::{ALL, Alerts, Kept, Rule, State, shipped};
+use super::{ALL, Alerts, Kept, Rule, Severity, State, shipped};
 
 /// One rule and how it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +38,8 @@ pub struct Summary {
     pub pending: usize,
     /// The names of those that fire.
     pub names: Vec<String>,
+    /// How bad the worst of them is.
+    pub severity: Option<Severity>,
 }
 
 impl Alerts {
@@ -79,12 +81,12 @@ impl Alerts {
             let rules = self.kept.values();
             rules.filter(move |kept| kept.watch.state == state)
         };
+        let firing: Vec<_> = stands(State::Firing).map(|kept| &kept.rule).collect();
         Summary {
-            firing: stands(State::Firing).count(),
+            firing: firing.len(),
             pending: stands(State::Pending).count(),
-            names: stands(State::Firing)
-                .map(|kept| kept.rule.name.clone())
-                .collect(),
+            severity: firing.iter().map(|rule| rule.severity).max(),
+            names: firing.iter().map(|rule| rule.name.clone()).collect(),
         }
     }
 }

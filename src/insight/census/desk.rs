@@ -9,9 +9,19 @@ use tokio::time::timeout;
 use super::Census;
 
 /// How often members are counted at most.
-pub const CENSUS_EVERY: Duration = Duration::from_secs(10);
+pub const CENSUS_EVERY: Duration = Duration::from_secs(1);
+/// Of its time, the thread that counts spends at most one part in so many on it: a million members are counted less often.
+const SHARE_OF_TIME: u32 = 10;
 /// How long somebody waits for a count: longer than one of a million members takes on a busy machine.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+
+impl Census {
+    /// For how long it is good before members are counted again: [`CENSUS_EVERY`], or longer where counting takes long.
+    #[must_use]
+    pub fn lasts(&self) -> Duration {
+        CENSUS_EVERY.max(self.took * SHARE_OF_TIME)
+    }
+}
 
 /// The latest census, and who wants a newer one.
 #[derive(Debug, Default)]
@@ -21,11 +31,11 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A census that is not older than [`CENSUS_EVERY`], or a little; `None` if there was never one in time.
+    /// A census that is not older than [`Census::lasts`], or a little; `None` if there was never one in time.
     pub async fn ask(&self) -> Option<Arc<Census>> {
         let mut news = self.latest.subscribe();
         let latest = news.borrow_and_update().clone();
-        let is_fresh = |census: &Arc<Census>| census.counted.elapsed() < CENSUS_EVERY;
+        let is_fresh = |census: &Arc<Census>| census.counted.elapsed() < census.lasts();
         if latest.as_ref().is_some_and(is_fresh) {
             return latest;
         }

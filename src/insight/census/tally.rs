@@ -2,18 +2,18 @@
 //!
 //! Each peer is remembered by a hash in as many parts as needed to work on one at a time without keeping anybody waiting.
 //! With more members than [`MEMBERS_MAX`] it looks at every second, fourth or eighth `peer_id`, and counts it as so many:
-//! memory stays within 32 MB, and the result about right.
+//! memory stays within 64 MB, and the result about right. Connections are sampled and counted in the same way.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::client::{Client, Prefix};
-use super::{CLIENTS_MAX, Census, ClientCount, Ways};
+use super::{CLIENTS_MAX, Census, ClientCount, Families, Ways};
 
 /// Into how many parts the peers are divided.
 pub const PARTS: usize = 256;
@@ -33,6 +33,11 @@ pub struct Tally {
     /// One `peer_id` in 2^this is looked at.
     sparse: u32,
     parts: Box<[Vec<Seen>]>,
+    /// The connections of members; in parts, so that none takes long to grow.
+    connections: Box<[HashSet<u64>]>,
+    swarms: u64,
+    families: Families,
+    began: Instant,
     known: Prefixes,
     unknown: Prefixes,
     seeders_only: u64,
@@ -50,6 +55,17 @@ pub enum Way {
     HttpIpv4,
     /// Over HTTP, and others are told an IPv6 address of it.
     HttpIpv6,
+}
+
+/// The kind of address that a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// A socket file.
+    Unix,
 }
 
 /// A member: the hash of its `peer_id`, its role, how it announces, and the prefix that may name its client.
@@ -90,6 +106,10 @@ impl Tally {
             key: RandomState::new(),
             sparse,
             parts: (0..PARTS).map(|_| Vec::new()).collect(),
+            connections: (0..PARTS).map(|_| HashSet::new()).collect(),
+            swarms: 0,
+            families: Families::default(),
+            began: Instant::now(),
             known: Prefixes::default(),
             unknown: Prefixes::default(),
             seeders_only: 0,
@@ -97,6 +117,30 @@ impl Tally {
             both: 0,
             ways: Ways::default(),
         }
+    }
+
+    /// Takes the connection of a member in, named by a number; it is counted once however often it comes.
+    pub fn add_connection(&mut self, number: u64, family: Family) {
+        let hash = self.key.hash_one(number);
+        if hash.trailing_zeros() < self.sparse {
+            return;
+        }
+        let part = usize::try_from(hash >> 56).unwrap_or(0);
+        if let Some(part) = self.connections.get_mut(part)
+            && part.len() < PART_MAX
+            && part.insert(number)
+        {
+            match family {
+                Family::Ipv4 => self.families.ipv4 += 1,
+                Family::Ipv6 => self.families.ipv6 += 1,
+                Family::Unix => self.families.unix += 1,
+            }
+        }
+    }
+
+    /// Takes note of how many swarms the members are in.
+    pub fn set_swarms(&mut self, swarms: u64) {
+        self.swarms = swarms;
     }
 
     /// Takes a member in.
@@ -182,6 +226,8 @@ impl Tally {
         Census {
             at: SystemTime::now(),
             counted: Instant::now(),
+            took: self.began.elapsed(),
+            swarms: self.swarms,
             peers: scale(self.seeders_only + self.leechers_only + self.both),
             seeders_only: scale(self.seeders_only),
             leechers_only: scale(self.leechers_only),
@@ -191,6 +237,11 @@ impl Tally {
                 http: scale(self.ways.http),
                 http_ipv4: scale(self.ways.http_ipv4),
                 http_ipv6: scale(self.ways.http_ipv6),
+            },
+            connections: Families {
+                ipv4: scale(self.families.ipv4),
+                ipv6: scale(self.families.ipv6),
+                unix: scale(self.families.unix),
             },
             clients: clients.collect(),
         }
@@ -272,7 +323,21 @@ mod tests {
             }
         }
         tally.add(&id("-qB4630-", 1), false, Way::WebSocket);
+        for (number, family) in [
+            (1, Family::Ipv4),
+            (2, Family::Ipv6),
+            (1, Family::Ipv4),
+            (3, Family::Ipv4),
+        ] {
+            tally.add_connection(number, family);
+        }
         let census = census(tally);
+        let connections = Families {
+            ipv4: 2,
+            ipv6: 1,
+            unix: 0,
+        };
+        assert_eq!(census.connections, connections);
         let counts = (
             census.peers,
             census.seeders_only,

@@ -23,4 +23,4 @@ pub use keeper::Keeper;
 pub use kept::kept;
 pub use level::POINTS_MAX;
 pub use records::{TOP_SWARMS_MOMENTS_MAX, TopSwarm, TopSwarms};
-pub use store::{Answer, DOCUMENT_BYTES_MAX, Line, Query, Store, StoreError};
+pub use store::{Answer, Asker, DOCUMENT_BYTES_MAX, Line, Query, Store, StoreError};

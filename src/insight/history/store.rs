@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::archive::Place;
 use super::desk::{Desk, Entries, Journal, NOTE_BYTES_MAX};
@@ -24,6 +24,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 const JOBS_MAX: usize = 64;
 /// Questions to history that wait for the disk or for their turn; further ones are refused.
 const QUERIES_MAX: usize = 16;
+/// The same for whoever has the admin token, beside those.
+const OPERATOR_QUERIES_MAX: usize = 4;
 /// How long an answer is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long the end is waited for: as long as a slow disk may take, for a stop not to seem to hang.
@@ -46,7 +48,17 @@ struct Kept {
     sampler: Mutex<Sampler>,
     jobs: mpsc::Sender<Job>,
     queries: Arc<Semaphore>,
+    operator_queries: Arc<Semaphore>,
     health: Arc<Health>,
+}
+
+/// Who asks: strangers together have a bound that leaves room for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Anybody.
+    Anybody,
+    /// Whoever has the admin token.
+    Operator,
 }
 
 /// What is asked of history.
@@ -119,6 +131,7 @@ impl Store {
             sampler: Mutex::default(),
             jobs,
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            operator_queries: Arc::new(Semaphore::new(OPERATOR_QUERIES_MAX)),
             health,
         };
         (Self(Arc::new(Inner::Kept(Box::new(kept)))), keeper)
@@ -152,24 +165,28 @@ impl Store {
     /// # Errors
     /// Whatever keeps history from answering.
     pub async fn query(&self, query: Query) -> Result<Answer, StoreError> {
-        self.query_as(query, |answer| answer).await
+        let asked = self.query_as(Asker::Anybody, query, |answer| answer).await;
+        asked.map(|(answer, _)| answer)
     }
 
     /// As [`Self::query`], and makes something of the answer on the thread of the history: to write down a thousand points of
-    /// many series takes longer than a worker may.
+    /// many series takes longer than a worker may. Also gives how long that and reading took.
     ///
     /// # Errors
     /// Whatever keeps history from answering.
     pub async fn query_as<T: Send + 'static>(
         &self,
+        asker: Asker,
         query: Query,
         render: impl FnOnce(Answer) -> T + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let asked = self.inquire(move |keeper| {
+    ) -> Result<(T, Duration), StoreError> {
+        let answered = self.inquire(asker, move |keeper| {
+            let began = Instant::now();
             let answer = keeper.act(|archive| archive.read(&query));
-            answer.map(render)
+            let rendered = answer.map(render)?;
+            Some((rendered, began.elapsed()))
         });
-        asked.await?.ok_or(StoreError::Broken)
+        answered.await?.ok_or(StoreError::Broken)
     }
 
     /// The largest swarms at the newest moments from one to the other, newest first; at most
@@ -178,17 +195,24 @@ impl Store {
     /// # Errors
     /// Whatever keeps history from answering.
     pub async fn top_swarms(&self, from: i64, to: i64) -> Result<Vec<TopSwarms>, StoreError> {
-        let asked = self.inquire(move |keeper| keeper.act(|archive| archive.top_swarms(from, to)));
+        let asked = self.inquire(Asker::Operator, move |keeper| {
+            keeper.act(|archive| archive.top_swarms(from, to))
+        });
         asked.await?.ok_or(StoreError::Broken)
     }
 
     /// Asks something that anybody may ask, so only a few at a time.
     async fn inquire<T: Send + 'static>(
         &self,
+        asker: Asker,
         ask: impl FnOnce(&mut Keeper) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let kept = self.kept().map_err(|_| StoreError::Off)?;
-        let Ok(turn) = Arc::clone(&kept.queries).try_acquire_owned() else {
+        let turns = match asker {
+            Asker::Anybody => &kept.queries,
+            Asker::Operator => &kept.operator_queries,
+        };
+        let Ok(turn) = Arc::clone(turns).try_acquire_owned() else {
             kept.health.counters.history_queries_refused.add_shared(1);
             return Err(StoreError::Busy);
         };

@@ -1,4 +1,4 @@
-use super::super::{CachedTime, Portion};
+use super::super::{CachedTime, Portion, Spent};
 use super::*;
 
 struct World {
@@ -35,6 +35,7 @@ fn ipv4(hash: u64) -> Whence {
     Whence {
         own: Key::new(hash),
         wider: None,
+        kind: AddressKind::Public,
     }
 }
 
@@ -42,6 +43,7 @@ fn ipv6(hash: u64, wider: u64) -> Whence {
     Whence {
         own: Key::new(hash),
         wider: Some(Key::new(wider)),
+        kind: AddressKind::Public,
     }
 }
 
@@ -310,4 +312,301 @@ fn peers_over_http_and_websockets_of_an_address_share_one_part_of_the_swarm_tabl
         addresses.leave_http(key);
     }
     assert_eq!(share.memberships(), 0);
+}
+
+#[test]
+fn the_networks_of_a_site_are_four_address_groups_and_an_address_is_one() {
+    let world = World::new(|_| {});
+    let group = |whence| world.addresses.count(whence).1.group().expect("limited");
+    let of_site: std::collections::BTreeSet<_> =
+        (20..1_020).map(|network| group(ipv6(network, 5))).collect();
+    assert_eq!(of_site.len(), 4);
+    assert_eq!(group(ipv6(20, 5)), group(ipv6(20, 5)));
+    assert!(!of_site.contains(&group(ipv6(20, 6))), "another site");
+    assert_eq!(group(ipv4(10)), group(ipv4(10)));
+    assert_ne!(group(ipv4(10)), group(ipv4(11)));
+    let (_, over_http) = world.addresses.enter_http(ipv6(20, 5)).expect("room");
+    assert_eq!(over_http.group(), Some(group(ipv6(20, 5))));
+}
+
+fn private(hash: u64) -> Whence {
+    Whence {
+        kind: AddressKind::Private,
+        ..ipv4(hash)
+    }
+}
+
+/// How many new TCP connections of an address are accepted in a row.
+fn accepted(world: &World, whence: Whence) -> usize {
+    let accept = |_: &usize| world.addresses.accept(whence, world.clock.get()).is_ok();
+    (0..1_000_000).take_while(accept).count()
+}
+
+#[test]
+fn a_school_of_a_thousand_is_accepted_twice_and_then_at_a_rate() {
+    let world = World::new(|_| {});
+    assert_eq!(accepted(&world, ipv4(10)), 14_000);
+    assert_eq!(accepted(&world, ipv4(11)), 14_000, "another address");
+    world.wait(Duration::from_secs(1));
+    assert_eq!(accepted(&world, ipv4(10)), 200);
+}
+
+#[test]
+fn new_connections_follow_the_limit_of_websockets_unless_they_have_their_own() {
+    let small = |limits: &mut config::Limits| {
+        limits.address_connections_per_second = 1;
+        limits.address_connections_burst = 10;
+    };
+    assert_eq!(accepted(&World::new(small), ipv4(10)), 70);
+    let own = World::new(|limits| {
+        small(limits);
+        limits.address_accepts_burst = Some(5);
+        limits.address_accepts_per_second = Some(3);
+    });
+    assert_eq!(accepted(&own, ipv4(10)), 5);
+    own.wait(Duration::from_secs(1));
+    assert_eq!(accepted(&own, ipv4(10)), 3);
+}
+
+#[test]
+fn a_failed_handshake_costs_as_much_as_ten_connections() {
+    let world = World::new(|_| {});
+    let now = world.clock.get();
+    let mut failed = 0;
+    while world.addresses.accept(ipv4(10), now).is_ok() {
+        world.addresses.charge_failed_handshake(ipv4(10), now);
+        failed += 1;
+        assert!(failed < 10_000, "never refused");
+    }
+    assert_eq!(failed, 1_400);
+    // It is never so far over that it would have to stay away for longer than a full bucket takes.
+    world.wait(Duration::from_secs(1));
+    assert_eq!(accepted(&world, ipv4(10)), 200);
+}
+
+#[test]
+fn networks_that_take_turns_are_accepted_as_one_site() {
+    let world = World::new(|limits| limits.address_accepts_burst = Some(10));
+    let now = world.clock.get();
+    let passed = (0..1_000).filter(|own| world.addresses.accept(ipv6(10 + own, 5), now).is_ok());
+    assert_eq!(passed.count(), 40);
+}
+
+#[test]
+fn a_private_address_has_eight_times_as_much_but_not_everything() {
+    let world = World::new(|limits| {
+        limits.address_connections_max = 3;
+        limits.address_http_peers_max = 2;
+        limits.address_http_requests_burst = 5;
+        limits.address_accepts_burst = Some(6);
+        limits.address_connections_burst = 7;
+        limits.arrival_delay_max = Duration::ZERO;
+    });
+    let (addresses, now) = (&world.addresses, world.clock.get());
+    let bridge = private(10);
+    let count = |act: &dyn Fn() -> bool| (0..1000).take_while(|_| act()).count();
+    assert_eq!(count(&|| addresses.enter(bridge).is_some()), 24);
+    assert_eq!(count(&|| addresses.enter_http(bridge).is_some()), 16);
+    assert_eq!(count(&|| addresses.ask(bridge, now).is_ok()), 40);
+    assert_eq!(count(&|| addresses.accept(bridge, now).is_ok()), 48);
+    assert_eq!(count(&|| addresses.arrive(bridge, now).is_ok()), 56);
+    // Eight tenths of what is free of the swarm table, where others may have one.
+    let (_, share) = addresses.count(bridge);
+    share.note(0, 799 - share.memberships());
+    assert!(share.may_begin(1_000, Portion::new(10, 4)));
+    share.note(0, 1);
+    assert!(!share.may_begin(1_000, Portion::new(10, 4)));
+}
+
+#[test]
+fn a_private_address_is_banned_only_if_that_is_wanted() {
+    for wanted in [false, true] {
+        let bans = config::Bans {
+            private: wanted,
+            strikes_max: 0,
+            ..config::Bans::default()
+        };
+        let addresses = Addresses::new(&config::Limits::default(), &bans);
+        let (key, _) = addresses.count(private(10));
+        let page = PageKeys {
+            origin: Key::new(20),
+            site: None,
+        };
+        let (mut banned, mut pages) = (0, 0);
+        for round in 0..10 {
+            let now = Duration::from_secs(100 + 20 * round);
+            banned += addresses.strike(key, now).len();
+            pages += addresses.strike_page(key, page, 0, now).pages.len();
+        }
+        assert_eq!((banned > 0, pages > 0), (wanted, wanted));
+    }
+}
+
+#[test]
+fn the_largest_private_address_is_told_apart() {
+    let world = World::new(|_| {});
+    (0..3).for_each(|_| drop(world.addresses.count(private(10))));
+    (0..5).for_each(|_| drop(world.addresses.count(ipv4(11))));
+    assert_eq!(world.addresses.largest(), 5);
+    assert_eq!(world.addresses.largest_private(), 3);
+}
+
+const EMPTY: Spent = Spent {
+    messages: 25.0,
+    offers: 25.0,
+    bytes: 8.0,
+    malformed: 60.0,
+    refusals: 60.0,
+    points: 75.0,
+};
+
+/// An address of which nothing is forgiven.
+fn strict() -> World {
+    World::new(|limits| limits.address_recovery_factor = 0)
+}
+
+/// Counts a connection in and gives what it goes on from.
+fn begin(world: &World, whence: Whence) -> Option<Spent> {
+    let (key, _) = world.addresses.count(whence);
+    world.addresses.take_spent(key, world.clock.get())
+}
+
+fn end(world: &World, whence: Whence, spent: &Spent) {
+    world
+        .addresses
+        .keep_spent(whence.own, spent, world.clock.get());
+    world.addresses.leave(whence.own);
+}
+
+#[test]
+fn a_new_connection_goes_on_where_one_of_its_address_has_ended() {
+    let world = strict();
+    assert_eq!(begin(&world, ipv4(10)), None);
+    end(&world, ipv4(10), &EMPTY);
+    assert_eq!(begin(&world, ipv4(11)), None, "another address");
+    assert_eq!(begin(&world, ipv4(10)), Some(EMPTY));
+    assert_eq!(begin(&world, ipv4(10)), None, "one for one");
+}
+
+#[test]
+fn a_school_that_comes_back_has_what_it_would_have_had_if_it_had_stayed() {
+    let world = strict();
+    assert!((0..1000).all(|_| begin(&world, ipv4(10)).is_none()));
+    // Each has announced two hundred torrents ten seconds ago, which is paid back by now, but for twenty who have done more.
+    for number in 0..1000 {
+        if number < 20 {
+            end(&world, ipv4(10), &EMPTY);
+        } else {
+            world.addresses.leave(Key::new(10));
+        }
+    }
+    let in_debt = (0..1000).filter(|_| begin(&world, ipv4(10)).is_some());
+    assert_eq!(in_debt.count(), 20);
+}
+
+#[test]
+fn networks_of_a_site_that_take_turns_have_four_bursts_and_no_more() {
+    let world = strict();
+    let mut fresh = 0;
+    for own in 100..200 {
+        fresh += usize::from(begin(&world, ipv6(own, 5)).is_none());
+        end(&world, ipv6(own, 5), &EMPTY);
+    }
+    assert_eq!(fresh, 4 + 1, "the fifth finds four");
+    assert_eq!(begin(&world, ipv6(300, 6)), None, "another site");
+}
+
+#[test]
+fn what_ended_connections_used_up_is_forgotten_with_time_and_then_the_address() {
+    let world = strict();
+    begin(&world, ipv4(10));
+    end(&world, ipv4(10), &EMPTY);
+    world.tidy();
+    assert_eq!(world.addresses.known(), 1, "kept while it counts");
+    world.wait(Duration::from_mins(8));
+    world.tidy();
+    assert_eq!(world.addresses.known(), 0);
+    assert_eq!(begin(&world, ipv4(10)), None);
+}
+
+/// Strikes pages of these origins, ten seconds apart; gives the bans of pages and of addresses.
+fn strike_pages(
+    world: &World,
+    key: Key,
+    pages: impl Iterator<Item = PageKeys>,
+) -> (Vec<Key>, Vec<Key>) {
+    let (mut banned, mut addresses) = (Vec::new(), Vec::new());
+    for page in pages {
+        let struck = world.addresses.strike_page(key, page, 0, world.clock.get());
+        banned.extend(struck.pages);
+        addresses.extend(struck.addresses);
+        world.wait(Duration::from_secs(10));
+    }
+    (banned, addresses)
+}
+
+fn page_of(origin: u64, site: Option<u64>) -> PageKeys {
+    PageKeys {
+        origin: Key::new(origin),
+        site: site.map(Key::new),
+    }
+}
+
+#[test]
+fn a_hostile_page_is_banned_at_an_address_and_the_address_is_not() {
+    let world = World::new(|_| {});
+    let key = world.addresses.enter(ipv4(10)).expect("room");
+    let (pages, addresses) = strike_pages(&world, key, (0..360).map(|_| page_of(1000, None)));
+    assert!(pages.len() > 300, "{}", pages.len());
+    assert!(pages.iter().all(|key| *key == Key::new(1000)));
+    assert_eq!(addresses, []);
+}
+
+#[test]
+fn who_invents_an_origin_each_time_is_banned_as_an_address() {
+    let world = World::new(|_| {});
+    let key = world.addresses.enter(ipv4(10)).expect("room");
+    let origins = (1000..1030).map(|origin| page_of(origin, None));
+    let (pages, addresses) = strike_pages(&world, key, origins);
+    assert_eq!(pages, []);
+    assert_eq!(addresses.first(), Some(&Key::new(10)));
+    // Subdomains of one site cost that site, and only it.
+    let other = world.addresses.enter(ipv4(11)).expect("room");
+    let origins = (2000..2200).map(|origin| page_of(origin, Some(50)));
+    let (pages, addresses) = strike_pages(&world, other, origins);
+    assert_eq!(pages.first(), Some(&Key::new(50)));
+    assert_eq!(addresses, []);
+    // And many such sites the address.
+    let third = world.addresses.enter(ipv4(12)).expect("room");
+    let origins = (3000..3060).map(|origin| page_of(origin, Some(origin + 1000)));
+    assert_eq!(
+        strike_pages(&world, third, origins).1.first(),
+        Some(&Key::new(12))
+    );
+}
+
+#[test]
+fn a_school_is_not_banned_for_a_program_that_invents_origins() {
+    let world = World::new(|_| {});
+    assert!((0..200).all(|_| world.addresses.enter(ipv4(10)).is_some()));
+    let origins = (1000..1180).map(|origin| page_of(origin, None));
+    assert_eq!(
+        strike_pages(&world, Key::new(10), origins),
+        (vec![], vec![])
+    );
+}
+
+#[test]
+fn networks_that_take_turns_under_one_origin_are_banned_as_one_site() {
+    let world = World::new(|_| {});
+    let mut banned = Vec::new();
+    for own in 100..300 {
+        let key = world.addresses.enter(ipv6(own, 5)).expect("room");
+        let page = page_of(own + 1000, None);
+        let struck = world.addresses.strike_page(key, page, 0, world.clock.get());
+        banned.extend(struck.addresses);
+        world.addresses.leave(key);
+        world.wait(Duration::from_secs(1));
+    }
+    assert_eq!(banned.first(), Some(&Key::new(5)));
 }

@@ -167,7 +167,7 @@ impl Control<'_> {
         let step = ((end.saturating_sub(self.crew.now())) / 10)
             .clamp(Duration::from_millis(100), Duration::from_secs(1));
         let mut before = begin.clone();
-        while self.crew.now() < end {
+        while self.crew.now() < end && !self.crew.is_stopped() {
             let rest = end.saturating_sub(self.crew.now());
             // No crumb in the end.
             let pause = if rest < step * 3 / 2 { rest } else { step };

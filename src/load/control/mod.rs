@@ -19,6 +19,7 @@ use crate::load::procfs::{Cpu, Memory, describe};
 use crate::load::report::{Closing, Memories, Report, ServerSeen, Syscalls};
 use crate::load::session::Gauges;
 use crate::load::sizes::share_out;
+use crate::load::stop::Stop;
 use crate::load::summary::{Found, Window};
 use crate::load::syscalls;
 use course::Until;
@@ -52,12 +53,24 @@ pub struct Progress {
 /// # Errors
 /// [`LoadError`] if it could not be run. That a tracker answers wrongly is no error but what the report says.
 pub fn run(options: &Options, watch: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    run_until(options, watch, &Stop::default())
+}
+
+/// As [`run`], but it ends when it is told to, and reports what there is until then.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(
+    options: &Options,
+    watch: &mut dyn FnMut(&Progress),
+    stop: &Stop,
+) -> Result<Report, LoadError> {
     raise_descriptors(options)?;
     if let Some(pid) = options.server_pid {
         look_at(pid)?;
     }
     let mut control = Control {
-        crew: start(options)?,
+        crew: start(options, stop)?,
         options,
         found: Found::default(),
         counts_syscalls: false,
@@ -66,6 +79,7 @@ pub fn run(options: &Options, watch: &mut dyn FnMut(&Progress)) -> Result<Report
     control.try_syscalls();
     control.go()?;
     let parts = control.crew.dismiss()?;
+    control.found.ended_early = stop.why();
     Ok(control.found.report(options, parts))
 }
 
@@ -108,7 +122,7 @@ fn look_at(pid: u32) -> Result<(Cpu, Memory), LoadError> {
 }
 
 /// Finds the tracker, divides the members among threads, and starts them.
-fn start(options: &Options) -> Result<Crew, LoadError> {
+fn start(options: &Options, stop: &Stop) -> Result<Crew, LoadError> {
     let system = |source| LoadError::System {
         what: "no runtime",
         source,
@@ -138,10 +152,11 @@ fn start(options: &Options) -> Result<Crew, LoadError> {
             connector: connector.clone(),
             gauges: std::sync::Arc::new(Gauges::default()),
             clock,
+            stop: stop.clone(),
         });
         first_swarm += swarms;
     }
-    Crew::start(plans, clock)
+    Crew::start(plans, clock, stop)
 }
 
 fn settings(options: &Options) -> Settings {
@@ -177,16 +192,18 @@ impl Control<'_> {
         self.order("warming up", Order::Warm)?;
         let fresh = self.memory("warming up")?;
         let connections = self.options.connections;
-        self.found.open = Some(self.phase("connecting", Order::Open, connections)?);
+        self.found.open = self.phase("connecting", Order::Open, connections)?;
         let open = self.memory("connecting")?;
-        self.found.join = Some(self.phase("joining", Order::Join, connections)?);
+        self.crew.expect_connections(true);
+        self.found.join = self.phase("joining", Order::Join, connections)?;
         let joined = self.memory("joining")?;
         let mut loaded = None;
-        if self.options.has_load() {
+        if self.options.has_load() && !self.crew.is_stopped() {
             self.load()?;
             loaded = self.memory("measuring memory")?;
         }
         self.see_server()?;
+        self.crew.expect_connections(false);
         let closed = self.close()?;
         if let (Some(fresh), Some(open), Some(joined), Some(closed)) = (fresh, open, joined, closed)
         {
@@ -215,21 +232,30 @@ impl Control<'_> {
         name: &'static str,
         order: Order,
         units: usize,
-    ) -> Result<Window, LoadError> {
+    ) -> Result<Option<Window>, LoadError> {
+        if self.crew.is_stopped() {
+            return Ok(None);
+        }
         let before = self.window()?;
         self.order(name, order)?;
-        Ok(before.until(&self.window()?, units as u64))
+        // How long so many take is not known of a phase that was cut short.
+        let after = self.window()?;
+        Ok((!self.crew.is_stopped()).then(|| before.until(&after, units as u64)))
     }
 
     /// A reading of everything that counts up.
     fn window(&self) -> Result<Window, LoadError> {
-        let cpu = self.options.server_pid.map(look_at_cpu).transpose()?;
+        let cpu = match self.options.server_pid.map(look_at_cpu) {
+            // The process may end with the tracker; nothing more is to be learned of it then.
+            Some(Err(_)) if self.crew.totals().connections == 0 || self.crew.is_stopped() => None,
+            cpu => cpu.transpose()?,
+        };
         Ok(Window::now(cpu, self.crew.totals(), self.crew.own_cpu()))
     }
 
     /// The server's memory, once it stays the same.
     fn memory(&mut self, phase: &'static str) -> Result<Option<Memory>, LoadError> {
-        let Some(pid) = self.options.server_pid else {
+        let Some(pid) = self.options.server_pid.filter(|_| !self.crew.is_stopped()) else {
             return Ok(None);
         };
         let begin = Instant::now();
@@ -247,7 +273,7 @@ impl Control<'_> {
     }
 
     fn see_server(&mut self) -> Result<(), LoadError> {
-        let Some(pid) = self.options.server_pid else {
+        let Some(pid) = self.options.server_pid.filter(|_| !self.crew.is_stopped()) else {
             return Ok(());
         };
         let (name, threads) = describe(pid);
@@ -327,7 +353,7 @@ impl Control<'_> {
             server: None,
         };
         let mut memory = None;
-        if let Some(pid) = self.options.server_pid {
+        if let Some(pid) = self.options.server_pid.filter(|_| !self.crew.is_stopped()) {
             self.crew.pause(MEMORY_SETTLES, "closing", self.watch);
             closing.server = before.until(&self.window()?, connections as u64).cpu_used();
             memory = Some(look_at(pid)?.1);

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::churn::{StormSeen, WaveSeen};
 use super::procfs::Memory;
+use super::stop::EndedEarly;
 use super::tally::Tally;
 
 /// All that a load found out. The fields' names are those of the JSON; units stand last in them.
@@ -33,6 +34,8 @@ pub struct Report {
     pub correct: bool,
     /// What the program exits with.
     pub exit_code: u8,
+    /// What ended the load before its time, if anything did: the figures are of what was done until then.
+    pub ended_early: Option<EndedEarly>,
     /// What went wrong, in words.
     pub problems: Vec<String>,
     /// What is worth knowing, but no fault.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{CpuUsed, Load, Percentiles, Report};
+use crate::load::stop::EndedEarly;
 use crate::load::summary::ratio;
 
 /// The time of an answer's whole way: to the receiver of the offer, through its thinking, and back.
@@ -91,6 +92,9 @@ pub(super) fn thinking(report: &Report) -> Option<String> {
 /// from messages that come wrongly: a tracker may have left them out on purpose.
 pub(super) fn verdict(report: &Report) -> String {
     let tally = &report.correctness;
+    if report.ended_early == Some(EndedEarly::TrackerGone) {
+        return "THE TRACKER IS GONE: the figures below are of what was done until then".to_owned();
+    }
     if !report.correct && report.problems.len() == 1 && tally.offers_lost > 0 {
         let share = ratio(tally.offers_lost, tally.offers_sent) * 100.0;
         return format!(
@@ -103,6 +107,9 @@ pub(super) fn verdict(report: &Report) -> String {
     let excused = tally.offers_excused + tally.answers_excused;
     let mut verdict =
         "correct: no message was found lost, doubled, misdirected or altered".to_owned();
+    if report.ended_early.is_some() {
+        verdict.push_str(", as far as it went: the load ended before its time");
+    }
     if excused > 0 {
         // Writing to a string cannot fail.
         let _ = write!(

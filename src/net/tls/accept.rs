@@ -55,29 +55,49 @@ impl Failure {
 
 impl Tls {
     /// Does the handshake of a fresh connection. Nothing if it fails, which is counted, or if it was only to prove a
-    /// name to an ACME directory.
+    /// name to an ACME directory. `abandoned` is called if the client has sent something and the handshake is not done,
+    /// also where this is dropped.
     ///
     /// Boxed, so that moving the connection from task to task moves a pointer.
     pub(crate) async fn accept<S>(
         &self,
         stream: S,
         counters: &Counters,
+        abandoned: impl FnOnce(),
     ) -> Option<Box<TlsStream<S>>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let accepting = Box::pin(TlsStream::accept(stream, Arc::clone(&self.config)));
-        let accepted = timeout(self.handshake_timeout, accepting).await;
-        let failed = match accepted {
-            Ok(Ok(stream)) => {
-                return taken(Box::new(stream), counters).await;
-            }
+        let stream = TlsStream::new(stream, Arc::clone(&self.config)).ok()?;
+        let mut unfinished = Unfinished {
+            stream: Some(Box::new(stream)),
+            abandoned: Some(abandoned),
+        };
+        let shaking = unfinished.stream.as_mut()?.handshake();
+        let failed = match timeout(self.handshake_timeout, shaking).await {
+            Ok(Ok(())) => return taken(unfinished.stream.take()?, counters).await,
             Ok(Err(error)) => Failure::of(&error),
             Err(_) => Failure::TimedOut,
         };
         failed.counter(counters).add(1);
         tracing::debug!(reason = ?failed, "TLS handshake failed");
         None
+    }
+}
+
+/// A handshake that is under way; a client that has sent something and goes, or is dropped, has abandoned it.
+struct Unfinished<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> {
+    /// Taken out when the handshake is done.
+    stream: Option<Box<TlsStream<S>>>,
+    abandoned: Option<F>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Drop for Unfinished<S, F> {
+    fn drop(&mut self) {
+        let has_heard = self.stream.as_ref().is_some_and(|own| own.has_heard());
+        if let Some(abandoned) = self.abandoned.take().filter(|_| has_heard) {
+            abandoned();
+        }
     }
 }
 

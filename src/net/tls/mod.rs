@@ -27,7 +27,7 @@ use tokio_rustls::rustls::{Error, ServerConfig};
 use crate::config;
 use crate::insight::Counters;
 use acme::Acme;
-use certificate::Files;
+use certificate::{Files, Pair};
 use shelf::{ACME_PROTOCOL, Shelf};
 use watch::{Looked, Trust, Watch};
 
@@ -115,6 +115,25 @@ impl Tls {
         })))
     }
 
+    /// Looks at all that [`Self::new`] reads, and changes nothing. What it gives are certificates that browsers refuse for their
+    /// dates, in words.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub(crate) fn look(settings: &config::Tls) -> Result<Vec<String>, TlsError> {
+        let now = SystemTime::now();
+        let mut told = Vec::new();
+        for files in files(settings) {
+            let pair = Pair::parse(&files, &files.read()?)?;
+            told.extend(refused_for_date(&pair, now).map(|why| format!("{why}: {}", pair.name())));
+        }
+        if !settings.acme_domain.is_empty() {
+            Acme::look(settings)?;
+        }
+        Ok(told)
+    }
+
     /// Keeps the certificates up to date, until dropped. `counters` are those of the thread that polls it.
     pub(crate) async fn keep(&self, counters: &Counters) {
         let order = async {
@@ -182,13 +201,22 @@ fn tell_all(shelf: &Shelf) {
     let now = SystemTime::now();
     for pair in shelf.pairs() {
         let (name, days_left) = (pair.name(), watch::days_left(&pair, now));
-        if pair.not_after < now {
-            tracing::warn!(name, "certificate has expired; browsers refuse it");
-        } else if pair.not_before > now {
-            tracing::warn!(name, "certificate is not valid yet; browsers refuse it");
+        if let Some(why) = refused_for_date(&pair, now) {
+            tracing::warn!(name, "{why}");
         } else {
             tracing::info!(name, names = pair.names.len(), days_left, "certificate");
         }
+    }
+}
+
+/// Why browsers refuse a certificate for its dates, if they do.
+fn refused_for_date(pair: &Pair, now: SystemTime) -> Option<&'static str> {
+    if pair.not_after < now {
+        Some("certificate has expired; browsers refuse it")
+    } else if pair.not_before > now {
+        Some("certificate is not valid yet; browsers refuse it")
+    } else {
+        None
     }
 }
 

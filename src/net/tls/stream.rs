@@ -37,24 +37,51 @@ pub(crate) struct TlsStream<S> {
     /// Bytes that are encrypted and whose taking is not told yet.
     taken: usize,
     is_closing: bool,
+    /// Whether anything has come.
+    has_heard: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
+    /// A connection that has not begun its handshake.
+    ///
+    /// # Errors
+    ///
+    /// There are no random numbers.
+    pub(crate) fn new(io: S, config: Arc<ServerConfig>) -> io::Result<Self> {
+        Ok(Self {
+            io,
+            session: Session::new(config).map_err(io::Error::other)?,
+            taken: 0,
+            is_closing: false,
+            has_heard: false,
+        })
+    }
+
+    /// One whose handshake is done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::handshake`].
+    #[cfg(any(test, feature = "echo"))]
+    pub(crate) async fn accept(io: S, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let mut stream = Self::new(io, config)?;
+        stream.handshake().await?;
+        Ok(stream)
+    }
+
     /// Does the handshake.
     ///
     /// # Errors
     ///
     /// What the transport says, or a [`rustls::Error`](tokio_rustls::rustls::Error) within, of which the client has been
     /// told if it listens.
-    pub(crate) async fn accept(io: S, config: Arc<ServerConfig>) -> io::Result<Self> {
-        let mut stream = Self {
-            io,
-            session: Session::new(config).map_err(io::Error::other)?,
-            taken: 0,
-            is_closing: false,
-        };
-        std::future::poll_fn(|cx| stream.poll_handshake(cx)).await?;
-        Ok(stream)
+    pub(crate) async fn handshake(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_handshake(cx)).await
+    }
+
+    /// Whether the client has sent anything.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
     }
 
     /// The protocol that was agreed on for what is spoken within (ALPN).
@@ -105,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
                 // Not said by the client itself, so it may have been cut off by anybody.
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
+            self.has_heard = true;
             let received = self.session.receive(came, room);
             Poll::Ready(received.map_err(|error| {
                 // The client shall hear what was wrong, if that can be sent at once.
@@ -160,9 +188,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
             if into.filled().len() > before || into.remaining() == 0 || self.session.is_ended() {
                 return Poll::Ready(Ok(()));
             }
-            self.poll_answer(cx)?;
-            ready!(self.poll_receive(cx, into))?;
-            self.poll_answer(cx)?;
+            // A client that does not listen any more may still have said something before.
+            let answered = self.poll_answer(cx);
+            let received = self.poll_receive(cx, into);
+            if received.is_pending() {
+                answered?;
+            }
+            ready!(received)?;
+            let answered = self.poll_answer(cx);
+            if into.filled().len() == before {
+                answered?;
+            }
         }
     }
 }

@@ -98,6 +98,7 @@ async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() 
     let status = sink.status();
     assert_eq!((status.queued, status.failed), (0, 1));
     assert_eq!(status.last_error.as_deref(), Some("it is down"));
+    assert_eq!(status.last_delivered, None, "it never took one");
     assert_eq!(counters.notifications_given_up.get(), 1);
     // What can never go well is given up at once, and keeps nothing waiting.
     sink.put(&[notice(2.0), notice(3.0)], 100, &counters);
@@ -111,6 +112,7 @@ async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() 
     .await;
     assert_eq!(got.len(), 2);
     assert_eq!((sink.status().failed, sink.status().last_error), (2, None));
+    assert!(sink.status().last_delivered > Some(1e9));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! Reads queries and builds bencoded replies from checked parts. Knows no socket, no state and no time; the hub calls it.
 
 mod failure;
+mod ports;
 mod query;
 mod reply;
 mod target;
@@ -14,8 +15,9 @@ use std::num::NonZeroU16;
 use super::PeerId;
 
 pub use failure::{Failure, Retry};
-pub use query::{Announce, Form, read_announce, read_scrape};
-pub use reply::{Reply, Terms, announce_reply, failure, scrape_reply};
+pub use ports::is_refused;
+pub use query::{Announce, ClientKey, Form, read_announce, read_scrape};
+pub use reply::{Reply, SCRAPE_FRAME, Terms, announce_reply, failure, scrape_file, scrape_reply};
 pub use target::{Target, Which};
 
 /// Where a peer takes connections, in the form in which it is told to others: its address and port, high bytes first.

@@ -1,7 +1,9 @@
 //! What a request over HTTP asks for, read from its query: byte by byte, as it is no text.
 
 use std::borrow::Cow;
-use std::num::NonZeroU16;
+use std::hash::{BuildHasher, RandomState};
+use std::num::{NonZeroU16, NonZeroU64};
+use std::sync::LazyLock;
 
 use indexmap::IndexSet;
 use percent_encoding::percent_decode;
@@ -21,6 +23,8 @@ pub struct Announce {
     pub peer_id: PeerId,
     /// Where it takes connections.
     pub port: NonZeroU16,
+    /// The `key` of the sender, if it sends one.
+    pub key: Option<ClientKey>,
     /// What happened.
     pub event: Event,
     /// What the sender lacks.
@@ -29,6 +33,23 @@ pub struct Announce {
     pub wanted: usize,
     /// How it wants to be told of them.
     pub form: Form,
+}
+
+/// What a client sends as `key` so that it is known again, also with another address (BEP 7). Nobody else is told it.
+///
+/// A hash of eight bytes that differs from process to process: whatever a client sends takes no more, and none can be found that is
+/// taken for that of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientKey(NonZeroU64);
+
+impl ClientKey {
+    /// Of the decoded value; `None` for an empty one.
+    #[must_use]
+    pub fn of(value: &[u8]) -> Option<Self> {
+        static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let hash = NonZeroU64::MIN | SECRET.hash_one(value);
+        (!value.is_empty()).then_some(Self(hash))
+    }
 }
 
 /// How peers are listed.
@@ -48,7 +69,7 @@ pub enum Form {
 ///
 /// What is missing or wrong of what has to be there.
 pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
-    let (mut info_hash, mut peer_id, mut port) = (None, None, None);
+    let (mut info_hash, mut peer_id, mut port, mut key) = (None, None, None, None);
     let (mut event, mut left, mut wanted) = (Event::Update, Left::Unknown, WANTED);
     let (mut is_compact, mut has_ids) = (true, true);
     for (name, value) in parameters(query) {
@@ -57,6 +78,7 @@ pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
             b"info_hash" => info_hash = Some(id(&value)),
             b"peer_id" => peer_id = id(&value),
             b"port" => port = number(&value),
+            b"key" => key = ClientKey::of(&value),
             b"event" => event = Event::named(std::str::from_utf8(&value).unwrap_or_default()),
             b"left" => left = read_left(&value),
             b"numwant" => wanted = number(&value).unwrap_or(WANTED),
@@ -72,6 +94,7 @@ pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
             .ok_or(Failure::InfoHash)?,
         peer_id: peer_id.map(PeerId::new).ok_or(Failure::PeerId)?,
         port: port.ok_or(Failure::Port)?,
+        key,
         event,
         left,
         wanted,
@@ -221,7 +244,7 @@ mod tests {
         assert_eq!(announce("&info_hash=x"), Err(Failure::InfoHashes));
         assert_eq!(announce("&port=x"), Err(Failure::Port));
         assert_eq!(read("&port=1&port=2").port.get(), 2);
-        let more = "&ip=192.0.2.1&ipv6=::1&key=1&uploaded=x&=&&supportcrypto=1&";
+        let more = "&ip=192.0.2.1&ipv6=::1&uploaded=x&=&&supportcrypto=1&";
         assert_eq!(read(more), read(""));
     }
 
@@ -263,6 +286,21 @@ mod tests {
             assert_eq!(read(&format!("&numwant={value}")).wanted, wanted, "{value}");
         }
         assert_eq!(read("").wanted, 50);
+    }
+
+    #[test]
+    fn keys_are_the_same_when_their_bytes_are() {
+        assert_eq!(
+            [read("").key, read("&key=").key, read("&key").key],
+            [None; 3]
+        );
+        let one = read("&key=00AA").key;
+        assert!(one.is_some());
+        assert_eq!(read("&key=%30%30AA").key, one);
+        assert_eq!(read("&key=x&key=00AA").key, one, "the last counts");
+        for other in ["00aa", "0AA", "00AA0", "%00", &"x".repeat(5_000)] {
+            assert_ne!(read(&format!("&key={other}")).key, one, "{other}");
+        }
     }
 
     #[test]

@@ -56,10 +56,38 @@ pub fn scrape_reply(files: &[(InfoHash, Counts)]) -> Vec<u8> {
     })
 }
 
-/// The reply to what is not served (BEP 31).
+/// What stands in the reply to a scrape before its swarms, as [`scrape_file`] writes them, and behind them.
+pub const SCRAPE_FRAME: (&[u8], &[u8]) = (b"d5:filesd", b"ee");
+
+/// One swarm of the reply to a scrape that is made in pieces. They have to come in the order of their bytes.
+pub fn scrape_file(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts) {
+    let Counts {
+        complete,
+        downloaded,
+        incomplete,
+    } = counts;
+    out.extend_from_slice(b"20:");
+    out.extend_from_slice(info_hash.as_bytes());
+    let mut number = |name: &[u8], number: u32| {
+        out.extend_from_slice(name);
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    };
+    number(b"d8:completei", complete);
+    number(b"e10:downloadedi", downloaded);
+    number(b"e10:incompletei", incomplete);
+    out.extend_from_slice(b"ee");
+}
+
+/// The reply to what is not served (BEP 31). Most clients know no `retry in` and stay away for half an hour by default; they go
+/// by `interval` and `min interval`, so these stand beside it in all that may be repeated.
 #[must_use]
 pub fn failure(text: &str, retry: Retry) -> Vec<u8> {
-    encode(&FailureReply { text, retry })
+    encode(&FailureReply {
+        text,
+        interval: retry.interval(),
+        interval_min: retry.interval(),
+        retry,
+    })
 }
 
 fn encode(reply: &impl Serialize) -> Vec<u8> {
@@ -90,6 +118,10 @@ struct ScrapeReply<'a> {
 struct FailureReply<'a> {
     #[serde(rename = "failure reason")]
     text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u64>,
+    #[serde(rename = "min interval", skip_serializing_if = "Option::is_none")]
+    interval_min: Option<u64>,
     #[serde(rename = "retry in")]
     retry: Retry,
 }
@@ -251,6 +283,28 @@ mod tests {
     }
 
     #[test]
+    fn a_scrape_in_pieces_is_the_same_as_one_in_one_go() {
+        let files: Vec<_> = (0..40_u32)
+            .map(|number| {
+                let counts = Counts {
+                    complete: number * 7,
+                    incomplete: number,
+                    downloaded: number * 1_000_003,
+                };
+                let mut hash = [7; 20];
+                hash[..4].copy_from_slice(&number.to_be_bytes());
+                (InfoHash::new(hash), counts)
+            })
+            .collect();
+        let (mut pieces, end) = (SCRAPE_FRAME.0.to_vec(), SCRAPE_FRAME.1);
+        for (info_hash, counts) in &files {
+            scrape_file(&mut pieces, info_hash, *counts);
+        }
+        pieces.extend_from_slice(end);
+        assert_eq!(pieces, scrape_reply(&files));
+    }
+
+    #[test]
     fn a_scrape_has_raw_sorted_keys() {
         let counts = reply().counts;
         let files = [0xff, 0, b'h'].map(|byte| (InfoHash::new([byte; 20]), counts));
@@ -272,7 +326,7 @@ mod tests {
         );
         assert_eq!(
             told(Retry::Minutes(7)),
-            "d14:failure reason2:no8:retry ini7ee"
+            "d14:failure reason2:no8:intervali420e12:min intervali420e8:retry ini7ee"
         );
         for (seconds, minutes) in [(0, 1), (59, 1), (61, 2), (600, 11)] {
             let wait = std::time::Duration::from_secs(seconds);

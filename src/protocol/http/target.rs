@@ -1,4 +1,7 @@
 //! What the path and the query of a request are for, and which token they show.
+//!
+//! Clients append their query to whatever tracker address their user was given, and proxies may keep a prefix. So it is the
+//! query that makes an announce, whatever the path; the path alone only has to be recognised to answer in bencode.
 
 use std::borrow::Cow;
 
@@ -6,7 +9,7 @@ use percent_encoding::percent_decode;
 
 use super::query::parameters;
 
-/// What in a path is shorter than any token (`access.tokens_file`) makes it some other path.
+/// What in a path is shorter than any token (`access.tokens_file`) is none.
 const TOKEN_BYTES_MIN: usize = 16;
 
 /// Which of the two requests there are.
@@ -28,32 +31,65 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Which request over HTTP it is; `None` for one that is neither. Before `/announce` and `/scrape` may stand a token, whether or
-    /// not one is needed.
+    /// Which request over HTTP it is; `None` for one that is neither.
+    ///
+    /// A path whose last segment is `scrape` asks for a scrape. Else a query with `info_hash` or `peer_id` is an announce under any
+    /// path, and so is a path whose last segment is `announce`, whatever its query lacks. Slashes at the end, an extension
+    /// (`announce.php`) and a token or pass key as the last segment (`/announce/TOKEN`) change nothing.
     #[must_use]
     pub fn asks(self) -> Option<Which> {
-        let (before, last) = self.path.rsplit_once('/')?;
-        let is_token = |part: &str| part.len() >= TOKEN_BYTES_MIN && !part.contains('/');
-        if !before.is_empty() && !before.strip_prefix('/').is_some_and(is_token) {
-            return None;
+        let mut segments = self.segments().rev().peekable();
+        let last = segments.peek().and_then(|last| named(last));
+        let before = segments.nth(1).and_then(|before| named(&before));
+        let (mut has_hash, mut has_peer) = (false, false);
+        for (name, _) in parameters(self.query) {
+            has_hash |= *name == *b"info_hash";
+            has_peer |= *name == *b"peer_id";
         }
-        match last {
-            "announce" => Some(Which::Announce),
-            "scrape" => Some(Which::Scrape),
-            _ => None,
+        match last.or(before) {
+            // `/scrape/x` may be anybody's page.
+            Some(Which::Scrape) if last.is_some() || (has_hash && !has_peer) => Some(Which::Scrape),
+            Some(Which::Announce) if last.is_some() => Some(Which::Announce),
+            _ => (has_hash || has_peer).then_some(Which::Announce),
         }
     }
 
-    /// The token that it shows: the last `token` of the query, else `/TOKEN`, `/TOKEN/announce` or `/TOKEN/scrape`.
+    /// Whether it says that its sender leaves (`event=stopped`), whatever else it says.
+    #[must_use]
+    pub fn leaves(self) -> bool {
+        let events = parameters(self.query).filter(|(name, _)| **name == *b"event");
+        events
+            .last()
+            .is_some_and(|(_, event)| *event == *b"stopped")
+    }
+
+    /// The token that it shows: the last `token` of the query, else the last segment of the path that is as long as a token. One
+    /// request shows one token, so that it is one guess.
     #[must_use]
     pub fn token(self) -> Option<Cow<'a, [u8]>> {
-        let named = parameters(self.query).filter(|(name, _)| **name == *b"token");
-        named.last().map(|(_, token)| token).or_else(|| {
-            let path = self.path.strip_prefix('/')?;
-            let end = ["/announce", "/scrape"];
-            let token = end.iter().find_map(|end| path.strip_suffix(end));
-            Some(percent_decode(token.unwrap_or(path).as_bytes()).into())
+        let query = parameters(self.query).filter(|(name, _)| **name == *b"token");
+        query.last().map(|(_, token)| token).or_else(|| {
+            let mut segments = self.segments();
+            segments.rfind(|segment| segment.len() >= TOKEN_BYTES_MIN)
         })
+    }
+
+    /// What stands between the slashes of the path, decoded, without what is empty.
+    fn segments(self) -> impl DoubleEndedIterator<Item = Cow<'a, [u8]>> {
+        let segments = self.path.split('/').filter(|segment| !segment.is_empty());
+        segments.map(|segment| percent_decode(segment.as_bytes()).into())
+    }
+}
+
+/// What a segment of a path names, with or without an extension.
+fn named(segment: &[u8]) -> Option<Which> {
+    let stem = segment.split(|&byte| byte == b'.').next()?;
+    if stem.eq_ignore_ascii_case(b"announce") {
+        Some(Which::Announce)
+    } else if stem.eq_ignore_ascii_case(b"scrape") {
+        Some(Which::Scrape)
+    } else {
+        None
     }
 }
 
@@ -62,6 +98,7 @@ mod tests {
     use super::*;
 
     const TOKEN: &str = "0123456789-._~ab";
+    const BOTH: &str = "info_hash=x&peer_id=y";
 
     fn target(text: &str) -> Target<'_> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
@@ -72,23 +109,74 @@ mod tests {
     }
 
     #[test]
-    fn a_token_may_stand_before_announce_and_scrape() {
+    fn a_query_with_info_hash_and_peer_id_is_an_announce_under_any_path() {
+        for path in [
+            "/",
+            "",
+            "//",
+            "*",
+            "/tracker",
+            "/hub/",
+            "/announce",
+            "/announce/",
+            "/announce.php",
+            "/tracker/announce",
+            "/passkey1/announce",
+            "/tracker.php/xxxxxxx/announce",
+            "/a/b/c/announce",
+            "/dashboard",
+            "/healthz",
+            "/scrape.d/x",
+            &format!("/{TOKEN}"),
+            &format!("/announce/{TOKEN}"),
+        ] {
+            let text = format!("{path}?{BOTH}");
+            assert_eq!(target(&text).asks(), Some(Which::Announce), "{text}");
+            let text = format!("{path}?{}", BOTH.replace('_', "%5f"));
+            assert_eq!(target(&text).asks(), Some(Which::Announce), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_names_the_tracker_is_for_it_whatever_is_missing() {
         for (text, which) in [
             ("/announce", Some(Which::Announce)),
-            ("/scrape?info_hash=x", Some(Which::Scrape)),
-            (&format!("/{TOKEN}/announce"), Some(Which::Announce)),
-            (&format!("/{TOKEN}/scrape"), Some(Which::Scrape)),
-            (&format!("/{TOKEN}"), None),
-            (&format!("/{TOKEN}/"), None),
-            (&format!("/{TOKEN}/x/announce"), None),
-            ("/assets/announce", None),
-            ("//announce", None),
-            ("/announce/", None),
-            ("announce", None),
+            ("//announce", Some(Which::Announce)),
+            ("/announce/", Some(Which::Announce)),
+            ("/announce//?x=y", Some(Which::Announce)),
+            ("/ANNOUNCE.php", Some(Which::Announce)),
+            ("/%61nnounce", Some(Which::Announce)),
+            ("/tracker/announce", Some(Which::Announce)),
+            ("/tracker.php/xxxxxxx/announce", Some(Which::Announce)),
+            ("/scrape", Some(Which::Scrape)),
+            ("/scrape/?x", Some(Which::Scrape)),
+            ("/scrape.php?info_hash=x", Some(Which::Scrape)),
+            ("/x/y/scrape?info_hash=x&peer_id=y", Some(Which::Scrape)),
+            ("/scrape/passkey?info_hash=x", Some(Which::Scrape)),
+            ("/x?info_hash=x", Some(Which::Announce)),
+            ("/x?peer_id=x", Some(Which::Announce)),
+            ("/announcement", None),
+            ("/announce/x", None),
+            ("/scrape/x", None),
+            ("/assets/x/y.js", None),
             ("/", None),
+            ("/?infohash=x", None),
             ("*", None),
         ] {
             assert_eq!(target(text).asks(), which, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_is_known_by_the_last_event() {
+        for (query, leaves) in [
+            ("event=stopped", true),
+            ("x&event=started&event=stopped", true),
+            ("event=stopped&event=", false),
+            ("events=stopped", false),
+            ("", false),
+        ] {
+            assert_eq!(target(&format!("/x?{query}")).leaves(), leaves, "{query}");
         }
     }
 
@@ -97,9 +185,14 @@ mod tests {
         let escaped = TOKEN.replace('~', "%7E");
         for text in [
             format!("/{TOKEN}"),
+            format!("/{TOKEN}/"),
             format!("/{TOKEN}/announce"),
             format!("/{TOKEN}/scrape?x=y"),
             format!("/{escaped}/announce"),
+            format!("/x/{TOKEN}/announce"),
+            format!("/hub/{TOKEN}"),
+            format!("/{TOKEN}/hub/announce.php"),
+            format!("/announce/{TOKEN}"),
             format!("/announce?token={TOKEN}"),
             format!("/?x=y&token={escaped}&z"),
             format!("/announce?token=x&token={TOKEN}"),
@@ -107,13 +200,18 @@ mod tests {
             let shown = target(&text).token();
             assert_eq!(shown.as_deref(), Some(TOKEN.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_request_shows_one_token_however_long_its_path() {
+        let other = TOKEN.replace('a', "b");
         for text in [
             "/announce".to_owned(),
             "/".to_owned(),
             "*".to_owned(),
-            format!("/x/{TOKEN}/announce"),
-            format!("/{TOKEN}/other"),
+            format!("/{TOKEN}/{other}/announce"),
             format!("/{TOKEN}?token="),
+            format!("/{}", &TOKEN[1..]),
         ] {
             let shown = target(&text).token();
             assert_ne!(shown.as_deref(), Some(TOKEN.as_bytes()), "{text}");

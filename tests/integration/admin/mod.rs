@@ -17,7 +17,7 @@ use crate::support::{Client, PATIENCE, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 /// Every path of the API with its method.
-const PATHS: [(&str, &str); 14] = [
+const PATHS: [(&str, &str); 15] = [
     ("GET", "/api/v1/session"),
     ("GET", "/api/v1/swarms"),
     (
@@ -29,6 +29,7 @@ const PATHS: [(&str, &str); 14] = [
     ("GET", "/api/v1/hostile"),
     ("GET", "/api/v1/origins"),
     ("GET", "/api/v1/bans"),
+    ("GET", "/api/v1/refusals"),
     ("DELETE", "/api/v1/bans/000000000001"),
     ("GET", "/api/v1/settings"),
     ("PATCH", "/api/v1/settings"),

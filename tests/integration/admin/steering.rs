@@ -71,6 +71,71 @@ async fn settings_are_shown_changed_as_a_whole_and_taken_back() {
 }
 
 #[tokio::test]
+async fn settings_say_what_they_are_and_what_they_would_be_by_default() {
+    let server = server(|config| config.interval = Some(Duration::from_secs(33)));
+    let all = ask(&server, "GET /api/v1/settings").await.ok();
+    for (key, section, kind, default) in [
+        ("interval", json!(null), "seconds", json!(null)),
+        ("workers", json!(null), "number", json!(0)),
+        ("no_limits", json!(null), "switch", json!(false)),
+        ("log_level", json!(null), "text", json!("info")),
+        ("limits.patience", json!("limits"), "seconds", json!(60)),
+        (
+            "limits.bytes_per_second",
+            json!("limits"),
+            "bytes",
+            json!(1_048_576),
+        ),
+        ("memory.budget_bytes", json!("memory"), "bytes", json!(0)),
+        (
+            "limits.address_swarms_percent",
+            json!("limits"),
+            "percent",
+            json!(10),
+        ),
+        ("origin", json!(null), "text", json!([])),
+        (
+            "alerts.chat_template",
+            json!("alerts"),
+            "text",
+            json!("{\"text\":\"{{summary}}\"}"),
+        ),
+    ] {
+        let one = setting(&all, key);
+        assert_eq!(
+            (&one["section"], &one["kind"]),
+            (&section, &json!(kind)),
+            "{key}"
+        );
+        assert_eq!(one["default_plain"], default, "{key}");
+    }
+    let interval = setting(&all, "interval");
+    assert_eq!(
+        (&interval["plain"], &interval["is_default"]),
+        (&json!(33), &json!(false))
+    );
+    assert_eq!(
+        setting(&all, "log_format")["choices"],
+        json!(["text", "json"])
+    );
+    assert_eq!(setting(&all, "log_format")["other_values"], false);
+    assert_eq!(setting(&all, "log_level")["other_values"], true);
+    assert_eq!(setting(&all, "origin")["many"], true);
+    let token = setting(&all, "admin_token");
+    assert_eq!(
+        (&token["plain"], &token["secret"]),
+        (&json!(null), &json!(true))
+    );
+    let sections = all["sections"].as_array().unwrap();
+    assert_eq!(sections[0]["name"], "tls");
+    assert!(
+        sections
+            .iter()
+            .all(|section| !section["doc"].as_str().unwrap().is_empty())
+    );
+}
+
+#[tokio::test]
 async fn settings_are_given_as_values_of_json_or_as_text_of_the_configuration() {
     let server = server(|_| {});
     let origins = json!(["https://a.example", "https://b.example"]);
@@ -88,6 +153,41 @@ async fn settings_are_given_as_values_of_json_or_as_text_of_the_configuration() 
     let config = server.handle.config();
     assert_eq!(config.interval, Some(Duration::from_secs(30)));
     assert!(!config.no_limits && config.origin.is_empty());
+}
+
+#[tokio::test]
+async fn a_stolen_token_learns_no_password_and_sends_nobody_elsewhere() {
+    let server = server(|config| {
+        config.ice_server = vec!["turn:me:hidden-word@turn.example".into()];
+    });
+    let all = ask(&server, "GET /api/v1/settings").await;
+    assert!(!all.body.contains("hidden-word"), "{}", all.body);
+    let all = all.ok();
+    let ice = setting(&all, "ice_server");
+    assert_eq!(ice["value"], "[\"turn:me:(set)@turn.example\"]");
+    for (key, value) in [
+        ("ice_server", json!(["stun:evil.example"])),
+        ("ice_server", json!(null)),
+        ("alerts.chat_template", json!("'{\"text\":\"\"}'")),
+        ("alerts.external_url", json!("\"https://evil.example/\"")),
+    ] {
+        assert_eq!(setting(&all, key)["live"], false, "{key}");
+        let refused = patch(&server, &json!({ key: value })).await.refused(400);
+        assert!(refused.contains("over the network"), "{refused}");
+    }
+    // A reload of the configuration changes it, and nothing that is written down repeats the password.
+    let mut config = server.handle.config();
+    config.ice_server = vec!["turn:me:hidden-too@turn.example".into()];
+    server.handle.reload(&config).await.unwrap();
+    assert_eq!(server.handle.config().ice_server, config.ice_server);
+    let entries = audit(&server).await;
+    assert_eq!(entries.len(), 1);
+    let told = &entries[0].1;
+    assert!(
+        told.contains("ice_server: [\"turn:me:(set)@turn.example\"] →"),
+        "{told}"
+    );
+    assert!(!told.contains("hidden"), "{told}");
 }
 
 #[tokio::test]
@@ -213,10 +313,30 @@ async fn the_server_leaves_when_it_is_told_to_drain() {
     let announce =
         "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=7";
     let told = send(&server, announce, "", "").await;
-    assert!(told.body.contains("8:retry ini1e"), "{}", told.body);
+    // Clients that know no `retry in` go by `interval`.
+    let again = "8:intervali60e12:min intervali60e8:retry ini1ee";
+    assert!(told.body.ends_with(again), "{}", told.body);
     assert_eq!(server.node.counters().failures_http_draining, 1);
     // While it leaves, it can still be asked.
     assert_eq!(audit(&server).await[0].0, "drain");
+    server.handle.stop();
+}
+
+#[tokio::test]
+async fn who_leaves_is_served_while_the_server_leaves() {
+    let server = server(|config| config.drain.quiet = Duration::from_mins(10));
+    // Without anybody there the quiet time would be over at once.
+    let mut client = server.connect().await;
+    client.join("swarm", "peer").await;
+    let announce = "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&numwant=0";
+    send(&server, announce, "", "").await;
+    let peers = || server.node.tracker().swarms().totals().http_peers;
+    assert_eq!(peers(), 1);
+    ask(&server, "POST /api/v1/drain").await;
+    while send(&server, "GET /readyz", "", "").await.status == 200 {}
+    let told = send(&server, &format!("{announce}&event=stopped"), "", "").await;
+    assert!(told.body.starts_with("d8:complete"), "{}", told.body);
+    assert_eq!(peers(), 0);
     server.handle.stop();
 }
 

@@ -193,7 +193,7 @@ async fn a_swarm_shows_its_peers_over_http_as_such() {
         json!({
             "peer_id": hex(&id("-qB4630-other")), "client": "qBittorrent 4.6.3", "seeder": seeder, "http": true,
             "age": null, "offers": null, "answers": null, "family": family, "address": address, "port": port,
-            "connection": null, "blocked": false,
+            "connection": null, "blocked": false, "ban_refused": null,
         })
     };
     assert_eq!(told(6881), expected(6881, false, "ipv4", "198.51.100.0/24"));

@@ -54,6 +54,10 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     let (_, all) = ask(&server, "GET", "", Value::Null).await;
     assert_eq!(all["sinks"][0]["kind"], "webhook");
     assert_eq!(all["sinks"][0]["target"], receiver.address.to_string());
+    assert!(
+        all["sinks"][0]["last_delivered"].as_f64() > Some(1e9),
+        "{all}"
+    );
     assert!(!all.to_string().contains("secret"), "{all}");
     let states: Vec<_> = all["history"]
         .as_array()

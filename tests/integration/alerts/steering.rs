@@ -36,7 +36,7 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
     let (_, summary) = ask_as(&server, "GET", "/summary", Value::Null, "").await;
     assert_eq!(
         summary,
-        json!({"firing": 1, "pending": 0, "names": ["somebody"]})
+        json!({"firing": 1, "pending": 0, "names": ["somebody"], "severity": "warning"})
     );
     let firing = view(&server, "somebody").await;
     assert_eq!(

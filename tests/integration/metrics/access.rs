@@ -166,3 +166,153 @@ async fn totals_can_be_kept_from_everybody() {
     let told = fetch(server.address, "/metrics", token).await;
     assert_eq!(told.status(), "200");
 }
+
+/// Strangers are told what the tracker does, and not how near it is to its limits.
+#[tokio::test]
+async fn strangers_are_told_totals_and_nothing_that_steers_an_attack() {
+    const ADMIN: &str = "0123456789abcdef-admin";
+    let server = TestServer::start(|config| {
+        config.admin_token = Some(Secret::new(ADMIN));
+        config.history = swarmhub::config::History::Memory;
+    });
+    until_sample(&server, "swarmhub_connections", 0.0).await;
+    let stranger = "X-Forwarded-For: 192.0.2.1\r\n";
+    let private = [
+        "loop_lag",
+        "tokens_wrong",
+        "bans",
+        "refused",
+        "failures",
+        "limit_hits",
+        "memory",
+        "process_",
+        "alert",
+    ];
+    for path in [
+        "/metrics",
+        "/api/v1/stats",
+        "/api/v1/series",
+        "/api/v1/live",
+    ] {
+        let told = if path == "/api/v1/live" {
+            first_event(&server, stranger).await
+        } else {
+            fetch(server.address, path, stranger).await.body
+        };
+        for word in private {
+            assert!(!told.contains(word), "{path}: {word}: {told}");
+        }
+        for word in [
+            "connections",
+            "swarms",
+            "announces",
+            "offers_relayed",
+            "answers",
+            "bytes",
+        ] {
+            assert!(told.contains(word), "{path}: {word}: {told}");
+        }
+    }
+    for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
+        assert_eq!(
+            fetch(server.address, path, stranger).await.status(),
+            "403",
+            "{path}"
+        );
+    }
+    let public = "/api/v1/history?series=connections,announces";
+    assert_eq!(
+        fetch(server.address, public, stranger).await.status(),
+        "200"
+    );
+
+    // This machine itself, and who has the token, see everything.
+    let with_token = format!("{stranger}Authorization: Bearer {ADMIN}\r\n");
+    for headers in ["", &with_token] {
+        for path in ["/metrics", "/api/v1/stats", "/api/v1/series"] {
+            let told = fetch(server.address, path, headers).await;
+            assert!(told.body.contains("loop_lag"), "{path}: {}", told.body);
+        }
+        assert!(first_event(&server, headers).await.contains("loop_lag"));
+        for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
+            assert_eq!(
+                fetch(server.address, path, headers).await.status(),
+                "200",
+                "{path}"
+            );
+        }
+    }
+    let wrong = format!("{stranger}Authorization: Bearer {ADMIN}x\r\n");
+    assert_eq!(
+        fetch(server.address, "/api/v1/stats", &wrong)
+            .await
+            .status(),
+        "401"
+    );
+
+    // Where the operator wants it so, everybody does.
+    let server = TestServer::start(|config| config.metrics.public = true);
+    until_sample(&server, "swarmhub_connections", 0.0).await;
+    assert!(
+        fetch(server.address, "/metrics", stranger)
+            .await
+            .body
+            .contains("loop_lag")
+    );
+}
+
+/// The first event of the live statistics.
+async fn first_event(server: &TestServer, headers: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    let request = format!("GET /api/v1/live HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut text, mut bytes) = (String::new(), vec![0; 65_536]);
+    while !text.contains("\n\n") || !text.contains("data: ") {
+        let read = tokio::time::timeout(crate::support::PATIENCE, stream.read(&mut bytes));
+        let read = read.await.expect("in time").unwrap();
+        assert!(read > 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+    }
+    text
+}
+
+#[tokio::test]
+async fn metrics_are_not_told_to_who_is_banned() {
+    const TOKEN: &str = "0123456789abcdef-metrics";
+    for token in [None, Some(Secret::new(TOKEN))] {
+        let has_token = token.is_some();
+        let server = TestServer::start(|config| {
+            config.metrics.token = token;
+            config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+            config.bans.strikes_max = 0;
+            config.bans.strike_every = std::time::Duration::ZERO;
+        });
+        let banned = "X-Forwarded-For: 192.0.2.1\r\n";
+        crate::limits::ban(&server, banned).await;
+        assert_eq!(
+            fetch(server.address, "/metrics", banned).await.status(),
+            "403"
+        );
+        let expected = if has_token { "401" } else { "200" };
+        for other in ["X-Forwarded-For: 192.0.2.2\r\n", ""] {
+            assert_eq!(
+                fetch(server.address, "/metrics", other).await.status(),
+                expected
+            );
+        }
+        let shown = format!("{banned}Authorization: Bearer {TOKEN}\r\n");
+        let expected = if has_token { "200" } else { "403" };
+        assert_eq!(
+            fetch(server.address, "/metrics", &shown).await.status(),
+            expected
+        );
+        // Load balancers are told that it lives, wherever they are.
+        assert_eq!(
+            fetch(server.address, "/healthz", banned).await.status(),
+            "200"
+        );
+    }
+}

@@ -113,3 +113,55 @@ async fn who_announces_over_http_is_counted_like_the_others_and_apart_from_them(
     });
     assert_eq!(stats, expected);
 }
+
+/// Two members had joined, and for seconds it said: one torrent, two peers by IPv4, no peers at all.
+#[tokio::test]
+async fn all_figures_of_an_answer_come_from_one_look() {
+    let server = TestServer::start(|_| {});
+    // There is a count already, of nobody.
+    let figures = async || {
+        let stats: Value =
+            serde_json::from_str(&fetch(server.address, "/stats.json", "").await.body).unwrap();
+        let clients: Value =
+            serde_json::from_str(&fetch(server.address, "/api/v1/clients", "").await.body).unwrap();
+        for (all, parts) in [
+            (
+                &stats["peersAll"],
+                [
+                    "peersSeederOnly",
+                    "peersLeecherOnly",
+                    "peersSeederAndLeecher",
+                ]
+                .map(|key| &stats[key]),
+            ),
+            (
+                &clients["peers"],
+                ["seeders_only", "leechers_only", "both"].map(|key| &clients[key]),
+            ),
+        ] {
+            let sum: u64 = parts.iter().map(|part| part.as_u64().unwrap()).sum();
+            assert_eq!(all.as_u64().unwrap(), sum, "{stats} {clients}");
+        }
+        let [torrents, peers, ipv4] =
+            ["torrents", "peersAll", "peersIPv4"].map(|key| stats[key].as_u64().unwrap());
+        // Each swarm has one member, each member a connection and an id of its own.
+        assert_eq!((torrents, ipv4), (peers, peers), "{stats}");
+        assert_eq!(clients["families"]["ipv4"], clients["peers"], "{clients}");
+        peers
+    };
+    assert_eq!(figures().await, 0);
+    let mut members = Vec::new();
+    for number in 0..20 {
+        let mut member = server.connect().await;
+        member
+            .join(&format!("swarm {number}"), &format!("-WW0207-{number}"))
+            .await;
+        members.push(member);
+        assert!(figures().await <= number + 1);
+    }
+    let began = std::time::Instant::now();
+    while figures().await < 20 {
+        assert!(began.elapsed() < crate::support::PATIENCE, "it stays old");
+        tokio::task::yield_now().await;
+    }
+}

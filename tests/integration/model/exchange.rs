@@ -6,13 +6,13 @@ use swarmhub::protocol::{
 };
 use swarmhub::tracker::{AnswerFate, Outcome, Relay, RelayKind, Reply};
 
-use super::naive::{Member, Said};
+use super::naive::{Member, Said, State};
 use super::operation::{
     AnswerKind, INFO_HASHES, Left, Numwant, OFFER_IDS, OFFERS_MAX, OfferItem, PEER_IDS,
     SCRAPE_HASHES_MAX,
 };
 use super::wire::Spelling;
-use super::world::{World, ensure, ensure_eq};
+use super::world::{World, ensure, ensure_eq, group};
 
 const BOUNDS: Bounds = Bounds {
     sdp_bytes_max: 100,
@@ -20,6 +20,9 @@ const BOUNDS: Bounds = Bounds {
     offers_max: OFFERS_MAX,
     scrape_hashes_max: SCRAPE_HASHES_MAX,
 };
+
+/// How many members that cannot be chosen cost a group its turn.
+const LEFT_OUT_MAX: usize = 8;
 
 impl World {
     pub(super) fn announce(
@@ -83,7 +86,7 @@ impl World {
     ) -> Result<(), String> {
         let eligible = self.naive.eligible(info_hash, sender);
         let mut relays = relays.iter().peekable();
-        let mut used: Vec<Member> = Vec::new();
+        let (mut used, mut all_relayed): (Vec<Member>, _) = (Vec::new(), true);
         let receivers = eligible.first.len() + eligible.second.len();
         for (place, (offer_id, sdp)) in offers.iter().enumerate().take(receivers) {
             let group = if place < eligible.first.len() {
@@ -98,6 +101,7 @@ impl World {
                         && naive.has_too_many_copies(info_hash, sender, to, *offer_id)
                 });
                 ensure(explained, || format!("offer {place} went nowhere"))?;
+                all_relayed = false;
                 continue;
             };
             let to = (relay.to.connection, relay.to.peer_id);
@@ -112,11 +116,45 @@ impl World {
                 .naive
                 .has_too_many_copies(info_hash, sender, to, *offer_id);
             ensure(!too_many, || "one copy of an offer too many".into())?;
+            if all_relayed {
+                self.check_turn(info_hash, (group.as_slice(), used.as_slice()), to)?;
+            }
             used.push(to);
             self.naive.give(info_hash, sender, to, *offer_id);
         }
         ensure(relays.next().is_none(), || {
             "a relay that nobody asked for".into()
+        })
+    }
+
+    /// Nobody of an address group is chosen before each other group has had as many, if there is somebody left of it; where many of a
+    /// group are left out in between, it may lose its turn.
+    fn check_turn(
+        &self,
+        info_hash: InfoHash,
+        (eligible, used): (&[Member], &[Member]),
+        to: Member,
+    ) -> Result<(), String> {
+        let of = |members: &[Member], of| {
+            let members = members.iter().filter(|member| eligible.contains(member));
+            members.filter(|member| group(member.0) == of).count()
+        };
+        let is_left_out = |state: &&State| !eligible.contains(&state.member);
+        let members = self
+            .naive
+            .swarms
+            .get(&info_hash)
+            .map(|swarm| &swarm.members);
+        let left_out = members.into_iter().flatten().filter(is_left_out).count();
+        let own = of(used, group(to.0));
+        let is_left_behind = |member: &&Member| {
+            let other = group(member.0);
+            let given = of(used, other);
+            given < own && of(eligible, other) > given
+        };
+        let behind = eligible.iter().find(is_left_behind);
+        ensure(left_out >= LEFT_OUT_MAX || behind.is_none(), || {
+            format!("{to:?} before {behind:?}, who is of a group that has had less")
         })
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU64};
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::percent_encode_byte;
-use swarmhub::protocol::http::{Announce, Endpoint, Failure, Peers, read_announce};
+use swarmhub::limits::Share;
+use swarmhub::protocol::http::{Announce, ClientKey, Endpoint, Failure, Peers, read_announce};
 use swarmhub::protocol::{Counts, Event, InfoHash, Left, PeerId};
 use swarmhub::swarm::{Owner, Role, Swarm};
 use swarmhub::tracker::HttpRoom;
@@ -34,6 +36,36 @@ pub(super) struct HttpMember {
     pub(super) heard: Duration,
     peer_id: PeerId,
     completed: bool,
+    /// What it was begun with.
+    key: Option<ClientKey>,
+    /// Whether it is the one that may count as one with the client's membership at an address of the other kind.
+    linked: bool,
+}
+
+impl HttpMember {
+    fn is_v4(&self) -> bool {
+        matches!(self.at, Endpoint::V4(_))
+    }
+
+    fn is_client(&self, other: &Self) -> bool {
+        self.key.is_some() && (self.key, self.peer_id) == (other.key, other.peer_id)
+    }
+}
+
+/// How many clients count once although they are members twice, seeders and leechers.
+pub(super) fn pairs(members: &[HttpMember]) -> (usize, usize) {
+    let is_pair = |member: &&HttpMember| member.is_v4() && twin(members, member).is_some();
+    let paired: Vec<_> = members.iter().filter(is_pair).collect();
+    let seeders = paired.iter().filter(|member| member.seeds).count();
+    (seeders, paired.len() - seeders)
+}
+
+/// The place of the one that counts as one with a member.
+fn twin(members: &[HttpMember], member: &HttpMember) -> Option<usize> {
+    let is_twin = |other: &HttpMember| {
+        other.linked && other.is_v4() != member.is_v4() && other.is_client(member)
+    };
+    members.iter().position(is_twin).filter(|_| member.linked)
 }
 
 /// What is said in an announce, as it stands in the query.
@@ -41,6 +73,7 @@ pub(super) struct Words<'w> {
     pub(super) event: Option<&'w str>,
     pub(super) left: Option<&'w str>,
     pub(super) wanted: usize,
+    pub(super) key: u8,
 }
 
 fn endpoint(number: u8) -> Endpoint {
@@ -71,7 +104,14 @@ fn query(info_hash: InfoHash, peer_id: PeerId, port: u16, words: &Words<'_>) -> 
         word.map_or_else(String::new, |word| format!("&{name}={word}"))
     });
     let wanted = words.wanted;
-    format!("info_hash={hash}&peer_id={id}&port={port}&numwant={wanted}{event}{left}")
+    // Two are keys, two are none.
+    let key = match words.key {
+        0 => "&key=",
+        1 => "",
+        2 => "&key=first",
+        _ => "&key=second",
+    };
+    format!("info_hash={hash}&peer_id={id}&port={port}&numwant={wanted}{event}{left}{key}")
 }
 
 impl World {
@@ -94,9 +134,10 @@ impl World {
                 return Err(Failure::AddressPeers);
             }
             *count += 1;
+            let share = whose.map(|group| Arc::new(Share::default().with_group(group)));
             Ok(HttpRoom {
                 owner: whose,
-                share: None,
+                share,
             })
         };
         let outcome = self
@@ -114,7 +155,8 @@ impl World {
                     Event::Stopped => 0,
                     _ => announce.wanted,
                 };
-                self.naive.check_peers(info_hash, at, wanted, &told.peers)
+                let who = (at, announce.peer_id, announce.key);
+                self.naive.check_peers(info_hash, who, wanted, &told.peers)
             }
             (told, expected) => Err(format!("told {told:?}, expected {expected:?}")),
         }
@@ -164,53 +206,97 @@ impl Naive {
         let hash = announce.info_hash;
         if announce.event == Event::Stopped {
             if let Some(swarm) = self.swarms.get_mut(&hash) {
-                swarm
-                    .http
-                    .retain(|member| member.at != at || member.peer_id != announce.peer_id);
+                swarm.http.retain(|member| {
+                    let is_own = member.key.is_none() || member.key == announce.key;
+                    member.at != at || member.peer_id != announce.peer_id || !is_own
+                });
             }
             self.forget_empty();
             return Ok(self.counts(hash));
         }
         let is_here = |member: &HttpMember| member.at == at;
-        let swarm = self.swarms.get(&hash);
-        if !swarm.is_some_and(|swarm| swarm.http.iter().any(is_here)) {
-            if self.owned_by(&at) >= OWNED_MAX as usize {
-                return Err(Failure::AddressPeers);
+        let none = Vec::new();
+        let members = self.swarms.get(&hash).map_or(&none, |swarm| &swarm.http);
+        let known = members.iter().find(|member| is_here(member));
+        let ttl = self.rules.ttl.http_membership;
+        if let Some(known) = known {
+            let is_stale = known.heard.as_secs() < self.now.saturating_sub(ttl * 2 / 3).as_secs();
+            if known.key.is_some() && known.key != announce.key && !is_stale {
+                return Ok(self.counts(hash));
             }
-            if self.http_peers() >= self.rules.http_peers_max {
-                return Err(Failure::Peers);
-            }
-            self.swarms.entry(hash).or_default().http.push(HttpMember {
-                at,
-                seeds: false,
-                heard: self.now,
-                peer_id: announce.peer_id,
-                completed: false,
-            });
+            let key = if is_stale { announce.key } else { known.key };
+            self.note_http(at, announce, key);
+            return Ok(self.counts(hash));
         }
-        let now = self.now;
-        let swarm = self.swarms.entry(hash).or_default();
-        if let Some(member) = swarm.http.iter_mut().find(|member| is_here(member)) {
-            member.heard = now;
-            member.peer_id = announce.peer_id;
-            let completed = announce.event == Event::Completed;
-            member.seeds = match announce.left {
-                _ if completed => true,
-                Left::Nothing => true,
-                Left::Something => false,
-                Left::Unknown => member.seeds,
-            };
-            swarm.downloaded += u32::from(completed && !member.completed);
-            member.completed |= completed;
+        let of_address = members
+            .iter()
+            .filter(|it| it.at.address() == at.address())
+            .count();
+        if self.owned_by(&at) >= OWNED_MAX as usize {
+            return Err(Failure::AddressPeers);
         }
+        if self.http_peers() >= self.rules.http_peers_max {
+            return Err(Failure::Peers);
+        }
+        if of_address >= self.rules.address_http_peers_per_swarm_max {
+            return Err(Failure::AddressSwarmPeers);
+        }
+        let mut joined = HttpMember {
+            at,
+            seeds: false,
+            heard: self.now,
+            peer_id: announce.peer_id,
+            completed: false,
+            key: announce.key,
+            linked: false,
+        };
+        joined.linked = is_free(members, &joined);
+        // A client is the same under both of its addresses, unless it says otherwise.
+        let twin = twin(members, &joined).and_then(|place| members.get(place));
+        joined.seeds = twin.is_some_and(|twin| twin.seeds);
+        joined.linked = false;
+        self.swarms.entry(hash).or_default().http.push(joined);
+        self.note_http(at, announce, announce.key);
         Ok(self.counts(hash))
+    }
+
+    /// What a member says, who is there.
+    fn note_http(&mut self, at: Endpoint, announce: &Announce, key: Option<ClientKey>) {
+        let now = self.now;
+        let swarm = self.swarms.entry(announce.info_hash).or_default();
+        let members = &mut swarm.http;
+        let Some(place) = members.iter().position(|member| member.at == at) else {
+            return;
+        };
+        let mut member = members.remove(place);
+        member.heard = now;
+        member.peer_id = announce.peer_id;
+        member.key = key;
+        member.linked = is_free(members, &member);
+        let twin = twin(members, &member);
+        if let Some(twin) = twin.and_then(|twin| members.get(twin)) {
+            member.completed |= twin.completed;
+        }
+        let completed = announce.event == Event::Completed;
+        member.seeds = match announce.left {
+            _ if completed => true,
+            Left::Nothing => true,
+            Left::Something => false,
+            Left::Unknown => member.seeds,
+        };
+        swarm.downloaded += u32::from(completed && !member.completed);
+        member.completed |= completed;
+        if let Some(twin) = twin.and_then(|twin| members.get_mut(twin)) {
+            (twin.seeds, twin.completed) = (member.seeds, member.completed);
+        }
+        members.push(member);
     }
 
     /// As many of each kind as are wanted and there, no one twice, never the one who asks, leechers first for seeders.
     fn check_peers(
         &self,
         info_hash: InfoHash,
-        at: Endpoint,
+        (at, peer_id, key): (Endpoint, PeerId, Option<ClientKey>),
         wanted: usize,
         peers: &Peers,
     ) -> Result<(), String> {
@@ -225,10 +311,13 @@ impl Naive {
             .get(&info_hash)
             .map_or(&none, |swarm| &swarm.http);
         let seeds = members.iter().any(|member| member.at == at && member.seeds);
+        let asks = |member: &&HttpMember| {
+            member.at != at && !(key.is_some() && (member.peer_id, member.key) == (peer_id, key))
+        };
         for (told, is_v4) in [(v4, true), (v6, false)] {
             let others = members
                 .iter()
-                .filter(|member| member.at != at && matches!(member.at, Endpoint::V4(_)) == is_v4);
+                .filter(|member| asks(member) && member.is_v4() == is_v4);
             let others: Vec<_> = others.collect();
             let known: BTreeSet<_> = others.iter().map(|it| (it.at, it.peer_id)).collect();
             ensure(told.is_subset(&known), || {
@@ -245,4 +334,12 @@ impl Naive {
         }
         Ok(())
     }
+}
+
+/// Whether no other membership of its client with its kind of address is linked.
+fn is_free(members: &[HttpMember], member: &HttpMember) -> bool {
+    let is_other = |other: &HttpMember| {
+        other.linked && other.is_v4() == member.is_v4() && other.is_client(member)
+    };
+    member.key.is_some() && !members.iter().any(is_other)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use swarmhub::protocol::{ConnectionId, Counts, InfoHash, OfferId, PeerId};
 use swarmhub::tracker::Rules;
 
-use super::http::HttpMember;
+use super::http::{HttpMember, pairs};
 
 /// How many members with one `peer_id` may give a connection the same `offer_id`.
 const COPIES_MAX: usize = 4;
@@ -78,9 +78,12 @@ pub(super) struct Eligible {
 
 impl Swarm {
     pub(super) fn counts(&self) -> Counts {
+        let (twice_seeders, twice_leechers) = pairs(&self.http);
         let seeders = self.members.iter().filter(|state| state.seeds).count()
-            + self.http.iter().filter(|member| member.seeds).count();
-        let members = self.members.len() + self.http.len();
+            + self.http.iter().filter(|member| member.seeds).count()
+            - twice_seeders;
+        let twice = twice_seeders + twice_leechers;
+        let members = self.members.len() + self.http.len() - twice;
         let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
         Counts {
             complete: number(seeders),

@@ -124,6 +124,8 @@ pub(crate) enum Operation {
         event: Option<&'static str>,
         left: Left,
         wanted: u8,
+        /// With the `key` of one of two clients, or of none.
+        key: u8,
     },
     /// A connection answers.
     Answer { from: u8, kind: AnswerKind },
@@ -185,6 +187,7 @@ impl Setup {
         Some(Self(Rules {
             memberships_max,
             http_peers_max: 2 * memberships_max,
+            address_http_peers_per_swarm_max: memberships_max % 3 + 1,
             peer_ids_per_swarm_max: pick(bytes, 3)? + 1,
             pending_offers_max: pick(bytes, 6)? + 1,
             full_scrape: pick(bytes, 2)? == 1,
@@ -217,6 +220,7 @@ impl Operation {
                 event: one_of(bytes, &EVENTS)?,
                 left: one_of(bytes, &LEFTS)?,
                 wanted: bytes.next()? % 6,
+                key: bytes.next()? % 4,
             },
             0..=119 => Self::Announce {
                 from: bytes.next()?,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -64,9 +65,17 @@ pub(super) struct Open {
     pub(super) participant: Participant,
 }
 
-/// The number of the address that a connection comes from.
-fn address(id: ConnectionId) -> usize {
-    id.slot() % 2
+/// The number of the address that a connection comes from; the last one is limited by nothing.
+pub(super) fn address(id: ConnectionId) -> usize {
+    id.slot() % 3
+}
+
+/// What stands together when receivers are chosen: the connections of an address, else each for itself.
+pub(super) fn group(id: ConnectionId) -> u64 {
+    match address(id) {
+        2 => id.to_bits(),
+        number => u64::try_from(number).unwrap_or(0),
+    }
 }
 
 /// `Err` with the words if the condition does not hold.
@@ -93,7 +102,10 @@ impl World {
             open: Vec::new(),
             untold: Vec::new(),
             owned: BTreeMap::new(),
-            shares: [(); 2].map(|()| Arc::new(Share::within(Some(Arc::clone(&network))))),
+            shares: [7, 8].map(|group| {
+                let group = NonZeroU64::new(group).expect("not 0");
+                Arc::new(Share::within(Some(Arc::clone(&network))).with_group(group))
+            }),
             network,
             rng: SmallRng::seed_from_u64(seed),
             connections: 0,
@@ -130,11 +142,13 @@ impl World {
                 event,
                 left,
                 wanted,
+                key,
             } => {
                 let words = Words {
                     event: *event,
                     left: left.0,
                     wanted: usize::from(*wanted),
+                    key: *key,
                 };
                 return self.announce_http(*from, *info_hash, *peer_id, &words);
             }
@@ -242,7 +256,8 @@ impl World {
                 .map(|(member, role)| ((member.connection, member.peer_id), role == Role::Seeder))
                 .collect();
             let http = http_members(swarm);
-            let all = members.len() + http.len();
+            let (twice_seeders, twice_leechers) = swarm.http_pairs();
+            let all = members.len() + http.len() - twice_seeders - twice_leechers;
             if all == 0 || (counts.complete + counts.incomplete) as usize != all {
                 result = Err(format!("{counts:?} of {all} members"));
             }

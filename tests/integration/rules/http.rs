@@ -315,3 +315,254 @@ fn an_address_with_many_swarms_begins_none_over_http_either() {
     assert_eq!(announce('d'), Ok(()), "those of others it may join");
     assert_eq!(share.memberships(), 3);
 }
+
+fn v6(number: u8) -> Endpoint {
+    let mut bytes = [0; 18];
+    (bytes[0], bytes[15], bytes[16], bytes[17]) = (0x20, number, 0x1a, 0xe1);
+    Endpoint::V6(bytes)
+}
+
+/// The numbers of the addresses told, of both kinds.
+fn numbers(told: &Told) -> (Vec<u8>, Vec<u8>) {
+    let v4 = told.peers.v4.iter().map(|(bytes, _)| bytes[3]);
+    let v6 = told.peers.v6.iter().map(|(bytes, _)| bytes[15]);
+    (v4.collect(), v6.collect())
+}
+
+#[test]
+fn a_membership_begun_with_a_key_is_changed_only_with_that_key() {
+    let world = World::new(RULES);
+    answer(&world, 'h', 1, "&key=secret&left=5");
+    for key in [
+        "",
+        "&key=",
+        "&key=Secret",
+        "&key=secret1",
+        "&key=secret&key=x",
+    ] {
+        let stranger = tell(&world, 'h', 1, &format!("{key}&event=stopped"));
+        assert_eq!(
+            (stranger.released, stranger.has_other_key),
+            (None, true),
+            "{key}"
+        );
+        // It is answered like any other, and changes neither id nor role.
+        let stranger = tell(
+            &world,
+            'h',
+            1,
+            &format!("{key}&left=0&peer_id=xxxxxxxxxxxxxxxxxxxx"),
+        );
+        assert!(stranger.has_other_key && stranger.told.is_ok());
+        assert_eq!(world.totals(), (1, 0, 1));
+    }
+    let stranger = tell(&world, 'h', 1, "&key=x&event=completed");
+    assert!(stranger.has_other_key);
+    assert_eq!(world.scrape('h'), (0, 1, 0));
+    // With the key anything may change.
+    let own = tell(
+        &world,
+        'h',
+        1,
+        "&key=secret&left=0&peer_id=yyyyyyyyyyyyyyyyyyyy",
+    );
+    assert!(!own.has_other_key);
+    assert_eq!(world.totals(), (1, 1, 0));
+    let stopped = "&key=secret&event=stopped";
+    assert_eq!(
+        tell(&world, 'h', 1, stopped).released,
+        None,
+        "its id has changed"
+    );
+    let stopped = tell(
+        &world,
+        'h',
+        1,
+        &format!("{stopped}&peer_id=yyyyyyyyyyyyyyyyyyyy"),
+    );
+    assert_eq!(stopped.released, Some(NonZeroU64::new(9)));
+    assert_eq!(world.totals(), (0, 0, 0));
+}
+
+#[test]
+fn a_client_without_a_key_that_restarts_replaces_itself() {
+    let world = World::new(RULES);
+    answer(&world, 'h', 1, "&left=5");
+    // Another session of it, also one that sends a key.
+    for more in ["", "&key=new"] {
+        let restarted = format!("{more}&left=0&peer_id=yyyyyyyyyyyyyyyyyyyy");
+        assert!(!tell(&world, 'h', 1, &restarted).has_other_key);
+        assert_eq!(world.totals(), (1, 1, 0));
+        answer(&world, 'h', 1, "&left=5");
+        assert_eq!(world.totals(), (1, 0, 1), "{more}: no key was begun with");
+    }
+    tell(&world, 'h', 1, "&peer_id=yyyyyyyyyyyyyyyyyyyy");
+    let stopped = tell(
+        &world,
+        'h',
+        1,
+        "&event=stopped&peer_id=yyyyyyyyyyyyyyyyyyyy",
+    );
+    assert!(stopped.released.is_some());
+}
+
+#[test]
+fn a_client_that_restarts_with_another_key_takes_over_when_the_old_one_is_silent() {
+    let world = World::new(RULES);
+    answer(&world, 'h', 2, "");
+    answer(&world, 'h', 1, "&key=old");
+    // It is told of others at once, and still listed at the same address and port.
+    let restarted = tell(&world, 'h', 1, "&key=new&peer_id=yyyyyyyyyyyyyyyyyyyy");
+    assert!(restarted.has_other_key);
+    assert_eq!(numbers(&restarted.told.expect("served")).0, [2]);
+    assert_eq!(answer(&world, 'h', 2, "").2, [1]);
+    // Two thirds of the half hour that a membership lives.
+    world.wait(1_200);
+    assert!(tell(&world, 'h', 1, "&key=new").has_other_key);
+    world.wait(1);
+    assert!(!tell(&world, 'h', 1, "&key=new&left=0").has_other_key);
+    assert!(tell(&world, 'h', 1, "&key=old").has_other_key);
+    assert_eq!(world.totals(), (1, 1, 1));
+}
+
+#[test]
+fn one_client_over_ipv4_and_ipv6_counts_once_and_is_not_told_of_itself() {
+    let world = World::new(RULES);
+    let at = |from, more: &str| tell_from(&world, 'h', from, more).told.expect("served");
+    at(v4(1), "&key=k&left=5");
+    let both = at(v6(1), "&key=k&left=5");
+    assert_eq!((both.counts.complete, both.counts.incomplete), (0, 1));
+    assert_eq!(numbers(&both), (vec![], vec![]), "it is not told of itself");
+    assert_eq!(numbers(&at(v4(1), "&key=k")), (vec![], vec![]));
+    // Others are told of it with both of its addresses.
+    let other = at(v4(2), "&key=other&peer_id=yyyyyyyyyyyyyyyyyyyy&left=0");
+    assert_eq!(numbers(&other), (vec![1], vec![1]));
+    assert_eq!((other.counts.complete, other.counts.incomplete), (1, 1));
+    // A role is that of the client, and a download is one.
+    let done = at(v4(1), "&key=k&event=completed&left=0");
+    assert_eq!((done.counts.complete, done.counts.incomplete), (2, 0));
+    at(v6(1), "&key=k&event=completed&left=0");
+    assert_eq!(world.scrape('h'), (2, 0, 1));
+    assert_eq!(world.totals(), (1, 2, 0));
+    assert_eq!(world.tracker.swarms().totals().http_peers, 3);
+}
+
+#[test]
+fn a_stop_over_one_kind_of_address_leaves_the_other_until_that_stops_or_expires() {
+    let world = World::new(RULES);
+    let at = |from, more: &str| tell_from(&world, 'h', from, more).told.expect("served");
+    for (first, second) in [(v4(1), v6(1)), (v6(1), v4(1))] {
+        at(first, "&key=k&left=0");
+        at(second, "&key=k&left=0");
+        assert_eq!(world.totals(), (1, 1, 0));
+        let left = at(first, "&key=k&event=stopped");
+        assert_eq!((left.counts.complete, left.counts.incomplete), (1, 0));
+        assert_eq!(world.tracker.swarms().totals().http_peers, 1);
+        at(second, "&key=k&event=stopped");
+        assert_eq!(world.totals(), (0, 0, 0));
+    }
+    at(v4(1), "&key=k");
+    world.wait(1_000);
+    at(v6(1), "&key=k");
+    world.wait(1_000);
+    assert_eq!(sweep(&world.tracker, world.now.get()).http.len(), 1);
+    assert_eq!(world.totals(), (1, 0, 1));
+    world.wait(1_000);
+    assert_eq!(sweep(&world.tracker, world.now.get()).http.len(), 1);
+    assert_eq!(world.totals(), (0, 0, 0));
+}
+
+#[test]
+fn without_the_same_key_and_id_nobody_counts_as_another() {
+    let world = World::new(RULES);
+    let at = |from, more: &str| tell_from(&world, 'h', from, more).told.expect("served");
+    for (number, (one, other)) in (1..).zip([
+        ("", ""),
+        ("&key=", "&key="),
+        ("&key=a", "&key=b"),
+        ("&key=a", ""),
+        ("&key=c", "&key=c&peer_id=yyyyyyyyyyyyyyyyyyyy"),
+    ]) {
+        at(v4(number), one);
+        let told = at(v6(number), other);
+        assert_eq!(
+            told.counts.incomplete,
+            2 * u32::from(number),
+            "{one} {other}"
+        );
+    }
+    // The same client at a third address counts for itself, and so does whoever took its id and key to many.
+    at(v4(10), "&key=k");
+    let two = at(v6(10), "&key=k");
+    assert_eq!(two.counts.incomplete, 11);
+    let three = at(v4(11), "&key=k");
+    assert_eq!(three.counts.incomplete, 12);
+    world.totals();
+}
+
+/// With room for what belongs to this address group.
+fn tell_of(world: &World, from: Endpoint, group: u64, more: &str) -> HttpOutcome {
+    let query = format!("info_hash={0}&peer_id={0}&port=1{more}", "h".repeat(20));
+    let announce = read_announce(query.as_bytes()).expect("an announce");
+    let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+    let group = NonZeroU64::new(group).expect("not 0");
+    world.tracker.announce_http(&from, &announce, with_rng, || {
+        Ok(HttpRoom {
+            owner: Some(group),
+            share: Some(Arc::new(Share::default().with_group(group))),
+        })
+    })
+}
+
+#[test]
+fn an_address_has_so_many_peers_over_http_in_one_swarm_and_no_more() {
+    let world = World::new(Rules {
+        address_http_peers_per_swarm_max: 3,
+        ..RULES
+    });
+    let port = |port: u8| Endpoint::V4([192, 0, 2, 66, 0, port]);
+    for number in 0..5 {
+        let outcome = tell_of(&world, port(number), 66, "");
+        if number < 3 {
+            assert!(outcome.told.is_ok(), "{number}");
+        } else {
+            assert_eq!(outcome.told, Err(Failure::AddressSwarmPeers));
+            assert_eq!(outcome.released, Some(NonZeroU64::new(66)));
+        }
+    }
+    assert!(
+        tell_of(&world, v4(1), 1, "").told.is_ok(),
+        "another address"
+    );
+    assert!(tell(&world, 'i', 66, "").told.is_ok(), "another swarm");
+    assert_eq!(world.tracker.swarms().totals().http_peers, 5);
+    tell_of(&world, port(0), 66, "&event=stopped");
+    assert!(
+        tell_of(&world, port(4), 66, "").told.is_ok(),
+        "there is room again"
+    );
+    world.totals();
+}
+
+#[test]
+fn peers_of_one_address_are_told_as_seldom_as_one_of_another() {
+    let world = World::new(RULES);
+    for number in 0..=50 {
+        tell_of(&world, v4(number), 1 + u64::from(number), "");
+    }
+    for port in 0..2_000_u16 {
+        let [high, low] = port.to_be_bytes();
+        tell_of(&world, Endpoint::V4([10, 0, 0, 66, high, low]), 66, "");
+    }
+    let mut crowd = 0;
+    for _ in 0..100 {
+        let told = tell_of(&world, v4(0), 1, "&numwant=25")
+            .told
+            .expect("served");
+        let peers = told.peers.v4;
+        assert_eq!(peers.len(), 25);
+        crowd += peers.iter().filter(|(bytes, _)| bytes[0] == 10).count();
+    }
+    // One of 51 groups: 49 of 2,500 expected.
+    assert!((15..=90).contains(&crowd), "{crowd}");
+}

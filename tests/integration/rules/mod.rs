@@ -39,6 +39,7 @@ const RULES: Rules = Rules {
     full_scrape: false,
     swarms_max: usize::MAX,
     http_peers_max: usize::MAX,
+    address_http_peers_per_swarm_max: usize::MAX,
     address_swarms: Portion::ALL,
     intake: Intake::UNLIMITED,
     ttl: Ttl {

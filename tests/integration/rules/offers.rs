@@ -1,10 +1,14 @@
 //! Who gets the offers of an announce.
 
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
 use serde_json::json;
+use swarmhub::limits::Share;
 use swarmhub::swarm::Intake;
 use swarmhub::tracker::{RelayKind, Rules};
 
-use super::{RULES, World, all, announce, offers, text, with};
+use super::{Connection, RULES, World, all, announce, offers, text, with};
 
 #[test]
 fn each_offer_goes_to_another_member_and_nobody_gets_two() {
@@ -162,5 +166,76 @@ fn offers_in_one_swarm_do_not_cost_a_member_those_of_another() {
             })
             .sum();
         assert_eq!(given, 2);
+    }
+}
+
+fn address(number: u64) -> Arc<Share> {
+    Arc::new(Share::default().with_group(NonZeroU64::new(number).expect("not 0")))
+}
+
+/// Ten members, each of an address of its own.
+fn ten(world: &World) -> Vec<Connection<'_>> {
+    let join = |number: u8| {
+        let mut connection = world.connect_of(&address(u64::from(number) + 1));
+        connection.say(&announce('h', char::from(b'A' + number)));
+        connection
+    };
+    (0..10).map(join).collect()
+}
+
+/// How many of the offers of newcomers, five each and each of an address of its own, reach one of the ten, who have the first places.
+fn reached(world: &World, newcomers: std::ops::Range<u64>) -> usize {
+    let reached = newcomers.map(|number| {
+        let mut newcomer = world.connect_of(&address(1_000 + number));
+        let outcome = newcomer.say(&with(announce('h', 'n'), &offers("12345")));
+        newcomer.close();
+        outcome
+            .relays
+            .iter()
+            .filter(|relay| relay.to.slot() < 10)
+            .count()
+    });
+    reached.sum()
+}
+
+#[test]
+fn offers_of_newcomers_reach_others_beside_a_crowd_of_one_address() {
+    let world = World::new(RULES);
+    let _honest = ten(&world);
+    assert_eq!(reached(&world, 0..40), 200);
+    let crowd = address(66);
+    let _crowd: Vec<_> = (0..250)
+        .map(|_| {
+            let mut connection = world.connect_of(&crowd);
+            for peer in ['a', 'b', 'c', 'd'] {
+                connection.say(&announce('h', peer));
+            }
+            connection
+        })
+        .collect();
+    // Ten of eleven groups are honest; five standard deviations are 20.
+    let reached = reached(&world, 40..80);
+    assert!((162..=200).contains(&reached), "{reached} of 200");
+    world.totals();
+}
+
+#[test]
+fn a_flood_of_one_address_leaves_room_for_newcomers() {
+    for (percent, expected) in [(25, 170..=200), (0, 0..=60)] {
+        let intake = Intake::new(10, 30).reserving(percent);
+        let world = World::new(Rules { intake, ..RULES });
+        let _honest = ten(&world);
+        let crowd = address(66);
+        // Under one peer_id, so that none is offered to another of them.
+        let mut loud: Vec<_> = (0..40).map(|_| world.connect_of(&crowd)).collect();
+        let mut total = 0;
+        for round in 0..40 {
+            for one in &mut loud {
+                one.say(&with(announce('h', 'b'), &offers("1234567890")));
+            }
+            total += reached(&world, round..round + 1);
+            world.wait(1);
+        }
+        assert!(expected.contains(&total), "{percent} %: {total} of 200");
     }
 }

@@ -2,6 +2,8 @@
 // Requests to the API of this server, with the admin token where somebody is signed in. The token stays in the storage
 // of this tab and goes out in one header only. Knows no elements.
 
+/** Beside the page, wherever a proxy has put that. */
+const API = 'api/v1/'
 const TOKEN = 'swarmhub-admin-token'
 /** An answer that takes longer is none. */
 const PATIENCE_MS = 10_000
@@ -43,7 +45,7 @@ export class Api extends EventTarget {
 
   /** The stream of server-sent events. @param {AbortSignal} signal */
   stream (signal) {
-    return fetch('/api/v1/live', { signal, headers: { ...authorization(this.#token), Accept: 'text/event-stream' }, cache: 'no-store', credentials: 'omit' })
+    return fetch(`${API}live`, { signal, headers: { ...authorization(this.#token), Accept: 'text/event-stream' }, cache: 'no-store', credentials: 'omit' })
   }
 
   /** @param {string} token @throws {ApiError} */
@@ -84,7 +86,7 @@ const authorization = token => token === null ? {} : { Authorization: `Bearer ${
 async function request (method, path, token, body) {
   let response
   try {
-    response = await fetch(`/api/v1/${path}`, {
+    response = await fetch(`${API}${path}`, {
       method,
       headers: { ...authorization(token), ...body === undefined ? {} : { 'Content-Type': 'application/json' } },
       body: body === undefined ? undefined : JSON.stringify(body),

@@ -22,6 +22,8 @@ export class Charts {
   #app
   /** @type {Chart[]} */
   #charts = []
+  /** What they show, in the same order. @type {import('../lib/charts.js').Chart[]} */
+  #plans = []
   /** @type {string[]} */
   #names = []
   /** Those of them that the history has. @type {string[]} */
@@ -42,6 +44,7 @@ export class Charts {
       h('input', { type: 'radio', name: 'range', value: id, checked: id === this.#range.id, 'aria-label': name, onchange: () => this.#choose(id) }),
       h('span', {}, label)))
     this.element = h('section', { class: 'charts-part', 'aria-label': 'Charts' },
+      h('h2', { class: 'visually-hidden' }, 'Charts'),
       h('fieldset', { class: 'ranges' }, h('legend', { class: 'visually-hidden' }, 'Time range of the charts'), ...options),
       this.#trouble, this.#grid)
     onScheme(() => this.#charts.forEach(chart => chart.redraw()))
@@ -49,17 +52,28 @@ export class Charts {
 
   /** The server said which series it has. @param {import('../lib/numbers.js').Series[]} series */
   setSeries (series) {
-    const plans = chartsOf(series)
+    const plans = this.#plans = chartsOf(series)
     this.#names = namesOf(plans)
     this.#kept = keptOf(this.#names, series)
     this.#charts = plans.map(plan => new Chart(plan, text => this.#app.tell(text)))
     this.#grid.replaceChildren(...this.#charts.map(({ element }) => element))
+    this.#hideMissing()
     this.#load()
   }
 
   /** New numbers came. */
   update () {
+    this.#hideMissing()
     if (this.#range === LIVE) this.#drawLive()
+  }
+
+  /** Of what the server does not tell there is no chart: without the token it may tell less. */
+  #hideMissing () {
+    const told = this.#app.stats?.series
+    this.#plans.forEach((plan, i) => {
+      const chart = this.#charts[i]
+      if (chart) chart.element.hidden = told !== undefined && !namesOf([plan]).some(name => name in told)
+    })
   }
 
   /** Nobody looks any more. */

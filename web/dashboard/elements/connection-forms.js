@@ -3,10 +3,10 @@
 
 import { button, h } from '../../share/elements/dom.js'
 import { plural } from '../../share/lib/format.js'
-import { troubleOf } from '../lib/texts.js'
+import { sentence, troubleOf } from '../lib/texts.js'
 import { field, hint, openDialog, select } from './parts.js'
 
-/** @typedef {{ connection: string, name: string, about: string }} One `name`: whom the titles name; `about`: a sentence about it */
+/** @typedef {{ connection: string, name: string, about: string, banRefused?: string | null }} One `name`: whom the titles name; `about`: a sentence about it; `banRefused`: why its address cannot be banned */
 
 /** @type {Array<[string, string]>} the longest that the server takes is thirty days */
 export const BAN_TIMES = [['3600', '1 hour'], ['86400', '1 day'], ['604800', '7 days'], ['2592000', '30 days']]
@@ -18,9 +18,10 @@ export function openKick (app, one, done) {
   const { trouble, act } = acting(done)
   const no = button('Cancel', () => dialog.close(), { id: 'cancel' })
   const dialog = openDialog(`Close the connection of ${one.name}?`,
-    h('p', {}, `${one.about} Its client may come back at once, and most do; only a ban keeps it out.`), trouble,
+    h('p', {}, `${one.about} Its client may come back at once, and most do; ${one.banRefused ? 'no ban can keep it out.' : 'only a ban keeps it out.'}`),
+    one.banRefused ? hint(sentence(one.banRefused)) : null, trouble,
     h('div', { class: 'buttons dialog-buttons' }, no,
-      button('Ban its address …', () => {
+      one.banRefused ? null : button('Ban its address …', () => {
         dialog.close()
         openBan(app, one, done)
       }, { id: 'ban-instead' }),

@@ -11,7 +11,10 @@ export const freshId = what => `${what}-${++lastId}`
 /** A part of a view under a heading. @param {string} title @param {...(Node | null)} content */
 export function card (title, ...content) {
   const id = freshId('card')
-  return h('section', { class: 'card', 'aria-labelledby': id }, h('h2', { id }, title), ...content)
+  const element = h('section', { class: 'card', 'aria-labelledby': id }, h('h2', { id }, title), ...content)
+  // One landmark of a name is enough.
+  for (const part of element.querySelectorAll('[role=region]')) if (part.getAttribute('aria-label') === title) part.setAttribute('role', 'group')
+  return element
 }
 
 /** @param {string} text @param {Record<string, string>} [more] */
@@ -51,7 +54,7 @@ export function select (options, value) {
 
 /**
  * A dialog in front of the page. It takes itself away when it is closed; the focus goes back by itself.
- * @param {string} title @param {...Node} content
+ * @param {string} title @param {...(Node | null)} content
  */
 export function openDialog (title, ...content) {
   const id = freshId('dialog')

@@ -1,6 +1,7 @@
 // @ts-check
 // A table that sorts, filters and pages, with all rows here or on the server. It keeps the elements of rows that stay,
-// so that the focus and the place of the reader stay too.
+// so that the focus and the place of the reader stay too. On a phone each row is a card; its roles are written out, as
+// browsers forget them where a table is not laid out as one.
 
 import { button, h, setText } from '../../share/elements/dom.js'
 import { fileName, saveText } from '../core/save.js'
@@ -54,7 +55,7 @@ export class Table {
   #isLoaded = false
   /** What is said as long as there are no rows yet. */
   #waiting = 'Loading …'
-  #body = h('tbody')
+  #body = h('tbody', { role: 'rowgroup' })
   #heads = new Map()
   #filter = h('input', { type: 'search', autocomplete: 'off', spellcheck: 'false' })
   #count = h('span', { class: 'table-count' })
@@ -73,7 +74,8 @@ export class Table {
     this.#back = button('Previous', () => this.#turn(-1), { name: `Previous page of ${options.name}` })
     this.#on = button('Next', () => this.#turn(1), { name: `Next page of ${options.name}` })
     this.#scroll = h('div', { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': options.name },
-      h('table', {}, h('thead', {}, h('tr', {}, ...options.columns.map(column => this.#head(column)))), this.#body))
+      h('table', { class: 'rows', role: 'table' },
+        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...options.columns.map(column => this.#head(column)))), this.#body))
     const save = button('CSV', () => this.#save(), { kind: 'quiet', icon: 'save', name: `Save ${options.name} as CSV` })
     this.#foot = h('div', { class: 'table-foot' }, this.#count, h('div', { class: 'buttons' }, this.#back, this.#on, save))
     this.element = h('div', { class: 'table' }, ...[this.#tools(), this.#scroll, this.#empty, this.#foot].filter(part => part !== null))
@@ -126,7 +128,7 @@ export class Table {
 
   /** @param {Column<T>} column */
   #head (column) {
-    const head = h('th', { scope: 'col', class: column.look ?? null })
+    const head = h('th', { scope: 'col', role: 'columnheader', class: classOf(column) })
     if (column.fixed) {
       head.append(column.label || h('span', { class: 'visually-hidden' }, 'Actions'))
       return head
@@ -222,8 +224,8 @@ export class Table {
       })
       return known
     }
-    const cells = columns.map(column => h('td', { class: column.look ?? null }, column.make ? column.make(row) : textOf(column, row)))
-    const made = { element: h('tr', {}, ...cells), cells }
+    const cells = columns.map(column => h('td', { class: classOf(column), role: 'cell', 'data-label': column.label || null }, column.make ? column.make(row) : textOf(column, row)))
+    const made = { element: h('tr', { role: 'row' }, ...cells), cells }
     this.#rows.set(name, made)
     return made
   }
@@ -233,6 +235,9 @@ export class Table {
     saveText(fileName(this.#options.name), csvOf(columns.map(({ label }) => label), this.#shown.map(row => columns.map(({ value }) => value(row)))))
   }
 }
+
+/** A column without a label holds what can be done with the row. @template T @param {Column<T>} column */
+const classOf = ({ label, look, fixed }) => [look, fixed ? label ? 'fixed' : 'actions' : null].filter(Boolean).join(' ') || null
 
 /** @template T @param {Column<T>} column @param {T} row */
 const textOf = ({ text, value }, row) => text ? text(row) : String(value(row) ?? '–')

@@ -22,26 +22,35 @@ export class Tiles {
   update () {
     const app = this.#app
     const max = app.value('connections_max')
-    this.#tile('Connections', formatCount(app.value('connections')), max ? `of ${formatCount(max)}` : '')
-    this.#tile('Swarms', formatCount(app.value('swarms')))
+    this.#number('Connections', 'connections', formatCount(app.value('connections')), max ? `of ${formatCount(max)}` : '')
+    this.#number('Swarms', 'swarms', formatCount(app.value('swarms')))
     const [seeders, leechers] = [app.value('seeders'), app.value('leechers')]
     const [http, httpAnnounces] = [app.value('http_peers'), app.recent.now('http_announces')]
     const overHttp = http ? `, ${formatCount(http)} come over HTTP` : ''
-    this.#tile('Peers', seeders === null || leechers === null ? UNKNOWN : formatCount(seeders + leechers), seeders === null ? '' : `${formatCount(seeders)} of them seed${overHttp}`)
+    this.#number('Peers', 'seeders', seeders === null || leechers === null ? UNKNOWN : formatCount(seeders + leechers), seeders === null ? '' : `${formatCount(seeders)} of them seed${overHttp}`)
     const announces = (/** @type {number | null} */ value) => formatValue(value, { kind: 'counter', unit: '' })
-    this.#tile('Announces', announces(app.recent.now('announces')), httpAnnounces ? `and ${announces(httpAnnounces)} over HTTP` : '')
-    const answered = app.value('offers_answered')
-    this.#tile('Offers answered', formatRatio(answered), 'in the last minute').box.hidden = !app.series.some(({ name }) => name === 'offers_answered')
+    this.#number('Announces', 'announces', announces(app.recent.now('announces')), httpAnnounces ? `and ${announces(httpAnnounces)} over HTTP` : '')
+    this.#number('Offers answered', 'offers_answered', formatRatio(app.value('offers_answered')), 'in the last minute')
     const [memory, budget] = [app.value('memory_resident'), app.value('memory_budget')]
-    this.#tile('Memory', memory === null ? UNKNOWN : formatBytes(memory), budget ? `of ${formatBytes(budget)}` : '')
+    this.#number('Memory', 'memory_resident', memory === null ? UNKNOWN : formatBytes(memory), budget ? `of ${formatBytes(budget)}` : '')
   }
 
-  /** @param {{ firing: number, pending: number, names: string[] } | null} alerts null: not known */
-  setAlerts (alerts) {
+  /** A number that is not shown where the server does not tell it. @param {string} label @param {string} series @param {string} text @param {string} [below] */
+  #number (label, series, text, below) {
+    const { stats } = this.#app
+    this.#tile(label, text, below).box.hidden = stats !== null && !(series in stats.series)
+  }
+
+  /** @param {{ firing: number, pending: number, names: string[], severity?: string | null } | null} alerts null: not known @param {boolean} [isTold] false: not without the token */
+  setAlerts (alerts, isTold = true) {
     const words = !alerts ? UNKNOWN : alerts.firing ? `${alerts.firing} ${alerts.firing === 1 ? 'alert' : 'alerts'}` : 'Good'
     const more = !alerts ? 'alerts are not known' : alerts.firing ? alerts.names.slice(0, 3).join(', ') : alerts.pending ? `${alerts.pending} pending` : 'no alert fires'
     const { box } = this.#tile('Health', words, more, addressOf('alerts'))
-    box.classList.toggle('bad', Boolean(alerts?.firing))
+    const firing = alerts?.firing ? alerts.severity ?? 'critical' : ''
+    box.hidden = !isTold
+    box.classList.toggle('bad', firing === 'critical')
+    box.classList.toggle('warn', firing === 'warning')
+    box.classList.toggle('info', firing === 'info')
     box.classList.toggle('good', Boolean(alerts && !alerts.firing))
   }
 

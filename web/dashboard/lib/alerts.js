@@ -22,16 +22,52 @@ import { UNKNOWN, formatSeconds, formatValue, isKnown } from './numbers.js'
  */
 
 /**
+ * Whether a rule measures in percent, as notifications have it: a ratio, or a share of the same things.
+ * @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series
+ */
+export function isInPercent ({ series: name, of, threshold }, series) {
+  const [known, whole] = [name, of].map(name => series.find(one => one.name === name))
+  if (!of) return known?.unit === 'ratio'
+  return known !== undefined && known.unit === whole?.unit && known.kind === whole.kind && Math.abs(threshold) <= 1
+}
+
+/** For a field in percent. @param {number} value */
+export const toPercent = value => Number((value * 100).toPrecision(12))
+
+/** @param {number} percent */
+export const fromPercent = percent => Number((percent / 100).toPrecision(12))
+
+/**
  * The number of a rule: that of its series, or a part of another one, in percent where it is one. Of a threshold each digit counts.
  * @param {number | null} value @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series @param {number} [digits]
  */
 export function valueWords (value, rule, series, digits = 2) {
   if (!isKnown(value)) return UNKNOWN
-  const [known, whole] = [rule.series, rule.of].map(name => series.find(one => one.name === name))
-  if (known && !rule.of) return formatValue(value, known)
-  // As notifications have it: a share of the same things.
-  const isShare = known && whole && known.unit === whole.unit && known.kind === whole.kind && rule.threshold <= 1
-  return isShare ? `${Number((value * 100).toPrecision(digits))} %` : String(Number(value.toPrecision(digits)))
+  const known = series.find(one => one.name === rule.series)
+  const isExact = digits > 2
+  if (known && !rule.of && !(isExact && known.unit === 'ratio')) return formatValue(value, known)
+  return isInPercent(rule, series) ? `${Number((value * 100).toPrecision(digits))} %` : String(Number(value.toPrecision(digits)))
+}
+
+/**
+ * What a rule would find now; null where that cannot be told.
+ * @param {Pick<RuleBody, 'series' | 'of' | 'of_min'>} rule @param {(name: string) => number | null} now a gauge, or a counter in a second
+ */
+export function readingOf ({ series, of, of_min: least = 0 }, now) {
+  const value = now(series)
+  if (!of || value === null) return value
+  const whole = now(of)
+  return whole !== null && whole > 0 && whole >= least ? value / whole : null
+}
+
+/** What a rule that is being written would do now. @param {number | null} value @param {RuleBody} rule @returns {string} */
+export function verdictWords (value, { comparison, threshold, for: wait, enabled }) {
+  if (!Number.isFinite(threshold)) return ''
+  if (!isKnown(value)) return 'Whether it would fire is not known.'
+  const isBeyond = comparison === '>' ? value > threshold : value < threshold
+  if (!isBeyond) return 'It would not fire now.'
+  const when = wait > 0 ? `It would fire if that stays so for ${formatSeconds(wait)}` : 'It would fire now'
+  return enabled ? `${when}.` : `${when}, but it is off.`
 }
 
 /** @param {Pick<RuleBody, 'series' | 'of' | 'comparison' | 'threshold' | 'for'>} rule @param {Series[]} series */
@@ -50,7 +86,7 @@ export function ruleErrors (name, rule) {
   if (rule.of && !(Number(rule.of_min) >= 0)) errors.of_min = 'A number, 0 or more.'
   for (const key of /** @type {const} */ (['for', 'keep_firing'])) if (!Number.isFinite(rule[key]) || rule[key] < 0) errors[key] = 'Seconds, 0 or more.'
   if (!errors.threshold && !errors.clear && (rule.comparison === '>' ? rule.clear > rule.threshold : rule.clear < rule.threshold)) {
-    errors.clear = `It has to be ${rule.comparison === '>' ? 'at most' : 'at least'} the threshold, or the alert would be over before it begins.`
+    errors.clear = `It has to be ${rule.comparison === '>' ? 'at most' : 'at least'} the threshold, or the alert would end before it begins.`
   }
   return errors
 }

@@ -46,12 +46,12 @@ export class Recent {
     return true
   }
 
-  /** A gauge as it is, a counter in a second over the last few seconds. @param {string} name @returns {number | null} */
-  now (name) {
+  /** A gauge as it is, a counter in a second over the last few seconds, or so many. @param {string} name @param {number} [seconds] @returns {number | null} */
+  now (name, seconds = 5) {
     const { latest } = this
     if (!latest) return null
     if (this.#kinds.get(name) !== 'counter') return latest.series[name] ?? null
-    const before = this.#samples.find(({ at }) => at >= latest.at - 5.5)
+    const before = this.#samples.find(({ at }) => at >= latest.at - seconds - 0.5)
     return before && before !== latest ? rate(before, latest, name) : null
   }
 

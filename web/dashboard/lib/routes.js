@@ -1,7 +1,7 @@
 // @ts-check
 // The views and their addresses: what stands after the # of the page. Knows no DOM.
 
-/** @typedef {{ view: string, hash?: string }} Route */
+/** @typedef {{ view: string, hash?: string, section?: string }} Route `section`: a part of the settings */
 
 /** In the order of the menu; those with `admin` have nothing to show without the token. */
 export const VIEWS = [
@@ -18,6 +18,7 @@ export const VIEWS = [
 export function routeOf (fragment) {
   const [view = '', more = ''] = fragment.replace(/^#?\/?/, '').split('/')
   if (view === 'swarms' && /^[0-9a-f]{40}$/i.test(more)) return { view: 'swarm', hash: more.toLowerCase() }
+  if (view === 'settings' && /^[a-z_]+$/.test(more)) return { view, section: more }
   return { view: VIEWS.some(({ id }) => id === view) ? view : 'overview' }
 }
 

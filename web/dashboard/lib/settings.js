@@ -1,42 +1,144 @@
 // @ts-check
-// The settings as a form: in groups, what was changed, and which error belongs to which field. Values are texts as
-// they stand in a settings file (TOML). Knows no DOM.
+// The settings as a form: in sections, written as people do and read back as TOML; what differs, what was changed, and
+// which error belongs to which field. Knows no DOM.
 
-/** @typedef {{ key: string, value: string | null, doc: string, bounds: string, live: boolean, secret?: boolean, changed: boolean }} Setting */
+import { AMOUNT_EXAMPLES, readAmount, writeAmount } from './amounts.js'
+import { plainDoc } from './numbers.js'
+import { tomlText } from './toml.js'
 
-/** By the part before the dot, in the order of the server; those without come first. @param {Setting[]} settings @returns {Array<{ name: string, settings: Setting[] }>} */
-export function groupsOf (settings) {
-  /** @type {Map<string, Setting[]>} */
-  const groups = new Map()
-  for (const setting of settings) {
-    const name = setting.key.includes('.') ? setting.key.split('.')[0] ?? '' : ''
-    groups.set(name, [...groups.get(name) ?? [], setting])
-  }
-  return [...groups].map(([name, settings]) => ({ name, settings }))
+/** @typedef {import('./amounts.js').Measure} Measure */
+/**
+ * @typedef {object} Setting
+ * @property {string} key
+ * @property {string | null} section
+ * @property {'switch' | 'text' | Measure} kind
+ * @property {boolean} many a list
+ * @property {string[]} choices
+ * @property {boolean} other_values whether others than the choices are allowed
+ * @property {any} plain its value, null where it is not set or a secret
+ * @property {any} default_plain
+ * @property {string | null} value as TOML
+ * @property {string | null} default as TOML
+ * @property {boolean} is_default
+ * @property {string} doc
+ * @property {string} bounds "1 to 3600"
+ * @property {boolean} live whether it can change while the server runs
+ * @property {string} takes 'live', 'reload' or 'restart'
+ * @property {boolean} secret
+ * @property {boolean} changed whether it differs from what the configuration has
+ * @typedef {{ name: string, doc: string }} Section
+ * @typedef {{ toml: string | null, words: string }} Written `toml` null: the default
+ */
+
+/** What those without a section are under. */
+export const GENERAL = 'general'
+
+/** Those of each section, in the order of the server. @param {Setting[]} settings @param {Section[]} sections @returns {Array<Section & { settings: Setting[] }>} */
+export function groupsOf (settings, sections) {
+  const all = [{ name: GENERAL, doc: 'What is set most often.' }, ...sections]
+  return all
+    .map(section => ({ ...section, settings: settings.filter(setting => (setting.section ?? GENERAL) === section.name) }))
+    .filter(({ settings }) => settings.length > 0)
 }
 
-/** What its field begins with: nothing for a secret, whatever the server says in its place. @param {Setting} setting */
-export const shownOf = ({ value, secret }) => secret ? '' : value ?? ''
+/** @param {Setting['kind']} kind @returns {kind is Measure} */
+const isMeasure = kind => kind !== 'switch' && kind !== 'text'
 
-/** What is to be sent: the fields whose text differs; an empty one unsets. @param {Setting[]} settings @param {(key: string) => string | undefined} written @returns {Record<string, string | null>} */
-export function changesOf (settings, written) {
-  /** @type {Record<string, string | null>} */
-  const changes = {}
-  for (const setting of settings) {
-    const { key, live } = setting
-    const text = written(key)?.trim()
-    if (live && text !== undefined && text !== shownOf(setting)) changes[key] = text === '' ? null : text
-  }
-  return changes
+/** A value as it stands in its field: a list with an entry on each line. @param {Setting} setting @param {any} value */
+function fieldText ({ kind, many }, value) {
+  const one = (/** @type {any} */ value) => isMeasure(kind) ? writeAmount(value, kind) : String(value)
+  if (value === null || value === undefined) return ''
+  return many ? value.map(one).join('\n') : one(value)
 }
 
-/** @param {Setting[]} settings @param {Record<string, string | null>} changes */
-export const changeWords = (settings, changes) => Object.entries(changes).map(([key, value]) => {
+/** What its field begins with: nothing for a secret. @param {Setting} setting */
+export const shownOf = setting => setting.secret ? '' : fieldText(setting, setting.plain)
+
+/** What its field would have by default. @param {Setting} setting */
+export const defaultOf = setting => fieldText(setting, setting.default_plain)
+
+/** The default in words. @param {Setting} setting */
+export const defaultWords = setting => valueWords(setting, defaultOf(setting))
+
+/** @param {Setting} setting @param {string} text of its field */
+function valueWords ({ kind, many }, text) {
+  if (kind === 'switch' && text) return text === 'true' ? 'on' : 'off'
+  return text.split('\n').join(', ') || (many ? 'none' : 'not set')
+}
+
+/** What is allowed, in the same words as the values; nothing where the description says it. @param {Setting} setting */
+export function boundsWords ({ kind, bounds, doc }) {
+  if (!bounds || plainDoc({ doc }).toLowerCase().includes(bounds.toLowerCase())) return ''
+  const range = rangeOf(bounds)
+  if (!isMeasure(kind) || !range) return `${/^\d/.test(bounds) ? 'From ' : ''}${bounds}.`
+  return `From ${range.map(value => writeAmount(value, kind)).join(' to ')}.`
+}
+
+/** @param {string} bounds @returns {[number, number] | null} */
+function rangeOf (bounds) {
+  const [, from, to] = /^(-?[\d.]+) to (-?[\d.]+)$/.exec(bounds) ?? []
+  return from === undefined || to === undefined ? null : [Number(from), Number(to)]
+}
+
+/** What a field says, as TOML and in words. @param {Setting} setting @param {string} text @throws {Error} what is wrong with it */
+export function written (setting, text) {
+  const { kind, many } = setting
+  const entries = (many ? text.split('\n') : [text]).map(entry => entry.trim()).filter(Boolean)
+  const words = valueWords(setting, entries.join('\n'))
+  if (many) return { toml: `[${entries.map(entry => entryToml(setting, entry)).join(', ')}]`, words }
+  const [entry] = entries
+  if (entry === undefined) return { toml: null, words: defaultWords(setting) }
+  const toml = entryToml(setting, entry)
+  return { toml, words: isMeasure(kind) ? writeAmount(Number(toml), kind) : words }
+}
+
+/** @param {Setting} setting @param {string} entry */
+function entryToml ({ kind, bounds }, entry) {
+  if (kind === 'switch') return entry
+  if (!isMeasure(kind)) return tomlText(entry)
+  const value = readAmount(entry, kind)
+  if (!Number.isFinite(value)) throw new Error(`“${entry}” is not understood: ${AMOUNT_EXAMPLES[kind]}.`)
+  if (kind !== 'seconds' && !Number.isInteger(value)) throw new Error(`“${entry}” is not a whole number${kind === 'bytes' ? ' of bytes' : ''}.`)
+  const range = rangeOf(bounds)
+  if (range && (value < range[0] || value > range[1])) throw new Error(`${writeAmount(value, kind)} is out of range: it may be from ${range.map(value => writeAmount(value, kind)).join(' to ')}.`)
+  return String(value)
+}
+
+/**
+ * The fields that say something else than is in force, and those that say nothing that can be.
+ * @param {Setting[]} settings @param {(key: string) => string | undefined} textOf
+ */
+export function changesOf (settings, textOf) {
+  /** @type {Map<string, Written>} */
+  const changes = new Map()
+  /** @type {Map<string, string>} */
+  const errors = new Map()
+  for (const setting of settings) {
+    const { key, live, secret } = setting
+    const text = textOf(key)
+    // No secret can be changed while the server runs.
+    if (!live || secret || text === undefined || text.trim() === shownOf(setting)) continue
+    try {
+      const now = written(setting, text)
+      if ((now.toml ?? setting.default) !== written(setting, shownOf(setting)).toml) changes.set(key, now)
+    } catch (error) {
+      errors.set(key, /** @type {Error} */ (error).message)
+    }
+  }
+  return { changes, errors }
+}
+
+/** @param {Setting[]} settings @param {Map<string, Written>} changes */
+export const changeWords = (settings, changes) => [...changes].map(([key, { words }]) => {
   const setting = settings.find(setting => setting.key === key)
-  if (setting?.secret) return `${key}: another one`
-  const before = setting?.value
-  return `${key}: ${before ?? 'not set'} → ${value ?? 'not set'}`
+  return `${key}: ${setting ? valueWords(setting, shownOf(setting)) : 'not set'} → ${words}`
 })
+
+/** Whether a setting holds all words. @param {Setting} setting @param {string} words */
+export function isFound ({ key, doc, section }, words) {
+  const text = `${key} ${section ?? GENERAL} ${plainDoc({ doc })}`.toLowerCase()
+  return words.toLowerCase().split(/\s+/).every(word => text.includes(word))
+}
 
 /**
  * Errors to the fields that they name; the rest belongs to the form.

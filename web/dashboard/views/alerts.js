@@ -13,9 +13,9 @@ import { sentence } from '../lib/texts.js'
 import { formatMoment } from '../lib/times.js'
 
 /** @typedef {import('../lib/alerts.js').Rule} Rule */
-/** @typedef {{ rule: string, at: number, state: string, value: number | null }} Past */
+/** @typedef {{ rule: string, at: number, state: string, value: number | null, of?: Rule }} Past `of`: the rule, if it is still there */
 /** @typedef {{ id: number | string, rule: string, until: number, comment: string }} Silence */
-/** @typedef {{ kind: string, target: string, queued: number, failed: number, last_error: string | null }} Sink */
+/** @typedef {{ kind: string, target: string, queued: number, failed: number, last_error: string | null, last_delivered: number | null }} Sink */
 
 const EVERY_SECONDS = 5
 
@@ -49,8 +49,8 @@ export function alerts (app) {
       if (await confirmed(question)) act(() => app.api.send('DELETE', `alerts/rules/${encodeURIComponent(rule.name)}`), `The rule ${rule.name} is ${rule.shipped ? 'as it was' : 'removed'}.`)
     }
   })
-  const silences = silenceTable(silence => act(() => app.api.send('DELETE', `alerts/silences/${encodeURIComponent(silence.id)}`), 'The silence is over.'))
-  const past = pastTable()
+  const silences = silenceTable(silence => act(() => app.api.send('DELETE', `alerts/silences/${encodeURIComponent(silence.id)}`), 'The silence has ended.'))
+  const past = pastTable(app)
   const unread = hint('The rules and silences of earlier runs cannot be read yet: the shipped rules are in force, and none can be changed until then. The log says what is wrong with the history.', { class: 'field-error', role: 'status' })
   const partial = hint('What happened before cannot be read at the moment.', { class: 'field-error', role: 'status' })
   const older = hint('')
@@ -61,7 +61,8 @@ export function alerts (app) {
     try {
       const answer = await app.api.get('alerts')
       rules.setRows(answer.rules)
-      past.setRows(answer.history)
+      const byName = new Map(answer.rules.map((/** @type {Rule} */ rule) => [rule.name, rule]))
+      past.setRows(answer.history.map((/** @type {Past} */ one) => ({ ...one, of: byName.get(one.rule) })))
       setText(older, answer.history_more ? `The newest ${formatCount(answer.history.length)}; there are older ones, which are not shown.` : '')
       older.hidden = !answer.history_more
       unread.hidden = !answer.unread
@@ -79,7 +80,7 @@ export function alerts (app) {
   const test = button('Send a test', () => act(() => app.api.send('POST', 'alerts/test'), 'A test notification is on its way.'), { id: 'test' })
   return {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Alerts'), trouble.element,
-      card('Rules', hint('A rule fires when its series has been beyond the threshold for long enough, and is over once it is back beyond the clear threshold.'), unread, h('div', { class: 'buttons' }, add, silenceAll), rules.element),
+      card('Rules', hint('A rule fires when its series has been beyond the threshold for long enough, and ends once it is back at the second threshold.'), unread, h('div', { class: 'buttons' }, add, silenceAll), rules.element),
       card('The last 30 days', partial, older, past.element),
       card('Silences', hint('A silenced rule still fires and is shown; nobody is notified.'), silences.element),
       card('Notifications', hint('Where they go is set in the settings, in the part alerts.'), sinks.element, h('div', { class: 'buttons' }, test)),
@@ -101,7 +102,7 @@ const ruleTable = (app, { edit, silence, remove }) => new Table(/** @type {impor
     { key: 'state', label: 'State', value: rule => stateOrder(rule), make: badge },
     { key: 'name', label: 'Rule', value: rule => rule.name, make: rule => h('div', {}, h('strong', {}, rule.name), h('p', { class: 'hint' }, plainDoc(rule)), rule.problem ? h('p', { class: 'field-error' }, sentence(rule.problem)) : null), look: 'wide' },
     { key: 'when', label: 'Fires when', value: rule => ruleWords(rule, app.series), look: 'wide' },
-    { key: 'severity', label: 'Severity', value: rule => rule.severity },
+    { key: 'severity', label: 'Severity', value: rule => ['info', 'warning', 'critical'].indexOf(rule.severity), text: rule => rule.severity, make: rule => h('span', { class: `severity ${rule.severity}` }, rule.severity) },
     { key: 'value', label: 'Now', value: rule => rule.value, text: rule => valueWords(rule.value, rule, app.series), look: 'number' },
     {
       key: 'actions',
@@ -129,17 +130,18 @@ function badge (rule) {
     rule.silenced_until ? line('silenced until', rule.silenced_until) : null)
 }
 
-const pastTable = () => new Table(/** @type {import('../elements/table.js').Options<Past>} */ ({
+/** @param {import('../app.js').App} app */
+const pastTable = app => new Table(/** @type {import('../elements/table.js').Options<Past>} */ ({
   name: 'Alerts of the last 30 days',
-  key: one => `${one.rule} ${one.at} ${one.state}`,
+  key: one => `${one.rule} ${one.at} ${one.state} ${one.of?.severity}`,
   sort: { by: 'at', order: 'desc' },
   empty: 'No rule has fired.',
   filter: 'Find an alert',
   columns: [
     { key: 'at', label: 'When', value: one => one.at, text: one => formatMoment(one.at) },
     { key: 'rule', label: 'Rule', value: one => one.rule },
-    { key: 'state', label: 'What', value: one => one.state, make: one => h('span', { class: `badge ${one.state}` }, one.state) },
-    { key: 'value', label: 'Value', value: one => one.value, text: one => formatCount(one.value), look: 'number' }
+    { key: 'state', label: 'What', value: one => one.state, make: one => h('span', { class: `badge ${one.state} ${one.of?.severity ?? ''}` }, one.state) },
+    { key: 'value', label: 'Value', value: one => one.value, text: one => one.of ? valueWords(one.value, one.of, app.series) : formatCount(one.value), look: 'number' }
   ]
 }))
 
@@ -167,6 +169,7 @@ const sinkTable = () => new Table(/** @type {import('../elements/table.js').Opti
     { key: 'target', label: 'To', value: one => one.target, look: 'wide' },
     { key: 'queued', label: 'Waiting', value: one => one.queued, look: 'number' },
     { key: 'failed', label: 'Failed', value: one => one.failed, look: 'number' },
-    { key: 'last_error', label: 'Last error', value: one => one.last_error, look: 'wide' }
+    { key: 'last_delivered', label: 'Last delivered', value: one => one.last_delivered, text: one => one.last_delivered ? formatMoment(one.last_delivered) : 'not yet' },
+    { key: 'last_error', label: 'Last error', value: one => one.last_error, text: one => one.last_error ?? 'none', look: 'wide' }
   ]
 }))

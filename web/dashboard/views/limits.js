@@ -1,10 +1,11 @@
 // @ts-check
-// Which limits are met, who is banned, and which connections misbehave.
+// Who is refused, which limits are met, who is banned, and which connections misbehave.
 
 import { button, h } from '../../share/elements/dom.js'
 import { watch } from '../core/watch.js'
 import { openBan, openKick } from '../elements/connection-forms.js'
 import { actionLine, card, confirmed, hint, messageLine, needsSignIn } from '../elements/parts.js'
+import { refusalCard } from '../elements/refusal-card.js'
 import { Table } from '../elements/table.js'
 import { hitsOf } from '../lib/hits.js'
 import { formatCount, formatSeconds, formatValue } from '../lib/numbers.js'
@@ -13,7 +14,7 @@ import { formatMoment } from '../lib/times.js'
 
 /** @typedef {ReturnType<typeof hitsOf>[number]} Hit */
 /** @typedef {{ key: string, reason: string, left: number, times: number }} Ban */
-/** @typedef {{ connection: string, score: number, family: string, address: string | null, reason: string, done: string, open?: boolean, at?: number | null }} Hostile */
+/** @typedef {{ connection: string, score: number, family: string, address: string | null, reason: string, done: string, open?: boolean, at?: number | null, ban_refused?: string | null }} Hostile */
 
 const EVERY_SECONDS = 5
 /** The table of hits is drawn anew every so many samples. */
@@ -27,14 +28,17 @@ export function limits (app) {
   const bans = banTable(ban => lift(ban))
   const hostile = hostileTable({ kick: one => openKick(app, named(one), done), ban: one => openBan(app, named(one), done) })
   const isAdmin = app.api.signedIn
+  const refused = refusalCard(app)
   /** @type {ReturnType<typeof watch> | null} */
   let asking = null
+  /** @type {ReturnType<typeof watch> | null} */
+  let askingRefused = null
   let drawnAt = 0
 
   function drawHits () {
     drawnAt = app.stats?.at ?? 0
     const rows = hitsOf(app.series, name => app.recent.now(name), name => app.value(name))
-    hits.setRows(all.checked ? rows : rows.filter(({ total }) => total !== 0))
+    hits.setRows(all.checked ? rows : rows.filter(({ total }) => total !== null && total !== 0))
   }
 
   async function ask () {
@@ -70,10 +74,11 @@ export function limits (app) {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Limits'), trouble.element,
       ...isAdmin
         ? [
+            refused.element,
             card('Bans in force', hint('Addresses are kept as a hash only, so nobody can be looked up here.'), bans.element),
             card('Connections that misbehave', hint('By their score, which halves with time; those that were closed for it within the last hour are among them.'), hostile.element)
           ]
-        : [card('Bans and connections that misbehave', needsSignIn('They', () => app.signIn()))],
+        : [card('Refusals, bans and connections that misbehave', needsSignIn('They', () => app.signIn()))],
       card('Limits that were met', hint('What was refused, delayed, dropped or closed because of a limit.'),
         h('label', { class: 'check' }, all, 'Also those that were not met'), hits.element),
       message.element),
@@ -82,8 +87,15 @@ export function limits (app) {
       if (!app.stats || app.stats.at - drawnAt < HITS_SECONDS && app.stats.at >= drawnAt) return
       drawHits()
     },
-    open () { if (isAdmin) asking = watch(EVERY_SECONDS, ask) },
-    close () { asking?.end() }
+    open () {
+      if (!isAdmin) return
+      asking = watch(EVERY_SECONDS, ask)
+      askingRefused = watch(EVERY_SECONDS, refused.ask)
+    },
+    close () {
+      asking?.end()
+      askingRefused?.end()
+    }
   }
 }
 
@@ -121,12 +133,12 @@ const banTable = lift => new Table(/** @type {import('../elements/table.js').Opt
 const nameOf = one => one.address ?? one.family
 
 /** @param {Hostile} one */
-const named = one => ({ connection: one.connection, name: nameOf(one), about: sentence(`What is held against it: ${one.reason}`) })
+const named = one => ({ connection: one.connection, name: nameOf(one), about: sentence(`What is held against it: ${one.reason}`), banRefused: one.ban_refused })
 
 /** @param {{ kick: (one: Hostile) => void, ban: (one: Hostile) => void }} actions */
 const hostileTable = ({ kick, ban }) => new Table(/** @type {import('../elements/table.js').Options<Hostile>} */ ({
   name: 'Connections that misbehave',
-  key: one => `${one.connection} ${one.open ?? true}`,
+  key: one => `${one.connection} ${one.open ?? true} ${one.ban_refused ?? ''}`,
   sort: { by: 'score', order: 'desc' },
   empty: 'No connection misbehaves.',
   columns: [
@@ -143,7 +155,7 @@ const hostileTable = ({ kick, ban }) => new Table(/** @type {import('../elements
         ? h('span')
         : h('div', { class: 'row-actions' },
           button('Close', () => kick(one), { kind: 'quiet', name: `Close the connection of ${nameOf(one)}` }),
-          button('Ban', () => ban(one), { kind: 'quiet', name: `Ban the address of ${nameOf(one)}` }))
+          one.ban_refused ? null : button('Ban', () => ban(one), { kind: 'quiet', name: `Ban the address of ${nameOf(one)}` }))
     }
   ]
 }))

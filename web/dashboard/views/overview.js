@@ -8,11 +8,13 @@ import { card } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { Tiles } from '../elements/tiles.js'
 import { formatSeconds } from '../lib/numbers.js'
+import { upgradeNotice } from '../lib/refusals.js'
 import { absenceWords } from '../lib/texts.js'
 
 /** @typedef {{ id: string, version: string, phase: string, uptime: number | null }} NodeRow */
 
 const ALERTS_SECONDS = 10
+const REFUSALS_SECONDS = 10
 /** The phases of a server in words. @type {Record<string, string>} */
 const PHASES = { serving: 'serving', draining: 'leaving' }
 
@@ -21,6 +23,11 @@ export function overview (app) {
   const tiles = new Tiles(app)
   const charts = new Charts(app)
   const nodes = nodeTable()
+  const isAdmin = app.api.signedIn
+  /** @type {import('../lib/refusals.js').Refusals | null} */
+  let refusals = null
+  /** @type {ReturnType<typeof watch> | null} */
+  let askingRefusals = null
   /** @type {ReturnType<typeof watch> | null} */
   let alerts = null
   let known = app.series
@@ -35,19 +42,39 @@ export function overview (app) {
     if (!node) nodes.fail(absenceWords(app.feed.state))
     else nodes.setRows([{ id: node, version, phase: PHASES[phase] ?? phase, uptime: app.value('uptime') }])
   }
+  const askAlerts = async () => {
+    try {
+      tiles.setAlerts(await app.api.get('alerts/summary'))
+    } catch (error) {
+      const { status } = /** @type {import('../core/api.js').ApiError} */ (error)
+      tiles.setAlerts(null, status !== 401 && status !== 403)
+    }
+  }
+  const askRefusals = async () => {
+    try {
+      refusals = await app.api.get('refusals')
+    } catch (error) {
+      refusals = null
+      // A server that is older than this page knows none.
+      if (/** @type {import('../core/api.js').ApiError} */ (error).status === 404) askingRefusals?.end()
+    }
+  }
   if (known.length) charts.setSeries(known)
   return {
     element: h('div', { class: 'view' },
       h('h1', { tabindex: -1, class: 'visually-hidden' }, 'Overview'),
       tiles.element, charts.element, card('Nodes', nodes.element)),
     update,
+    notices: () => [upgradeNotice(refusals, Date.now() / 1000)],
     open () {
       charts.open()
-      alerts = watch(ALERTS_SECONDS, async () => tiles.setAlerts(await app.api.get('alerts/summary').catch(() => null)))
+      alerts = watch(ALERTS_SECONDS, askAlerts)
+      if (isAdmin) askingRefusals = watch(REFUSALS_SECONDS, askRefusals)
     },
     close () {
       charts.close()
       alerts?.end()
+      askingRefusals?.end()
     }
   }
 }

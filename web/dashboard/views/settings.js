@@ -1,49 +1,70 @@
 // @ts-check
-// The settings as a form, with what is wrong beside each field, an undo, and the drain of this server.
+// The settings by section, to jump to, search and filter, with what is wrong beside each field; an undo, the changes as lines of
+// the configuration file, and the drain of this server.
 
 import { button, h, setText } from '../../share/elements/dom.js'
-import { card, confirmed, field, freshId, hint, messageLine, select } from '../elements/parts.js'
 import { plural } from '../../share/lib/format.js'
-import { plainDoc } from '../lib/numbers.js'
-import { changeWords, changesOf, errorsByField, groupsOf, shownOf } from '../lib/settings.js'
+import { card, confirmed, freshId, hint, messageLine } from '../elements/parts.js'
+import { settingField } from '../elements/setting-field.js'
+import { openToml } from '../elements/toml-dialog.js'
+import { addressOf } from '../lib/routes.js'
+import { changeWords, changesOf, errorsByField, groupsOf, isFound } from '../lib/settings.js'
 
 /** @typedef {import('../lib/settings.js').Setting} Setting */
+/** @typedef {import('../lib/settings.js').Section} Section */
 /** @typedef {import('../core/api.js').ApiError} ApiError */
+/** @typedef {ReturnType<typeof settingField>} Field */
+/** @typedef {{ link: HTMLElement, count: HTMLElement, heading: HTMLElement, box: HTMLElement, settings: Setting[] }} Part */
 
-/** @param {import('../app.js').App} app @returns {import('../app.js').View} */
-export function settings (app) {
+/** @param {import('../app.js').App} app @param {string} [section] where it begins @returns {import('../app.js').View} */
+export function settings (app, section = '') {
   // What was done is said beside the buttons, which are always in sight; the form is many screens long.
   const [message, trouble] = [messageLine({ isPassing: true }), messageLine()]
   const fields = h('div', { class: 'settings' }, hint('Loading …'))
   const filterId = freshId('filter')
   const filter = h('input', { type: 'search', id: filterId, class: 'control', autocomplete: 'off', spellcheck: 'false', placeholder: 'Find a setting', oninput: () => show() })
+  const differing = h('input', { type: 'checkbox', onchange: () => show() })
+  const found = h('p', { class: 'hint', role: 'status' })
+  const nav = h('div', { class: 'section-nav', role: 'group', 'aria-label': 'Sections of the settings' })
   const changed = h('p', { class: 'hint', role: 'status' })
   const save = h('button', { type: 'submit', class: 'button primary' }, 'Save changes')
   const undo = button('Undo the last change', () => takeBack(), { id: 'undo' })
+  const toml = button('Show as TOML', () => openToml(known, unsaved()), { id: 'toml' })
   const reset = button('Discard', () => {
     message.clear()
     draw()
   }, { id: 'discard' })
-  const foot = h('div', { class: 'form-foot', hidden: true }, message.element, changed, h('div', { class: 'buttons' }, save, reset, undo))
-  const form = h('form', { class: 'form' }, fields, foot)
+  const foot = h('div', { class: 'form-foot', hidden: true }, message.element, changed, h('div', { class: 'buttons' }, save, reset, undo, toml))
+  const form = h('form', { class: 'form', novalidate: true }, fields, foot)
   const leave = drainCard(app)
   const isDown = () => app.feed.state.mode === 'down'
   /** @type {Setting[]} */
   let known = []
+  /** @type {Section[]} */
+  let sections = []
   let canUndo = false
   let isLoading = false
-  /** @type {Map<string, { box: HTMLElement, control: HTMLInputElement | HTMLSelectElement, fail: (text: string) => void }>} */
+  /** @type {Map<string, Field>} */
   const controls = new Map()
-  const changes = () => changesOf(known, key => controls.get(key)?.control.value)
+  /** @type {Map<string, Part>} */
+  const parts = new Map()
+  const edited = () => changesOf(known, key => controls.get(key)?.text())
+  const unsaved = () => {
+    const { changes, errors } = edited()
+    return changes.size + errors.size
+  }
 
   async function load () {
     isLoading = true
     try {
       const answer = await app.api.get('settings')
       known = answer.settings
+      sections = answer.sections
       canUndo = answer.can_undo
       trouble.clear()
+      const isFirst = parts.size === 0
       draw()
+      if (isFirst && section) jump(section)
     } catch (error) {
       trouble.failed(error)
       if (known.length === 0) fields.replaceChildren(hint('Not known yet.'))
@@ -54,35 +75,78 @@ export function settings (app) {
 
   function draw () {
     controls.clear()
-    const groups = groupsOf(known).map(({ name, settings }) => h('fieldset', { class: 'setting-group' },
-      h('legend', {}, name || 'general'), ...settings.map(setting => {
-        const made = controlOf(setting)
-        controls.set(setting.key, made)
-        return made.box
-      })))
-    fields.replaceChildren(...groups)
+    parts.clear()
+    for (const { name, doc, settings } of groupsOf(known, sections)) parts.set(name, partOf(name, doc, settings))
+    fields.replaceChildren(...[...parts.values()].map(({ box }) => box))
+    nav.replaceChildren(h('ul', {}, ...[...parts.values()].map(({ link }) => h('li', {}, link))))
     foot.hidden = false
     count()
     show()
   }
 
+  /** @param {string} name @param {string} doc @param {Setting[]} settings @returns {Part} */
+  function partOf (name, doc, settings) {
+    const heading = h('h3', { tabindex: -1 }, name)
+    const count = h('span', { class: 'nav-count' })
+    const boxes = settings.map(setting => {
+      const made = settingField(setting)
+      controls.set(setting.key, made)
+      return made.box
+    })
+    const box = h('fieldset', { class: 'setting-group' }, h('legend', {}, heading), h('p', { class: 'hint section-doc' }, doc), ...boxes)
+    return { link: h('a', { href: addressOf('settings', name) }, name, ' ', count), count, heading, box, settings }
+  }
+
   function count () {
-    const number = Object.keys(changes()).length
+    const number = unsaved()
     setText(changed, (number ? `${plural(number, 'setting')} changed, not saved yet.` : '') + (isDown() ? ' Nothing can be saved while the tracker does not answer.' : ''))
     reset.disabled = number === 0
     save.disabled = number === 0 || isDown()
     undo.disabled = !canUndo || isDown()
   }
 
-  /** Only those that hold what was typed. */
+  /** Only those that hold what was typed, and that differ from the default if that is wanted. */
   function show () {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean)
-    for (const { key, doc } of known) {
-      const box = controls.get(key)?.box
-      const text = `${key} ${doc}`.toLowerCase()
-      if (box) box.hidden = !words.every(word => text.includes(word))
+    let all = 0
+    for (const { box, link, count, settings } of parts.values()) {
+      let shown = 0
+      for (const setting of settings) {
+        const isShown = isFound(setting, filter.value) && !(differing.checked && setting.is_default)
+        const control = controls.get(setting.key)
+        if (control) control.box.hidden = !isShown
+        if (isShown) shown++
+      }
+      all += shown
+      box.hidden = shown === 0
+      const item = link.parentElement
+      if (item) item.hidden = shown === 0
+      setText(count, String(shown))
     }
-    for (const group of fields.querySelectorAll('fieldset')) group.hidden = !group.querySelector('.field:not([hidden])')
+    setText(found, all === 0 ? 'No setting is like that.' : all === known.length ? '' : `${all} of ${plural(known.length, 'setting')}.`)
+  }
+
+  function showAll () {
+    filter.value = ''
+    differing.checked = false
+    show()
+  }
+
+  /** To a section, whatever is filtered. @param {string} name */
+  function jump (name) {
+    const part = parts.get(name)
+    if (!part) return
+    if (part.box.hidden) showAll()
+    part.heading.focus({ preventScroll: true })
+    part.box.scrollIntoView()
+  }
+
+  /** @param {Map<string, string>} errors by key */
+  function showErrors (errors) {
+    for (const [key, { fail }] of controls) fail(errors.get(key) ?? '')
+    const first = [...controls.keys()].find(key => errors.has(key))
+    if (!first) return
+    if (controls.get(first)?.box.hidden) showAll()
+    controls.get(first)?.control.focus()
   }
 
   /** @param {() => Promise<unknown>} act @param {string} done */
@@ -94,12 +158,8 @@ export function settings (app) {
     } catch (error) {
       const { errors = [], message: whole = '' } = /** @type {ApiError} */ (error)
       const { fields: byKey, rest } = errorsByField(errors.length ? errors : [whole], [...controls.keys()])
-      for (const [key, { fail }] of controls) fail(byKey.get(key) ?? '')
-      if (byKey.size === 0) return message.failed(error)
-      message.failed(['Nothing was changed.', ...rest].join(' '))
-      filter.value = ''
-      show()
-      controls.get([...byKey.keys()][0] ?? '')?.control.focus()
+      showErrors(byKey)
+      message.failed(byKey.size ? ['Nothing was changed.', ...rest].join(' ') : error)
     }
   }
 
@@ -108,19 +168,23 @@ export function settings (app) {
   }
 
   form.addEventListener('input', count)
+  form.addEventListener('change', count)
   form.addEventListener('submit', event => {
     event.preventDefault()
-    const wanted = changes()
-    const words = changeWords(known, wanted)
-    if (words.length) change(() => app.api.send('PATCH', 'settings', wanted), `Changed: ${words.join('; ')}.`)
+    const { changes, errors } = edited()
+    showErrors(errors)
+    if (errors.size) return message.failed(`Nothing was changed: ${plural(errors.size, 'field')} cannot be read.`)
+    const wanted = Object.fromEntries([...changes].map(([key, { toml }]) => [key, toml]))
+    if (changes.size) change(() => app.api.send('PATCH', 'settings', wanted), `Changed: ${changeWords(known, changes).join('; ')}.`)
   })
 
   return {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Settings'),
-      card('Settings',
-        hint('Written as in the settings file. Changes hold until the server restarts or its file is read again (SIGHUP): to keep them, write them into the file too. An empty field unsets.'),
-        h('div', { class: 'table-tools' }, h('label', { for: filterId, class: 'visually-hidden' }, 'Find a setting'), filter),
-        trouble.element, form),
+      card('All settings',
+        hint('Changes last until the server starts again or its configuration is read again (SIGHUP). “Show as TOML” gives the lines that keep them. An empty field means the default.'),
+        h('div', { class: 'table-tools' }, h('label', { for: filterId, class: 'visually-hidden' }, 'Find a setting'), filter,
+          h('label', { class: 'check' }, differing, 'Only what differs from the default')),
+        found, trouble.element, h('div', { class: 'settings-parts' }, nav, form)),
       leave.element),
     update () {
       count()
@@ -128,22 +192,9 @@ export function settings (app) {
       // It is back.
       if (known.length === 0 && !isLoading && app.feed.state.mode === 'live') load()
     },
+    jump,
     open () { load() }
   }
-}
-
-/** @param {Setting} setting */
-function controlOf ({ key, value, doc, bounds, live, secret, changed }) {
-  const words = [plainDoc({ doc }), bounds ? `${/^\d/.test(bounds) ? 'From ' : ''}${bounds}.` : '', live ? '' : 'Needs a restart.'].filter(Boolean).join(' ')
-  const isBoolean = value === 'true' || value === 'false'
-  const control = isBoolean
-    ? select([['true', 'true'], ['false', 'false']], value)
-    : h('input', { type: secret ? 'password' : 'text', value: shownOf({ key, value, doc, bounds, live, secret, changed }), autocomplete: secret ? 'new-password' : 'off', spellcheck: 'false', placeholder: secret ? value === null ? 'not set' : 'set, never shown' : live ? 'not set' : '' })
-  control.disabled = !live
-  const made = field(key, control, words)
-  made.box.classList.toggle('changed', changed)
-  if (changed) made.box.querySelector('label')?.append(' ', h('span', { class: 'mark' }, 'changed here'))
-  return made
 }
 
 /** @param {import('../app.js').App} app */

@@ -14,7 +14,7 @@ import { formatMoment } from '../lib/times.js'
 
 /**
  * @typedef {{ peer_id: string, client: string | null, seeder: boolean, http?: boolean, age: number | null, heard: number, offers: number | null,
- *   answers: number | null, family: string, address: string | null, port?: number | null, connection: string | null, blocked: boolean }} Peer
+ *   answers: number | null, family: string, address: string | null, port?: number | null, connection: string | null, blocked: boolean, ban_refused?: string | null }} Peer
  * @typedef {import('../lib/picture.js').Introduction} Introduction
  */
 
@@ -79,13 +79,14 @@ export function swarm (app, hash) {
 const named = peer => ({
   connection: peer.connection ?? '',
   name: shortId(peer.peer_id),
-  about: `${peer.client || 'An unknown client'} at ${peer.address ?? peer.family}, with all the swarms that it is in.`
+  about: `${peer.client || 'An unknown client'} at ${peer.address ?? peer.family}, with all the swarms that it is in.`,
+  banRefused: peer.ban_refused
 })
 
 /** @param {{ kick: (peer: Peer) => void, ban: (peer: Peer) => void }} actions */
 const peerTable = ({ kick, ban }) => new Table(/** @type {import('../elements/table.js').Options<Peer>} */ ({
   name: 'Peers',
-  key: peer => [peer.connection, peer.address, peer.port, peer.peer_id].join(' '),
+  key: peer => [peer.connection, peer.address, peer.port, peer.peer_id, peer.ban_refused].join(' '),
   sort: { by: 'age', order: 'desc' },
   empty: 'There is nobody.',
   filter: 'Find a peer by client, id, role or address',
@@ -93,7 +94,7 @@ const peerTable = ({ kick, ban }) => new Table(/** @type {import('../elements/ta
     { key: 'peer', label: 'Peer', value: peer => peer.peer_id, text: peer => shortId(peer.peer_id), look: 'code' },
     { key: 'client', label: 'Client', value: peer => peer.client, text: peer => peer.client || 'unknown' },
     { key: 'role', label: 'Role', value: peer => peer.seeder ? 'seeder' : 'leecher' },
-    { key: 'way', label: 'Over', value: peer => peer.http ? 'HTTP' : 'WebSocket' },
+    { key: 'way', label: 'By', value: peer => peer.http ? 'HTTP' : 'WebSocket' },
     { key: 'age', label: 'There for', value: peer => peer.age, text: peer => formatSeconds(peer.age === null ? null : Math.floor(peer.age)), look: 'number' },
     { key: 'heard', label: 'Heard of', value: peer => peer.heard, text: peer => `${formatSeconds(Math.floor(peer.heard))} ago`, look: 'number' },
     { key: 'offers', label: 'Offers', value: peer => peer.offers, text: peer => formatCount(peer.offers), look: 'number' },
@@ -108,7 +109,7 @@ const peerTable = ({ kick, ban }) => new Table(/** @type {import('../elements/ta
         ? document.createTextNode('')
         : h('div', { class: 'row-actions' },
           button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }),
-          button('Ban', () => ban(peer), { kind: 'quiet', name: `Ban the address of ${shortId(peer.peer_id)}` }))
+          peer.ban_refused ? null : button('Ban', () => ban(peer), { kind: 'quiet', name: `Ban the address of ${shortId(peer.peer_id)}` }))
     }
   ]
 }))

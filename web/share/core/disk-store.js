@@ -1,17 +1,26 @@
 // @ts-check
-// Where a download is kept: a file of the origin's private file system, which survives a reload, or the
+// Where a download is kept: a folder of the origin's private file system, which survives a reload, or the
 // memory where browsers refuse that. Speaks webtorrent's chunk store interface; knows nothing of torrents but
-// the info-hash that names the file. A Web Lock tells other tabs that the file is in use.
+// the info-hash that names the folder. A Web Lock tells other tabs that the folder is in use.
 
 const FOLDER = 'swarmhub'
 /** A download that nobody came back to is removed after this long. */
 const KEEP_MS = 24 * 3600 * 1000
 /** How long another holder of the same download may take to let go of it. */
 const PATIENCE_MS = 1500
+/** About the length of the files that a download is kept in; whole pieces. */
+const SEGMENT_BYTES = 64 * 1024 * 1024
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Done} Done */
 /** @typedef {{ offset?: number, length?: number }} Part */
-/** @typedef {{ write (at: number, bytes: Uint8Array): Promise<void>, read (at: number, length: number): Promise<Uint8Array>, close (): Promise<void>, remove (): Promise<void> }} Backend */
+/**
+ * @typedef {object} Backend
+ * @property {(at: number, bytes: Uint8Array) => Promise<void>} write
+ * @property {(at: number, length: number) => Promise<Uint8Array>} read
+ * @property {() => Promise<boolean>} heldInMemory
+ * @property {() => Promise<void>} close
+ * @property {() => Promise<void>} remove
+ */
 
 const WORKER = new URL('./opfs-worker.js', import.meta.url)
 // Into the browser's cache, so that a download can begin although the server has gone away.
@@ -20,15 +29,16 @@ if (globalThis.Worker) fetch(WORKER).catch(() => {})
 export class DiskStore {
   /** @type {Promise<Backend>} */
   #backend
-  /** Resolves to true where the download has to stay in memory. @type {Promise<boolean>} */
+  /** Resolves to true where downloads are held in memory, as in private windows. @type {Promise<boolean>} */
   inMemory
 
   /** @param {number} chunkLength @param {{ length: number, infoHash: string }} options */
   constructor (chunkLength, { length, infoHash }) {
     this.chunkLength = chunkLength
     this.length = length
-    this.#backend = OpfsFile.open(infoHash).catch(() => new Memory(chunkLength))
-    this.inMemory = this.#backend.then(backend => backend instanceof Memory)
+    const segmentLength = chunkLength * Math.max(1, Math.floor(SEGMENT_BYTES / chunkLength))
+    this.#backend = OpfsFolder.open(infoHash, segmentLength).catch(() => new Memory(chunkLength))
+    this.inMemory = this.#backend.then(backend => backend.heldInMemory()).catch(() => false)
   }
 
   /** @param {number} index @param {Uint8Array} bytes @param {Done} [done] */
@@ -61,26 +71,35 @@ export async function forgetOldDownloads (now = Date.now()) {
   if (!navigator.storage?.getDirectory || !navigator.locks) return
   const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
   const names = []
-  for await (const name of /** @type {any} */ (folder).keys()) names.push(name)
+  for await (const { name, kind } of /** @type {any} */ (folder).values()) {
+    if (kind === 'directory') names.push(name)
+    // Earlier versions kept a download in one file.
+    else await folder.removeEntry(name)
+  }
   for (const name of names) {
     await navigator.locks.request(lockName(name), { ifAvailable: true }, async lock => {
-      if (!lock) return
-      const { lastModified } = await (await folder.getFileHandle(name)).getFile()
-      if (now - lastModified > KEEP_MS) await folder.removeEntry(name)
+      if (lock && now - await lastWritten(await folder.getDirectoryHandle(name)) > KEEP_MS) await folder.removeEntry(name, { recursive: true })
     })
   }
 }
 
-/** One file, behind its worker. @implements {Backend} */
-class OpfsFile {
+/** @param {FileSystemDirectoryHandle} folder @returns {Promise<number>} milliseconds since 1970; 0 for an empty folder */
+async function lastWritten (folder) {
+  let last = 0
+  for await (const handle of /** @type {any} */ (folder).values()) last = Math.max(last, (await handle.getFile()).lastModified)
+  return last
+}
+
+/** One folder, behind its worker. @implements {Backend} */
+class OpfsFolder {
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
   #waiting = new Map()
   #next = 0
   #worker
   #unlock
 
-  /** @param {string} infoHash */
-  static async open (infoHash) {
+  /** @param {string} infoHash @param {number} segmentLength bytes */
+  static async open (infoHash, segmentLength) {
     if (!navigator.storage?.getDirectory || !navigator.locks) throw new Error('no private file system')
     // Another tab may be downloading the same; then this one keeps a copy of its own.
     const own = `${infoHash}-${crypto.randomUUID().slice(0, 8)}`
@@ -88,14 +107,14 @@ class OpfsFile {
     const first = await lock(infoHash, PATIENCE_MS)
     const unlock = first ?? await lock(own, PATIENCE_MS)
     if (!unlock) throw new Error('no lock')
-    const file = new OpfsFile(new Worker(WORKER, { type: 'module' }), unlock)
+    const folder = new OpfsFolder(new Worker(WORKER, { type: 'module' }), unlock)
     try {
-      await file.#ask('open', { folder: FOLDER, name: first ? infoHash : own })
+      await folder.#ask('open', { folder: FOLDER, name: first ? infoHash : own, segmentLength })
     } catch (error) {
-      file.#end()
+      folder.#end()
       throw error
     }
-    return file
+    return folder
   }
 
   /** @param {Worker} worker @param {() => void} unlock */
@@ -123,6 +142,11 @@ class OpfsFile {
   /** @param {number} at @param {number} length @returns {Promise<Uint8Array>} */
   read (at, length) {
     return this.#ask('read', { at, length })
+  }
+
+  /** @returns {Promise<boolean>} */
+  heldInMemory () {
+    return this.#ask('heldInMemory')
   }
 
   async close () {
@@ -170,6 +194,7 @@ class Memory {
     return bytes.slice(at - start, at - start + length)
   }
 
+  async heldInMemory () { return true }
   async close () { this.#chunks.clear() }
   async remove () { this.#chunks.clear() }
 }

@@ -13,15 +13,16 @@ export class FileListStore {
   /**
    * @param {File[]} files in the order of the torrent @param {number} chunkLength
    * @param {(error: unknown) => void} onUnreadable a file was changed, moved or deleted meanwhile
+   * @param {number[]} [sizes] of the files, where they are known: the browser goes to the disk for each
    */
-  constructor (files, chunkLength, onUnreadable) {
+  constructor (files, chunkLength, onUnreadable, sizes = files.map(({ size }) => size)) {
     this.#files = files
     this.#onUnreadable = onUnreadable
     this.chunkLength = chunkLength
     this.length = 0
-    for (const file of files) {
+    for (const size of sizes) {
       this.#starts.push(this.length)
-      this.length += file.size
+      this.length += size
     }
   }
 

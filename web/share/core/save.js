@@ -3,17 +3,20 @@
 // avoided: streamed by the service worker, else into a file the person picks, else as a Blob. Several files go
 // as one ZIP archive. Used by the receiver's view.
 
-import { makeZip, predictLength } from '../../vendor/client-zip/client-zip.js'
-import { distinct, safeFileName, safePath } from '../lib/names.js'
+import { archiveEntries, archiveLength, archiveStream } from '../lib/archive.js'
+import { safeFileName } from '../lib/names.js'
 
 /** @typedef {import('./transfer.js').Transfer} Transfer */
 /** @typedef {import('./transfer.js').FileState} FileState */
 /** @typedef {import('./stream-server.js').StreamServer} StreamServer */
 /** @typedef {import('./stream-server.js').Resource} Resource */
 
-/** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server */
-export function saveFile (transfer, { index, name, size }, server) {
+/** @typedef {() => void} OnSaved called once the last byte is where the person wanted it; never if they cancel */
+
+/** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server @param {OnSaved} onSaved */
+export function saveFile (transfer, { index, name, size }, server, onSaved) {
   return save(server, {
+    delivered: onSaved,
     name: safeFileName(name),
     type: 'application/octet-stream',
     size,
@@ -23,17 +26,20 @@ export function saveFile (transfer, { index, name, size }, server) {
   })
 }
 
-/** @param {Transfer} transfer @param {FileState[]} files @param {string} name @param {StreamServer | null} server */
-export function saveAll (transfer, files, name, server) {
-  const paths = distinct(files.map(({ path }) => safePath(path)))
-  const entries = files.map((file, i) => ({ name: paths[i] ?? file.name, size: file.size, lastModified: new Date() }))
+/** @param {Transfer} transfer @param {FileState[]} files @param {string} name @param {StreamServer | null} server @param {OnSaved} onSaved */
+export function saveAll (transfer, files, name, server, onSaved) {
+  const entries = archiveEntries(files)
   return save(server, {
+    delivered: onSaved,
     name: `${safeFileName(name, 'files')}.zip`,
     type: 'application/zip',
-    size: Number(predictLength(entries)),
+    size: archiveLength(entries),
     attachment: true,
     seekable: false,
-    open: () => makeZip(contents(transfer, files, entries))
+    open: () => archiveStream(entries, i => {
+      const { index, size } = /** @type {FileState} */ (files[i])
+      return transfer.read(index, { start: 0, end: size - 1 })
+    })
   })
 }
 
@@ -44,13 +50,15 @@ async function save (server, resource) {
   const pick = /** @type {any} */ (window).showSaveFilePicker
   if (pick) {
     const handle = await pick.call(window, { suggestedName: resource.name })
-    return whole().pipeTo(await handle.createWritable())
+    await whole().pipeTo(await handle.createWritable())
+    return resource.delivered?.()
   }
   // Browsers move big Blobs to disk by themselves.
   const url = URL.createObjectURL(await new Response(whole()).blob())
   const link = Object.assign(document.createElement('a'), { href: url, download: resource.name })
   link.click()
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
+  resource.delivered?.()
 }
 
 /** Addresses stay valid as long as the page: browsers may pause and resume a download. @param {StreamServer} server @param {Resource} resource */
@@ -62,15 +70,4 @@ function saveByWorker (server, resource) {
   frame.src = server.publish(resource).url
   document.body.append(frame)
   setTimeout(() => frame.remove(), 120_000)
-}
-
-/**
- * The archive's files, each opened only when its turn comes.
- * @param {Transfer} transfer @param {FileState[]} files @param {Array<{ name: string, size: number, lastModified: Date }>} entries
- */
-async function * contents (transfer, files, entries) {
-  for (const [i, { index, size }] of files.entries()) {
-    const input = size ? transfer.read(index, { start: 0, end: size - 1 }) : new Blob([]).stream()
-    yield { .../** @type {any} */ (entries[i]), input }
-  }
 }

@@ -26,6 +26,8 @@ export class Services {
   #server = null
   /** Whether the tracker wants a token that the page does not have. */
   refused = false
+  /** Where other machines can open the page: told to a page on `localhost` alone. @type {string[] | null} */
+  pages = null
 
   /** @param {Settings} settings */
   constructor (settings) {
@@ -58,9 +60,10 @@ export class Services {
       import('./engine.js'),
       import('./disk-store.js'),
       import('./save.js'),
-      iceServers ? { servers: iceServers, refused: false } : loadIceServers(ice)
+      iceServers ? { servers: iceServers, refused: false, pages: null } : loadIceServers(ice)
     ])
     this.refused = found.refused
+    this.pages = found.pages
     forgetOldDownloads().catch(() => { /* tried again at the next visit */ })
     return { engine: new Engine({ tracker, iceServers: found.servers }), saving }
   }

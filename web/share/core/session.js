@@ -4,25 +4,29 @@
 
 import { failureNotice, savingNotice, spaceNotice } from '../lib/texts.js'
 import { storageEstimate } from './environment.js'
+import { Preparation } from './preparation.js'
 import { Services } from './services.js'
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {import('./transfer.js').Transfer} Transfer */
 /** @typedef {import('../lib/texts.js').Notice} Notice */
+/** @typedef {import('../lib/leaving.js').Loss} Loss */
 
 export class Session extends EventTarget {
   #services
   /** @type {Transfer | null} */
   transfer = null
+  /** What will be shared, while it is not yet known enough of. @type {Preparation | null} */
+  preparation = null
   /** What ended the last transfer. @type {Notice | null} */
   failure = null
   /** What to say about the space there is, before a download. @type {Notice | null} */
   space = null
   /** Why the last attempt to save went wrong. @type {Notice | null} */
   unsaved = null
-  /** Whether something of what was received has been saved. */
-  #kept = false
+  /** Which files of what was received have been saved, by their index. @type {Set<number>} */
+  #kept = new Set()
   /** Files or archives that the page itself is writing. */
   #saves = 0
   /** Counts attempts, so that a late one does not take the place of a newer one. */
@@ -37,8 +41,14 @@ export class Session extends EventTarget {
   /** Null where service workers are missing. */
   get streams () { return this.#services.streams }
 
+  /** Where other machines can open the page, if its server told so. @type {string[] | null} */
+  get pages () { return this.#services.pages }
+
   /** Whether the tracker wants a token that the page does not have; known soon after the start. */
   get refused () { return this.#services.refused }
+
+  /** The state of what runs, if anything does. @returns {import('./snapshot.js').Snapshot | null} */
+  snapshot () { return this.transfer?.snapshot() ?? this.preparation?.snapshot() ?? null }
 
   /** The info-hash of what is shared from here, if anything is. */
   get sharing () {
@@ -47,17 +57,36 @@ export class Session extends EventTarget {
 
   /** Whether leaving would cut off a transfer, or a file that is being saved. */
   get underWay () {
-    return (this.transfer?.underWay ?? false) || this.#saves > 0 || this.#services.saving
+    return this.preparation !== null || (this.transfer?.underWay ?? false) || this.#saves > 0 || this.#services.saving
   }
 
-  /** Whether closing would throw away a finished download of which nothing has been saved. */
+  /** Whether closing would throw away a finished download of which something has not been saved. */
   get unkept () {
-    return this.transfer?.role === 'receiver' && this.transfer.phase === 'done' && !this.#kept
+    const { transfer } = this
+    return transfer?.role === 'receiver' && transfer.phase === 'done' && transfer.snapshot().files.some(({ index, chosen }) => chosen && !this.#kept.has(index))
+  }
+
+  /** What would be lost by leaving, the gravest first; null when nothing. @returns {Loss | null} */
+  get loss () {
+    if (this.underWay) return 'transfer'
+    if (this.unkept) return this.#kept.size ? 'unsaved-rest' : 'unsaved'
+    return this.transfer?.role === 'sender' && this.transfer.phase === 'sharing' ? 'link' : null
   }
 
   /** @param {Chosen[]} chosen */
   async share (chosen) {
-    if (!this.transfer) await this.#begin(engine => engine.share(chosen))
+    if (this.transfer || this.preparation) return
+    const preparation = this.preparation = new Preparation(chosen)
+    this.failure = this.space = this.unsaved = null
+    this.#changed()
+    try {
+      const ready = await preparation.run()
+      await this.#begin(engine => engine.share(ready))
+    } catch (error) {
+      if (this.preparation === preparation) this.failure = failureNotice(error)
+    }
+    if (this.preparation === preparation) this.preparation = null
+    this.#changed()
   }
 
   /** @param {string} infoHash */
@@ -87,9 +116,11 @@ export class Session extends EventTarget {
       const { files, name } = transfer.snapshot()
       const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
       const [only] = wanted
-      if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams)
-      else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams)
-      if (transfer === this.transfer) this.#kept = true
+      const onSaved = () => {
+        if (transfer === this.transfer) for (const { index } of wanted) this.#kept.add(index)
+      }
+      if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams, onSaved)
+      else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams, onSaved)
     } catch (error) {
       // Closing the system's dialog is no failure, nor is the end of the transfer.
       if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer) this.unsaved = savingNotice(error)
@@ -103,8 +134,9 @@ export class Session extends EventTarget {
   leave () {
     this.#attempt++
     const { transfer } = this
-    this.transfer = this.failure = this.space = this.unsaved = null
-    this.#kept = false
+    this.preparation?.stop()
+    this.transfer = this.preparation = this.failure = this.space = this.unsaved = null
+    this.#kept = new Set()
     transfer?.stop()
   }
 
@@ -133,8 +165,15 @@ export class Session extends EventTarget {
   #onPhase (transfer) {
     if (transfer !== this.transfer) return
     if (transfer.phase === 'failed') {
-      this.failure = failureNotice(transfer.snapshot().error)
+      const { error } = transfer.snapshot()
+      const attempt = this.#attempt
+      this.failure = failureNotice(error)
       this.transfer = null
+      transfer.store?.inMemory.then(inMemory => {
+        if (attempt !== this.#attempt || !inMemory) return
+        this.failure = failureNotice(error, inMemory)
+        this.#changed()
+      })
     }
     if (transfer.phase === 'offered') this.#checkSpace(transfer)
     this.#changed()

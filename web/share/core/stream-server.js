@@ -19,6 +19,7 @@ const START_MS = 10_000
  * @property {boolean} attachment to be saved, not shown
  * @property {boolean} seekable whether `open` takes a start other than 0
  * @property {(start: number, end: number) => ReadableStream<Uint8Array>} open both ends included; never called for size 0
+ * @property {() => void} [delivered] called when an answer has been taken to the end of the file
  */
 
 export class StreamServer {
@@ -108,7 +109,9 @@ export class StreamServer {
       try {
         const bytes = await pull.next()
         port.postMessage({ bytes })
-        if (!bytes) end()
+        if (bytes) return
+        end()
+        if (range.end === resource.size - 1) resource.delivered?.()
       } catch {
         port.postMessage({ failed: true })
         end()

@@ -4,6 +4,8 @@
 
 import { Smoothed } from '../lib/estimate.js'
 import { PeerBook } from './peers.js'
+import { PieceWindow } from './piece-window.js'
+import { readThrough } from './piece-reader.js'
 import { fileStates, totals } from './snapshot.js'
 import { Solitude } from './solitude.js'
 import { TrackerLink } from './tracker-link.js'
@@ -28,11 +30,12 @@ export class Transfer extends EventTarget {
   #error = null
   /** @type {Set<number>} */
   #chosen = new Set()
-  #hashed = 0
   #total
   #down = new Smoothed()
   #up = new Smoothed()
   #solitude
+  /** What a receiver fetches next, once it knows the pieces. @type {PieceWindow | null} */
+  #window = null
   /** @type {DiskStore | null} */
   store = null
 
@@ -68,9 +71,6 @@ export class Transfer extends EventTarget {
     return (this.#phase === 'sharing' || this.#phase === 'done') && unfinished
   }
 
-  /** How far hashing is. @param {number} bytes */
-  onHashed (bytes) { this.#hashed = bytes }
-
   /**
    * Fetches these files and no others; may be called again with another choice.
    * @param {Iterable<number>} indices
@@ -78,9 +78,7 @@ export class Transfer extends EventTarget {
   download (indices) {
     if (this.role !== 'receiver' || !this.#torrent.ready) return
     this.choose(indices)
-    // All off, then on again: a piece shared by two files must stay wanted when one of them is dropped.
-    for (const file of this.#torrent.files) file.deselect()
-    for (const index of this.#chosen) this.#torrent.files[index]?.select()
+    this.#window?.want(this.#chosen)
     this.#enter(this.#chosen.size ? 'downloading' : 'offered')
     this.#checkDone()
   }
@@ -88,18 +86,11 @@ export class Transfer extends EventTarget {
   /** Notes which files are wanted, before the download starts. @param {Iterable<number>} indices */
   choose (indices) { this.#chosen = new Set(indices) }
 
-  /**
-   * Whether a file is being watched while it loads. Then its pieces come in order; else the rarest come first, so
-   * that receivers soon have something to give to each other.
-   * @param {boolean} watched
-   */
-  setWatched (watched) { this.#torrent.strategy = watched ? 'sequential' : 'rarest' }
-
   /** The bytes of a file, waiting for what is not here yet. @param {number} index @param {{ start: number, end: number }} range both ends included */
   read (index, range) {
     const file = this.#torrent.files[index]
     if (!file) throw new Error('no such file')
-    return file.stream(range)
+    return readThrough(file, range, this.#torrent.pieceLength, this.#window)
   }
 
   retryTracker () { this.#tracker.retryNow() }
@@ -123,6 +114,7 @@ export class Transfer extends EventTarget {
     this.#tracker.tick(now)
     this.#down.add(this.#torrent.downloadSpeed, now)
     this.#up.add(this.#torrent.uploadSpeed, now)
+    this.#window?.refill()
     this.#checkDone()
     this.#solitude.tick(now, this.#torrent.wires.length === 0)
   }
@@ -145,7 +137,7 @@ export class Transfer extends EventTarget {
       infoHash: this.infoHash,
       files,
       size: sums.size || this.#total,
-      hashed: this.#hashed,
+      hashed: this.#total,
       sent: torrent.uploaded,
       peers,
       failed: this.#peers.failed(now),
@@ -164,6 +156,7 @@ export class Transfer extends EventTarget {
 
   #onReady () {
     if (this.role === 'sender') return this.#enter('sharing')
+    this.#window = new PieceWindow(this.#torrent)
     // Everything may be here already, from before a reload.
     this.#enter(this.#torrent.files.every(({ done }) => done) && this.#torrent.done ? 'done' : 'offered')
     this.#checkDone()

@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-link>: the link of a share, to be copied, handed to the system's share sheet, or scanned. It is
-// given the link; it makes none.
+// <swarm-link>: the link of a share, to be copied, handed to the system's share sheet, or scanned. Where it works on this
+// machine only, it says so and has the link for others beside it. It is given the links; it makes none.
 
 import { generate } from '../../vendor/lean-qr/lean-qr.js'
 import { button, define, h, s, setText } from './dom.js'
@@ -9,12 +9,17 @@ const COPIED_MS = 2500
 /** Empty border around a QR code that scanners need, in modules. */
 const QUIET = 4
 
+const SCAN = 'Scan this with a phone, or send the link. It works as long as this page stays open, or anybody else who has the files keeps theirs open.'
+
 export class SwarmLink extends HTMLElement {
   #link = ''
+  #others = ''
   #field = h('input', { class: 'link-field', readonly: true, 'aria-label': 'Link to this share', spellcheck: 'false', onfocus: () => this.#field.select() })
   #copy = button('Copy link', () => this.#copyLink(), { icon: 'copy', kind: 'primary', id: 'copy' })
   #status = h('span', { role: 'status', class: 'link-status' })
   #code = h('div', { class: 'qr' })
+  #hint = h('p', { class: 'hint' }, SCAN)
+  #note = h('div', { class: 'notice info', hidden: true })
 
   connectedCallback () {
     if (this.firstChild) return
@@ -24,21 +29,35 @@ export class SwarmLink extends HTMLElement {
     this.append(
       h('div', { class: 'link-row' }, this.#field, this.#copy, sheet),
       this.#status,
-      h('div', { class: 'qr-row' }, this.#code, h('p', { class: 'hint' }, 'Scan this with a phone, or send the link. It works as long as this page stays open, or anybody else who has the files keeps theirs open.'))
+      this.#note,
+      h('div', { class: 'qr-row' }, this.#code, this.#hint)
     )
   }
 
-  /** @param {string} link */
-  set link (link) {
-    if (link === this.#link) return
+  /** @param {string} link @param {import('../lib/reach.js').Reach} reach where it works */
+  update (link, { isLocal, others, text, hint }) {
+    const shown = others.join(' ')
+    if (link === this.#link && shown === this.#others) return
     this.#link = link
+    this.#others = shown
     this.#field.value = link
-    this.#code.replaceChildren(qrPicture(link))
+    // What is scanned is scanned by another machine.
+    this.#code.replaceChildren(qrPicture(others[0] ?? link))
+    setText(this.#hint, isLocal ? hint : SCAN)
+    this.#note.hidden = !isLocal
+    this.#note.replaceChildren(...isLocal ? [h('h2', { class: 'notice-title' }, 'This link works on this machine only'), h('p', {}, text), ...others.map(other => this.#other(other))] : [])
   }
 
-  async #copyLink () {
+  /** A link for other machines, to be copied. @param {string} link */
+  #other (link) {
+    return h('div', { class: 'link-row' },
+      h('input', { class: 'link-field', readonly: true, value: link, 'aria-label': 'Link for other machines', spellcheck: 'false', onfocus: event => event.target.select() }),
+      button('Copy', () => this.#copyLink(link), { icon: 'copy', name: `Copy ${new URL(link).host}`, id: 'copy-other' }))
+  }
+
+  async #copyLink (link = this.#link) {
     try {
-      await navigator.clipboard.writeText(this.#link)
+      await navigator.clipboard.writeText(link)
       this.#say('Link copied')
     } catch {
       this.#field.focus()

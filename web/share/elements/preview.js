@@ -16,14 +16,10 @@ export class SwarmPreview extends HTMLElement {
   #revoke = null
   /** @type {ReadableStreamDefaultReader<Uint8Array> | null} */
   #reader = null
-  /** @type {Transfer | null} */
-  #transfer = null
 
   /** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server */
   show (transfer, file, server) {
     this.close()
-    this.#transfer = transfer
-    transfer.setWatched(true)
     const title = h('h2', { tabindex: -1, class: 'preview-title' }, shownName(file.name))
     const stage = h('div', { class: 'preview-stage' })
     this.replaceChildren(h('section', { class: 'card preview', 'aria-label': `Preview of ${shownName(file.name)}` },
@@ -53,8 +49,6 @@ export class SwarmPreview extends HTMLElement {
     this.#revoke = null
     this.#reader?.cancel().catch(() => {})
     this.#reader = null
-    this.#transfer?.setWatched(false)
-    this.#transfer = null
     this.replaceChildren()
     this.hidden = true
   }

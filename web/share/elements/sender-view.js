@@ -33,8 +33,8 @@ export class SwarmSender extends HTMLElement {
       h('div', { class: 'columns' }, h('div', { class: 'column' }, this.#linkCard, this.#filesCard), this.#peersCard))
   }
 
-  /** @param {Snapshot} now @param {string} link empty while hashing */
-  update (now, link) {
+  /** @param {Snapshot} now @param {string} link empty while hashing @param {import('../lib/reach.js').Reach} reach where it works */
+  update (now, link, reach) {
     const hashing = now.phase === 'hashing'
     const name = shownName(now.name)
     setText(this.#title, hashing ? `Preparing ${name}` : `Sharing ${name}`)
@@ -45,7 +45,7 @@ export class SwarmSender extends HTMLElement {
     this.#linkCard.hidden = this.#peersCard.hidden = this.#filesCard.hidden = hashing
     this.#meter.update(now)
     if (hashing) return
-    this.#link.link = link
+    this.#link.update(link, reach)
     this.#files.update(now)
     this.#peers.update(now)
   }

@@ -7,8 +7,10 @@
 
 import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
+import { endQuestion } from '../lib/leaving.js'
 import { milestone, titleOf } from '../lib/milestones.js'
 import { iceOf, shareLink, trackerOf } from '../lib/link.js'
+import { linkReach, otherPage } from '../lib/reach.js'
 import { SHUT_LEAD, environmentNotice, failureNotice, peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
 import { define, h, setText, tell } from './dom.js'
 import { DropTarget } from './drop-target.js'
@@ -34,7 +36,7 @@ export class SwarmShare extends HTMLElement {
   #stage = h('div', { class: 'stage' })
   #live = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
   #drop = new DropTarget({
-    welcome: () => this.#session !== null && !this.#session.transfer && !this.#infoHash && !this.#isShut,
+    welcome: () => this.#session !== null && !this.#session.transfer && !this.#session.preparation && !this.#infoHash && !this.#isShut,
     onFiles: chosen => this.#share(chosen),
     onFailed: error => this.showNotice(failureNotice(error))
   })
@@ -52,6 +54,16 @@ export class SwarmShare extends HTMLElement {
   #timer
 
   connectedCallback () {
+    try {
+      this.#start()
+    } catch (error) {
+      // What stands within the element says in plain words that it has not started.
+      this.shadowRoot?.replaceChildren(h('slot'))
+      throw error
+    }
+  }
+
+  #start () {
     if (!this.shadowRoot) this.#build()
     this.#drop.connect()
     addEventListener('beforeunload', this.#onLeave)
@@ -96,8 +108,8 @@ export class SwarmShare extends HTMLElement {
   /** The info-hash of what is shared from here; null when nothing is. */
   get sharing () { return this.#session?.sharing ?? null }
 
-  /** Whether closing the page would cut off a transfer, or a file that is being saved. */
-  get underWay () { return this.#session?.underWay ?? false }
+  /** What leaving the page would lose, as `transfer`, `unsaved`, `unsaved-rest` or `link`; null when nothing. */
+  get loss () { return this.#session?.loss ?? null }
 
   /** Shows a notice of the page's own, in place of everything that runs. @param {Notice} notice */
   showNotice (notice) {
@@ -164,10 +176,8 @@ export class SwarmShare extends HTMLElement {
 
   /** The person ends the transfer. */
   #close () {
-    const question = this.underWay
-      ? 'A transfer is under way. Stop it?'
-      : this.#session?.unkept ? 'Nothing has been saved yet. Close and discard it?' : null
-    if (question && !confirm(question)) return
+    const { loss } = this
+    if (loss && !confirm(endQuestion(loss))) return
     this.#infoHash = null
     this.#reset()
     setText(this.#live, 'Stopped.')
@@ -200,15 +210,17 @@ export class SwarmShare extends HTMLElement {
   }
 
   #draw () {
-    const now = this.#session?.transfer?.snapshot() ?? null
+    const now = this.#session?.snapshot() ?? null
     this.#drawNotices(now)
     const tag = now ? `swarm-${now.role}` : this.#infoHash || this.#blocked ? null : 'swarm-start'
     this.#showView(tag)
     const view = this.#stage.firstElementChild
     if (tag === 'swarm-start') /** @type {SwarmStart} */ (view).update(this.#isShut ? SHUT_LEAD : '')
     if (now?.role === 'sender') {
-      const link = now.infoHash && now.phase === 'sharing' ? shareLink(new URL(this.getAttribute('page') ?? '', location.href).href, now.infoHash) : '';
-      /** @type {SwarmSender} */ (view).update(now, link)
+      const page = new URL(this.getAttribute('page') ?? '', location.href).href
+      const linkFrom = (/** @type {string} */ page) => now.infoHash && now.phase === 'sharing' ? shareLink(page, now.infoHash) : ''
+      const link = linkFrom(page);
+      /** @type {SwarmSender} */ (view).update(now, link, linkReach(link, (this.#session?.pages ?? []).map(other => linkFrom(otherPage(other, page)))))
     }
     if (now?.role === 'receiver') /** @type {SwarmReceiver} */ (view).update(now, this.#session?.space ?? null)
     if (now) {
@@ -250,7 +262,7 @@ export class SwarmShare extends HTMLElement {
 
   /** @param {BeforeUnloadEvent} event */
   #onLeave = event => {
-    if (this.underWay) event.preventDefault()
+    if (this.loss) event.preventDefault()
   }
 }
 

@@ -34,14 +34,16 @@ export function shareLink (pageUrl, infoHash) {
   return url.href
 }
 
-/** The tracker of an origin, for pages that name none. @param {string} pageUrl */
+/** The tracker beside a page, for pages that name none: in the folder of the page, which a proxy may have put under a path. @param {string} pageUrl */
 export function trackerOf (pageUrl) {
-  const url = new URL(pageUrl)
-  return `${url.protocol === 'https:' ? 'wss:' : 'ws:'}//${url.host}/announce${tokenOf(url)}`
+  const page = new URL(pageUrl)
+  const url = new URL(`announce${tokenOf(page)}`, page)
+  url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url.href
 }
 
 /** The start page, with the token that its tracker may need. @param {string} pageUrl */
-export const startOf = pageUrl => `/${tokenOf(new URL(pageUrl))}`
+export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
 /** Where the ICE servers are asked for: with the token of the page's address, if that is the same server. @param {string} address @param {string} pageUrl */
 export function iceOf (address, pageUrl) {

@@ -20,7 +20,7 @@ export function environmentNotice ({ secure, webrtc, webSocket, subtle, address 
       title: 'This page needs a secure address',
       text: `It was opened over plain http (${address}). Browsers then switch off the parts that check and save files. ` +
         'Open it through https, or, on the machine that runs the server, as http://localhost. Whoever runs ' +
-        'the server can put it behind a web server with a certificate.'
+        'the server can start it with --tls-self-signed, which adds an https address, or give it a certificate.'
     }
   }
   if (!webrtc || !webSocket) {
@@ -36,19 +36,26 @@ export function environmentNotice ({ secure, webrtc, webSocket, subtle, address 
 
 /**
  * What an error that ended a transfer means.
- * @param {unknown} error
+ * @param {unknown} error @param {boolean} [inMemory] whether downloads are held in memory here
  * @returns {Notice}
  */
-export function failureNotice (error) {
+export function failureNotice (error, inMemory = false) {
   const { name = '', message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
   const again = { id: 'retry', label: 'Try again' }
   if (name === 'QuotaExceededError' || /quota|no space|disk full/i.test(message)) {
-    return {
-      tone: 'error',
-      title: 'The storage is full',
-      text: 'The browser may not store more for this page. Free some disk space, or choose fewer files, and try again.',
-      action: again
-    }
+    return inMemory
+      ? {
+          tone: 'error',
+          title: 'This window cannot hold more',
+          text: 'It keeps files in memory, as private windows do, and the browser gives it no more. Open the link in a normal window, which keeps them on the disk, or choose fewer files.',
+          action: again
+        }
+      : {
+          tone: 'error',
+          title: 'The storage is full',
+          text: 'The browser may not store more for this page. Free some disk space, or choose fewer files, and try again. In a private window, open the link in a normal one: it may store more.',
+          action: again
+        }
   }
   if (name === 'NotReadableError' || name === 'NotFoundError' || name === 'ChangedFileError') {
     return {
@@ -144,18 +151,26 @@ export function peersNotice ({ role, connected, connecting, failed, known, waite
  * @returns {Notice | null}
  */
 export function spaceNotice (bytes, { quota, usage }, inMemory) {
+  const left = quota === undefined || usage === undefined ? Infinity : Math.max(0, quota - usage)
+  if (inMemory && bytes > left) {
+    return {
+      tone: 'warning',
+      title: 'This window cannot hold so much',
+      text: `It keeps files in memory, as private windows do, and the browser gives it ${formatBytes(left)}; the files take ${formatBytes(bytes)}. Open the link in a normal window, which keeps them on the disk, or choose fewer files.`
+    }
+  }
   if (inMemory && bytes > 500e6) {
     return {
       tone: 'warning',
       title: 'This may be too big for the memory',
-      text: `This browser gives the page no disk storage (private windows often do not), so ${formatBytes(bytes)} must fit into memory. Use a normal window if you can.`
+      text: `This window keeps files in memory, as private windows do, so ${formatBytes(bytes)} must fit there. Open the link in a normal window if you can: it keeps them on the disk.`
     }
   }
-  if (inMemory || quota === undefined || usage === undefined || bytes <= quota - usage) return null
+  if (inMemory || bytes <= left) return null
   return {
     tone: 'warning',
     title: 'There may not be enough space',
-    text: `The files take ${formatBytes(bytes)}, and the browser has ${formatBytes(Math.max(0, quota - usage))} left for this page. Free some disk space or choose fewer files.`
+    text: `The files take ${formatBytes(bytes)}, and the browser has ${formatBytes(left)} left for this page. Free some disk space or choose fewer files. In a private window, open the link in a normal one: it may store more.`
   }
 }
 

@@ -26,8 +26,6 @@ export interface TorrentFile extends Emitter {
   offset: number
   done: boolean
   readonly downloaded: number
-  select (priority?: number): void
-  deselect (): void
   stream (range?: { start: number, end: number }): ReadableStream<Uint8Array>
 }
 
@@ -36,6 +34,7 @@ export interface Bits { buffer: Uint8Array, get (index: number): boolean }
 export interface Wire extends Emitter {
   peerId: string
   peerPieces: Bits
+  peerChoking: boolean
   isSeeder: boolean
   uploaded: number
   downloaded: number
@@ -71,20 +70,21 @@ export interface Torrent extends Emitter {
   name: string
   length: number
   pieceLength: number
-  pieces: unknown[]
+  pieces: Array<{ length: number, missing: number } | null>
   bitfield: Bits
   files: TorrentFile[]
   wires: Wire[]
   done: boolean
   ready: boolean
   destroyed: boolean
-  strategy: 'rarest' | 'sequential'
   received: number
   uploaded: number
   readonly downloaded: number
   readonly downloadSpeed: number
   readonly uploadSpeed: number
   discovery: { tracker: TrackerClient | null } | null
+  select (start: number, end: number, priority?: number): void
+  deselect (start: number, end: number): void
   destroy (options?: { destroyStore?: boolean }, done?: Done): void
 }
 
@@ -93,8 +93,7 @@ export default class WebTorrent implements Emitter {
   constructor (options?: Record<string, unknown>)
   destroyed: boolean
   torrents: Torrent[]
-  add (id: string | Uint8Array, options: Record<string, unknown>): Torrent
-  seed (input: File[], options: Record<string, unknown>): Torrent
+  add (id: string | Uint8Array | Record<string, unknown>, options: Record<string, unknown>): Torrent
   destroy (done?: Done): void
   on (event: string, listener: (...args: any[]) => void): this
   once (event: string, listener: (...args: any[]) => void): this

@@ -17,7 +17,7 @@ use super::connections::{found, gone};
 use super::guard::Caller;
 use super::seconds;
 use crate::http::site::Shared;
-use crate::hub::{Hub, Node};
+use crate::hub::{Hub, Node, Unbannable};
 use crate::limits::Key;
 
 /// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
@@ -57,9 +57,10 @@ pub(super) async fn ban(
         let text = format!("seconds is to be a number from 1 to {SECONDS_MAX}");
         return Err(Refusal::bad_request(text));
     }
-    let key = node.ask(id.worker(), move |hub| hub.key_of(id)).await?;
+    let look = move |hub: &Hub| (hub.key_of(id), hub.unbannable(id));
+    let (key, unbannable) = node.ask(id.worker(), look).await?;
     let Some(key) = key.ok_or_else(gone)? else {
-        let text = "its address cannot be banned: it is exempt (limits.exempt, no_limits), not known, or one of too many";
+        let text = unbannable.unwrap_or(Unbannable::Exempt).text();
         return Err(Refusal::new(StatusCode::CONFLICT, text));
     };
     if node.is_of(key, caller) {

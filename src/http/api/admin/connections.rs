@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::refusal::{Refusal, answer};
 use super::{seconds, unix};
 use crate::http::site::Shared;
-use crate::hub::{Busy, Node, Offender, Seen};
+use crate::hub::{Busy, Node, Offender, Seen, Unbannable};
 use crate::limits::Grudge;
 use crate::protocol::ConnectionId;
 
@@ -141,6 +141,7 @@ fn shown(seen: &Seen, reason: &str, done: &str, closed_at: Option<f64>) -> Value
         "done": done,
         "open": closed_at.is_none(),
         "at": closed_at,
+        "ban_refused": seen.unbannable.map(Unbannable::text),
     })
 }
 

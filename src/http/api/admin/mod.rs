@@ -9,6 +9,7 @@ pub(in crate::http) mod guard;
 mod others;
 mod peer;
 mod ranking;
+mod refusals;
 mod settings;
 mod swarms;
 
@@ -21,7 +22,7 @@ use axum::routing::{delete, get, post};
 use super::super::site::Shared;
 use super::{alerts, history};
 
-pub(in crate::http) use guard::{Caller, shown, too_many};
+pub(in crate::http) use guard::{Caller, shown, sign_in, too_many};
 pub(in crate::http) use ranking::Rankings;
 
 /// All routes, for nobody without the token.
@@ -34,6 +35,7 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/api/v1/connections/{id}/ban", post(bans::ban))
         .route("/api/v1/hostile", get(connections::hostile))
         .route("/api/v1/origins", get(others::origins))
+        .route("/api/v1/refusals", get(refusals::list))
         .route("/api/v1/bans", get(bans::list))
         .route("/api/v1/bans/{key}", delete(bans::lift))
         .route(

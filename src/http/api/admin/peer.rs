@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::connections::name;
 use super::seconds;
-use crate::hub::{Network, Seen};
+use crate::hub::{Network, Seen, Unbannable};
 use crate::insight::census::Client;
 use crate::protocol::http::Endpoint;
 use crate::swarm::{Role, Shown};
@@ -28,6 +28,7 @@ pub(super) struct Peer {
     port: Option<u16>,
     connection: Option<String>,
     blocked: bool,
+    ban_refused: Option<&'static str>,
 }
 
 impl Peer {
@@ -42,6 +43,7 @@ impl Peer {
             address: seen.network.shown(),
             connection: Some(name(seen.connection)),
             blocked: seen.blocked,
+            ban_refused: seen.unbannable.map(Unbannable::text),
             ..Self::new(member)
         }
     }

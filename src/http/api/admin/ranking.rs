@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::protocol::{ConnectionId, PeerId};
-    use crate::swarm::{Claim, Member};
+    use crate::swarm::{Claim, Group, Member};
 
     /// As many swarms as given, number `n` with 1 + n % 9 members of which one is a seeder.
     fn node(swarms: u32) -> Node {
@@ -232,6 +232,7 @@ mod tests {
                     connection: ConnectionId::new(0, member, number),
                     peer_id: PeerId::new([0; 20]),
                 };
+                let joined = (member_of, Group::of_connection(member_of.connection));
                 let claim = if member == 0 {
                     Claim::Seeder
                 } else {
@@ -242,7 +243,7 @@ mod tests {
                     .with_new(
                         &InfoHash::new(bytes),
                         |_| true,
-                        |swarm| swarm.join(member_of, claim, false, Duration::ZERO),
+                        |swarm| swarm.join(joined, claim, false, Duration::ZERO),
                     )
                     .expect("there is room");
             }

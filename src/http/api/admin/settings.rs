@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::asked::body;
 use super::super::refusal::{Refusal, answer};
-use crate::config::{Changed, Config, InvalidConfig, Setting, Takes};
+use crate::config::{Changed, Config, InvalidConfig, Section, Setting, Shape, Takes, Unit};
 use crate::http::site::Shared;
 use crate::http::steering::{Amended, InForce};
 
@@ -24,23 +24,74 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, 
         loaded,
         can_undo,
     } = shared.steering()?.in_force();
-    let settings = Setting::all().iter().map(|setting| {
-        let shape = setting.shape();
-        let doc: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
-        json!({
-            "key": setting.key,
-            "value": setting.toml(&config),
-            "doc": doc.join(" "),
-            "bounds": shape.bounds,
-            "live": setting.takes == Takes::Live,
-            "secret": shape.secret,
-            "changed": !setting.is_same(&config, &loaded),
-        })
-    });
+    let defaults = Config::default();
+    let settings = Setting::all()
+        .iter()
+        .map(|setting| shown(setting, &config, &loaded, &defaults));
     let settings: Vec<Value> = settings.collect();
-    Ok(answer(
-        &json!({ "settings": settings, "can_undo": can_undo, "note": NOTE }),
-    ))
+    Ok(answer(&json!({
+        "settings": settings,
+        "sections": sections(),
+        "can_undo": can_undo,
+        "note": NOTE,
+    })))
+}
+
+fn shown(setting: &Setting, config: &Config, loaded: &Config, defaults: &Config) -> Value {
+    let shape = setting.shape();
+    let doc: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
+    let (value, default) = (setting.toml(config), setting.toml(defaults));
+    // What stands for a secret is none of its values.
+    let plain = |toml: &Option<String>| toml.as_deref().filter(|_| !shape.secret).map(json_of);
+    json!({
+        "key": setting.key,
+        "section": setting.section.map(|section| section.name),
+        "kind": kind(setting, &shape),
+        "many": shape.many,
+        "choices": shape.choices.words,
+        "other_values": shape.choices.others || shape.choices.words.is_empty(),
+        "plain": plain(&value),
+        "default_plain": plain(&default),
+        "value": value,
+        "default": default,
+        "is_default": setting.is_same(config, defaults),
+        "doc": doc.join(" "),
+        "bounds": shape.bounds,
+        "live": setting.takes == Takes::Live,
+        "takes": setting.takes.label(),
+        "secret": shape.secret,
+        "changed": !setting.is_same(config, loaded),
+    })
+}
+
+fn kind(setting: &Setting, shape: &Shape) -> &'static str {
+    match setting.unit() {
+        Some(Unit::Count) => "number",
+        Some(Unit::Seconds) => "seconds",
+        Some(Unit::Bytes) => "bytes",
+        Some(Unit::Percent) => "percent",
+        None if shape.switch => "switch",
+        None => "text",
+    }
+}
+
+/// The groups of settings in their order; those without one come first and are in none of these.
+fn sections() -> Vec<Value> {
+    let mut sections: Vec<&Section> = Setting::all()
+        .iter()
+        .filter_map(|one| one.section)
+        .collect();
+    sections.dedup();
+    let shown = sections
+        .iter()
+        .map(|section| json!({ "name": section.name, "doc": section.doc.trim() }));
+    shown.collect()
+}
+
+/// A value written as TOML, as one of JSON.
+fn json_of(toml: &str) -> Value {
+    let value = toml.parse::<toml::Value>();
+    value.map_or(Value::Null, |value| json!(value))
 }
 
 /// `PATCH /api/v1/settings`: gives settings other values, all or none of them. A value is itself, or a string with the TOML text

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use instant_acme::AccountCredentials;
 
+use crate::net::look::check_room;
+
 const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.pem";
 
@@ -44,6 +46,12 @@ impl Cache {
         cache.write(probe, b"")?;
         fs::remove_file(folder.join(probe)).map_err(failed)?;
         Ok(cache)
+    }
+
+    /// Whether [`Self::open`] will do, as far as that can be told without making anything.
+    pub(super) fn look(folder: &Path, directory: &str) -> Result<(), CacheError> {
+        let path = folder.join(folder_name(directory));
+        check_room(&path).map_err(|reason| CacheError { path, reason })
     }
 
     /// The account, if there is one that can be read.

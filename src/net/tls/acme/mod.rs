@@ -80,6 +80,13 @@ impl Acme {
         Ok(acme)
     }
 
+    /// Looks at all that [`Self::new`] reads and writes to, and changes nothing.
+    pub(super) fn look(settings: &config::Tls) -> Result<(), TlsError> {
+        authorities(settings)?;
+        let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
+        Ok(Cache::look(folder, &settings.acme_directory)?)
+    }
+
     /// Orders whenever it is time, until dropped.
     pub(super) async fn keep(&self, counters: &Counters) {
         let mut retry = RETRY_FIRST;

@@ -115,7 +115,7 @@ async fn a_handshake_has_its_time_and_no_more() {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     };
-    let (accepted, ()) = tokio::join!(tls.accept(ours, &counters), trickle);
+    let (accepted, ()) = tokio::join!(tls.accept(ours, &counters, || {}), trickle);
     assert!(accepted.is_none());
     assert_eq!(counted(&counters), [0, 0, 1, 0, 0, 0, 0]);
     let seconds = begun.elapsed().as_secs();
@@ -131,7 +131,7 @@ async fn each_way_to_fail_is_counted_apart() {
         let (ours, mut theirs) = duplex(1024);
         theirs.write_all(bytes).await.unwrap();
         drop(theirs);
-        assert!(tls.accept(ours, &counters).await.is_none());
+        assert!(tls.accept(ours, &counters, || {}).await.is_none());
         counted(&counters)
     };
     assert_eq!(said(b"").await, [0, 0, 0, 1, 0, 0, 0]);
@@ -212,4 +212,33 @@ async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
         !shake(&validator).await,
         "nothing is shown when nothing is to be proved"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_is_abandoned_by_who_has_begun_it_and_not_by_who_is_silent() {
+    let (tls, _folder) = tls(&[&make(&["a.example"])]);
+    let counters = Counters::default();
+    let abandoned = std::cell::Cell::new(0);
+    let accept = |ours| tls.accept(ours, &counters, || abandoned.set(abandoned.get() + 1));
+    let tell = async |bytes: &[u8], hangs_up: bool| {
+        let before = abandoned.get();
+        let (ours, mut theirs) = duplex(1024);
+        theirs.write_all(bytes).await.unwrap();
+        let kept = (!hangs_up).then_some(theirs);
+        assert!(accept(ours).await.is_none());
+        drop(kept);
+        abandoned.get() - before
+    };
+    for hangs_up in [true, false] {
+        assert_eq!(tell(b"", hangs_up).await, 0, "{hangs_up}");
+        assert_eq!(tell(&[0x16, 3, 1], hangs_up).await, 1, "{hangs_up}");
+        assert_eq!(tell(b"GET / HTTP/1.1\r\n\r\n", hangs_up).await, 1);
+    }
+    // The worker ends it for newer ones.
+    let (ours, mut theirs) = duplex(1024);
+    theirs.write_all(&[0x16, 3, 1]).await.unwrap();
+    let before = abandoned.get();
+    let second = std::time::Duration::from_secs(1);
+    assert!(timeout(second, accept(ours)).await.is_err());
+    assert_eq!(abandoned.get() - before, 1);
 }

@@ -110,7 +110,7 @@ pub(super) async fn shake(tls: &Tls, config: &Arc<ClientConfig>, name: &str) -> 
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let connector = TlsConnector::from(Arc::clone(config));
     let connecting = connector.connect(name, theirs);
-    let (server, client) = tokio::join!(tls.accept(ours, &counters), connecting);
+    let (server, client) = tokio::join!(tls.accept(ours, &counters, || {}), connecting);
     Ends {
         server,
         client,

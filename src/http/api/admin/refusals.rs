@@ -1,0 +1,36 @@
+//! What was refused, and why: for an operator whose clients do not get in.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+
+use super::super::refusal::answer;
+use crate::http::site::Shared;
+
+/// `GET /api/v1/refusals`: each kind and name with its count, the newest first.
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
+    let refusals = shared.node().refusals();
+    let rows = refusals.list().into_iter().map(|row| {
+        json!({
+            "kind": row.kind.name(),
+            "detail": row.name,
+            "count": row.count,
+            "first": whole_seconds(row.first),
+            "last": whole_seconds(row.last),
+            "text": row.kind.text(),
+        })
+    });
+    answer(&json!({
+        "refusals": rows.collect::<Vec<_>>(),
+        "since": whole_seconds(refusals.since()),
+    }))
+}
+
+/// Seconds since 1970.
+fn whole_seconds(time: SystemTime) -> u64 {
+    let past = time.duration_since(UNIX_EPOCH);
+    past.unwrap_or_default().as_secs()
+}

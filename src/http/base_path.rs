@@ -1,0 +1,95 @@
+//! `base_path`: the path under which a proxy serves us, where it hands requests on with that path.
+//!
+//! It is taken off before anything else looks at a request, so every rule (limits, origins, tokens, what a listener serves)
+//! holds under both spellings. Only the one path that the operator names is taken off, and once: a proxy that keeps
+//! strangers from `/metrics` would not keep them from `/anything/metrics`.
+
+use axum::response::{IntoResponse, Response};
+use hyper::header::{CACHE_CONTROL, HeaderValue, LOCATION};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Request, StatusCode, Uri};
+
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Marks a request for the base path without a slash behind it: relative addresses of a page there would lead elsewhere.
+/// Holds where the slash is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bare(String);
+
+impl Bare {
+    /// Leads to the page, by an address that holds whatever host and scheme the proxy shows.
+    pub(super) fn redirect(&self) -> Response {
+        let Ok(location) = HeaderValue::try_from(&self.0) else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let headers = [(LOCATION, location), (CACHE_CONTROL, NO_CACHE)];
+        (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+    }
+}
+
+/// Takes the base path off a request's path, if it stands there.
+pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
+    let Some(base) = base else { return };
+    let uri = request.uri();
+    let Some(rest) = uri.path().strip_prefix(base) else {
+        return;
+    };
+    if !rest.is_empty() && !rest.starts_with('/') {
+        return;
+    }
+    let query = uri.query().map(|query| format!("?{query}"));
+    let query = query.unwrap_or_default();
+    let marked = rest.is_empty().then(|| {
+        let last = base.rsplit('/').next().unwrap_or_default();
+        Bare(format!("{last}/{query}"))
+    });
+    let rest = if rest.is_empty() { "/" } else { rest };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(format!("{rest}{query}")).ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+        if let Some(marked) = marked {
+            request.extensions_mut().insert(marked);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(uri: &str, base: &str) -> (String, Option<Bare>) {
+        let mut request = Request::new(());
+        *request.uri_mut() = uri.parse().expect("a URI");
+        take_off(&mut request, Some(base));
+        let marked = request.extensions().get().cloned();
+        (request.uri().to_string(), marked)
+    }
+
+    #[test]
+    fn only_the_named_path_is_taken_off_and_only_once() {
+        for (uri, expected) in [
+            ("/hub/", "/"),
+            ("/hub/dashboard?a=b", "/dashboard?a=b"),
+            ("/hub/hub/dashboard", "/hub/dashboard"),
+            ("/hub//dashboard", "//dashboard"),
+            ("http://x.example/hub/ice?", "http://x.example/ice?"),
+            ("/hubs/dashboard", "/hubs/dashboard"),
+            ("/x/hub/dashboard", "/x/hub/dashboard"),
+            ("/Hub/dashboard", "/Hub/dashboard"),
+            ("/%68ub/dashboard", "/%68ub/dashboard"),
+            ("/dashboard", "/dashboard"),
+            ("*", "*"),
+        ] {
+            assert_eq!(taken(uri, "/hub"), (expected.to_owned(), None), "{uri}");
+        }
+    }
+
+    #[test]
+    fn without_its_slash_the_path_leads_to_the_page_by_a_relative_address() {
+        let bare = |text: &str| Some(Bare(text.to_owned()));
+        assert_eq!(taken("/hub", "/hub"), ("/".to_owned(), bare("hub/")));
+        let (uri, led) = taken("/a/hub?token=x", "/a/hub");
+        assert_eq!((uri.as_str(), led), ("/?token=x", bare("hub/?token=x")));
+    }
+}

@@ -1,0 +1,163 @@
+//! Answers that are made once a second at most, however many ask: totals and the census.
+//!
+//! A layer of their routes, behind the guard. What is kept is shared by all who get it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::header::ACCEPT;
+use hyper::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::body::common;
+use super::site::Shared;
+use crate::insight::Detail;
+
+/// How long an answer is good, unless there are newer statistics.
+const KEPT: Duration = Duration::from_secs(1);
+/// Answers that are kept. There are fewer routes, each with at most four forms.
+const ANSWERS_MAX: usize = 16;
+
+/// What tells answers of a moment apart: the path, whether JSON is asked for, and how much the sender may see.
+type Form = (String, bool, Detail);
+
+/// The answers of a moment.
+#[derive(Debug, Default)]
+pub(super) struct Cache(Mutex<HashMap<Form, Answer>>);
+
+#[derive(Debug, Clone)]
+struct Answer {
+    made_at: Instant,
+    moment: Moment,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What an answer depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moment {
+    statistics: SystemTime,
+    is_leaving: bool,
+}
+
+impl Cache {
+    fn get(&self, key: &Form, moment: Moment) -> Option<Answer> {
+        let answers = self.0.lock();
+        let answer = answers.get(key)?;
+        let is_good = answer.moment == moment && answer.made_at.elapsed() < KEPT;
+        is_good.then(|| answer.clone())
+    }
+
+    fn put(&self, key: Form, answer: Answer) {
+        let mut answers = self.0.lock();
+        if answers.len() < ANSWERS_MAX || answers.contains_key(&key) {
+            answers.insert(key, answer);
+        }
+    }
+}
+
+impl Answer {
+    fn told(self) -> Response {
+        common((self.headers, self.body))
+    }
+}
+
+/// Answers with what is kept, or keeps what is answered. Refusals are not kept.
+pub(super) async fn kept(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let moment = Moment {
+        statistics: shared.node().board().latest().at,
+        is_leaving: shared.retry_after().is_some(),
+    };
+    let accepted = request.headers().get_all(ACCEPT).iter();
+    let wants_json = accepted
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("application/json"));
+    let detail = *request.extensions().get().unwrap_or(&Detail::Totals);
+    let key = (request.uri().path().to_owned(), wants_json, detail);
+    if let Some(answer) = shared.cache.get(&key, moment) {
+        return answer.told();
+    }
+    let mut request = request;
+    // An answer without its body would be kept for those who want it.
+    *request.method_mut() = hyper::Method::GET;
+    let (parts, body) = next.run(request).await.into_parts();
+    let most = shared.live().response_bytes_max;
+    let Ok(body) = to_bytes(body, most).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    if parts.status != StatusCode::OK {
+        return Response::from_parts(parts, Body::from(body));
+    }
+    let answer = Answer {
+        made_at: Instant::now(),
+        moment,
+        headers: parts.headers,
+        body,
+    };
+    shared.cache.put(key, answer.clone());
+    answer.told()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::Node;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_made_once_a_second_whoever_asks() {
+        let config = Config::default();
+        let shared = Shared::new(&config, &Arc::new(Node::new(&config, 1)));
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let number_it = move || {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            async move { format!("answer {number}") }
+        };
+        let layer = from_fn_with_state(Arc::clone(&shared), kept);
+        let router: Router = Router::new().route("/stats", get(number_it).route_layer(layer));
+        let ask = async |method: &str| {
+            let request = Request::builder().method(method).uri("/stats");
+            let request = request.body(Body::empty()).expect("a request");
+            let Ok(response) = router.clone().oneshot(request).await;
+            assert!(
+                response
+                    .extensions()
+                    .get::<super::super::body::Common>()
+                    .is_some()
+            );
+            to_bytes(response.into_body(), 100).await.expect("a body")
+        };
+        assert_eq!(ask("HEAD").await, "");
+        for _ in 0..100 {
+            assert_eq!(ask("GET").await, "answer 0");
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+        tokio::time::advance(KEPT).await;
+        assert_eq!(ask("GET").await, "answer 1");
+        // Newer statistics make a newer answer.
+        shared.node().board().put(crate::insight::Statistics {
+            at: std::time::UNIX_EPOCH + Duration::from_secs(1),
+            ..Default::default()
+        });
+        assert_eq!(ask("GET").await, "answer 2");
+    }
+}

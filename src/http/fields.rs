@@ -1,0 +1,50 @@
+//! The header fields of responses: each stands once.
+//!
+//! What reads a field that stands twice takes the first line, the last, or refuses both: nginx since 1.23 and Apache hand on
+//! the first `Content-Type` only. So the last step before a response goes out makes it impossible.
+
+use hyper::header::{HeaderMap, HeaderName, LINK, SET_COOKIE, VARY, WWW_AUTHENTICATE};
+
+/// Fields of which several lines mean several values (RFC 9110, section 5.3; RFC 6265, section 3).
+const REPEATABLE: [HeaderName; 4] = [LINK, SET_COOKIE, VARY, WWW_AUTHENTICATE];
+
+/// Leaves of each field the line that was written last.
+pub(super) fn make_single(headers: &mut HeaderMap) {
+    // Hardly ever anything else.
+    if headers.len() == headers.keys_len() {
+        return;
+    }
+    let is_repeated = |name: &&HeaderName| {
+        !REPEATABLE.contains(name) && headers.get_all(*name).iter().nth(1).is_some()
+    };
+    let repeated: Vec<_> = headers.keys().filter(is_repeated).cloned().collect();
+    for name in repeated {
+        if let Some(last) = headers.get_all(&name).iter().next_back().cloned() {
+            headers.insert(name, last);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{CONTENT_TYPE, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_a_field_stays_and_lists_stay_whole() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (CONTENT_TYPE, "application/octet-stream"),
+            (VARY, "accept"),
+            (CONTENT_TYPE, "text/css"),
+            (VARY, "accept-encoding"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        make_single(&mut headers);
+        let values = |name| headers.get_all(name).iter().collect::<Vec<_>>();
+        assert_eq!(values(CONTENT_TYPE), ["text/css"]);
+        assert_eq!(values(VARY), ["accept", "accept-encoding"]);
+    }
+}

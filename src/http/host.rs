@@ -1,0 +1,109 @@
+//! The `Host` of a request: HTTP/1.1 has exactly one, and a valid one (RFC 9112, 3.2). Two would let a proxy in front and this
+//! server understand a request differently.
+
+use hyper::header::{HOST, HeaderMap};
+use hyper::{Request, Version};
+
+/// What is said to such a request.
+pub(super) const TEXT: &str = "A request of HTTP/1.1 has exactly one Host, and a valid one.\n";
+
+/// What is wrong with the `Host` of a request, if something is.
+pub(super) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
+    let is_needed = request.version() > Version::HTTP_10;
+    fault_of(request.headers(), is_needed)
+}
+
+fn fault_of(headers: &HeaderMap, is_needed: bool) -> Option<&'static str> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => is_needed.then_some("missing"),
+        (Some(_), Some(_)) => Some("more than one"),
+        (Some(host), None) => (!is_valid(host.as_bytes())).then_some("not valid"),
+    }
+}
+
+/// A host and perhaps a port (RFC 3986, 3.2); empty where the target of the request has none.
+fn is_valid(value: &[u8]) -> bool {
+    let end = value.iter().rposition(|&byte| byte == b':' || byte == b']');
+    let (host, port) = match end {
+        Some(at) if value.get(at) == Some(&b':') => {
+            let (host, port) = value.split_at(at);
+            (host, port.get(1..).unwrap_or_default())
+        }
+        _ => (value, &[][..]),
+    };
+    let literal = host
+        .strip_prefix(b"[")
+        .and_then(|rest| rest.strip_suffix(b"]"));
+    let is_host = match literal {
+        Some(address) => {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b":.-_~".contains(byte);
+            !address.is_empty() && address.iter().all(is_part)
+        }
+        None => host.iter().copied().all(is_of_name),
+    };
+    is_host && port.iter().all(u8::is_ascii_digit)
+}
+
+/// Unreserved, a delimiter within, or part of an escape.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for host in [
+            "",
+            "a.example",
+            "A_b.example:8000",
+            "192.0.2.1:80",
+            "[2001:db8::1]",
+            "[::1]:8000",
+            "a.example:",
+            "xn--bcher-kva.example",
+        ] {
+            assert!(is_valid(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "a b",
+            "a.example, b.example",
+            "a.example/x",
+            "http://a.example",
+            "user@a.example",
+            "a.example:80x",
+            "a:b:80",
+            "::1",
+            "[::1",
+            "[]",
+            "[::1]x",
+            "a\u{e9}.example",
+            "a?b",
+            "a#b",
+            "a\\b",
+        ] {
+            assert!(!is_valid(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn one_host_is_needed_and_only_http_1_0_may_have_none() {
+        let with = |hosts: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(HOST, HeaderValue::from_static(host));
+            }
+            headers
+        };
+        assert_eq!(fault_of(&with(&["a"]), true), None);
+        assert_eq!(fault_of(&with(&[]), true), Some("missing"));
+        assert_eq!(fault_of(&with(&[]), false), None);
+        assert_eq!(fault_of(&with(&["a", "a"]), true), Some("more than one"));
+        assert_eq!(fault_of(&with(&["a", "b"]), false), Some("more than one"));
+        assert_eq!(fault_of(&with(&["a b"]), false), Some("not valid"));
+    }
+}

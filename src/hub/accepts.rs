@@ -1,0 +1,56 @@
+//! What is done with a connection that has just been accepted, before a byte of it is read.
+//!
+//! The worker asks with the address at the other end, or with the one that a PROXY header names: never for a trusted proxy,
+//! which stands for others.
+
+use std::net::IpAddr;
+
+use super::{Hub, Visitor};
+
+/// What is done with a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is served.
+    Serve,
+    /// Its address is banned: it may hear so where that takes no cryptography, but not stay.
+    Banned,
+    /// Too many came from its address: it is closed at once.
+    TooMany,
+}
+
+impl Hub {
+    /// Takes note of a new connection from this address.
+    pub fn accept(&self, address: IpAddr) -> Accepted {
+        let node = &self.node;
+        let Some(whence) = node.whence(&of(address)) else {
+            return Accepted::Serve;
+        };
+        let now = self.time.get();
+        if node.addresses.accept(whence, now).is_err() {
+            self.counters().refused_address_accepts_per_second.add(1);
+            return Accepted::TooMany;
+        }
+        if node.bans.is_empty() || node.banned(whence, now).is_none() {
+            return Accepted::Serve;
+        }
+        // Who is banned and comes again and again is soon not even accepted.
+        node.addresses.charge_failed_handshake(whence, now);
+        Accepted::Banned
+    }
+
+    /// Takes note that a connection from this address failed in its TLS handshake, or sent something that is no request.
+    pub fn charge_failed_handshake(&self, address: IpAddr) {
+        if let Some(whence) = self.node.whence(&of(address)) {
+            let now = self.time.get();
+            self.node.addresses.charge_failed_handshake(whence, now);
+            self.counters().charged_failed_handshake_cost.add(1);
+        }
+    }
+}
+
+fn of(address: IpAddr) -> Visitor {
+    Visitor {
+        address: Some(address),
+        ..Visitor::default()
+    }
+}

@@ -1,0 +1,111 @@
+//! Strikes of the pages of one origin at one address: a page that misbehaves in somebody's browser costs that page, not its
+//! visitor.
+//!
+//! Programs can invent a new `Origin` with each connection, and a site can have any number of subdomains. So origins are
+//! counted as well: too many of one site ban the site at that address, too many sites the address.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{AddressKind, Addresses, Key, Policy, Record, STRIKES_MIN};
+
+/// Under what the pages of one origin count at one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageKeys {
+    /// Address and origin.
+    pub origin: Key,
+    /// Address and site, where that has subdomains.
+    pub site: Option<Key>,
+}
+
+/// Who is to be banned for a strike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Struck {
+    /// Pages of an origin or a site, at one address.
+    pub pages: SmallVec<[Key; 2]>,
+    /// Addresses and networks.
+    pub addresses: SmallVec<[Key; 2]>,
+    /// How many of all these for too many origins.
+    pub for_origins: u32,
+}
+
+impl Addresses {
+    /// Takes note that the connection of a page was closed as hostile. `key` is that of its address; each of the `speakers`,
+    /// connections with the same origin, speaks for it.
+    pub fn strike_page(&self, key: Key, page: PageKeys, speakers: u32, now: Duration) -> Struck {
+        let policy = self.policy();
+        let mut struck = Struck::default();
+        let address = self.with_known(key, |record| (record.kind, record.connections));
+        let (kind, connections) = address.unwrap_or_default();
+        if key == Key::OTHERS || kind == AddressKind::Private && !policy.bans_private {
+            return struck;
+        }
+        let most = policy.strikes_max.saturating_add(speakers);
+        let (counted, (is_new, is_banned)) = self.with(page.origin, |record| {
+            let is_new = record.strikes.points(now, policy.half_life) < STRIKES_MIN;
+            (is_new, policy.is_struck(record, most, now))
+        });
+        if counted == Key::OTHERS {
+            // There is no room to tell origins apart.
+            struck.addresses = self.strike(key, now);
+            return struck;
+        }
+        if is_banned {
+            struck.pages.push(page.origin);
+        }
+        if is_new {
+            self.note_origin(key, page.site, connections, &policy, now, &mut struck);
+        }
+        struck
+    }
+
+    /// Takes note that pages of one more origin misbehave at an address.
+    fn note_origin(
+        &self,
+        key: Key,
+        site: Option<Key>,
+        connections: u32,
+        policy: &Policy,
+        now: Duration,
+        struck: &mut Struck,
+    ) {
+        if let Some(site) = site {
+            let (counted, (is_new, is_over)) = self.with(site, |record| {
+                let most = policy.origins_max.saturating_add(connections);
+                policy.is_over_origins(record, most, now)
+            });
+            if is_over && counted != Key::OTHERS {
+                struck.pages.push(site);
+                struck.for_origins += 1;
+            }
+            if !is_new {
+                return;
+            }
+        }
+        let mut note = |key: Key, most: u32| {
+            self.with_known(key, |record| {
+                let most = most.saturating_add(record.connections);
+                if policy.is_over_origins(record, most, now).1 {
+                    struck.addresses.push(key);
+                    struck.for_origins += 1;
+                }
+                record.wider
+            })
+        };
+        if let Some(wider) = note(key, policy.origins_max).flatten() {
+            note(wider, policy.origins_max.saturating_mul(policy.factor));
+        }
+    }
+}
+
+impl Policy {
+    /// Adds an origin; whether it is the first, and whether there are more than `most` now.
+    fn is_over_origins(&self, record: &mut Record, most: u32, now: Duration) -> (bool, bool) {
+        let is_first = record.origins.points(now, self.half_life) < STRIKES_MIN;
+        let origins = record.origins.add(1.0, now, self.half_life);
+        #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
+        let most = most as f32;
+        (is_first, origins > most)
+    }
+}

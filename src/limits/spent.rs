@@ -1,0 +1,254 @@
+//! What connections that have ended had used up of their limits, kept for their address until it would have come back.
+//!
+//! A new connection of the address goes on where one of them ended, so that hanging up and coming back renews nothing: who
+//! had a thousand connections has a thousand bursts, and no more however often they are opened anew. Only sums are kept, so
+//! an address takes the same room whatever it does.
+//!
+//! As several people may share an address, and one may come when another has gone, some of it is forgiven: a burst at
+//! once, and for long `limits.address_recovery_factor` times what a connection gets back.
+
+use std::time::Duration;
+
+/// Points of hostile behaviour below which nothing is remembered.
+const POINTS_MIN: f64 = 1.0;
+/// Seconds below which a bucket is as good as full.
+const SECONDS_MIN: f64 = 0.001;
+
+/// What one connection has used up: the seconds until each of its buckets would be full again, and its points.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Of `limits.messages_burst`.
+    pub messages: f64,
+    /// Of `limits.offers_burst`.
+    pub offers: f64,
+    /// Of `limits.bytes_burst`.
+    pub bytes: f64,
+    /// Of `connection.malformed_per_minute_max`.
+    pub malformed: f64,
+    /// Of `limits.refusals_per_minute_max`.
+    pub refusals: f64,
+    /// For hostile behaviour: none where there were so many that the address got a strike for them.
+    pub points: f64,
+}
+
+impl Spent {
+    pub(super) fn is_worth_keeping(&self) -> bool {
+        self.seconds().any(|seconds| seconds > SECONDS_MIN) || self.points >= POINTS_MIN
+    }
+
+    pub(super) fn has_trouble(&self) -> bool {
+        self.malformed > SECONDS_MIN || self.refusals > SECONDS_MIN || self.points >= POINTS_MIN
+    }
+
+    fn seconds(&self) -> impl Iterator<Item = f64> {
+        let Self {
+            messages,
+            offers,
+            bytes,
+            malformed,
+            refusals,
+            points: _,
+        } = *self;
+        [messages, offers, bytes, malformed, refusals].into_iter()
+    }
+
+    fn each_seconds(&mut self, act: impl Fn(f64) -> f64) {
+        let all = [
+            &mut self.messages,
+            &mut self.offers,
+            &mut self.bytes,
+            &mut self.malformed,
+            &mut self.refusals,
+        ];
+        for seconds in all {
+            *seconds = act(*seconds);
+        }
+    }
+
+    /// Takes so many seconds of what an honest client uses up away; what was malformed or refused stays.
+    fn forgive(&mut self, seconds: f64) {
+        for used in [&mut self.messages, &mut self.offers, &mut self.bytes] {
+            *used = (*used - seconds).max(0.0);
+        }
+    }
+
+    fn add(&mut self, other: &Self, times: f64) {
+        self.messages += other.messages * times;
+        self.offers += other.offers * times;
+        self.bytes += other.bytes * times;
+        self.malformed += other.malformed * times;
+        self.refusals += other.refusals * times;
+        self.points += other.points * times;
+    }
+}
+
+/// How fast ended connections are forgotten.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recovery {
+    /// In which points halve.
+    pub(super) half_life: Duration,
+    /// Seconds of what was used up that are forgiven in a second.
+    pub(super) forgiven_per_second: f64,
+    /// Seconds of it that are forgiven at once: those in which an empty bucket fills.
+    pub(super) forgiven_max: f64,
+}
+
+/// The ended connections of one address that nobody has gone on for yet. All of them have used up the same: the mean.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EndedConnections {
+    count: u32,
+    /// When `mean` and `forgiven` were true.
+    at: Duration,
+    mean: Spent,
+    /// Seconds that were forgiven lately.
+    forgiven: f64,
+}
+
+impl EndedConnections {
+    /// How many there are that have not got everything back.
+    pub(super) fn count(&mut self, now: Duration, recovery: Recovery) -> u32 {
+        self.pass(now, recovery);
+        self.count
+    }
+
+    /// Whether there is nothing to remember.
+    pub(super) fn is_over(&mut self, now: Duration, recovery: Recovery) -> bool {
+        self.count(now, recovery) == 0 && self.forgiven <= SECONDS_MIN
+    }
+
+    /// Takes one more in.
+    pub(super) fn add(&mut self, spent: &Spent, now: Duration, recovery: Recovery) {
+        self.pass(now, recovery);
+        self.count = self.count.saturating_add(1);
+        let part = 1.0 / f64::from(self.count);
+        let mut mean = Spent::default();
+        mean.add(&self.mean, 1.0 - part);
+        mean.add(spent, part);
+        self.mean = mean;
+    }
+
+    /// Takes one out, for a connection that goes on for it.
+    pub(super) fn take(&mut self, now: Duration, recovery: Recovery) -> Option<Spent> {
+        self.pass(now, recovery);
+        self.count = self.count.checked_sub(1)?;
+        let mut spent = self.mean;
+        let most = spent.messages.max(spent.offers).max(spent.bytes);
+        let forgiven = most.min((recovery.forgiven_max - self.forgiven).max(0.0));
+        self.forgiven += forgiven;
+        spent.forgive(forgiven);
+        Some(spent)
+    }
+
+    fn pass(&mut self, now: Duration, recovery: Recovery) {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        self.at = self.at.max(now);
+        let regained = passed * recovery.forgiven_per_second;
+        self.forgiven = (self.forgiven - regained).max(0.0);
+        if self.count > 0 {
+            self.mean
+                .each_seconds(|seconds| (seconds - passed).max(0.0));
+            let half_lives = passed / recovery.half_life.as_secs_f64().max(1.0);
+            self.mean.points *= (-half_lives).exp2();
+            if !self.mean.is_worth_keeping() {
+                self.count = 0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing is forgiven.
+    const STRICT: Recovery = Recovery {
+        half_life: Duration::from_mins(1),
+        forgiven_per_second: 0.0,
+        forgiven_max: 0.0,
+    };
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn messages(seconds: f64) -> Spent {
+        Spent {
+            messages: seconds,
+            ..Spent::default()
+        }
+    }
+
+    #[test]
+    fn what_is_taken_over_is_what_was_handed_over_less_the_time() {
+        let mut ended = EndedConnections::default();
+        ended.add(&messages(20.0), at(100), STRICT);
+        let spent = ended.take(at(105), STRICT).expect("one");
+        assert!((spent.messages - 15.0).abs() < 1e-9, "{spent:?}");
+        assert_eq!(ended.take(at(105), STRICT), None, "once");
+    }
+
+    #[test]
+    fn all_that_was_handed_over_is_taken_over_in_equal_parts() {
+        let mut ended = EndedConnections::default();
+        for seconds in [25.0, 5.0, 15.0] {
+            ended.add(&messages(seconds), at(100), STRICT);
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| ended.take(at(100), STRICT)).collect();
+        assert_eq!(taken.len(), 3);
+        let sum: f64 = taken.iter().map(|spent| spent.messages).sum();
+        assert!((sum - 45.0).abs() < 1e-9, "{taken:?}");
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_connections_whose_buckets_would_be_full() {
+        let mut ended = EndedConnections::default();
+        for _ in 0..1000 {
+            ended.add(&messages(25.0), at(100), STRICT);
+        }
+        assert_eq!(ended.count(at(124), STRICT), 1000);
+        assert_eq!(ended.count(at(126), STRICT), 0);
+        ended.add(&messages(3.0), at(130), STRICT);
+        let spent = ended.take(at(130), STRICT).expect("one");
+        assert!((spent.messages - 3.0).abs() < 1e-9, "{spent:?}");
+    }
+
+    #[test]
+    fn points_halve_as_those_of_a_connection_do() {
+        let mut ended = EndedConnections::default();
+        let points = Spent {
+            points: 40.0,
+            ..Spent::default()
+        };
+        ended.add(&points, at(100), STRICT);
+        let spent = ended.take(at(220), STRICT).expect("one");
+        assert!((spent.points - 10.0).abs() < 1e-9, "{spent:?}");
+    }
+
+    #[test]
+    fn a_burst_is_forgiven_at_once_and_some_of_it_each_second() {
+        let recovery = Recovery {
+            forgiven_per_second: 4.0,
+            forgiven_max: 25.0,
+            ..STRICT
+        };
+        let mut ended = EndedConnections::default();
+        let mut go_on = |now: u64| {
+            ended.add(&messages(25.0), at(now), recovery);
+            ended.take(at(now), recovery).expect("one").messages
+        };
+        assert!(go_on(100) < 1e-9);
+        assert!((go_on(100) - 25.0).abs() < 1e-9);
+        assert!((go_on(102) - 17.0).abs() < 1e-9);
+        assert!((go_on(102) - 25.0).abs() < 1e-9);
+        assert!(go_on(200) < 1e-9);
+        assert!(!ended.is_over(at(200), recovery));
+        assert!(ended.is_over(at(207), recovery));
+        // What no working client does is not forgiven.
+        let malformed = Spent {
+            malformed: 60.0,
+            ..Spent::default()
+        };
+        ended.add(&malformed, at(300), recovery);
+        assert_eq!(ended.take(at(300), recovery), Some(malformed));
+    }
+}

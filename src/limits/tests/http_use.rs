@@ -1,0 +1,206 @@
+use super::*;
+
+fn one() -> Whence {
+    Whence {
+        kind: AddressKind::Public,
+        own: Key::new(7),
+        wider: None,
+    }
+}
+
+fn of(own: u64, wider: u64) -> Whence {
+    Whence {
+        kind: AddressKind::Public,
+        own: Key::new(own),
+        wider: Some(Key::new(wider)),
+    }
+}
+
+fn used(change: impl FnOnce(&mut config::Limits)) -> Arc<HttpUse> {
+    let mut limits = config::Limits {
+        address_response_bytes_max: 100,
+        response_bytes_max: 250,
+        address_followers_max: 2,
+        followers_max: 5,
+        address_http_time_per_second: Duration::from_millis(100),
+        address_http_time_burst: Duration::from_secs(1),
+        ..config::Limits::default()
+    };
+    change(&mut limits);
+    HttpUse::new(&limits)
+}
+
+#[test]
+fn response_bytes_have_a_bound_for_an_address_and_for_all() {
+    let used = used(|_| {});
+    let claim = |whence, bytes| used.claim(Claimed::ResponseBytes, whence, bytes);
+    let mut first = claim(Some(one()), 100).expect("room");
+    assert_eq!(claim(Some(one()), 1).err(), Some(NoRoom::Address));
+    first.release(40);
+    let second = claim(Some(one()), 40).expect("room again");
+    assert_eq!(used.claimed(Claimed::ResponseBytes), 100);
+    // Nobody in particular has the bound of all only.
+    let third = claim(None, 150).expect("room");
+    assert_eq!(claim(None, 1).err(), Some(NoRoom::All));
+    let other = Whence {
+        kind: AddressKind::Public,
+        own: Key::new(8),
+        wider: None,
+    };
+    assert_eq!(claim(Some(other), 1).err(), Some(NoRoom::All));
+    drop((first, second, third));
+    assert_eq!(used.claimed(Claimed::ResponseBytes), 0);
+    assert!(claim(Some(one()), 100).is_ok());
+}
+
+#[test]
+fn strangers_cannot_take_what_is_kept_for_the_operator() {
+    let used = used(|_| {});
+    let claims: Vec<_> = (0..3)
+        .map(|number| of(10 + number, 100 + number))
+        .map(|whence| used.claim(Claimed::Followers, Some(whence), 2))
+        .collect();
+    assert_eq!(claims.iter().filter(|claim| claim.is_ok()).count(), 2);
+    let operator = || used.claim_for_operator(Claimed::Followers, 1);
+    let own: Vec<_> = (0..OPERATOR_FOLLOWERS_MAX).map(|_| operator()).collect();
+    assert!(own.iter().all(Result::is_ok));
+    assert_eq!(operator().err(), Some(NoRoom::All));
+    let most = OPERATOR_RESPONSE_BYTES_MAX;
+    assert!(
+        used.claim_for_operator(Claimed::ResponseBytes, most)
+            .is_ok()
+    );
+    assert!(
+        used.claim_for_operator(Claimed::ResponseBytes, most + 1)
+            .is_err()
+    );
+}
+
+#[test]
+fn the_networks_of_a_site_share_four_times_as_much_of_http() {
+    let used = used(|limits| limits.response_bytes_max = 10_000);
+    let claim = |own| used.claim(Claimed::ResponseBytes, Some(of(own, 1000)), 100);
+    let held: Vec<_> = (10..14).map(claim).collect();
+    assert!(held.iter().all(Result::is_ok));
+    assert_eq!(claim(14).err(), Some(NoRoom::Address));
+    // What was refused is not counted anywhere.
+    drop(held);
+    assert_eq!(used.claimed(Claimed::ResponseBytes), 0);
+    assert!((10..14).map(claim).all(|claim| claim.is_ok()));
+}
+
+#[test]
+fn processor_time_comes_back_at_its_rate() {
+    let used = used(|_| {});
+    let payer = Payer::Address(one());
+    let now = Duration::from_secs(100);
+    used.spend(payer, Duration::from_secs(1), now);
+    assert_eq!(used.may_spend(payer, now), Ok(()));
+    used.spend(payer, Duration::from_millis(50), now);
+    let wait = Duration::from_millis(500);
+    assert_eq!(used.may_spend(payer, now), Err(wait));
+    assert_eq!(used.may_spend(payer, now + wait), Ok(()));
+    // Neither others pay for it, nor who asks whether the server is well.
+    assert_eq!(used.may_spend(Payer::Watcher(one()), now), Ok(()));
+    assert_eq!(used.may_spend(Payer::Address(of(8, 9)), now), Ok(()));
+    assert_eq!(used.may_spend(Payer::Operator, now), Ok(()));
+}
+
+#[test]
+fn watchers_and_the_operator_have_bounds_of_their_own() {
+    let used = used(|_| {});
+    let now = Duration::from_secs(100);
+    used.spend(Payer::Watcher(one()), Duration::from_millis(1050), now);
+    assert!(used.may_spend(Payer::Watcher(one()), now).is_err());
+    assert!(used.may_spend(Payer::Address(one()), now).is_ok());
+    used.spend(Payer::Operator, Duration::from_secs(4), now);
+    assert!(used.may_spend(Payer::Operator, now).is_ok());
+    used.spend(Payer::Operator, Duration::from_millis(50), now);
+    assert!(used.may_spend(Payer::Operator, now).is_err());
+}
+
+#[test]
+fn a_site_that_takes_turns_pays_for_all_its_networks() {
+    let used = used(|_| {});
+    let now = Duration::from_secs(100);
+    for own in 10..14 {
+        used.spend(Payer::Address(of(own, 1000)), Duration::from_secs(1), now);
+    }
+    let next = Payer::Address(of(15, 1000));
+    assert_eq!(used.may_spend(next, now), Ok(()));
+    used.spend(next, Duration::from_millis(4), now);
+    assert!(used.may_spend(Payer::Address(of(16, 1000)), now).is_err());
+    assert!(used.may_spend(Payer::Address(of(16, 2000)), now).is_ok());
+}
+
+#[test]
+fn one_expensive_request_keeps_an_address_out_for_a_minute_at_most() {
+    let used = used(|_| {});
+    let now = Duration::from_secs(100);
+    used.spend(Payer::Address(one()), Duration::from_hours(1), now);
+    let wait = used
+        .may_spend(Payer::Address(one()), now)
+        .expect_err("over");
+    assert_eq!(wait, OVERDRAFT_MAX);
+}
+
+#[test]
+fn addresses_that_ask_no_more_are_forgotten_and_those_beyond_the_bound_share_one() {
+    let used = used(|limits| limits.addresses_max = 10);
+    let now = Duration::from_secs(100);
+    for own in 10..50 {
+        let payer = Payer::Address(Whence {
+            kind: AddressKind::Public,
+            own: Key::new(own),
+            wider: None,
+        });
+        used.spend(payer, Duration::from_millis(40), now);
+    }
+    assert!(used.known.load(Ordering::Relaxed) <= 11);
+    let newcomer = Payer::Address(one());
+    assert!(used.may_spend(newcomer, now).is_err());
+    let later = now + Duration::from_mins(2);
+    (0..used.parts()).for_each(|part| used.tidy(part, later));
+    assert_eq!(used.known.load(Ordering::Relaxed), 0);
+    assert!(used.may_spend(newcomer, later).is_ok());
+}
+
+#[test]
+fn a_private_address_may_use_eight_times_as_much() {
+    let used = used(|limits| limits.private_factor = 8);
+    let private = Whence {
+        kind: AddressKind::Private,
+        ..one()
+    };
+    let followers = (0..100).map(|_| used.claim(Claimed::Followers, Some(private), 1));
+    let held: Vec<_> = followers.flatten().collect();
+    assert_eq!(held.len(), 5, "the bound of all");
+    drop(held);
+    // Twice of everything is 16 for it.
+    let limits = config::Limits {
+        address_followers_max: 2,
+        followers_max: 100,
+        private_factor: 8,
+        ..config::Limits::default()
+    };
+    let wide = HttpUse::new(&limits);
+    let held: Vec<_> = (0..100)
+        .filter_map(|_| wide.claim(Claimed::Followers, Some(private), 1).ok())
+        .collect();
+    assert_eq!(held.len(), 16);
+    // And eight times the processor time: what leaves another address nothing for seconds leaves it enough.
+    let now = Duration::from_secs(10);
+    for (payer, is_over) in [
+        (Payer::Address(one()), true),
+        (Payer::Address(of(9, 10)), true),
+    ] {
+        used.spend(payer, Duration::from_secs(2), now);
+        assert_eq!(used.may_spend(payer, now).is_err(), is_over);
+    }
+    let own = Payer::Address(Whence {
+        own: Key::new(11),
+        ..private
+    });
+    used.spend(own, Duration::from_secs(2), now);
+    assert!(used.may_spend(own, now).is_ok());
+}

@@ -1,0 +1,54 @@
+//! Ports at which no peer is listed: whoever is told of one connects to it, so a lie about it would point a swarm at a service.
+//!
+//! Knows the numbers only; the hub asks it for each announce over HTTP.
+
+use std::num::NonZeroU16;
+
+/// Below it are the services of the system: mail, web, names, files.
+const FIRST_PORT: u16 = 1024;
+/// What browsers connect to no more either, from 1024 on: the "bad ports" of the Fetch standard
+/// (<https://fetch.spec.whatwg.org/#port-blocking>), in ascending order.
+const REFUSED: [u16; 19] = [
+    1719,  // h323gatestat
+    1720,  // h323hostcall
+    1723,  // pptp
+    2049,  // nfs
+    3659,  // apple-sasl
+    4045,  // npp
+    4190,  // sieve
+    5060,  // sip
+    5061,  // sips
+    6000,  // x11
+    6566,  // sane-port
+    6665,  // irc
+    6666,  // irc
+    6667,  // irc
+    6668,  // irc
+    6669,  // irc
+    6679,  // osaut
+    6697,  // ircs-u
+    10080, // amanda
+];
+
+/// Whether no peer may be listed at a port.
+#[must_use]
+pub fn is_refused(port: NonZeroU16) -> bool {
+    port.get() < FIRST_PORT || REFUSED.binary_search(&port.get()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_services_are_refused_and_those_of_clients_are_not() {
+        let is_refused = |port| is_refused(NonZeroU16::new(port).expect("a port"));
+        for port in [1, 22, 25, 80, 443, 1023, 2049, 5060, 6000, 6667, 10080] {
+            assert!(is_refused(port), "{port}");
+        }
+        for port in [1024, 6881, 6889, 6969, 8080, 49152, 51413, 65535] {
+            assert!(!is_refused(port), "{port}");
+        }
+        assert!(REFUSED.is_sorted());
+    }
+}

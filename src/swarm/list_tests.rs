@@ -1,0 +1,150 @@
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+fn group(number: u64) -> Group {
+    Group::of_address(NonZeroU64::new(number + 1).expect("not 0"))
+}
+
+/// Lets things happen to a list of at most `most` members in a few groups, and to a map beside it.
+fn simulate(seed: u64, most: u32, groups: u64) {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let (mut list, mut known) = (List::<u32, u64>::default(), BTreeMap::new());
+    for step in 0..600 {
+        let key = rng.random_range(0..most);
+        let place = list.place_of(&key);
+        assert_eq!(place.is_some(), known.contains_key(&key));
+        match (place, rng.random_range(0..3)) {
+            (None, _) => {
+                let of = rng.random_range(0..groups);
+                let place = list.insert(key, group(of), of);
+                assert_eq!(list.at(place), Some((&key, &of)));
+                known.insert(key, (of, Role::Leecher));
+            }
+            (Some(place), 0) => {
+                let (of, _) = known.remove(&key).expect("known");
+                assert_eq!(list.remove(place), Some((key, of)));
+            }
+            (Some(place), role) => {
+                let role = if role == 1 {
+                    Role::Leecher
+                } else {
+                    Role::Seeder
+                };
+                let place = list.set_role(place, role);
+                assert_eq!(list.at(place).map(|(known, _)| *known), Some(key));
+                known.get_mut(&key).expect("known").1 = role;
+            }
+        }
+        if step % 100 == 0 {
+            list.give_room_back();
+        }
+        assert!(list.agrees(), "seed {seed}, step {step}");
+        let listed: BTreeMap<_, _> = list.iter().map(|(key, role)| (*key, role)).collect();
+        let roles: BTreeMap<_, _> = known.iter().map(|(key, (_, role))| (*key, *role)).collect();
+        assert_eq!(listed, roles);
+        for of in 0..groups.min(3) {
+            let members = known.values().filter(|(known, _)| *known == of).count();
+            assert_eq!(list.count(group(of)), members);
+        }
+        if step % 7 == 0 {
+            check_draw(&mut list, &known, &mut rng);
+        }
+    }
+}
+
+/// As many as are wanted and there, no one twice, and no group has two more than another that has some left.
+fn check_draw(list: &mut List<u32, u64>, known: &BTreeMap<u32, (u64, Role)>, rng: &mut SmallRng) {
+    let wanted = rng.random_range(0..20);
+    for among in [Among::All, Among::Leechers, Among::Seeders] {
+        let is_meant = |role: Role| match among {
+            Among::All => true,
+            Among::Leechers => role == Role::Leecher,
+            Among::Seeders => role == Role::Seeder,
+        };
+        let meant: Vec<_> = known
+            .iter()
+            .filter(|(_, (_, role))| is_meant(*role))
+            .collect();
+        let mut taken: Vec<u32> = Vec::new();
+        let mut drawn = Drawn::default();
+        list.draw(among, (wanted, &mut drawn), rng, |key, _, _| {
+            taken.push(*key);
+            true
+        });
+        assert_eq!(taken.len(), wanted.min(meant.len()), "{among:?}");
+        let mut of_group: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
+        for (key, (of, _)) in meant {
+            let (all, chosen) = of_group.entry(*of).or_default();
+            *all += 1;
+            *chosen += taken.iter().filter(|taken| *taken == key).count();
+        }
+        let chosen: usize = of_group.values().map(|(_, chosen)| chosen).sum();
+        assert_eq!(
+            chosen,
+            taken.len(),
+            "{among:?}: one that is not meant, or twice"
+        );
+        let most = of_group.values().map(|(_, chosen)| *chosen).max();
+        for (all, chosen) in of_group.into_values() {
+            assert!(chosen == all || Some(chosen + 1) >= most, "{among:?}");
+        }
+    }
+}
+
+#[test]
+fn the_index_by_group_agrees_with_the_list_whatever_happens() {
+    for seed in 0..3 {
+        simulate(seed, 12, 4);
+        simulate(seed, 60, 3);
+        simulate(seed, 60, 25);
+        simulate(seed, 200, 1_000);
+    }
+}
+
+#[test]
+fn of_one_group_each_member_is_drawn_equally_often() {
+    let mut list = List::<u32, ()>::default();
+    for key in 0..20 {
+        list.insert(key, group(u64::from(key.min(10))), ());
+    }
+    let mut rng = SmallRng::seed_from_u64(3);
+    let mut times = [0; 20];
+    for _ in 0..11_000 {
+        let mut drawn = Drawn::default();
+        list.draw(Among::All, (1, &mut drawn), &mut rng, |key, (), _| {
+            times[*key as usize] += 1;
+            true
+        });
+    }
+    // 1,000 for each of the ten groups of one; 100 for each of ten in the other. Six standard deviations.
+    assert!(
+        times[..10].iter().all(|count| (820..1_180).contains(count)),
+        "{times:?}"
+    );
+    assert!(
+        times[10..].iter().all(|count| (40..160).contains(count)),
+        "{times:?}"
+    );
+}
+
+#[test]
+fn a_draw_among_many_that_are_not_taken_ends() {
+    for groups in [1, 2, 50, 10_000] {
+        let mut list = List::<u32, ()>::default();
+        for key in 0..10_000 {
+            list.insert(key, group(u64::from(key) % groups), ());
+        }
+        let (mut offered, mut drawn) = (0, Drawn::default());
+        let mut rng = SmallRng::seed_from_u64(4);
+        list.draw(Among::All, (5, &mut drawn), &mut rng, |_, (), _| {
+            offered += 1;
+            false
+        });
+        assert_eq!(offered, PASSED_OVER_MAX, "{groups}");
+    }
+}

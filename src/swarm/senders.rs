@@ -1,0 +1,115 @@
+//! How many offers each address group has given to each swarm lately, in a table of fixed size.
+//!
+//! Two rows of buckets, as in a count-min sketch: a group counts in one of each, and the emptier one tells. Groups that share both with
+//! one that gives much are taken for it, so with many of these at once hardly anybody is told apart, and the table never grows. It
+//! outlives memberships: who leaves and comes again is known still.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::intake::{Level, Tick};
+use super::{Group, Intake};
+use crate::protocol::InfoHash;
+
+/// How many buckets a row has: 256 KiB in all.
+const BUCKETS: usize = 1 << 15;
+
+/// All senders of this node.
+#[derive(Debug)]
+pub struct Senders {
+    rows: [Box<[AtomicU32]>; 2],
+    /// So that nobody outside can choose a bucket.
+    secrets: [u64; 2],
+}
+
+impl Default for Senders {
+    fn default() -> Self {
+        let key = RandomState::new();
+        let row = || (0..BUCKETS).map(|_| AtomicU32::new(0)).collect();
+        Self {
+            rows: [row(), row()],
+            secrets: [key.hash_one(1), key.hash_one(2)],
+        }
+    }
+}
+
+impl Senders {
+    /// Takes note that a group gives so many offers to a swarm. True if it has given little until now.
+    ///
+    /// Two workers at once may lose one of two notes, which tells nobody apart who gives much again and again.
+    #[must_use]
+    pub fn note(
+        &self,
+        group: Group,
+        info_hash: &InfoHash,
+        offers: usize,
+        (intake, now): (Intake, Duration),
+    ) -> bool {
+        if !intake.reserves() {
+            return true;
+        }
+        let [first, second] = self.secrets;
+        let mixed = (group.bits() ^ first).wrapping_mul(leading(info_hash) ^ second | 1);
+        let mixed = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let now = Tick::of(now);
+        let mut gives_little = false;
+        for (row, hash) in self.rows.iter().zip([mixed >> 48, mixed >> 32]) {
+            let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
+            let Some(bucket) = row.get(place) else {
+                continue;
+            };
+            let mut level = Level::from_bits(bucket.load(Relaxed));
+            gives_little |= intake.note_given(&mut level, offers, now);
+            bucket.store(level.to_bits(), Relaxed);
+        }
+        gives_little
+    }
+}
+
+/// Enough of an info-hash to tell swarms apart: of one with the same beginning only the group itself has a disadvantage.
+fn leading(info_hash: &InfoHash) -> u64 {
+    let leading = info_hash.as_bytes().first_chunk();
+    u64::from_le_bytes(*leading.unwrap_or(&[0; 8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+
+    const HASH: InfoHash = InfoHash::new([b'h'; 20]);
+
+    fn group(number: u64) -> Group {
+        Group::of_address(
+            NonZeroU64::new(number.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1).expect("odd"),
+        )
+    }
+
+    #[test]
+    fn a_flood_of_one_group_in_one_swarm_says_nothing_of_others() {
+        let senders = Senders::default();
+        let intake = Intake::new(10, 30).reserving(25);
+        let now = Duration::from_secs(5);
+        let note =
+            |number, hash: &InfoHash, at| senders.note(group(number), hash, 10, (intake, at));
+        assert!(note(1, &HASH, now));
+        assert!((0..50).all(|_| !note(1, &HASH, now)));
+        let other = InfoHash::new([b'i'; 20]);
+        assert!(note(1, &other, now), "another swarm");
+        let told_apart = (2..1_002)
+            .filter(|&number| note(number, &HASH, now))
+            .count();
+        assert!(told_apart > 980, "{told_apart}");
+        assert!(
+            note(1, &HASH, now + Duration::from_secs(4)),
+            "after a pause"
+        );
+        assert!(
+            senders.note(group(1), &HASH, 1, (Intake::new(10, 30), now)),
+            "nothing is reserved"
+        );
+    }
+}

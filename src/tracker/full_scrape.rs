@@ -1,0 +1,107 @@
+//! A scrape of everything in pieces, for whoever tells it as it is taken.
+
+use super::Tracker;
+use crate::protocol::{Counts, InfoHash};
+
+/// How far a scrape of everything has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScrapeCursor {
+    part: usize,
+    place: usize,
+}
+
+impl Tracker {
+    /// Whether everything may be scraped (`tracker.full_scrape`).
+    #[must_use]
+    pub fn allows_full_scrape(&self) -> bool {
+        self.rules.full_scrape()
+    }
+
+    /// The next swarms of all, at most so many; none at the end. What comes or goes in the meantime may be told twice or not at
+    /// all.
+    pub fn next_swarms(&self, cursor: &mut ScrapeCursor, most: usize) -> Vec<(InfoHash, Counts)> {
+        let mut files = Vec::new();
+        while files.is_empty() && cursor.part < self.swarms.parts() {
+            let from = (cursor.place, most);
+            let has_more = self
+                .swarms
+                .for_some_in(cursor.part, from, |info_hash, swarm| {
+                    if self.access.allows(info_hash) {
+                        files.push((*info_hash, swarm.counts()));
+                    }
+                });
+            *cursor = if has_more {
+                ScrapeCursor {
+                    place: cursor.place + most,
+                    ..*cursor
+                }
+            } else {
+                ScrapeCursor {
+                    part: cursor.part + 1,
+                    place: 0,
+                }
+            };
+        }
+        files
+    }
+
+    /// Adds the swarms of one part of the table whose info-hashes begin with these bits.
+    pub fn swarms_of_part(
+        &self,
+        part: usize,
+        prefix: ScrapePrefix,
+        files: &mut Vec<(InfoHash, Counts)>,
+    ) {
+        self.swarms.for_each_in(part, |info_hash, swarm| {
+            if prefix.is_of(info_hash) && self.access.allows(info_hash) {
+                files.push((*info_hash, swarm.counts()));
+            }
+        });
+    }
+}
+
+/// The first bits of an info-hash: a scrape in the order of the info-hashes is made one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScrapePrefix {
+    bits: u32,
+    value: u8,
+}
+
+impl ScrapePrefix {
+    /// All that begin with `bits` bits, at most eight, in their order.
+    pub fn all(bits: u32) -> impl Iterator<Item = Self> {
+        let bits = bits.min(8);
+        let last = u8::MAX.checked_shr(8 - bits).unwrap_or(0);
+        (0..=last).map(move |value| Self { bits, value })
+    }
+
+    fn is_of(self, info_hash: &InfoHash) -> bool {
+        let [first, ..] = info_hash.as_bytes();
+        first.checked_shr(8 - self.bits).unwrap_or(0) == self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_info_hash_has_one_prefix_and_they_come_in_order() {
+        for bits in 0..=8 {
+            let all: Vec<_> = ScrapePrefix::all(bits).collect();
+            assert_eq!(all.len(), 1 << bits);
+            let mut before = 0;
+            for first in 0..=u8::MAX {
+                let info_hash = InfoHash::new([first; 20]);
+                let places = all.iter().enumerate();
+                let own: Vec<_> = places
+                    .filter(|(_, prefix)| prefix.is_of(&info_hash))
+                    .map(|(place, _)| place)
+                    .collect();
+                assert_eq!(own.len(), 1, "{first} of {bits} bits");
+                assert!(own[0] >= before);
+                before = own[0];
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Limits and bans that hold before a byte of TLS or HTTP is read.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use swarmhub::config::Config;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::listeners::{page, upgrade};
+use crate::support::{PATIENCE, TestServer, until};
+
+/// Begins a TLS handshake and says what came back: nothing if the connection was closed.
+async fn hello(address: SocketAddr) -> Vec<u8> {
+    // A record that announces a ClientHello of four bytes, which is none.
+    say(address, &[0x16, 3, 1, 0, 8, 1, 0, 0, 4, 3, 3, 0, 0]).await
+}
+
+async fn say(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    // It may be closed by now.
+    let Ok(mut stream) = TcpStream::connect(address).await else {
+        return Vec::new();
+    };
+    let _ = stream.write_all(bytes).await;
+    read_all(&mut stream).await
+}
+
+async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut heard = Vec::new();
+    // A reset is an end as well.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .await
+        .expect("in time");
+    heard
+}
+
+/// A server with a plain listener, one with TLS, and one that requires PROXY headers within which is TLS.
+fn server(change: impl FnOnce(&mut Config)) -> TestServer {
+    TestServer::start(|config| {
+        let listen = ["127.0.0.1:0", "tls+127.0.0.1:0", "tls+proxy+127.0.0.1:0"];
+        config.listen = listen.map(|listen| listen.parse().unwrap()).to_vec();
+        config.tls.self_signed = true;
+        config.limits.exempt = Vec::new();
+        change(config);
+    })
+}
+
+#[tokio::test]
+async fn tls_handshakes_of_an_address_are_bounded_before_their_first_byte() {
+    let server = server(|config| {
+        config.limits.address_accepts_burst = Some(25);
+        config.limits.address_accepts_per_second = Some(1);
+    });
+    let tls = server.address_of(1);
+    let mut heard = 0;
+    for _ in 0..20 {
+        heard += usize::from(!hello(tls).await.is_empty());
+    }
+    // Each that fails counts as ten; an alert says what was wrong.
+    let counters = server.node.counters();
+    assert!((1..=6).contains(&heard), "{heard}");
+    assert_eq!(counters.tls_handshakes_malformed, heard as u64);
+    assert_eq!(counters.charged_failed_handshake_cost, heard as u64);
+    assert_eq!(
+        counters.refused_address_accepts_per_second,
+        20 - heard as u64
+    );
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_or_garbage_are_bounded_too() {
+    let server = server(|config| {
+        config.limits.address_accepts_burst = Some(30);
+        config.limits.address_accepts_per_second = Some(1);
+    });
+    let plain = server.address_of(0);
+    let refused = || server.node.counters().refused_address_accepts_per_second;
+    // Browsers open some that they never use: each counts as one.
+    for _ in 0..5 {
+        drop(TcpStream::connect(plain).await);
+    }
+    let answer = say(plain, b"\x00\x01garbage\r\n\r\n").await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"));
+    until("it is charged", || {
+        server.node.counters().charged_failed_handshake_cost == 1
+    })
+    .await;
+    assert_eq!(refused(), 0);
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.extend(TcpStream::connect(plain).await);
+    }
+    until("some are refused", || refused() > 0).await;
+    assert!(refused() <= 40 - 14, "{}", refused());
+}
+
+#[tokio::test]
+async fn a_banned_address_gets_no_tls_and_plainly_reads_why_within_a_second() {
+    let server = server(|config| {
+        config.bans.strikes_max = 0;
+        config.bans.strike_every = Duration::ZERO;
+        config.connection.malformed_per_minute_max = 1;
+    });
+    let (plain, tls) = (server.address_of(0), server.address_of(1));
+    // Two messages of one byte that is no JSON.
+    let misbehaving = [
+        upgrade("").as_bytes(),
+        &[0x81, 0x81, 0, 0, 0, 0, b'{'].repeat(3),
+    ]
+    .concat();
+    while server.node.counters().bans == 0 {
+        assert!(say(plain, &misbehaving).await.starts_with(b"HTTP/1.1 101 "));
+    }
+    assert_eq!(hello(tls).await, b"", "not even an alert");
+    assert_eq!(server.node.counters().tls_handshakes_malformed, 0);
+    let told = say(plain, page("/", "").as_bytes()).await;
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.starts_with("HTTP/1.1 403 "), "{told}");
+    let health = say(plain, page("/healthz", "").as_bytes()).await;
+    assert!(health.starts_with(b"HTTP/1.1 200 "));
+    // Who says nothing is gone long before `connection.handshake_timeout`.
+    let since = Instant::now();
+    let mut silent = TcpStream::connect(plain).await.unwrap();
+    read_all(&mut silent).await;
+    assert!(since.elapsed() < Duration::from_secs(8), "{since:?}");
+}
+
+#[tokio::test]
+async fn behind_a_proxy_header_its_client_is_bounded_and_not_the_proxy() {
+    let server = server(|config| {
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.limits.address_accepts_burst = Some(1);
+        config.limits.address_accepts_per_second = Some(1);
+        config.limits.failed_handshake_cost = 1000;
+    });
+    let behind = server.address_of(2);
+    let from = |client: u32, rest: &[u8]| {
+        let header = format!("PROXY TCP4 203.0.113.{client} 10.0.0.1 4096 443\r\n");
+        [header.as_bytes(), rest].concat()
+    };
+    let garbage = [0x16, 3, 1, 0, 8, 1, 0, 0, 4, 3, 3, 0, 0];
+    for client in 1..=5 {
+        // The first of each is served, and each has room again only in a second.
+        let mut answers = 0;
+        while !say(behind, &from(client, &garbage)).await.is_empty() {
+            answers += 1;
+            assert!(answers < 50, "never refused");
+        }
+        assert!(answers > 0, "{client}");
+    }
+    // A trusted proxy without PROXY protocol has no limit of its own: its clients' are those of their headers.
+    for _ in 0..20 {
+        assert_ne!(hello(server.address_of(1)).await, b"");
+    }
+    assert_eq!(server.node.counters().refused_address_accepts_per_second, 5);
+}

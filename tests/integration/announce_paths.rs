@@ -1,0 +1,201 @@
+//! Announces and scrapes under whatever address users gave their clients and proxies made of it.
+
+use bt_bencode::Value;
+use swarmhub::config::Role;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer};
+
+const HASH: &str = "info_hash=hhhhhhhhhhhhhhhhhhhh";
+const REST: &str = "peer_id=-TR4050-pppppppppppp&port=6881&left=0";
+
+/// The status of the response, its head, and its body.
+async fn ask(server: &TestServer, method: &str, path: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut received = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
+    read.expect("in time").unwrap();
+    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let body = received.split_off(end.expect("a head") + 4);
+    let head = String::from_utf8(received).unwrap().to_lowercase();
+    (head[9..12].parse().unwrap(), head, body)
+}
+
+async fn bencoded(server: &TestServer, path: &str) -> Value {
+    let (status, head, body) = ask(server, "GET", path).await;
+    assert_eq!(status, 200, "{path}");
+    assert!(
+        head.contains("content-type: text/plain\r\n"),
+        "{path}: {head}"
+    );
+    let value = bt_bencode::from_slice(&body);
+    value.unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn reason(value: &Value) -> &str {
+    let reason = value.get("failure reason");
+    reason.and_then(Value::as_str).unwrap_or_default()
+}
+
+const PATHS: [&str; 15] = [
+    "/",
+    "/announce",
+    "/announce/",
+    "//announce",
+    "/tracker",
+    "/tracker/",
+    "/tracker/announce",
+    "/hub/announce",
+    "/passkey1/announce",
+    "/announce.php",
+    "/announce/passkey1",
+    "/tracker.php/xxxxxxx/announce",
+    "/a/b/c/announce",
+    "/dashboard",
+    "/healthz",
+];
+
+#[tokio::test]
+async fn an_announce_is_served_under_any_path() {
+    let server = TestServer::start(|_| {});
+    for path in PATHS {
+        let told = bencoded(&server, &format!("{path}?{HASH}&{REST}")).await;
+        assert_eq!(reason(&told), "", "{path}");
+        assert_eq!(told["complete"].as_u64(), Some(1), "{path}");
+    }
+    let told = bencoded(
+        &server,
+        &format!("/x?passkey=1&{HASH}&{REST}&event=stopped"),
+    )
+    .await;
+    assert_eq!(told["complete"].as_u64(), Some(0));
+}
+
+#[tokio::test]
+async fn a_scrape_is_served_under_any_path_that_ends_in_it() {
+    let server = TestServer::start(|_| {});
+    for path in PATHS {
+        let path = match path {
+            "/" | "/tracker" | "/tracker/" | "/dashboard" | "/healthz" => "/scrape".to_owned(),
+            path => path.replace("announce", "scrape"),
+        };
+        let told = bencoded(&server, &format!("{path}?{HASH}")).await;
+        assert!(told.get("files").is_some(), "{path}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_in_bencode_under_any_path_that_names_the_tracker() {
+    let server = TestServer::start(|_| {});
+    for path in PATHS.iter().filter(|path| path.contains("announce")) {
+        if path.ends_with("passkey1") {
+            continue;
+        }
+        let told = bencoded(&server, path).await;
+        assert!(reason(&told).contains("info_hash is missing"), "{path}");
+        let told = bencoded(&server, &format!("{path}?{HASH}")).await;
+        assert!(reason(&told).contains("peer_id is missing"), "{path}");
+    }
+    for path in ["/?", "/x?", "/x/?y=z&"] {
+        let told = bencoded(&server, &format!("{path}{HASH}")).await;
+        assert!(reason(&told).contains("peer_id is missing"), "{path}");
+    }
+    // A question mark of the user and one of an old client.
+    let told = bencoded(&server, &format!("/announce?passkey=x?{HASH}&{REST}")).await;
+    assert!(reason(&told).contains("info_hash is missing"), "{told:?}");
+    assert!(reason(&bencoded(&server, "/x/scrape.php").await).contains("name the info_hash"));
+    let (status, _, body) = ask(&server, "GET", "/x").await;
+    let text = String::from_utf8(body).unwrap();
+    assert!(status == 404 && text.contains("/announce"), "{text}");
+}
+
+#[tokio::test]
+async fn only_a_get_announces() {
+    let server = TestServer::start(|_| {});
+    for path in PATHS {
+        let path = format!("{path}?{HASH}&{REST}");
+        let (status, head, body) = ask(&server, "HEAD", &path).await;
+        assert_eq!((status, body.len()), (200, 0), "{path}");
+        assert!(head.contains("content-type: text/plain\r\n"), "{head}");
+        for method in ["POST", "PUT", "OPTIONS", "DELETE"] {
+            let (status, head, body) = ask(&server, method, &path).await;
+            assert_eq!(status, 405, "{method} {path}");
+            assert!(head.contains("allow: get, head\r\n"), "{head}");
+            let told: Value = bt_bencode::from_slice(&body).unwrap();
+            assert!(reason(&told).contains("GET"), "{told:?}");
+        }
+    }
+    assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
+    assert_eq!(server.node.counters().http_announces, 0);
+}
+
+#[tokio::test]
+async fn an_announce_is_refused_in_bencode_where_the_tracker_is_not_served() {
+    let pages = TestServer::start(|config| config.listen[0].role = Role::Pages);
+    let tracker = TestServer::start(|config| config.listen[0].role = Role::Tracker);
+    for path in PATHS {
+        let path = format!("{path}?{HASH}&{REST}");
+        let told = bencoded(&pages, &path).await;
+        assert!(reason(&told).contains("no HTTP tracker"), "{path}");
+        assert_eq!(reason(&bencoded(&tracker, &path).await), "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_watches_the_server_is_still_not_limited_but_who_announces_there_is() {
+    let server = TestServer::start(|config| {
+        config.limits.exempt.clear();
+        config.limits.address_connections_max = 1;
+    });
+    let mut open = TcpStream::connect(server.address).await.unwrap();
+    open.write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    open.read_u8().await.unwrap();
+    let (status, _, body) = ask(&server, "GET", "/healthz").await;
+    assert_eq!((status, &*body), (200, &b"ok\n"[..]));
+    let told = bencoded(&server, &format!("/healthz?{HASH}&{REST}")).await;
+    assert!(
+        reason(&told).contains("limits.address_connections_max"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_peer_is_listed_at_a_port_of_another_service_and_it_may_leave() {
+    let server = TestServer::start(|_| {});
+    let query = |port: u16, more: &str| {
+        format!("/announce?{HASH}&peer_id=-TR4050-pppppppppppp&port={port}{more}")
+    };
+    for port in [1, 25, 80, 443, 1023, 2049, 5060, 6000, 6667, 10080] {
+        let told = bencoded(&server, &query(port, "")).await;
+        assert!(reason(&told).contains("This port"), "{port}: {told:?}");
+        assert_eq!(told["interval"].as_u64(), Some(1800), "{port}");
+        let told = bencoded(&server, &query(port, "&event=stopped")).await;
+        assert_eq!(reason(&told), "", "{port}");
+    }
+    assert_eq!(server.node.counters().failures_http_port, 10);
+    assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
+    assert_eq!(reason(&bencoded(&server, &query(1024, "")).await), "");
+}
+
+#[tokio::test]
+async fn who_leaves_is_never_told_to_stay_away() {
+    let server = TestServer::start(|config| config.tracker.full_scrape = false);
+    for query in [
+        "event=stopped".to_owned(),
+        format!("{HASH}&event=stopped"),
+        format!("{HASH}&peer_id=-TR4050-pppppppppppp&event=stopped"),
+        format!("{HASH}&{HASH}&{REST}&event=stopped"),
+    ] {
+        let told = bencoded(&server, &format!("/announce?{query}")).await;
+        assert_eq!(told["retry in"].as_u64(), Some(1), "{told:?}");
+        assert_eq!(told["interval"].as_u64(), Some(60), "{told:?}");
+        assert_eq!(told["min interval"].as_u64(), Some(60), "{told:?}");
+    }
+}

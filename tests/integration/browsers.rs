@@ -1,0 +1,96 @@
+//! Heads as real browsers and real torrent programs sent them: no page makes its visitor a peer, and every program is served.
+//!
+//! Those of browsers were recorded with a page that makes its browser GET from another host in every way that there is,
+//! those of programs with a tracker that only listens; `heads/README.md` says how.
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer};
+use crate::tls::{Certified, start};
+
+const PLAIN: [&str; 2] = [
+    include_str!("heads/chromium-plain.txt"),
+    include_str!("heads/firefox-plain.txt"),
+];
+const WITHIN_TLS: [&str; 2] = [
+    include_str!("heads/chromium-tls.txt"),
+    include_str!("heads/firefox-tls.txt"),
+];
+const PROGRAMS: &str = include_str!("heads/programs.txt");
+
+/// The names and heads of a file.
+fn heads(file: &str) -> Vec<(&str, String)> {
+    let heads = file.split("# ").filter(|head| !head.is_empty());
+    let heads = heads.map(|head| {
+        let (name, head) = head.split_once('\n').expect("a name");
+        let head = head
+            .trim_end()
+            .replace('\n', "\r\n")
+            .replace("PORT", "8000");
+        (name, head + "\r\n")
+    });
+    heads.collect()
+}
+
+/// Sends a head as it is, with a body if it is to have one, and gives the response.
+async fn send(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> String {
+    let body = head.to_lowercase().contains("content-length: 1");
+    let request = format!("{head}\r\n{}", if body { "x" } else { "" });
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut received = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
+    read.expect("in time").unwrap();
+    String::from_utf8_lossy(&received).into_owned()
+}
+
+fn assert_refused(server: &TestServer, name: &str, heard: &str) {
+    let is_refused = heard.contains("Web pages announce over WebSockets");
+    let is_no_get = heard.starts_with("HTTP/1.1 405 ");
+    assert!(is_refused || is_no_get, "{name}: {heard}");
+    let totals = server.node.tracker().swarms().totals();
+    assert_eq!(totals.http_peers, 0, "{name}");
+}
+
+#[tokio::test]
+async fn no_way_in_which_a_page_makes_its_browser_get_lists_the_visitor() {
+    let server = TestServer::start(|_| {});
+    let (mut ways, mut posted) = (0, 0);
+    for (name, head) in PLAIN.iter().flat_map(|file| heads(file)) {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        assert_refused(&server, name, &send(stream, &head).await);
+        posted += u64::from(!head.starts_with("GET"));
+        ways += 1;
+    }
+    assert!(ways >= 40, "{ways}");
+    assert_eq!(server.node.counters().failures_http_page, ways - posted);
+}
+
+#[tokio::test]
+async fn no_way_lists_the_visitor_within_tls_either() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |_| {});
+    // Some browsers send to plain servers what these send within TLS, and the other way round.
+    for (name, head) in WITHIN_TLS.iter().chain(&PLAIN).flat_map(|file| heads(file)) {
+        let stream = certified.dial(server.address).await.unwrap();
+        assert_refused(&server, name, &send(stream, &head).await);
+    }
+}
+
+#[tokio::test]
+async fn torrent_programs_are_no_browsers() {
+    let server = TestServer::start(|_| {});
+    let mut count = 0;
+    for (name, head) in heads(PROGRAMS) {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let heard = send(stream, &head).await;
+        assert!(heard.starts_with("HTTP/1."), "{name}: {heard}");
+        assert!(!heard.contains("failure reason"), "{name}: {heard}");
+        count += 1;
+    }
+    assert!(count >= 8, "{count}");
+    assert_eq!(server.node.counters().http_announces, count);
+    assert_eq!(server.node.counters().failures_http_page, 0);
+}

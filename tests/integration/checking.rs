@@ -1,0 +1,387 @@
+//! `check-config` and the start look at the same things and say the same words.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Stdio;
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+use crate::process::command;
+
+/// How a program took its arguments: exit code if it ended, and what it said that is no log line.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Accepted,
+    Refused(Vec<String>),
+}
+
+/// The lines that are the program's own words.
+fn own_words(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.starts_with("swarmhub: "));
+    lines.map(str::to_owned).collect()
+}
+
+fn checked(args: &[&str], folder: &Path) -> (Taken, String) {
+    let args = [&["check-config"], args].concat();
+    let output = prepared(&args, folder).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let taken = match output.status.code() {
+        Some(0) => {
+            let summary = String::from_utf8(output.stdout).unwrap();
+            assert!(summary.contains("the configuration is valid"), "{summary}");
+            Taken::Accepted
+        }
+        Some(2) => {
+            assert!(output.stdout.is_empty(), "{args:?}");
+            Taken::Refused(own_words(&said))
+        }
+        code => panic!("{args:?} {code:?} {said}"),
+    };
+    (taken, said)
+}
+
+/// Starts it, and ends it when it serves.
+fn started(args: &[&str], folder: &Path) -> (Taken, String) {
+    let mut child = prepared(args, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut first).unwrap();
+    if !first.is_empty() {
+        child.kill().unwrap();
+    }
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    let code = child.wait().unwrap().code();
+    if first.is_empty() {
+        assert!(matches!(code, Some(1 | 2)), "{args:?} {code:?} {said}");
+        return (Taken::Refused(own_words(&said)), said);
+    }
+    (Taken::Accepted, said)
+}
+
+fn prepared(args: &[&str], folder: &Path) -> std::process::Command {
+    let mut command = command(args);
+    command.env_remove("SWARMHUB_HISTORY").current_dir(folder);
+    command.env("STATE_DIRECTORY", folder.join("state"));
+    command
+}
+
+/// Files of all kinds, by names.
+fn fill(folder: &Path) {
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    for (name, year) in [("a", 2100), ("b", 2100), ("over", 2001)] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) =
+            (date_time_ymd(2000, 1, 1), date_time_ymd(year, 1, 1));
+        write(
+            &format!("{name}.crt"),
+            &params.self_signed(&key).unwrap().pem(),
+        );
+        write(&format!("{name}.key"), &key.serialize_pem());
+    }
+    write(
+        "junk.pem",
+        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+    );
+    write(
+        "wrong.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    write("text", "nothing of use\n");
+    write("empty", "");
+    write("token", "0123456789abcdef\n");
+    write("short", "0123\n");
+    write("hashes", &format!("{}\n", "0".repeat(40)));
+    write("bad-hashes", &format!("{}\nxyz\n", "0".repeat(40)));
+    write("bad-tokens", "short\n");
+    write("unreadable", "0123456789abcdef\n");
+    fs::set_permissions(folder.join("unreadable"), fs::Permissions::from_mode(0o000)).unwrap();
+    fs::create_dir(folder.join("folder")).unwrap();
+    drop(UnixListener::bind(folder.join("dead.sock")).unwrap());
+}
+
+/// Arguments, and what is said of them; nothing where they are right.
+const CASES: &[(&str, &str)] = &[
+    // Certificates and keys.
+    ("--tls-certificate a.crt --tls-key a.key", ""),
+    ("--tls-certificate over.crt --tls-key over.key", ""),
+    (
+        "--tls-certificate a.crt --tls-key b.key",
+        "is not that of the certificate",
+    ),
+    (
+        "--tls-certificate a.crt --tls-key a.crt",
+        "there is no private key in a.crt",
+    ),
+    (
+        "--tls-certificate a.key --tls-key a.key",
+        "there is no certificate in a.key",
+    ),
+    (
+        "--tls-certificate junk.pem --tls-key a.key",
+        "junk.pem is damaged",
+    ),
+    (
+        "--tls-certificate wrong.pem --tls-key a.key",
+        "wrong.pem is damaged",
+    ),
+    (
+        "--tls-certificate text --tls-key a.key",
+        "there is no certificate in text",
+    ),
+    (
+        "--tls-certificate empty --tls-key a.key",
+        "there is no certificate in empty",
+    ),
+    (
+        "--tls-certificate a.crt --tls-key empty",
+        "there is no private key in empty",
+    ),
+    ("--tls-certificate folder --tls-key a.key", "is a folder"),
+    (
+        "--tls-certificate none.crt --tls-key a.key",
+        "there is no file",
+    ),
+    ("--tls-certificate a.crt", "--tls-certificate"),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache certificates/acme",
+        "",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache text/acme",
+        "cannot write text/acme",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache text",
+        "is no folder",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority junk.pem",
+        "tls.acme_authority",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority text",
+        "tls.acme_authority",
+    ),
+    // Where it keeps things, and what it reads.
+    ("--history folder/h.sqlite", ""),
+    ("--history new/folder/h.sqlite", ""),
+    (
+        "--history text/h.sqlite",
+        "\"text/h.sqlite\" cannot be written",
+    ),
+    ("--history folder/", "is a folder"),
+    ("--admin-token-file token", ""),
+    ("--admin-token-file empty", "letters, digits and signs"),
+    ("--admin-token-file short", "letters, digits and signs"),
+    ("--admin-token-file folder", "is a folder"),
+    ("--admin-token-file none", "there is no file"),
+    ("--admin-token-file unreadable", "?"),
+    ("--access-info-hashes-allowed hashes", ""),
+    (
+        "--access-info-hashes-denied bad-hashes",
+        "bad-hashes:2: access.info_hashes_denied",
+    ),
+    ("--access-info-hashes-denied folder", "is a folder"),
+    (
+        "--access-tokens-file bad-tokens",
+        "bad-tokens:1: access.tokens_file",
+    ),
+    ("--access-tokens-file unreadable", "?"),
+    ("--web-dir folder", "holds no share/index.html"),
+    ("--web-dir none", "holds no share/index.html"),
+    // Where it listens.
+    ("--listen unix:folder/hub.sock", ""),
+    ("--listen unix:dead.sock", ""),
+    ("--listen unix:none/hub.sock", "its folder does not exist"),
+    (
+        "--listen unix:text/hub.sock",
+        "cannot listen on unix:text/hub.sock",
+    ),
+    ("--listen unix:text", "no socket"),
+    ("--listen unix:folder", "no socket"),
+    ("--listen tls+127.0.0.1:0", "has no certificate to show"),
+    ("--listen 192.0.2.1:0", "does not have that address"),
+    (
+        "--listen 127.0.0.1:7777 --listen 127.0.0.1:7777",
+        "in the list twice",
+    ),
+    (
+        "--listen 0.0.0.0:7777 --listen 127.0.0.1:7777",
+        "take the same port",
+    ),
+    (
+        "--listen [::1]:7777 --listen [::]:7777",
+        "take the same port",
+    ),
+    (
+        "--listen [::]:7777 --metrics-listen 127.0.0.1:7777",
+        "is in listen as well",
+    ),
+];
+
+#[test]
+fn what_check_config_accepts_starts_and_what_it_refuses_does_not() {
+    for (words, said) in CASES {
+        // One for each, so that nothing that a start has made helps the next check.
+        let folder = tempfile::tempdir().unwrap();
+        fill(folder.path());
+        let mut args: Vec<&str> = words.split(' ').collect();
+        if !words.contains("--listen") {
+            let tls = if words.contains("--tls-") {
+                "tls+127.0.0.1:0"
+            } else {
+                "127.0.0.1:0"
+            };
+            args.extend(["--listen", tls]);
+        }
+        if !words.contains("--history") {
+            args.extend(["--history", "off"]);
+        }
+        let before = names(folder.path());
+        let (checked, told) = checked(&args, folder.path());
+        assert_eq!(
+            names(folder.path()),
+            before,
+            "{words}: the check has made something"
+        );
+        let (started, log) = started(&args, folder.path());
+        match (&checked, &started) {
+            (Taken::Accepted, Taken::Accepted) => {}
+            // The start may stop at the first.
+            (Taken::Refused(all), Taken::Refused(first)) => {
+                assert!(
+                    first.iter().all(|line| all.contains(line)),
+                    "{words}: {all:?} {first:?}"
+                );
+                assert!(!first.is_empty(), "{words}: {log}");
+            }
+            _ => panic!("{words}: checked {checked:?} {told}, started {started:?} {log}"),
+        }
+        // Who is root can read everything.
+        if *said != "?" {
+            assert_eq!(
+                said.is_empty(),
+                checked == Taken::Accepted,
+                "{words}: {told}"
+            );
+            assert!(told.contains(said), "{words}: {told}");
+        }
+    }
+}
+
+/// All files below a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        names.push(entry.path().display().to_string());
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(self::names(&entry.path()));
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn several_mistakes_are_all_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    let args = "--tls-certificate a.crt --tls-key b.key --listen tls+unix:none/hub.sock --history text/h.sqlite \
+                --access-tokens-file bad-tokens";
+    let args: Vec<&str> = args.split(' ').collect();
+    let (checked, told) = checked(&args, folder.path());
+    let Taken::Refused(lines) = checked else {
+        panic!("accepted");
+    };
+    assert_eq!(lines.len(), 4, "{told}");
+}
+
+#[test]
+fn a_warning_of_the_check_stands_in_the_log_of_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    let file = folder.path().join("hub.toml");
+    fs::write(&file, "admin_token = \"0123456789abcdef\"\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(
+        folder.path().join("over.key"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    // A state folder that can never be made: history is not worth more than the tracker.
+    let state = folder.path().join("text/state");
+    let args = "--config hub.toml --listen 0.0.0.0:0 --listen tls+127.0.0.1:0 --tls-certificate over.crt --tls-key over.key";
+    let args: Vec<&str> = args.split(' ').collect();
+    let mut check = prepared(&[&["check-config"], &args[..]].concat(), folder.path());
+    let output = check.env("STATE_DIRECTORY", &state).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        (output.status.code(), output.stderr.len()),
+        (Some(0), 0),
+        "{told}"
+    );
+    let warnings: Vec<_> = told
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .collect();
+    assert_eq!(warnings.len(), 5, "{told}");
+
+    let mut start = prepared(&args, folder.path());
+    start.env("STATE_DIRECTORY", &state).env("NO_COLOR", "1");
+    let mut child = start
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    assert!(first.starts_with("page"), "{first}");
+    child.kill().unwrap();
+    let mut log = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    child.wait().unwrap();
+    for warning in warnings {
+        let words = warning.strip_prefix("warning: ").unwrap();
+        // The name of a certificate is a field of its own there.
+        let words = words.split("; browsers refuse it").next().unwrap();
+        let in_log = log
+            .lines()
+            .any(|line| line.contains("WARN") && line.contains(words));
+        assert!(in_log, "{words}:\n{log}");
+    }
+
+    // All as it should be: nothing to warn of.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let quiet =
+        "check-config --config hub.toml --listen 127.0.0.1:0 --listen unix:hub.sock --history off";
+    let quiet: Vec<&str> = quiet.split(' ').collect();
+    let output = prepared(&quiet, folder.path()).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        !told.contains("warning") && output.status.success(),
+        "{told}"
+    );
+}

@@ -1,0 +1,111 @@
+//! Scrapes of everything, where they are allowed: in pieces, and one at a time for all.
+
+use std::collections::HashSet;
+
+use bt_bencode::Value;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::support::{Client, PATIENCE, TestServer, announce, id, until};
+
+/// A server with so many swarms, and who is in them.
+async fn server_with(swarms: usize) -> (TestServer, Client) {
+    let server = TestServer::start(|config| {
+        config.tracker.full_scrape = true;
+        config.no_limits = true;
+        config.tracker.memberships_max = 1_000_000;
+    });
+    let mut member = server.connect().await;
+    for first in (0..swarms).step_by(100) {
+        for number in first..swarms.min(first + 100) {
+            let swarm = format!("{number}-swarm");
+            member.say(&announce(&swarm, "member")).await;
+        }
+        for _ in first..swarms.min(first + 100) {
+            member.hear().await;
+        }
+    }
+    (server, member)
+}
+
+/// All that is answered until the server ends the connection, without the head.
+async fn scrape(server: &TestServer) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // Without chunks, so that the body is all that follows.
+    stream
+        .write_all(b"GET /scrape HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    let mut heard = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    read.expect("in time").unwrap();
+    let end = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    heard.split_off(end.expect("a head") + 4)
+}
+
+#[tokio::test]
+async fn a_scrape_of_everything_over_http_is_canonical_whatever_its_pieces() {
+    let (server, _member) = server_with(700).await;
+    let body = scrape(&server).await;
+    let value: Value = bt_bencode::from_slice(&body).expect("bencode");
+    assert_eq!(bt_bencode::to_vec(&value).unwrap(), body, "sorted");
+    assert_eq!(value["files"].as_dict().unwrap().len(), 700);
+    assert_eq!(server.node.counters().http_scrapes, 1);
+}
+
+#[tokio::test]
+async fn a_scrape_of_everything_over_a_websocket_comes_in_several_replies() {
+    let (_server, mut member) = server_with(700).await;
+    let mut seen = HashSet::new();
+    // Twice: the first one has to be over before the second begins.
+    for _ in 0..2 {
+        seen.clear();
+        member.say(&json!({"action": "scrape"})).await;
+        let mut replies = 0;
+        while seen.len() < 700 {
+            let reply = member.hear().await;
+            assert_eq!(reply["action"], "scrape", "{reply}");
+            let files = reply["files"].as_object().unwrap();
+            assert!(files.len() <= 128);
+            assert!(files.values().all(|file| file["incomplete"] == 1));
+            seen.extend(files.keys().cloned());
+            replies += 1;
+        }
+        assert!(replies > 5, "{replies}");
+        // What is said then is answered after the last piece.
+        member.join("0-swarm", "member").await;
+    }
+    assert!(seen.contains(&id("699-swarm")));
+}
+
+#[tokio::test]
+async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come_again() {
+    let (server, mut member) = server_with(4000).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut unread = socket.connect(server.address).await.unwrap();
+    unread
+        .write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    until("it is under way", || {
+        server.node.counters().http_scrapes == 1
+    })
+    .await;
+    let refused = String::from_utf8(scrape(&server).await).unwrap();
+    assert!(refused.contains("Somebody else"), "{refused}");
+    assert!(refused.contains("8:retry ini1e"), "{refused}");
+    member.say(&json!({"action": "scrape"})).await;
+    let reply = member.hear().await;
+    assert!(reply["failure reason"].is_string(), "{reply}");
+    assert_eq!(server.node.counters().failures_full_scrape_busy, 2);
+    drop(unread);
+    let all = async {
+        while scrape(&server).await.len() < 20_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, all).await.expect("it is free again");
+}

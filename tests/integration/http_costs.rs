@@ -1,0 +1,145 @@
+//! What requests over HTTP cost: their address pays, others go on, and the operator is always served.
+
+use std::time::Duration;
+
+use swarmhub::config::{Config, History, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer, id};
+
+const TOKEN: &str = "correct-horse-battery-staple";
+
+/// A server that believes this machine about clients, on which an address may take little.
+fn server(change: impl FnOnce(&mut Config)) -> TestServer {
+    TestServer::start(|config| {
+        config.admin_token = Some(Secret::new(TOKEN));
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        // 200 of the smallest requests.
+        config.limits.address_http_time_burst = Duration::from_millis(10);
+        config.limits.address_http_time_per_second = Duration::from_millis(1);
+        change(config);
+    })
+}
+
+/// What is answered to requests of an address on one connection, until the server ends it.
+async fn ask_with(
+    server: &TestServer,
+    address: &str,
+    headers: &str,
+    (request, times): (&str, usize),
+) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request =
+        format!("{request} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n{headers}\r\n");
+    let last = request.replacen("Host", "Connection: close\r\nHost", 1);
+    let all = request.repeat(times - 1) + &last;
+    // The server may hang up before it has read all.
+    let _ = stream.write_all(all.as_bytes()).await;
+    let mut heard = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    let _ = read.expect("in time");
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+async fn ask(server: &TestServer, address: &str, request: &str, times: usize) -> String {
+    ask_with(server, address, "", (request, times)).await
+}
+
+async fn ask_as_operator(server: &TestServer, address: &str, request: &str) -> String {
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    ask_with(server, address, &token, (request, 1)).await
+}
+
+/// Lets an address, or its requests that ask whether the server is well, take so much that it is over its bound for a minute.
+fn overdraw(server: &TestServer, address: &str, is_watcher: bool) {
+    let node = &server.node;
+    let payer = node.payer(address.parse().ok(), is_watcher);
+    let spent = Duration::from_secs(1);
+    node.http_use()
+        .spend(payer.expect("limited"), spent, node.now());
+}
+
+#[tokio::test]
+async fn an_address_that_takes_too_much_processor_time_is_told_when_to_come_again() {
+    let server = server(|_| {});
+    let (greedy, other) = ("192.0.2.1", "198.51.100.1");
+    let heard = ask(&server, greedy, "HEAD /api/v1/series", 400).await;
+    let answered = heard.matches("HTTP/1.1 200 ").count();
+    assert!((1..400).contains(&answered), "{answered}");
+    assert_eq!(heard.matches("HTTP/1.1 429 ").count(), 1);
+    let end = heard.rsplit("HTTP/1.1 ").next().unwrap().to_lowercase();
+    assert!(
+        end.contains("retry-after: ") && end.contains("connection: close"),
+        "{end}"
+    );
+    // Whatever it asks for.
+    overdraw(&server, greedy, false);
+    for request in ["GET /", "GET /api/v1/stats", "GET /ice", "GET /nothing"] {
+        let heard = ask(&server, greedy, request, 1).await;
+        assert!(heard.starts_with("HTTP/1.1 429 "), "{request}: {heard}");
+    }
+    let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
+    let heard = ask(&server, greedy, &announce, 1).await;
+    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+    assert!(heard.contains("address_http_time_per_second") && heard.contains("8:retry ini"));
+    assert!(server.node.counters().refused_address_http_time_per_second >= 6);
+    // Others, who asks whether the server is well, and the operator at that address.
+    let heard = ask(&server, other, "GET /api/v1/stats", 1).await;
+    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let heard = ask(&server, greedy, &format!("GET {path}"), 1).await;
+        assert!(heard.starts_with("HTTP/1.1 200 "), "{path}: {heard}");
+    }
+    let heard = ask_as_operator(&server, greedy, "GET /api/v1/session").await;
+    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+}
+
+#[tokio::test]
+async fn who_watches_has_a_bound_as_well() {
+    let server = server(|_| {});
+    overdraw(&server, "192.0.2.1", true);
+    let heard = ask(&server, "192.0.2.1", "GET /healthz", 1).await;
+    assert!(heard.starts_with("HTTP/1.1 429 "), "{heard}");
+    for (address, path) in [("192.0.2.1", "/ice"), ("192.0.2.2", "/healthz")] {
+        let heard = ask(&server, address, &format!("GET {path}"), 1).await;
+        assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_for_history_is_checked_and_reads_nothing() {
+    let server = server(|config| {
+        config.history = History::Memory;
+        config.limits.address_http_time_burst = Duration::from_hours(1);
+    });
+    let history = "HEAD /api/v1/history?series=connections";
+    let heard = ask(&server, "192.0.2.1", history, 20).await;
+    assert_eq!(heard.matches("HTTP/1.1 200 ").count(), 20, "{heard}");
+    assert!(heard.contains("application/json"), "{heard}");
+    let heard = ask(&server, "192.0.2.1", "HEAD /api/v1/history?series=x", 1).await;
+    assert!(heard.starts_with("HTTP/1.1 400 "), "{heard}");
+    let post = ask(&server, "192.0.2.1", "POST /api/v1/stats", 1).await;
+    assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
+}
+
+#[tokio::test]
+async fn answers_that_all_share_are_the_same_for_head_and_get() {
+    let server = TestServer::start(|_| {});
+    for path in [
+        "/",
+        "/dashboard",
+        "/sw.js",
+        "/ice",
+        "/api/v1/series",
+        "/api/v1/stats",
+    ] {
+        let head = ask(&server, "::1", &format!("HEAD {path}"), 1).await;
+        let get = ask(&server, "::1", &format!("GET {path}"), 1).await;
+        let (get, body) = get.split_once("\r\n\r\n").unwrap();
+        let length = format!("content-length: {}", body.len());
+        assert!(head.to_lowercase().contains(&length), "{path}: {head}");
+        assert!(get.to_lowercase().contains(&length), "{path}: {get}");
+    }
+}

@@ -1,0 +1,249 @@
+//! What an operator learns of those who do not get in: proxies that drop `Upgrade`, sites that are not listed, requests that are
+//! against the rules of HTTP.
+
+use serde_json::Value;
+use swarmhub::config::Secret;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, TestServer};
+use crate::tls::{Certified, start};
+
+const TOKEN: &str = "0123456789abcdef";
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
+fn server() -> TestServer {
+    TestServer::start(|config| {
+        config.admin_token = Some(Secret::new(TOKEN));
+        config.origin = vec!["https://a.example".into()];
+    })
+}
+
+/// Sends a request and reads to the end of the connection, which the client asks for by closing its side.
+async fn raw(server: &TestServer, request: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut heard = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut heard)).await;
+    read.expect("in time").unwrap();
+    heard
+}
+
+/// The rows of the record: kind, detail, count.
+async fn rows(server: &TestServer) -> Vec<(String, String, u64)> {
+    let request = format!(
+        "GET /api/v1/refusals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    );
+    let heard = raw(server, &request).await;
+    let body = heard.split_once("\r\n\r\n").expect("a body").1;
+    let told: Value = serde_json::from_str(body).unwrap();
+    let since = told["since"].as_u64().expect("seconds");
+    let rows = told["refusals"].as_array().expect("rows").iter();
+    let rows = rows.map(|row| {
+        let (first, last) = (
+            row["first"].as_u64().unwrap(),
+            row["last"].as_u64().unwrap(),
+        );
+        assert!(since <= first && first <= last, "{row}");
+        assert!(row["text"].as_str().unwrap().len() > 20, "{row}");
+        let text = |name: &str| row[name].as_str().unwrap().to_owned();
+        (text("kind"), text("detail"), row["count"].as_u64().unwrap())
+    });
+    rows.collect()
+}
+
+fn row(kind: &str, detail: &str, count: u64) -> (String, String, u64) {
+    (kind.to_owned(), detail.to_owned(), count)
+}
+
+#[tokio::test]
+async fn a_handshake_that_lost_its_upgrade_is_told_of_the_proxy_and_counted() {
+    let server = server();
+    let requests = [
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{VERSION}{KEY}"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{VERSION}{KEY}"),
+        format!("GET /announce HTTP/1.1\r\nHost: x\r\n{KEY}"),
+        format!("GET /x HTTP/1.1\r\nHost: x\r\n{VERSION}"),
+        format!("GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n{VERSION}{KEY}"),
+        format!("GET /x HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n{VERSION}{KEY}"),
+        format!(
+            "GET /x HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n{VERSION}{KEY}"
+        ),
+        format!("GET /x HTTP/1.0\r\nConnection: close\r\n{VERSION}{KEY}"),
+        format!("CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n{VERSION}Origin: https://a.example\r\n"),
+    ];
+    for request in &requests {
+        let heard = raw(&server, &format!("{request}\r\n")).await;
+        assert_eq!(&heard[9..12], "426", "{request} {heard}");
+        let lower = heard.to_lowercase();
+        assert!(lower.contains("\r\nupgrade: websocket\r\n"), "{heard}");
+        assert!(heard.contains("proxy_set_header Upgrade"), "{heard}");
+    }
+    let old = format!("GET / HTTP/1.0\r\n{UPGRADE}{VERSION}{KEY}\r\n");
+    let heard = raw(&server, &old).await;
+    assert_eq!(&heard[9..12], "400");
+    assert!(heard.contains("proxy_http_version 1.1"), "{heard}");
+    let count = requests.len() as u64 + 1;
+    let counters = server.node.counters();
+    assert_eq!(
+        (counters.refused_upgrade_missing, counters.upgrades_refused),
+        (count, count)
+    );
+    assert_eq!(
+        rows(&server).await,
+        [
+            row("upgrade_missing", "HTTP/1.0", 2),
+            row("upgrade_missing", "HTTP/1.1", count - 2)
+        ]
+    );
+    // What proxies add to each request says nothing.
+    for headers in ["Connection: upgrade\r\n", "Upgrade: websocket\r\n"] {
+        let page = format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        assert_eq!(&raw(&server, &page).await[9..12], "200", "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_stands_in_the_record_with_a_name() {
+    let server = server();
+    let socket = |headers: &str| {
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{UPGRADE}{VERSION}{KEY}{headers}\r\n")
+    };
+    for _ in 0..3 {
+        raw(&server, &socket("Origin: https://b.example\r\n")).await;
+    }
+    raw(&server, &socket("Origin: null\r\n")).await;
+    let query = "info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=pppppppppppppppppppp&port";
+    let announce = |more: &str| format!("GET /announce?{query}{more}\r\n\r\n");
+    raw(
+        &server,
+        &announce("=6881 HTTP/1.1\r\nHost: x\r\nReferer: http://evil.example/a?b"),
+    )
+    .await;
+    raw(&server, &announce("=25 HTTP/1.0")).await;
+    raw(&server, &announce("=x HTTP/1.0")).await;
+    raw(&server, "GET /scrape HTTP/1.0\r\n\r\n").await;
+    raw(
+        &server,
+        &format!("GET / HTTP/1.1\r\nHost: x\r\n{UPGRADE}{KEY}\r\n"),
+    )
+    .await;
+    let wrong = "GET /api/v1/bans HTTP/1.0\r\nAuthorization: Bearer wrong-wrong-wrong\r\n\r\n";
+    raw(&server, wrong).await;
+    let mut rows = rows(&server).await;
+    rows.sort();
+    assert_eq!(
+        rows,
+        [
+            row("admin_token", "admin_token", 1),
+            row("full_scrape", "scrape", 1),
+            row("handshake", "Sec-WebSocket-Version", 1),
+            row("malformed", "port", 1),
+            row("origin", "https://b.example", 3),
+            row("origin", "null", 1),
+            row("page", "http://evil.example", 1),
+            row("port", "25", 1),
+        ]
+    );
+    // It is the operator's alone.
+    let asked = "GET /api/v1/refusals HTTP/1.0\r\n\r\n";
+    assert_eq!(&raw(&server, asked).await[9..12], "401");
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
+    let server = server();
+    let socket = format!("{UPGRADE}{VERSION}{KEY}");
+    let announce =
+        "/announce?info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=pppppppppppppppppppp&port=6881";
+    let bad = [
+        "",
+        "Host: a\r\nHost: a\r\n",
+        "Host: a\r\nHost: b\r\n",
+        "Host: a b\r\n",
+        "Host: a/b\r\n",
+    ];
+    for hosts in bad {
+        for (path, headers) in [
+            ("/", ""),
+            ("/healthz", ""),
+            ("/ice", ""),
+            ("/", &socket),
+            (announce, ""),
+        ] {
+            let request = format!("GET {path} HTTP/1.1\r\n{hosts}{headers}\r\n");
+            // A second one would be a request that a proxy had not seen.
+            let heard = raw(&server, &request.repeat(2)).await;
+            assert_eq!(&heard[9..12], "400", "{hosts} {path}: {heard}");
+            assert_eq!(heard.matches("HTTP/1.1 400").count(), 1, "{heard}");
+            assert!(heard.contains("exactly one"), "{heard}");
+            assert_eq!(heard.contains("failure reason"), path == announce);
+        }
+    }
+    assert_eq!(
+        server.node.counters().failures_http_host,
+        bad.len() as u64 * 5
+    );
+    assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
+    for request in [
+        "GET /ice HTTP/1.0\r\n\r\n",
+        "GET /ice HTTP/1.1\r\nHost:\r\n\r\n",
+        "GET /ice HTTP/1.1\r\nHost: a:8000\r\n\r\n",
+        "GET http://a/ice HTTP/1.1\r\nHost: b\r\n\r\n",
+    ] {
+        let heard = raw(&server, request).await;
+        assert_eq!(&heard[9..12], "200", "{request}");
+    }
+    let twice = "GET /ice HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n";
+    assert_eq!(&raw(&server, twice).await[9..12], "400");
+    let mut kinds: Vec<_> = rows(&server).await.into_iter().map(|row| row.1).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["missing", "more than one", "not valid"]);
+}
+
+#[tokio::test]
+async fn browsers_are_told_within_tls_to_come_back_over_tls() {
+    let certified = Certified::new();
+    let (server, _folder) = start(&certified, |config| {
+        config.admin_token = Some(Secret::new(TOKEN));
+    });
+    let ask = async |path: &str, headers: &str| {
+        let mut stream = certified.dial(server.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut heard = Vec::new();
+        // A WebSocket whose client has gone ends without a word.
+        let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+        let _ = read.expect("in time");
+        String::from_utf8_lossy(&heard).to_lowercase()
+    };
+    let socket = format!("{UPGRADE}{VERSION}{KEY}");
+    let policy = "\r\nstrict-transport-security: max-age=15552000\r\n";
+    for (path, headers) in [
+        ("/", ""),
+        ("/dashboard", ""),
+        ("/healthz", ""),
+        ("/x", ""),
+        ("/api/v1/bans", ""),
+        ("/announce", ""),
+        ("/", &socket),
+        ("/", KEY),
+    ] {
+        let heard = ask(path, headers).await;
+        assert_eq!(heard.matches(policy).count(), 1, "{path}: {heard}");
+    }
+    // Never in plain, where anybody could have written it.
+    let mut stream = TcpStream::connect(server.address_of(1)).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).await.unwrap();
+    assert!(
+        !heard.to_lowercase().contains("strict-transport"),
+        "{heard}"
+    );
+}

@@ -1,0 +1,284 @@
+//! Clients that ask and do not read: what they make a real server hold, seen by the memory of its process.
+
+#![cfg(target_os = "linux")]
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use socket2::SockRef;
+use swarmhub::config::History;
+use swarmhub::insight::Statistics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+
+use crate::process::{Program, command};
+use crate::support::{Client, PATIENCE, TestServer, announce, id};
+
+/// Connections that do not read.
+const UNREAD: usize = 120;
+/// Bytes by which the process may grow for them, with all that such a number of connections takes by itself.
+const GROWTH_MAX: u64 = 40_000_000;
+
+/// Writes three hours of every series that is kept, as a server has them that has run so long.
+async fn write_history(file: &Path) {
+    let server = TestServer::start(|config| config.history = History::At(file.to_owned()));
+    let mut statistics = Statistics::default();
+    let start = SystemTime::now() - Duration::from_mins(175);
+    for step in 0..1040_u64 {
+        statistics.at = start + Duration::from_secs(10 * step);
+        // Numbers as long as those of a server that has much to do.
+        statistics.counters.announces = 12_345 * step;
+        statistics.gauges.connections = 12_345.678;
+        statistics.gauges.memory_resident = 1_234_567_890.5;
+        server.node.store().record(&statistics);
+        if step % 32 == 0 {
+            server.node.store().flush().await;
+        }
+    }
+    server.node.store().flush().await;
+    server.stop().unwrap();
+}
+
+/// A server for which this machine is as strange as any other.
+fn start(more: &[&str]) -> Program {
+    let mut args = vec!["--listen", "127.0.0.1:0", "--workers", "1"];
+    args.extend(["--limits-exempt", "unix", "--log-level", "error"]);
+    args.extend(more);
+    Program::of(&mut command(&args))
+}
+
+/// A line of `/proc/PID/status`, in bytes.
+fn memory(program: &Program, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.unwrap().trim_start_matches(':').trim();
+    number.trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Asks once, as another address of this machine, and reads all.
+async fn get(address: SocketAddr, path: &str) -> String {
+    let asking = async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 9, 9], 0).into()).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        heard
+    };
+    timeout(PATIENCE, asking).await.expect("in time")
+}
+
+async fn series(address: SocketAddr) -> Value {
+    let answer = get(address, "/api/v1/stats").await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    serde_json::from_str::<Value>(body).unwrap()["series"].clone()
+}
+
+/// A connection of `host` that has sent this, takes next to nothing, and that is kept open.
+async fn unread(address: SocketAddr, host: [u8; 4], request: &[u8]) -> tokio::net::TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    // Small segments, as on the internet: of large ones the kernel holds more than the process.
+    SockRef::from(&socket).set_tcp_mss(536).unwrap();
+    socket.bind((host, 0).into()).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let sending = stream.write_all(request);
+    // A server that does not read on any more is what this is about.
+    let _ = timeout(Duration::from_millis(100), sending).await;
+    // Whether it is answered is known when the first answer begins.
+    let mut status = [0; 12];
+    let begun = timeout(PATIENCE, stream.read_exact(&mut status)).await;
+    begun.expect("in time").expect("an answer");
+    stream
+}
+
+/// Waits until the server has answered what it will answer.
+async fn settle(address: SocketAddr) -> Value {
+    let settling = async {
+        let (mut last, mut same) = (Value::Null, 0);
+        while same < 4 {
+            let now = series(address).await;
+            let figures = |of: &Value| json!([of["http_blocked"], of["responses_waiting"]]);
+            same = if figures(&now) == figures(&last) {
+                same + 1
+            } else {
+                0
+            };
+            last = now;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        last
+    };
+    timeout(3 * PATIENCE, settling).await.expect("in time")
+}
+
+/// Sends `request` on many connections, from one address or from many, and gives the statistics when all is as it stays. The
+/// process must not have grown by more than is allowed, and others must be served.
+async fn hold(program: &Program, request: &str, hosts: u8) -> Value {
+    let address = program.address;
+    let mut honest = Client::connect(address).await;
+    honest.join("honest", "member").await;
+    get(address, "/api/v1/history?series=connections").await;
+    // From here on the peak is counted anew.
+    std::fs::write(format!("/proc/{}/clear_refs", program.child.id()), "5").unwrap();
+    let before = memory(program, "VmRSS");
+    let mut open = Vec::new();
+    for number in 0..UNREAD {
+        let host = [127, 0, 7, 1 + u8::try_from(number).unwrap() % hosts];
+        open.push(unread(address, host, request.as_bytes()).await);
+    }
+    let seen = settle(address).await;
+    let most = memory(program, "VmHWM");
+    let growth = most.saturating_sub(before);
+    assert!(
+        growth < GROWTH_MAX,
+        "{request:.60}: it grew by {growth} bytes: {seen}"
+    );
+    honest.join("honest", "member").await;
+    drop(open);
+    seen
+}
+
+fn all_history(form: &str) -> String {
+    let kept = kept_series().join(",");
+    format!(
+        "GET /api/v1/history?series={kept}&from=-9900&format={form} HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+}
+
+fn kept_series() -> Vec<String> {
+    Statistics::series()
+        .map(|series| series.name.to_owned())
+        .filter(|name| swarmhub::insight::history::kept(name).is_some())
+        .collect()
+}
+
+#[tokio::test]
+async fn history_that_nobody_reads_is_bounded_for_an_address_and_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.sqlite");
+    write_history(&file).await;
+    let history = file.to_str().unwrap();
+    for (form, hosts) in [("json", 1), ("csv", 1), ("json", 100)] {
+        let bound = 1_000_000;
+        let (own, all) = (bound.to_string(), (2 * bound).to_string());
+        let program = start(&[
+            "--history",
+            history,
+            "--limits-address-response-bytes-max",
+            &own,
+            "--limits-response-bytes-max",
+            &all,
+            "--connection-stuck-after",
+            "120",
+            "--limits-address-http-time-burst",
+            "3600",
+        ]);
+        let seen = hold(&program, &all_history(form), hosts).await;
+        let waiting = seen["responses_waiting"].as_u64().unwrap();
+        let most = if hosts == 1 { bound } else { 2 * bound };
+        assert!(waiting > most / 4 && waiting <= most, "{waiting} of {most}");
+        let refused = if hosts == 1 {
+            "refused_address_response_bytes_max"
+        } else {
+            "refused_response_bytes_max"
+        };
+        assert!(seen[refused].as_u64().unwrap() > 0, "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn history_that_nobody_takes_ends_its_connection_and_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.sqlite");
+    write_history(&file).await;
+    let program = start(&[
+        "--history",
+        file.to_str().unwrap(),
+        "--connection-stuck-after",
+        "2",
+    ]);
+    let request = all_history("json");
+    let _unread = unread(program.address, [127, 0, 7, 1], request.as_bytes()).await;
+    let ended = async {
+        loop {
+            let seen = series(program.address).await;
+            if seen["http_stuck"] == 1 && seen["responses_waiting"] == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("it is ended");
+}
+
+#[tokio::test]
+async fn requests_in_a_row_whose_answers_nobody_reads_make_no_more_of_them() {
+    let program = start(&["--limits-address-http-time-burst", "3600"]);
+    let page = get(program.address, "/").await;
+    let base = page
+        .split("assets/")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next());
+    let script = format!(
+        "/assets/{}/vendor/webtorrent/webtorrent.min.js",
+        base.unwrap()
+    );
+    let scrape: String = (0..60).fold("/scrape?x".to_owned(), |mut path, number| {
+        let _ = write!(path, "&info_hash={}", id(&format!("{number}")));
+        path
+    });
+    let announce = format!(
+        "/announce?info_hash={0}&peer_id={0}&port=6881&compact=0",
+        id("a")
+    );
+    for (method, path, times) in [
+        ("HEAD", "/api/v1/series", 3500),
+        ("GET", "/healthz", 3500),
+        ("GET", "/api/v1/series", 200),
+        ("GET", "/metrics", 100),
+        ("GET", &script, 40),
+        ("GET", &scrape, 70),
+        ("GET", &announce, 1500),
+        ("GET", "/api/v1/live", 1),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(times);
+        hold(&program, &request, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_of_everything_that_nobody_reads_holds_a_part_of_it() {
+    let program = start(&["--tracker-full-scrape=true", "--no-limits=true"]);
+    let (mut members, mut swarms) = (Vec::new(), 0);
+    for member in 0..8 {
+        let mut client = Client::connect(program.address).await;
+        for _ in 0..10 {
+            for number in 0..100 {
+                let swarm = format!("{number}-{}-{member}", swarms / 100);
+                client.say(&announce(&swarm, "member")).await;
+            }
+            for _ in 0..100 {
+                client.hear().await;
+            }
+            swarms += 100;
+        }
+        members.push(client);
+    }
+    hold(&program, "GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n", 1).await;
+    let before = memory(&program, "VmRSS");
+    for member in &mut members {
+        // They hear no more.
+        member.say(&json!({"action": "scrape"})).await;
+    }
+    let seen = settle(program.address).await;
+    let growth = memory(&program, "VmRSS").saturating_sub(before);
+    assert!(growth < 10_000_000, "{growth}: {seen}");
+}

@@ -1,0 +1,79 @@
+// Nothing is lost by leaving without a question: a share that waits for receivers, a download that was not saved.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eventually, pattern, randomId } from '../support/index.mjs'
+import { STEP_MS, download, inMemory, linkOf, notice, open, saveAllButton, saved, share, stage } from './support.mjs'
+
+const { here, withUsers } = stage()
+const asks = page => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
+
+/** Notes the questions of a page and answers them. @param {import('playwright-core').Page} page */
+function answer (page, questions, accept) {
+  page.on('dialog', dialog => {
+    questions.push(dialog.message())
+    return accept() ? dialog.accept() : dialog.dismiss()
+  })
+}
+
+test('a share that waits for receivers is not ended without a question', withUsers(2, async (alice, bob) => {
+  assert.equal(await share(alice.page, here.server.page, inMemory('waiting.bin', pattern(100_000, 40))).then(() => asks(alice.page)), true)
+  const link = await linkOf(alice.page)
+  const questions = []
+  let accept = false
+  answer(alice.page, questions, () => accept)
+
+  await alice.page.getByRole('button', { name: 'Stop sharing' }).click()
+  const other = `#${randomId()}`
+  await alice.page.evaluate(hash => { location.hash = hash }, other)
+  await eventually(STEP_MS, () => questions.length === 2, 'a question for each')
+  assert.match(questions[0], /^The link works only while this page shares the files\. Stop/)
+  assert.match(questions[1], /^The link works only while this page shares the files\. Leave/)
+  // A question that the browser itself asks, once somebody has used the page.
+  await alice.page.getByRole('link', { name: 'swarmhub, start page' }).click()
+  await eventually(STEP_MS, () => questions.length === 3, 'the browser’s own question')
+  await alice.page.getByRole('heading', { level: 1, name: 'Sharing waiting.bin' }).waitFor()
+  await open(bob.page, link)
+  await download(bob.page)
+
+  accept = true
+  await alice.page.getByRole('button', { name: 'Stop sharing' }).click()
+  await alice.page.getByRole('heading', { level: 1, name: /Share files/ }).waitFor()
+  assert.equal(await asks(alice.page), false)
+}))
+
+test('a finished download is not left unsaved without a question, nor is a part of it', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, [inMemory('one.bin', pattern(50_000, 41)), inMemory('two.bin', pattern(60_000, 42))])
+  await open(bob.page, link)
+  assert.equal(await asks(bob.page), false)
+  await download(bob.page)
+  const questions = []
+  answer(bob.page, questions, () => false)
+  const close = bob.page.getByRole('button', { name: 'Close' })
+  await close.click()
+  await saved(bob.page, bob.page.getByRole('button', { name: 'Save one.bin' }))
+  await eventually(STEP_MS, async () => {
+    await close.click()
+    return questions.at(-1)?.startsWith('Not everything has been saved')
+  }, 'a question for the rest')
+  assert.match(questions[0], /^Nothing has been saved yet/)
+  await bob.page.goBack().catch(() => { /* it stays, as the question was answered */ })
+  await saveAllButton(bob.page).waitFor()
+
+  await saved(bob.page, bob.page.getByRole('button', { name: 'Save two.bin' }))
+  await eventually(STEP_MS, async () => !await asks(bob.page), 'a page that may be left')
+  await close.click()
+  await bob.page.getByRole('heading', { level: 1, name: /Share files/ }).waitFor()
+}))
+
+test('a save that the person cancels keeps nothing', withUsers(2, async (alice, bob) => {
+  const link = await share(alice.page, here.server.page, inMemory('kept.bin', pattern(100_000, 43)))
+  await open(bob.page, link)
+  await download(bob.page)
+  await saveAllButton(bob.page).click()
+  assert.equal(await notice(bob.page, 'Saving failed').count(), 0)
+  assert.equal(await asks(bob.page), true)
+}, { init: () => {
+  ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError'))
+  window.showSaveFilePicker = () => Promise.reject(new DOMException('cancelled', 'AbortError'))
+} }))

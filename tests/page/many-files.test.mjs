@@ -1,0 +1,68 @@
+// A folder of ten thousand files: the sender's page goes on answering while it gets them ready.
+
+import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { stage } from './support.mjs'
+
+const FILES = 10_000
+const FOLDERS = 50
+/** What makes the browser go to the disk while the page waits: once for the size of each file, and once to read it; not for copies. */
+const DISK_CALLS_MAX = 2.2 * FILES
+/** Of the processor, in one task, which does not depend on how busy the machine is. */
+const TASK_CPU_MS_MAX = 1000
+const READY_MS = 300_000
+
+const { here, withUsers } = stage()
+
+test('ten thousand files are shared without a long stop of the page, in the order of their names', withUsers(1, async alice => {
+  const root = join(here.folder, 'many')
+  for (let i = 0; i < FOLDERS; i++) await mkdir(join(root, `d${i}`), { recursive: true })
+  for (let i = 0; i < FILES; i++) await writeFile(join(root, `d${i % FOLDERS}`, `f${i}.txt`), `file ${i}`)
+
+  await alice.page.goto(here.server.page)
+  await alice.page.getByRole('button', { name: 'Choose a folder' }).waitFor()
+  await here.browser.startTracing(alice.page, { categories: ['toplevel', 'blink.user_timing'] })
+  await alice.page.locator('input[type=file]').nth(1).setInputFiles(root, { timeout: READY_MS })
+  await alice.page.getByLabel('Link to this share').waitFor({ timeout: READY_MS })
+  const { traceEvents } = JSON.parse(String(await here.browser.stopTracing()))
+  const { most, all } = await alice.page.evaluate(() => window.__diskCalls)
+  const longest = longestTask(traceEvents)
+  console.log(`longest task of the sender: ${longest} ms of the processor; at most ${most} of ${all} calls to the disk in one task`)
+  assert.ok(all >= FILES, 'the calls are counted')
+  assert.ok(all <= DISK_CALLS_MAX, `${all} calls to the disk`)
+  assert.ok(most < FILES, `${most} calls to the disk in one task`)
+  assert.ok(longest <= TASK_CPU_MS_MAX, `a task of ${longest} ms`)
+
+  const names = await alice.page.locator('.file-name').allTextContents()
+  assert.deepEqual(names.slice(0, 3), ['d0/f0.txt', 'd0/f50.txt', 'd0/f100.txt'])
+}, { init: () => {
+  const calls = window.__diskCalls = { most: 0, all: 0 }
+  let inTask = 0
+  const count = () => {
+    calls.all++
+    if (inTask === 0) {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = () => { inTask = 0; port1.close() }
+      port2.postMessage(null)
+    }
+    calls.most = Math.max(calls.most, ++inTask)
+  }
+  const { get } = Object.getOwnPropertyDescriptor(Blob.prototype, 'size')
+  Object.defineProperty(Blob.prototype, 'size', { configurable: true, get () { if (this instanceof File) count(); return get.call(this) } })
+  const { slice } = Blob.prototype
+  Blob.prototype.slice = function (...args) { if (this instanceof File) count(); return slice.apply(this, args) }
+  window.File = new Proxy(File, { construct (target, args) { count(); return Reflect.construct(target, args) } })
+  // Before, the browser itself puts the list together.
+  addEventListener('share-files', () => performance.mark('chosen'), true)
+} }))
+
+/** Milliseconds of the processor that the longest task of the page took, after the files were chosen. @param {any[]} events of a trace */
+function longestTask (events) {
+  const mark = events.find(({ name, cat }) => name === 'chosen' && cat.includes('blink.user_timing'))
+  assert.ok(mark, 'the trace has the moment of the choice')
+  const tasks = events.filter(({ name, ph, pid, tid, ts, tdur }) => ph === 'X' && tdur && /RunTask|ThreadControllerImpl/.test(name) && pid === mark.pid && tid === mark.tid && ts > mark.ts)
+  assert.ok(tasks.length > 0, 'the trace has the tasks of the page')
+  return Math.round(Math.max(...tasks.map(({ tdur }) => tdur)) / 1000)
+}
