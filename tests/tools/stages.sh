@@ -83,7 +83,7 @@ stage_page() {
 
 stage_proxies() {
     npm_packages tests
-    chromium
+    install_chromium
     proxy_packages
     server_binary
     node_tests 240 tests/proxies
