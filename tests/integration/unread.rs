@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use socket2::SockRef;
 use swarmhub::config::History;
@@ -129,11 +130,11 @@ async fn hold(program: &Program, request: &str, hosts: u8) -> Value {
     // From here on the peak is counted anew.
     std::fs::write(format!("/proc/{}/clear_refs", program.child.id()), "5").unwrap();
     let before = memory(program, "VmRSS");
-    let mut open = Vec::new();
-    for number in 0..UNREAD {
+    let open = join_all((0..UNREAD).map(|number| {
         let host = [127, 0, 7, 1 + u8::try_from(number).unwrap() % hosts];
-        open.push(unread(address, host, request.as_bytes()).await);
-    }
+        unread(address, host, request.as_bytes())
+    }));
+    let open = open.await;
     let seen = settle(address).await;
     let most = memory(program, "VmHWM");
     let growth = most.saturating_sub(before);

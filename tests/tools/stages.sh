@@ -39,7 +39,7 @@ stage_docs() {
 # that: the build script of libfuzzer-sys takes the word of who says that it is there already.
 stage_fuzz() {
     cargo fmt --manifest-path fuzz/Cargo.toml --check
-    CUSTOM_LIBFUZZER_PATH=/dev/null cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir "$TESTS_TARGET/fuzz"
+    CUSTOM_LIBFUZZER_PATH=/dev/null cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir "$TESTS_TARGET"
 }
 
 stage_rust() {
