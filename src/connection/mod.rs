@@ -178,8 +178,11 @@ impl<T: Transport> Connection<T> {
         if let Some(time) = self.end_read(&turn) {
             self.rest(time, cx);
         }
-        match done.and_then(|()| self.write(cx)) {
-            Ok(()) => Poll::Pending,
+        match done {
+            Ok(()) => {
+                self.write(cx);
+                Poll::Pending
+            }
             Err(ended) => Poll::Ready(ended),
         }
     }
@@ -189,7 +192,7 @@ impl<T: Transport> Connection<T> {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let mut progress = self.socket.progress(turn);
         // Nearly all turns that only write end here, without a look at what else is known of the connection.
-        if turn.bytes_charged() == 0 && progress == Progress::Rest {
+        if turn.is_idle() && progress == Progress::Rest {
             return None;
         }
         hub.counters().bytes_received.add(turn.bytes_in());
@@ -260,10 +263,17 @@ impl<T: Transport> Connection<T> {
         is_paused(&mut self.pause, cx);
     }
 
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
+    fn write(&mut self, cx: &mut Context<'_>) {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let could_read = hub.may_read(id);
-        hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes))?;
+        let written = hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes));
+        if written.is_err() {
+            // What it said before it went still counts, so it is read to its end.
+            self.socket.set_deaf();
+            drop(hub.take_output(id));
+            cx.waker().wake_by_ref();
+            return;
+        }
         if hub.go_on_telling_all(id) {
             // Others have their turn before it is written.
             cx.waker().wake_by_ref();
@@ -272,7 +282,6 @@ impl<T: Transport> Connection<T> {
             // Reading was put off because of the output that is now gone.
             cx.waker().wake_by_ref();
         }
-        Ok(())
     }
 
     /// Ends it in order: what the client shall still hear is written, then the close, if that is ours to begin.
@@ -285,7 +294,13 @@ impl<T: Transport> Connection<T> {
         seat.note(ended);
         // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
         drop(seat);
-        if !matches!(ended, Ended::Lost | Ended::Dead) {
+        let may_hear = match ended {
+            // Who has only ended its side hears the answers to what it said.
+            Ended::Lost => socket.may_hear() && !last_words.is_empty(),
+            Ended::Dead => false,
+            _ => true,
+        };
+        if may_hear {
             socket.close(last_words).await;
         }
         ended

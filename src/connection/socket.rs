@@ -36,6 +36,8 @@ pub(super) struct Socket<T> {
     decoder: Decoder,
     /// Boxed, because mostly there is none.
     kept: Option<Box<Kept>>,
+    /// Whether the client hears nothing more. What it has said before may still wait here.
+    is_deaf: bool,
 }
 
 /// Read in earlier turns and not served yet: at most one message and what one turn reads.
@@ -74,6 +76,11 @@ impl Turn {
     pub(super) fn bytes_charged(&self) -> usize {
         self.bytes_in + self.pieces * PIECE_BYTES
     }
+
+    /// Whether nothing was read and nothing served.
+    pub(super) fn is_idle(&self) -> bool {
+        self.bytes_in == 0 && self.served == 0
+    }
 }
 
 impl<T: Transport> Socket<T> {
@@ -83,7 +90,18 @@ impl<T: Transport> Socket<T> {
             transport,
             decoder: Decoder::default(),
             kept: keep(read_ahead),
+            is_deaf: false,
         }
+    }
+
+    /// The client hears nothing more: it is read to the end of what it has said.
+    pub(super) fn set_deaf(&mut self) {
+        self.is_deaf = true;
+    }
+
+    /// Whether the client may still hear something, even if it says nothing more.
+    pub(super) fn may_hear(&self) -> bool {
+        !self.is_deaf
     }
 
     /// Begins a turn, in which the shared buffer is this connection's. It ends with [`Self::end_turn`].
@@ -187,8 +205,15 @@ impl<T: Transport> Socket<T> {
             return Poll::Pending;
         }
         let mut room = ReadBuf::new(room);
-        let read = ready!(Pin::new(&mut self.transport).poll_read(cx, &mut room));
-        read.map_err(|_| Ended::Lost)?;
+        let read = match Pin::new(&mut self.transport).poll_read(cx, &mut room) {
+            // All that it said is served.
+            Poll::Pending if self.is_deaf => return Poll::Ready(Err(Ended::Lost)),
+            read => ready!(read),
+        };
+        if read.is_err() {
+            self.set_deaf();
+            return Poll::Ready(Err(Ended::Lost));
+        }
         let bytes = room.filled();
         if bytes.is_empty() {
             return Poll::Ready(Err(Ended::Lost));

@@ -4,6 +4,7 @@ mod deadlines;
 mod echo;
 mod frames;
 mod limits;
+mod parting;
 mod serving;
 
 use std::rc::Rc;
