@@ -16,7 +16,7 @@ pub(super) const LOAD: &str = "load";
 const FOOTER: &str = "\
 Without flags: 200 connections, each with an announce of 5 offers a second, for about 15 seconds.
 It exits with 0 if every message came as it should, 3 if not, 1 if it could not run, 2 for a wrong flag.
-When the tracker is gone it ends early and exits with 4. Ctrl-C (130) or SIGTERM (143) ends it with a report too, twice at once.
+When the tracker is gone or silent it ends early and exits with 4. Ctrl-C (130) or SIGTERM (143) ends it with a report too, twice at once.
 A tracker limits what one address may do and what one member is given: start swarmhub with `--no-limits` before
 you ask how much it can do (`--closed`).";
 

@@ -14,7 +14,7 @@ use super::full_scrape;
 use super::site::Site;
 use crate::config::Role;
 use crate::hub::Visitor;
-use crate::limits::Limited;
+use crate::limits::{Limited, Payer};
 use crate::protocol::Scrape;
 use crate::protocol::http::{Failure, Retry, Target, Which, failure, read_scrape};
 
@@ -69,7 +69,7 @@ pub(super) fn answer<B>(
         return match hub.full_scrape_http(visitor, target) {
             Ok(permit) => {
                 let node = hub.node();
-                let payer = node.payer(visitor.address, false);
+                let payer = node.payer(visitor.address, Payer::Address);
                 told(full_scrape::body(node, permit, payer))
             }
             Err(failure) => refused(failure, ""),

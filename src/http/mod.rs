@@ -258,7 +258,9 @@ async fn answer<H>(
     let kind = (is_watcher, wish != Wish::None, asked.is_some());
     let mut response = if let Some(fault) = host::fault(&request) {
         visit.malformed(&request, asked, fault)
-    } else if let Err(limited) = visit.admit(&request, &visitor, kind) {
+    } else if let Err(limited) = visit.admit(&request, &visitor, kind)
+        && !gives_room(limited, &request, asked)
+    {
         visit.limited(limited, wish, asked)
     } else if wish != Wish::None {
         visit.upgrade(&request, visitor, wish).await
@@ -290,6 +292,12 @@ async fn answer<H>(
     }
     fields::make_single(response.headers_mut());
     Ok(response)
+}
+
+/// Whether a request gives back what there is too little of: a peer over HTTP that leaves is let go however full the server is.
+fn gives_room<B>(limited: Limited, request: &Request<B>, asked: Option<Which>) -> bool {
+    let is_full = matches!(limited, Limited::Memory | Limited::Connections);
+    is_full && asked == Some(Which::Announce) && announce::target(request).leaves()
 }
 
 /// Whether requests of a method only ask, by the rules of HTTP.

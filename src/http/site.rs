@@ -47,6 +47,10 @@ const READYZ: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 /// Answered however full the server is.
 pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
+/// Whether a path is that of the API or of statistics, which cost the most of all that strangers may ask for.
+pub(super) fn is_api(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/stats")
+}
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// The dashboard shows nothing but itself: who signs in there holds the admin token.
 const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(

@@ -14,7 +14,7 @@ use hyper::{Request, Response, StatusCode};
 
 use super::api::admin::{Caller, sign_in};
 use super::body::{Common, Cut, SMALL_BYTES};
-use super::{Visit, announce, door};
+use super::{Visit, announce, door, site};
 use crate::hub::Visitor;
 use crate::limits::{Claim, Claimed, Limited, NoRoom, Payer};
 
@@ -87,9 +87,16 @@ impl<H> Visit<H> {
         let shared = self.site.shared();
         let (node, now) = (shared.node(), shared.node().now());
         let shows_token = request.headers().contains_key(AUTHORIZATION);
+        let account = if is_watcher {
+            Payer::Watcher
+        } else if !is_bencoded && site::is_api(request.uri().path()) {
+            Payer::Api
+        } else {
+            Payer::Address
+        };
         let mut asked = Asked {
             address: visitor.address,
-            payer: node.payer(visitor.address, is_watcher),
+            payer: node.payer(visitor.address, account),
             headers: shows_token.then(|| request.headers().clone()),
             is_bencoded,
             is_over: false,

@@ -25,6 +25,9 @@ pub const OPERATOR_RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How many times as much processor time requests with the admin token may take, all together, as those of one address.
 const OPERATOR_TIME_FACTOR: u32 = 4;
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
+/// Percent of the processor time of an address that the API and statistics may take. A page of another site can make its
+/// visitor's browser ask for these; the rest is left for pages, announces and scrapes of the same address.
+const API_PERCENT: u32 = 75;
 /// How far beyond its bound the time of an address may be overdrawn: what one request costs is known afterwards.
 const OVERDRAFT_MAX: Duration = Duration::from_mins(1);
 
@@ -53,6 +56,8 @@ pub enum NoRoom {
 pub enum Payer {
     /// The address that sends it.
     Address(Whence),
+    /// The same, for the API and statistics, which may take a part of it only.
+    Api(Whence),
     /// The same, for requests that ask whether the server is well: these are paid for by themselves.
     Watcher(Whence),
     /// Whoever has shown the admin token.
@@ -131,6 +136,16 @@ impl Policy {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
+    /// The same, for what the API may take of it.
+    fn of_api(self) -> Self {
+        let part = |time: Duration| time * API_PERCENT / 100;
+        Self {
+            time_per_second: part(self.time_per_second),
+            burst: part(self.burst),
+            ..self
+        }
+    }
+
     /// For how much longer nothing more is to be had, if what was taken is paid for at `paid_at`.
     fn wait(&self, paid_at: Duration, factor: u32, now: Duration) -> Duration {
         let own = self.paid_after(self.burst.saturating_mul(factor), factor);
@@ -150,13 +165,16 @@ impl Policy {
 struct Record {
     /// When the processor time that it took has come back.
     paid_at: Duration,
+    /// The same for the API alone, at its part of the rate.
+    api_paid_at: Duration,
     watcher_paid_at: Duration,
     claimed: [usize; 3],
 }
 
 impl Record {
     fn is_idle(&self, now: Duration) -> bool {
-        self.claimed == [0; 3] && self.paid_at <= now && self.watcher_paid_at <= now
+        let paid_at = [self.paid_at, self.api_paid_at, self.watcher_paid_at];
+        self.claimed == [0; 3] && paid_at.iter().all(|paid_at| *paid_at <= now)
     }
 }
 
@@ -324,6 +342,10 @@ impl HttpUse {
                 policy.wait(*self.operator_paid_at.lock(), OPERATOR_TIME_FACTOR, now)
             }
             Payer::Address(whence) => self.wait_of(whence, &policy, now, |record| record.paid_at),
+            Payer::Api(whence) => {
+                let api = self.wait_of(whence, &policy.of_api(), now, |record| record.api_paid_at);
+                api.max(self.wait_of(whence, &policy, now, |record| record.paid_at))
+            }
             Payer::Watcher(whence) => {
                 self.wait_of(whence, &policy, now, |record| record.watcher_paid_at)
             }
@@ -349,13 +371,12 @@ impl HttpUse {
     /// Takes note of processor time that a request took.
     pub fn spend(&self, payer: Payer, cost: Duration, now: Duration) {
         let policy = *self.policy.read();
-        let (whence, is_watcher) = match payer {
+        let whence = match payer {
             Payer::Operator => {
                 let paid_at = &mut *self.operator_paid_at.lock();
                 return policy.charge(paid_at, cost, OPERATOR_TIME_FACTOR, now);
             }
-            Payer::Address(whence) => (whence, false),
-            Payer::Watcher(whence) => (whence, true),
+            Payer::Address(whence) | Payer::Api(whence) | Payer::Watcher(whence) => whence,
         };
         let keys = [
             (Some(whence.own), policy.factor_of(whence)),
@@ -364,12 +385,14 @@ impl HttpUse {
         for (key, factor) in keys {
             let Some(key) = key else { continue };
             self.with(key, |record| {
-                let paid_at = if is_watcher {
-                    &mut record.watcher_paid_at
-                } else {
-                    &mut record.paid_at
-                };
-                policy.charge(paid_at, cost, factor, now);
+                if let Payer::Watcher(_) = payer {
+                    return policy.charge(&mut record.watcher_paid_at, cost, factor, now);
+                }
+                policy.charge(&mut record.paid_at, cost, factor, now);
+                if let Payer::Api(_) = payer {
+                    let policy = policy.of_api();
+                    policy.charge(&mut record.api_paid_at, cost, factor, now);
+                }
             });
         }
     }

@@ -14,7 +14,7 @@ use super::driver::{self, Order, Part, Plan, Said};
 use super::error::LoadError;
 use super::procfs::{Cpu, this_thread};
 use super::session::Gauges;
-use super::stop::{EndedEarly, Presence, Stop};
+use super::stop::{Presence, Sight, Stop};
 
 /// How often the user hears something.
 const WATCH: Duration = Duration::from_millis(200);
@@ -53,6 +53,7 @@ pub(super) struct Totals {
     pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) faults: u64,
+    pub(super) timed_out: u64,
 }
 
 impl Crew {
@@ -122,6 +123,7 @@ impl Crew {
             totals.sent += gauges.sent.load(Relaxed);
             totals.received += gauges.received.load(Relaxed);
             totals.faults += gauges.faults.load(Relaxed);
+            totals.timed_out += gauges.timed_out.load(Relaxed);
         }
         totals
     }
@@ -210,9 +212,15 @@ impl Crew {
             self.phase = (phase, Instant::now());
         }
         let totals = self.totals();
+        let sight = Sight {
+            at: Instant::now(),
+            connections: totals.connections,
+            received: totals.received,
+            timed_out: totals.timed_out,
+        };
         let presence = self.presence.as_mut();
-        if presence.is_some_and(|seen| seen.is_gone(totals.connections, Instant::now())) {
-            self.stop.stop(EndedEarly::TrackerGone);
+        if let Some(why) = presence.and_then(|presence| presence.lost(sight)) {
+            self.stop.stop(why);
         }
         watch(&Progress {
             phase,

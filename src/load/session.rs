@@ -35,6 +35,8 @@ pub(super) struct Gauges {
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) faults: AtomicU64,
+    /// Requests that got no reply in time.
+    pub(super) timed_out: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -126,7 +128,9 @@ impl Session {
                     return;
                 };
                 session.with(&what);
-                let faults = session.exchange.borrow().tally.faults();
+                let tally = session.exchange.borrow().tally;
+                let (faults, timed_out) = (tally.faults(), tally.requests_lost());
+                session.gauges.timed_out.store(timed_out, Ordering::Relaxed);
                 session
                     .gauges
                     .faults

@@ -76,6 +76,7 @@ impl Window {
                 sent: now.sent.saturating_sub(before.sent),
                 received: now.received.saturating_sub(before.received),
                 faults: now.faults.saturating_sub(before.faults),
+                timed_out: now.timed_out.saturating_sub(before.timed_out),
             },
             own: self
                 .own
@@ -241,8 +242,9 @@ impl Found {
         let cut = self
             .ended_early
             .map(|why| format!("the load ended before its time: {}", why.words()));
+        let is_tracker_lost = self.ended_early.is_some_and(EndedEarly::is_tracker_lost);
         // A load that was stopped may be right as far as it went; without its tracker it is not.
-        if self.ended_early == Some(EndedEarly::TrackerGone) {
+        if is_tracker_lost {
             problems.splice(0..0, cut.clone());
         }
         let is_correct = problems.is_empty();
@@ -258,7 +260,7 @@ impl Found {
             full: false,
         });
         let mut remarks = words(&tally.remarks());
-        if is_correct || self.ended_early != Some(EndedEarly::TrackerGone) {
+        if is_correct || !is_tracker_lost {
             remarks.splice(0..0, cut);
         }
         if own.full && options.has_load() {

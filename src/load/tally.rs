@@ -88,6 +88,11 @@ tally! {
 }
 
 impl Tally {
+    /// Announces and scrapes that got no reply in time.
+    pub(super) const fn requests_lost(&self) -> u64 {
+        self.replies_lost + self.scrapes_lost
+    }
+
     /// What went wrong, in words, with how often.
     #[must_use]
     pub fn faults(&self) -> Vec<(u64, &'static str)> {

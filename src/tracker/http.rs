@@ -153,7 +153,9 @@ impl Tracker {
         let left = self.swarms.with(&announce.info_hash, |swarm| {
             let has_other_key = swarm.http_has_other_key(from, announce.key);
             let released = swarm.http_leave(from, announce.peer_id, announce.key);
-            (released, swarm.counts(), has_other_key)
+            // The last one takes the swarm along, with the downloads that it had.
+            let counts = (!swarm.is_empty()).then(|| swarm.counts());
+            (released, counts.unwrap_or_default(), has_other_key)
         });
         let (released, counts, has_other_key) = left.unwrap_or_default();
         self.swarms

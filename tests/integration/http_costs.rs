@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use swarmhub::config::{Config, History, Secret};
+use swarmhub::limits::{Payer, Whence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -53,12 +54,32 @@ async fn ask_as_operator(server: &TestServer, address: &str, request: &str) -> S
 }
 
 /// Lets an address, or its requests that ask whether the server is well, take so much that it is over its bound for a minute.
-fn overdraw(server: &TestServer, address: &str, is_watcher: bool) {
+fn overdraw(server: &TestServer, address: &str, account: fn(Whence) -> Payer) {
     let node = &server.node;
-    let payer = node.payer(address.parse().ok(), is_watcher);
+    let payer = node.payer(address.parse().ok(), account);
     let spent = Duration::from_secs(1);
     node.http_use()
         .spend(payer.expect("limited"), spent, node.now());
+}
+
+/// A page of another site can make its visitor's browser ask for what costs most.
+#[tokio::test]
+async fn what_the_api_takes_leaves_room_for_pages_and_announces() {
+    let server = server(|_| {});
+    let visitor = "192.0.2.1";
+    let heard = ask(&server, visitor, "HEAD /api/v1/series", 400).await;
+    assert_eq!(heard.matches("HTTP/1.1 429 ").count(), 1);
+    let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
+    for request in ["GET /", &announce, "GET /sw.js"] {
+        let heard = ask(&server, visitor, request, 1).await;
+        assert!(
+            heard.starts_with("HTTP/1.1 200 "),
+            "{request}: {heard:.200}"
+        );
+        assert!(!heard.contains("failure reason"), "{heard}");
+    }
+    let heard = ask(&server, visitor, "GET /api/v1/stats", 1).await;
+    assert!(heard.starts_with("HTTP/1.1 429 "), "{heard:.200}");
 }
 
 #[tokio::test]
@@ -75,7 +96,7 @@ async fn an_address_that_takes_too_much_processor_time_is_told_when_to_come_agai
         "{end}"
     );
     // Whatever it asks for.
-    overdraw(&server, greedy, false);
+    overdraw(&server, greedy, Payer::Address);
     for request in ["GET /", "GET /api/v1/stats", "GET /ice", "GET /nothing"] {
         let heard = ask(&server, greedy, request, 1).await;
         assert!(heard.starts_with("HTTP/1.1 429 "), "{request}: {heard}");
@@ -99,7 +120,7 @@ async fn an_address_that_takes_too_much_processor_time_is_told_when_to_come_agai
 #[tokio::test]
 async fn who_watches_has_a_bound_as_well() {
     let server = server(|_| {});
-    overdraw(&server, "192.0.2.1", true);
+    overdraw(&server, "192.0.2.1", Payer::Watcher);
     let heard = ask(&server, "192.0.2.1", "GET /healthz", 1).await;
     assert!(heard.starts_with("HTTP/1.1 429 "), "{heard}");
     for (address, path) in [("192.0.2.1", "/ice"), ("192.0.2.2", "/healthz")] {

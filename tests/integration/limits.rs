@@ -187,6 +187,27 @@ async fn short_of_memory_new_connections_are_refused_and_read_why() {
     assert_eq!(server.node.counters().refused_memory, 1);
 }
 
+#[tokio::test]
+async fn a_peer_over_http_leaves_a_full_server() {
+    let server = TestServer::start(|config| config.limits.connections_max = Some(1));
+    let path = format!("/announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
+    let (first, response) = ask(&server, &path, "Connection: close\r\n").await;
+    assert!(response.contains("8:complete"), "{response}");
+    drop(first);
+    let peers = || server.node.tracker().swarms().totals().leechers;
+    assert_eq!(peers(), 1);
+    let (_member, response) = ask(&server, "/", HANDSHAKE).await;
+    assert!(is_websocket(&response), "{response}");
+    let (_, response) = ask(&server, &path, "").await;
+    assert!(response.contains("limits.connections_max"), "{response}");
+    let (_, response) = ask(&server, &format!("{path}&event=stopped"), "").await;
+    assert!(
+        response.contains("8:complete") && response.contains("connection: close"),
+        "{response}"
+    );
+    assert_eq!(peers(), 0);
+}
+
 /// Has an address banned that sends these headers, on a server whose `bans.strikes_max` is 0 and that counts every strike.
 pub(crate) async fn ban(server: &TestServer, headers: &str) {
     let handshake = format!("{HANDSHAKE}{headers}");

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::process::Program;
 use crate::support::TestServer;
 
 /// How long a message is waited for that does not come.
@@ -625,6 +626,44 @@ fn a_load_ends_with_a_report_when_its_tracker_is_gone() {
             .to_json()
             .contains("\"ended_early\":\"tracker_gone\"")
     );
+}
+
+/// As when its machine loses power: no connection ends, and nothing comes.
+#[cfg(unix)]
+#[test]
+fn a_load_ends_with_a_report_when_its_tracker_says_nothing_any_more() {
+    let program = Program::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--workers",
+        "1",
+        "--history",
+        "off",
+    ]);
+    let signal = |name: &str| {
+        let pid = program.child.id().to_string();
+        let done = Command::new("kill").args([name, &pid]).status();
+        assert!(done.unwrap().success());
+    };
+    let options = Options {
+        amount: Amount::For(Duration::from_mins(10)),
+        timeout: Duration::from_secs(2),
+        ..on(program.address)
+    };
+    let began = std::time::Instant::now();
+    let mut is_stopped = false;
+    let report = run(&options, &mut |progress: &Progress| {
+        if progress.phase == "measuring" && progress.announces > 50 && !is_stopped {
+            signal("-STOP");
+            is_stopped = true;
+        }
+    });
+    signal("-CONT");
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    assert!(began.elapsed() < Duration::from_mins(2));
+    assert_eq!((report.correct, report.exit_code), (false, 4));
+    assert_eq!(report.ended_early, Some(EndedEarly::TrackerSilent));
+    assert!(report.to_text().contains("THE TRACKER IS SILENT"));
 }
 
 #[cfg(unix)]

@@ -37,13 +37,12 @@ impl Node {
 
     /// Who pays for the requests of an address; `None` if no limit of addresses applies to it.
     #[must_use]
-    pub fn payer(&self, address: Option<IpAddr>, is_watcher: bool) -> Option<Payer> {
-        let whence = self.whence_of(address)?;
-        Some(if is_watcher {
-            Payer::Watcher(whence)
-        } else {
-            Payer::Address(whence)
-        })
+    pub fn payer(
+        &self,
+        address: Option<IpAddr>,
+        account: impl FnOnce(Whence) -> Payer,
+    ) -> Option<Payer> {
+        self.whence_of(address).map(account)
     }
 
     /// Forgets in one part of the addresses who has nothing and owes nothing. There are as many parts as

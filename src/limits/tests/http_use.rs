@@ -107,6 +107,30 @@ fn processor_time_comes_back_at_its_rate() {
 }
 
 #[test]
+fn the_api_takes_a_part_of_what_an_address_may_and_leaves_the_rest() {
+    let used = used(|_| {});
+    let now = Duration::from_secs(100);
+    let (api, pages) = (Payer::Api(one()), Payer::Address(one()));
+    used.spend(api, Duration::from_millis(750), now);
+    assert_eq!(used.may_spend(api, now), Ok(()));
+    used.spend(api, Duration::from_millis(75), now);
+    assert_eq!(used.may_spend(api, now), Err(Duration::from_secs(1)));
+    assert_eq!(used.may_spend(pages, now), Ok(()));
+    // It goes on for a minute, as fast as it may.
+    let mut now = now;
+    for _ in 0..60 {
+        now += Duration::from_secs(1);
+        used.spend(api, Duration::from_millis(75), now);
+        assert!(used.may_spend(api, now).is_err());
+        assert_eq!(used.may_spend(pages, now), Ok(()));
+    }
+    // What pages take is no more for it.
+    used.spend(pages, Duration::from_secs(2), now);
+    assert!(used.may_spend(pages, now).is_err());
+    assert!(used.may_spend(api, now + Duration::from_secs(2)).is_err());
+}
+
+#[test]
 fn watchers_and_the_operator_have_bounds_of_their_own() {
     let used = used(|_| {});
     let now = Duration::from_secs(100);

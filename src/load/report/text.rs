@@ -92,8 +92,12 @@ pub(super) fn thinking(report: &Report) -> Option<String> {
 /// from messages that come wrongly: a tracker may have left them out on purpose.
 pub(super) fn verdict(report: &Report) -> String {
     let tally = &report.correctness;
-    if report.ended_early == Some(EndedEarly::TrackerGone) {
-        return "THE TRACKER IS GONE: the figures below are of what was done until then".to_owned();
+    if let Some(lost) = report.ended_early.filter(|why| why.is_tracker_lost()) {
+        let how = match lost {
+            EndedEarly::TrackerSilent => "SILENT",
+            _ => "GONE",
+        };
+        return format!("THE TRACKER IS {how}: the figures below are of what was done until then");
     }
     if !report.correct && report.problems.len() == 1 && tally.offers_lost > 0 {
         let share = ratio(tally.offers_lost, tally.offers_sent) * 100.0;
