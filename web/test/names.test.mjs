@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { distinct, isJunk, nameOfAll, safeFileName, safePath, shownName } from '../share/lib/names.js'
 
 test('a saved name names no folder, no device and nothing hidden', () => {
-  const cases = [['a/b\\c.txt', 'a_b_c.txt'], ['../../etc/passwd', '.._.._etc_passwd'], ['.bashrc', '.bashrc'], ['..', 'file'], ['con.txt', '_con.txt'], ['COM1', '_COM1'],
+  const cases = [['a/b\\c.txt', 'a_b_c.txt'], ['../../etc/passwd', '.._.._etc_passwd'], ['.bashrc', '.bashrc'], ['..', 'file'], ['con.txt', '_con.txt'], [`con${' '.repeat(250)}x`, '_con'], [`con${' '.repeat(250)}x.txt`, `_con${' '.repeat(193)}.txt`], ['COM1', '_COM1'],
     ['a\u0000b', 'ab'], ['photo\u202Egpj.exe', 'photogpj.exe'], ['  x. ', 'x'], ['', 'file'], ['...', 'file'], ['<svg>"?*|:', '_svg______'], ['naïve 日本.png', 'naïve 日本.png']]
   for (const [name, safe] of cases) assert.equal(safeFileName(name), safe, JSON.stringify(name))
 })

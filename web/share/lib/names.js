@@ -23,9 +23,10 @@ const JUNK = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\.localized)$/i
  * @param {string} name @param {string} [otherwise] when nothing is left
  */
 export function safeFileName (name, otherwise = 'file') {
-  let safe = trimmed(name.replace(LONE_SURROGATE, '\ufffd').replace(INVISIBLE, '').normalize('NFC').replace(FORBIDDEN, '_'))
-  if (RESERVED.test(safe)) safe = `_${safe}`
-  return trimmed(shorten(safe)) || otherwise
+  const clean = trimmed(name.replace(LONE_SURROGATE, '\ufffd').replace(INVISIBLE, '').normalize('NFC').replace(FORBIDDEN, '_'))
+  // Shortened first: what is left may be a device.
+  const short = trimmed(shorten(clean))
+  return (RESERVED.test(short) ? `_${short}` : short) || otherwise
 }
 
 /** The same for a path inside an archive: no way up, no empty part, and not longer than systems take. @param {string} path */
