@@ -20,7 +20,7 @@ test('the info dictionary is that of BEP 3, and its hash the info-hash', async (
 
 test('one file is described as one, and a folder with one file keeps its name', async () => {
   const single = (await ready(['a.txt'])).torrent
-  assert.deepEqual([single.name, single.files[0].path, single.info.length], ['a.txt', 'a.txt', 5])
+  assert.deepEqual([single.name, single.files[0].path, single.length], ['a.txt', 'a.txt', 5])
   const folder = (await ready(['trip/a.txt'])).torrent
   assert.deepEqual([folder.name, folder.files[0].path, folder.files[0].name], ['trip', 'trip/a.txt', 'a.txt'])
 })

@@ -5,6 +5,7 @@
 import WebTorrent from '../../vendor/webtorrent/webtorrent.min.js'
 import { DiskStore } from './disk-store.js'
 import { FileListStore } from './file-list-store.js'
+import { spareMetadata } from './metadata.js'
 import { Transfer } from './transfer.js'
 
 /** @typedef {import('./preparation.js').Ready} Ready */
@@ -44,6 +45,7 @@ export class Engine {
       skipVerify: true,
       storeCacheSlots: CACHED_PIECES
     })
+    spareMetadata(torrent)
     const transfer = new Transfer(torrent, { role: 'sender', name, total: length })
     return transfer
   }
@@ -63,6 +65,7 @@ export class Engine {
         return store
       }
     })
+    spareMetadata(torrent)
     const transfer = new Transfer(torrent, { role: 'receiver' })
     return transfer
   }

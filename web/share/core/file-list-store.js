@@ -2,6 +2,8 @@
 // The files a sender chose, read in place as webtorrent's chunk store: nothing is copied into the browser's
 // storage, however big they are. Read only.
 
+import { breather } from '../lib/breather.js'
+
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Done} Done */
 
 export class FileListStore {
@@ -51,10 +53,13 @@ export class FileListStore {
 
   /** @param {number} start @param {number} end */
   async #read (start, end) {
+    // A piece may have thousands of files, and the browser goes to the disk for each.
+    const pause = breather()
     const parts = []
     for (let i = this.#fileAt(start); i < this.#files.length && (this.#starts[i] ?? 0) < end; i++) {
       const at = this.#starts[i] ?? 0
       parts.push(/** @type {File} */ (this.#files[i]).slice(Math.max(0, start - at), end - at))
+      await pause()
     }
     const bytes = new Uint8Array(await new Blob(parts).arrayBuffer())
     if (bytes.byteLength !== end - start) throw Object.assign(new Error('a file has changed'), { name: 'ChangedFileError' })

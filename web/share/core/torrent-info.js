@@ -41,13 +41,11 @@ export async function torrentOf (files, name, pieceLength, hashes) {
   const pause = breather()
   const folder = files.every(({ path }) => path.startsWith(`${name}/`)) ? `${name}/` : ''
   const isFile = files.length === 1 && folder === ''
-  const lists = []
   const described = []
   let length = 0
   let listed = ''
   for (const { path, size } of files) {
     const parts = isFile ? [] : path.slice(folder.length).split('/')
-    lists.push({ length: size, path: parts })
     described.push({ path: [name, ...parts].join('/'), name: parts.at(-1) ?? name, length: size, offset: length })
     if (!isFile) listed += `d6:lengthi${size}e4:pathl${parts.map(text).join('')}ee`
     length += size
@@ -64,7 +62,8 @@ export async function torrentOf (files, name, pieceLength, hashes) {
     infoHash: hex(infoHashBuffer),
     infoHashBuffer,
     infoBuffer,
-    info: { ...isFile ? { length } : { files: lists }, name, 'piece length': pieceLength, pieces: hashes },
+    // webtorrent only asks whether there is one.
+    info: {},
     name,
     files: described,
     length,

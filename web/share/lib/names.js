@@ -33,7 +33,7 @@ export function safeFileName (name, otherwise = 'file') {
 export function safePath (path) {
   const parts = path.split(/[/\\]/).filter(part => part !== '' && part !== '.' && part !== '..').map(part => safeFileName(part))
   // The folders next to the file go first; two files that come together by that are told apart by `distinct`.
-  while (parts.length > 1 && bytesOf(parts.join('/')) > PATH_BYTES_MAX) parts.splice(-2, 1)
+  while (parts.length > 1 && !fits(parts.join('/'), PATH_BYTES_MAX)) parts.splice(-2, 1)
   return parts.join('/') || 'file'
 }
 
@@ -86,8 +86,13 @@ export function nameOfAll (paths) {
 /** What all systems that might take two paths for the same make of both. @param {string} path */
 const sameAs = path => path.normalize('NFKC').replace(IGNORABLE, '').toUpperCase().toLowerCase().normalize('NFKC')
 
+const encoder = new TextEncoder()
+
 /** @param {string} text */
-const bytesOf = text => new TextEncoder().encode(text).length
+const bytesOf = text => encoder.encode(text).length
+
+/** Without a count where even three bytes for each unit would fit: archives have thousands of names. @param {string} text @param {number} bytesMax */
+const fits = (text, bytesMax) => text.length * 3 <= bytesMax || bytesOf(text) <= bytesMax
 
 /** No blanks around it and no dots at its end, which Windows drops. @param {string} name */
 const trimmed = name => name.replace(/^\s+|[\s.]+$/g, '')
@@ -100,11 +105,11 @@ function numbered (path, n) {
 
 /** Cuts a long name in the middle of its stem, so that the ending stays. @param {string} name */
 function shorten (name) {
-  if (bytesOf(name) <= NAME_BYTES_MAX) return name
+  if (fits(name, NAME_BYTES_MAX)) return name
   const dot = name.lastIndexOf('.')
   const ending = dot > 0 && bytesOf(name.slice(dot)) <= 20 ? name.slice(dot) : ''
   // A code point is a byte at least.
   const stem = [...name.slice(0, name.length - ending.length)].slice(0, NAME_BYTES_MAX)
-  while (bytesOf(stem.join('') + ending) > NAME_BYTES_MAX) stem.pop()
+  while (!fits(stem.join('') + ending, NAME_BYTES_MAX)) stem.pop()
   return stem.join('') + ending
 }

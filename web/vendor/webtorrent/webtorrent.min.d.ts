@@ -1,5 +1,5 @@
 // Written for this project, not part of the package. The part of webtorrent's interface that the page uses, as read from version 3.0.21. The names that begin
-// with an underscore are internal to it; only core/tracker-link.js touches them.
+// with an underscore are internal to it; only core/tracker-link.js and core/metadata.js touch them.
 
 export interface Emitter {
   on (event: string, listener: (...args: any[]) => void): this
@@ -31,7 +31,15 @@ export interface TorrentFile extends Emitter {
 
 export interface Bits { buffer: Uint8Array, get (index: number): boolean }
 
+/** The exchange of the info dictionary (BEP 9), on one connection. */
+export interface MetadataExtension extends Emitter {
+  metadata: Uint8Array
+  setMetadata (bytes: Uint8Array): Promise<boolean>
+  removeAllListeners (event: string): this
+}
+
 export interface Wire extends Emitter {
+  ut_metadata: MetadataExtension
   peerId: string
   peerPieces: Bits
   peerChoking: boolean
@@ -70,6 +78,8 @@ export interface Torrent extends Emitter {
   name: string
   length: number
   pieceLength: number
+  infoBuffer: Uint8Array
+  metadata: Uint8Array | null
   pieces: Array<{ length: number, missing: number } | null>
   bitfield: Bits
   files: TorrentFile[]
@@ -83,6 +93,8 @@ export interface Torrent extends Emitter {
   readonly downloadSpeed: number
   readonly uploadSpeed: number
   discovery: { tracker: TrackerClient | null } | null
+  _processParsedTorrent (parsed: Record<string, unknown>): void
+  _onMetadata (torrentFile: Uint8Array): Promise<void>
   select (start: number, end: number, priority?: number): void
   deselect (start: number, end: number): void
   destroy (options?: { destroyStore?: boolean }, done?: Done): void
