@@ -30,7 +30,7 @@ test('where others need https first, the page says how', withUsers(1, async ({ p
   const told = page.waitForResponse('**/ice').then(response => response.json())
   await share(page, here.server.page, inMemory('near.txt', 'near'))
   await notice(page, LOCAL).getByText('--tls-self-signed').waitFor()
-  await page.getByText('it leads to the phone itself').waitFor()
+  await page.getByRole('img', { name: 'QR code' }).waitFor({ state: 'hidden' })
   // The server under test listens on loopback only.
   assert.deepEqual((await told).pages, [])
   await inspect(page, 'sharing-local-only')

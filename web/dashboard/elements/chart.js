@@ -160,7 +160,8 @@ export class Chart {
     return {
       width,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      // Half of a mark of the time axis, which may stand at its end.
+      padding: [8, 26, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, sync: { key: 'dashboard' }, y: false, points: { size: 7 } },
       scales: {
@@ -168,7 +169,7 @@ export class Chart {
         y: { range: (_, min, max) => isRatio ? [0, 1] : [Math.min(0, min ?? 0), top(max ?? 0)] }
       },
       axes: [
-        { ...axis, size: 28, space: 52, values: (_, splits, _axis, _space, increment) => splits.map(at => formatMark(at, increment)) },
+        { ...axis, size: 28, space: 58, values: (_, splits, _axis, _space, increment) => splits.map(at => formatMark(at, increment)) },
         { ...axis, size: 74, space: 36, ...this.#plan.whole ? { incrs: WHOLE_STEPS } : {}, values: (_, splits) => splits.map(value => formatAmount(value, this.#plan)) }
       ],
       series: [

@@ -6,6 +6,9 @@ import { UNKNOWN, formatCount, formatRatio, formatValue } from '../lib/numbers.j
 import { formatBytes } from '../../share/lib/format.js'
 import { addressOf } from '../lib/routes.js'
 
+/** An underscore after which a line may end. */
+const BREAKABLE = '_\u200b'
+
 export class Tiles {
   element = h('dl', { class: 'tiles' })
   #app
@@ -16,7 +19,8 @@ export class Tiles {
   constructor (app) {
     this.#app = app
     this.update()
-    this.setAlerts(null)
+    // Not before the server has said whether it tells of them.
+    this.setAlerts(null, false)
   }
 
   update () {
@@ -44,7 +48,7 @@ export class Tiles {
   /** @param {{ firing: number, pending: number, names: string[], severity?: string | null } | null} alerts null: not known @param {boolean} [isTold] false: not without the token */
   setAlerts (alerts, isTold = true) {
     const words = !alerts ? UNKNOWN : alerts.firing ? `${alerts.firing} ${alerts.firing === 1 ? 'alert' : 'alerts'}` : 'Good'
-    const more = !alerts ? 'alerts are not known' : alerts.firing ? alerts.names.slice(0, 3).join(', ') : alerts.pending ? `${alerts.pending} pending` : 'no alert fires'
+    const more = !alerts ? 'alerts are not known' : alerts.firing ? alerts.names.slice(0, 3).join(', ').replaceAll('_', BREAKABLE) : alerts.pending ? `${alerts.pending} pending` : 'no alert fires'
     const { box } = this.#tile('Health', words, more, addressOf('alerts'))
     const firing = alerts?.firing ? alerts.severity ?? 'critical' : ''
     box.hidden = !isTold

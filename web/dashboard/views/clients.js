@@ -47,7 +47,7 @@ export function clients (app) {
     element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Clients'),
       card('Programs', hint('By the beginning of the peer id, which each program chooses; whoever likes can choose another’s. Many programs have another id for each torrent, and count once for each. Counted at most every ten seconds.'), messages.element, programs.element),
       isAdmin
-        ? card('Web sites', hint('Whose pages opened the connections (their Origin). Programs that are no browsers send none.'), originMessages.element, origins.element)
+        ? card('Web sites', hint('Whose pages opened the connections (their Origin). Non-browser clients mostly send none.'), originMessages.element, origins.element)
         : card('Web sites', needsSignIn('The web sites whose pages use this tracker', () => app.signIn()))),
     open () {
       asking = [watch(EVERY_SECONDS, askClients), ...isAdmin ? [watch(EVERY_SECONDS, askOrigins)] : []]

@@ -145,7 +145,7 @@ const hostileTable = ({ kick, ban }) => new Table(/** @type {import('../elements
     { key: 'address', label: 'Address', value: nameOf, look: 'code' },
     { key: 'score', label: 'Score', value: one => one.score, text: one => formatCount(one.score), look: 'number' },
     { key: 'reason', label: 'Why', value: one => one.reason, look: 'wide' },
-    { key: 'done', label: 'What was done', value: one => one.done, text: one => (one.done || 'nothing yet') + (one.at ? `, ${formatMoment(one.at)}` : '') },
+    { key: 'done', label: 'What is done', value: one => one.done, text: one => (one.done || 'nothing yet') + (one.at ? `, ${formatMoment(one.at)}` : '') },
     {
       key: 'actions',
       label: '',

@@ -66,6 +66,6 @@ const swarmTable = ask => new Table(/** @type {import('../elements/table.js').Op
     { key: 'members', label: 'Peers', value: row => row.seeders + row.leechers, text: row => formatCount(row.seeders + row.leechers), look: 'number' },
     { key: 'seeders', label: 'Seeders', value: row => row.seeders, text: row => formatCount(row.seeders), look: 'number' },
     { key: 'leechers', label: 'Leechers', value: row => row.leechers, text: row => formatCount(row.leechers), look: 'number' },
-    { key: 'http', label: 'By HTTP', value: row => row.http, text: row => formatCount(row.http), look: 'number', fixed: true }
+    { key: 'http', label: 'Over HTTP', value: row => row.http, text: row => formatCount(row.http), look: 'number', fixed: true }
   ]
 }))

@@ -19,6 +19,7 @@ export class SwarmLink extends HTMLElement {
   #status = h('span', { role: 'status', class: 'link-status' })
   #code = h('div', { class: 'qr' })
   #hint = h('p', { class: 'hint' }, SCAN)
+  #scan = h('div', { class: 'qr-row' }, this.#code, this.#hint)
   #note = h('div', { class: 'notice info', hidden: true })
 
   connectedCallback () {
@@ -30,7 +31,7 @@ export class SwarmLink extends HTMLElement {
       h('div', { class: 'link-row' }, this.#field, this.#copy, sheet),
       this.#status,
       this.#note,
-      h('div', { class: 'qr-row' }, this.#code, this.#hint)
+      this.#scan
     )
   }
 
@@ -41,7 +42,8 @@ export class SwarmLink extends HTMLElement {
     this.#link = link
     this.#others = shown
     this.#field.value = link
-    // What is scanned is scanned by another machine.
+    // What is scanned is scanned by another machine, where a local link leads nowhere.
+    this.#scan.hidden = isLocal && others.length === 0
     this.#code.replaceChildren(qrPicture(others[0] ?? link))
     setText(this.#hint, isLocal ? hint : SCAN)
     this.#note.hidden = !isLocal

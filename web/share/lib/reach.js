@@ -24,7 +24,7 @@ export function linkReach (link, others) {
         isLocal,
         others,
         text: `“${new URL(link).hostname}” is another machine to everybody else. For others the server needs an https address: start it with --tls-self-signed or with a certificate, listening on an address that they can reach.`,
-        hint: 'A phone cannot open this: it leads to the phone itself.'
+        hint: ''
       }
 }
 

@@ -103,7 +103,7 @@ fn open(seen: &Seen) -> Value {
             ..
         }) => {
             let slowed = if is_slowed { "read more slowly; " } else { "" };
-            format!("{slowed}closed at more than {points_max} points")
+            format!("{slowed}will be closed at more than {points_max} points")
         }
         None => String::new(),
     };
