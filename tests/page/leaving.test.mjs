@@ -57,7 +57,9 @@ test('a finished download is not left unsaved without a question, nor is a part 
     return questions.at(-1)?.startsWith('Not everything has been saved')
   }, 'a question for the rest')
   assert.match(questions[0], /^Nothing has been saved yet/)
-  await bob.page.goBack().catch(() => { /* it stays, as the question was answered */ })
+  const asked = questions.length
+  await bob.page.evaluate(() => history.back())
+  await eventually(STEP_MS, () => questions.length > asked, 'a question on the way back')
   await saveAllButton(bob.page).waitFor()
 
   await saved(bob.page, bob.page.getByRole('button', { name: 'Save two.bin' }))
