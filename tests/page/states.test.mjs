@@ -13,7 +13,7 @@ const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile:
 const DARK = { colorScheme: 'dark' }
 const LOOKS = { light: {}, dark: DARK, phone: PHONE, 'phone-dark': { ...PHONE, ...DARK } }
 const FILES = () => [
-  inMemory('Holiday at the sea.webm', pattern(9_000_000, 30)), inMemory('packing list.txt', 'towels\nsun cream\n'),
+  inMemory('Holiday at the sea.webm', pattern(4_000_000, 30)), inMemory('packing list.txt', 'towels\nsun cream\n'),
   inMemory('a-very-long-file-name-without-any-space-that-has-to-break-somewhere-on-a-small-screen.tar.gz', pattern(1_200_000, 31))
 ]
 
