@@ -50,6 +50,9 @@ fn check_any(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) {
         assert!(told.is_forwarded, "{told:?}");
         assert!(told.address.is_some(), "{told:?}");
     }
+    // None of these proxies is on this machine but the one with the socket file.
+    let is_loopback = told.address.is_some_and(|address| address.is_loopback());
+    assert!(!is_loopback || peer.is_none(), "{told:?}");
     if told.is_malformed {
         // The last that could be told is somebody who is believed.
         assert!(proxies.trust(told.address), "{told:?}");
@@ -60,6 +63,7 @@ fn check_any(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) {
 fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
     let expected = Client {
         address: Some(peer),
+        hops: 0,
         is_forwarded: false,
         is_ignored: !values.is_empty(),
         is_malformed: false,
@@ -77,6 +81,7 @@ fn check_appended(
 ) {
     let expected = Client {
         address: Some(address),
+        hops: 1,
         is_forwarded: true,
         is_ignored: false,
         is_malformed: false,
@@ -99,6 +104,10 @@ fn check_appended(
         vec![own.clone(), second.clone()],
         vec![format!("{own}, {second}")],
     ] {
+        let expected = Client {
+            hops: 1 + usize::from(added[0] != own || added.len() > 1),
+            ..expected
+        };
         let mut lines = values.to_vec();
         lines.extend(added.iter().map(String::as_bytes));
         assert_eq!(client(proxies, peer, &lines), expected, "{}", shown(&lines));

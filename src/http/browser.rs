@@ -6,11 +6,28 @@
 //! are in `tests/integration/heads/`.
 
 use axum::http::HeaderMap;
-use hyper::header::{
-    ACCEPT, ACCEPT_LANGUAGE, COOKIE, DNT, HeaderName, HeaderValue, ORIGIN, RANGE, REFERER,
-    UPGRADE_INSECURE_REQUESTS, USER_AGENT,
-};
+use hyper::header::{ACCEPT_LANGUAGE, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 
+/// Headers that browsers and the media players within them send and torrent programs do not. Pages can set some of them, and take
+/// off none.
+const NAMES: [&str; 16] = [
+    "origin",
+    "referer",
+    "upgrade-insecure-requests",
+    "range",
+    "cookie",
+    "dnt",
+    "priority",
+    "purpose",
+    "x-moz",
+    "x-requested-with",
+    "x-playback-session-id",
+    "ua-cpu",
+    "save-data",
+    "downlink",
+    "ect",
+    "rtt",
+];
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 /// All headers that scripts cannot set begin so (Fetch standard, forbidden request-header).
 const SEC: &str = "sec-";
@@ -19,39 +36,44 @@ const SITE_BYTES_MAX: usize = 264;
 
 /// Whether a browser sent a request with these headers.
 pub(super) fn is_sender(headers: &HeaderMap) -> bool {
-    let has = |name: HeaderName| headers.contains_key(name);
-    // Node's `fetch`, in which WebTorrent announces, sends these two in this form.
-    let is_of_browser = |name: &HeaderName| {
-        let name = name.as_str();
-        name.starts_with(SEC) && name != SEC_FETCH_MODE
-    };
-    let language = headers.get(ACCEPT_LANGUAGE);
-    let names_languages = language.is_some_and(|language| language != "*");
-    if has(ORIGIN)
-        || has(REFERER)
-        || has(UPGRADE_INSECURE_REQUESTS)
-        || names_languages
-        || headers.keys().any(is_of_browser)
-    {
-        return true;
-    }
-    // A page may set `Accept` and `Accept-Language` of what it fetches, never the name of the browser. Some programs give that
-    // name as well, and programs in Java and KTorrent ask for `text/html`: neither says much alone.
-    let is_named = headers
-        .get(USER_AGENT)
-        .is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
-    is_named
-        && (language.is_some() || has(COOKIE) || has(DNT) || has(RANGE) || accepts_page(headers))
+    let is_of_browser =
+        |name: &str| NAMES.contains(&name) || name.starts_with(SEC) && name != SEC_FETCH_MODE;
+    headers.keys().any(|name| is_of_browser(name.as_str()))
+        || names_languages(headers)
+        || is_named(headers)
 }
 
-/// Whether parts of a page are asked for.
-fn accepts_page(headers: &HeaderMap) -> bool {
-    let kinds = ["text/", "image/", "video/", "audio/", "application/xhtml"];
-    let values = headers.get_all(ACCEPT).iter();
-    let mut items = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    items.any(|item| kinds.iter().any(|kind| item.trim().starts_with(kind)))
+/// Whether languages are asked for. Browsers always do; of programs only Node's `fetch`, in which WebTorrent announces: it sends `*`
+/// together with `Sec-Fetch-Mode`, which no page can set, and which browsers send with others of its kind.
+fn names_languages(headers: &HeaderMap) -> bool {
+    let is_of_node = |language: &HeaderValue| {
+        language == "*"
+            && headers
+                .get(SEC_FETCH_MODE)
+                .is_some_and(|mode| mode == "cors")
+    };
+    headers
+        .get(ACCEPT_LANGUAGE)
+        .is_some_and(|language| !is_of_node(language))
+}
+
+/// Whether the sender bears the name of a browser: `Mozilla/5.0 (`, which all of today begin with, or that of the old Opera. Browsers
+/// that are embedded in other programs often send nothing else that tells.
+fn is_named(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    let agent = agent.unwrap_or_default();
+    if agent.starts_with(b"Opera/") {
+        return true;
+    }
+    let Some(rest) = agent.strip_prefix(b"Mozilla/") else {
+        return false;
+    };
+    let is_of_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let version = rest.iter().take_while(|byte| is_of_version(byte)).count();
+    version > 0
+        && rest
+            .get(version..)
+            .is_some_and(|rest| rest.starts_with(b" ("))
 }
 
 /// The site whose page made the browser ask, as far as it says so: `Origin`, else the origin of `Referer`.
@@ -74,6 +96,8 @@ pub(super) fn site(headers: &HeaderMap) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderName;
+
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -94,31 +118,51 @@ mod tests {
             ("referer", "http://a.example/"),
             ("accept-language", "de"),
             ("accept-language", "en-US,en;q=0.9"),
+            ("accept-language", "*"),
+            ("accept-language", ""),
             ("sec-fetch-site", "none"),
             ("sec-fetch-dest", "image"),
             ("sec-ch-ua", "x"),
             ("sec-gpc", "1"),
             ("upgrade-insecure-requests", "1"),
+            ("range", "bytes=0-"),
+            ("cookie", "a=b"),
+            ("dnt", "1"),
+            ("priority", "u=4"),
+            ("purpose", "prefetch"),
+            ("x-moz", "prefetch"),
+            ("x-requested-with", "com.example.app"),
+            ("x-playback-session-id", "60A0E3C8"),
+            ("ua-cpu", "AMD64"),
+            ("save-data", "on"),
         ] {
-            assert!(is_sender(&headers(&[line])), "{line:?}");
+            for agent in ["", "x", "stagefright/1.2 (Linux;Android 4.4)"] {
+                let lines = [line, ("user-agent", agent), ("accept", "*/*")];
+                assert!(is_sender(&headers(&lines)), "{line:?} {agent}");
+            }
         }
     }
 
     #[test]
     fn a_page_cannot_hide_a_browser_by_the_headers_that_it_may_set() {
-        let agent = (
-            "user-agent",
-            "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101",
-        );
-        for more in [
-            ("accept-language", "*"),
-            ("accept-language", ""),
-            ("accept", "image/webp,*/*"),
-            ("accept", "*/*, text/css"),
-            ("cookie", "a=b"),
-            ("range", "bytes=0-"),
+        for agent in [
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/60.0.0.0 Safari/537.36",
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 13_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+            "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
+            "Mozilla/4.0 (compatible; ms-office; MSOffice 16)",
+            "Mozilla/4.0 (compatible)",
+            "Opera/9.80 (Windows NT 6.1) Presto/2.12.388 Version/12.18",
         ] {
-            assert!(is_sender(&headers(&[agent, more])), "{more:?}");
+            for accept in [
+                "",
+                "*/*",
+                "application/json",
+                "application/font-woff2;q=1.0,*/*;q=0.1",
+            ] {
+                let lines = [("user-agent", agent), ("accept", accept)];
+                assert!(is_sender(&headers(&lines)), "{agent} {accept}");
+            }
+            assert!(is_sender(&headers(&[("user-agent", agent)])), "{agent}");
         }
     }
 
@@ -132,10 +176,8 @@ mod tests {
                 ("user-agent", "BiglyBT 3.7.0.0;Linux;Java 17"),
             ],
             &[("accept", java), ("user-agent", "ktorrent/5.2.0")],
-            &[
-                ("user-agent", "Mozilla/4.0 (compatible)"),
-                ("accept", "*/*"),
-            ],
+            &[("user-agent", "Mozilla/4.0"), ("accept", "*/*")],
+            &[("user-agent", "Mozilla/ (x)"), ("accept", "*/*")],
             &[
                 ("accept", "*/*"),
                 ("accept-language", "*"),

@@ -2,15 +2,38 @@
 //! server understand a request differently.
 
 use hyper::header::{HOST, HeaderMap};
+use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
 /// What is said to such a request.
-pub(super) const TEXT: &str = "A request of HTTP/1.1 has exactly one Host, and a valid one.\n";
+pub(super) const TEXT: &str =
+    "A request of HTTP/1.1 has exactly one Host, a valid one, which is that of its target.\n";
 
 /// What is wrong with the `Host` of a request, if something is.
 pub(super) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
     let is_needed = request.version() > Version::HTTP_10;
-    fault_of(request.headers(), is_needed)
+    fault_of(request.headers(), is_needed).or_else(|| {
+        let target = request.uri().authority()?;
+        let host = request.headers().get(HOST)?;
+        let host = host.to_str().unwrap_or_default();
+        (!is_same(host, target)).then_some("another than in the target")
+    })
+}
+
+/// Whether `Host` says the same as the target of a request to a proxy (`GET http://a.example/`). That of the target would count (RFC
+/// 9112, 3.2.2), but honest clients send no two.
+fn is_same(host: &str, target: &Authority) -> bool {
+    let port = |port: &str| match port {
+        "" | "80" | "443" => None,
+        other => other.parse::<u16>().ok(),
+    };
+    let (name, own_port) = match host.rsplit_once(':') {
+        Some((name, digits)) if !digits.ends_with(']') => (name, port(digits)),
+        _ => (host, None),
+    };
+    let has_user = target.as_str().contains('@');
+    let target_port = target.port().and_then(|given| port(given.as_str()));
+    !has_user && name.eq_ignore_ascii_case(target.host()) && own_port == target_port
 }
 
 fn fault_of(headers: &HeaderMap, is_needed: bool) -> Option<&'static str> {
@@ -42,12 +65,19 @@ fn is_valid(value: &[u8]) -> bool {
         }
         None => host.iter().copied().all(is_of_name),
     };
-    is_host && port.iter().all(u8::is_ascii_digit)
+    is_host && is_port(port)
 }
 
-/// Unreserved, a delimiter within, or part of an escape.
+/// Empty, or a number that a port can be.
+fn is_port(digits: &[u8]) -> bool {
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(digits).unwrap_or_default();
+    is_number && (text.is_empty() || text.parse::<u16>().is_ok())
+}
+
+/// Unreserved, or part of an escape. The delimiters that RFC 3986 allows as well stand in no name of a host; others may split at them.
 fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)
 }
 
 #[cfg(test)]
@@ -71,6 +101,11 @@ mod tests {
         }
         for host in [
             "a b",
+            "a,b",
+            "a;b",
+            "a=b",
+            "a:99999999999",
+            "a:65536",
             "a.example, b.example",
             "a.example/x",
             "http://a.example",
@@ -87,6 +122,36 @@ mod tests {
             "a\\b",
         ] {
             assert!(!is_valid(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_target_names_no_other_host() {
+        let fault = |target: &str, host: &str| {
+            let request = Request::builder().uri(target).header(HOST, host);
+            fault(&request.body(()).unwrap())
+        };
+        for (target, host) in [
+            ("/x", "a.example"),
+            ("http://a.example/x", "a.example"),
+            ("http://A.example:80/x", "a.example"),
+            ("http://a.example/x", "a.example:"),
+            ("http://a.example:8000/x", "a.example:8000"),
+            ("http://[::1]:8000/x", "[::1]:8000"),
+            ("http://[::1]/x", "[::1]"),
+        ] {
+            assert_eq!(fault(target, host), None, "{target} {host}");
+        }
+        for (target, host) in [
+            ("http://evil.example/x", "a.example"),
+            ("http://u@a.example/x", "a.example"),
+            ("http://a.example:8001/x", "a.example:8000"),
+            ("http://a.example:8001/x", "a.example"),
+            ("http://[::1]/x", "[::2]"),
+            ("http://a.example/x", ""),
+        ] {
+            let told = fault(target, host);
+            assert_eq!(told, Some("another than in the target"), "{target} {host}");
         }
     }
 

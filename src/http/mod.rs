@@ -50,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
 use crate::limits::Limited;
+use crate::net::address::Client;
 use crate::protocol::http::{Failure, Which};
 use api::live::{TAKES_WITHIN, Taken};
 use door::Door;
@@ -81,6 +82,8 @@ pub(crate) struct Arrival<S, H> {
     pub(crate) stream: S,
     /// The address at its other end, or the one of its PROXY header; `None` for a socket file.
     pub(crate) peer: Option<IpAddr>,
+    /// Whether its PROXY header names a client that cannot be: `peer` is the proxy then.
+    pub(crate) is_unnamed: bool,
     /// What is served where it came in.
     pub(crate) role: Role,
     /// The number of the listener where it came in.
@@ -126,6 +129,7 @@ where
         is_tls: arrival.is_tls,
         site: Rc::clone(site),
         peer: arrival.peer,
+        is_unnamed: arrival.is_unnamed,
         role: arrival.role,
         listener: arrival.listener,
         is_hurried: arrival.is_hurried,
@@ -222,6 +226,7 @@ struct Visit<H> {
     far: RefCell<Option<Rc<dyn Far>>>,
     site: Rc<Site>,
     peer: Option<IpAddr>,
+    is_unnamed: bool,
     role: Role,
     listener: u16,
     is_hurried: bool,
@@ -248,11 +253,12 @@ async fn answer<H>(
     if visit.is_gone() && is_question(request.method()) && asked != Some(Which::Announce) {
         return Ok(Response::new(Body::empty()));
     }
-    let visitor = visit.visitor(&request);
+    let client = visit.client(&request);
+    let visitor = visit.visitor(&request, &client);
     let wish = upgrade::wish(request.headers());
     let asked = asked.filter(|_| wish == Wish::None);
     // Who watches over the server is told that it lives however full it is.
-    let local = visit.local(&request, &visitor);
+    let local = visit.local(&request, &client);
     let is_watcher =
         wish == Wish::None && asked.is_none() && visit.is_watcher(&request, &visitor, local);
     let kind = (is_watcher, wish != Wish::None, asked.is_some());
@@ -384,15 +390,10 @@ impl<H> Visit<H> {
     }
 
     /// Whether a request comes from this machine.
-    fn local<B>(&self, request: &Request<B>, visitor: &Visitor) -> Local {
-        let (headers, live) = (request.headers(), self.site.shared().live());
-        let proxies = &live.proxies;
-        let is_named = || {
-            let values = headers.get_all(proxies.header()).iter();
-            let client = proxies.client(self.peer, values.map(HeaderValue::as_bytes));
-            client.is_forwarded && !client.is_malformed
-        };
-        Local::of(visitor.address, headers, proxies.header(), is_named)
+    fn local<B>(&self, request: &Request<B>, client: &Client) -> Local {
+        let shared = self.site.shared();
+        let live = shared.live();
+        Local::of(request, client, &live.proxies, &shared.strangers)
     }
 
     /// Whether a request may be answered now, by the limits of its address and of all.
@@ -431,13 +432,22 @@ impl<H> Visit<H> {
         }
     }
 
-    /// Who asks, as far as the proxies on the way are believed.
-    fn visitor<B>(&self, request: &Request<B>) -> Visitor {
-        let (headers, counters) = (request.headers(), self.site.counters());
+    /// Where a request comes from, as far as the proxies on the way are believed.
+    fn client<B>(&self, request: &Request<B>) -> Client {
         let live = self.site.shared().live();
-        let proxies = &live.proxies;
-        let values = headers.get_all(proxies.header()).iter();
-        let client = proxies.client(self.peer, values.map(HeaderValue::as_bytes));
+        let values = request.headers().get_all(live.proxies.header()).iter();
+        let told = live
+            .proxies
+            .client(self.peer, values.map(HeaderValue::as_bytes));
+        Client {
+            is_malformed: told.is_malformed || self.is_unnamed,
+            ..told
+        }
+    }
+
+    /// Who asks, counted by how that is known.
+    fn visitor<B>(&self, request: &Request<B>, client: &Client) -> Visitor {
+        let (headers, counters) = (request.headers(), self.site.counters());
         counters
             .addresses_forwarded
             .add(u64::from(client.is_forwarded));
@@ -445,7 +455,13 @@ impl<H> Visit<H> {
             .forwarded_malformed
             .add(u64::from(client.is_malformed));
         if client.is_malformed {
-            self.site.shared().tell_unnamed(proxies.header());
+            let shared = self.site.shared();
+            let live = shared.live();
+            shared.tell_unnamed(if self.is_unnamed {
+                "PROXY"
+            } else {
+                live.proxies.header()
+            });
         }
         counters
             .forwarded_untrusted

@@ -5,28 +5,12 @@
 
 use std::net::{IpAddr, UdpSocket};
 
-use hyper::header::{HOST, HeaderMap};
-
 use crate::config::{Listen, Target};
-use crate::hub::Visitor;
 
 /// Pages that are told at most; a machine with many containers has many addresses.
 const PAGES_MAX: usize = 4;
 /// Interfaces whose names begin so lead to containers and virtual machines on this machine alone.
 const INNER: [&str; 6] = ["docker", "br-", "veth", "virbr", "cni", "lxc"];
-
-/// Marks a request for a page that was opened as `localhost`, by somebody on this machine.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FromHere;
-
-impl FromHere {
-    /// The mark, where it is true.
-    pub(super) fn of(visitor: &Visitor, headers: &HeaderMap) -> Option<Self> {
-        let is_near = visitor.address.is_some_and(|address| address.is_loopback());
-        let host = headers.get(HOST)?.to_str().ok()?;
-        (is_near && is_loopback(host)).then_some(Self)
-    }
-}
 
 /// The addresses of the page over https, the best first: browsers give the page what it needs over plain http on
 /// `localhost` alone. Domains are known of certificates that ACME got; they are better than addresses then.
@@ -60,20 +44,6 @@ pub(super) fn pages(listening: &[Listen], domains: &[String]) -> Vec<String> {
     }
     pages.truncate(PAGES_MAX);
     pages
-}
-
-/// Whether the host of a request, with or without its port, is this machine to everybody.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The addresses of this machine that others can reach: first the one it sends from, then IPv4, which is easier to read.
@@ -110,8 +80,6 @@ fn in_address(address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
     fn listening(places: &[&str]) -> Vec<Listen> {
@@ -145,39 +113,6 @@ mod tests {
         for page in found {
             assert!(page.starts_with("https://") && page.ends_with(":8443/"));
             assert!(!page.contains("127.0.0.1") && !page.contains('['), "{page}");
-        }
-    }
-
-    #[test]
-    fn only_this_machine_and_a_page_on_localhost_are_told() {
-        let asks = |address: &str, host: &'static str| {
-            let visitor = Visitor {
-                address: address.parse().ok(),
-                ..Visitor::default()
-            };
-            let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
-            FromHere::of(&visitor, &headers).is_some()
-        };
-        for host in [
-            "localhost",
-            "LOCALHOST:8000",
-            "127.0.0.1:80",
-            "127.8.9.10",
-            "[::1]:8000",
-            "x.localhost:1",
-        ] {
-            assert!(asks("127.0.0.1", host), "{host}");
-            assert!(!asks("192.0.2.1", host), "{host}");
-            assert!(!asks("", host), "{host}");
-        }
-        for host in [
-            "hub.example",
-            "localhost.example",
-            "192.0.2.1",
-            "[::2]:80",
-            "",
-        ] {
-            assert!(!asks("127.0.0.1", host), "{host}");
         }
     }
 }

@@ -30,8 +30,9 @@ use super::base_path::Bare;
 use super::body::common;
 use super::cache::Cache;
 use super::flow::Flows;
+use super::local::Strangers;
 use super::metrics::{self, Metrics};
-use super::nearby::{self, FromHere};
+use super::nearby;
 use super::origin;
 use super::steering::Steering;
 use crate::config::{Config, Listen, Role, Secret};
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     retry_after: AtomicU64,
     /// Second of the node's time from which it may be logged again that a trusted proxy names nobody.
     unnamed_due: AtomicU64,
+    /// Whether the loopback address says nothing about who comes from there.
+    pub(super) strangers: Strangers,
     /// Cancelled when somebody is refused for the first time.
     leaving: CancellationToken,
     followers: Followers,
@@ -146,6 +149,7 @@ impl Shared {
             live: ArcSwap::from_pointee(Live::new(config)),
             retry_after: AtomicU64::new(0),
             unnamed_due: AtomicU64::new(0),
+            strangers: Strangers::default(),
             leaving: CancellationToken::new(),
             followers: Followers::default(),
             metrics: Metrics::new(config),
@@ -393,9 +397,7 @@ impl Site {
         } else {
             role.has_pages() || [HEALTHZ, READYZ].contains(&path)
         };
-        let mut from_here = None;
         let admitted = if is_served && path == ICE {
-            from_here = FromHere::of(visitor, request.headers());
             self.hub.admit_request(visitor, announce::target(&request))
         } else {
             Ok(())
@@ -404,10 +406,7 @@ impl Site {
             _ if !is_served => elsewhere(role),
             Err(failure) => api::ice_refused(failure),
             Ok(()) => {
-                let mut request = request.map(Body::new);
-                if let Some(mark) = from_here {
-                    request.extensions_mut().insert(mark);
-                }
+                let request = request.map(Body::new);
                 let Ok(response) = self.router.clone().oneshot(request).await;
                 response
             }

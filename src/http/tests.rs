@@ -19,6 +19,7 @@ struct Case {
     role: Role,
     is_hurried: bool,
     is_tls: bool,
+    is_unnamed: bool,
 }
 
 impl Case {
@@ -38,6 +39,7 @@ impl Case {
             role: Role::Both,
             is_hurried: false,
             is_tls: false,
+            is_unnamed: false,
         }
     }
 
@@ -48,6 +50,7 @@ impl Case {
         let arrival = Arrival {
             stream: near,
             peer: peer.map(|peer| peer.parse().unwrap()),
+            is_unnamed: self.is_unnamed,
             role: self.role,
             listener: 0,
             is_tls: self.is_tls,
@@ -118,6 +121,50 @@ async fn a_trusted_proxy_names_the_client() {
         ip("10.0.0.1")
     );
     assert_eq!(case.node.counters().forwarded_malformed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_a_proxy_header_cannot_name_is_unnamed_and_never_local() {
+    let mut case = Case::new(&[]);
+    case.is_unnamed = true;
+    let socket = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{HANDSHAKE}{NAMED}\r\n");
+    for peer in ["192.0.2.1", "127.0.0.1"] {
+        let (visitor, _) = case.visit(Some(peer), &socket).await;
+        let visitor = visitor.expect("a WebSocket");
+        assert!(visitor.is_unnamed && visitor.own_address().is_none());
+        let hub = case.site.hub();
+        let known = hub.open(&visitor).unwrap();
+        assert!(hub.key_of(known).unwrap().is_some(), "no exemption");
+        let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let (_, told) = case.visit(Some(peer), metrics).await;
+        assert!(told.contains("swarmhub_connections") && !told.contains("loop_lag"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_of_this_machine_are_told_to_nobody_else() {
+    let pages = |peer, lines: &'static str, trusted: &'static [&'static str]| async move {
+        let case = Case::new(trusted);
+        let own = "tls+192.0.2.7:443".parse().unwrap();
+        case.site.shared().listens_at(vec![own]);
+        let request = format!("GET /ice HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
+        let (_, told) = case.visit(Some(peer), &request).await;
+        assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
+        told.contains("https://192.0.2.7/")
+    };
+    let here = "Host: localhost\r\n";
+    assert!(pages("127.0.0.1", here, &[]).await);
+    assert!(pages("127.0.0.1", here, &["127.0.0.1"]).await);
+    assert!(!pages("192.0.2.1", here, &[]).await);
+    for lines in [
+        "Host: localhost\r\nX-Forwarded-For: 9.9.9.9\r\n",
+        "Host: localhost\r\nVia: 1.1 x\r\n",
+        "Host: hub.example\r\n",
+        "Host: x\r\n",
+        "Host: \r\n",
+    ] {
+        assert!(!pages("127.0.0.1", lines, &[]).await, "{lines}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,6 +298,7 @@ async fn follow(case: &Case, reads: bool) -> Duration {
     let arrival = Arrival {
         stream: near,
         peer: None,
+        is_unnamed: false,
         listener: 0,
         role: case.role,
         is_hurried: false,
@@ -317,6 +365,7 @@ async fn serve_on(case: &Case, near: DuplexStream, peer: &str) {
     let arrival = Arrival {
         stream: near,
         peer: ip(peer),
+        is_unnamed: false,
         role: case.role,
         listener: 0,
         is_hurried: false,

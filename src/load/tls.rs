@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -51,10 +51,15 @@ pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> 
 }
 
 fn add_authorities(file: &Path, roots: &mut RootCertStore) -> Result<(), String> {
-    let all = CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())?;
+    // The parser quotes the file, which may be that of a key by mistake.
+    let unfit = |error| match error {
+        pem::Error::Io(error) => error.to_string(),
+        _ => "it is not a whole PEM file".to_owned(),
+    };
+    let all = CertificateDer::pem_file_iter(file).map_err(unfit)?;
     let before = roots.len();
     for certificate in all {
-        let certificate = certificate.map_err(|error| error.to_string())?;
+        let certificate = certificate.map_err(unfit)?;
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     if roots.len() == before {

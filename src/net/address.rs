@@ -31,11 +31,14 @@ enum Kind {
 pub struct Client {
     /// Its address; `None` for who connected to a socket file and was not forwarded.
     pub address: Option<IpAddr>,
+    /// How many trusted proxies are known to be on the way.
+    pub hops: usize,
     /// Whether a proxy said so.
     pub is_forwarded: bool,
     /// Whether the header was there, but came from somebody who is not believed.
     pub is_ignored: bool,
-    /// Whether a trusted proxy sent a header that names nobody: it cannot be read, is empty, or hides the client. The address is
+    /// Whether a trusted proxy sent a header that names nobody: it cannot be read, is empty, hides the client, or names loopback
+    /// from another machine, where every client could be `127.0.0.1`. The address is
     /// that of the last proxy that could be told then, and must not be taken for the client's.
     pub is_malformed: bool,
 }
@@ -85,6 +88,12 @@ impl Proxies {
         self.trusted.is_empty() || peer.is_none() || self.trust(peer)
     }
 
+    /// Whether it can be true what a PROXY header of `peer` says about its client.
+    #[must_use]
+    pub fn may_tell(peer: Option<IpAddr>, told: IpAddr) -> bool {
+        !names_teller_itself(told) || is_here(peer)
+    }
+
     /// The client of a connection from `peer`, whose requests have these values of the header, in their order.
     pub fn client<'a>(
         &self,
@@ -132,22 +141,51 @@ impl Proxies {
         .named_or_not()
     }
 
+    /// What the trusted proxies on the way to a client say in `Forwarded` under a name, the nearest first; nothing where another
+    /// header is the one that is believed.
+    pub fn told<'a>(
+        &self,
+        client: &Client,
+        values: impl DoubleEndedIterator<Item = &'a [u8]>,
+        name: &str,
+    ) -> Vec<String> {
+        if self.kind != Kind::Elements {
+            return Vec::new();
+        }
+        let elements = values
+            .rev()
+            .flat_map(FromRight::new)
+            .map(<[u8]>::trim_ascii);
+        let elements = elements.filter(|element| !element.is_empty());
+        let told = elements.take(client.hops).filter_map(|element| {
+            let value = value_in(element, name.as_bytes()).ok()??;
+            String::from_utf8(value.into_owned()).ok()
+        });
+        told.collect()
+    }
+
     /// Goes from proxy to proxy as long as they are trusted.
     fn walk(&self, peer: Option<IpAddr>, nodes: impl Iterator<Item = Node>) -> Client {
         let mut client = Client {
             address: peer.map(|address| address.to_canonical()),
+            hops: usize::from(self.trust(peer)),
             is_forwarded: false,
             is_ignored: false,
             is_malformed: false,
         };
         for node in nodes {
             match node {
+                Node::Address(address) if !Self::may_tell(client.address, address) => {
+                    client.is_malformed = true;
+                    break;
+                }
                 Node::Address(address) => {
                     client.address = Some(address);
                     client.is_forwarded = true;
                     if !self.trust(client.address) {
                         break;
                     }
+                    client.hops += 1;
                 }
                 Node::Hidden | Node::Malformed => {
                     client.is_malformed = true;
@@ -167,6 +205,17 @@ impl Client {
             ..self
         }
     }
+}
+
+/// Whether an address names the machine that speaks of it: the server's own programs only if that is the server's machine.
+fn names_teller_itself(told: IpAddr) -> bool {
+    let told = told.to_canonical();
+    told.is_loopback() || told.is_unspecified()
+}
+
+/// Whether a peer is on this machine: over loopback or a socket file.
+fn is_here(peer: Option<IpAddr>) -> bool {
+    peer.is_none_or(|peer| peer.to_canonical().is_loopback())
 }
 
 /// An address with or without port, as both headers write it: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`; without
@@ -244,8 +293,20 @@ fn unquote(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 /// The `for` of one element of `Forwarded`. An element without one says nothing about the client.
 fn element(element: &[u8]) -> Node {
-    let mut found = Node::Hidden;
-    let (mut rest, mut times) = (Some(element), 0);
+    match value_in(element, b"for") {
+        Ok(Some(value)) => node(Some(&value)),
+        Ok(None) => Node::Hidden,
+        Err(Unreadable) => Node::Malformed,
+    }
+}
+
+/// An element of `Forwarded` is against the grammar, or says the same twice.
+#[derive(Debug)]
+struct Unreadable;
+
+/// What an element of `Forwarded` says under a name.
+fn value_in<'a>(element: &'a [u8], wanted: &[u8]) -> Result<Option<Cow<'a, [u8]>>, Unreadable> {
+    let (mut rest, mut found) = (Some(element), None);
     while let Some(text) = rest {
         let (pair, after) = split_pair(text);
         rest = after;
@@ -255,17 +316,14 @@ fn element(element: &[u8]) -> Node {
         }
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
         let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
-            return Node::Malformed;
+            return Err(Unreadable);
         };
-        let Some(value) = unquote(value) else {
-            return Node::Malformed;
-        };
-        if name.eq_ignore_ascii_case(b"for") {
-            found = node(Some(&value));
-            times += 1;
+        let value = unquote(value).ok_or(Unreadable)?;
+        if name.eq_ignore_ascii_case(wanted) && found.replace(value).is_some() {
+            return Err(Unreadable);
         }
     }
-    if times > 1 { Node::Malformed } else { found }
+    Ok(found)
 }
 
 /// What stands before the first semicolon outside of quotes, and what behind it.

@@ -57,6 +57,7 @@ impl ServerBuilder {
             Err(mistake) => looked.problems.push(ServerError::Config(vec![mistake])),
         }
         looked.warnings.extend(plain_listeners(config));
+        looked.warnings.extend(open_introductions(config));
         let secrets = self.secret_files.iter();
         let secrets = secrets
             .chain(&config.tls.key)
@@ -74,10 +75,10 @@ impl ServerBuilder {
 /// Where the admin token would travel in the open.
 fn plain_listeners(config: &Config) -> Option<String> {
     config.admin_token.as_ref()?;
-    let is_open = |target: &Target| matches!(target, Target::Tcp(address) if !address.ip().to_canonical().is_loopback());
     let open = config.listen.iter();
-    let open =
-        open.filter(|listen| !listen.tls && listen.role.has_pages() && is_open(&listen.target));
+    let open = open.filter(|listen| {
+        !listen.tls && listen.role.has_pages() && is_beyond_loopback(&listen.target)
+    });
     let open: Vec<String> = open.map(ToString::to_string).collect();
     (!open.is_empty()).then(|| {
         format!(
@@ -86,6 +87,24 @@ fn plain_listeners(config: &Config) -> Option<String> {
             open.join(", ")
         )
     })
+}
+
+/// Where everybody may say in a PROXY header who it is.
+fn open_introductions(config: &Config) -> Option<String> {
+    let places = config.listen.iter().chain(&config.metrics.listen);
+    let open = places.filter(|listen| listen.proxy && is_beyond_loopback(&listen.target));
+    let open: Vec<String> = open.map(ToString::to_string).collect();
+    (config.proxies.trusted.is_empty() && !open.is_empty()).then(|| {
+        format!(
+            "proxies.trusted is empty: whoever can connect to {} can take any address by a PROXY header; \
+             name the addresses of your proxies in proxies.trusted",
+            open.join(", ")
+        )
+    })
+}
+
+fn is_beyond_loopback(target: &Target) -> bool {
+    matches!(target, Target::Tcp(address) if !address.ip().to_canonical().is_loopback())
 }
 
 /// Whether users who are neither owner nor of the group may read a file.

@@ -14,6 +14,7 @@ use crate::config::{Listen, Role};
 use crate::connection;
 use crate::http::{self, Arrival, Timeouts};
 use crate::hub::Accepted;
+use crate::net::address::Proxies;
 use crate::net::proxy::{self, Source};
 use crate::net::{Accept, Stream};
 
@@ -161,10 +162,11 @@ impl Running {
         mut service: Service,
         handshake: Handshake,
     ) {
-        let mut peer = peer;
+        let (mut peer, mut is_unnamed) = (peer, false);
         if door.proxy {
             match self.introduced(&mut stream, peer).await {
-                Some(Source::Client(address)) => peer = Some(address),
+                Some(Source::Client(told)) if Proxies::may_tell(peer, told) => peer = Some(told),
+                Some(Source::Client(_)) => is_unnamed = true,
                 Some(Source::Proxy) => {}
                 None => return,
             }
@@ -184,6 +186,7 @@ impl Running {
         let arrival = Arrival {
             stream,
             peer,
+            is_unnamed,
             role: door.role,
             listener: door.listener,
             is_tls: door.tls,
@@ -210,6 +213,7 @@ impl Running {
         let arrival = Arrival {
             stream,
             peer: arrival.peer,
+            is_unnamed: arrival.is_unnamed,
             role: arrival.role,
             listener: arrival.listener,
             is_tls: arrival.is_tls,

@@ -18,6 +18,7 @@ const WITHIN_TLS: [&str; 2] = [
     include_str!("heads/chromium-tls.txt"),
     include_str!("heads/firefox-tls.txt"),
 ];
+const EMBEDDED: &str = include_str!("heads/embedded.txt");
 const PROGRAMS: &str = include_str!("heads/programs.txt");
 
 /// The names and heads of a file.
@@ -77,6 +78,18 @@ async fn no_way_lists_the_visitor_within_tls_either() {
         let stream = certified.dial(server.address).await.unwrap();
         assert_refused(&server, name, &send(stream, &head).await);
     }
+}
+
+#[tokio::test]
+async fn neither_embedded_browsers_nor_players_nor_old_browsers_are_listed() {
+    let server = TestServer::start(|_| {});
+    let mut ways = 0;
+    for (name, head) in heads(EMBEDDED) {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        assert_refused(&server, name, &send(stream, &head).await);
+        ways += 1;
+    }
+    assert_eq!(server.node.counters().failures_http_page, ways);
 }
 
 #[tokio::test]

@@ -326,7 +326,7 @@ fn a_warning_of_the_check_stands_in_the_log_of_the_start() {
     .unwrap();
     // A state folder that can never be made: history is not worth more than the tracker.
     let state = folder.path().join("text/state");
-    let args = "--config hub.toml --listen 0.0.0.0:0 --listen tls+127.0.0.1:0 --tls-certificate over.crt --tls-key over.key";
+    let args = "--config hub.toml --listen 0.0.0.0:0 --listen proxy+tracker+0.0.0.0:0 --listen tls+127.0.0.1:0 --tls-certificate over.crt --tls-key over.key";
     let args: Vec<&str> = args.split(' ').collect();
     let mut check = prepared(&[&["check-config"], &args[..]].concat(), folder.path());
     let output = check.env("STATE_DIRECTORY", &state).output().unwrap();
@@ -340,7 +340,7 @@ fn a_warning_of_the_check_stands_in_the_log_of_the_start() {
         .lines()
         .filter(|line| line.starts_with("warning: "))
         .collect();
-    assert_eq!(warnings.len(), 5, "{told}");
+    assert_eq!(warnings.len(), 6, "{told}");
 
     let mut start = prepared(&args, folder.path());
     start.env("STATE_DIRECTORY", &state).env("NO_COLOR", "1");

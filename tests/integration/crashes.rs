@@ -106,7 +106,9 @@ fn wait_for(program: &Program, what: &str) -> String {
     loop {
         let mut stream = std::net::TcpStream::connect(program.address).unwrap();
         stream
-            .write_all(b"GET /api/v1/stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .write_all(
+                b"GET /api/v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            )
             .unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
@@ -130,7 +132,7 @@ fn keep_busy(program: &Program, time: Duration) -> i64 {
     use std::io::{Read, Write};
     let body = "{\"series\":\"swarms\",\"comparison\":\">\",\"threshold\":1}";
     let request = format!(
-        "PUT /api/v1/alerts/rules/busy HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\
+        "PUT /api/v1/alerts/rules/busy HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

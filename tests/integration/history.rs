@@ -26,7 +26,7 @@ async fn get_with(server: &TestServer, path: &str, header: &str) -> (u16, String
     let asking = async {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let request =
-            format!("GET {path} HTTP/1.1\r\nHost: a\r\n{header}Connection: close\r\n\r\n");
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();

@@ -165,8 +165,11 @@ async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
         "Host: a\r\nHost: a\r\n",
         "Host: a\r\nHost: b\r\n",
         "Host: a b\r\n",
+        "Host: a,b\r\n",
+        "Host: a:99999999999\r\n",
         "Host: a/b\r\n",
     ];
+    let targets = ["http://b/ice", "http://u@a/ice", "http://a:1/ice"];
     for hosts in bad {
         for (path, headers) in [
             ("/", ""),
@@ -188,12 +191,17 @@ async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
         server.node.counters().failures_http_host,
         bad.len() as u64 * 5
     );
+    for target in targets {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let heard = raw(&server, &request).await;
+        assert_eq!(&heard[9..12], "400", "{target}: {heard}");
+    }
     assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
     for request in [
         "GET /ice HTTP/1.0\r\n\r\n",
         "GET /ice HTTP/1.1\r\nHost:\r\n\r\n",
         "GET /ice HTTP/1.1\r\nHost: a:8000\r\n\r\n",
-        "GET http://a/ice HTTP/1.1\r\nHost: b\r\n\r\n",
+        "GET http://a/ice HTTP/1.1\r\nHost: A:80\r\n\r\n",
     ] {
         let heard = raw(&server, request).await;
         assert_eq!(&heard[9..12], "200", "{request}");
@@ -202,7 +210,15 @@ async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
     assert_eq!(&raw(&server, twice).await[9..12], "400");
     let mut kinds: Vec<_> = rows(&server).await.into_iter().map(|row| row.1).collect();
     kinds.sort();
-    assert_eq!(kinds, ["missing", "more than one", "not valid"]);
+    assert_eq!(
+        kinds,
+        [
+            "another than in the target",
+            "missing",
+            "more than one",
+            "not valid"
+        ]
+    );
 }
 
 #[tokio::test]

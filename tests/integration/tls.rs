@@ -278,7 +278,7 @@ async fn who_does_not_read_within_tls_is_answered_no_more_and_ends() {
         config.connection.stuck_after = Duration::from_secs(1);
     });
     let mut stream = certified.dial(server.address_of(0)).await.unwrap();
-    let request = "GET /api/v1/series HTTP/1.1\r\nHost: a\r\n\r\n".repeat(ASKED);
+    let request = "GET /api/v1/series HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(ASKED);
     let writing = timeout(PATIENCE, stream.write_all(request.as_bytes()));
     let ended = until("it ends", || server.node.counters().http_stuck == 1);
     // It ends with an error, as the server reads no more.

@@ -66,7 +66,8 @@ async fn get(address: SocketAddr, path: &str) -> String {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(([127, 0, 9, 9], 0).into()).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut heard = String::new();
         stream.read_to_string(&mut heard).await.unwrap();
@@ -150,7 +151,7 @@ async fn hold(program: &Program, request: &str, hosts: u8) -> Value {
 fn all_history(form: &str) -> String {
     let kept = kept_series().join(",");
     format!(
-        "GET /api/v1/history?series={kept}&from=-9900&format={form} HTTP/1.1\r\nHost: a\r\n\r\n"
+        "GET /api/v1/history?series={kept}&from=-9900&format={form} HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
 }
 
@@ -250,7 +251,7 @@ async fn requests_in_a_row_whose_answers_nobody_reads_make_no_more_of_them() {
         ("GET", &announce, 1500),
         ("GET", "/api/v1/live", 1),
     ] {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(times);
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(times);
         hold(&program, &request, 1).await;
     }
 }
@@ -273,7 +274,12 @@ async fn a_scrape_of_everything_that_nobody_reads_holds_a_part_of_it() {
         }
         members.push(client);
     }
-    hold(&program, "GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n", 1).await;
+    hold(
+        &program,
+        "GET /scrape HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        1,
+    )
+    .await;
     let before = memory(&program, "VmRSS");
     for member in &mut members {
         // They hear no more.

@@ -19,7 +19,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::body::common;
-use super::nearby::FromHere;
+use super::local::Local;
 use super::site::Shared;
 use crate::protocol::http::Failure;
 
@@ -64,10 +64,10 @@ pub(super) fn ice_refused(failure: Failure) -> Response {
 /// `GET /ice`: what pages give to `RTCPeerConnection`; for a page on `localhost` also where other machines can open it.
 pub(super) async fn ice(
     State(shared): State<Arc<Shared>>,
-    from_here: Option<Extension<FromHere>>,
+    local: Option<Extension<Local>>,
 ) -> Response {
     let ice = shared.live().ice.clone();
-    let document = if from_here.is_some() {
+    let document = if local.is_some_and(|Extension(Local(is_local))| is_local) {
         shared.with_pages_for_others(&ice)
     } else {
         ice

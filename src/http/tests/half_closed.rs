@@ -24,6 +24,7 @@ impl Case {
         let arrival = Arrival {
             stream: near,
             peer: ip("192.0.2.1"),
+            is_unnamed: false,
             role: self.role,
             listener: 0,
             is_hurried: false,
@@ -128,6 +129,7 @@ async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
     let arrival = Arrival {
         stream: near,
         peer: ip("192.0.2.1"),
+        is_unnamed: false,
         role: Role::Both,
         listener: 0,
         is_hurried: false,
@@ -168,6 +170,7 @@ async fn a_half_closed_client_that_reads_nothing_has_no_more_time_than_others() 
     let arrival = Arrival {
         stream: near,
         peer: ip("192.0.2.1"),
+        is_unnamed: false,
         role: Role::Both,
         listener: 0,
         is_hurried: false,

@@ -119,6 +119,67 @@ fn where_the_word_of_proxies_ends_nobody_is_named() {
 }
 
 #[test]
+fn nobody_is_on_this_machine_because_another_machine_says_so() {
+    for told in [
+        "127.0.0.1",
+        "127.8.9.10",
+        "::1",
+        "::ffff:127.0.0.1",
+        "0.0.0.0",
+        "::",
+    ] {
+        let told = told.to_owned();
+        // A client of the trusted network writes the one, its proxy appends the other.
+        let chain = format!("{told}, 10.7.7.7");
+        let list = |peer, value: &str| client("x-forwarded-for", peer, &[value]);
+        assert_eq!(list("10.0.0.1", &chain), bad("10.7.7.7"));
+        assert_eq!(list("10.0.0.1", &told), bad("10.0.0.1"));
+        assert_eq!(client("x-real-ip", "fd00::1", &[&told]), bad("fd00::1"));
+        let element = if told.contains(':') {
+            format!("for=\"[{told}]\"")
+        } else {
+            format!("for={told}")
+        };
+        assert_eq!(
+            client("forwarded", "10.0.0.1", &[&element]),
+            bad("10.0.0.1"),
+            "{element}"
+        );
+        // A proxy on this machine has clients here.
+        let own = ip(&told).to_canonical().to_string();
+        assert_eq!(list("unix", &told), good(&own));
+        assert!(Proxies::may_tell(Some(ip("::ffff:127.0.0.1")), ip(&told)));
+        assert!(Proxies::may_tell(None, ip(&told)));
+        assert!(!Proxies::may_tell(Some(ip("192.0.2.1")), ip(&told)));
+    }
+    assert!(Proxies::may_tell(Some(ip("192.0.2.1")), ip("10.0.0.1")));
+}
+
+#[test]
+fn forwarded_tells_of_host_and_scheme_what_trusted_proxies_say() {
+    let told = |header: &str, peer: &str, values: &[&str], name: &str| {
+        let (proxies, peer) = (proxies(header), Some(ip(peer)));
+        let values = || values.iter().map(|value| value.as_bytes());
+        let client = proxies.client(peer, values());
+        proxies.told(&client, values(), name)
+    };
+    let one =
+        ["host=evil.example;for=6.6.6.6, for=203.0.113.7;host=\"a.example:8443\";proto=https"];
+    assert_eq!(
+        told("forwarded", "10.0.0.1", &one, "host"),
+        ["a.example:8443"]
+    );
+    assert_eq!(told("forwarded", "10.0.0.1", &one, "proto"), ["https"]);
+    assert!(told("forwarded", "192.0.2.1", &one, "host").is_empty());
+    assert!(told("x-forwarded-for", "10.0.0.1", &one, "host").is_empty());
+    let two = ["for=203.0.113.7;host=a.example", "for=10.0.0.2;host=inner"];
+    assert_eq!(
+        told("forwarded", "10.0.0.1", &two, "host"),
+        ["inner", "a.example"]
+    );
+}
+
+#[test]
 fn forwarded_is_read_as_rfc_7239_says() {
     let told = |values: &[&str]| told("forwarded", values);
     assert_eq!(told(&["for=203.0.113.7"]), good("203.0.113.7"));
@@ -214,7 +275,7 @@ proptest! {
         let client = client.to_canonical();
         for header in ["x-forwarded-for", "forwarded"] {
             let proxies = proxies(header);
-            prop_assume!(!proxies.trust(Some(client)));
+            prop_assume!(!proxies.trust(Some(client)) && Proxies::may_tell(Some(ip("10.0.0.1")), client));
             let mut own = match (header, client) {
                 ("forwarded", IpAddr::V6(address)) => format!("for=\"[{address}]:4711\";host=\"a,b\\\"\""),
                 ("forwarded", IpAddr::V4(_)) => format!("proto=https;for={client}"),
@@ -229,7 +290,8 @@ proptest! {
                 _ => values.push(own),
             }
             let seen = proxies.client(Some(ip("10.0.0.1")), values.iter().map(String::as_bytes));
-            prop_assert_eq!(seen, Client { address: Some(client), is_forwarded: true, is_ignored: false, is_malformed: false });
+            let hops = 1 + usize::from(further);
+            prop_assert_eq!(seen, Client { address: Some(client), hops, is_forwarded: true, is_ignored: false, is_malformed: false });
         }
     }
 

@@ -178,10 +178,22 @@ fn key(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateEr
     })
 }
 
-fn damaged(file: &Path, reason: &pem::Error) -> CertificateError {
+/// What is said of a file that is no PEM file. Never the words of the parser: they quote the file, and with it a key.
+pub(super) fn damaged(file: &Path, reason: &pem::Error) -> CertificateError {
+    let reason = match reason {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has no END line; perhaps it was cut, or its line breaks were lost"
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a BEGIN line is not whole; it ends with five dashes, and a line break follows"
+        }
+        pem::Error::Base64Decode(_) => "what stands between its BEGIN and END lines is not base64",
+        pem::Error::SectionTooLarge => "a section is too large",
+        _ => "it is not a PEM file",
+    };
     CertificateError::Damaged {
         file: file.to_owned(),
-        reason: reason.to_string(),
+        reason: reason.to_owned(),
     }
 }
 

@@ -120,7 +120,7 @@ async fn ask_as(
         body.to_string()
     };
     let request = format!(
-        "{method} /api/v1/alerts{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        "{method} /api/v1/alerts{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(server.address).await.unwrap();

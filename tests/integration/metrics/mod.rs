@@ -35,7 +35,8 @@ impl Fetched {
 /// Asks for a path with more headers, each with its line end.
 pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Fetched {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
     let read = timeout(PATIENCE, stream.read_to_string(&mut response));

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::RootCertStore;
 
 use super::TlsError;
-use super::certificate::{CertificateError, Contents, Files, Pair};
+use super::certificate::{self, CertificateError, Contents, Files, Pair};
 use super::shelf::Shelf;
 use crate::config;
 use crate::insight::Counters;
@@ -182,7 +182,8 @@ fn authorities(settings: &config::Tls) -> Result<RootCertStore, TlsError> {
     })?;
     let known = roots.len();
     for authority in CertificateDer::pem_slice_iter(&text) {
-        let authority = authority.map_err(|error| damaged(error.to_string()))?;
+        let authority =
+            authority.map_err(|error| TlsError::Authority(certificate::damaged(file, &error)))?;
         roots
             .add(authority)
             .map_err(|error| damaged(error.to_string()))?;

@@ -188,6 +188,61 @@ fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
 }
 
 #[test]
+fn nothing_of_a_damaged_key_stands_in_what_is_said_of_it() {
+    let made = make(&["a.example"]);
+    let whole = made.key.as_str();
+    let (begin, rest) = whole.split_once('\n').unwrap();
+    let keys = [
+        whole.replace('\n', ""),
+        whole.replace('\n', " "),
+        whole.replace('\n', "\\n"),
+        whole.replace('\n', "\\n") + "\n",
+        format!("{begin}{rest}"),
+        format!("{} {rest}", begin.trim_end_matches('-')),
+        whole[..whole.len() / 2].to_owned(),
+        whole[..whole.len() - 4].to_owned(),
+        whole.replacen("\nM", "\n!", 1),
+        whole.replacen("\nM", "\n", 1),
+        whole.replace("\n-----END", "=\n-----END"),
+    ];
+    for key in &keys {
+        let folder = tempfile::tempdir().unwrap();
+        let files = made.write(folder.path());
+        std::fs::write(&files.key, key).unwrap();
+        // The same file as all three that can be named.
+        for certificate in [&files.certificate, &files.key] {
+            let settings = config::Tls {
+                certificate: vec![certificate.clone()],
+                key: vec![files.key.clone()],
+                ..config::Tls::default()
+            };
+            assert_tells_nothing_of(key, &Tls::new(&settings).unwrap_err());
+        }
+        let settings = config::Tls {
+            acme_domain: vec!["a.example".to_owned()],
+            acme_cache: Some(folder.path().to_owned()),
+            acme_authority: Some(files.key),
+            ..config::Tls::default()
+        };
+        assert_tells_nothing_of(key, &Tls::new(&settings).unwrap_err());
+    }
+}
+
+/// Neither as text nor as the numbers of its bytes.
+fn assert_tells_nothing_of(content: &str, error: &TlsError) {
+    let said = format!("{error} {error:?}");
+    // Which stands in the remedy as well.
+    let marker = b"-----BEGIN CERTIFICATE-----";
+    let is_secret = |run: &&[u8]| !marker.windows(8).any(|part| part == *run);
+    for run in content.as_bytes().windows(8).filter(is_secret) {
+        let numbers: Vec<_> = run.iter().take(4).map(u8::to_string).collect();
+        assert!(!said.contains(&numbers.join(", ")), "{said}");
+        let text = String::from_utf8_lossy(run);
+        assert!(!said.contains(&*text), "{text}: {said}");
+    }
+}
+
+#[test]
 fn a_handle_knows_names_and_ends() {
     let end = rcgen::date_time_ymd(2040, 1, 1);
     let made = make_with(&["A.example", "*.b.example"], |params| {
