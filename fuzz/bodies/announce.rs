@@ -9,6 +9,20 @@ use swarmhub::protocol::http::{
 };
 use swarmhub::protocol::{Counts, Event, Left, PeerId, Scrape};
 
+const NAMES: [&str; 12] = [
+    "info_hash",
+    "peer_id",
+    "port",
+    "uploaded",
+    "downloaded",
+    "left",
+    "event",
+    "key",
+    "numwant",
+    "compact",
+    "no_peer_id",
+    "token",
+];
 const SCRAPE_HASHES_MAX: usize = 3;
 const TERMS: Terms = Terms {
     interval: 600,
@@ -50,7 +64,24 @@ fn parameters(query: &[u8]) -> Parameters {
         let value = equals.map_or(&[][..], |equals| &parameter[equals + 1..]);
         (plain(&parameter[..end]), plain(value))
     };
+    let query = joined(query);
     query.split(|&byte| byte == b'&').map(halves).collect()
+}
+
+/// With `&` for each `?` behind which a parameter follows.
+fn joined(query: &[u8]) -> Vec<u8> {
+    let mut joined = query.to_vec();
+    for at in 0..query.len() {
+        let behind = &query[at + 1..];
+        let follows = |name: &&str| {
+            let rest = behind.strip_prefix(name.as_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b"="))
+        };
+        if query[at] == b'?' && NAMES.iter().any(follows) {
+            joined[at] = b'&';
+        }
+    }
+    joined
 }
 
 /// With escapes undone.

@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -179,10 +179,37 @@ fn target(word: &str) -> Result<Target, Problem> {
     if let Some(name) = word.strip_prefix("systemd:") {
         return systemd(name);
     }
-    word.parse().map(Target::Tcp).map_err(|_| {
+    let address = word.parse().map_err(|_| {
         let what = format!("{} is not an IP address with a port", quoted(word));
         Problem::new(what, target_remedy(word))
-    })
+    })?;
+    match unfit(address) {
+        None => Ok(Target::Tcp(address)),
+        Some((what, remedy)) => Err(Problem::new(format!("{} {what}", quoted(word)), remedy)),
+    }
+}
+
+/// Why nobody can ever listen at an address, and what to give instead.
+fn unfit(address: SocketAddr) -> Option<(&'static str, String)> {
+    let port = address.port();
+    match address {
+        _ if address.ip().is_multicast() || address.ip() == Ipv4Addr::BROADCAST => Some((
+            "is an address of many machines, which takes no connections",
+            format!("give one of this machine, or [::]:{port} for all of them"),
+        )),
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => Some((
+            "is an address that each network has, without the number of one",
+            format!(
+                "put that of the interface behind it, as in [{}%2]:{port}; ip link shows the numbers",
+                v6.ip()
+            ),
+        )),
+        SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped().map(|ip| {
+            let ipv4 = SocketAddr::new(ip.into(), port);
+            ("is an IPv4 address written as IPv6", format!("give {ipv4}"))
+        }),
+        SocketAddr::V4(_) => None,
+    }
 }
 
 /// What may have been meant.
@@ -285,6 +312,8 @@ mod tests {
         assert_eq!(listen.role, Role::Pages);
         let listen: Listen = "proxy+systemd:web front".parse().unwrap();
         assert_eq!(listen.target, Target::Systemd(Some("web front".into())));
+        let listen: Listen = "[fe80::1%2]:80".parse().unwrap();
+        assert_eq!(listen.to_string(), "[fe80::1%2]:80");
         let listen: Listen = "systemd".parse().unwrap();
         assert_eq!(listen.target, Target::Systemd(None));
     }
@@ -307,6 +336,12 @@ mod tests {
             ("systemd:", "FileDescriptorName="),
             ("systemd:a:b", "FileDescriptorName="),
             ("systemdx", "or systemd"),
+            ("[fe80::1]:9000", "[fe80::1%2]:9000"),
+            ("tls+[ff02::1]:9000", "[::]:9000"),
+            ("224.0.0.1:80", "[::]:80"),
+            ("255.255.255.255:80", "[::]:80"),
+            ("[::ffff:127.0.0.1]:0", "give 127.0.0.1:0"),
+            ("[::ffff:0.0.0.0]:80", "give 0.0.0.0:80"),
             ("tls+", "or systemd"),
             ("+127.0.0.1:80", "tls+, proxy+"),
             ("", "or systemd"),

@@ -5,6 +5,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
+use super::origin::Told;
 use super::upgrade::Wish;
 use super::{Visit, announce, door, origin, upgrade};
 use crate::hub::Visitor;
@@ -71,8 +72,11 @@ impl<H> Visit<H> {
         let note = |kind, name: &str| shared.node().note_refusal(kind, name);
         let response = upgrade::answer(request, |origin| {
             let live = shared.live();
-            let is_own =
-                || origin::is_own(origin, request.headers(), live.proxies.trust(self.peer));
+            let is_own = || {
+                let (client, headers) = (self.client(request), request.headers());
+                let told = Told::by(&client, headers, &live.proxies);
+                origin::is_own(origin, headers, &told)
+            };
             live.allows(origin, is_own)
         });
         match response.status() {

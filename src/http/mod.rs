@@ -49,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Role;
 use crate::hub::{Guest, Visitor};
+use crate::insight::RefusalKind;
 use crate::limits::Limited;
 use crate::net::address::Client;
 use crate::protocol::http::{Failure, Which};
@@ -183,8 +184,14 @@ where
         let is_first = visit.handshake.take().is_some();
         site.counters().handshakes_failed.add(u64::from(is_first));
         tracing::debug!(family = family(visit.peer), %error, "HTTP connection failed");
+        let read = connection.into_parts().read_buf;
+        if error.is_parse() && !read.is_empty() {
+            let name = fault(&error, &read, is_first && !visit.is_tls);
+            let node = site.hub().node();
+            node.note_refusal(RefusalKind::Malformed, name);
+        }
         // Browsers open connections ahead and say nothing on some of them.
-        if is_first && !connection.into_parts().read_buf.is_empty() {
+        if is_first && !read.is_empty() {
             site.charge_failed_handshake(visit.peer);
         }
         return None;
@@ -205,6 +212,19 @@ where
     // The response is out; whether the client still hears the end is its own affair.
     let _ = timeout(timeouts.stuck, stream.shutdown()).await;
     None
+}
+
+/// What was wrong with bytes that are no request, for the operator. Within TLS they may begin as they like.
+fn fault(error: &hyper::Error, read: &[u8], is_plain: bool) -> &'static str {
+    /// With what a handshake of TLS begins (RFC 8446, 5.1).
+    const TLS_HANDSHAKE: u8 = 0x16;
+    if error.is_parse_too_large() {
+        "head too long"
+    } else if is_plain && read.first() == Some(&TLS_HANDSHAKE) {
+        "TLS on a plain listener"
+    } else {
+        "HTTP"
+    }
 }
 
 /// As much of an address as is logged.

@@ -237,6 +237,40 @@ async fn only_who_never_asked_anything_whole_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_request_of_http_stands_in_the_record() {
+    for (sent, name) in [
+        (
+            "GET /announce?info_hash=a b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            "HTTP",
+        ),
+        (
+            "GET /announce?info_hash=\u{e9}\u{1} HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            "HTTP",
+        ),
+        (
+            format!("GET /?{} HTTP/1.1\r\n", "y".repeat(17_000)),
+            "head too long",
+        ),
+        (
+            "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{7c}\u{3}\u{3}".to_owned(),
+            "TLS on a plain listener",
+        ),
+    ] {
+        let case = Case::new(&[]);
+        case.visit(Some("192.0.2.1"), &sent).await;
+        let rows = case.node.refusals().list();
+        let rows: Vec<_> = rows.iter().map(|row| (row.kind, &*row.name)).collect();
+        assert_eq!(rows, [(crate::insight::RefusalKind::Malformed, name)]);
+    }
+    // Who says nothing, or goes in the middle of it, is no such thing.
+    for sent in ["", "GET /i"] {
+        let case = Case::new(&[]);
+        case.visit(Some("192.0.2.1"), sent).await;
+        assert!(case.node.refusals().list().is_empty(), "{sent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
     let mut config = Config::default();
     config.limits.address_connections_max = 1;

@@ -53,7 +53,9 @@ kinds! {
          proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";",
     /// A WebSocket of a page that may not use the tracker; the name is its origin.
     Origin "origin"
-        "Pages of this origin may not use the tracker. If they shall, add it to origin, or take it out of origin_denied.",
+        "Pages of this origin may not use the tracker. If they shall, add it to origin, or take it out of origin_denied. If they are \
+         this server's own, a proxy changes the host on the way: let it pass Host on with its port (in nginx: proxy_set_header Host \
+         $http_host;), or set alerts.external_url.",
     /// A request without a good token; the name is `missing or wrong`.
     Token "token"
         "Clients show no token of access.tokens_file, or a wrong one. Give them the tracker's address with a token.",
@@ -79,9 +81,10 @@ kinds! {
     /// A handshake that was wrong in another way; the name is the header that was, or `method`.
     Handshake "handshake"
         "Requests that were no valid WebSocket handshake. A proxy may change them, or a program speaks an old version.",
-    /// An announce or scrape over HTTP that cannot be read; the name is what was wrong.
+    /// An announce or scrape over HTTP that cannot be read, or no request at all; the name is what was wrong.
     Malformed "malformed"
-        "Announces or scrapes over HTTP in which something is missing or wrong.",
+        "Announces or scrapes over HTTP in which something is missing or wrong, or what is no request of HTTP: with bytes that have to \
+         be escaped (HTTP), with a head of more than 16 KiB, or TLS where the listener has no tls+ in front.",
     /// An announce of a swarm that may not be here.
     InfoHash "info_hash"
         "Clients announce info-hashes that access.info_hashes_allowed or access.info_hashes_denied keeps out.",

@@ -95,7 +95,8 @@ fn share(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
     Ok(sockets)
 }
 
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+/// A socket that is bound as the listeners are, and does not listen yet.
+pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,

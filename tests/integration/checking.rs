@@ -217,6 +217,10 @@ const CASES: &[(&str, &str)] = &[
     ("--listen unix:folder", "no socket"),
     ("--listen tls+127.0.0.1:0", "has no certificate to show"),
     ("--listen 192.0.2.1:0", "does not have that address"),
+    ("--listen [fe80::1]:9000", "[fe80::1%2]:9000"),
+    ("--listen [ff02::1]:9000", "takes no connections"),
+    ("--listen 224.0.0.1:9000", "takes no connections"),
+    ("--listen [::ffff:127.0.0.1]:0", "give 127.0.0.1:0"),
     (
         "--listen 127.0.0.1:7777 --listen 127.0.0.1:7777",
         "in the list twice",

@@ -202,8 +202,9 @@ const TOML_PIECES: [&str; 24] = [
 ];
 
 /// What makes one query another, or none.
-const QUERY_PIECES: [&str; 24] = [
+const QUERY_PIECES: [&str; 25] = [
     "",
+    "?",
     "&",
     "=",
     "%",

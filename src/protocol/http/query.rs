@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
+use std::iter;
 use std::num::{NonZeroU16, NonZeroU64};
 use std::sync::LazyLock;
 
@@ -126,12 +127,45 @@ pub fn read_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, Failure> {
     Ok(Scrape::Swarms(hashes.into_iter().collect()))
 }
 
+/// What begins a parameter behind a further `?` too: a client that puts its query behind an address which has one already.
+const KNOWN: [&[u8]; 12] = [
+    b"info_hash=",
+    b"peer_id=",
+    b"port=",
+    b"uploaded=",
+    b"downloaded=",
+    b"left=",
+    b"event=",
+    b"key=",
+    b"numwant=",
+    b"compact=",
+    b"no_peer_id=",
+    b"token=",
+];
+
 /// Names and values. Any byte may stand as `%XX`, a space also as `+`, as programs write that take it for a form.
 pub(super) fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    query.split(|&byte| byte == b'&').map(|parameter| {
+    split(query).map(|parameter| {
         let mut halves = parameter.splitn(2, |&byte| byte == b'=');
         let mut half = || decoded(halves.next().unwrap_or_default());
         (half(), half())
+    })
+}
+
+/// The parameters as they were written.
+fn split(query: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(query);
+    iter::from_fn(move || {
+        let text = rest?;
+        let is_known = |text: &[u8]| KNOWN.iter().any(|known| text.starts_with(known));
+        let ends = |&(at, &byte): &(usize, &u8)| match byte {
+            b'&' => true,
+            b'?' => text.get(at + 1..).is_some_and(is_known),
+            _ => false,
+        };
+        let end = text.iter().enumerate().find(ends).map(|(at, _)| at);
+        rest = end.and_then(|at| text.get(at + 1..));
+        text.get(..end.unwrap_or(text.len()))
     })
 }
 
@@ -246,6 +280,24 @@ mod tests {
         assert_eq!(read("&port=1&port=2").port.get(), 2);
         let more = "&ip=192.0.2.1&ipv6=::1&uploaded=x&=&&supportcrypto=1&";
         assert_eq!(read(more), read(""));
+    }
+
+    #[test]
+    fn a_query_behind_another_query_is_read() {
+        for before in ["passkey=x?", "?", "token=0123?", "x?", "x&y?", "a=b?c?"] {
+            let query = format!("{before}{HASH}&{REST}");
+            assert_eq!(read_announce(query.as_bytes()), Ok(read("")), "{query}");
+        }
+        let key = |query: &str| {
+            let named = |(name, value): (Cow<'_, [u8]>, Cow<'_, [u8]>)| {
+                (*name == *b"token").then(|| String::from_utf8(value.into_owned()).unwrap())
+            };
+            parameters(query.as_bytes()).find_map(named)
+        };
+        assert_eq!(key("token=T?info_hash=x").as_deref(), Some("T"));
+        assert_eq!(key("token=T?x=y").as_deref(), Some("T?x=y"));
+        assert_eq!(key("token=T?info_hash").as_deref(), Some("T?info_hash"));
+        assert_eq!(key("a?token=T").as_deref(), Some("T"));
     }
 
     #[test]

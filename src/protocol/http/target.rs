@@ -35,11 +35,15 @@ impl<'a> Target<'a> {
     ///
     /// A path whose last segment is `scrape` asks for a scrape. Else a query with `info_hash` or `peer_id` is an announce under any
     /// path, and so is a path whose last segment is `announce`, whatever its query lacks. Slashes at the end, an extension
-    /// (`announce.php`) and a token or pass key as the last segment (`/announce/TOKEN`) change nothing.
+    /// (`announce.php`) and a token or pass key as the last segment (`/announce/TOKEN`) change nothing. A query with `info_hash`
+    /// alone is a scrape where the last segment begins or ends with that word (`/full_scrape`): clients put `scrape` in the place
+    /// of `announce` in whatever segment they were given.
     #[must_use]
     pub fn asks(self) -> Option<Which> {
         let mut segments = self.segments().rev().peekable();
-        let last = segments.peek().and_then(|last| named(last));
+        let last_text = segments.peek();
+        let is_like_scrape = last_text.is_some_and(|last| resembles_scrape(last));
+        let last = last_text.and_then(|last| named(last));
         let before = segments.nth(1).and_then(|before| named(&before));
         let (mut has_hash, mut has_peer) = (false, false);
         for (name, _) in parameters(self.query) {
@@ -50,6 +54,9 @@ impl<'a> Target<'a> {
             // `/scrape/x` may be anybody's page.
             Some(Which::Scrape) if last.is_some() || (has_hash && !has_peer) => Some(Which::Scrape),
             Some(Which::Announce) if last.is_some() => Some(Which::Announce),
+            _ if has_hash && !has_peer && is_like_scrape => Some(Which::Scrape),
+            // No page is there.
+            Some(Which::Announce) => Some(Which::Announce),
             _ => (has_hash || has_peer).then_some(Which::Announce),
         }
     }
@@ -83,7 +90,7 @@ impl<'a> Target<'a> {
 
 /// What a segment of a path names, with or without an extension.
 fn named(segment: &[u8]) -> Option<Which> {
-    let stem = segment.split(|&byte| byte == b'.').next()?;
+    let stem = stem(segment);
     if stem.eq_ignore_ascii_case(b"announce") {
         Some(Which::Announce)
     } else if stem.eq_ignore_ascii_case(b"scrape") {
@@ -91,6 +98,20 @@ fn named(segment: &[u8]) -> Option<Which> {
     } else {
         None
     }
+}
+
+/// Whether a segment begins or ends with `scrape`, with or without an extension.
+fn resembles_scrape(segment: &[u8]) -> bool {
+    let stem = stem(segment).to_ascii_lowercase();
+    stem.starts_with(b"scrape") || stem.ends_with(b"scrape")
+}
+
+/// A segment without its extension.
+fn stem(segment: &[u8]) -> &[u8] {
+    segment
+        .split(|&byte| byte == b'.')
+        .next()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -156,7 +177,18 @@ mod tests {
             ("/x?info_hash=x", Some(Which::Announce)),
             ("/x?peer_id=x", Some(Which::Announce)),
             ("/announcement", None),
-            ("/announce/x", None),
+            ("/announce/x", Some(Which::Announce)),
+            ("/announce/index.php", Some(Which::Announce)),
+            ("/announce/x?info_hash=x", Some(Which::Announce)),
+            ("/announce/x/y", None),
+            ("/full_scrape?info_hash=x", Some(Which::Scrape)),
+            ("/Scrape-x?info_hash=x", Some(Which::Scrape)),
+            ("/announce-scrape?info_hash=x", Some(Which::Scrape)),
+            ("/scrape;x?info_hash=x", Some(Which::Scrape)),
+            ("/announce/full_scrape.php?info_hash=x", Some(Which::Scrape)),
+            ("/full_scrape?info_hash=x&peer_id=y", Some(Which::Announce)),
+            ("/full_scrape", None),
+            ("/scraper/x?info_hash=x", Some(Which::Announce)),
             ("/scrape/x", None),
             ("/assets/x/y.js", None),
             ("/", None),
