@@ -190,10 +190,6 @@ where
             let node = site.hub().node();
             node.note_refusal(RefusalKind::Malformed, name);
         }
-        // Browsers open connections ahead and say nothing on some of them.
-        if is_first && !read.is_empty() {
-            site.charge_failed_handshake(visit.peer);
-        }
         return None;
     }
     let parts = connection.into_parts();

@@ -351,13 +351,6 @@ impl Site {
         peer.filter(|_| !self.shared.live().proxies.trust(peer))
     }
 
-    /// Takes note that a connection failed before its first whole request.
-    pub(crate) fn charge_failed_handshake(&self, peer: Option<IpAddr>) {
-        if let Some(address) = self.client_of(peer) {
-            self.hub.charge_failed_handshake(address);
-        }
-    }
-
     /// How many HTTP connections of this worker take nothing of what is sent to them.
     pub(crate) fn blocked(&self) -> usize {
         self.flows.blocked()

@@ -4,8 +4,10 @@
 //! which stands for others.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use super::{Hub, Visitor};
+use crate::limits::HandshakeCharge;
 
 /// What is done with a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +40,30 @@ impl Hub {
         Accepted::Banned
     }
 
-    /// Takes note that a connection from this address failed in its TLS handshake, or sent something that is no request.
-    pub fn charge_failed_handshake(&self, address: IpAddr) {
-        if let Some(whence) = self.node.whence(&of(address)) {
-            let now = self.time.get();
-            self.node.addresses.charge_failed_handshake(whence, now);
-            self.counters().charged_failed_handshake_cost.add(1);
-        }
+    /// Charges an address for a TLS handshake that has cost a signature, before its client has done anything for it. `None` if no
+    /// limit of addresses applies.
+    pub fn charge_handshake(&self, address: IpAddr) -> Option<HandshakeCharge> {
+        let whence = self.node.whence(&of(address))?;
+        let now = self.time.get();
+        Some(self.node.addresses.charge_failed_handshake(whence, now))
+    }
+
+    /// Takes that back when the client has done its part.
+    pub fn give_back_handshake(&self, charge: HandshakeCharge) {
+        let now = self.time.get();
+        self.node.addresses.give_back_handshake(charge, now);
+    }
+
+    /// Counts a charge that stays, as the client has not.
+    pub fn note_failed_handshake(&self) {
+        self.counters().charged_failed_handshake_cost.add(1);
+    }
+
+    /// The address group of a client; `None` if no limit of addresses applies to it.
+    #[must_use]
+    pub fn address_group(&self, address: IpAddr) -> Option<NonZeroU64> {
+        let whence = self.node.whence(&of(address));
+        whence.map(|whence| self.node.addresses.group(whence.own, whence.wider))
     }
 }
 

@@ -74,14 +74,23 @@ fn kind_of(address: IpAddr) -> AddressKind {
     }
 }
 
-/// The last two labels of the host of an origin, which one owner mostly has with all subdomains; `None` if there are no more.
+/// What one owner mostly has with all ports and subdomains: the last two labels of the host of an origin, or all of a shorter one or
+/// of an address. Outside of the web, such as for extensions of browsers, the scheme.
 fn site_of(origin: &str) -> Option<&str> {
-    let (_, host) = origin.split_once("://")?;
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let (start, top) = host.rsplit_once('.')?;
+    let (scheme, host) = origin.split_once("://")?;
+    if !["http", "https"].contains(&scheme) {
+        return Some(scheme);
+    }
+    if host.starts_with('[') {
+        return host.split_inclusive(']').next();
+    }
+    let host = host.split(':').next()?;
+    let mut labels = host.rsplit('.');
+    let top = labels.next()?;
     let is_address = top.bytes().all(|byte| byte.is_ascii_digit());
-    let (subdomain, _) = start.rsplit_once('.').filter(|_| !is_address)?;
-    host.get(subdomain.len() + 1..)
+    let site = labels.next().map(|second| second.len() + 1 + top.len());
+    let site = site.filter(|_| !is_address).unwrap_or(host.len());
+    host.get(host.len() - site..)
 }
 
 fn network(address: Ipv6Addr, prefix: u32) -> u128 {
@@ -140,14 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn subdomains_are_of_one_site_and_addresses_of_none() {
+    fn ports_and_subdomains_are_of_one_site() {
         for (origin, site) in [
             ("https://a.b.example.org", Some("example.org")),
             ("https://a.example.org:8443", Some("example.org")),
-            ("https://example.org", None),
-            ("https://192.0.2.1:80", None),
-            ("https://[2001:db8::1]", None),
-            ("http://localhost:8000", None),
+            ("https://example.org", Some("example.org")),
+            ("http://example.org:8021", Some("example.org")),
+            ("https://192.0.2.1:80", Some("192.0.2.1")),
+            ("http://[2001:db8::1]:8000", Some("[2001:db8::1]")),
+            ("https://[2001:db8::1]", Some("[2001:db8::1]")),
+            ("http://localhost:8000", Some("localhost")),
+            ("chrome-extension://abc", Some("chrome-extension")),
+            ("https://.", Some(".")),
+            ("https://", Some("")),
             ("null", None),
             ("", None),
         ] {
@@ -161,6 +175,7 @@ mod tests {
         assert_ne!(a.origin, page(one, "https://b.example.org").origin);
         assert_eq!(a.site, page(one, "https://b.example.org").site);
         assert_ne!(a.site, page(other, "https://a.example.org").site);
+        assert_eq!(a.site, page(one, "http://example.org:81").site);
         assert_ne!(a.origin, page(other, "https://a.example.org").origin);
     }
 

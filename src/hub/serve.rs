@@ -257,6 +257,7 @@ impl Hub {
                 count_malformed(counters, failure);
             }
         }
+        self.node.note_message_failure(refusal.failure);
         tracing::trace!(connection = %self.name(entry.id), failure = refusal.failure.label(), "message refused");
         self.say(entry, protocol::REPLY_BYTES, |out| {
             protocol::failure(out, &refusal, interval);

@@ -191,7 +191,7 @@ counters! {
     refused_address_connections_per_second in CONNECTIONS_REFUSED "address_connections_per_second" & LIMIT_HITS "limits.address_connections_per_second",
     /// New TCP connections closed before a byte was read because too many came from their address (`limits.address_accepts_per_second`).
     refused_address_accepts_per_second in CONNECTIONS_REFUSED "address_accepts_per_second" & LIMIT_HITS "limits.address_accepts_per_second",
-    /// Connections that counted as `limits.failed_handshake_cost` new ones, for a failed TLS handshake or bytes that were no request.
+    /// TLS handshakes that counted as `limits.failed_handshake_cost` new connections, because a signature was made for them in vain.
     charged_failed_handshake_cost in LIMIT_HITS "limits.failed_handshake_cost",
     /// WebSockets that began with what an earlier connection of their address had used up of its limits.
     limits_carried_over,

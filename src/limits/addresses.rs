@@ -23,6 +23,7 @@ use super::spent::EndedConnections;
 use super::{AddressKind, Group, Key, Share, Whence};
 use crate::config;
 
+pub use accepts::HandshakeCharge;
 pub use pages::{PageKeys, Struck};
 
 /// How many locks the addresses are divided into.
@@ -241,7 +242,8 @@ impl Addresses {
 
     /// The address group of those counted under a key: the address itself, or one of `limits.network_factor` that a network of /48 has
     /// for all of its networks of /64. So it has as many times the weight of an address, however many of those it makes.
-    fn group(&self, own: Key, wider: Option<Key>) -> NonZeroU64 {
+    #[must_use]
+    pub fn group(&self, own: Key, wider: Option<Key>) -> NonZeroU64 {
         wider.map_or(own.into(), |wider| {
             let factor = u64::from(self.policy().factor).max(1);
             let part = own.bits() % factor;

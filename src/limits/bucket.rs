@@ -149,6 +149,15 @@ impl<C: Clock + Clone> Bucket<C> {
     }
 }
 
+/// How far charges may empty a bucket beyond what it lends. With less than some charges take, failures would cost no more than
+/// others do once the bucket is empty; with more, an address would be out for long when whoever did it has gone.
+const DEBT_MAX: Duration = Duration::from_secs(10);
+
+/// Puts back what [`Lending::charge`] took.
+pub(super) fn give_back(level: &Level, charged: Duration, now: Duration) {
+    level.set(now + level.ahead(now).saturating_sub(charged));
+}
+
 /// A bucket that lends: who takes from it when it is empty has to wait for its turn, and is refused where the wait would be
 /// longer than a bound. It counts as governor does (GCRA), but on a time that is handed in, as its levels are shared by workers
 /// that each have their own limiters.
@@ -189,11 +198,14 @@ impl Lending {
         }
     }
 
-    /// Takes so many out, whether there are as many or not; what is missing then has to come back first.
-    pub(super) fn charge(&self, level: &Level, number: u32, now: Duration) {
-        let ahead = level.ahead(now) + self.period.saturating_mul(number);
-        let ahead = ahead.min(self.own + self.wait_max);
+    /// Takes so many out, whether there are as many or not; what is missing then has to come back first, but nobody is kept out for
+    /// longer than [`DEBT_MAX`]. Returns what it has taken, as the time in which that comes back.
+    pub(super) fn charge(&self, level: &Level, number: u32, now: Duration) -> Duration {
+        let before = level.ahead(now);
+        let most = (self.own + self.wait_max + DEBT_MAX).max(before);
+        let ahead = (before + self.period.saturating_mul(number)).min(most);
         level.set(now + ahead);
+        ahead.saturating_sub(before)
     }
 
     /// Whether one may be taken; how long to wait for it.

@@ -30,7 +30,7 @@ use crate::config;
 use bucket::{Bucket, Level};
 use score::{Held, Score};
 
-pub use addresses::{Addresses, PageKeys, Struck};
+pub use addresses::{Addresses, HandshakeCharge, PageKeys, Struck};
 pub use bans::{Ban, Bans, Offence};
 pub use guesses::{Guesses, TooManyWrong};
 pub use http_use::{

@@ -13,9 +13,11 @@ use super::handshakes::Handshake;
 use crate::config::{Listen, Role};
 use crate::connection;
 use crate::http::{self, Arrival, Timeouts};
-use crate::hub::Accepted;
+use crate::hub::{Accepted, Hub};
+use crate::limits::HandshakeCharge;
 use crate::net::address::Proxies;
 use crate::net::proxy::{self, Source};
+use crate::net::tls::HandshakeCost;
 use crate::net::{Accept, Stream};
 
 /// How long accepting rests when the system refuses for want of file descriptors or memory.
@@ -204,9 +206,13 @@ impl Running {
     async fn serve_tls<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
         // A checked configuration has certificates where it has such listeners.
         let Some(tls) = &self.seat.tls else { return };
-        let abandoned = || self.site.charge_failed_handshake(arrival.peer);
+        let cost = Cost {
+            hub: &self.hub,
+            client: self.site.client_of(arrival.peer),
+            charge: None,
+        };
         let accepted = tokio::select! {
-            accepted = tls.accept(arrival.stream, self.hub.counters(), abandoned) => accepted,
+            accepted = tls.accept(arrival.stream, self.hub.counters(), cost) => accepted,
             () = self.seat.orders.leave.cancelled() => return,
         };
         let Some(stream) = accepted else { return };
@@ -283,6 +289,35 @@ impl Running {
         ));
         // From here on it is counted by its place in the hub.
         drop(upgraded.guest);
+    }
+}
+
+/// What a TLS handshake costs the address of its client.
+struct Cost<'a> {
+    hub: &'a Hub,
+    client: Option<IpAddr>,
+    charge: Option<HandshakeCharge>,
+}
+
+impl HandshakeCost for Cost<'_> {
+    fn charge(&mut self) {
+        self.charge = self
+            .client
+            .and_then(|client| self.hub.charge_handshake(client));
+    }
+
+    fn give_back(&mut self) {
+        if let Some(charge) = self.charge.take() {
+            self.hub.give_back_handshake(charge);
+        }
+    }
+}
+
+impl Drop for Cost<'_> {
+    fn drop(&mut self) {
+        if self.charge.is_some() {
+            self.hub.note_failed_handshake();
+        }
     }
 }
 

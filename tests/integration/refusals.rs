@@ -1,13 +1,13 @@
 //! What an operator learns of those who do not get in: proxies that drop `Upgrade`, sites that are not listed, requests that are
 //! against the rules of HTTP.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use swarmhub::config::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, TestServer};
+use crate::support::{PATIENCE, TestServer, announce};
 use crate::tls::{Certified, start};
 
 const TOKEN: &str = "0123456789abcdef";
@@ -262,4 +262,31 @@ async fn browsers_are_told_within_tls_to_come_back_over_tls() {
         !heard.to_lowercase().contains("strict-transport"),
         "{heard}"
     );
+}
+
+#[tokio::test]
+async fn what_settings_refuse_over_websockets_stands_in_the_record_as_well() {
+    let server = TestServer::start(|config| {
+        config.admin_token = Some(Secret::new(TOKEN));
+        config.tracker.memberships_max = 1;
+    });
+    let mut client = server.connect().await;
+    for message in [
+        json!({"action": "scrape"}),
+        json!({"action": "scrape"}),
+        announce("swarm", "member"),
+        announce("other", "member"),
+        // What a client writes wrongly is nothing that a setting changes.
+        json!({"action": "sing"}),
+    ] {
+        client.say(&message).await;
+        client.hear().await;
+    }
+    let mut seen = rows(&server).await;
+    seen.sort();
+    let expected = [
+        row("full_scrape", "scrape", 2),
+        row("limit", "tracker.memberships_max", 1),
+    ];
+    assert_eq!(seen, expected);
 }

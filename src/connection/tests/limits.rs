@@ -612,7 +612,7 @@ async fn a_program_that_invents_an_origin_each_time_is_banned_in_the_end() {
         assert!(invented < 20, "never banned");
         let page = page_at("192.0.2.1", &format!("https://{invented}.example"));
         misbehave(&world, &page).await;
-        pass(1).await;
+        pass(10).await;
     }
     assert!((6..=8).contains(&invented), "{invented}");
     assert!(world.hub.let_in(&program).is_err());

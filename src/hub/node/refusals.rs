@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::Node;
 use crate::insight::{RefusalKind, Refusals};
 use crate::limits::Limited;
+use crate::protocol;
 use crate::protocol::http::Failure;
 
 impl Node {
@@ -47,6 +48,33 @@ impl Node {
         } else {
             self.note_refusal(kind, own_name.unwrap_or(name));
         }
+    }
+}
+
+impl Node {
+    /// The same of a message over a WebSocket, if a setting is why: what clients write wrongly is only counted.
+    pub(in crate::hub) fn note_message_failure(&self, failure: protocol::Failure) {
+        use protocol::Failure;
+        let limit = match failure {
+            Failure::NotAllowed => return self.note_refusal(RefusalKind::InfoHash, "announce"),
+            Failure::FullScrape => return self.note_refusal(RefusalKind::FullScrape, "scrape"),
+            Failure::FullScrapeBusy => "tracker.full_scrape",
+            Failure::Memberships => "tracker.memberships_max",
+            Failure::Swarms => "limits.swarms_max",
+            Failure::AddressSwarms => "limits.address_swarms_percent",
+            Failure::OriginTooFast => "limits.origin_announces_per_second",
+            Failure::MessagesTooFast => "limits.messages_per_second",
+            Failure::OffersTooFast => "limits.offers_per_second",
+            Failure::BytesTooFast => "limits.bytes_per_second",
+            Failure::NotJson
+            | Failure::NotAnObject
+            | Failure::NestedTooDeeply
+            | Failure::UnknownAction
+            | Failure::InfoHash(_)
+            | Failure::PeerId(_)
+            | Failure::ScrapeHashes => return,
+        };
+        self.note_refusal(RefusalKind::Limit, limit);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Strikes of the pages of one origin at one address: a page that misbehaves in somebody's browser costs that page, not its
 //! visitor.
 //!
-//! Programs can invent a new `Origin` with each connection, and a site can have any number of subdomains. So origins are
-//! counted as well: too many of one site ban the site at that address, too many sites the address.
+//! Programs can invent a new `Origin` with each connection, and a site can have any number of ports and subdomains. So origins are
+//! counted as well, not more often than strikes: too many of one site ban the site at that address, too many sites the address.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{AddressKind, Addresses, Key, Policy, Record, STRIKES_MIN};
 pub struct PageKeys {
     /// Address and origin.
     pub origin: Key,
-    /// Address and site, where that has subdomains.
+    /// Address and site, where the origin has one.
     pub site: Option<Key>,
 }
 
@@ -73,7 +73,7 @@ impl Addresses {
         if let Some(site) = site {
             let (counted, (is_new, is_over)) = self.with(site, |record| {
                 let most = policy.origins_max.saturating_add(connections);
-                policy.is_over_origins(record, most, now)
+                policy.is_over_origins(record, most, policy.strike_every, now)
             });
             if is_over && counted != Key::OTHERS {
                 struck.pages.push(site);
@@ -83,26 +83,38 @@ impl Addresses {
                 return;
             }
         }
-        let mut note = |key: Key, most: u32| {
+        let mut note = |key: Key, factor: u32| {
             self.with_known(key, |record| {
+                let most = policy.origins_max.saturating_mul(factor);
                 let most = most.saturating_add(record.connections);
-                if policy.is_over_origins(record, most, now).1 {
+                let every = policy.strike_every / factor.max(1);
+                if policy.is_over_origins(record, most, every, now).1 {
                     struck.addresses.push(key);
                     struck.for_origins += 1;
                 }
                 record.wider
             })
         };
-        if let Some(wider) = note(key, policy.origins_max).flatten() {
-            note(wider, policy.origins_max.saturating_mul(policy.factor));
+        if let Some(wider) = note(key, 1).flatten() {
+            note(wider, policy.factor);
         }
     }
 }
 
 impl Policy {
-    /// Adds an origin; whether it is the first, and whether there are more than `most` now.
-    fn is_over_origins(&self, record: &mut Record, most: u32, now: Duration) -> (bool, bool) {
+    /// Adds an origin, unless one was added within `every`: a page has many at once, in frames. Whether it is the first, and whether
+    /// there are more than `most` now.
+    fn is_over_origins(
+        &self,
+        record: &mut Record,
+        most: u32,
+        every: Duration,
+        now: Duration,
+    ) -> (bool, bool) {
         let is_first = record.origins.points(now, self.half_life) < STRIKES_MIN;
+        if !is_first && record.origins.age(now) < every {
+            return (false, false);
+        }
         let origins = record.origins.add(1.0, now, self.half_life);
         #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
         let most = most as f32;

@@ -379,9 +379,44 @@ fn a_failed_handshake_costs_as_much_as_ten_connections() {
         assert!(failed < 10_000, "never refused");
     }
     assert_eq!(failed, 1_400);
-    // It is never so far over that it would have to stay away for longer than a full bucket takes.
-    world.wait(Duration::from_secs(1));
+    // And so it goes on: a place that comes back is no connection for the price of one.
+    for _ in 0..10_000 {
+        world.wait(Duration::from_millis(1));
+        let now = world.clock.get();
+        if world.addresses.accept(ipv4(10), now).is_ok() {
+            world.addresses.charge_failed_handshake(ipv4(10), now);
+            failed += 1;
+        }
+    }
+    assert!((1_590..=1_601).contains(&failed), "{failed}");
+    // Others are kept out for ten seconds at most, whatever is owed.
+    for _ in 0..10_000 {
+        world
+            .addresses
+            .charge_failed_handshake(ipv4(10), world.clock.get());
+    }
+    world.wait(Duration::from_secs(11));
     assert_eq!(accepted(&world, ipv4(10)), 200);
+}
+
+#[test]
+fn a_handshake_that_is_done_costs_one_and_gives_back_no_more_than_it_took() {
+    let world = World::new(|_| {});
+    let now = world.clock.get();
+    assert_eq!(world.addresses.accept(ipv6(10, 5), now), Ok(()));
+    let charge = world.addresses.charge_failed_handshake(ipv6(10, 5), now);
+    world.addresses.give_back_handshake(charge, now);
+    assert_eq!(accepted(&world, ipv6(10, 5)), 13_999);
+    // Charges beyond the bound are not taken, so they are not given back either.
+    let charges: Vec<_> = (0..1_000)
+        .map(|_| world.addresses.charge_failed_handshake(ipv6(10, 5), now))
+        .collect();
+    for charge in charges {
+        world.addresses.give_back_handshake(charge, now);
+    }
+    assert_eq!(accepted(&world, ipv6(10, 5)), 0);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(accepted(&world, ipv6(10, 5)), 200);
 }
 
 #[test]
@@ -586,6 +621,20 @@ fn who_invents_an_origin_each_time_is_banned_as_an_address() {
 }
 
 #[test]
+fn many_origins_at_once_count_as_one() {
+    let world = World::new(|_| {});
+    let key = world.addresses.enter(ipv4(10)).expect("room");
+    let sites = [None, Some(50)];
+    for site in sites {
+        for origin in 1000..1100 {
+            let page = page_of(origin, site.or(Some(origin + 1000)));
+            let struck = world.addresses.strike_page(key, page, 0, world.clock.get());
+            assert_eq!(struck, Struck::default());
+        }
+    }
+}
+
+#[test]
 fn a_school_is_not_banned_for_a_program_that_invents_origins() {
     let world = World::new(|_| {});
     assert!((0..200).all(|_| world.addresses.enter(ipv4(10)).is_some()));
@@ -600,7 +649,7 @@ fn a_school_is_not_banned_for_a_program_that_invents_origins() {
 fn networks_that_take_turns_under_one_origin_are_banned_as_one_site() {
     let world = World::new(|_| {});
     let mut banned = Vec::new();
-    for own in 100..300 {
+    for own in 100..400 {
         let key = world.addresses.enter(ipv6(own, 5)).expect("room");
         let page = page_of(own + 1000, None);
         let struck = world.addresses.strike_page(key, page, 0, world.clock.get());

@@ -2,6 +2,7 @@
 //!
 //! Knows no certificate; the configuration it was made with chooses them. Workers call it.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 
@@ -53,51 +54,53 @@ impl Failure {
     }
 }
 
+/// What a handshake costs whom it is done for.
+pub(crate) trait HandshakeCost {
+    /// Called when a signature was made: the client may have sent a recorded hello, which takes nothing.
+    fn charge(&mut self);
+    /// Called when the client has done its half of the key exchange as well.
+    fn give_back(&mut self);
+}
+
 impl Tls {
     /// Does the handshake of a fresh connection. Nothing if it fails, which is counted, or if it was only to prove a
-    /// name to an ACME directory. `abandoned` is called if the client has sent something and the handshake is not done,
-    /// also where this is dropped.
+    /// name to an ACME directory. What it has cost stays charged if this is dropped.
     ///
     /// Boxed, so that moving the connection from task to task moves a pointer.
     pub(crate) async fn accept<S>(
         &self,
         stream: S,
         counters: &Counters,
-        abandoned: impl FnOnce(),
+        mut cost: impl HandshakeCost,
     ) -> Option<Box<TlsStream<S>>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let stream = TlsStream::new(stream, Arc::clone(&self.config)).ok()?;
-        let mut unfinished = Unfinished {
-            stream: Some(Box::new(stream)),
-            abandoned: Some(abandoned),
-        };
-        let shaking = unfinished.stream.as_mut()?.handshake();
+        let mut stream = Box::new(TlsStream::new(stream, Arc::clone(&self.config)).ok()?);
+        let mut is_charged = false;
+        let shaking = poll_fn(|cx| {
+            let shaken = stream.poll_handshake(cx);
+            if !is_charged && stream.has_signed() {
+                is_charged = true;
+                cost.charge();
+            }
+            shaken
+        });
         let failed = match timeout(self.handshake_timeout, shaking).await {
-            Ok(Ok(())) => return taken(unfinished.stream.take()?, counters).await,
+            Ok(Ok(())) => {
+                cost.give_back();
+                return taken(stream, counters).await;
+            }
             Ok(Err(error)) => Failure::of(&error),
             Err(_) => Failure::TimedOut,
         };
+        // A page can have its visitor's browser refuse a certificate without end, which must not keep the visitor out.
+        if stream.is_refused_with_keys() {
+            cost.give_back();
+        }
         failed.counter(counters).add(1);
         tracing::debug!(reason = ?failed, "TLS handshake failed");
         None
-    }
-}
-
-/// A handshake that is under way; a client that has sent something and goes, or is dropped, has abandoned it.
-struct Unfinished<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> {
-    /// Taken out when the handshake is done.
-    stream: Option<Box<TlsStream<S>>>,
-    abandoned: Option<F>,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin, F: FnOnce()> Drop for Unfinished<S, F> {
-    fn drop(&mut self) {
-        let has_heard = self.stream.as_ref().is_some_and(|own| own.has_heard());
-        if let Some(abandoned) = self.abandoned.take().filter(|_| has_heard) {
-            abandoned();
-        }
     }
 }
 

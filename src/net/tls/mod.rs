@@ -31,6 +31,7 @@ use certificate::{Files, Pair};
 use shelf::{ACME_PROTOCOL, Shelf};
 use watch::{Looked, Trust, Watch};
 
+pub(crate) use accept::HandshakeCost;
 pub use acme::CacheError;
 pub use certificate::CertificateError;
 

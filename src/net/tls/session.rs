@@ -35,6 +35,7 @@ pub(super) struct Session {
     pub(super) out: Pending,
     is_ended: bool,
     is_failed: bool,
+    is_refused_with_keys: bool,
 }
 
 /// What is to be said when the session lets us.
@@ -55,6 +56,7 @@ impl Session {
             out: Pending::default(),
             is_ended: false,
             is_failed: false,
+            is_refused_with_keys: false,
         })
     }
 
@@ -70,6 +72,18 @@ impl Session {
     /// Whether the client came back with a ticket.
     pub(super) fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// Whether a signature was made for the client: a hello that came with a good ticket takes none. One that has to be sent again
+    /// counts at once.
+    pub(super) fn has_signed(&self) -> bool {
+        let kind = self.tls.handshake_kind();
+        kind.is_some_and(|kind| kind != HandshakeKind::Resumed)
+    }
+
+    /// Whether the client has ended the handshake by an alert under keys that it had to compute for it.
+    pub(super) fn is_refused_with_keys(&self) -> bool {
+        self.is_refused_with_keys
     }
 
     /// Whether the client has said that it ends.
@@ -129,9 +143,11 @@ impl Session {
         room: &mut ReadBuf<'_>,
         say: Say<'_>,
     ) -> Result<usize, Error> {
+        let is_encrypted = self.is_handshaking() && begins_encrypted(sealed);
         let driven = self.drive_to_end(sealed, room, say);
-        if driven.is_err() {
+        if let Err(error) = &driven {
             self.is_failed = true;
+            self.is_refused_with_keys = is_encrypted && matches!(error, Error::AlertReceived(_));
             // What stood before it may have gone into `room`, where an error leaves it unheard.
             self.text = Pending::default();
         }
@@ -208,6 +224,18 @@ impl Session {
     pub(super) fn sealed_bytes(&self) -> usize {
         self.sealed.capacity()
     }
+}
+
+/// Whether the first of these records that says anything is one of TLS 1.3 under keys. An alert in plain text takes its sender nothing,
+/// and is told from these by its type (RFC 8446, 5.2).
+fn begins_encrypted(mut records: &[u8]) -> bool {
+    const CHANGE_CIPHER_SPEC: u8 = 20;
+    const APPLICATION_DATA: u8 = 23;
+    while let [CHANGE_CIPHER_SPEC, _, _, high, low, rest @ ..] = records {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        records = rest.get(length..).unwrap_or_default();
+    }
+    records.first() == Some(&APPLICATION_DATA)
 }
 
 fn encrypt<Data>(

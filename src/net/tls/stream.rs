@@ -37,8 +37,6 @@ pub(crate) struct TlsStream<S> {
     /// Bytes that are encrypted and whose taking is not told yet.
     taken: usize,
     is_closing: bool,
-    /// Whether anything has come.
-    has_heard: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
@@ -53,7 +51,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             session: Session::new(config).map_err(io::Error::other)?,
             taken: 0,
             is_closing: false,
-            has_heard: false,
         })
     }
 
@@ -75,13 +72,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     ///
     /// What the transport says, or a [`rustls::Error`](tokio_rustls::rustls::Error) within, of which the client has been
     /// told if it listens.
+    #[cfg(any(test, feature = "echo"))]
     pub(crate) async fn handshake(&mut self) -> io::Result<()> {
         std::future::poll_fn(|cx| self.poll_handshake(cx)).await
     }
 
-    /// Whether the client has sent anything.
-    pub(super) fn has_heard(&self) -> bool {
-        self.has_heard
+    /// Whether a signature was made for the client.
+    pub(super) fn has_signed(&self) -> bool {
+        self.session.has_signed()
+    }
+
+    /// Whether the client has ended the handshake by an alert under keys that it had to compute for it.
+    pub(super) fn is_refused_with_keys(&self) -> bool {
+        self.session.is_refused_with_keys()
     }
 
     /// The protocol that was agreed on for what is spoken within (ALPN).
@@ -100,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         self.session.kept_bytes()
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Does a step of the handshake.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let sent = self.poll_send(cx);
             if !self.session.is_handshaking() {
@@ -132,7 +136,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
                 // Not said by the client itself, so it may have been cut off by anybody.
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            self.has_heard = true;
             let received = self.session.receive(came, room);
             Poll::Ready(received.map_err(|error| {
                 // The client shall hear what was wrong, if that can be sent at once.

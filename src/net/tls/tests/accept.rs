@@ -1,10 +1,11 @@
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, duplex};
 use tokio_rustls::TlsConnector;
 
-use super::super::tests::{client, make, shake, tls};
+use super::super::tests::{NoCost, client, make, shake, tls};
 use super::*;
 
 /// How many handshakes there were: done, resumed, and failed in each way.
@@ -115,7 +116,7 @@ async fn a_handshake_has_its_time_and_no_more() {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     };
-    let (accepted, ()) = tokio::join!(tls.accept(ours, &counters, || {}), trickle);
+    let (accepted, ()) = tokio::join!(tls.accept(ours, &counters, NoCost), trickle);
     assert!(accepted.is_none());
     assert_eq!(counted(&counters), [0, 0, 1, 0, 0, 0, 0]);
     let seconds = begun.elapsed().as_secs();
@@ -131,7 +132,7 @@ async fn each_way_to_fail_is_counted_apart() {
         let (ours, mut theirs) = duplex(1024);
         theirs.write_all(bytes).await.unwrap();
         drop(theirs);
-        assert!(tls.accept(ours, &counters, || {}).await.is_none());
+        assert!(tls.accept(ours, &counters, NoCost).await.is_none());
         counted(&counters)
     };
     assert_eq!(said(b"").await, [0, 0, 0, 1, 0, 0, 0]);
@@ -214,31 +215,82 @@ async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
     );
 }
 
+/// What was charged and given back.
+#[derive(Default)]
+struct Charged(Cell<(u32, u32)>);
+
+impl HandshakeCost for &Charged {
+    fn charge(&mut self) {
+        let (charged, given_back) = self.0.get();
+        self.0.set((charged + 1, given_back));
+    }
+
+    fn give_back(&mut self) {
+        let (charged, given_back) = self.0.get();
+        self.0.set((charged, given_back + 1));
+    }
+}
+
+/// The hello of a client that wants this name.
+fn hello(name: &str) -> Vec<u8> {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let config = Arc::new(client(&[]));
+    let mut client = tokio_rustls::rustls::ClientConnection::new(config, name).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    hello
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_handshake_is_abandoned_by_who_has_begun_it_and_not_by_who_is_silent() {
+async fn a_signature_in_vain_is_charged_at_once_and_what_takes_none_is_not() {
     let (tls, _folder) = tls(&[&make(&["a.example"])]);
     let counters = Counters::default();
-    let abandoned = std::cell::Cell::new(0);
-    let accept = |ours| tls.accept(ours, &counters, || abandoned.set(abandoned.get() + 1));
-    let tell = async |bytes: &[u8], hangs_up: bool| {
-        let before = abandoned.get();
-        let (ours, mut theirs) = duplex(1024);
+    let said = async |bytes: &[u8], hangs_up: bool| {
+        let charged = Charged::default();
+        let (ours, mut theirs) = duplex(1 << 16);
         theirs.write_all(bytes).await.unwrap();
         let kept = (!hangs_up).then_some(theirs);
-        assert!(accept(ours).await.is_none());
+        let mut accepting = Box::pin(tls.accept(ours, &counters, &charged));
+        // Not only when it is over.
+        let _ = timeout(std::time::Duration::from_secs(1), &mut accepting).await;
         drop(kept);
-        abandoned.get() - before
+        charged.0.get()
     };
+    let hello = hello("a.example");
+    let alert = [0x15, 3, 3, 0, 2, 2, 48];
     for hangs_up in [true, false] {
-        assert_eq!(tell(b"", hangs_up).await, 0, "{hangs_up}");
-        assert_eq!(tell(&[0x16, 3, 1], hangs_up).await, 1, "{hangs_up}");
-        assert_eq!(tell(b"GET / HTTP/1.1\r\n\r\n", hangs_up).await, 1);
+        assert_eq!(said(b"", hangs_up).await, (0, 0));
+        assert_eq!(said(&[0x16, 3, 1], hangs_up).await, (0, 0));
+        assert_eq!(said(b"GET / HTTP/1.1\r\n\r\n", hangs_up).await, (0, 0));
+        assert_eq!(said(&hello, hangs_up).await, (1, 0));
+        // A recorded hello with an alert behind it takes its sender nothing either.
+        let with_alert = [&hello[..], &alert].concat();
+        assert_eq!(said(&with_alert, hangs_up).await, (1, 0));
+        let with_more = [&with_alert[..], &[0x17, 3, 3, 0, 2, 0, 0]].concat();
+        assert_eq!(said(&with_more, hangs_up).await, (1, 0));
     }
-    // The worker ends it for newer ones.
-    let (ours, mut theirs) = duplex(1024);
-    theirs.write_all(&[0x16, 3, 1]).await.unwrap();
-    let before = abandoned.get();
-    let second = std::time::Duration::from_secs(1);
-    assert!(timeout(second, accept(ours)).await.is_err());
-    assert_eq!(abandoned.get() - before, 1);
+}
+
+#[tokio::test]
+async fn who_finishes_or_refuses_the_certificate_with_its_own_keys_gets_the_charge_back() {
+    let made = make(&["a.example"]);
+    let (tls, _folder) = tls(&[&made]);
+    for (trusted, name) in [
+        (true, "a.example"),
+        (false, "a.example"),
+        (true, "b.example"),
+    ] {
+        let config = if trusted {
+            client(&[&made])
+        } else {
+            client(&[])
+        };
+        let (counters, charged) = (Counters::default(), Charged::default());
+        let (ours, theirs) = duplex(1 << 16);
+        let connector = TlsConnector::from(Arc::new(config));
+        let connecting = connector.connect(ServerName::try_from(name).unwrap(), theirs);
+        let (accepted, connected) = tokio::join!(tls.accept(ours, &counters, &charged), connecting);
+        assert_eq!(accepted.is_some(), connected.is_ok(), "{name}");
+        assert_eq!(charged.0.get(), (1, 1), "{trusted} {name}");
+    }
 }
