@@ -274,13 +274,8 @@ impl Running {
         {
             self.hub.observe_memory(resident_bytes);
         }
-        // Who holds most goes first, and over HTTP a whole answer may wait.
-        let surplus = self.seat.node.pressure().surplus_bytes();
-        if surplus > 0 && self.site.shed(surplus) > 0 {
-            self.hub.note_shed();
-        } else {
-            self.hub.shed();
-        }
+        self.site.shed();
+        self.site.end_slow();
         if self.seat.number == 0 && self.seat.node.pressure().step() == Step::Shed {
             memory::give_back();
         }

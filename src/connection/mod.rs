@@ -191,6 +191,10 @@ impl<T: Transport> Connection<T> {
     fn end_read(&self, turn: &Turn) -> Option<Duration> {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let mut progress = self.socket.progress(turn);
+        // Most messages come whole, so that nothing is noted for them.
+        if turn.had_kept() || progress != Progress::Rest {
+            hub.note_unfinished(id, self.socket.kept_bytes());
+        }
         // Nearly all turns that only write end here, without a look at what else is known of the connection.
         if turn.is_idle() && progress == Progress::Rest {
             return None;

@@ -56,6 +56,8 @@ pub(super) struct Turn {
     pieces: usize,
     /// Whether a message has ended in it, so that an unfinished one has begun in it.
     has_ended_message: bool,
+    /// Whether something was kept of a message when it began.
+    had_kept: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -80,6 +82,11 @@ impl Turn {
     /// Whether nothing was read and nothing served.
     pub(super) fn is_idle(&self) -> bool {
         self.bytes_in == 0 && self.served == 0
+    }
+
+    /// Whether something was kept of a message when it began.
+    pub(super) fn had_kept(&self) -> bool {
+        self.had_kept
     }
 }
 
@@ -116,6 +123,7 @@ impl<T: Transport> Socket<T> {
             bytes_in: 0,
             pieces: 0,
             has_ended_message: false,
+            had_kept: self.keeps(),
         }
     }
 
@@ -242,9 +250,19 @@ impl<T: Transport> Socket<T> {
         }
     }
 
+    fn keeps(&self) -> bool {
+        self.kept.is_some() || self.decoder.is_within_message()
+    }
+
+    /// Bytes of memory that are kept of a message that is not whole, or not wanted yet.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.0.capacity());
+        kept + self.decoder.kept_bytes()
+    }
+
     /// Where reading stands after [`Self::end_turn`].
     pub(super) fn progress(&self, turn: &Turn) -> Progress {
-        if self.kept.is_none() && !self.decoder.is_within_message() {
+        if !self.keeps() {
             Progress::Rest
         } else if turn.has_ended_message {
             Progress::Begun
@@ -263,6 +281,9 @@ impl<T: Transport> Socket<T> {
 
     /// Ends the transport in order within `CLOSE_TIMEOUT`, after writing the last words.
     pub(super) async fn close(mut self, last_words: Vec<u8>) {
+        // It may be closed because it holds too much.
+        self.kept = None;
+        self.decoder = Decoder::default();
         // Whether the other side still listens is not known, and nothing depends on it.
         let _ = timeout(CLOSE_TIMEOUT, async {
             let _ = self.transport.write_all(&last_words).await;

@@ -9,6 +9,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::body::Paced;
 use super::browser;
 use super::full_scrape;
 use super::site::Site;
@@ -70,7 +71,9 @@ pub(super) fn answer<B>(
             Ok(permit) => {
                 let node = hub.node();
                 let payer = node.payer(visitor.address, Payer::Address);
-                told(full_scrape::body(node, permit, payer))
+                let mut response = told(full_scrape::body(node, permit, payer));
+                response.extensions_mut().insert(Paced);
+                response
             }
             Err(failure) => refused(failure, ""),
         };

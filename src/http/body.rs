@@ -28,6 +28,10 @@ pub(super) const SMALL_BYTES: u64 = 16 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common;
 
+/// Marks, in the extensions of a response, one that has to be taken at a least pace.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paced;
+
 /// A response of contents that all share.
 pub(super) fn common(response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
@@ -159,6 +163,7 @@ impl Cut {
 impl Drop for Cut {
     fn drop(&mut self) {
         self.flow.set_waits(0);
+        self.flow.end_pace();
     }
 }
 
@@ -181,6 +186,7 @@ impl HttpBody for Cut {
             }
         }
         let piece = self.piece();
+        self.flow.hand_on(piece.len());
         self.tell();
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }

@@ -1,10 +1,13 @@
-//! What is on its way out of one HTTP connection: whether the peer takes it, what it holds, and when that ends the connection.
+//! What one HTTP connection holds: what is on its way out, whether the peer takes it, and requests that are not whole. And when
+//! that ends the connection.
 //!
 //! A [`Flow`] belongs to a connection until it ends or becomes a WebSocket; [`Flows`] are those of one worker. Ends nothing
 //! itself: whoever serves the connection waits for [`Flow::is_over`].
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -15,15 +18,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::limits::KERNEL_BYTES_PER_BLOCKED;
+use crate::hub::takes_too_slowly;
+use crate::limits::{Holding, KERNEL_BYTES_PER_BLOCKED};
 
 /// What a connection is taken to hold that takes nothing: what the kernel keeps of it, and the buffers of HTTP.
 const BLOCKED_BYTES: usize = KERNEL_BYTES_PER_BLOCKED + 32 * 1024;
 
+/// What a connection is taken to hold that holds nothing: what HTTP takes to wait for a request.
+const CONNECTION_BYTES: usize = 8 * 1024;
+/// More than this of a request does not wait: a head, and what is read ahead. Bodies go on to who reads them.
+const UNFINISHED_BYTES_MAX: usize = 2 * super::HEAD_BYTES_MAX;
+
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
-    /// Nothing was taken for `connection.stuck_after`.
+    /// Nothing was taken for `connection.stuck_after`, or a scrape of everything too slowly.
     Stuck,
     /// Memory is short (`memory.shed_percent`).
     Shed,
@@ -38,8 +47,15 @@ pub(super) struct Flow {
     waiting: RefCell<Option<Waker>>,
     /// Bytes of its response that wait in memory of their own.
     waits: Cell<usize>,
-    is_shed: Cell<bool>,
-    shed: Notify,
+    /// Bytes that came since the last request began: of the next one, or read ahead.
+    unfinished: Cell<usize>,
+    /// The address whose requests come, and its group; `None` for one that stands for itself.
+    client: Cell<(Option<IpAddr>, Option<NonZeroU64>)>,
+    heard_at: Cell<Option<Instant>>,
+    /// When a response began that has to be taken at a least pace, and how many bytes of it were handed on.
+    paced: Cell<Option<(Instant, usize)>>,
+    over: Cell<Option<Over>>,
+    ended: Notify,
 }
 
 impl Flow {
@@ -61,7 +77,7 @@ impl Flow {
     pub(super) async fn is_over(&self, stuck_after: Duration) -> Over {
         tokio::select! {
             () = self.is_stuck(stuck_after) => Over::Stuck,
-            () = self.shed.notified() => Over::Shed,
+            () = self.ended.notified() => self.over.get().unwrap_or(Over::Shed),
         }
     }
 
@@ -82,6 +98,60 @@ impl Flow {
         self.waits.set(bytes);
     }
 
+    /// Takes note that a request has come whole.
+    pub(super) fn begin_request(&self) {
+        self.unfinished.set(0);
+    }
+
+    /// Takes note of whose requests come; `group` gives the address group.
+    pub(super) fn set_client(
+        &self,
+        address: Option<IpAddr>,
+        group: impl FnOnce() -> Option<NonZeroU64>,
+    ) {
+        if address.is_some() && self.client.get().0 != address {
+            self.client.set((address, group()));
+        }
+    }
+
+    /// Begins a response that has to be taken at a least pace.
+    pub(super) fn begin_pace(&self) {
+        self.paced.set(Some((Instant::now(), 0)));
+    }
+
+    /// Ends it.
+    pub(super) fn end_pace(&self) {
+        self.paced.set(None);
+    }
+
+    /// Takes note that so many bytes of a response were handed on.
+    pub(super) fn hand_on(&self, bytes: usize) {
+        if let Some((began, before)) = self.paced.get() {
+            self.paced.set(Some((began, before + bytes)));
+        }
+    }
+
+    fn is_too_slow(&self) -> bool {
+        let paced = self.paced.get();
+        paced.is_some_and(|(began, bytes)| takes_too_slowly(bytes, began.elapsed()))
+    }
+
+    /// Ends the connection.
+    fn end(&self, over: Over) {
+        self.over.set(Some(over));
+        self.ended.notify_one();
+    }
+
+    /// What it holds, that of every connection included.
+    fn holding(&self) -> Holding {
+        let heard_at = self.heard_at.get();
+        Holding {
+            group: self.client.get().1,
+            bytes: CONNECTION_BYTES + self.held(),
+            silent: heard_at.map_or(Duration::ZERO, |at| at.elapsed()),
+        }
+    }
+
     /// Bytes that are held for it, beyond what every connection takes.
     fn held(&self) -> usize {
         let blocked = if self.blocked_since.get().is_some() {
@@ -89,7 +159,8 @@ impl Flow {
         } else {
             0
         };
-        self.waits.get() + blocked
+        let unfinished = self.unfinished.get().min(UNFINISHED_BYTES_MAX);
+        self.waits.get() + blocked + unfinished
     }
 
     /// Takes note of what came of sending something.
@@ -141,27 +212,25 @@ impl Flows {
         flows.iter().filter(blocked).count()
     }
 
-    /// Ends those that hold most, until so many bytes are given back or none holds anything; gives how many that are.
-    pub(super) fn shed(&self, bytes: usize) -> usize {
+    /// Ends those that take their response too slowly.
+    pub(super) fn end_slow(&self) {
         let flows = self.0.borrow();
-        let held = |(_, flow): (usize, &Rc<Flow>)| (flow.held(), Rc::clone(flow));
-        let mut holders: Vec<_> = flows
-            .iter()
-            .map(held)
-            .filter(|(held, flow)| *held > 0 && !flow.is_shed.get())
-            .collect();
-        holders.sort_unstable_by_key(|(held, _)| std::cmp::Reverse(*held));
-        let (mut left, mut ended) = (bytes, 0);
-        for (held, flow) in holders {
-            if left == 0 {
-                break;
-            }
-            left = left.saturating_sub(held);
-            ended += 1;
-            flow.is_shed.set(true);
-            flow.shed.notify_one();
+        let slow = flows.iter().filter(|(_, flow)| flow.is_too_slow());
+        slow.for_each(|(_, flow)| flow.end(Over::Stuck));
+    }
+
+    /// What each holds that is not ended yet, and its place.
+    pub(super) fn holdings(&self) -> (Vec<usize>, Vec<Holding>) {
+        let flows = self.0.borrow();
+        let open = flows.iter().filter(|(_, flow)| flow.over.get().is_none());
+        open.map(|(place, flow)| (place, flow.holding())).unzip()
+    }
+
+    /// Ends one, by its place.
+    pub(super) fn shed(&self, place: usize) {
+        if let Some(flow) = self.0.borrow().get(place) {
+            flow.end(Over::Shed);
         }
-        ended
     }
 }
 
@@ -189,7 +258,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        let came = into.filled().len() - before;
+        if came > 0 {
+            let unfinished = &self.flow.unfinished;
+            unfinished.set(unfinished.get() + came);
+            self.flow.heard_at.set(Some(Instant::now()));
+        }
+        read
     }
 }
 
@@ -286,19 +363,50 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_that_hold_most_are_shed_first_and_those_that_hold_nothing_never() {
+    async fn who_takes_a_paced_response_too_slowly_is_ended_and_others_are_not() {
         let flows = Rc::<Flows>::default();
-        let entered: Vec<_> = (0..4).map(|_| flows.enter()).collect();
-        for ((flow, _), waits) in entered.iter().zip([0, 10, 1000, 100]) {
-            flow.set_waits(waits);
+        let entered: Vec<_> = (0..3).map(|_| flows.enter()).collect();
+        let [(fast, _), (slow, _), (other, _)] = &entered[..] else {
+            panic!("three")
+        };
+        fast.begin_pace();
+        slow.begin_pace();
+        for _ in 0..60 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            fast.hand_on(70_000);
+            slow.hand_on(1);
+            other.hand_on(1);
+            flows.end_slow();
         }
-        assert_eq!(flows.shed(1050), 2);
-        let is_shed = || entered.iter().map(|(flow, _)| flow.is_shed.get());
-        assert!(is_shed().eq([false, false, true, true]));
-        assert_eq!((flows.shed(usize::MAX), flows.shed(usize::MAX)), (1, 0));
-        assert!(is_shed().eq([false, true, true, true]));
-        assert_eq!(entered[1].0.is_over(STUCK_AFTER).await, Over::Shed);
-        drop(entered);
-        assert!(flows.0.borrow().is_empty());
+        assert_eq!(slow.over.get(), Some(Over::Stuck));
+        assert_eq!((fast.over.get(), other.over.get()), (None, None));
+        fast.end_pace();
+        tokio::time::advance(Duration::from_hours(1)).await;
+        flows.end_slow();
+        assert_eq!(fast.over.get(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_connection_holds_is_what_waits_and_what_is_not_whole() {
+        let flows = Rc::<Flows>::default();
+        let (flow, _place) = flows.enter();
+        let (mut far, near) = tokio::io::duplex(1 << 20);
+        let mut watched = Watched::new(near, Rc::clone(&flow));
+        let held = || flows.holdings().1[0].bytes - CONNECTION_BYTES;
+        far.write_all(&[b'x'; 10_000]).await.expect("room");
+        watched.read_exact(&mut [0; 10_000]).await.expect("it came");
+        assert_eq!(held(), 10_000);
+        flow.begin_request();
+        flow.set_waits(1000);
+        assert_eq!(held(), 1000);
+        far.write_all(&vec![b'x'; 100_000]).await.expect("room");
+        watched
+            .read_exact(&mut vec![0; 100_000])
+            .await
+            .expect("it came");
+        assert_eq!(held(), 1000 + UNFINISHED_BYTES_MAX);
+        flows.shed(flows.holdings().0[0]);
+        assert_eq!(flow.is_over(STUCK_AFTER).await, Over::Shed);
+        assert!(flows.holdings().0.is_empty());
     }
 }

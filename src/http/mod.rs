@@ -122,6 +122,8 @@ where
     H: 'static,
 {
     let (flow, _place) = site.flows().enter();
+    let client = site.client_of(arrival.peer);
+    flow.set_client(client, || site.hub().address_group(client?));
     let line = Line::new(Watched::new(arrival.stream, Rc::clone(&flow)));
     let visit = Rc::new(Visit {
         flow: Rc::clone(&flow),
@@ -271,6 +273,9 @@ async fn answer<H>(
     }
     let client = visit.client(&request);
     let visitor = visit.visitor(&request, &client);
+    visit.flow.set_client(visitor.address, || {
+        visit.site.hub().address_group(visitor.address?)
+    });
     let wish = upgrade::wish(request.headers());
     let asked = asked.filter(|_| wish == Wish::None);
     // Who watches over the server is told that it lives however full it is.

@@ -356,10 +356,21 @@ impl Site {
         self.flows.blocked()
     }
 
-    /// Ends the HTTP connections of this worker that hold most, until so many bytes are given back; gives how many that are.
-    /// Those that hold nothing stay.
-    pub(crate) fn shed(&self, bytes: usize) -> usize {
-        self.flows.shed(bytes)
+    /// Ends HTTP connections that take a scrape of everything too slowly.
+    pub(crate) fn end_slow(&self) {
+        self.flows.end_slow();
+    }
+
+    /// Ends connections of this worker, over HTTP or WebSockets, as far as memory is short.
+    pub(crate) fn shed(&self) {
+        if self.shared.node().pressure().surplus_bytes() > 0 {
+            let (places, holdings) = self.flows.holdings();
+            self.hub.shed(&holdings, |number| {
+                if let Some(place) = places.get(number) {
+                    self.flows.shed(*place);
+                }
+            });
+        }
     }
 
     pub(super) fn flows(&self) -> &std::rc::Rc<Flows> {

@@ -13,7 +13,7 @@ use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use super::api::admin::{Caller, sign_in};
-use super::body::{Common, Cut, SMALL_BYTES};
+use super::body::{Common, Cut, Paced, SMALL_BYTES};
 use super::{Visit, announce, door, site};
 use crate::hub::Visitor;
 use crate::limits::{Claim, Claimed, Limited, NoRoom, Payer};
@@ -47,6 +47,7 @@ pub(super) async fn answer<H>(
     request: Request<Incoming>,
     visit: Rc<Visit<H>>,
 ) -> Result<Response<Cut>, std::convert::Infallible> {
+    visit.flow.begin_request();
     visit.flow.turn().await;
     let (answered, spent) = timed(super::answer(request, Rc::clone(&visit))).await;
     let Ok(mut response) = answered;
@@ -73,6 +74,9 @@ pub(super) async fn answer<H>(
     };
     let extensions = response.extensions();
     let is_common = claim.is_none() && extensions.get::<Counted>().is_none();
+    if extensions.get::<Paced>().is_some() {
+        visit.flow.begin_pace();
+    }
     Ok(response.map(|body| Cut::new(body, &visit.flow, is_common, claim)))
 }
 

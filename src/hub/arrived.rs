@@ -17,10 +17,15 @@ pub(super) struct Arrived {
     second: u32,
     /// The number of the listener.
     listener: u16,
+    /// What it has sent of a message that is not whole, in [`UNFINISHED_UNIT`]s.
+    unfinished: u16,
     pub(super) network: Network,
 }
 
 const _: () = assert!(size_of::<Arrived>() == 16);
+
+/// Bytes by which unfinished messages are counted, so that the longest fits into two bytes (`connection.message_bytes_max`).
+const UNFINISHED_UNIT: usize = 256;
 
 /// The IPv4 network of /24 or IPv6 network of /48 that somebody came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,8 +39,19 @@ impl Arrived {
         Self {
             listener: visitor.listener,
             second: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
+            unfinished: 0,
             network: Network::of(visitor.address),
         }
+    }
+
+    /// Takes note of how many bytes are kept of a message that is not whole.
+    pub(super) fn set_unfinished(&mut self, bytes: usize) {
+        self.unfinished = u16::try_from(bytes.div_ceil(UNFINISHED_UNIT)).unwrap_or(u16::MAX);
+    }
+
+    /// About as many bytes.
+    pub(super) fn unfinished_bytes(self) -> usize {
+        usize::from(self.unfinished) * UNFINISHED_UNIT
     }
 
     /// Under what it is counted: its family, and its listener.

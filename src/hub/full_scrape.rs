@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::{Hub, Next, Node, Visitor};
+use super::{Ended, Hub, Next, Node, State, Visitor};
 use crate::protocol::http::{Failure, Target};
 use crate::protocol::{self, About, ConnectionId, Failure as MessageFailure, Refusal};
 use crate::tracker::ScrapeCursor;
@@ -17,6 +17,21 @@ pub use crate::tracker::ScrapePrefix;
 
 /// Swarms that one reply over a WebSocket names: some 16 KB.
 const SWARMS_PER_REPLY: usize = 128;
+/// Bytes a second in which a scrape of everything has to be taken on average: all of a million swarms in twenty minutes. There is one
+/// place for it, which a reader of a byte a second would have for as long as it likes.
+const LEAST_BYTES_PER_SECOND: usize = 64 * 1024;
+/// So much longer it may take: for the first bytes, and for a line that rests.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Whether whoever has taken so many bytes of a scrape of everything in this time gives its place up.
+#[must_use]
+pub fn takes_too_slowly(taken: usize, time: Duration) -> bool {
+    let due = time.saturating_sub(GRACE).as_secs_f64();
+    // Nobody takes so much that a float could not tell.
+    #[expect(clippy::cast_precision_loss, reason = "a few gigabytes at most")]
+    let taken = taken as f64 / LEAST_BYTES_PER_SECOND as f64;
+    due > taken
+}
 
 /// Lets one scrape of everything be told, until it is dropped.
 #[derive(Debug)]
@@ -33,6 +48,9 @@ impl Drop for FullScrape {
 pub(super) struct Telling {
     to: ConnectionId,
     cursor: ScrapeCursor,
+    began: Duration,
+    /// Bytes of the replies so far.
+    told: usize,
     _permit: FullScrape,
 }
 
@@ -87,10 +105,12 @@ impl Hub {
         let mut begun = Telling {
             to: entry.id,
             cursor: ScrapeCursor::default(),
+            began: now,
+            told: 0,
             _permit: permit,
         };
         // The first reply is sent whatever is in it.
-        let files = self.tell_some(entry, &mut begun.cursor, true);
+        let files = self.tell_some(entry, &mut begun, true);
         if files > 0 {
             self.telling_to.set(Some(entry.id));
             *telling = Some(begun);
@@ -117,7 +137,7 @@ impl Hub {
         if !entry.outbox.is_empty() {
             return false;
         }
-        let files = self.tell_some(entry, &mut telling.cursor, false);
+        let files = self.tell_some(entry, telling, false);
         if files == 0 {
             state.telling = None;
             self.telling_to.set(None);
@@ -133,14 +153,34 @@ impl Hub {
         }
     }
 
+    /// Closes a WebSocket that takes what it is told too slowly.
+    pub(super) fn check_telling(&self, state: &mut State) {
+        let Some(telling) = &state.telling else {
+            return;
+        };
+        let to = state.entries.get_mut(telling.to.slot());
+        if let Some(entry) = to.filter(|entry| entry.id == telling.to) {
+            let taken = telling.told.saturating_sub(entry.outbox.bytes());
+            let time = self.time.get().saturating_sub(telling.began);
+            if takes_too_slowly(taken, time) {
+                entry.close(Ended::Stuck);
+            }
+        }
+    }
+
     /// Tells of some more swarms; gives of how many.
-    fn tell_some(&self, entry: &mut Entry, cursor: &mut ScrapeCursor, is_first: bool) -> usize {
-        let files = self.node.tracker.next_swarms(cursor, SWARMS_PER_REPLY);
+    fn tell_some(&self, entry: &mut Entry, telling: &mut Telling, is_first: bool) -> usize {
+        let files = self
+            .node
+            .tracker
+            .next_swarms(&mut telling.cursor, SWARMS_PER_REPLY);
+        let before = entry.outbox.bytes();
         if is_first || !files.is_empty() {
             self.say(entry, protocol::scrape_bytes(files.len()), |out| {
                 protocol::scrape_reply(out, &files);
             });
         }
+        telling.told += entry.outbox.bytes() - before;
         files.len()
     }
 }

@@ -55,7 +55,7 @@ pub use arrivals::Guest;
 pub use arrived::{Family, Network};
 pub use ask::{Busy, QUESTIONS_MAX};
 pub use ended::Ended;
-pub use full_scrape::{FullScrape, ScrapePrefix};
+pub use full_scrape::{FullScrape, ScrapePrefix, takes_too_slowly};
 pub use inspect::{Seen, Unbannable};
 pub use mailbox::{Mail, Mailbox};
 pub use node::{Guarded, Node};
@@ -289,6 +289,7 @@ impl Hub {
         let now = self.time.get();
         let (state, spare) = (&mut *self.state.borrow_mut(), &mut self.spare.borrow_mut());
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
+        self.check_telling(state);
         let deadlines = self.tuned.get().deadlines;
         for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
             let Some(entry) = state.entries.get_mut(slot) else {

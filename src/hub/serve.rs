@@ -193,6 +193,17 @@ impl Hub {
         Some(self.count_pause(pause))
     }
 
+    /// Takes note of how many bytes are kept of a message of a connection that is not whole.
+    pub fn note_unfinished(&self, id: ConnectionId, bytes: usize) {
+        let state = &mut *self.state.borrow_mut();
+        let is_known = |entry: &Entry| entry.id == id;
+        if state.entries.get(id.slot()).is_some_and(is_known)
+            && let Some(arrived) = state.arrived.get_mut(id.slot())
+        {
+            arrived.set_unfinished(bytes);
+        }
+    }
+
     /// For how long nothing shall be read from a connection that has just been opened, as it goes on where another of its address
     /// has ended.
     pub fn begin_read(&self, id: ConnectionId) -> Option<Duration> {

@@ -140,8 +140,7 @@ counters! {
     http_timed_out in LIMIT_HITS "connection.http_timeout",
     /// Connections closed before they became a WebSocket because nothing of a response was taken for `connection.stuck_after`.
     http_stuck in LIMIT_HITS "connection.stuck_after",
-    /// Connections closed before they became a WebSocket because memory was short and responses waited for them
-    /// (`memory.shed_percent`).
+    /// Connections closed before they became a WebSocket because memory was short (`memory.shed_percent`).
     http_shed in LIMIT_HITS "memory.shed_percent",
     /// Requests over HTTP that were answered, announces and scrapes and refusals included.
     http_requests,

@@ -8,6 +8,7 @@ mod addresses;
 mod bans;
 mod bucket;
 mod guesses;
+mod holding;
 mod http_use;
 mod limited;
 mod origins;
@@ -33,6 +34,7 @@ use score::{Held, Score};
 pub use addresses::{Addresses, HandshakeCharge, PageKeys, Struck};
 pub use bans::{Ban, Bans, Offence};
 pub use guesses::{Guesses, TooManyWrong};
+pub use holding::{Holding, choose as choose_holders};
 pub use http_use::{
     ADDRESS_QUERIES_MAX, Claim, Claimed, HttpUse, NoRoom, OPERATOR_FOLLOWERS_MAX,
     OPERATOR_RESPONSE_BYTES_MAX, Payer,

@@ -12,7 +12,7 @@ pub const GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// After so many requests in a row that timed out while nothing at all came, a tracker is taken for one that says nothing any more:
 /// its machine, or the way there, is gone. Fewer may be faults of a tracker that has little to do.
-pub const SILENT_AFTER: u64 = 3;
+pub(super) const SILENT_AFTER: u64 = 3;
 
 /// What ended a load before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

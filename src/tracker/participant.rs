@@ -1,5 +1,6 @@
 //! One connection as the tracker sees it: which swarms it is in, and with whom it shares what it may have.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::memberships::{Membership, Memberships};
@@ -78,9 +79,15 @@ impl Participant {
         }
     }
 
+    /// The address group of its connection; `None` for one that stands for itself.
+    #[must_use]
+    pub fn address_group(&self) -> Option<NonZeroU64> {
+        self.share.as_ref().and_then(|share| share.group())
+    }
+
     /// Whose offers and receivers its own stand together with.
     pub(super) fn group(&self) -> Group {
-        let group = self.share.as_ref().and_then(|share| share.group());
+        let group = self.address_group();
         group.map_or_else(|| Group::of_connection(self.connection), Group::of_address)
     }
 

@@ -90,6 +90,13 @@ impl Decoder {
         self.waiting().is_some()
     }
 
+    /// Bytes of memory that fragments take.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.waiting()
+            .map_or(0, |waiting| waiting.payload.capacity())
+    }
+
     fn waiting(&self) -> Option<&Fragments> {
         self.fragments.as_deref().filter(|waiting| !waiting.done)
     }

@@ -1,6 +1,7 @@
 //! Scrapes of everything, where they are allowed: in pieces, and one at a time for all.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use bt_bencode::Value;
 use serde_json::json;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use crate::listeners::upgrade;
 use crate::support::{Client, PATIENCE, TestServer, announce, id, until};
 
 /// A server with so many swarms, and who is in them.
@@ -108,4 +110,44 @@ async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come
         }
     };
     timeout(PATIENCE, all).await.expect("it is free again");
+}
+
+/// Reads a few bytes a second, until the server has counted that it gave the connection up.
+async fn read_slowly(mut stream: TcpStream, is_given_up: impl Fn() -> bool) {
+    let reading = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _ = stream.read(&mut [0; 8]).await;
+        }
+    };
+    tokio::select! {
+        () = reading => {}
+        () = until("it is given up", is_given_up) => {}
+    }
+}
+
+#[tokio::test]
+async fn who_takes_a_scrape_of_everything_a_byte_at_a_time_gives_its_place_up() {
+    let (server, _member) = server_with(4000).await;
+    let connect = || {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(server.address)
+    };
+    let mut slow = connect().await.unwrap();
+    slow.write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    until("it is under way", || {
+        server.node.counters().http_scrapes == 1
+    })
+    .await;
+    read_slowly(slow, || server.node.counters().http_stuck == 1).await;
+    let mut slow = connect().await.unwrap();
+    slow.write_all(upgrade("").as_bytes()).await.unwrap();
+    let message = [&[0x81, 0x93, 0, 0, 0, 0][..], br#"{"action":"scrape"}"#].concat();
+    slow.write_all(&message).await.unwrap();
+    read_slowly(slow, || server.node.counters().connections_stuck == 1).await;
+    let all = scrape(&server).await;
+    assert!(all.starts_with(b"d5:files"), "{}", all.escape_ascii());
 }

@@ -1,8 +1,10 @@
 //! What happens to connections over the limits of their address, their origin and the process.
 
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 use crate::hub::{Accepted, Worth};
-use crate::limits::{Key, Limited, Step};
+use crate::limits::{Holding, Key, Limited, Step};
 use crate::protocol::ConnectionId;
 
 fn visitor(address: &str) -> Visitor {
@@ -384,7 +386,7 @@ async fn short_of_memory_nobody_new_comes_and_the_interval_is_longest() {
         world.hub.let_in(&Visitor::default()).err(),
         Some(Limited::Memory)
     );
-    assert!(!world.hub.shed());
+    assert!(!world.hub.shed(&[], |_| {}));
     client.say(&announce('a', 'p')).await;
     assert_eq!(client.hear_json().await["interval"], 120);
     client.say(&announce('b', 'p')).await;
@@ -419,15 +421,109 @@ async fn out_of_memory_those_who_hold_most_are_closed_and_the_silent_stay() {
     large.say(&announce('a', 'p')).await;
     large.hear_json().await;
     world.hub.observe_memory(BUDGET / 100 * 95 + 1);
-    assert!(world.hub.shed());
+    assert!(world.hub.shed(&[], |_| {}));
     // Both have gone, and what they gave back is waited for.
-    assert!(!world.hub.shed());
+    assert!(!world.hub.shed(&[], |_| {}));
     assert_eq!(large.hear_close().await, 1013);
     drop(deaf);
     deaf_task.await.expect("no panic");
     silent.say(&announce('a', 'p')).await;
     assert_eq!(silent.hear_json().await["action"], "announce");
     assert_eq!(world.counters().connections_shed, 2);
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn unfinished_messages_are_held_and_their_address_goes_first() {
+    let world = World::new(|config| config.memory.budget_bytes = 10_000_000);
+    let mut honest = Vec::new();
+    for number in 1..=20 {
+        honest.push(
+            world
+                .connect_as(&visitor(&format!("192.0.2.{number}")))
+                .await,
+        );
+    }
+    for swarm in ('A'..='Z').chain('a'..='m') {
+        honest[0].say(&announce(swarm, 'p')).await;
+        honest[0].hear_json().await;
+    }
+    pass(20).await;
+    // Each holds less than the one in many swarms: half of it as a frame, half as a fragment.
+    let length = [0xfe, 0x3a, 0x98, 0, 0, 0, 0];
+    let mut attack = Vec::new();
+    for number in 0..100 {
+        let (mut pipe, task) = world.pipe_of(&visitor("198.51.100.6"), 1 << 16);
+        let (first, bytes) = if number % 2 == 0 {
+            (0x81, 14_000)
+        } else {
+            (0x01, 15_000)
+        };
+        pipe.write_all(&[&[first], &length[..], &vec![b'x'; bytes]].concat())
+            .await
+            .expect("room");
+        attack.push((pipe, task));
+    }
+    pass(3).await;
+    world.hub.observe_memory(9_500_000);
+    assert!(world.hub.shed(&[], |_| {}));
+    pass(3).await;
+    assert!(attack.iter().any(|(_, task)| task.is_finished()));
+    for client in &mut honest {
+        client.say(&announce('z', 'p')).await;
+        assert_eq!(client.hear_json().await["action"], "announce");
+    }
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn a_message_that_has_ended_is_held_no_more() {
+    let world = World::new(|config| config.memory.budget_bytes = 10_000_000);
+    let who = visitor("192.0.2.1");
+    let (mut pipe, _task) = world.pipe_of(&who, 1 << 20);
+    let frame = [
+        &[0x81, 0xfe, 0xea, 0x60, 0, 0, 0, 0][..],
+        &vec![b'x'; 60_000],
+    ]
+    .concat();
+    let (start, end) = frame.split_at(50_000);
+    let is_shed = || {
+        world.hub.observe_memory(9_600_000);
+        world.hub.shed(&[], |_| {})
+    };
+    pipe.write_all(start).await.expect("room");
+    pass(1).await;
+    pipe.write_all(end).await.expect("room");
+    pass(1).await;
+    assert!(!is_shed());
+    pipe.write_all(start).await.expect("room");
+    pass(1).await;
+    assert!(is_shed());
+}
+
+#[tokio::test(flavor = "local", start_paused = true)]
+async fn http_connections_of_an_address_count_together_with_its_websockets() {
+    let world = World::new(|config| config.memory.budget_bytes = 10_000_000);
+    let hub = &world.hub;
+    let mut silent = world.connect_as(&visitor("192.0.2.1")).await;
+    pass(20).await;
+    let of = |address: &str, bytes| Holding {
+        group: hub.address_group(address.parse().expect("an address")),
+        bytes,
+        silent: Duration::ZERO,
+    };
+    let mut others = vec![of("192.0.2.2", 30_000); 1];
+    others.extend(vec![of("198.51.100.6", 24_000); 200]);
+    hub.observe_memory(9_600_000);
+    let mut ended = Vec::new();
+    assert!(hub.shed(&others, |place| ended.push(place)));
+    assert!((40..=60).contains(&ended.len()), "{ended:?}");
+    assert!(!ended.contains(&0));
+    // One that holds more than others do goes before WebSockets that are like all.
+    pass(3).await;
+    ended.clear();
+    assert!(hub.shed(&others[..1], |place| ended.push(place)));
+    assert_eq!(ended, [0]);
+    silent.say(&announce('a', 'p')).await;
+    assert_eq!(silent.hear_json().await["action"], "announce");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -448,11 +544,11 @@ async fn out_of_memory_those_silent_for_longest_go_when_nobody_holds_more() {
     }
     world.hub.observe_memory(BUDGET);
     // Others who hold more are looked for first, everywhere.
-    assert!(!world.hub.shed());
+    assert!(!world.hub.shed(&[], |_| {}));
     pass(3).await;
     // One in sixteen a second.
     for gone in [2, 4] {
-        assert!(world.hub.shed());
+        assert!(world.hub.shed(&[], |_| {}));
         while world.hub.connections() > 32 - gone {
             tokio::task::yield_now().await;
         }
@@ -466,7 +562,7 @@ async fn out_of_memory_those_silent_for_longest_go_when_nobody_holds_more() {
         assert_eq!(clients[place].hear_json().await["action"], "announce");
     }
     world.hub.observe_memory(BUDGET / 2);
-    assert!(!world.hub.shed());
+    assert!(!world.hub.shed(&[], |_| {}));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]

@@ -1,0 +1,122 @@
+//! Who goes when memory is short: connections of the addresses that hold most in sum, until no address holds more than others.
+//!
+//! By address, because whoever has many connections can hold as much as it likes with little in each. Plain values: the hub says
+//! what connections hold, and ends those that are chosen.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// What one connection holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The address group of the connection; `None` for one that stands for itself.
+    pub group: Option<NonZeroU64>,
+    /// Bytes that are given back when it ends, those that every connection takes included.
+    pub bytes: usize,
+    /// For how long nothing was heard of it.
+    pub silent: Duration,
+}
+
+/// Chooses connections to end, as places in `holdings`. Those address groups give that hold most, each down to the same level, which
+/// is the lowest at which they give `surplus` bytes, and at least `usual`. Of one group those go first that hold most, then those
+/// that are silent for longest.
+#[must_use]
+pub fn choose(holdings: &[Holding], surplus: usize, usual: usize) -> Vec<usize> {
+    let mut sums = HashMap::<NonZeroU64, usize>::new();
+    for holding in holdings {
+        if let Some(group) = holding.group {
+            *sums.entry(group).or_default() += holding.bytes;
+        }
+    }
+    let single = holdings.iter().filter(|holding| holding.group.is_none());
+    let single = single.map(|holding| holding.bytes);
+    let level = level(sums.values().copied().chain(single), surplus).max(usual);
+    let is_over = |holding: &Holding| {
+        let sum = holding.group.and_then(|group| sums.get(&group));
+        *sum.unwrap_or(&holding.bytes) > level
+    };
+    let over = holdings.iter().enumerate();
+    let mut over: Vec<_> = over.filter(|(_, holding)| is_over(holding)).collect();
+    over.sort_unstable_by_key(|(_, holding)| Reverse((holding.bytes, holding.silent)));
+    let (mut chosen, mut given) = (Vec::new(), 0);
+    for (place, holding) in over {
+        if given >= surplus {
+            break;
+        }
+        if let Some(sum) = holding.group.and_then(|group| sums.get_mut(&group)) {
+            if *sum <= level {
+                continue;
+            }
+            *sum -= holding.bytes;
+        }
+        given += holding.bytes;
+        chosen.push(place);
+    }
+    chosen
+}
+
+/// The lowest level above which these sums have so many bytes; 0 if they have fewer.
+fn level(sums: impl Iterator<Item = usize>, surplus: usize) -> usize {
+    let mut sums: Vec<_> = sums.collect();
+    sums.sort_unstable_by_key(|sum| Reverse(*sum));
+    let next = sums.iter().skip(1).copied().chain([0]);
+    let mut all = 0;
+    for (number, (sum, next)) in (1..).zip(sums.iter().zip(next)) {
+        all += sum;
+        if all - number * next >= surplus {
+            return all.saturating_sub(surplus) / number;
+        }
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(group: u64, bytes: usize) -> Holding {
+        Holding {
+            group: NonZeroU64::new(group),
+            bytes,
+            silent: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn many_small_holders_of_one_address_go_before_larger_single_ones() {
+        let mut holdings: Vec<_> = (0..1000).map(|_| of(1, 8)).collect();
+        holdings.extend((2..100).map(|group| of(group, 30)));
+        holdings.extend((0..100).map(|_| of(0, 30)));
+        let chosen = choose(&holdings, 4000, 20);
+        assert_eq!(chosen.len(), 500);
+        assert!(chosen.iter().all(|place| *place < 1000));
+    }
+
+    #[test]
+    fn the_largest_addresses_give_down_to_one_level_and_a_school_below_it_nothing() {
+        let part = |group, number| (0..number).map(move |_| of(group, 10));
+        let holdings: Vec<_> = part(1, 100).chain(part(2, 60)).chain(part(3, 40)).collect();
+        let given = |surplus| {
+            let chosen = choose(&holdings, surplus, 0);
+            [0..100, 100..160, 160..200].map(|part| {
+                let of_part = chosen.iter().filter(|place| part.contains(*place));
+                of_part.count()
+            })
+        };
+        assert_eq!(given(400), [40, 0, 0]);
+        assert_eq!(given(600), [50, 10, 0]);
+        assert_eq!(given(0), [0, 0, 0]);
+        assert_eq!(given(usize::MAX), [100, 60, 40]);
+    }
+
+    #[test]
+    fn of_one_address_those_go_first_that_hold_most_then_the_silent() {
+        let mut holdings = [of(1, 10), of(1, 10), of(1, 50), of(2, 10)];
+        holdings[1].silent = Duration::from_secs(5);
+        assert_eq!(choose(&holdings, 50, 0), [2]);
+        assert_eq!(choose(&holdings, 55, 0), [2, 1]);
+        assert_eq!(choose(&holdings, 1000, 20), [2], "what is usual stays");
+    }
+}
