@@ -194,7 +194,10 @@ async fn a_peer_over_http_leaves_a_full_server() {
     let (first, response) = ask(&server, &path, "Connection: close\r\n").await;
     assert!(response.contains("8:complete"), "{response}");
     drop(first);
-    until("its connection has ended", || server.node.connections() == 0).await;
+    until("its connection has ended", || {
+        server.node.connections() == 0
+    })
+    .await;
     let peers = || server.node.tracker().swarms().totals().leechers;
     assert_eq!(peers(), 1);
     let (_member, response) = ask(&server, "/", HANDSHAKE).await;
