@@ -13,6 +13,13 @@ use crate::hub::{Hub, Node};
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+/// The defaults.
+const USUAL: Timeouts = Timeouts {
+    head: Duration::from_secs(10),
+    whole: Duration::from_mins(5),
+    stuck: Duration::from_secs(20),
+};
+
 struct Case {
     node: Arc<Node>,
     site: Rc<Site>,
@@ -43,12 +50,10 @@ impl Case {
         }
     }
 
-    /// Sends requests as `peer` and gives who became a WebSocket, and what was answered.
-    async fn visit(&self, peer: Option<&str>, requests: &str) -> (Option<Visitor>, String) {
-        let (mut far, near) = tokio::io::duplex(1 << 16);
-        far.write_all(requests.as_bytes()).await.unwrap();
-        let arrival = Arrival {
-            stream: near,
+    /// A connection of `peer`.
+    fn arrival(&self, stream: DuplexStream, peer: Option<&str>) -> Arrival<DuplexStream, ()> {
+        Arrival {
+            stream,
             peer: peer.map(|peer| peer.parse().unwrap()),
             is_unnamed: self.is_unnamed,
             role: self.role,
@@ -56,14 +61,16 @@ impl Case {
             is_tls: self.is_tls,
             is_hurried: self.is_hurried,
             handshake: (),
-        };
-        let timeouts = Timeouts {
-            head: Duration::from_secs(10),
-            whole: Duration::from_mins(5),
-            stuck: Duration::from_secs(20),
-        };
+        }
+    }
+
+    /// Sends requests as `peer` and gives who became a WebSocket, and what was answered.
+    async fn visit(&self, peer: Option<&str>, requests: &str) -> (Option<Visitor>, String) {
+        let (mut far, near) = tokio::io::duplex(1 << 16);
+        far.write_all(requests.as_bytes()).await.unwrap();
+        let arrival = self.arrival(near, peer);
         let stop = CancellationToken::new();
-        let upgraded = serve(arrival, &self.site, timeouts, &stop).await;
+        let upgraded = serve(arrival, &self.site, USUAL, &stop).await;
         let visitor = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.visitor);
         let mut answered = String::new();
         far.read_to_string(&mut answered).await.unwrap();
@@ -329,21 +336,7 @@ const FOLLOW: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";
 async fn follow(case: &Case, reads: bool) -> Duration {
     let (mut far, near) = tokio::io::duplex(1 << 14);
     far.write_all(FOLLOW).await.unwrap();
-    let arrival = Arrival {
-        stream: near,
-        peer: None,
-        is_unnamed: false,
-        listener: 0,
-        role: case.role,
-        is_hurried: false,
-        is_tls: false,
-        handshake: (),
-    };
-    let timeouts = Timeouts {
-        head: Duration::from_secs(10),
-        whole: Duration::from_mins(5),
-        stuck: Duration::from_secs(20),
-    };
+    let arrival = case.arrival(near, None);
     let (began, stop) = (tokio::time::Instant::now(), CancellationToken::new());
     let statistics = async {
         for second in 1.. {
@@ -366,7 +359,7 @@ async fn follow(case: &Case, reads: bool) -> Duration {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        upgraded = serve(arrival, &case.site, timeouts, &stop) => assert!(upgraded.is_none()),
+        upgraded = serve(arrival, &case.site, USUAL, &stop) => assert!(upgraded.is_none()),
         () = statistics => {}
         () = reading => {}
     }
@@ -396,22 +389,8 @@ async fn who_follows_and_takes_nothing_is_dropped_like_everybody() {
 
 /// Serves what is asked on one connection, for as long as it is needed.
 async fn serve_on(case: &Case, near: DuplexStream, peer: &str) {
-    let arrival = Arrival {
-        stream: near,
-        peer: ip(peer),
-        is_unnamed: false,
-        role: case.role,
-        listener: 0,
-        is_hurried: false,
-        is_tls: false,
-        handshake: (),
-    };
-    let timeouts = Timeouts {
-        head: Duration::from_secs(10),
-        whole: Duration::from_mins(5),
-        stuck: Duration::from_secs(20),
-    };
-    serve(arrival, &case.site, timeouts, &CancellationToken::new()).await;
+    let arrival = case.arrival(near, Some(peer));
+    serve(arrival, &case.site, USUAL, &CancellationToken::new()).await;
 }
 
 #[tokio::test(start_paused = true)]

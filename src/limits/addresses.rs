@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use super::bucket::{Lending, Level};
 use super::score::Score;
 use super::spent::EndedConnections;
-use super::{AddressKind, Group, Key, Share, Whence};
+use super::{AddressKind, Group, Key, Share, Whence, shard};
 use crate::config;
 
 pub use accepts::HandshakeCharge;
@@ -434,15 +434,7 @@ impl Addresses {
             return;
         };
         let policy = self.policy();
-        let mut shard = shard.lock();
-        let before = shard.len();
-        shard.retain(|_, record| !record.is_idle(&policy, now));
-        let gone = before - shard.len();
-        if shard.capacity() > 4 * shard.len() {
-            let room = 2 * shard.len();
-            shard.shrink_to(room);
-        }
-        drop(shard);
+        let gone = shard::retain(&mut shard.lock(), |record| !record.is_idle(&policy, now));
         self.count.fetch_sub(gone, Ordering::Relaxed);
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{AddressKind, Key, Whence};
+use super::{AddressKind, Key, Whence, shard};
 use crate::config;
 
 /// How many locks the addresses are divided into.
@@ -408,15 +408,7 @@ impl HttpUse {
         let Some(shard) = self.shards.get(part) else {
             return;
         };
-        let mut shard = shard.lock();
-        let before = shard.len();
-        shard.retain(|_, record| !record.is_idle(now));
-        let gone = before - shard.len();
-        if shard.capacity() > 4 * shard.len() {
-            let room = 2 * shard.len();
-            shard.shrink_to(room);
-        }
-        drop(shard);
+        let gone = shard::retain(&mut shard.lock(), |record| !record.is_idle(now));
         self.known.fetch_sub(gone, Ordering::Relaxed);
     }
 

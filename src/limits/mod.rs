@@ -15,6 +15,7 @@ mod origins;
 mod pace;
 mod pressure;
 mod score;
+mod shard;
 mod share;
 mod spent;
 mod time;

@@ -6,6 +6,13 @@ use super::*;
 
 const STOP: &str = "&left=0&event=stopped";
 
+/// Nothing ends by these while a test looks.
+const LONG: Timeouts = Timeouts {
+    head: Duration::from_mins(5),
+    whole: Duration::from_hours(1),
+    stuck: Duration::from_hours(1),
+};
+
 fn announce(number: u16, more: &str) -> String {
     let (hash, peer) = ("h".repeat(20), "p".repeat(20));
     let port = 2100 + number;
@@ -21,23 +28,9 @@ impl Case {
         far.write_all(requests.as_bytes()).await.unwrap();
         far.shutdown().await.unwrap();
         let far = reads.then_some(far);
-        let arrival = Arrival {
-            stream: near,
-            peer: ip("192.0.2.1"),
-            is_unnamed: false,
-            role: self.role,
-            listener: 0,
-            is_hurried: false,
-            is_tls: false,
-            handshake: (),
-        };
-        let timeouts = Timeouts {
-            head: Duration::from_mins(5),
-            whole: Duration::from_hours(1),
-            stuck: Duration::from_hours(1),
-        };
+        let arrival = self.arrival(near, Some("192.0.2.1"));
         let stop = CancellationToken::new();
-        let upgraded = serve(arrival, &self.site, timeouts, &stop).await;
+        let upgraded = serve(arrival, &self.site, LONG, &stop).await;
         let is_upgraded = upgraded.is_some();
         drop(upgraded);
         let mut answered = Vec::new();
@@ -126,21 +119,7 @@ async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
     far.write_all(&[socket.as_bytes(), early].concat())
         .await
         .unwrap();
-    let arrival = Arrival {
-        stream: near,
-        peer: ip("192.0.2.1"),
-        is_unnamed: false,
-        role: Role::Both,
-        listener: 0,
-        is_hurried: false,
-        is_tls: false,
-        handshake: (),
-    };
-    let timeouts = Timeouts {
-        head: Duration::from_mins(5),
-        whole: Duration::from_hours(1),
-        stuck: Duration::from_hours(1),
-    };
+    let arrival = case.arrival(near, Some("192.0.2.1"));
     let stop = CancellationToken::new();
     let later = b" and later ones";
     let write_later = async {
@@ -148,7 +127,7 @@ async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
         far.write_all(later).await.unwrap();
         far
     };
-    let (upgraded, _far) = tokio::join!(serve(arrival, &case.site, timeouts, &stop), write_later);
+    let (upgraded, _far) = tokio::join!(serve(arrival, &case.site, LONG, &stop), write_later);
     let mut upgraded: Upgraded<DuplexStream> = upgraded.expect("a WebSocket");
     let mut heard = std::mem::take(&mut upgraded.read_ahead);
     while heard.len() < early.len() + later.len() {
@@ -167,20 +146,10 @@ async fn a_half_closed_client_that_reads_nothing_has_no_more_time_than_others() 
         far.shutdown().await.unwrap();
         far
     };
-    let arrival = Arrival {
-        stream: near,
-        peer: ip("192.0.2.1"),
-        is_unnamed: false,
-        role: Role::Both,
-        listener: 0,
-        is_hurried: false,
-        is_tls: false,
-        handshake: (),
-    };
+    let arrival = case.arrival(near, Some("192.0.2.1"));
     let timeouts = Timeouts {
-        head: Duration::from_secs(10),
-        whole: Duration::from_mins(5),
-        stuck: Duration::from_hours(1),
+        stuck: LONG.stuck,
+        ..USUAL
     };
     let (began, stop) = (Instant::now(), CancellationToken::new());
     let (_, _far) = tokio::join!(serve(arrival, &case.site, timeouts, &stop), writing);

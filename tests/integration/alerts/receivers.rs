@@ -1,6 +1,6 @@
 //! Who is told, and what becomes of receivers that do not take it.
 
-use crate::support::until;
+use crate::support::{TestServer, until};
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
 use swarmhub::config::Secret;
@@ -91,19 +91,24 @@ async fn a_redirect_leads_nowhere() {
         stream.write_all(reply.as_bytes()).await.unwrap();
     });
     let server = server(|config| config.alerts.webhook = vec![url.parse().unwrap()]);
+    let error = given_up(&server).await;
+    assert!(error.contains("redirects are not followed"), "{error}");
+    assert!(elsewhere.got().is_empty());
+}
+
+/// Sends a test alert and waits until its one receiver is given up; why it was.
+async fn given_up(server: &TestServer) -> String {
     until("there is a receiver", || {
         !server.node.alerts().sinks().is_empty()
     })
     .await;
-    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
+    assert_eq!(ask(server, "POST", "/test", Value::Null).await.0, 202);
     until("it is given up", || {
         server.node.counters().notifications_given_up == 1
     })
     .await;
     until("and told", || server.node.alerts().sinks()[0].failed == 1).await;
-    let error = server.node.alerts().sinks()[0].last_error.clone().unwrap();
-    assert!(error.contains("redirects are not followed"), "{error}");
-    assert!(elsewhere.got().is_empty());
+    server.node.alerts().sinks()[0].last_error.clone().unwrap()
 }
 
 #[tokio::test]
@@ -114,17 +119,7 @@ async fn an_address_that_is_not_on_the_internet_is_refused_also_behind_a_name() 
         config.alerts.private_addresses = false;
         config.alerts.chat = Some(url.parse().unwrap());
     });
-    until("there is a receiver", || {
-        !server.node.alerts().sinks().is_empty()
-    })
-    .await;
-    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
-    until("it is given up", || {
-        server.node.counters().notifications_given_up == 1
-    })
-    .await;
-    until("and told", || server.node.alerts().sinks()[0].failed == 1).await;
-    let error = server.node.alerts().sinks()[0].last_error.clone().unwrap();
+    let error = given_up(&server).await;
     assert!(error.contains("not on the internet"), "{error}");
     assert!(receiver.got().is_empty());
 }
