@@ -20,7 +20,7 @@ pub(super) const SILENT_AFTER: u64 = 3;
 pub enum EndedEarly {
     /// All connections were lost, and none was there for [`GONE_AFTER`].
     TrackerGone,
-    /// Nothing came for [`GONE_AFTER`] and longer, and [`SILENT_AFTER`] requests timed out.
+    /// Nothing came for [`GONE_AFTER`] and longer, and three requests timed out.
     TrackerSilent,
     /// SIGINT, Ctrl-C.
     Interrupted,

@@ -6,12 +6,20 @@ use super::*;
 use crate::websocket::client::frame;
 
 const FIN_TEXT: u8 = 0x81;
-/// More than are served in two turns.
-const MESSAGES: u32 = 100;
+const FIN_CLOSE: u8 = 0x88;
+/// More than are served in two turns, and than are read in one.
+const MESSAGES: u32 = 400;
 
 fn completed(torrent: u32) -> Value {
     let info_hash = format!("{torrent:020}");
     json!({"action": "announce", "info_hash": info_hash, "peer_id": "p".repeat(20), "event": "completed", "left": 0})
+}
+
+/// So many messages, each about another swarm, as they stand on the line.
+fn at_once(count: u32) -> Vec<u8> {
+    let frames =
+        (0..count).map(|torrent| frame(FIN_TEXT, completed(torrent).to_string().as_bytes()));
+    frames.flatten().collect()
 }
 
 /// Swarms that keep what is told of them, as somebody else is there.
@@ -32,12 +40,16 @@ async fn what_a_client_says_before_it_goes_is_served() {
         let world = World::new(|_| {});
         let _member = member_of_all(&world).await;
         let mut client = world.connect().await;
-        for torrent in 0..MESSAGES {
-            client.say(&completed(torrent)).await;
-        }
+        let mut said = at_once(MESSAGES);
         if says_close {
-            client.send(Message::Close(None)).await;
+            said.extend(frame(FIN_CLOSE, b""));
         }
+        client
+            .socket
+            .get_mut()
+            .write_all(&said)
+            .await
+            .expect("room");
         let Client { socket, task } = client;
         drop(socket);
         let ended = task.await.expect("no panic");
@@ -75,19 +87,9 @@ async fn who_has_only_ended_its_side_hears_the_answers() {
 async fn many_messages_at_once_and_then_silence_are_no_slow_message() {
     let world = World::new(|_| {});
     for count in [25, 33, 40, 64, 100] {
-        let mut bytes = Vec::new();
-        let (pipe, task) = world.pipe(1 << 20);
-        let mut client = World::client((pipe, task)).await;
-        for torrent in 0..count {
-            let text = completed(torrent).to_string();
-            bytes.extend(frame(FIN_TEXT, text.as_bytes()));
-        }
-        client
-            .socket
-            .get_mut()
-            .write_all(&bytes)
-            .await
-            .expect("the server reads");
+        let mut client = world.connect().await;
+        let stream = client.socket.get_mut();
+        stream.write_all(&at_once(count)).await.expect("room");
         for _ in 0..count {
             client.hear_json().await;
         }
