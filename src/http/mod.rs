@@ -77,14 +77,25 @@ pub(crate) struct Timeouts {
     pub(crate) stuck: Duration,
 }
 
+/// What a PROXY header said of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Introduced {
+    /// There was none, or it was of the proxy itself.
+    No,
+    /// Whose it is.
+    Named,
+    /// An address that its sender cannot know to be that of the client.
+    Unnamed,
+}
+
 /// A connection that nothing is known of yet but how it came.
 #[derive(Debug)]
 pub(crate) struct Arrival<S, H> {
     pub(crate) stream: S,
     /// The address at its other end, or the one of its PROXY header; `None` for a socket file.
     pub(crate) peer: Option<IpAddr>,
-    /// Whether its PROXY header names a client that cannot be: `peer` is the proxy then.
-    pub(crate) is_unnamed: bool,
+    /// What a PROXY header said of it.
+    pub(crate) introduced: Introduced,
     /// What is served where it came in.
     pub(crate) role: Role,
     /// The number of the listener where it came in.
@@ -132,7 +143,7 @@ where
         is_tls: arrival.is_tls,
         site: Rc::clone(site),
         peer: arrival.peer,
-        is_unnamed: arrival.is_unnamed,
+        introduced: arrival.introduced,
         role: arrival.role,
         listener: arrival.listener,
         is_hurried: arrival.is_hurried,
@@ -244,7 +255,7 @@ struct Visit<H> {
     far: RefCell<Option<Rc<dyn Far>>>,
     site: Rc<Site>,
     peer: Option<IpAddr>,
-    is_unnamed: bool,
+    introduced: Introduced,
     role: Role,
     listener: u16,
     is_hurried: bool,
@@ -414,7 +425,11 @@ impl<H> Visit<H> {
     fn local<B>(&self, request: &Request<B>, client: &Client) -> Local {
         let shared = self.site.shared();
         let live = shared.live();
-        Local::of(request, client, &live.proxies, &shared.strangers)
+        let client = Client {
+            is_forwarded: client.is_forwarded || self.introduced == Introduced::Named,
+            ..*client
+        };
+        Local::of(request, &client, &live.proxies, &shared.strangers)
     }
 
     /// Whether a request may be answered now, by the limits of its address and of all.
@@ -461,7 +476,7 @@ impl<H> Visit<H> {
             .proxies
             .client(self.peer, values.map(HeaderValue::as_bytes));
         Client {
-            is_malformed: told.is_malformed || self.is_unnamed,
+            is_malformed: told.is_malformed || self.introduced == Introduced::Unnamed,
             ..told
         }
     }
@@ -478,7 +493,7 @@ impl<H> Visit<H> {
         if client.is_malformed {
             let shared = self.site.shared();
             let live = shared.live();
-            shared.tell_unnamed(if self.is_unnamed {
+            shared.tell_unnamed(if self.introduced == Introduced::Unnamed {
                 "PROXY"
             } else {
                 live.proxies.header()

@@ -26,7 +26,7 @@ struct Case {
     role: Role,
     is_hurried: bool,
     is_tls: bool,
-    is_unnamed: bool,
+    introduced: Introduced,
 }
 
 impl Case {
@@ -46,7 +46,7 @@ impl Case {
             role: Role::Both,
             is_hurried: false,
             is_tls: false,
-            is_unnamed: false,
+            introduced: Introduced::No,
         }
     }
 
@@ -55,7 +55,7 @@ impl Case {
         Arrival {
             stream,
             peer: peer.map(|peer| peer.parse().unwrap()),
-            is_unnamed: self.is_unnamed,
+            introduced: self.introduced,
             role: self.role,
             listener: 0,
             is_tls: self.is_tls,
@@ -131,9 +131,27 @@ async fn a_trusted_proxy_names_the_client() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_header_that_names_its_client_hides_no_strangers() {
+    let mut case = Case::new(&[]);
+    let is_told_all = |told: &str| told.contains("upgrades_refused");
+    let ask = |host: &str| format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    case.introduced = Introduced::Named;
+    // Somebody on this machine came through the proxy, by its public name.
+    let (_, told) = case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
+    assert!(!is_told_all(&told));
+    let (_, told) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
+    assert!(is_told_all(&told));
+    // Where there is no such header nobody knows who that was.
+    case.introduced = Introduced::No;
+    case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
+    let (_, told) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
+    assert!(!is_told_all(&told));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_a_proxy_header_cannot_name_is_unnamed_and_never_local() {
     let mut case = Case::new(&[]);
-    case.is_unnamed = true;
+    case.introduced = Introduced::Unnamed;
     let socket = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{HANDSHAKE}{NAMED}\r\n");
     for peer in ["192.0.2.1", "127.0.0.1"] {
         let (visitor, _) = case.visit(Some(peer), &socket).await;
@@ -144,7 +162,7 @@ async fn who_a_proxy_header_cannot_name_is_unnamed_and_never_local() {
         assert!(hub.key_of(known).unwrap().is_some(), "no exemption");
         let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let (_, told) = case.visit(Some(peer), metrics).await;
-        assert!(told.contains("swarmhub_connections") && !told.contains("loop_lag"));
+        assert!(told.contains("swarmhub_connections") && !told.contains("upgrades_refused"));
     }
 }
 

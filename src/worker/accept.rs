@@ -12,7 +12,7 @@ use super::Running;
 use super::handshakes::Handshake;
 use crate::config::{Listen, Role};
 use crate::connection;
-use crate::http::{self, Arrival, Timeouts};
+use crate::http::{self, Arrival, Introduced, Timeouts};
 use crate::hub::{Accepted, Hub};
 use crate::limits::HandshakeCharge;
 use crate::net::address::Proxies;
@@ -164,11 +164,13 @@ impl Running {
         mut service: Service,
         handshake: Handshake,
     ) {
-        let (mut peer, mut is_unnamed) = (peer, false);
+        let (mut peer, mut introduced) = (peer, Introduced::No);
         if door.proxy {
             match self.introduced(&mut stream, peer).await {
-                Some(Source::Client(told)) if Proxies::may_tell(peer, told) => peer = Some(told),
-                Some(Source::Client(_)) => is_unnamed = true,
+                Some(Source::Client(told)) if Proxies::may_tell(peer, told) => {
+                    (peer, introduced) = (Some(told), Introduced::Named);
+                }
+                Some(Source::Client(_)) => introduced = Introduced::Unnamed,
                 Some(Source::Proxy) => {}
                 None => return,
             }
@@ -188,7 +190,7 @@ impl Running {
         let arrival = Arrival {
             stream,
             peer,
-            is_unnamed,
+            introduced,
             role: door.role,
             listener: door.listener,
             is_tls: door.tls,
@@ -219,7 +221,7 @@ impl Running {
         let arrival = Arrival {
             stream,
             peer: arrival.peer,
-            is_unnamed: arrival.is_unnamed,
+            introduced: arrival.introduced,
             role: arrival.role,
             listener: arrival.listener,
             is_tls: arrival.is_tls,
