@@ -31,6 +31,17 @@ install_chromium() {
     apt_package chromium
 }
 
+# What one test each asks a real program; they skip themselves, with a reason, where there is none.
+install_curl() {
+    command -v curl >/dev/null && return 0
+    apt_package curl || say "curl can't be installed; the test with it will be skipped"
+}
+
+install_unzip() {
+    command -v unzip >/dev/null && return 0
+    apt_package unzip || say "unzip can't be installed; the test with it will be skipped"
+}
+
 # Without it, instruction counts are skipped with a reason.
 install_valgrind() {
     command -v valgrind >/dev/null && return 0

@@ -46,6 +46,7 @@ stage_rust() {
     # For the server every SWARMHUB_ variable is a setting.
     unset SWARMHUB_BIN
     install_prometheus
+    install_curl
     # Both runs are wanted even if the first fails. What passing tests print is wanted too: why they skip something.
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then
@@ -59,6 +60,7 @@ stage_rust() {
 
 stage_web() {
     npm_packages web
+    install_unzip
     (cd web && npm run --silent check)
     node_tests 60 web/test
 }
