@@ -33,25 +33,21 @@ install_chromium() {
 
 # What one test each asks a real program; they skip themselves, with a reason, where there is none.
 install_curl() {
-    command -v curl >/dev/null && return 0
-    apt_package curl || say "curl can't be installed; the test with it will be skipped"
+    wanted_package curl "the test with it will be skipped"
 }
 
 install_unzip() {
-    command -v unzip >/dev/null && return 0
-    apt_package unzip || say "unzip can't be installed; the test with it will be skipped"
+    wanted_package unzip "the test with it will be skipped"
 }
 
 # Without it, instruction counts are skipped with a reason.
 install_valgrind() {
-    command -v valgrind >/dev/null && return 0
-    apt_package valgrind || say "valgrind can't be installed; instruction counts will be skipped"
+    wanted_package valgrind "instruction counts will be skipped"
 }
 
 # A real ACME directory. Its test skips itself, with a reason, where there is none.
 install_pebble() {
-    command -v pebble >/dev/null && return 0
-    apt_package pebble || say "pebble can't be installed; the test of ACME will be skipped"
+    wanted_package pebble "the test of ACME will be skipped"
 }
 
 # A real Alertmanager. Its test skips itself, with a reason, where there is none.
@@ -85,6 +81,11 @@ unpacked_package() {
 install_aria2() {
     command -v aria2c >/dev/null && return 0
     apt_package aria2 || say "aria2 can't be installed; its tests will be skipped"
+}
+
+# wanted_package PACKAGE CONSEQUENCE: a Debian package with a program of its name; says what follows where it can't be had.
+wanted_package() {
+    type -P "$1" >/dev/null || apt_package "$1" || say "$1 can't be installed; $2"
 }
 
 # A Debian package, with sudo where we are not root.
