@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use crate::hub::takes_too_slowly;
@@ -59,10 +59,8 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Completes when other connections have had a turn, and what was answered before is on its way: whoever asks and does not
-    /// read makes no more of it.
-    pub(super) async fn turn(&self) {
-        tokio::task::yield_now().await;
+    /// Completes when what was answered before is on its way: a client that asks and does not read makes no more of it.
+    pub(super) async fn is_taken(&self) {
         std::future::poll_fn(|cx| {
             if self.blocked_since.get().is_none() {
                 return Poll::Ready(());
@@ -176,6 +174,26 @@ impl Flow {
             }
         }
         sent
+    }
+}
+
+/// The turns of requests to one worker, announces over HTTP apart. Each begins when the sockets have been looked at since the
+/// one before, so that WebSockets wait for one response, and not for one of each connection that asks.
+#[derive(Debug)]
+pub(super) struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
+    }
+}
+
+impl Turns {
+    /// Completes when it is this request's turn: first come, first served.
+    pub(super) async fn next(&self) {
+        // It is never closed.
+        let _turn = self.0.acquire().await;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -348,18 +366,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_has_no_turn_until_it_does() {
+    async fn who_takes_nothing_is_waited_for() {
         let (mut far, near) = tokio::io::duplex(4);
         let flow = Rc::<Flow>::default();
         let mut watched = Watched::new(near, Rc::clone(&flow));
-        let turn = || tokio::time::timeout(Duration::from_secs(1), flow.turn());
-        assert!(turn().await.is_ok());
+        let taken = || tokio::time::timeout(Duration::from_secs(1), flow.is_taken());
+        assert!(taken().await.is_ok());
         let mut writing = Box::pin(watched.write_all(&[0; 8]));
         assert!((&mut writing).now_or_never().is_none());
-        assert!(turn().await.is_err());
+        assert!(taken().await.is_err());
         far.read_exact(&mut [0; 4]).await.expect("four bytes");
         assert!(writing.now_or_never().is_some());
-        assert!(turn().await.is_ok());
+        assert!(taken().await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,7 +29,7 @@ use super::assets::{Asset, Assets};
 use super::base_path::Bare;
 use super::body::common;
 use super::cache::Cache;
-use super::flow::Flows;
+use super::flow::{Flows, Turns};
 use super::local::Strangers;
 use super::metrics::{self, Metrics};
 use super::nearby;
@@ -69,6 +69,7 @@ pub(crate) struct Site {
     shared: Arc<Shared>,
     hub: std::rc::Rc<Hub>,
     flows: std::rc::Rc<Flows>,
+    turns: Turns,
 }
 
 /// What all workers serve.
@@ -338,6 +339,7 @@ impl Site {
             shared: Arc::clone(shared),
             hub,
             flows: std::rc::Rc::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -375,6 +377,10 @@ impl Site {
 
     pub(super) fn flows(&self) -> &std::rc::Rc<Flows> {
         &self.flows
+    }
+
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(super) fn hub(&self) -> &std::rc::Rc<Hub> {

@@ -434,6 +434,52 @@ async fn one_connection_with_many_requests_leaves_others_their_turn() {
     }
 }
 
+/// How many responses were made each time that the sockets were looked at.
+async fn most_between_looks(case: &Case, path: &str) -> u64 {
+    const ASKING: usize = 40;
+    let tasks = tokio::task::LocalSet::new();
+    let mut ends = Vec::new();
+    for number in 0..ASKING {
+        let (mut far, near) = tokio::io::duplex(1 << 16);
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        far.write_all(head.as_bytes()).await.unwrap();
+        ends.push(far);
+        let arrival = case.arrival(near, Some(&format!("192.0.2.{number}")));
+        let site = Rc::clone(&case.site);
+        tasks.spawn_local(async move {
+            serve(arrival, &site, USUAL, &CancellationToken::new()).await;
+        });
+    }
+    let looked = async {
+        let (mut before, mut most) = (0, 0);
+        while before < ASKING as u64 {
+            // Wakes when the sockets have been looked at.
+            tokio::task::yield_now().await;
+            let now = case.node.counters().http_requests;
+            (most, before) = (most.max(now - before), now);
+        }
+        most
+    };
+    tasks.run_until(looked).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_response_is_made_between_two_looks_at_the_sockets() {
+    let case = Case::new(&[]);
+    assert_eq!(most_between_looks(&case, "/healthz").await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn announces_over_http_do_not_wait_for_each_other() {
+    let case = Case::new(&[]);
+    let announce = format!(
+        "/announce?info_hash={}&peer_id={}&port=20000",
+        "a".repeat(20),
+        "b".repeat(20)
+    );
+    assert!(most_between_looks(&case, &announce).await > 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_answered_no_more() {
     let case = Case::new(&[]);
