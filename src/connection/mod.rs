@@ -4,6 +4,7 @@
 //! starts it after the upgrade.
 
 mod socket;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::hub::{Ended, Hub, Next, Progress, Visitor};
 use crate::protocol::ConnectionId;
@@ -19,6 +20,7 @@ use crate::websocket::{self, Message};
 use socket::{READ_BYTES_PER_TURN, Socket, Turn};
 
 pub(crate) use socket::Transport;
+pub(crate) use turns::Turns;
 
 /// Messages served before other connections have their turn.
 const MESSAGES_PER_TURN: usize = 32;
@@ -26,6 +28,9 @@ const MESSAGES_PER_TURN: usize = 32;
 /// makes more, and costs as much as thirty announces: of a thousand connections that send nothing else, each turn takes
 /// a part of a second from all others.
 const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
+/// Connections that were over their limits and go on between two looks at the sockets. Else a client that says something once a second waits
+/// for one message of each of thousands that say as much as they may.
+const OVER_LIMITS_BETWEEN_LOOKS: usize = 4;
 /// One message in so many is timed.
 const TIMED: u32 = 64;
 
@@ -41,6 +46,8 @@ pub(crate) struct Surroundings {
     input: RefCell<Box<[u8]>>,
     /// Messages served, to choose those that are timed.
     messages: Cell<u32>,
+    /// Of connections that were over their limits.
+    turns: Turns,
 }
 
 impl Surroundings {
@@ -52,6 +59,7 @@ impl Surroundings {
             message_bytes_max: Cell::new(message_bytes_max),
             input: RefCell::new(vec![0; READ_BYTES_PER_TURN].into()),
             messages: Cell::new(0),
+            turns: Turns::new(OVER_LIMITS_BETWEEN_LOOKS),
         })
     }
 
@@ -93,10 +101,11 @@ pub(crate) fn serve<T: Transport>(
             let pause = hub
                 .begin_read(seat.id)
                 .max(hub.end_read(seat.id, bytes, Progress::Rest));
+            let pause = pause.map(|time| Box::new(Pause::new(time, &seat.around)));
             Service::Open(Connection {
                 socket: Socket::new(transport, read_ahead),
                 seat,
-                pause: pause.map(|time| Box::pin(sleep_until(Instant::now() + time))),
+                pause,
             })
         }
         None => Service::Over,
@@ -160,7 +169,7 @@ pub(crate) struct Connection<T> {
     socket: Socket<T>,
     seat: Seat,
     /// Set while the client is over its limits: nothing is read until it ends.
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Option<Box<Pause>>,
 }
 
 impl<T: Transport> Connection<T> {
@@ -256,12 +265,8 @@ impl<T: Transport> Connection<T> {
     /// Reads nothing for a time, or for what is left of a longer one.
     fn rest(&mut self, time: Duration, cx: &mut Context<'_>) {
         let end = Instant::now() + time;
-        if self
-            .pause
-            .as_ref()
-            .is_none_or(|pause| pause.deadline() < end)
-        {
-            self.pause = Some(Box::pin(sleep_until(end)));
+        if self.pause.as_ref().is_none_or(|pause| pause.end < end) {
+            self.pause = Some(Box::new(Pause::new(time, &self.seat.around)));
         }
         // Being asked is what sets the timer.
         is_paused(&mut self.pause, cx);
@@ -311,10 +316,30 @@ impl<T: Transport> Connection<T> {
     }
 }
 
-fn is_paused(pause: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool {
+/// A time in which nothing is read, and the wait for a turn after it.
+struct Pause {
+    end: Instant,
+    over: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Pause {
+    fn new(time: Duration, around: &Rc<Surroundings>) -> Self {
+        let (end, around) = (Instant::now() + time, Rc::clone(around));
+        let over = async move {
+            sleep_until(end).await;
+            around.turns.next().await;
+        };
+        Self {
+            end,
+            over: Box::pin(over),
+        }
+    }
+}
+
+fn is_paused(pause: &mut Option<Box<Pause>>, cx: &mut Context<'_>) -> bool {
     let paused = pause
         .as_mut()
-        .is_some_and(|pause| pause.as_mut().poll(cx).is_pending());
+        .is_some_and(|pause| pause.over.as_mut().poll(cx).is_pending());
     if !paused {
         *pause = None;
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::hub::takes_too_slowly;
@@ -174,26 +174,6 @@ impl Flow {
             }
         }
         sent
-    }
-}
-
-/// The turns of requests to one worker, announces over HTTP apart. Each begins when the sockets have been looked at since the
-/// one before, so that WebSockets wait for one response, and not for one of each connection that asks.
-#[derive(Debug)]
-pub(super) struct Turns(Semaphore);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Semaphore::new(1))
-    }
-}
-
-impl Turns {
-    /// Completes when it is this request's turn: first come, first served.
-    pub(super) async fn next(&self) {
-        // It is never closed.
-        let _turn = self.0.acquire().await;
-        tokio::task::yield_now().await;
     }
 }
 

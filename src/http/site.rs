@@ -29,13 +29,14 @@ use super::assets::{Asset, Assets};
 use super::base_path::Bare;
 use super::body::common;
 use super::cache::Cache;
-use super::flow::{Flows, Turns};
+use super::flow::Flows;
 use super::local::Strangers;
 use super::metrics::{self, Metrics};
 use super::nearby;
 use super::origin;
 use super::steering::Steering;
 use crate::config::{Config, Listen, Role, Secret};
+use crate::connection::Turns;
 use crate::hub::{Hub, Node, Visitor};
 use crate::insight::Counters;
 use crate::limits::Claimed;
@@ -62,6 +63,9 @@ const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
 const TELL_UNNAMED_EVERY: Duration = Duration::from_mins(1);
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// Responses that are made between two looks at the sockets: WebSockets wait for one, and not for one of each connection that asks.
+const RESPONSES_BETWEEN_LOOKS: usize = 1;
+
 /// The site as one worker serves it.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -69,6 +73,7 @@ pub(crate) struct Site {
     shared: Arc<Shared>,
     hub: std::rc::Rc<Hub>,
     flows: std::rc::Rc<Flows>,
+    /// Of requests, announces over HTTP apart.
     turns: Turns,
 }
 
@@ -339,7 +344,7 @@ impl Site {
             shared: Arc::clone(shared),
             hub,
             flows: std::rc::Rc::default(),
-            turns: Turns::default(),
+            turns: Turns::new(RESPONSES_BETWEEN_LOOKS),
         }
     }
 
