@@ -4,7 +4,6 @@
 //! starts it after the upgrade.
 
 mod socket;
-mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -14,13 +13,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::hub::{Ended, Hub, Next, Progress, Visitor};
+use crate::hub::{Ended, Hub, Next, Progress, Turns, Visitor};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use socket::{READ_BYTES_PER_TURN, Socket, Turn};
 
 pub(crate) use socket::Transport;
-pub(crate) use turns::Turns;
 
 /// Messages served before other connections have their turn.
 const MESSAGES_PER_TURN: usize = 32;

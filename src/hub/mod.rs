@@ -23,6 +23,7 @@ mod serve;
 mod shed;
 mod spare;
 mod strikes;
+mod turns;
 mod visitor;
 mod watch;
 mod write;
@@ -62,6 +63,7 @@ pub use node::{Guarded, Node};
 pub use offenders::{OFFENDERS_MAX, Offender};
 pub use outbox::{Outbox, Pushed, Worth};
 pub use serve::{Next, Progress};
+pub(crate) use turns::Turns;
 pub use visitor::Visitor;
 pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 
