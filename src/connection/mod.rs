@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::hub::{Ended, Hub, Next, Progress, Turns, Visitor};
+use crate::hub::{Ended, Hub, IterationQueue, Next, Progress, Visitor};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use socket::{READ_BYTES_PER_TURN, Socket, Turn};
@@ -26,9 +26,9 @@ const MESSAGES_PER_TURN: usize = 32;
 /// makes more, and costs as much as thirty announces: of a thousand connections that send nothing else, each turn takes
 /// a part of a second from all others.
 const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
-/// Connections that were over their limits and go on between two looks at the sockets. Else a client that says something once a second waits
-/// for one message of each of thousands that say as much as they may.
-const OVER_LIMITS_BETWEEN_LOOKS: usize = 4;
+/// Connections over their rate limits that resume reading per event loop iteration. Without a limit, an offer waits for one message of
+/// each of thousands of connections that send as much as they may.
+const RESUMED_PER_ITERATION: usize = 4;
 /// One message in so many is timed.
 const TIMED: u32 = 64;
 
@@ -44,8 +44,8 @@ pub(crate) struct Surroundings {
     input: RefCell<Box<[u8]>>,
     /// Messages served, to choose those that are timed.
     messages: Cell<u32>,
-    /// Of connections that were over their limits.
-    turns: Turns,
+    /// Connections whose pause is over and that wait to resume reading.
+    resume_queue: IterationQueue,
 }
 
 impl Surroundings {
@@ -57,7 +57,7 @@ impl Surroundings {
             message_bytes_max: Cell::new(message_bytes_max),
             input: RefCell::new(vec![0; READ_BYTES_PER_TURN].into()),
             messages: Cell::new(0),
-            turns: Turns::new(OVER_LIMITS_BETWEEN_LOOKS),
+            resume_queue: IterationQueue::new(RESUMED_PER_ITERATION),
         })
     }
 
@@ -293,7 +293,13 @@ impl<T: Transport> Connection<T> {
 
     /// Ends it in order: what the client shall still hear is written, then the close, if that is ours to begin.
     async fn close(self, ended: Ended) -> Ended {
-        let Self { socket, seat, .. } = self;
+        let Self {
+            socket,
+            seat,
+            pause,
+        } = self;
+        // It may occupy a place in the resume queue, and is not polled any more.
+        drop(pause);
         let mut last_words = seat.around.hub.take_output(seat.id);
         if let Some((code, reason)) = ended.close_frame() {
             websocket::write_close(&mut last_words, Some((code, reason)));
@@ -314,7 +320,7 @@ impl<T: Transport> Connection<T> {
     }
 }
 
-/// A time in which nothing is read, and the wait for a turn after it.
+/// A pause in reading: its time, then the wait in the resume queue.
 struct Pause {
     end: Instant,
     over: Pin<Box<dyn Future<Output = ()>>>,
@@ -325,7 +331,7 @@ impl Pause {
         let (end, around) = (Instant::now() + time, Rc::clone(around));
         let over = async move {
             sleep_until(end).await;
-            around.turns.next().await;
+            around.resume_queue.wait().await;
         };
         Self {
             end,

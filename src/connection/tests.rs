@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod echo;
+mod fairness;
 mod frames;
 mod limits;
 mod parting;

@@ -59,8 +59,8 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Completes when what was answered before is on its way: a client that asks and does not read makes no more of it.
-    pub(super) async fn is_taken(&self) {
+    /// Waits while earlier responses cannot be sent: a client that does not read gets no more of them.
+    pub(super) async fn wait_until_unblocked(&self) {
         std::future::poll_fn(|cx| {
             if self.blocked_since.get().is_none() {
                 return Poll::Ready(());
@@ -346,18 +346,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_waited_for() {
+    async fn a_request_waits_while_responses_cannot_be_sent() {
         let (mut far, near) = tokio::io::duplex(4);
         let flow = Rc::<Flow>::default();
         let mut watched = Watched::new(near, Rc::clone(&flow));
-        let taken = || tokio::time::timeout(Duration::from_secs(1), flow.is_taken());
-        assert!(taken().await.is_ok());
+        let unblocked =
+            || tokio::time::timeout(Duration::from_secs(1), flow.wait_until_unblocked());
+        assert!(unblocked().await.is_ok());
         let mut writing = Box::pin(watched.write_all(&[0; 8]));
         assert!((&mut writing).now_or_never().is_none());
-        assert!(taken().await.is_err());
+        assert!(unblocked().await.is_err());
         far.read_exact(&mut [0; 4]).await.expect("four bytes");
         assert!(writing.now_or_never().is_some());
-        assert!(taken().await.is_ok());
+        assert!(unblocked().await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -36,7 +36,7 @@ use super::nearby;
 use super::origin;
 use super::steering::Steering;
 use crate::config::{Config, Listen, Role, Secret};
-use crate::hub::{Hub, Node, Turns, Visitor};
+use crate::hub::{Hub, IterationQueue, Node, Visitor};
 use crate::insight::Counters;
 use crate::limits::Claimed;
 use crate::net::address::Proxies;
@@ -62,8 +62,9 @@ const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
 const TELL_UNNAMED_EVERY: Duration = Duration::from_mins(1);
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Responses that are made between two looks at the sockets: WebSockets wait for one, and not for one of each connection that asks.
-const RESPONSES_BETWEEN_LOOKS: usize = 1;
+/// HTTP requests served per event loop iteration, announces and scrapes excepted. A WebSocket message waits for one of them, not for one per
+/// HTTP connection.
+const REQUESTS_PER_ITERATION: usize = 1;
 
 /// The site as one worker serves it.
 #[derive(Debug)]
@@ -72,8 +73,8 @@ pub(crate) struct Site {
     shared: Arc<Shared>,
     hub: std::rc::Rc<Hub>,
     flows: std::rc::Rc<Flows>,
-    /// Of requests, announces over HTTP apart.
-    turns: Turns,
+    /// HTTP requests that wait to be served, announces and scrapes excepted.
+    request_queue: IterationQueue,
 }
 
 /// What all workers serve.
@@ -343,7 +344,7 @@ impl Site {
             shared: Arc::clone(shared),
             hub,
             flows: std::rc::Rc::default(),
-            turns: Turns::new(RESPONSES_BETWEEN_LOOKS),
+            request_queue: IterationQueue::new(REQUESTS_PER_ITERATION),
         }
     }
 
@@ -383,8 +384,8 @@ impl Site {
         &self.flows
     }
 
-    pub(super) fn turns(&self) -> &Turns {
-        &self.turns
+    pub(super) fn request_queue(&self) -> &IterationQueue {
+        &self.request_queue
     }
 
     pub(super) fn hub(&self) -> &std::rc::Rc<Hub> {

@@ -49,12 +49,12 @@ pub(super) async fn answer<H>(
 ) -> Result<Response<Cut>, std::convert::Infallible> {
     visit.flow.begin_request();
     if announce::asked(&request).is_some() {
-        // They all cost little, so that looking at the sockets before each one would be a tenth more.
+        // They cost little: an event loop iteration for each one would add a tenth.
         tokio::task::yield_now().await;
     } else {
-        visit.site.turns().next().await;
+        visit.site.request_queue().wait().await;
     }
-    visit.flow.is_taken().await;
+    visit.flow.wait_until_unblocked().await;
     let (answered, spent) = timed(super::answer(request, Rc::clone(&visit))).await;
     let Ok(mut response) = answered;
     let asked = visit.asked.take();

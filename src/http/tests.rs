@@ -434,12 +434,12 @@ async fn one_connection_with_many_requests_leaves_others_their_turn() {
     }
 }
 
-/// How many responses were made each time that the sockets were looked at.
-async fn most_between_looks(case: &Case, path: &str) -> u64 {
-    const ASKING: usize = 40;
+/// Returns the largest number of responses to 40 requests within one event loop iteration.
+async fn most_responses_per_iteration(case: &Case, path: &str) -> u64 {
+    const REQUESTS: usize = 40;
     let tasks = tokio::task::LocalSet::new();
     let mut ends = Vec::new();
-    for number in 0..ASKING {
+    for number in 0..REQUESTS {
         let (mut far, near) = tokio::io::duplex(1 << 16);
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         far.write_all(head.as_bytes()).await.unwrap();
@@ -450,34 +450,34 @@ async fn most_between_looks(case: &Case, path: &str) -> u64 {
             serve(arrival, &site, USUAL, &CancellationToken::new()).await;
         });
     }
-    let looked = async {
+    let iterations = async {
         let (mut before, mut most) = (0, 0);
-        while before < ASKING as u64 {
-            // Wakes when the sockets have been looked at.
+        while before < REQUESTS as u64 {
+            // Resumes in the next iteration.
             tokio::task::yield_now().await;
             let now = case.node.counters().http_requests;
             (most, before) = (most.max(now - before), now);
         }
         most
     };
-    tasks.run_until(looked).await
+    tasks.run_until(iterations).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_response_is_made_between_two_looks_at_the_sockets() {
+async fn one_http_request_is_served_per_iteration() {
     let case = Case::new(&[]);
-    assert_eq!(most_between_looks(&case, "/healthz").await, 1);
+    assert_eq!(most_responses_per_iteration(&case, "/healthz").await, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn announces_over_http_do_not_wait_for_each_other() {
+async fn http_announces_do_not_wait_for_each_other() {
     let case = Case::new(&[]);
     let announce = format!(
         "/announce?info_hash={}&peer_id={}&port=20000",
         "a".repeat(20),
         "b".repeat(20)
     );
-    assert!(most_between_looks(&case, &announce).await > 1);
+    assert!(most_responses_per_iteration(&case, &announce).await > 1);
 }
 
 #[tokio::test(start_paused = true)]

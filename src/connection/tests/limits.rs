@@ -778,33 +778,3 @@ async fn a_banned_address_is_soon_not_even_accepted() {
     assert_eq!(answers[5..], [Accepted::TooMany; 3]);
     assert_eq!(world.counters().refused_address_accepts_per_second, 3);
 }
-
-#[tokio::test(flavor = "local", start_paused = true)]
-async fn connections_whose_pauses_end_together_go_on_a_few_at_a_time() {
-    const CLIENTS: u64 = 40;
-    let world = World::new(|config| {
-        config.limits.messages_per_second = 1;
-        config.limits.messages_burst = 1;
-    });
-    let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
-        let mut client = world.connect().await;
-        for _ in 0..4 {
-            client.say(&announce('a', 'p')).await;
-        }
-        clients.push(client);
-    }
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    let served = || world.counters().announces;
-    let start = served();
-    tokio::time::advance(Duration::from_secs(2)).await;
-    let mut before = start;
-    for _ in 0..200 {
-        let now = served();
-        // One or two of each, as so much may be paid at once.
-        assert!(now - before <= 2 * super::super::OVER_LIMITS_BETWEEN_LOOKS as u64);
-        before = now;
-        tokio::task::yield_now().await;
-    }
-    assert!(before - start >= CLIENTS, "{}", before - start);
-}
