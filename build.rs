@@ -1,7 +1,7 @@
-//! Builds anew when a file of the page comes or goes; changes of known files are noticed without this.
+//! Rebuilds when a file of the web pages is added or removed; Cargo notices changes of known files without this.
 
 fn main() {
-    for folder in ["web/share", "web/vendor"] {
+    for folder in ["web/common", "web/share", "web/dashboard", "web/vendor"] {
         println!("cargo:rerun-if-changed={folder}");
     }
 }

@@ -1,12 +1,12 @@
-//! How long the tracker's core takes, without sockets: reading a message, deciding, and writing what goes out. And the look at
-//! all alert rules.
+//! Times the tracker's core without sockets: parsing a message, deciding, and writing the output. Also times the check
+//! of all alert rules.
 //!
-//! `cargo bench --bench core`; a filter such as `-- announce/swarm` runs a part.
+//! Run it with `cargo bench --bench core`; a filter such as `-- announce/swarm` runs a part.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a bench, like a test, ends where its own assumptions fail"
+    reason = "a bench, like a test, panics if its own assumptions fail"
 )]
 #![allow(unreachable_pub, reason = "the messages are shared with the load run")]
 
@@ -25,7 +25,7 @@ use swarmhub::protocol::{self, Counts, Request};
 use swarmhub::tracker::Outcome;
 use tracking::{OFFERS, SWARM, Swarm, announce_text, answer_text, read, scrape_text};
 
-/// Announces measured before their offers are answered, so that no more wait than in service.
+/// Announces measured before their offers are answered, so that no more offers are pending than in production.
 const ANNOUNCES_AT_ONCE: u64 = 32;
 
 fn main() {
@@ -88,23 +88,25 @@ fn announce(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("announce with 5 offers");
     for members in [10, 1_000, 100_000] {
         let mut swarm = Swarm::new(members);
-        // Spread over the swarm, so that a large one is as cold as in service.
+        // Spread over the swarm, so that a large swarm is as cold in the caches as in production.
         let senders: Vec<usize> = (0..1009)
-            .map(|turn| turn * 7919 % swarm.members.len())
+            .map(|number| number * 7919 % swarm.members.len())
             .collect();
         let texts: Vec<String> = (0_u64..)
             .zip(&senders)
-            .map(|(turn, &from)| announce_text(from as u64, turn * OFFERS..(turn + 1) * OFFERS))
+            .map(|(number, &from)| {
+                announce_text(from as u64, number * OFFERS..(number + 1) * OFFERS)
+            })
             .collect();
-        let mut turns = senders.iter().zip(&texts).cycle();
+        let mut announces = senders.iter().zip(&texts).cycle();
         group.bench_function(BenchmarkId::new("swarm", members), |bencher| {
             bencher.iter_custom(|times| {
                 let (mut measured, mut left) = (Duration::ZERO, times);
                 while left > 0 {
-                    let now = left.min(ANNOUNCES_AT_ONCE);
-                    let requests: Vec<_> = turns
+                    let batch = left.min(ANNOUNCES_AT_ONCE);
+                    let requests: Vec<_> = announces
                         .by_ref()
-                        .take(usize::try_from(now).unwrap_or(1))
+                        .take(usize::try_from(batch).unwrap_or(1))
                         .map(|(&from, text)| (from, read(text)))
                         .collect();
                     let mut outcomes = Vec::with_capacity(requests.len());
@@ -116,7 +118,7 @@ fn announce(criterion: &mut Criterion) {
                     for outcome in &outcomes {
                         answer_all(&mut swarm, outcome);
                     }
-                    left -= now;
+                    left -= batch;
                 }
                 measured
             });
@@ -124,14 +126,14 @@ fn announce(criterion: &mut Criterion) {
     }
 }
 
-/// Lets every receiver answer.
+/// Makes every receiver answer.
 fn answer_all(swarm: &mut Swarm, outcome: &Outcome<'_>) {
     for (from, answer) in tracking::answers(outcome) {
         let answered = swarm.handle(from, answer);
         assert_eq!(
             answered.relays.len(),
             1,
-            "an answer goes to who made the offer"
+            "an answer goes to the offering member"
         );
     }
 }
@@ -151,19 +153,22 @@ fn round_trip(criterion: &mut Criterion) {
     });
 }
 
-/// The look at all rules that the server takes once a second: at those that are shipped, and at as many as there may be.
+/// The check of all rules that the server makes once a second: with the default rules, and with the maximum number.
 fn alerts(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("look at alert rules");
+    let mut group = criterion.benchmark_group("check alert rules");
     for rules in [0, RULES_MAX] {
         let mut alerts = Alerts::default();
-        let pattern = alerts.rule("offers_not_answered").expect("shipped").clone();
+        let pattern = alerts
+            .rule("offers_not_answered")
+            .expect("a default rule")
+            .clone();
         let names = (alerts.views().len()..rules).map(|number| format!("own_{number}"));
         for name in names {
             let rule = Rule {
                 name,
                 ..pattern.clone()
             };
-            alerts.put(rule).expect("it is in order");
+            alerts.put(rule).expect("a valid rule");
         }
         let mut statistics = Statistics::default();
         statistics.at += Duration::from_hours(1);
@@ -181,7 +186,7 @@ fn alerts(criterion: &mut Criterion) {
     }
 }
 
-/// All messages of an outcome, as they would be put into outboxes.
+/// Returns all messages of an outcome, as they would be written into outboxes.
 fn encoded(outcome: &Outcome<'_>) -> Vec<u8> {
     use swarmhub::tracker::{RelayKind, Reply};
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! The tracker's own server, except that it sends every message back: what the Autobahn WebSocket suite talks to.
+//! Runs the tracker's server with every message echoed, as the target of the Autobahn WebSocket suite.
 //!
 //! `tests/run autobahn` starts it. It prints its port and serves until it is killed.
 
@@ -10,7 +10,7 @@ use swarmhub::config::Config;
 
 /// The longest messages of the suite have 16 MiB.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Reading stops when half of it waits, so that a message always has room.
+/// Reading pauses when the outbox is half full, so that a message always has room.
 const OUTPUT_BYTES_MAX: usize = 4 * MESSAGE_BYTES_MAX;
 
 #[tokio::main(flavor = "current_thread")]

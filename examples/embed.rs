@@ -1,4 +1,4 @@
-//! A tracker inside of another program: `cargo run --example embed`, then Ctrl-C.
+//! Embeds a tracker in another program: `cargo run --example embed`, then Ctrl-C.
 
 use std::net::SocketAddr;
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     server
         .run(async {
-            // Without a signal to wait for, it serves until it is killed.
+            // If signals are not available, it serves until the process is killed.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -1,8 +1,10 @@
-//! Fills a history with made-up years, through the same door as the server: what the file takes and what a sample costs.
+//! Fills a history database with years of synthetic data through the server's own store, and measures file size and
+//! time per sample.
 //!
-//! `cargo run --release --example history -- FILE YEARS` writes as many samples into each level as it takes to fill it, and
-//! prints sizes and times; with the word `memory` for the file, nothing goes to the disk. `history FILE swarms` writes the largest
-//! swarms of thirty days. `history FILE forever` writes samples without end, and a line after each: a test kills it.
+//! `cargo run --release --example history -- FILE YEARS` writes as many samples into each level as it takes to fill it,
+//! and prints sizes and times. With `memory` as FILE nothing is written to disk. `history FILE swarms` writes the
+//! largest swarms of thirty days. `history FILE forever` writes samples without end and prints a line after each; a
+//! test kills it.
 
 use std::error::Error;
 use std::io::Write;
@@ -14,43 +16,42 @@ use swarmhub::insight::history::{Place, Store, TopSwarm};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
-/// Before so many seconds, so many apart: three samples in each step of the level that reaches back that far.
+/// For ages above the first number, the second is the seconds between samples: three samples per step of the level that
+/// covers that age.
 const PACE: [(u64, u64); 4] = [(180 * DAY, 1200), (14 * DAY, 200), (DAY, 20), (0, 10)];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [file, amount] = arguments.as_slice() else {
-        return Err(
-            "give a file, and a number of years or one of the words swarms and forever".into(),
-        );
+        return Err("usage: history FILE YEARS|swarms|forever".into());
     };
-    let place = match file.as_str() {
+    let location = match file.as_str() {
         "memory" => Place::Memory,
         file => Place::File(PathBuf::from(file)),
     };
     let before = resident();
-    let (store, keeper) = Store::at(place.clone());
-    std::thread::spawn(move || keeper.run());
+    let (store, writer) = Store::at(location.clone());
+    std::thread::spawn(move || writer.run());
     match amount.as_str() {
         "forever" => forever(&store).await?,
         "swarms" => swarms(&store).await,
         years => fill(&store, years.parse()?).await?,
     }
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "{} bytes in {place}", store.health().1)?;
+    writeln!(stdout, "{} bytes in {location}", store.health().1)?;
     if let (Some(before), Some(now)) = (before, resident()) {
         writeln!(stdout, "{} bytes more in the process", now - before)?;
     }
     store.close().await;
-    if let Place::File(file) = place {
+    if let Place::File(file) = location {
         let bytes = std::fs::metadata(file)?.len();
-        writeln!(stdout, "{bytes} bytes when it was closed")?;
+        writeln!(stdout, "{bytes} bytes after closing")?;
     }
     Ok(())
 }
 
-/// Bytes of memory that the process has (proc(5), `statm`), where the system tells.
+/// Returns the resident memory of the process in bytes (proc(5), `statm`), where available.
 fn resident() -> Option<i64> {
     const PAGE: i64 = 4096;
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
@@ -58,65 +59,65 @@ fn resident() -> Option<i64> {
     Some(pages * PAGE)
 }
 
-/// The hundred largest swarms of each ten minutes in thirty days, and of one day more, so that the oldest have gone.
+/// Records the hundred largest swarms every ten minutes for thirty-one days, so that the oldest day is deleted.
 async fn swarms(store: &Store) {
     const MOMENTS: u64 = 31 * 144;
-    let mut made = Made::new(SystemTime::now() - Duration::from_secs(MOMENTS * 600));
+    let mut stats = Made::new(SystemTime::now() - Duration::from_secs(MOMENTS * 600));
     for _ in 0..MOMENTS {
-        made.skip(600);
+        stats.skip(600);
         let swarm = |_| TopSwarm {
             info_hash: [(); 5]
-                .map(|()| format!("{:08x}", made.upto(u32::MAX)))
+                .map(|()| format!("{:08x}", stats.upto(u32::MAX)))
                 .concat(),
-            seeders: made.upto(10_000),
-            leechers: made.upto(10_000),
+            seeders: stats.upto(10_000),
+            leechers: stats.upto(10_000),
         };
         let swarms = (0..100).map(swarm).collect();
-        store.record_top_swarms(made.statistics.at, swarms);
+        store.record_top_swarms(stats.statistics.at, swarms);
         store.flush().await;
     }
-    // Sizes are told with a sample.
+    // Sizes are updated with each sample.
     for _ in 0..2 {
-        made.record(store, 10).await;
+        stats.record(store, 10).await;
     }
 }
 
 async fn forever(store: &Store) -> Result<(), Box<dyn Error>> {
-    let mut made = Made::new(SystemTime::now());
+    let mut stats = Made::new(SystemTime::now());
     loop {
-        made.record(store, 10).await;
+        stats.record(store, 10).await;
         writeln!(std::io::stdout(), "{}", store.counters().history_samples)?;
     }
 }
 
 async fn fill(store: &Store, years: u64) -> Result<(), Box<dyn Error>> {
     let mut ago = years * 365 * DAY;
-    let began = Instant::now();
-    let mut made = Made::new(SystemTime::now() - Duration::from_secs(ago));
+    let start = Instant::now();
+    let mut stats = Made::new(SystemTime::now() - Duration::from_secs(ago));
     let (mut samples, mut longest) = (0_u32, Duration::ZERO);
     while ago > 20 {
-        let pace = PACE.iter().find(|(before, _)| ago > *before);
-        let step = pace.map_or(10, |(_, step)| *step).min(ago);
-        // What lies further apart is a gap, so a sample takes two looks.
+        let spacing = PACE.iter().find(|(before, _)| ago > *before);
+        let step = spacing.map_or(10, |(_, step)| *step).min(ago);
+        // A longer interval counts as a gap, so a sample takes two records.
         if step > 10 {
-            made.skip(step - 10);
-            store.record(&made.statistics);
+            stats.skip(step - 10);
+            store.record(&stats.statistics);
         }
         let since = Instant::now();
-        made.record(store, 10).await;
+        stats.record(store, 10).await;
         longest = longest.max(since.elapsed());
         samples += 1;
         ago -= step;
     }
-    let each = began.elapsed() / samples.max(1);
+    let per_sample = start.elapsed() / samples.max(1);
     writeln!(
         std::io::stdout(),
-        "{samples} samples, {each:?} each and {longest:?} at most, on the thread of the history and back"
+        "{samples} samples, {per_sample:?} each and {longest:?} at most, on the history thread and back"
     )?;
     Ok(())
 }
 
-/// Statistics of a busy tracker: everything moves, nothing is round.
+/// Synthetic statistics of a busy tracker: every value changes, no value is round.
 struct Made {
     statistics: Statistics,
     noise: u64,
@@ -134,19 +135,19 @@ impl Made {
         }
     }
 
-    /// Up to `most`, another one each time (xorshift).
-    fn upto(&mut self, most: u32) -> u32 {
+    /// Returns a pseudo-random number below `most` (xorshift).
+    fn upto(&mut self, bound: u32) -> u32 {
         self.noise ^= self.noise << 13;
         self.noise ^= self.noise >> 7;
         self.noise ^= self.noise << 17;
-        u32::try_from(self.noise % u64::from(most)).unwrap_or(0)
+        u32::try_from(self.noise % u64::from(bound)).unwrap_or(0)
     }
 
     fn skip(&mut self, seconds: u64) {
         self.statistics.at += Duration::from_secs(seconds);
     }
 
-    /// Goes on by so many seconds, and waits until it is written.
+    /// Advances by `seconds`, records a sample, and waits until it is written.
     async fn record(&mut self, store: &Store, seconds: u64) {
         self.skip(seconds);
         let mut gauge = |most| f64::from(self.upto(most));

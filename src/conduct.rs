@@ -1,7 +1,6 @@
-//! What the running program does when it is asked something from outside: leave, hurry, read its settings again, say
-//! that it is alive.
+//! Handles outside requests to the running program: drain, stop, reload the settings, report liveness.
 //!
-//! It listens to signals and speaks to systemd; the server does what it is told. Only `main` starts it.
+//! This module receives signals and notifies systemd; the server carries out the requests. Only `main` starts it.
 
 use std::env;
 use std::process::exit;
@@ -15,10 +14,10 @@ use crate::cli::{self, Command, Log};
 use crate::process::systemd;
 use crate::process::{Signal, Signals, Terminal};
 
-/// Signs of life are not looked for more often than workers give them.
+/// Shortest watchdog period: workers do not tick often enough for a shorter one.
 const WATCHDOG_PERIOD_MIN: Duration = Duration::from_millis(500);
 
-/// What the server was asked to do last.
+/// The last request to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Serve,
@@ -26,7 +25,7 @@ enum Asked {
     Stop,
 }
 
-/// Conducts a server from its start to its end; never completes.
+/// Supervises a server from start to end; never completes.
 pub(crate) async fn conduct(
     server: Handle,
     certificates: Option<Certificates>,
@@ -37,22 +36,22 @@ pub(crate) async fn conduct(
     let mut progress = server.progress();
     let mut settings = server.settings();
     let mut watchdog = Watchdog::new(&server);
-    let mut asked = Asked::Serve;
+    let mut requested = Asked::Serve;
     systemd::ready();
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
-                Signal::Hangup if asked != Asked::Serve => {
-                    tracing::warn!("the configuration is not read again by a server that leaves");
+                Signal::Hangup if requested != Asked::Serve => {
+                    tracing::warn!("reload ignored: the server is draining");
                 }
                 Signal::Hangup if !terminal.is_gone() => {
-                    // Also when the settings are wrong: a certificate may be about to end.
+                    // Certificates are reloaded also if the settings are wrong, because one may be about to expire.
                     certificates.iter().for_each(Certificates::reload);
                     reload(&server).await;
                 }
-                signal => asked = leave(&server, asked, signal),
+                signal => requested = leave(&server, requested, signal),
             },
-            // The server lives longer than this. Whoever has changed its settings, a signal or the admin API.
+            // The server outlives this loop. The change may come from a signal or the admin API.
             Some(config) = settings.next() => log.set_level(&config.log_level),
             Ok(()) = progress.changed() => {
                 let now = *progress.borrow_and_update();
@@ -65,9 +64,9 @@ pub(crate) async fn conduct(
     }
 }
 
-/// The first SIGTERM drains; Ctrl-C, or a second signal, ends at once; whoever insists is not kept waiting.
-fn leave(server: &Handle, asked: Asked, signal: Signal) -> Asked {
-    match (asked, signal) {
+/// The first SIGTERM drains. Ctrl-C or a second signal stops at once. A third signal ends the process without waiting.
+fn leave(server: &Handle, requested: Asked, signal: Signal) -> Asked {
+    match (requested, signal) {
         (Asked::Serve, Signal::Terminate) => {
             systemd::stopping();
             server.drain();
@@ -76,7 +75,7 @@ fn leave(server: &Handle, asked: Asked, signal: Signal) -> Asked {
         (Asked::Serve, _) => systemd::stopping(),
         (Asked::Drain, _) => tracing::info!("second signal: stopping now"),
         (Asked::Stop, _) => {
-            tracing::warn!("another signal: ending without waiting");
+            tracing::warn!("third signal: exiting without waiting");
             exit(1);
         }
     }
@@ -84,7 +83,7 @@ fn leave(server: &Handle, asked: Asked, signal: Signal) -> Asked {
     Asked::Stop
 }
 
-/// Reads file, environment and flags again. Whatever is wrong with them changes nothing.
+/// Reads file, environment and flags again. Invalid settings change nothing.
 async fn reload(server: &Handle) {
     systemd::reloading();
     let problems = match read() {
@@ -103,23 +102,23 @@ async fn reload(server: &Handle) {
     if problems.is_empty() {
         systemd::ready();
     } else {
-        tracing::error!("the configuration was not reloaded and stays as it was");
+        tracing::error!("reload failed: the configuration is unchanged");
         systemd::ready();
         systemd::status("serving; the last reload failed, see the log");
     }
 }
 
-/// The settings as the program would read them if it were started now.
+/// Reads the settings as a start of the program would read them now.
 fn read() -> Result<Config, Vec<String>> {
     match cli::parse(env::args_os(), env::vars_os()) {
         Ok(Command::Run(effective)) => Ok(effective.config),
-        // The arguments with which it runs have not become others.
-        Ok(_) => Err(vec!["the arguments no longer ask for a server".to_owned()]),
+        // Does not happen: the arguments of the process do not change.
+        Ok(_) => Err(vec!["the arguments no longer start a server".to_owned()]),
         Err(exit) => Err(exit.lines),
     }
 }
 
-/// Tells systemd that the workers are alive, twice as often as it wants to hear it, and not when one is stuck.
+/// Notifies systemd that the workers are alive, twice per watchdog period, and not while one is stuck.
 struct Watchdog {
     heartbeats: Heartbeats,
     looks: Option<Interval>,
@@ -127,24 +126,24 @@ struct Watchdog {
 
 impl Watchdog {
     fn new(server: &Handle) -> Self {
-        let looks = systemd::watchdog().map(|within| {
-            let mut looks = interval((within / 2).max(WATCHDOG_PERIOD_MIN));
-            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            // The first one is over at once.
-            looks.reset();
-            looks
+        let checks = systemd::watchdog().map(|timeout| {
+            let mut checks = interval((timeout / 2).max(WATCHDOG_PERIOD_MIN));
+            checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first tick would complete at once.
+            checks.reset();
+            checks
         });
         Self {
             heartbeats: server.heartbeats(),
-            looks,
+            looks: checks,
         }
     }
 
     async fn tick(&mut self) {
-        let Some(looks) = &mut self.looks else {
+        let Some(checks) = &mut self.looks else {
             return std::future::pending().await;
         };
-        looks.tick().await;
+        checks.tick().await;
         if self.heartbeats.all() {
             systemd::alive();
         } else {

@@ -1,7 +1,7 @@
-//! One connection that sends messages back, or one within TLS, over any byte stream: the fuzzer's way to the tracker's own
+//! Runs one echoing connection, or one TLS connection, over any byte stream, so that the fuzzer reaches the tracker's
 //! connections.
 //!
-//! In builds with the feature `echo` only. Starts no server; for one that echoes see `examples/echo.rs`.
+//! Only in builds with the feature `echo`. Starts no server; for an echoing server see `examples/echo.rs`.
 
 use std::io;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::connection::{self, Surroundings};
 use crate::hub::{Ended, Hub, Node, Visitor};
 use crate::net::tls::TlsStream;
 
-/// Serves one WebSocket with these settings until it ends. `read_ahead` are bytes that came together with the
-/// handshake. Works within a tokio runtime with time.
+/// Serves one WebSocket with these settings until it ends. `read_ahead` holds bytes that arrived together with the
+/// handshake. Needs a tokio runtime with time.
 pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     transport: T,
     read_ahead: Vec<u8>,
@@ -25,13 +25,13 @@ pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let node = Arc::new(Node::new(config, 1));
     node.echo();
     let message_bytes_max = config.connection.message_bytes_max;
-    let around = Surroundings::new(Hub::new(node, 0, 0), Instant::now(), message_bytes_max);
-    connection::serve(transport, read_ahead, &Visitor::default(), around)
+    let context = Surroundings::new(Hub::new(node, 0, 0), Instant::now(), message_bytes_max);
+    connection::serve(transport, read_ahead, &Visitor::default(), context)
 }
 
-/// A connection within TLS, as listeners have them.
+/// A server-side TLS connection, as used by listeners.
 pub trait WithinTls: AsyncRead + AsyncWrite + Unpin {
-    /// The memory of what waits on its way in and out, in bytes.
+    /// Returns the memory in bytes of buffered input and output.
     fn kept_bytes(&self) -> usize;
 }
 
@@ -41,11 +41,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WithinTls for TlsStream<T> {
     }
 }
 
-/// Does the server's TLS handshake over this transport. Works in any runtime, or none.
+/// Runs the server's TLS handshake over this transport. Works in any runtime, or without one.
 ///
 /// # Errors
 ///
-/// What the transport says, or what the client did against the rules of TLS.
+/// The error of the transport, or the client's TLS protocol violation.
 pub async fn within_tls<T: AsyncRead + AsyncWrite + Unpin>(
     transport: T,
     config: Arc<ServerConfig>,

@@ -1,4 +1,5 @@
-//! The program `swarmhub`: reads its settings, starts the server and stops it on a signal, or loads a tracker.
+//! Runs the program `swarmhub`: reads its settings, starts the server and stops it on a signal, or runs the load
+//! generator.
 
 mod cli;
 mod conduct;
@@ -18,7 +19,7 @@ use swarmhub::{Server, ServerBuilder, ServerError};
 
 use crate::cli::{Command, Load};
 
-/// The exit code for settings that are wrong: systemd is told not to try again (`RestartPreventExitStatus=`).
+/// The exit code for wrong settings; systemd does not restart after it (`RestartPreventExitStatus=`).
 const WRONG_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
             return exit.code();
         }
     };
-    let done = match command {
+    let result = match command {
         Command::Print(text) => io::stdout()
             .write_all(text.as_bytes())
             .context("cannot write to standard output"),
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&format_args!("swarmhub: {error:#}"));
@@ -53,25 +54,26 @@ fn main() -> ExitCode {
 }
 
 fn tell(text: &dyn std::fmt::Display) {
-    // When even standard error is gone there is nobody left to tell.
+    // If standard error is closed, there is no output left for this error.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Loads a tracker. Only JSON goes to standard output when it is asked for; all else is for people, on standard error.
+/// Runs the load generator. With `--json`, only JSON is written to standard output, and the text report to standard
+/// error.
 fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
-    // A wrong path is told now, not after a load whose report it would cost.
+    // A wrong path fails now, not after the load, where it would lose the report.
     let page = load.html.as_deref().map(open_page).transpose()?;
-    let mut live = Live::new(io::stderr(), io::stderr().is_terminal());
+    let mut progress_line = Live::new(io::stderr(), io::stderr().is_terminal());
     let stop = stop_by_signals().context("signals cannot be received")?;
-    let mut watch = |progress: &Progress| {
+    let mut on_progress = |progress: &Progress| {
         if !load.quiet {
-            live.tell(progress);
+            progress_line.tell(progress);
         }
     };
-    let ran = load::run_until(&load.options, &mut watch, &stop);
-    live.end();
-    // It says its cause itself, and must not be asked for it again.
-    let report = ran.map_err(|error| anyhow::anyhow!("{error}"))?;
+    let outcome = load::run_until(&load.options, &mut on_progress, &stop);
+    progress_line.end();
+    // The error's text already includes its cause, so the chain is dropped.
+    let report = outcome.map_err(|error| anyhow::anyhow!("{error}"))?;
     let text = report.to_text();
     let printed = if load.json {
         tell(&text);
@@ -79,9 +81,9 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
     } else {
         io::stdout().write_all(text.as_bytes())
     };
-    // Where one of the two cannot be written, the other still is.
+    // If one of the two outputs fails, the other is still written.
     if let Some((file, page)) = page {
-        // Fails only for what has no length, such as a pipe.
+        // Fails only for files without a length, such as a pipe.
         let _ = page.set_len(0);
         (&page)
             .write_all(report.to_html().as_bytes())
@@ -91,10 +93,10 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(report.exit_code))
 }
 
-/// Lets the first signal end a load, so that it reports what there is, and a second one the program at once.
+/// Makes the first signal end a load with a report of the results so far, and a second signal end the program at once.
 fn stop_by_signals() -> anyhow::Result<Stop> {
     let stop = Stop::default();
-    let of_thread = stop.clone();
+    let thread_stop = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -105,7 +107,7 @@ fn stop_by_signals() -> anyhow::Result<Stop> {
                 process::Signal::Terminate => EndedEarly::Terminated,
                 process::Signal::Interrupt | process::Signal::Hangup => EndedEarly::Interrupted,
             };
-            of_thread.stop(why);
+            thread_stop.stop(why);
             signals.next().await;
             exit(why.exit_code().into());
         });
@@ -116,7 +118,7 @@ fn stop_by_signals() -> anyhow::Result<Stop> {
     Ok(stop)
 }
 
-/// Opens the page's file. What is in it stays until there is something to put in its place.
+/// Opens the report file. Its old content stays until the report is written.
 fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
     let page = File::options()
         .write(true)
@@ -127,7 +129,7 @@ fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
     Ok((file, page))
 }
 
-/// What `main` knows of the settings and of the system around it.
+/// Builds the server from the settings and the environment.
 fn builder(effective: &Effective) -> ServerBuilder {
     Server::builder()
         .config(effective.config.clone())
@@ -135,7 +137,7 @@ fn builder(effective: &Effective) -> ServerBuilder {
         .state_folder(process::state_folder(|name| env::var_os(name)))
 }
 
-/// Says whether the server would start, and what it would warn of.
+/// Prints whether the server would start, and its warnings.
 fn check(effective: &Effective) -> ExitCode {
     match builder(effective).check() {
         Ok(warnings) => {
@@ -144,7 +146,7 @@ fn check(effective: &Effective) -> ExitCode {
                 text.extend(["warning: ", &warning, "\n"]);
             }
             text.push_str(&effective.summary());
-            // Who reads no output reads the exit code.
+            // If the output cannot be written, the exit code still tells the result.
             let _ = writeln!(io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
@@ -157,7 +159,7 @@ fn check(effective: &Effective) -> ExitCode {
     }
 }
 
-/// Whether trying again does not help.
+/// Returns whether the settings are wrong, so that a retry does not help.
 fn is_of_settings(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<ServerError>();
     error.is_some_and(ServerError::is_of_settings)
@@ -183,10 +185,10 @@ fn serve(effective: &Effective) -> anyhow::Result<()> {
         let signals = process::Signals::new()?;
         let server = builder(effective).bind().await?;
         process::print_addresses(server.listening()).context("cannot write to standard output")?;
-        let conducted = conduct::conduct(server.handle(), server.certificates(), signals, log);
+        let supervision = conduct::conduct(server.handle(), server.certificates(), signals, log);
         tokio::select! {
             ended = server.run(std::future::pending()) => Ok(ended?),
-            () = conducted => Ok(()),
+            () = supervision => Ok(()),
         }
     })
 }

@@ -1,8 +1,7 @@
-//! What the system says about memory, and giving memory back to it after many connections have gone.
+//! Reads the memory use and budget from the system, and returns memory to it after many connections have ended.
 //!
-//! The allocator of glibc keeps what is freed in the heaps of other threads than the first: 5,000 connections that
-//! came and went left 40 MiB behind, for good. Asking it takes a foreign function, the only unsafe code of the crate.
-//! The worker calls this.
+//! The glibc allocator keeps freed memory in the heaps of all threads but the first: 5,000 connections that ended left
+//! 40 MiB for good. Returning it takes a foreign function, the only unsafe code of the crate. The worker calls this.
 
 mod ebb;
 mod system;
@@ -10,7 +9,7 @@ mod system;
 pub(crate) use ebb::Ebb;
 pub(crate) use system::{budget_bytes, resident_bytes};
 
-/// Asks the allocator to give back to the system what it does not use.
+/// Makes the allocator return unused memory to the system.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn give_back() {
     #[expect(unsafe_code, reason = "a foreign function")]
@@ -21,7 +20,7 @@ pub(crate) fn give_back() {
     }
 }
 
-/// Elsewhere allocators give back by themselves, or cannot be asked.
+/// Does nothing: other allocators return memory by themselves, or cannot be asked to.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn give_back() {}
 
@@ -31,9 +30,9 @@ mod tests {
 
     #[test]
     fn asking_does_no_harm() {
-        let kept = vec![1_u8; 1 << 20];
+        let in_use = vec![1_u8; 1 << 20];
         drop(vec![1_u8; 1 << 20]);
         give_back();
-        assert!(kept.iter().all(|&byte| byte == 1));
+        assert!(in_use.iter().all(|&byte| byte == 1));
     }
 }

@@ -1,4 +1,5 @@
-//! What the program has to do with the system around it: signals, open files, and the lines it prints at start.
+//! Handles the program's interface to the system: signals, the limit of open files, the state folder, and the lines
+//! printed at start.
 
 pub(crate) mod systemd;
 
@@ -10,55 +11,55 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use swarmhub::config::{Listen, Role, Target};
 
-/// Fewer open files than these, and those of each worker, leave no room for connections.
+/// Smallest limit of open files, without those of the workers, that leaves room for connections.
 const OPEN_FILES_MIN: u64 = 64;
-/// The runtime of a worker: its poller, its waker, its listeners.
+/// Descriptors of one worker's runtime: poller, waker, listeners.
 const OPEN_FILES_OF_WORKER: u64 = 8;
 
-/// Raises the soft limit of open files to the hard one; returns the limit.
+/// Raises the soft limit of open files to the hard limit; returns the limit.
 pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
-    let least = OPEN_FILES_MIN + OPEN_FILES_OF_WORKER * workers as u64;
+    let required = OPEN_FILES_MIN + OPEN_FILES_OF_WORKER * workers as u64;
     let limit = rlimit::increase_nofile_limit(u64::MAX)
         .context("the limit of open files cannot be read")?;
-    if limit < least {
+    if limit < required {
         bail!(
-            "too few file descriptors: {limit} open files are allowed, at least {least} are needed; \
+            "too few file descriptors: {limit} open files are allowed, at least {required} are needed; \
              raise the hard limit (ulimit -Hn, or LimitNOFILE= of systemd)"
         );
     }
     Ok(limit)
 }
 
-/// Where the program keeps files of its own: where systemd says (`STATE_DIRECTORY`, systemd.exec(5); of several the first),
-/// else where the XDG Base Directory Specification 0.8 wants state, else in the working directory.
+/// Returns the folder for the program's own files. Uses the first path in `STATE_DIRECTORY` (systemd.exec(5)), else the
+/// state folder of the XDG Base Directory Specification 0.8, else the working directory.
 pub(crate) fn state_folder(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let absolute = |name: &str| {
         let path = PathBuf::from(variable(name)?);
         path.is_absolute().then_some(path)
     };
-    let by_systemd = variable("STATE_DIRECTORY").and_then(|folders| {
+    let from_systemd = variable("STATE_DIRECTORY").and_then(|folders| {
         let first = folders.to_str()?.split(':').next()?.to_owned();
         (!first.is_empty()).then(|| PathBuf::from(first))
     });
-    by_systemd
+    from_systemd
         .or_else(|| Some(absolute("XDG_STATE_HOME")?.join("swarmhub")))
         .or_else(|| Some(absolute("HOME")?.join(".local/state/swarmhub")))
         .unwrap_or_default()
 }
 
-/// What somebody outside asks of the program.
-#[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere there is only Ctrl-C"))]
+/// A signal that the program handles.
+#[cfg_attr(not(unix), allow(dead_code, reason = "other systems only have Ctrl-C"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGHUP: read the settings again.
     Hangup,
-    /// SIGINT, Ctrl-C: somebody waits for it to end.
+    /// SIGINT, Ctrl-C: stop at once.
     Interrupt,
-    /// SIGTERM: a service manager wants it gone, in order.
+    /// SIGTERM: a service manager requests a graceful shutdown.
     Terminate,
 }
 
-/// The signals that the program listens to.
+/// Receives the signals that the program handles.
 #[cfg(unix)]
 pub(crate) struct Signals {
     hangup: tokio::signal::unix::Signal,
@@ -68,12 +69,12 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// From now on they do not end the program by themselves.
+    /// Installs the handlers; the signals then no longer end the process.
     pub(crate) fn new() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let signal = |kind| signal(kind).context("signals cannot be received");
-        // Once received, it ends nothing for as long as the process lives: a file that would grow beyond the limit of file sizes
-        // (RLIMIT_FSIZE) is then an error for who writes it.
+        // With a handler installed once, SIGXFSZ no longer ends the process. Writing beyond the file size limit
+        // (RLIMIT_FSIZE) then returns an error.
         drop(signal(SignalKind::from_raw(libc::SIGXFSZ))?);
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
@@ -82,7 +83,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.hangup.recv() => Signal::Hangup,
@@ -92,7 +93,7 @@ impl Signals {
     }
 }
 
-/// Elsewhere there is Ctrl-C.
+/// Receives Ctrl-C, the only signal on other systems.
 #[cfg(not(unix))]
 pub(crate) struct Signals;
 
@@ -111,22 +112,22 @@ impl Signals {
     }
 }
 
-/// The terminal from which the program was started, if it was. When that is closed, SIGHUP comes as well.
+/// The terminal that started the program, if any. When it is closed, SIGHUP is sent as well.
 pub(crate) struct Terminal(bool);
 
 impl Terminal {
-    /// Looks at standard input.
+    /// Checks whether standard input is a terminal.
     pub(crate) fn at_start() -> Self {
         Self(io::stdin().is_terminal())
     }
 
-    /// Whether there was one that is gone. A terminal that was hung up no longer says that it is one.
+    /// Returns whether there was a terminal and it is closed. A closed terminal is no longer reported as one.
     pub(crate) fn is_gone(&self) -> bool {
         self.0 && !io::stdin().is_terminal()
     }
 }
 
-/// Prints where the page and the tracker are, for people and for scripts, and last where one can watch them.
+/// Prints the addresses of page and tracker, for people and scripts, and last the address of the dashboard.
 pub(crate) fn print_addresses<'a>(listening: impl Iterator<Item = &'a Listen>) -> io::Result<()> {
     let mut stdout = io::stdout();
     let listening: Vec<_> = listening.collect();
@@ -136,7 +137,7 @@ pub(crate) fn print_addresses<'a>(listening: impl Iterator<Item = &'a Listen>) -
     stdout.flush()
 }
 
-/// One line for each thing that is served in a place.
+/// Returns one line for each service of a listener.
 fn lines(listen: &Listen) -> String {
     let secure = if listen.tls { "s" } else { "" };
     let note = if listen.proxy {
@@ -149,17 +150,17 @@ fn lines(listen: &Listen) -> String {
         (listen.role.has_tracker(), "tracker  ", "ws"),
         (listen.role == Role::Metrics, "metrics  ", "http"),
     ];
-    let line = |(_, what, scheme)| match &listen.target {
+    let line = |(_, label, scheme)| match &listen.target {
         Target::Tcp(address) => {
-            format!("{what}{scheme}{secure}://{}/{note}\n", place(*address))
+            format!("{label}{scheme}{secure}://{}/{note}\n", place(*address))
         }
-        Target::Unix(_) | Target::Systemd(_) => format!("{what}{}{note}\n", listen.target),
+        Target::Unix(_) | Target::Systemd(_) => format!("{label}{}{note}\n", listen.target),
     };
     let served = served.into_iter().filter(|(is_served, _, _)| *is_served);
     served.map(line).collect()
 }
 
-/// The line for the dashboard, if it can be opened here.
+/// Returns the line for the dashboard, if it can be opened directly.
 fn dashboard(listen: &Listen) -> Option<String> {
     let Target::Tcp(address) = &listen.target else {
         return None;
@@ -170,7 +171,7 @@ fn dashboard(listen: &Listen) -> Option<String> {
     is_open.then(|| format!("watch    http{secure}://{place}/dashboard\n"))
 }
 
-/// The address as one opens it on this machine.
+/// Returns the address to open on this machine.
 fn place(address: SocketAddr) -> String {
     match address.ip() {
         ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!(folder(&[home, xdg, systemd]), "/var/lib/swarmhub");
         assert_eq!(folder(&[home, xdg]), "/state/swarmhub");
         assert_eq!(folder(&[home]), "/home/a/.local/state/swarmhub");
-        // Relative ones are to be ignored, says the specification.
+        // The specification requires that relative paths are ignored.
         let relative = ("XDG_STATE_HOME", "state");
         assert_eq!(folder(&[home, relative]), "/home/a/.local/state/swarmhub");
         assert_eq!(folder(&[("STATE_DIRECTORY", "")]), "");
@@ -211,23 +212,26 @@ mod tests {
 
     #[test]
     fn each_place_says_what_is_served_there() {
-        let said = |listen: &str| lines(&listen.parse().unwrap());
+        let printed = |listen: &str| lines(&listen.parse().unwrap());
         assert_eq!(
-            said("127.0.0.1:80"),
+            printed("127.0.0.1:80"),
             "page     http://127.0.0.1:80/\ntracker  ws://127.0.0.1:80/\n"
         );
-        assert_eq!(said("tls+tracker+[::1]:443"), "tracker  wss://[::1]:443/\n");
         assert_eq!(
-            said("proxy+pages+127.0.0.1:80"),
+            printed("tls+tracker+[::1]:443"),
+            "tracker  wss://[::1]:443/\n"
+        );
+        assert_eq!(
+            printed("proxy+pages+127.0.0.1:80"),
             "page     http://127.0.0.1:80/  (PROXY protocol)\n"
         );
         assert_eq!(
-            said("tracker+unix:/run/hub.sock"),
+            printed("tracker+unix:/run/hub.sock"),
             "tracker  unix:/run/hub.sock\n"
         );
-        let watched = |listen: &str| dashboard(&listen.parse().unwrap());
+        let dashboard_line = |listen: &str| dashboard(&listen.parse().unwrap());
         assert_eq!(
-            watched("tls+0.0.0.0:443").unwrap(),
+            dashboard_line("tls+0.0.0.0:443").unwrap(),
             "watch    https://localhost:443/dashboard\n"
         );
         for hidden in [
@@ -235,7 +239,7 @@ mod tests {
             "proxy+127.0.0.1:80",
             "unix:/run/hub.sock",
         ] {
-            assert_eq!(watched(hidden), None, "{hidden}");
+            assert_eq!(dashboard_line(hidden), None, "{hidden}");
         }
     }
 }

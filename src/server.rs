@@ -1,6 +1,6 @@
-//! The whole server: binds, starts the workers, stops them.
+//! Runs the whole server: binds the listeners, starts the workers and stops them.
 //!
-//! The only module that binds and spawns threads. `main` runs it, and so may any program that embeds it.
+//! Only this module binds sockets and spawns worker threads. `main` and embedding programs run it.
 
 mod access;
 mod alerting;
@@ -36,35 +36,35 @@ use observe::Observer;
 
 pub use handle::{Handle, Heartbeats, Phase, Progress, Settings};
 
-/// Why the server does not start, or ended early.
+/// An error that prevents the start or ends the server early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Settings are impossible; each with the place and the remedy.
+    /// Invalid settings, each with its location and remedy.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<InvalidConfig>),
-    /// A place cannot be listened on.
+    /// A listener address cannot be bound.
     #[error("cannot listen on {listen}: {}", listen_remedy(listen, reason))]
     Listen {
-        /// The place.
+        /// The listener address.
         listen: Listen,
-        /// What the system says.
+        /// The system's error.
         reason: io::Error,
     },
-    /// TLS cannot be served, mostly because of a certificate file.
+    /// TLS cannot be served, usually because of a certificate file.
     #[error("TLS: {0}")]
     Tls(TlsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
-        /// Which one.
+        /// The number of the worker.
         number: usize,
-        /// What the system says.
+        /// The system's error.
         reason: io::Error,
     },
-    /// Workers went on running after everything was dropped.
-    #[error("{workers} workers are stuck and were left behind")]
+    /// Workers were still running after all their connections were dropped.
+    #[error("{workers} workers are stuck and were abandoned")]
     Stuck {
-        /// How many.
+        /// The number of stuck workers.
         workers: usize,
     },
 }
@@ -77,13 +77,13 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
                 .to_owned()
         }
         io::ErrorKind::PermissionDenied if is_file => {
-            "not permitted; the user of the server must be able to write to that folder".to_owned()
+            "permission denied; the user of the server needs write access to that folder".to_owned()
         }
         io::ErrorKind::NotFound if is_file => {
             "its folder does not exist; create it, or choose another path with --listen".to_owned()
         }
         io::ErrorKind::AddrInUse if matches!(listen.target, Target::Tcp(address) if address.ip().is_unspecified()) => {
-            "another program uses this port, or another listener of this one, as [::] takes IPv4 too; \
+            "the port is in use by another program or by another listener of this one ([::] includes IPv4); \
              stop it, or choose another address with --listen"
                 .to_owned()
         }
@@ -92,7 +92,7 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
                 .to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "not permitted; ports below 1024 mostly need a privilege, choose another with --listen"
+            "permission denied; ports below 1024 usually need a privilege, choose another with --listen"
                 .to_owned()
         }
         io::ErrorKind::AddrNotAvailable => {
@@ -105,7 +105,7 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
     }
 }
 
-/// Makes a [`Server`].
+/// Builds a [`Server`].
 #[derive(Debug, Clone, Default)]
 pub struct ServerBuilder {
     config: Config,
@@ -115,7 +115,7 @@ pub struct ServerBuilder {
 }
 
 impl ServerError {
-    /// What is wrong, one line for each mistake.
+    /// Returns one line for each mistake.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         match self {
@@ -124,7 +124,8 @@ impl ServerError {
         }
     }
 
-    /// Whether it is the settings that are wrong, so that trying again does not help. A certificate may be replaced, a port set free.
+    /// Returns whether the settings are wrong, so that a retry does not help. A certificate may be replaced and a port
+    /// may become free.
     #[must_use]
     pub const fn is_of_settings(&self) -> bool {
         matches!(self, Self::Config(_))
@@ -132,39 +133,40 @@ impl ServerError {
 }
 
 impl ServerBuilder {
-    /// Takes all settings at once.
+    /// Sets all settings at once.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Listens on this address, and not on the default one. May be called several times; port 0 lets the system choose.
+    /// Listens on this address instead of the default. May be called several times; with port 0 the system chooses a
+    /// port.
     #[must_use]
     pub fn listen(self, address: SocketAddr) -> Self {
         self.listen_on(address.into())
     }
 
-    /// As [`Self::listen`], for all that can be listened on: `"unix:/run/hub.sock".parse()` and the like.
+    /// As [`Self::listen`], for every kind of listener, such as `"unix:/run/hub.sock".parse()`.
     #[must_use]
     pub fn listen_on(mut self, place: Listen) -> Self {
         self.listen.push(place);
         self
     }
 
-    /// Keeps files of its own in this folder, which is made when the first one is: `history.sqlite`, if `history` is `file`.
-    /// Without such a folder history is kept in memory then.
+    /// Sets the folder for the server's own files; it is created with the first file. This is `history.sqlite`, if
+    /// `history` is `file`. Without a folder, history is then stored in memory.
     #[must_use]
     pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.state_folder = Some(folder.into());
         self
     }
 
-    /// Checks the settings and binds the addresses; connections wait from then on, and are served by [`Server::run`].
+    /// Checks the settings and binds the listeners. Connections wait from then on and are served by [`Server::run`].
     ///
     /// # Errors
     ///
-    /// [`ServerError::Config`] for impossible settings, [`ServerError::Tls`] for certificates that cannot be used,
+    /// [`ServerError::Config`] for invalid settings, [`ServerError::Tls`] for unusable certificates,
     /// [`ServerError::Listen`] for an address that cannot be bound.
     #[expect(
         clippy::unused_async,
@@ -174,11 +176,11 @@ impl ServerBuilder {
         self.config = self.listening();
         self.config.check().map_err(ServerError::Config)?;
         let access = access::read(&self.config.access).map_err(ServerError::Config)?;
-        let looked = self.look(&self.config);
-        if let Some(problem) = looked.problems.into_iter().next() {
+        let report = self.look(&self.config);
+        if let Some(problem) = report.problems.into_iter().next() {
             return Err(problem);
         }
-        for warning in &looked.warnings {
+        for warning in &report.warnings {
             tracing::warn!("{warning}");
         }
         let workers = self
@@ -196,9 +198,9 @@ impl ServerBuilder {
         node.pressure().grant(memory::budget_bytes().unwrap_or(0));
         match node.pressure().budget_bytes() {
             0 if memory::resident_bytes().is_some() => tracing::warn!(
-                "how much memory there is cannot be read (/proc/meminfo), so memory is not watched: set memory.budget_bytes"
+                "total memory cannot be read from /proc/meminfo, so memory is not limited: set memory.budget_bytes"
             ),
-            budget_bytes => tracing::debug!(budget_bytes, "memory that may be used, 0 for any"),
+            budget_bytes => tracing::debug!(budget_bytes, "memory budget, 0 for unlimited"),
         }
         let control = Control::new(&self.config, &node, workers);
         control.access.put_in_force(access);
@@ -213,7 +215,7 @@ impl ServerBuilder {
     }
 }
 
-/// All places to listen on: those of metrics come last.
+/// Returns all listeners to bind; those of metrics come last.
 fn places(config: &Config) -> Vec<Listen> {
     let metrics = config.metrics.listen.iter().cloned();
     let metrics = metrics.map(|listen| Listen {
@@ -223,7 +225,7 @@ fn places(config: &Config) -> Vec<Listen> {
     config.listen.iter().cloned().chain(metrics).collect()
 }
 
-/// A server whose addresses are bound.
+/// A server whose listeners are bound.
 #[derive(Debug)]
 pub struct Server {
     workers: usize,
@@ -233,13 +235,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with default settings, to be changed before it is bound.
+    /// Returns a builder with default settings.
     #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    /// The IP addresses listened on, with real port numbers.
+    /// Returns the bound IP addresses, with real port numbers.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.listening().filter_map(|listen| match listen.target {
             Target::Tcp(address) => Some(address),
@@ -247,37 +249,37 @@ impl Server {
         })
     }
 
-    /// All places listened on, with real port numbers, and for what systemd has handed over with its real place.
+    /// Returns all bound listeners, with real port numbers and with the real addresses of sockets passed by systemd.
     pub fn listening(&self) -> impl Iterator<Item = &Listen> {
         self.listeners.iter().map(|listeners| &listeners.listen)
     }
 
-    /// What all workers share: the swarms and the counters.
+    /// Returns the state shared by all workers: the swarms and the counters.
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
         &self.control.node
     }
 
-    /// A way to tell it what to do while it runs.
+    /// Returns a handle to control the running server.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle(Arc::clone(&self.control))
     }
 
-    /// The certificates of its TLS listeners, if it has any.
+    /// Returns the certificates of its TLS listeners, if it has any.
     #[must_use]
     pub fn certificates(&self) -> Option<Certificates> {
         self.tls.clone().map(Certificates::new)
     }
 
-    /// How many workers it runs.
+    /// Returns the number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers
     }
 
-    /// Serves until `shutdown` completes or the [`Handle`] says so; then leaves as `drain` is set, and returns when all
-    /// connections have ended or were dropped.
+    /// Serves until `shutdown` completes or the [`Handle`] requests an end. Then drains as set by `drain`, and returns
+    /// when all connections have ended or were dropped.
     ///
     /// # Errors
     ///
@@ -286,7 +288,7 @@ impl Server {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let (control, tls) = (Arc::clone(&self.control), self.tls.clone());
         let orders = Orders::new(control.in_force.subscribe());
-        // Whatever ends this, no worker goes on alone.
+        // No worker keeps running after this function ends, for any reason.
         let _stop_at_exit =
             [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
         let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
@@ -304,7 +306,7 @@ impl Server {
         };
         let observer = Observer::new(&control, &sockets, self.certificates());
         let mut alerting = Alerting::new(&control, port);
-        // Goes on while the server leaves: that is when people look.
+        // Continues during a drain: operators look at the statistics then.
         let mut observing = pin!(async {
             tokio::join!(observer.run(), census::run(&control.node));
         });
@@ -316,16 +318,16 @@ impl Server {
             _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
             () = control.lower_ttl_when_due() => {}
             () = control.access.keep() => {}
-            // A worker ends only when it fails, or when its thread panics.
+            // A worker ends only by an error or a panic of its thread.
             () = ends.next() => control.want(Wanted::Stop),
         }
-        // Before whoever takes over has written anything.
+        // Saves before a successor process has written anything.
         alerting.finish();
         tokio::select! {
             () = leave(&control, &orders, &mut ends) => {}
             () = &mut observing => {}
         }
-        // What was changed over the API in the meantime.
+        // Saves changes made over the API in the meantime.
         alerting.finish();
         control.node.store().close().await;
         ends.into_result()
@@ -337,7 +339,7 @@ impl Server {
         let started = self.control.node.started();
         for (number, pulse) in self.control.pulses.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
-            // Given away, so that nothing goes on listening when the workers have stopped to.
+            // The workers own the listeners, so that no socket listens after the workers have stopped.
             let listeners = self.listeners.iter_mut().filter_map(Listeners::take);
             let worker = Worker {
                 number: u8::try_from(number)
@@ -371,8 +373,8 @@ impl Server {
     }
 }
 
-/// Tells how a worker has ended, also by a panic. Nobody waits for its thread, because a thread that is stuck would be
-/// waited for in vain.
+/// Reports how a worker ended, also after a panic. Its thread is not joined, because joining a stuck thread would never
+/// return.
 struct Ending {
     number: usize,
     result: io::Result<()>,
@@ -384,7 +386,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.pulse.end();
         let result = std::mem::replace(&mut self.result, Ok(()));
-        // There is room for one from each worker, and nobody listens any more if the server was dropped.
+        // The channel has room for one message of each worker; the receiver is closed if the server was dropped.
         let _ = self.ended.try_send((self.number, result));
     }
 }

@@ -1,7 +1,7 @@
-//! The rules of tracking: what happens to the swarms when a request comes in, and who is to be told.
+//! Applies the rules of tracking: updates the swarms for each request and decides which messages to send.
 //!
-//! A synchronous function of the participant, its request, the time and a source of randomness; it sends nothing and
-//! knows no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
+//! A synchronous function of the participant, its request, the time and a source of randomness. It sends nothing and
+//! uses no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
 
 mod access;
 mod full_scrape;
@@ -33,7 +33,7 @@ pub use outcome::{AnswerFate, Bounded, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
 pub use rules::Rules;
 
-/// The swarms and the rules for them. Shared by all workers.
+/// All swarms and the rules for them. Shared by all workers.
 #[derive(Debug)]
 pub struct Tracker {
     rules: InForce,
@@ -43,7 +43,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker without swarms.
+    /// Creates a tracker without swarms.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
@@ -54,52 +54,52 @@ impl Tracker {
         }
     }
 
-    /// The rules in force.
+    /// Returns the active rules.
     #[must_use]
     pub fn rules(&self) -> Rules {
         self.rules.get()
     }
 
-    /// Puts other rules in force, for all that happens from now on.
+    /// Replaces the active rules. Later requests use the new ones.
     pub fn set_rules(&self, rules: Rules) {
         self.rules.set(rules);
         self.swarms.set_most(rules.swarms_max);
     }
 
-    /// Puts other lists of info-hashes in force. Who is in a swarm that they do not allow leaves it with its next announce, or when
-    /// its membership expires; until then nothing is relayed there.
+    /// Replaces the active lists of info-hashes. A member of a swarm that they no longer allow leaves it with its next
+    /// announce, or when its membership expires. Until then nothing is relayed there.
     pub fn set_info_hashes(&self, lists: InfoHashes) {
         self.access.set(lists);
     }
 
-    /// The table of swarms, for counts and views.
+    /// Returns the table of swarms, for counts and views.
     #[must_use]
     pub fn swarms(&self) -> &Swarms {
         &self.swarms
     }
 
-    /// Serves one request of `who`. `now` is the time since the process started.
+    /// Serves one request of `participant`. `now` is the time since the process started.
     pub fn handle<'a>(
         &self,
-        who: &mut Participant,
+        participant: &mut Participant,
         request: Request<'a>,
         now: Duration,
         rng: &mut impl Rng,
     ) -> Outcome<'a> {
         match request {
             Request::Announce(announce) if announce.event == Event::Stopped => {
-                self.leave(who, &announce)
+                self.leave(participant, &announce)
             }
             Request::Announce(announce) if !self.access.allows(&announce.info_hash) => {
-                self.expel(who, &announce)
+                self.expel(participant, &announce)
             }
-            Request::Announce(announce) => self.announce(who, &announce, now, rng),
-            // As one that nobody waits for: to an answer nothing is ever said.
+            Request::Announce(announce) => self.announce(participant, &announce, now, rng),
+            // Treated like an unmatched answer: an answer never gets a reply.
             Request::Answer(answer) if !self.access.allows(&answer.info_hash) => Outcome {
                 answer: Some(AnswerFate::Unwanted),
                 ..Outcome::default()
             },
-            Request::Answer(answer) => self.answer(who, &answer, now),
+            Request::Answer(answer) => self.answer(participant, &answer, now),
             Request::BadAnswer => Outcome {
                 answer: Some(AnswerFate::Malformed),
                 ..Outcome::default()
@@ -113,59 +113,59 @@ impl Tracker {
 
     fn announce<'a>(
         &self,
-        who: &mut Participant,
+        participant: &mut Participant,
         announce: &Announce<'a>,
         now: Duration,
         rng: &mut impl Rng,
     ) -> Outcome<'a> {
-        let (info_hash, member) = (announce.info_hash, who.member(announce.peer_id));
+        let (info_hash, member) = (announce.info_hash, participant.member(announce.peer_id));
         let membership = (info_hash, announce.peer_id);
-        let before = who.memberships.len();
-        if before >= self.rules.memberships_max() && !who.memberships.contains(membership) {
+        let before = participant.memberships.len();
+        if before >= self.rules.memberships_max() && !participant.memberships.contains(membership) {
             return Outcome {
                 reply: Some(refused(Failure::Memberships, info_hash)),
                 ..Outcome::default()
             };
         }
-        let may_begin = |free| {
-            let portion = self.rules.address_swarms();
-            let share = who.share.as_deref();
-            share.is_none_or(|share| share.may_begin(free, portion))
+        let may_create = |free| {
+            let swarm_quota = self.rules.address_swarms();
+            let quota_usage = participant.share.as_deref();
+            quota_usage.is_none_or(|quota_usage| quota_usage.may_begin(free, swarm_quota))
         };
         let mut outcome = Outcome::default();
-        let group = who.group();
-        let gives_little = announce.offers.is_empty() || {
-            let intake = (self.rules.intake(), now);
+        let group = participant.group();
+        let is_light_sender = announce.offers.is_empty() || {
+            let receiver_quota = (self.rules.intake(), now);
             let offers = announce.offers.len();
-            self.senders.note(group, &info_hash, offers, intake)
+            self.senders.note(group, &info_hash, offers, receiver_quota)
         };
-        let counts = self.swarms.with_new(&info_hash, may_begin, |swarm| {
-            let (joined, mut place) = swarm.join(
+        let counts = self.swarms.with_new(&info_hash, may_create, |swarm| {
+            let (joined, mut position) = swarm.join(
                 (member, group),
                 claim(announce.event, announce.left),
-                who.tally.is_blocked(),
+                participant.tally.is_blocked(),
                 now,
             );
             if announce.event == Event::Completed {
                 swarm.complete(member);
             }
             if joined == Joined::New {
-                let most = self.rules.peer_ids_per_swarm_max();
-                if let Some(oldest) = who.memberships.add(membership, most) {
+                let peer_ids_max = self.rules.peer_ids_per_swarm_max();
+                if let Some(oldest) = participant.memberships.add(membership, peer_ids_max) {
                     outcome.bounded.peer_ids = 1;
                     swarm.leave(Member {
                         peer_id: oldest,
                         ..member
                     });
-                    // Another has left, and with it the order of the places.
-                    place = swarm.place_of(member).unwrap_or(place);
+                    // A member has left, so positions may have changed.
+                    position = swarm.place_of(member).unwrap_or(position);
                 }
             }
-            let from = (member, place, gives_little);
-            self.relay_offers(swarm, from, announce, (now, rng), &mut outcome);
+            let sender = (member, position, is_light_sender);
+            self.relay_offers(swarm, sender, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
-        who.note_share(before);
+        participant.note_share(before);
         outcome.reply = Some(match counts {
             Ok(counts) => Reply::Announce(info_hash, counts),
             Err(Full::Table) => refused(Failure::Swarms, info_hash),
@@ -177,7 +177,7 @@ impl Tracker {
     fn relay_offers<'a>(
         &self,
         swarm: &mut Swarm,
-        (member, place, gives_little): (Member, Place, bool),
+        (member, position, is_light_sender): (Member, Place, bool),
         announce: &Announce<'a>,
         (now, rng): (Duration, &mut impl Rng),
         outcome: &mut Outcome<'a>,
@@ -185,20 +185,20 @@ impl Tracker {
         if announce.offers.is_empty() {
             return;
         }
-        let intake = (self.rules.intake(), gives_little, now);
-        let chosen = swarm.choose(place, announce.offers.len(), intake, rng);
+        let receiver_quota = (self.rules.intake(), is_light_sender, now);
+        let chosen = swarm.choose(position, announce.offers.len(), receiver_quota, rng);
         outcome.bounded.receivers = chosen.had_enough;
         outcome.bounded.reserved = chosen.had_enough_for_many;
         let pending_max = self.rules.pending_offers_max();
-        for (offer, (to, to_place)) in announce.offers.iter().zip(chosen.receivers) {
-            let given = GivenOffer {
+        for (offer, (to, to_position)) in announce.offers.iter().zip(chosen.receivers) {
+            let pending_offer = GivenOffer {
                 offer_id: offer.offer_id,
                 from: member,
                 to,
-                from_place: place,
-                to_place,
+                from_place: position,
+                to_place: to_position,
             };
-            match swarm.give_offer(place, given, now, pending_max) {
+            match swarm.give_offer(position, pending_offer, now, pending_max) {
                 Given::New | Given::Again => {}
                 Given::InsteadOfOldest => outcome.bounded.pending_offers += 1,
                 Given::TooManyCopies => {
@@ -217,13 +217,13 @@ impl Tracker {
         }
     }
 
-    fn leave<'a>(&self, who: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
-        let (info_hash, member) = (announce.info_hash, who.member(announce.peer_id));
+    fn leave<'a>(&self, participant: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
+        let (info_hash, member) = (announce.info_hash, participant.member(announce.peer_id));
         let counts = self.swarms.with(&info_hash, |swarm| {
             swarm.leave(member);
             swarm.counts()
         });
-        self.forget(who, info_hash, announce.peer_id);
+        self.forget(participant, info_hash, announce.peer_id);
         let reply = Reply::Announce(info_hash, counts.unwrap_or_default());
         Outcome {
             reply: Some(reply),
@@ -231,26 +231,37 @@ impl Tracker {
         }
     }
 
-    /// Refuses an announce of a swarm that may not be here; its sender is no longer in it if it was.
+    /// Refuses an announce of a swarm that is not allowed. Its sender leaves that swarm if it is a member.
     #[cold]
-    fn expel<'a>(&self, who: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
+    fn expel<'a>(&self, participant: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
         Outcome {
             reply: Some(refused(Failure::NotAllowed, announce.info_hash)),
-            ..self.leave(who, announce)
+            ..self.leave(participant, announce)
         }
     }
 
-    fn answer<'a>(&self, who: &Participant, answer: &Answer<'a>, now: Duration) -> Outcome<'a> {
+    fn answer<'a>(
+        &self,
+        participant: &Participant,
+        answer: &Answer<'a>,
+        now: Duration,
+    ) -> Outcome<'a> {
         let ttl = self.rules.pending_offer_ttl();
         let taken = self.swarms.with(&answer.info_hash, |swarm| {
-            swarm.take_answered(who.connection, answer.to_peer_id, answer.offer_id, now, ttl)
+            swarm.take_answered(
+                participant.connection,
+                answer.to_peer_id,
+                answer.offer_id,
+                now,
+                ttl,
+            )
         });
         let taken = taken.unwrap_or_default();
-        let waited = taken.iter().map(|(_, waited)| *waited).max();
+        let offer_age = taken.iter().map(|(_, offer_age)| *offer_age).max();
         let relay = |(offer, _): (GivenOffer, Duration)| Relay {
             to: offer.from,
             info_hash: answer.info_hash,
-            // The id under which the offer was given, whatever the answer says: old libtorrents invent one.
+            // The `peer_id` that received the offer, whatever the answer contains: old libtorrent versions invent one.
             from: offer.to.peer_id,
             offer_id: offer.offer_id,
             sdp: answer.sdp,
@@ -265,7 +276,7 @@ impl Tracker {
         Outcome {
             relays,
             answer: Some(fate),
-            waited: waited.unwrap_or_default(),
+            waited: offer_age.unwrap_or_default(),
             ..Outcome::default()
         }
     }
@@ -275,8 +286,8 @@ impl Tracker {
         match scrape {
             Scrape::Swarms(hashes) => files.extend(hashes.into_iter().map(|info_hash| {
                 let counts = self.swarms.with(&info_hash, |swarm| swarm.counts());
-                let told = counts.filter(|_| self.access.allows(&info_hash));
-                (info_hash, told.unwrap_or_default())
+                let visible = counts.filter(|_| self.access.allows(&info_hash));
+                (info_hash, visible.unwrap_or_default())
             })),
             Scrape::Everything if self.rules.full_scrape() => {
                 self.swarms.for_each(|info_hash, swarm| {
@@ -295,36 +306,36 @@ impl Tracker {
         Reply::Scrape(files)
     }
 
-    /// Tells the swarms whether the output of `who` is stuck, so that others are chosen for offers.
-    pub fn set_blocked(&self, who: &mut Participant, blocked: bool) {
-        who.tally.set_blocked(blocked);
-        for (info_hash, peer_id) in who.memberships() {
-            let member = who.member(peer_id);
+    /// Sets in all swarms of `participant` whether its output is stuck. Members with stuck output receive no offers.
+    pub fn set_blocked(&self, participant: &mut Participant, blocked: bool) {
+        participant.tally.set_blocked(blocked);
+        for (info_hash, peer_id) in participant.memberships() {
+            let member = participant.member(peer_id);
             self.swarms
                 .with(&info_hash, |swarm| swarm.set_blocked(member, blocked));
         }
     }
 
-    /// Removes a membership from the books of its connection after it has ended in the swarm. Nothing happens if the
-    /// member has joined again in the meantime.
-    pub fn forget(&self, who: &mut Participant, info_hash: InfoHash, peer_id: PeerId) {
-        let member = who.member(peer_id);
+    /// Removes a membership from its connection's list after it has ended in the swarm. Does nothing if the member has
+    /// joined again in the meantime.
+    pub fn forget(&self, participant: &mut Participant, info_hash: InfoHash, peer_id: PeerId) {
+        let member = participant.member(peer_id);
         let joined_again = self.swarms.with(&info_hash, |swarm| swarm.contains(member));
         if joined_again != Some(true) {
-            who.remove((info_hash, peer_id));
+            participant.remove((info_hash, peer_id));
         }
     }
 
-    /// Ends all memberships of a connection that is gone.
-    pub fn close(&self, who: &Participant) {
-        for (info_hash, peer_id) in who.memberships() {
+    /// Ends all memberships of a closed connection.
+    pub fn close(&self, participant: &Participant) {
+        for (info_hash, peer_id) in participant.memberships() {
             self.swarms
-                .with(&info_hash, |swarm| swarm.leave(who.member(peer_id)));
+                .with(&info_hash, |swarm| swarm.leave(participant.member(peer_id)));
         }
     }
 
-    /// Ends what has expired in a slice of one of [`Swarms::parts`]; `None` when the part has been gone through. The
-    /// owners of the connections are to be told with [`Self::forget`].
+    /// Ends expired memberships and offers in a slice of one of [`Swarms::parts`]. Returns `None` when the part is
+    /// finished. The caller must call [`Self::forget`] for each expired membership of a connection.
     pub fn sweep_slice(&self, part: usize, now: Duration, swept: &mut Swept) -> Option<()> {
         self.swarms.sweep_slice(part, now, self.rules.ttl(), swept)
     }
@@ -335,7 +346,7 @@ fn refused(failure: Failure, info_hash: InfoHash) -> Reply {
     Reply::Failure(Refusal { failure, about })
 }
 
-/// `completed` makes a seeder whatever `left` says, as with the reference.
+/// `completed` makes a seeder whatever `left` contains, as in the reference implementation.
 fn claim(event: Event, left: Left) -> Claim {
     match (event, left) {
         (Event::Completed, _) | (_, Left::Nothing) => Claim::Seeder,

@@ -1,7 +1,7 @@
-//! One worker: a thread with its own runtime, its own listeners and its own hub.
+//! Runs one worker: a thread with its own runtime, listeners and hub.
 //!
-//! Accepts connections and keeps them until they end; nothing moves between workers but messages. The server starts
-//! the workers and tells them to stop.
+//! A worker accepts connections and serves them until they end; only messages move between workers. The server starts
+//! and stops the workers.
 
 mod accept;
 mod handshakes;
@@ -34,23 +34,23 @@ use handshakes::Handshakes;
 pub(crate) use orders::{InForce, Orders};
 pub(crate) use pulse::Pulse;
 
-/// How often a slice of the connections is looked at: each connection once a second.
+/// How often a slice of the connections is checked; each connection is checked once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
-/// Longest time in which the whole swarm table is searched for expired members.
+/// Longest time of one search of the whole swarm table for expired members.
 const SWEEP_MAX: Duration = Duration::from_secs(30);
-/// Seconds in which all addresses are looked at for those to forget.
+/// Seconds of one pass over all addresses that evicts idle ones.
 const TIDY_PASS: usize = 8;
-/// Connections are closed in steps of at least this when they are many.
+/// Shortest time between two closing steps of a drain.
 const PARTING_STEP_MIN: Duration = Duration::from_millis(10);
-/// How long a handshake is safe from newer ones: a few round trips to the other side of the world.
+/// How long a handshake cannot be displaced by newer ones: a few round trips across the world.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
 
-/// Fewer connections that have gone leave too little memory behind to be worth the trouble: a handshake takes 20 KB.
+/// Smallest decrease of connections that triggers a memory trim; a handshake takes 20 KB.
 const CONNECTIONS_GONE_MIN: usize = 128;
-/// The same for memberships, which take 600 bytes each when each is a swarm of its own.
+/// Smallest decrease of memberships that triggers a memory trim. Each takes 600 bytes if it is a swarm of its own.
 const MEMBERSHIPS_GONE_MIN: usize = 4096;
 
-/// What a worker is made of.
+/// Everything that a worker needs to run.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) number: u8,
@@ -66,7 +66,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Runs on this thread until it is ordered to leave and the connections have ended, or are given up.
+    /// Runs on this thread until it is drained and its connections have ended or are dropped.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -75,15 +75,15 @@ impl Worker {
         runtime.block_on(async {
             let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
             hub.advance_to(self.started.elapsed());
-            let in_force = self.orders.in_force();
-            let message_bytes_max = in_force.config.connection.message_bytes_max;
+            let active = self.orders.in_force();
+            let message_bytes_max = active.config.connection.message_bytes_max;
             let worker = Rc::new(Running {
                 site: Rc::new(Site::new(&self.site, Rc::clone(&hub))),
                 around: Surroundings::new(Rc::clone(&hub), self.started, message_bytes_max),
-                timeouts: Cell::new(timeouts(&in_force.config)),
-                proxy_timeout: Cell::new(in_force.config.proxies.proxy_timeout),
+                timeouts: Cell::new(timeouts(&active.config)),
+                proxy_timeout: Cell::new(active.config.proxies.proxy_timeout),
                 handshakes: Handshakes::new(
-                    in_force.config.connection.handshakes_max,
+                    active.config.connection.handshakes_max,
                     HANDSHAKE_GRACE,
                 ),
                 hurried: Handshakes::new(Sockets::hurried_max(self.workers), Duration::ZERO),
@@ -100,7 +100,7 @@ impl Worker {
     }
 }
 
-/// A worker on its own thread.
+/// The state of a running worker, on its own thread.
 struct Running {
     seat: Worker,
     hub: Rc<Hub>,
@@ -109,16 +109,16 @@ struct Running {
     timeouts: Cell<Timeouts>,
     proxy_timeout: Cell<Duration>,
     handshakes: Rc<Handshakes>,
-    /// Those of brief connections, when descriptors run short.
+    /// Handshakes of brief connections, used when file descriptors run short.
     hurried: Rc<Handshakes>,
-    /// How many it accepts from, each with a task of its own.
+    /// Number of listeners, each with a task of its own.
     listeners: usize,
-    /// When it was last logged that there is no room for more connections.
+    /// Time of the last log line about missing room for connections.
     told_full: Cell<Option<Instant>>,
     tasks: TaskTracker,
-    /// Its connections, with those that are no WebSockets yet.
+    /// Connections of this worker, including those not yet upgraded to WebSocket.
     connections: Ebb,
-    /// Those of the whole process; the first worker looks at them.
+    /// Memberships of the whole process; only the first worker checks them.
     memberships: Ebb,
 }
 
@@ -153,61 +153,60 @@ impl Running {
                 }
             }
         }
-        let others = [
+        let service_tasks = [
             tokio::task::spawn_local(Rc::clone(&self).take_mail()),
             tokio::task::spawn_local(Rc::clone(&self).tick()),
             tokio::task::spawn_local(Rc::clone(&self).take_settings()),
         ];
-        let orders = &self.seat.orders;
-        orders.leave.cancelled().await;
+        let control = &self.seat.orders;
+        control.leave.cancelled().await;
         tokio::select! {
             () = self.part() => {}
-            () = orders.hurry.cancelled() => {}
+            () = control.hurry.cancelled() => {}
         }
         self.hub.close_all(Ended::Stopping);
         self.tasks.close();
         tokio::select! {
             () = self.tasks.wait() => {}
-            () = orders.give_up.cancelled() => {
-                tracing::warn!(connections = self.tasks.len(), "connections dropped that did not end in time");
+            () = control.give_up.cancelled() => {
+                tracing::warn!(connections = self.tasks.len(), "open connections dropped after the drain timeout");
             }
         }
-        for task in others {
+        for task in service_tasks {
             task.abort();
         }
         Ok(())
     }
 
-    /// Closes the connections one after the other, evenly over `drain.spread`.
+    /// Closes the connections one by one, evenly over `drain.spread`.
     async fn part(&self) {
         let spread = self.seat.orders.in_force().config.drain.spread;
-        let (began, all) = (Instant::now(), self.hub.connections());
-        let each = spread / u32::try_from(all.max(1)).unwrap_or(u32::MAX);
-        let mut steps = interval(each.clamp(PARTING_STEP_MIN, TICK));
-        while self.hub.connections() > 0 && began.elapsed() < spread {
-            let stay = staying(all, spread.saturating_sub(began.elapsed()), spread);
-            let surplus = self.hub.connections().saturating_sub(stay);
+        let (start, total) = (Instant::now(), self.hub.connections());
+        let interval_each = spread / u32::try_from(total.max(1)).unwrap_or(u32::MAX);
+        let mut steps = interval(interval_each.clamp(PARTING_STEP_MIN, TICK));
+        while self.hub.connections() > 0 && start.elapsed() < spread {
+            let open_target = staying(total, spread.saturating_sub(start.elapsed()), spread);
+            let surplus = self.hub.connections().saturating_sub(open_target);
             self.hub.close_some(surplus, Ended::Stopping);
             steps.tick().await;
         }
     }
 
-    /// Takes over what a reload has changed.
+    /// Applies changed settings after each reload.
     async fn take_settings(self: Rc<Self>) {
-        let mut news = self.seat.orders.news();
-        while news.changed().await.is_ok() {
-            let in_force = Arc::clone(&news.borrow_and_update());
+        let mut updates = self.seat.orders.news();
+        while updates.changed().await.is_ok() {
+            let active = Arc::clone(&updates.borrow_and_update());
             self.hub.retune();
             self.around
-                .retune(in_force.config.connection.message_bytes_max);
-            self.timeouts.set(timeouts(&in_force.config));
-            self.proxy_timeout
-                .set(in_force.config.proxies.proxy_timeout);
-            in_force.taken();
+                .retune(active.config.connection.message_bytes_max);
+            self.timeouts.set(timeouts(&active.config));
+            self.proxy_timeout.set(active.config.proxies.proxy_timeout);
+            active.taken();
         }
     }
 
-    /// Tells the other workers how many connections there are, with `more` that are no tasks yet.
+    /// Reports the number of connections to the other workers, plus `more` that have no task yet.
     fn tell_sockets(&self, more: usize) {
         let open = (self.tasks.len() + more).saturating_sub(self.listeners);
         self.connections.note(open);
@@ -217,7 +216,7 @@ impl Running {
     async fn take_mail(self: Rc<Self>) {
         loop {
             std::future::poll_fn(|cx| self.hub.poll_mail(cx)).await;
-            // The receivers' turn; what comes in the meantime is taken at once.
+            // Lets the receivers run; mail that arrives meanwhile is delivered at once.
             tokio::task::yield_now().await;
         }
     }
@@ -225,7 +224,7 @@ impl Running {
     async fn tick(self: Rc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut last, mut part) = (Instant::now(), 0);
+        let (mut last, mut next_shard) = (Instant::now(), 0);
         for tick in (0..DEADLINE_SLICES).cycle() {
             let now = ticks.tick().await;
             self.hub.levels().was_late(now.elapsed());
@@ -239,24 +238,24 @@ impl Running {
                 last = now;
                 self.look_at_memory();
                 self.tidy(now);
-                part = self.sweep(part).await;
+                next_shard = self.sweep(next_shard).await;
                 self.look_at_the_tide();
             }
         }
     }
 
-    /// Gives memory back when most connections have gone, WebSockets or not, or most memberships.
+    /// Returns memory to the system when most connections (WebSocket or not) or most memberships have ended.
     fn look_at_the_tide(&self) {
-        let connections = self.connections.has_come(self.tasks.len());
-        let memberships =
+        let connections_shrank = self.connections.has_come(self.tasks.len());
+        let memberships_shrank =
             self.seat.number == 0 && self.memberships.has_come(self.memberships_now());
-        if connections {
+        if connections_shrank {
             self.hub.give_room_back();
         }
-        if connections || memberships {
-            let began = Instant::now();
+        if connections_shrank || memberships_shrank {
+            let start = Instant::now();
             memory::give_back();
-            tracing::debug!(took = ?began.elapsed(), "memory given back");
+            tracing::debug!(took = ?start.elapsed(), "memory returned to the system");
         }
     }
 
@@ -265,7 +264,7 @@ impl Running {
         totals.seeders + totals.leechers
     }
 
-    /// Acts on how much memory the process has; the first worker asks the system.
+    /// Reacts to the memory use of the process; the first worker reads it from the system.
     fn look_at_memory(&self) {
         let blocked = self.site.blocked();
         self.hub.levels().http_blocked.set(blocked as u64);
@@ -281,45 +280,46 @@ impl Running {
         }
     }
 
-    /// Forgets addresses that have nothing here any more: all of them within `TIDY_PASS`.
+    /// Evicts idle addresses: all of them within `TIDY_PASS`.
     fn tidy(&self, now: Instant) {
-        let parts = self.seat.node.address_parts();
+        let shards = self.seat.node.address_parts();
         let second = now.saturating_duration_since(self.seat.started).as_secs();
         let second = usize::try_from(second).unwrap_or(0);
-        for part in (second % TIDY_PASS..parts).step_by(TIDY_PASS) {
-            if part % self.seat.workers == usize::from(self.seat.number) {
-                self.hub.tidy_addresses(part);
+        for shard in (second % TIDY_PASS..shards).step_by(TIDY_PASS) {
+            if shard % self.seat.workers == usize::from(self.seat.number) {
+                self.hub.tidy_addresses(shard);
             }
         }
     }
 
-    /// Searches the next parts of the swarm table that are this worker's; returns where to go on in a second.
+    /// Searches this worker's next shards of the swarm table for expired members; returns the shard where the next
+    /// second continues.
     async fn sweep(&self, from: usize) -> usize {
-        let parts = self.seat.node.tracker().swarms().parts();
+        let shards = self.seat.node.tracker().swarms().parts();
         let ttl = self.seat.node.tracker().rules().ttl;
         let pass = (ttl.membership.min(ttl.http_membership) / 4)
             .clamp(Duration::from_secs(1), SWEEP_MAX)
             .as_secs();
-        let a_second = parts.div_ceil(usize::try_from(pass).unwrap_or(1));
+        let shards_per_second = shards.div_ceil(usize::try_from(pass).unwrap_or(1));
         let number = usize::from(self.seat.number);
-        for part in from..from + a_second {
-            let part = part % parts;
-            if part % self.seat.workers == number {
-                while self.hub.sweep_slice(part).is_some() {
-                    // A swarm may be huge; connections have their turns in between.
+        for shard in from..from + shards_per_second {
+            let shard = shard % shards;
+            if shard % self.seat.workers == number {
+                while self.hub.sweep_slice(shard).is_some() {
+                    // A swarm may be huge, so connections have their turns in between.
                     tokio::task::yield_now().await;
                 }
             }
         }
-        (from + a_second) % parts
+        (from + shards_per_second) % shards
     }
 }
-/// How many of `all` connections are still to be open when `left` of `spread` is left: half way through the first one's
-/// share of the time it goes.
+/// Returns how many of `all` connections may still be open when `left` of `spread` remains. The first one closes half
+/// way through its share of the time.
 fn staying(all: usize, left: Duration, spread: Duration) -> usize {
     let spread = spread.as_nanos().max(1);
-    let stay = (all as u128 * left.as_nanos() + spread / 2) / spread;
-    usize::try_from(stay).unwrap_or(all)
+    let open = (all as u128 * left.as_nanos() + spread / 2) / spread;
+    usize::try_from(open).unwrap_or(all)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ export const packageFolder = name => fileURLToPath(new URL(`./node_modules/${nam
 export const vendorFolder = name => fileURLToPath(new URL(`./vendor/${name}/`, import.meta.url))
 
 /** The text of `VERSION` beside a package's files. @param {string} name */
-export async function versionText (name) {
+export async function versionText(name) {
   const { version, license } = JSON.parse(await readFile(`${packageFolder(name)}package.json`, 'utf8'))
   return `${name} ${version} (npm), licence ${license}\n`
 }

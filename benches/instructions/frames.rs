@@ -1,4 +1,4 @@
-//! Frames by themselves: found, checked and unmasked as they come in, and given a header as they go out.
+//! Frames alone: decoding and unmasking of received ones, headers of sent ones.
 
 use std::hint::black_box;
 
@@ -28,7 +28,7 @@ pub const CASES: &[Case] = &[
 const MESSAGE_BYTES_MAX: usize = 131_072;
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A text as a client sends it, in one frame.
+/// Returns a text as a client sends it, in one masked frame.
 fn masked(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
     websocket::write_text(&mut frame, |out| out.extend_from_slice(text.as_bytes()));

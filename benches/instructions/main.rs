@@ -1,16 +1,16 @@
-//! Fixed pieces of work whose instructions callgrind counts: `instructions CASE REPETITIONS` does one of them so often
-//! and prints how often it was done. Without arguments it names the cases. `tests/guards/check` runs it and judges.
+//! Runs fixed pieces of work whose instructions callgrind counts: `instructions CASE REPETITIONS` runs a case and
+//! prints the number of repetitions. Without arguments it lists the cases. `tests/guards/check` runs it and compares
+//! the counts.
 //!
-//! Only what happens inside of [`measured`] counts: callgrind is told to collect there and nowhere else, so texts,
-//! swarms and answers can be made ready between two repetitions. The same with gungraun (once iai-callgrind) would need a
-//! second program of exactly its version installed on every machine, and would keep its figures of the last run where
-//! we want committed ones; all that is left of it here are the three lines of [`measured`].
+//! Callgrind collects only inside [`measured`], so that texts, swarms and answers can be prepared between two
+//! repetitions. gungraun (formerly iai-callgrind) would need a second program of its exact version on every machine,
+//! and compares with its last run instead of committed figures. Here the three lines of [`measured`] replace it.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a bench, like a test, ends where its own assumptions fail, and prints what it found"
+    reason = "a bench, like a test, panics if its own assumptions fail, and prints its results"
 )]
 #![allow(
     unreachable_pub,
@@ -28,12 +28,12 @@ mod tracking;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-/// Does its work at least so often as asked for, and returns how often.
+/// The name of a case and its function, which runs at least the given number of repetitions and returns their number.
 type Case = (&'static str, fn(u64) -> u64);
 
 fn main() -> ExitCode {
     let cases: Vec<Case> = [frames::CASES, messages::CASES, requests::CASES].concat();
-    // Cargo adds an option of its own.
+    // Cargo adds the option `--bench`.
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|word| word != "--bench")
@@ -54,11 +54,11 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The work that counts. Its name is what callgrind goes by, so it stays a function, and keeps a frame of its own.
+/// Runs the measured work. Callgrind finds it by its name, so it must remain a separate function with its own frame.
 #[inline(never)]
 fn measured<R>(work: impl FnOnce() -> R) -> R {
     let result = work();
-    // By reference: whether a move is a copy would be up to the compiler.
+    // By reference: whether a move is a copy would depend on the compiler.
     black_box(&result);
     result
 }

@@ -1,4 +1,4 @@
-//! Messages by themselves: reading what comes in, writing what goes out.
+//! Messages alone: parsing of received ones, writing of sent ones.
 
 use std::hint::black_box;
 
@@ -47,7 +47,7 @@ fn encode_announce_reply(times: u64) -> u64 {
 fn encode_relayed_offer(times: u64) -> u64 {
     let text = announce_text(1, 0..1);
     let Request::Announce(announce) = read(&text) else {
-        unreachable!("an announce is read as one");
+        unreachable!("an announce is parsed as an announce");
     };
     let offer = announce.offers[0];
     assert!(SdpText::new(OFFER_SDP_BYTES).is(0, offer.sdp.as_json()));
@@ -57,7 +57,7 @@ fn encode_relayed_offer(times: u64) -> u64 {
 fn encode_relayed_answer(times: u64) -> u64 {
     let text = answer_text(1, 2, 3);
     let Request::Answer(Answer { offer_id, sdp, .. }) = read(&text) else {
-        unreachable!("an answer is read as one");
+        unreachable!("an answer is parsed as an answer");
     };
     encode_relay(protocol::relayed_answer, offer_id, sdp, times)
 }

@@ -1,4 +1,4 @@
-//! Requests as the tracker serves them: the swarm decides, nothing is read or written.
+//! Requests in the tracker alone: the decision, without parsing and writing.
 
 use crate::tracking::{self, OFFERS, Swarm, announce_text, read, scrape_text};
 use crate::{Case, measured};
@@ -17,17 +17,17 @@ pub const CASES: &[Case] = &[
     ("scrape", scrape),
 ];
 
-/// Who announces: each a long way on from the last, a prime, so that everybody's turn comes.
+/// Returns the announcing members. The distance between two is a large prime, so that every member has a turn.
 fn senders(swarm: &Swarm) -> impl Iterator<Item = usize> + use<> {
     let members = swarm.members.len();
-    (0..).map(move |turn| turn * 7919 % members)
+    (0..).map(move |number| number * 7919 % members)
 }
 
-/// The offers are answered, but that does not count here.
+/// Measures announces. Their offers are answered outside the measurement.
 fn announce(members: u32, offers: u64, times: u64) -> u64 {
     let mut swarm = Swarm::new(members);
-    for (turn, from) in (0..times).zip(senders(&swarm)) {
-        let text = announce_text(from as u64, turn * offers..(turn + 1) * offers);
+    for (number, from) in (0..times).zip(senders(&swarm)) {
+        let text = announce_text(from as u64, number * offers..(number + 1) * offers);
         let request = read(&text);
         let outcome = measured(|| swarm.handle(from, request));
         if offers > 0 {
@@ -39,12 +39,12 @@ fn announce(members: u32, offers: u64, times: u64) -> u64 {
     times
 }
 
-/// The announces before the answers do not count here.
+/// Measures answers. The announces before them are outside the measurement.
 fn relay_answer(times: u64) -> u64 {
     let mut swarm = Swarm::new(50);
     let announces = times.div_ceil(OFFERS);
-    for (turn, from) in (0..announces).zip(senders(&swarm)) {
-        let text = announce_text(from as u64, turn * OFFERS..(turn + 1) * OFFERS);
+    for (number, from) in (0..announces).zip(senders(&swarm)) {
+        let text = announce_text(from as u64, number * OFFERS..(number + 1) * OFFERS);
         let offered = swarm.handle(from, read(&text));
         for (from, answer) in tracking::answers(&offered) {
             let answered = measured(|| swarm.handle(from, answer));

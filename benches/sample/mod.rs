@@ -1,5 +1,5 @@
-//! The messages that the benches send, sized and spelled like those of real clients: identifiers of arbitrary bytes,
-//! SDPs of many short lines. Holds no state; both benches use it.
+//! Messages for the benches, with the size and format of real clients: identifiers of arbitrary bytes, SDPs of many
+//! short lines. Has no state; shared by the benches.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use swarmhub::protocol::{Bounds, InfoHash, OfferId, PeerId};
 use swarmhub::swarm::{Intake, Ttl};
 use swarmhub::tracker::Rules;
 
-/// What a message may hold, by the defaults of the configuration.
+/// Bounds of messages, with the default configuration.
 pub const BOUNDS: Bounds = Bounds {
     sdp_bytes_max: 32_768,
     json_depth_max: 32,
     offers_max: 20,
     scrape_hashes_max: 255,
 };
-/// The rules of tracking, by the same.
+/// Rules of the tracker, with the default configuration.
 pub const RULES: Rules = Rules {
     memberships_max: 2000,
     peer_ids_per_swarm_max: 4,
@@ -26,7 +26,7 @@ pub const RULES: Rules = Rules {
     http_peers_max: usize::MAX,
     address_http_peers_per_swarm_max: usize::MAX,
     address_swarms: Portion::new(10, 4),
-    // Counted, but more than any bench gives.
+    // Counted, but above the offers of every bench.
     intake: Intake::new(1_000, 1_000_000),
     ttl: Ttl {
         membership: Duration::from_mins(6),
@@ -39,15 +39,15 @@ pub const OFFER_SDP_BYTES: usize = 2000;
 /// Bytes of an answer's SDP as JSON text, without its quotes.
 pub const ANSWER_SDP_BYTES: usize = 1600;
 
-/// An SDP as JSON text: a template in which a number stands at a fixed place, so that a relayed one can be checked
-/// byte by byte against what was sent.
+/// An SDP as JSON text: a template with a number at a fixed position, so that a relayed one can be compared byte by
+/// byte with the sent one.
 pub struct SdpText {
     before: String,
     after: String,
 }
 
 impl SdpText {
-    /// A text of `bytes` bytes, quotes not counted.
+    /// Creates a text of `bytes` bytes, without its quotes.
     pub fn new(bytes: usize) -> Self {
         let before = "\"v=0\\r\\no=- ".to_owned();
         let mut after = " 2 IN IP4 127.0.0.1\\r\\ns=-\\r\\nt=0 0\\r\\na=group:BUNDLE 0\\r\\na=ice-options:trickle\\r\\n".to_owned();
@@ -70,7 +70,7 @@ impl SdpText {
         Self { before, after }
     }
 
-    /// Appends the text, quotes included.
+    /// Appends the text with this number, including its quotes.
     pub fn write(&self, number: u64, out: &mut String) {
         // Writing to a string cannot fail.
         let _ = write!(out, "{}{number:0NUMBER_DIGITS$}{}", self.before, self.after);
@@ -89,34 +89,34 @@ impl SdpText {
 
 const NUMBER_DIGITS: usize = 20;
 
-/// 20 bytes of any value that differ for every number.
+/// Returns 20 arbitrary bytes, different for every number.
 fn bytes(kind: u8, number: u64) -> [u8; 20] {
     let mut bytes = [kind; 20];
     let mut state = number;
-    for (place, chunk) in bytes.chunks_mut(8).enumerate() {
-        // SplitMix64: a bijection, so the first eight bytes alone tell the numbers apart.
+    for (index, chunk) in bytes.chunks_mut(8).enumerate() {
+        // SplitMix64: a bijection, so the first eight bytes already differ for different numbers.
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
-        mixed = mixed.rotate_left(u32::from(kind) * u32::from(place > 0));
+        mixed = mixed.rotate_left(u32::from(kind) * u32::from(index > 0));
         chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
     }
     bytes
 }
 
-/// The info-hash of a swarm.
+/// Returns the info-hash of a swarm.
 pub fn info_hash(swarm: u64) -> InfoHash {
     InfoHash::new(bytes(1, swarm))
 }
 
-/// An `offer_id`, as random as the reference client's.
+/// Returns an `offer_id`, as random as those of the reference client.
 pub fn offer_id(number: u64) -> OfferId {
     OfferId::new(bytes(2, number))
 }
 
-/// A `peer_id` in the form of webtorrent's, which are readable.
+/// Returns a `peer_id` in the readable format of webtorrent.
 pub fn peer_id(member: u64) -> PeerId {
     let mut bytes = *b"-WW0208-000000000000";
     let digits = format!("{member:012}");
@@ -124,7 +124,7 @@ pub fn peer_id(member: u64) -> PeerId {
     PeerId::new(bytes)
 }
 
-/// Appends an announce with these offers, each named by its number.
+/// Appends an announce with the offers of these numbers.
 pub fn announce(
     swarm: u64,
     member: u64,
@@ -170,7 +170,7 @@ fn begin(swarm: u64, member: u64, out: &mut String) {
     push(out, |out| peer_id(member).write_json(out));
 }
 
-/// Appends what `write` writes.
+/// Appends the output of `write`.
 pub fn push(out: &mut String, write: impl FnOnce(&mut Vec<u8>)) {
     let mut text = Vec::new();
     write(&mut text);

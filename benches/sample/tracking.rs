@@ -1,5 +1,5 @@
-//! A tracker with one swarm, and requests to it as texts: what both benches of the core measure. No sockets, no clock;
-//! the same seed every time.
+//! A tracker with one swarm, and requests to it as texts, for both benches of the core. No sockets, no clock, a fixed
+//! seed.
 
 use std::time::Duration;
 
@@ -22,19 +22,19 @@ fn text(write: impl FnOnce(&mut String)) -> String {
     out
 }
 
-/// An announce of a leecher, with these offers.
+/// Returns an announce of a leecher with these offers.
 pub fn announce_text(member: u64, offers: std::ops::Range<u64>) -> String {
     let sdp = SdpText::new(OFFER_SDP_BYTES);
     text(|out| sample::announce(SWARM, member, 1, offers, &sdp, out))
 }
 
-/// The answer of a member to offer `number` of another.
+/// Returns the answer of a member to offer `number` of another.
 pub fn answer_text(member: u64, to: u64, number: u64) -> String {
     let sdp = SdpText::new(ANSWER_SDP_BYTES);
     text(|out| sample::answer(SWARM, member, &sample::peer_id(to), number, &sdp, out))
 }
 
-/// A scrape of the one swarm.
+/// Returns a scrape of the one swarm.
 pub fn scrape_text() -> String {
     text(|out| {
         out.push_str("{\"action\":\"scrape\",\"info_hash\":");
@@ -43,12 +43,12 @@ pub fn scrape_text() -> String {
     })
 }
 
-/// Parses what must be a request.
+/// Parses a valid request.
 pub fn read(text: &str) -> Request<'_> {
-    protocol::parse(text, &BOUNDS).expect("a message as clients send it")
+    protocol::parse(text, &BOUNDS).expect("a valid message")
 }
 
-/// A tracker with one swarm, and the connections in it; a connection's number is its place here.
+/// A tracker with one swarm and its connections; the number of a connection is its index.
 pub struct Swarm {
     tracker: Tracker,
     pub members: Vec<Participant>,
@@ -56,7 +56,7 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// One in which so many leechers have announced.
+    /// Creates a swarm of `members` leechers.
     pub fn new(members: u32) -> Self {
         let connection = |number| Participant::new(ConnectionId::new(0, number, number));
         let mut swarm = Self {
@@ -71,15 +71,16 @@ impl Swarm {
         swarm
     }
 
-    /// Serves one request of a member. Not inlined, so that what surrounds it does not change its instructions.
+    /// Serves one request of a member. Not inlined, so that the calling code does not change its instructions.
     #[inline(never)]
     pub fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {
-        let who = &mut self.members[from];
-        self.tracker.handle(who, request, NOW, &mut self.rng)
+        let participant = &mut self.members[from];
+        self.tracker
+            .handle(participant, request, NOW, &mut self.rng)
     }
 }
 
-/// The answer of every receiver, which takes the offers out of the table again: who says it, and what.
+/// Returns the answer of every receiver, with its sender. The answers remove the offers from the table again.
 pub fn answers<'a>(outcome: &Outcome<'a>) -> impl Iterator<Item = (usize, Request<'a>)> {
     assert_eq!(
         outcome.relays.len() as u64,

@@ -1,4 +1,4 @@
-//! What it costs to count who the members are, with a million of them: how long one lock is held at worst, the whole, and memory.
+//! Measures the client census with a million members: total time, longest lock, longest step, and memory.
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
@@ -13,26 +13,26 @@ use swarmhub::swarm::{self, Claim, Group, HttpSaid, Member, Role, Swarms, Walk};
 use crate::{memory_bytes, sample};
 
 pub const MEMBERS: u32 = 1_000_000;
-/// Swarms of so many.
+/// Measured swarm sizes.
 pub const SIZES: [u32; 4] = [1, 6, 1000, MEMBERS];
 const REPETITIONS: usize = 11;
 
-/// What is measured of one count.
+/// Measurements of one census.
 #[derive(Debug, Default, Clone, Copy)]
 struct Took {
     all: Duration,
-    /// At most, with one part of the table locked.
+    /// Longest time with one part of the table locked.
     locked: Duration,
-    /// At most, without a pause, whether locked or not.
+    /// Longest time without a pause, locked or not.
     at_once: Duration,
     bytes: u64,
 }
 
-/// Members in swarms of one size, every tenth over HTTP, counted again and again.
-pub fn measure(in_swarm: u32) -> Value {
+/// Measures repeated counts of members in swarms of one size; every tenth member uses HTTP.
+pub fn measure(swarm_size: u32) -> Value {
     let swarms = Swarms::new(usize::MAX);
     for number in 0..MEMBERS {
-        join(&swarms, number, in_swarm);
+        join(&swarms, number, swarm_size);
     }
     let counts: Vec<Took> = (0..REPETITIONS)
         .map(|_| {
@@ -49,8 +49,8 @@ pub fn measure(in_swarm: u32) -> Value {
         times.sort_by(f64::total_cmp);
         let ms = |time: f64| time * 1e3;
         let (least, most) = (times[0], times[REPETITIONS - 1]);
-        let told = json!([ms(times[REPETITIONS / 2]), ms(least), ms(most)]);
-        (name.to_owned(), told)
+        let spread = json!([ms(times[REPETITIONS / 2]), ms(least), ms(most)]);
+        (name.to_owned(), spread)
     };
     let mut row: Map<_, _> = [
         of("all", |took| took.all),
@@ -64,9 +64,9 @@ pub fn measure(in_swarm: u32) -> Value {
     row.into()
 }
 
-fn join(swarms: &Swarms, number: u32, in_swarm: u32) {
+fn join(swarms: &Swarms, number: u32, swarm_size: u32) {
     let peer_id = sample::peer_id(number.into());
-    let info_hash = sample::info_hash((number / in_swarm).into());
+    let info_hash = sample::info_hash((number / swarm_size).into());
     let joined = swarms.with_new(
         &info_hash,
         |_| true,
@@ -97,21 +97,21 @@ fn join(swarms: &Swarms, number: u32, in_swarm: u32) {
     joined.expect("room");
 }
 
-/// As the server does, but for the pauses. Looking at each piece takes time itself, so it is not always done.
-fn count(swarms: &Swarms, is_watched: bool) -> Took {
+/// Counts as the server does, but without its pauses. Timing each step takes time itself, so it is optional.
+fn count(swarms: &Swarms, is_timed: bool) -> Took {
     let before = memory_bytes();
-    let mut watch = Watch {
-        is_on: is_watched,
+    let mut timer = Watch {
+        is_on: is_timed,
         longest: Duration::ZERO,
     };
     let mut tally = Tally::new(swarms.totals().seeders + swarms.totals().leechers);
-    let (mut walk, mut goes_on, mut slice) = (Walk::default(), true, Vec::new());
+    let (mut walk, mut has_more, mut slice) = (Walk::default(), true, Vec::new());
     let mut locked = Duration::ZERO;
-    while goes_on {
-        watch
+    while has_more {
+        timer
             .time(|| {
                 let began = Instant::now();
-                goes_on = swarms.walk_slice(&mut walk, |member| slice.push(member));
+                has_more = swarms.walk_slice(&mut walk, |member| slice.push(member));
                 let unlocked = began.elapsed();
                 for member in slice.drain(..) {
                     let way = match member.way {
@@ -127,29 +127,29 @@ fn count(swarms: &Swarms, is_watched: bool) -> Took {
     }
     let bytes = memory_bytes().saturating_sub(before);
     for part in 0..PARTS {
-        watch.time(|| tally.count(part));
+        timer.time(|| tally.count(part));
     }
     let mut census = None;
-    watch.time(|| census = Some(tally.census()));
+    timer.time(|| census = Some(tally.census()));
     assert_eq!(census.map(|census| census.peers), Some(MEMBERS.into()));
     Took {
         all: Duration::ZERO,
         locked,
-        at_once: watch.longest,
+        at_once: timer.longest,
         bytes,
     }
 }
 
-/// Times pieces of work.
+/// Times steps of work.
 #[derive(Debug)]
 struct Watch {
     is_on: bool,
-    /// Of those during which the kernel gave the core to nobody else.
+    /// The longest step without preemption by the kernel.
     longest: Duration,
 }
 
 impl Watch {
-    /// `None` if somebody else had the core meanwhile.
+    /// Times a step; returns `None` if it was preempted or timing is off.
     fn time<T>(&mut self, work: impl FnOnce() -> T) -> Option<T> {
         if !self.is_on {
             work();
@@ -167,14 +167,14 @@ impl Watch {
     }
 }
 
-/// Processor time of this thread, to about four milliseconds.
+/// Returns the CPU time of this thread, precise to about four milliseconds.
 fn cpu_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let first = text.split(' ').next().and_then(|word| word.parse().ok());
     Duration::from_nanos(first.unwrap_or(0))
 }
 
-/// How often this thread had to give up its core; `None` where the system does not say.
+/// Returns the number of preemptions of this thread; `None` if the system does not provide it.
 fn preemptions() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     let mut lines = status.lines();

@@ -1,15 +1,14 @@
-//! How the tracker's core goes with size, without sockets: from 10 to 1,000,000 swarms, and swarms of 10 to 100,000.
+//! Measures how the tracker's core scales, without sockets: up to 1,000,000 swarms, and up to 100,000 members a swarm.
 //!
-//! `cargo bench --bench scale` prints tables, `-- --json` one JSON object; `-- --census` what it costs to count who the
-//! members are. Measured is the decision alone, not reading
-//! and writing: an announce with 5 offers, and the answer of each receiver. Every size has a process of its own, so
-//! that neither caches nor memory of another are in its figures.
+//! `cargo bench --bench scale` prints tables, `-- --json` one JSON object, `-- --census` the cost of the client census.
+//! It measures the decision alone, without parsing and writing: an announce with 5 offers, and the answer of each
+//! receiver. Every size runs in its own process, so that caches and memory of other sizes do not affect its figures.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a bench, like a test, ends where its own assumptions fail, and prints what it found"
+    reason = "a bench, like a test, panics if its own assumptions fail, and prints its results"
 )]
 #![allow(
     unreachable_pub,
@@ -29,10 +28,10 @@ use world::{OFFERS, World};
 
 /// The smallest swarm in which each of five offers has a receiver.
 const SMALL_SWARM: u32 = 6;
-/// The best of these is the figure: other programs only ever add to it.
+/// The result is the best of these repetitions, because other programs can only slow them down.
 const REPETITIONS: usize = 25;
 
-/// What grows: the name of a series, and the sizes it is measured at.
+/// The series: name and measured sizes.
 const SERIES: [(&str, &[u32]); 2] = [
     ("swarms of 6", &[10, 100, 1_000, 10_000, 100_000, 1_000_000]),
     ("one swarm", &[10, 100, 1_000, 10_000, 100_000]),
@@ -48,8 +47,8 @@ fn main() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
-    if let ["--census-of", in_swarm] = words[..] {
-        println!("{}", census::measure(in_swarm.parse().expect("a count")));
+    if let ["--census-of", swarm_size] = words[..] {
+        println!("{}", census::measure(swarm_size.parse().expect("a count")));
         return ExitCode::SUCCESS;
     }
     if words.contains(&"--census") {
@@ -63,11 +62,11 @@ fn main() -> ExitCode {
             .collect();
         (series.to_owned(), rows.into())
     };
-    let found: Map<_, _> = SERIES.into_iter().map(rows).collect();
+    let results: Map<_, _> = SERIES.into_iter().map(rows).collect();
     if words.contains(&"--json") {
-        println!("{}", json!({ "offers": OFFERS, "series": found }));
+        println!("{}", json!({ "offers": OFFERS, "series": results }));
     } else {
-        print(&found);
+        print(&results);
     }
     ExitCode::SUCCESS
 }
@@ -84,8 +83,8 @@ fn in_own_process(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("a row")
 }
 
-fn print(found: &Map<String, Value>) {
-    for (series, rows) in found {
+fn print(results: &Map<String, Value>) {
+    for (series, rows) in results {
         println!(
             "\n| {series} | ns per announce with {OFFERS} offers and their answers, best of {REPETITIONS} | median | bytes per member |"
         );
@@ -109,15 +108,15 @@ fn print_census() {
         census::MEMBERS
     );
     println!("|---:|---:|---:|---:|---:|");
-    for in_swarm in census::SIZES {
-        let row = in_own_process(&["--census-of", &in_swarm.to_string()]);
+    for swarm_size in census::SIZES {
+        let row = in_own_process(&["--census-of", &swarm_size.to_string()]);
         let of = |key: &str, digits: usize| {
-            let number = |place: usize| row[key][place].as_f64().unwrap_or(f64::NAN);
+            let number = |index: usize| row[key][index].as_f64().unwrap_or(f64::NAN);
             let [median, least, most] = [number(0), number(1), number(2)];
             format!("{median:.digits$} ({least:.digits$}–{most:.digits$})")
         };
         println!(
-            "| {in_swarm} | {} | {} | {} | {:.0} |",
+            "| {swarm_size} | {} | {} | {} | {:.0} |",
             of("all", 0),
             of("locked", 2),
             of("at_once", 2),
@@ -126,7 +125,7 @@ fn print_census() {
     }
 }
 
-/// One size: so many swarms of [`SMALL_SWARM`], or one swarm with so many members.
+/// Measures one size: `count` swarms of [`SMALL_SWARM`] members, or one swarm of `count` members.
 fn measure(many_swarms: bool, count: u32) -> Value {
     let (swarms, members) = if many_swarms {
         (count, SMALL_SWARM)
@@ -134,10 +133,10 @@ fn measure(many_swarms: bool, count: u32) -> Value {
         (1, count)
     };
     let before = memory_bytes();
-    let mut world = World::new(swarms, members);
+    let mut tracker = World::new(swarms, members);
     let bytes = memory_bytes().saturating_sub(before);
-    world.repetition();
-    let mut times: Vec<f64> = (0..REPETITIONS).map(|_| world.repetition()).collect();
+    tracker.repetition();
+    let mut times: Vec<f64> = (0..REPETITIONS).map(|_| tracker.repetition()).collect();
     times.sort_by(f64::total_cmp);
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 bytes")]
     let bytes_per_member = bytes as f64 / f64::from(swarms * members);
@@ -149,7 +148,7 @@ fn measure(many_swarms: bool, count: u32) -> Value {
     })
 }
 
-/// Anonymous memory of this process; 0 where the system does not say.
+/// Returns the anonymous memory of this process; 0 if the system does not provide it.
 fn memory_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
     let line = text

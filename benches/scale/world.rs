@@ -1,4 +1,4 @@
-//! A tracker full of members, and the time that it takes to serve announces and answers of random ones.
+//! A tracker with many members; measures the time to serve announces and answers of random members.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use crate::sample::{self, BOUNDS, OFFER_SDP_BYTES, RULES, SdpText};
 
 const NOW: Duration = Duration::from_secs(1);
 pub const OFFERS: u64 = 5;
-/// Announces parsed, then served, then answered together, as a busy worker has several in one turn.
+/// Announces that are parsed, served and answered together, as a busy worker serves several at once.
 const AT_ONCE: usize = 32;
 const BATCHES: usize = 64;
 
-/// A tracker, and its participants; member `m` is in swarm `m / members`.
+/// A tracker and its participants; member `m` is in swarm `m / members`.
 pub struct World {
     tracker: Tracker,
     participants: Vec<Participant>,
@@ -26,7 +26,7 @@ pub struct World {
 }
 
 impl World {
-    /// So many swarms, each with so many members.
+    /// Creates `swarms` swarms of `members` members each.
     pub fn new(swarms: u32, members: u32) -> Self {
         let connection = |number| Participant::new(ConnectionId::new(0, number, number));
         let mut world = Self {
@@ -54,11 +54,12 @@ impl World {
     }
 
     fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {
-        let who = &mut self.participants[from];
-        self.tracker.handle(who, request, NOW, &mut self.rng)
+        let participant = &mut self.participants[from];
+        self.tracker
+            .handle(participant, request, NOW, &mut self.rng)
     }
 
-    /// Nanoseconds per announce, over many of random members.
+    /// Returns nanoseconds per announce, over many announces of random members.
     pub fn repetition(&mut self) -> f64 {
         let mut taken = Duration::ZERO;
         for _ in 0..BATCHES {
@@ -102,7 +103,7 @@ impl World {
             assert_eq!(
                 self.handle(from, request).relays.len(),
                 1,
-                "an answer goes to who made the offer"
+                "an answer goes to the offering member"
             );
         }
         announced + start.elapsed()
@@ -110,10 +111,10 @@ impl World {
 }
 
 fn read(text: &str) -> Request<'_> {
-    protocol::parse(text, &BOUNDS).expect("a message as clients send it")
+    protocol::parse(text, &BOUNDS).expect("a valid message")
 }
 
-/// What the receiver of an offer sends, and who that is. What an SDP says does not matter here.
+/// Returns the receiver of an offer and its answer. The content of the SDP is irrelevant here.
 fn answer<'a>(relay: &Relay<'a>) -> (usize, Request<'a>) {
     let answer = Answer {
         info_hash: relay.info_hash,

@@ -1,4 +1,5 @@
-//! Reads the bytes as the query of a request over HTTP, a second time in the plainest way, and answers what was asked.
+//! Reads the bytes as the query of an HTTP request, compares the result with a second, simple reader, and checks the
+//! replies.
 
 use std::net::IpAddr;
 
@@ -40,16 +41,19 @@ pub(crate) fn check(query: &[u8]) {
     check_announce(&read, &parameters);
     match read {
         Ok(announce) => {
-            // Of a key only the hash is known.
+            // Only the hash of a key is stored.
             let keyless = Announce {
                 key: None,
                 ..announce
             };
-            assert_eq!(read_announce(written(&announce).as_bytes()), Ok(keyless));
+            assert_eq!(
+                read_announce(escaped_query(&announce).as_bytes()),
+                Ok(keyless)
+            );
             check_reply(&announce);
         }
-        Err(why) => {
-            check_canonical(&failure(why.text(), why.retry()));
+        Err(error) => {
+            check_canonical(&failure(error.text(), error.retry()));
         }
     }
     check_scrape(query, &parameters);
@@ -62,20 +66,20 @@ fn parameters(query: &[u8]) -> Parameters {
         let equals = parameter.iter().position(|&byte| byte == b'=');
         let end = equals.unwrap_or(parameter.len());
         let value = equals.map_or(&[][..], |equals| &parameter[equals + 1..]);
-        (plain(&parameter[..end]), plain(value))
+        (unescaped(&parameter[..end]), unescaped(value))
     };
-    let query = joined(query);
+    let query = with_separators(query);
     query.split(|&byte| byte == b'&').map(halves).collect()
 }
 
-/// With `&` for each `?` behind which a parameter follows.
-fn joined(query: &[u8]) -> Vec<u8> {
+/// Replaces each `?` before a known parameter by `&`.
+fn with_separators(query: &[u8]) -> Vec<u8> {
     let mut joined = query.to_vec();
     for at in 0..query.len() {
-        let behind = &query[at + 1..];
+        let rest = &query[at + 1..];
         let follows = |name: &&str| {
-            let rest = behind.strip_prefix(name.as_bytes());
-            rest.is_some_and(|rest| rest.starts_with(b"="))
+            let after = rest.strip_prefix(name.as_bytes());
+            after.is_some_and(|after| after.starts_with(b"="))
         };
         if query[at] == b'?' && NAMES.iter().any(follows) {
             joined[at] = b'&';
@@ -84,8 +88,8 @@ fn joined(query: &[u8]) -> Vec<u8> {
     joined
 }
 
-/// With escapes undone.
-fn plain(text: &[u8]) -> Vec<u8> {
+/// Decodes escapes.
+fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
@@ -117,14 +121,14 @@ fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
     let port = number(last(parameters, "port"));
     let announce = match read {
         Ok(announce) => announce,
-        Err(why) => {
+        Err(error) => {
             let expected = match hashes.as_slice() {
                 [_, _, ..] => Failure::InfoHashes,
                 [hash] if hash.len() == 20 && peer_id.len() != 20 => Failure::PeerId,
                 [hash] if hash.len() == 20 => Failure::Port,
                 _ => Failure::InfoHash,
             };
-            assert_eq!(*why, expected);
+            assert_eq!(*error, expected);
             if expected == Failure::Port {
                 assert!(!port.is_some_and(|port| (1..=65_535).contains(&port)));
             }
@@ -147,7 +151,7 @@ fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
     };
     assert_eq!(announce.event, event);
     let left = last(parameters, "left").unwrap_or_default();
-    // Of a smaller fraction nothing is left in a float.
+    // A smaller fraction becomes 0 in a float.
     if left.len() < 300 {
         assert_eq!(announce.left, left_of(left));
     }
@@ -167,7 +171,7 @@ fn number(value: Option<&[u8]>) -> Option<u64> {
     })
 }
 
-/// Digits, one point among them at most, and a minus in front of them.
+/// Reads `left`: digits with at most one point, and an optional minus in front.
 fn left_of(value: &[u8]) -> Left {
     let value = value.strip_prefix(b"-").unwrap_or(value);
     let digits: Vec<_> = value.iter().filter(|byte| **byte != b'.').collect();
@@ -186,8 +190,8 @@ fn escaped(bytes: &[u8]) -> String {
     words.concat()
 }
 
-/// An announce as no client would spell it.
-fn written(announce: &Announce) -> String {
+/// Writes an announce in a form that no client uses, with everything escaped.
+fn escaped_query(announce: &Announce) -> String {
     let event = match announce.event {
         Event::Started => "started",
         Event::Completed => "completed",
@@ -225,7 +229,7 @@ fn written(announce: &Announce) -> String {
     )
 }
 
-/// A reply that lists the sender itself, once with each kind of address.
+/// Checks a reply that lists the sender itself, once with each address family.
 fn check_reply(announce: &Announce) {
     let at = |address: &str| Endpoint::new(address.parse().expect("an address"), announce.port);
     let (four, six) = (at("192.0.2.255"), at("2001:db8::ff"));
@@ -241,8 +245,8 @@ fn check_reply(announce: &Announce) {
         peers,
     };
     for from in [four, six] {
-        let told = check_canonical(&announce_reply(&reply, &from, announce.form, TERMS));
-        let address = told["external ip"].as_byte_str().expect("a string");
+        let decoded = check_canonical(&announce_reply(&reply, &from, announce.form, TERMS));
+        let address = decoded["external ip"].as_byte_str().expect("a string");
         let address = match from.address() {
             IpAddr::V4(own) => **address == own.octets()[..],
             IpAddr::V6(own) => **address == own.octets()[..],
@@ -250,11 +254,11 @@ fn check_reply(announce: &Announce) {
         assert!(address);
         match announce.form {
             Form::Compact => {
-                let listed = told["peers"].as_byte_str().expect("a string");
+                let listed = decoded["peers"].as_byte_str().expect("a string");
                 assert!(listed.ends_with(&announce.port.get().to_be_bytes()));
             }
             Form::Listed | Form::ListedWithoutIds => {
-                let listed = told["peers"].as_list().expect("a list");
+                let listed = decoded["peers"].as_list().expect("a list");
                 assert_eq!(listed.len(), 2);
                 check_listed(announce.form, announce.peer_id, &listed[1]);
             }
@@ -284,19 +288,19 @@ fn check_scrape(query: &[u8], parameters: &Parameters) {
             let read: Vec<_> = hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
             assert_eq!(read, expected);
             let files: Vec<_> = hashes.iter().map(|hash| (*hash, COUNTS)).collect();
-            let told = check_canonical(&scrape_reply(&files));
-            let files = told["files"].as_dict().expect("a dictionary");
+            let decoded = check_canonical(&scrape_reply(&files));
+            let files = decoded["files"].as_dict().expect("a dictionary");
             assert_eq!(files.len(), expected.len());
             assert!(expected.iter().all(|hash| files.contains_key(*hash)));
         }
-        Err(why) => {
-            assert_eq!(why, Failure::InfoHash);
+        Err(error) => {
+            assert_eq!(error, Failure::InfoHash);
             assert!(!asked.is_empty() && expected.is_empty());
         }
     }
 }
 
-/// That these bytes are bencode, and the only way to write what they say.
+/// Checks that these bytes are canonical bencode, and returns their value.
 fn check_canonical(bytes: &[u8]) -> Value {
     let value: Value = bt_bencode::from_slice(bytes).expect("bencode");
     assert_eq!(bt_bencode::to_vec(&value).expect("bencode"), bytes);

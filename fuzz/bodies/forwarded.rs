@@ -1,4 +1,4 @@
-//! Reads the bytes as what a client wrote into the headers that proxies use, and sees to it that no such thing hides who it is.
+//! Reads the bytes as values that a client wrote into the headers of proxies. No value may hide the client's address.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ const PROXIES: [Option<&str>; 4] = [
     Some("::ffff:10.1.2.3"),
     None,
 ];
-/// Clients as a trusted proxy appends them, and what they are.
+/// Clients as a trusted proxy appends them, and their addresses.
 const CLIENTS: [(&str, &str); 4] = [
     ("192.0.2.9", "192.0.2.9"),
     ("192.0.2.9:8080", "192.0.2.9"),
@@ -22,7 +22,7 @@ const CLIENTS: [(&str, &str); 4] = [
     ("[::ffff:192.0.2.9]", "192.0.2.9"),
 ];
 
-/// The first byte chooses header, proxy and client; the rest are the values of the header, one a line.
+/// The first byte chooses header, proxy and client; the rest are the header values, one per line.
 pub(crate) fn check(bytes: &[u8]) {
     let Some((&choice, text)) = bytes.split_first() else {
         return;
@@ -38,28 +38,28 @@ pub(crate) fn check(bytes: &[u8]) {
     check_appended(&proxies, peer, &values, written, ip(client));
 }
 
-/// What holds whatever the proxy let through.
+/// Checks the rules that hold for any values.
 fn check_any(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) {
-    let told = client(proxies, peer, values);
+    let found = client(proxies, peer, values);
     let peer = peer.map(|address| address.to_canonical());
     assert_eq!(
-        told.address,
-        told.address.map(|address| address.to_canonical())
+        found.address,
+        found.address.map(|address| address.to_canonical())
     );
-    if told.address != peer {
-        assert!(told.is_forwarded, "{told:?}");
-        assert!(told.address.is_some(), "{told:?}");
+    if found.address != peer {
+        assert!(found.is_forwarded, "{found:?}");
+        assert!(found.address.is_some(), "{found:?}");
     }
-    // None of these proxies is on this machine but the one with the socket file.
-    let is_loopback = told.address.is_some_and(|address| address.is_loopback());
-    assert!(!is_loopback || peer.is_none(), "{told:?}");
-    if told.is_malformed {
-        // The last that could be told is somebody who is believed.
-        assert!(proxies.trust(told.address), "{told:?}");
+    // Only the proxy with the socket file runs on this machine.
+    let is_loopback = found.address.is_some_and(|address| address.is_loopback());
+    assert!(!is_loopback || peer.is_none(), "{found:?}");
+    if found.is_malformed {
+        // The last readable address belongs to a trusted proxy.
+        assert!(proxies.trust(found.address), "{found:?}");
     }
 }
 
-/// Who is no trusted proxy is who it is, whatever it writes.
+/// Checks that a peer that is not a trusted proxy counts with its own address, whatever it sends.
 fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
     let expected = Client {
         address: Some(peer),
@@ -71,7 +71,7 @@ fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
     assert_eq!(client(proxies, Some(peer), values), expected);
 }
 
-/// Whatever the client wrote, a trusted proxy that puts the client's address behind it is believed, also through a second one.
+/// Checks that the address appended by a trusted proxy counts, whatever precedes it, also through a second proxy.
 fn check_appended(
     proxies: &Proxies,
     peer: Option<IpAddr>,
@@ -92,13 +92,13 @@ fn check_appended(
             format!("for=\"{written}\";proto=https"),
             "by=x;for=10.9.9.9".to_owned(),
         ),
-        // One that holds a single address is set anew by the proxy.
+        // The proxy replaces a header with a single address.
         _ => {
             assert_eq!(client(proxies, peer, &[written.as_bytes()]), expected);
             return;
         }
     };
-    // As a line of its own, and behind the last one; the second proxy does either, too.
+    // As a separate line, and appended to the last one; also for the second proxy.
     for added in [
         vec![own.clone()],
         vec![own.clone(), second.clone()],
@@ -110,17 +110,27 @@ fn check_appended(
         };
         let mut lines = values.to_vec();
         lines.extend(added.iter().map(String::as_bytes));
-        assert_eq!(client(proxies, peer, &lines), expected, "{}", shown(&lines));
+        assert_eq!(
+            client(proxies, peer, &lines),
+            expected,
+            "{}",
+            printable(&lines)
+        );
 
         let mut lines = values.to_vec();
         let last = lines.pop().unwrap_or_default();
         let longer = [last, b", ", added.join(", ").as_bytes()].concat();
         lines.push(&longer);
-        assert_eq!(client(proxies, peer, &lines), expected, "{}", shown(&lines));
+        assert_eq!(
+            client(proxies, peer, &lines),
+            expected,
+            "{}",
+            printable(&lines)
+        );
     }
 }
 
-fn shown(lines: &[&[u8]]) -> String {
+fn printable(lines: &[&[u8]]) -> String {
     String::from_utf8_lossy(&lines.join(&b'\n'))
         .escape_debug()
         .to_string()

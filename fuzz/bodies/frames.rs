@@ -1,39 +1,39 @@
-//! Holds the decoder against tungstenite's own reader, and against itself with the same bytes cut elsewhere.
+//! Compares the decoder with tungstenite's reader, and with itself for other portions of the same bytes.
 //!
-//! Both hear the same messages and end in the same way, but for one thing: of a frame that is too long and against the
-//! rules as well, tungstenite says that it is too long. When they notice is not compared; the decoder is often earlier, as
-//! tungstenite waits for the payload of a frame whose header is wrong already.
+//! Both must return the same messages and the same end. One exception: for a frame that is too long and also violates
+//! the protocol, tungstenite reports the length. The time of detection is not compared: the decoder is often earlier,
+//! because tungstenite waits for the payload of a frame with a wrong header.
 
 use swarmhub::websocket::{Decoder, Frame, Message};
 
 use super::stream::{End, Heard, MESSAGE_BYTES_MAX, Stream, tungstenite_reads};
 
-/// Longest header of a frame from a client.
+/// Longest frame header of a client.
 const HEADER_BYTES_MAX: usize = 14;
 
-/// Reads the bytes as a stream of frames, and panics if anything about that is wrong.
+/// Decodes the bytes as a stream of frames, and panics if the result is wrong.
 pub(crate) fn check(bytes: &[u8]) {
     let Some(stream) = Stream::read(bytes) else {
         return;
     };
-    let whole = decode(&[&stream.bytes]);
+    let reading = decode(&[&stream.bytes]);
     let (messages, end) = tungstenite_reads(&stream.bytes);
-    assert_eq!(whole.messages, messages);
-    assert!(agree(&whole, end), "{whole:?}, but tungstenite {end:?}");
+    assert_eq!(reading.messages, messages);
+    assert!(agree(&reading, end), "{reading:?}, but tungstenite {end:?}");
 
-    assert_eq!(decode(&stream.cut()), whole);
+    assert_eq!(decode(&stream.cut()), reading);
     let by_bytes: Vec<_> = stream.bytes.chunks(1).collect();
     if by_bytes.len() < 4096 {
-        assert_eq!(decode(&by_bytes), whole);
+        assert_eq!(decode(&by_bytes), reading);
     }
 }
 
-/// What the decoder makes of a stream.
+/// Result of decoding a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Reading {
     messages: Vec<Heard>,
     end: Option<End>,
-    /// The length in the header at which it ended.
+    /// The length in the header of the last frame.
     last_length: u64,
 }
 
@@ -46,7 +46,7 @@ fn agree(ours: &Reading, theirs: End) -> bool {
 }
 
 fn decode(portions: &[&[u8]]) -> Reading {
-    let (mut decoder, mut input, mut held) = (Decoder::default(), Vec::new(), 0);
+    let (mut decoder, mut input, mut buffered) = (Decoder::default(), Vec::new(), 0);
     let mut reading = Reading {
         messages: Vec::new(),
         end: None,
@@ -55,12 +55,12 @@ fn decode(portions: &[&[u8]]) -> Reading {
     for portion in portions {
         input.extend_from_slice(portion);
         while let Some(frame) = next(&decoder, &input, &mut reading) {
-            held = held_after(held, &frame, &input);
+            buffered = buffered_after(buffered, &frame, &input);
             match decoder.take(&frame, &mut input[..frame.bytes()]) {
                 Ok(None) => assert!(!frame.ends_message()),
                 Ok(Some(message)) => {
                     assert!(frame.ends_message());
-                    keep(message, &mut reading);
+                    record(message, &mut reading);
                 }
                 Err(error) => reading.end = Some(End::of(&error)),
             }
@@ -78,7 +78,7 @@ fn decode(portions: &[&[u8]]) -> Reading {
     reading
 }
 
-/// The next whole frame, if it has come.
+/// Returns the next frame if it is complete.
 fn next(decoder: &Decoder, input: &[u8], reading: &mut Reading) -> Option<Frame> {
     match decoder.peek(input, MESSAGE_BYTES_MAX) {
         Ok(frame) => frame.filter(|frame| frame.bytes() <= input.len()),
@@ -90,22 +90,21 @@ fn next(decoder: &Decoder, input: &[u8], reading: &mut Reading) -> Option<Frame>
     }
 }
 
-/// How much is held of a message that goes on: never more than it may have.
-fn held_after(held: usize, frame: &Frame, input: &[u8]) -> usize {
+/// Returns the buffered bytes of an unfinished message, and checks their bound.
+fn buffered_after(buffered: usize, frame: &Frame, input: &[u8]) -> usize {
     let is_control = input[0] & 8 > 0;
     match (is_control, frame.ends_message()) {
-        (true, _) => held,
+        (true, _) => buffered,
         (false, true) => 0,
         (false, false) => {
-            let held =
-                held + usize::try_from(length(input)).expect("a length that was let through");
-            assert!(held <= MESSAGE_BYTES_MAX);
-            held
+            let buffered = buffered + usize::try_from(length(input)).expect("an accepted length");
+            assert!(buffered <= MESSAGE_BYTES_MAX);
+            buffered
         }
     }
 }
 
-/// The length that a header announces.
+/// Returns the payload length in a header.
 fn length(input: &[u8]) -> u64 {
     let long = |range| {
         input.get(range).map(|bytes: &[u8]| {
@@ -121,7 +120,7 @@ fn length(input: &[u8]) -> u64 {
     }
 }
 
-fn keep(message: Message<'_>, reading: &mut Reading) {
+fn record(message: Message<'_>, reading: &mut Reading) {
     reading.messages.push(match message {
         Message::Text(text) => Heard::Text(text.to_owned()),
         Message::Binary(bytes) => Heard::Binary(bytes.to_vec()),

@@ -1,9 +1,9 @@
-//! Reads bytes as bounds and operations, and lets them happen to the tracker and the model.
+//! Reads bytes as bounds and operations, and runs these on the tracker and the model.
 
 use crate::model::operation::{Setup, read_all};
 use crate::model::run;
 
-/// So many that every bound is passed, few enough for many tries a second.
+/// Enough operations to reach every bound, few enough for many runs a second.
 const OPERATIONS_MAX: usize = 400;
 
 pub(crate) fn check(bytes: &[u8]) {

@@ -1,55 +1,60 @@
-//! Holds the reading of PROXY headers against a second one, written from the specification alone.
+//! Compares the parser of PROXY headers with a second one, written from the specification alone.
 //!
-//! The second one is as strict as the specification is for who sends; where ours takes more, it has no opinion, but both name
-//! the same client wherever both read one.
+//! The second parser is as strict as the specification is for senders. Where ours accepts more, the results are not
+//! compared. Where both accept a header, both must return the same client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use swarmhub::net::proxy::{HEADER_BYTES_MAX, LINE_BYTES_MAX, Source, parse};
 
-const MARK: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Panics if anything about the reading of these bytes is wrong.
+/// Panics if the result of reading these bytes is wrong.
 pub(crate) fn check(bytes: &[u8]) {
     let ours = parse(bytes);
-    if let Some(strict) = by_the_book(bytes) {
-        assert_eq!(ours, Some(strict), "{}", shown(bytes));
+    if let Some(expected) = strict_parse(bytes) {
+        assert_eq!(ours, Some(expected), "{}", printable(bytes));
     }
     let Some(source) = ours else {
         return;
     };
     if let Source::Client(address) = source {
-        assert_eq!(address, address.to_canonical(), "{}", shown(bytes));
-        check_said(bytes, address);
+        assert_eq!(address, address.to_canonical(), "{}", printable(bytes));
+        check_source(bytes, address);
     }
-    // It ends where it says: neither a part of it nor more than it is a header.
+    // Neither a part of the header nor the header with more bytes is valid.
     for end in 0..bytes.len() {
         let part = bytes.get(..end).unwrap_or_default();
-        assert_eq!(parse(part), None, "{} of {}", end, shown(bytes));
+        assert_eq!(parse(part), None, "{} of {}", end, printable(bytes));
     }
-    assert_eq!(parse(&[bytes, b"\n"].concat()), None, "{}", shown(bytes));
+    assert_eq!(
+        parse(&[bytes, b"\n"].concat()),
+        None,
+        "{}",
+        printable(bytes)
+    );
 }
 
-fn shown(bytes: &[u8]) -> String {
+fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).escape_debug().to_string()
 }
 
-/// A client's address stands in the header, in the place of the source.
-fn check_said(bytes: &[u8], address: IpAddr) {
-    let is_said = if bytes.starts_with(MARK) {
+/// Checks that the client's address is the source address in the header.
+fn check_source(bytes: &[u8], address: IpAddr) {
+    let is_source = if bytes.starts_with(V2_SIGNATURE) {
         [v4_at(bytes, 16), v6_at(bytes, 16)].contains(&Some(address))
     } else {
         let text = std::str::from_utf8(bytes).expect("a line is text");
         let word = text.split(' ').nth(2).expect("a source");
-        word.parse::<IpAddr>().map(|said| said.to_canonical()) == Ok(address)
+        word.parse::<IpAddr>().map(|source| source.to_canonical()) == Ok(address)
     };
-    assert!(is_said, "{address} from {}", shown(bytes));
+    assert!(is_source, "{address} from {}", printable(bytes));
 }
 
-/// What these bytes mean as a whole header, if they are one in every point; nothing if they are not.
-fn by_the_book(bytes: &[u8]) -> Option<Source> {
-    if bytes.starts_with(MARK) {
-        return binary(bytes);
+/// Returns the source of these bytes if they are exactly one valid header.
+fn strict_parse(bytes: &[u8]) -> Option<Source> {
+    if bytes.starts_with(V2_SIGNATURE) {
+        return parse_v2(bytes);
     }
     let line = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n")?;
     if bytes.len() > LINE_BYTES_MAX {
@@ -84,7 +89,7 @@ fn by_the_book(bytes: &[u8]) -> Option<Source> {
     Some(Source::Client(address.to_canonical()))
 }
 
-fn binary(bytes: &[u8]) -> Option<Source> {
+fn parse_v2(bytes: &[u8]) -> Option<Source> {
     let [command, family, high, low] = *bytes.get(12..16)?.first_chunk()?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     if bytes.len() != 16 + length || bytes.len() > HEADER_BYTES_MAX {

@@ -1,8 +1,8 @@
-//! Holds the parser against a second reading of the same message, with `serde_json`'s own values, and its quick reading
-//! against its general one.
+//! Compares the parser with a second reader based on `serde_json` values, and the parser's fast path with its general
+//! path.
 //!
-//! The second reading decodes everything and knows no bounds but those on lists and depth; where it cannot read at
-//! all what the parser steps over (numbers beyond every range, halves of surrogate pairs), it has no opinion.
+//! The second reader decodes everything and has no bounds except for lists and depth. Some values that the parser skips
+//! are errors in it (numbers out of range, lone surrogates). In these cases the results are not compared.
 
 use serde_json::{Map, Value, json};
 use swarmhub::protocol::{
@@ -11,14 +11,14 @@ use swarmhub::protocol::{
     relayed_offer, scrape_reply,
 };
 
-/// Bounds that are never in the way, except for the depth.
+/// Bounds without effect, except for the depth.
 const WIDE: Bounds = Bounds {
     sdp_bytes_max: usize::MAX,
     json_depth_max: 8,
     offers_max: usize::MAX,
     scrape_hashes_max: usize::MAX,
 };
-/// Bounds that small messages pass.
+/// Bounds that small messages exceed.
 const TIGHT: Bounds = Bounds {
     sdp_bytes_max: 24,
     json_depth_max: 8,
@@ -26,7 +26,7 @@ const TIGHT: Bounds = Bounds {
     scrape_hashes_max: 2,
 };
 
-/// Parses the bytes as a message, if they are text, and panics if anything about it is wrong.
+/// Parses the bytes as a message if they are UTF-8, and panics if the result is wrong.
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -40,7 +40,7 @@ pub(crate) fn check(bytes: &[u8]) {
     }
     match serde_json::from_str::<Value>(text) {
         Ok(value) => check_against(&wide, &value, text),
-        Err(error) if has_no_opinion(&error) => {}
+        Err(error) if is_not_comparable(&error) => {}
         Err(error) => {
             let refusal = wide.clone().expect_err("the message is not JSON");
             assert_eq!(refusal.about, About::Nothing);
@@ -55,7 +55,7 @@ pub(crate) fn check(bytes: &[u8]) {
     check_bounds(wide, parse(text, &TIGHT));
 }
 
-fn has_no_opinion(error: &serde_json::Error) -> bool {
+fn is_not_comparable(error: &serde_json::Error) -> bool {
     let text = error.to_string();
     [
         "number out of range",
@@ -69,11 +69,11 @@ fn has_no_opinion(error: &serde_json::Error) -> bool {
 
 fn check_against(parsed: &Result<Request<'_>, Refusal>, value: &Value, text: &str) {
     if *parsed == Err(refused(Failure::NestedTooDeeply, About::Nothing)) {
-        // Of a repeated key the value has only the last, so the text is looked at.
+        // The value has only the last of repeated keys, so the text decides.
         assert!(depth_of(text) > WIDE.json_depth_max, "not deep: {text}");
         return;
     }
-    // An array is refused as such, however deep it is.
+    // An array is refused as an array, whatever its depth.
     let Value::Object(fields) = value else {
         assert_eq!(*parsed, Err(refused(Failure::NotAnObject, About::Nothing)));
         return;
@@ -133,7 +133,7 @@ fn check_left(left: Left, value: Option<&Value>) {
         _ => None,
     };
     let expected = match number {
-        // So small that it depends on the rounding whether it is 0.
+        // So small that rounding decides whether it is 0.
         Some(number) if number.abs() < 1e-300 && number != 0.0 => return,
         Some(0.0) => Left::Nothing,
         Some(_) => Left::Something,
@@ -215,7 +215,7 @@ fn check_scrape(parsed: &Result<Request<'_>, Refusal>, value: Option<&Value>) {
     assert_eq!(scraped, hashes);
 }
 
-/// What goes out because of a request is JSON with exactly the fields that it shall have.
+/// Checks that the output for a request is JSON with exactly the expected fields.
 fn check_output(request: &Request<'_>) {
     match request {
         Request::Announce(announce) => {
@@ -272,7 +272,7 @@ fn check_failure(refusal: &Refusal) {
     }
 }
 
-/// With tight bounds the same comes out, without what is beyond them.
+/// Checks that tight bounds give the same result, without the parts beyond them.
 fn check_bounds<'a>(wide: Result<Request<'a>, Refusal>, tight: Result<Request<'a>, Refusal>) {
     let fits = |sdp: Sdp<'_>| sdp.as_json().len() - 2 <= TIGHT.sdp_bytes_max;
     match (wide, tight) {
@@ -282,7 +282,7 @@ fn check_bounds<'a>(wide: Result<Request<'a>, Refusal>, tight: Result<Request<'a
         (Ok(Request::Announce(wide)), Ok(Request::Announce(tight))) => {
             assert!(tight.offers.len() <= TIGHT.offers_max);
             assert!(tight.offers.iter().all(|offer| fits(offer.sdp)));
-            // Without offers beyond the bounds nothing is left out; `numwant` may have hidden some.
+            // Without offers beyond the bounds, nothing is omitted; `numwant` may have removed some.
             if wide.bad_offers == tight.bad_offers {
                 assert_eq!(
                     wide.offers
@@ -308,7 +308,7 @@ fn refused(failure: Failure, about: About) -> Refusal {
 fn read(write: impl FnOnce(&mut Vec<u8>)) -> Value {
     let mut text = Vec::new();
     write(&mut text);
-    serde_json::from_slice(&text).expect("what goes out is JSON")
+    serde_json::from_slice(&text).expect("the output is JSON")
 }
 
 fn decoded(sdp: Sdp<'_>) -> String {
@@ -327,7 +327,7 @@ fn id(value: Option<&Value>) -> Option<[u8; 20]> {
     bytes?.try_into().ok()
 }
 
-/// As JavaScript sees it.
+/// Whether JavaScript treats the value as true.
 fn is_truthy(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null | Value::Bool(false)) => false,
@@ -345,7 +345,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// The depth of any text, from its brackets outside of strings.
+/// Returns the depth of any text, from its brackets outside strings.
 fn depth_of(text: &str) -> usize {
     let (mut depth, mut deepest, mut characters) = (0_usize, 0, text.chars());
     while let Some(character) = characters.next() {

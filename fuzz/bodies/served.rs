@@ -1,5 +1,5 @@
-//! Holds a whole connection that echoes against tungstenite's reading of the same bytes: with shared buffer, turns, pauses
-//! for its own output, short writes and the close.
+//! Compares a complete echo connection with tungstenite's reading of the same bytes. Covers the shared buffer, turns,
+//! pauses for its own output, short writes and the close.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,38 +12,41 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::{End, Heard, Stream, tungstenite_reads};
 
-/// Lets a connection serve what the bytes make, and panics if anything but the right echo comes back. `serve` runs the
-/// connection over the wire to its end; the vector came together with the handshake.
+/// Lets a connection serve the stream made from the bytes, and panics if the echo is wrong. `serve` runs the connection
+/// over the transport until its end; the vector holds the bytes that arrived with the handshake.
 pub(crate) fn check(bytes: &[u8], serve: impl FnOnce(Wire, Vec<u8>)) {
     let Some(stream) = Stream::read(bytes) else {
         return;
     };
     let mut portions: VecDeque<Vec<u8>> = stream.cut().into_iter().map(<[u8]>::to_vec).collect();
     let read_ahead = portions.pop_front().unwrap_or_default();
-    let heard = Rc::new(RefCell::new(Vec::new()));
+    let received = Rc::new(RefCell::new(Vec::new()));
     serve(
         Wire {
             portions,
             is_ready: stream.portions[0] % 3 == 0,
-            taken_at_once_max: 1 + usize::from(stream.portions[1]) * 8,
-            heard: Rc::clone(&heard),
+            write_bytes_max: 1 + usize::from(stream.portions[1]) * 8,
+            received: Rc::clone(&received),
         },
         read_ahead,
     );
-    let heard = heard.borrow();
+    let received = received.borrow();
     let (messages, end) = tungstenite_reads(&stream.bytes);
     let expected: Vec<u8> = messages.iter().flat_map(echo).collect();
-    let (echoes, last) = heard.split_at(expected.len().min(heard.len()));
+    let (echoes, last) = received.split_at(expected.len().min(received.len()));
     assert!(
         echoes == expected,
         "{messages:?}, but the echo was {echoes:x?}"
     );
-    assert!(ends_so(last, end), "{end:?}, but it ended with {last:x?}");
+    assert!(
+        is_expected_end(last, end),
+        "{end:?}, but it ended with {last:x?}"
+    );
 }
 
-/// What a server answers, in bytes.
-fn echo(heard: &Heard) -> Vec<u8> {
-    let (first, payload) = match heard {
+/// Returns the bytes of the echo.
+fn echo(received: &Heard) -> Vec<u8> {
+    let (first, payload) = match received {
         Heard::Text(text) => (0x81, text.as_bytes()),
         Heard::Binary(bytes) => (0x82, &bytes[..]),
         Heard::Ping(bytes) => (0x8a, &bytes[..]),
@@ -60,30 +63,30 @@ fn echo(heard: &Heard) -> Vec<u8> {
     [&[first][..], &length, payload].concat()
 }
 
-/// Whether these bytes are one close frame, with the code that is due.
-fn ends_so(last: &[u8], end: End) -> bool {
+/// Whether these bytes are one close frame with the expected code.
+fn is_expected_end(last: &[u8], end: End) -> bool {
     let [0x88, length, close @ ..] = last else {
         return false;
     };
     let code = close.first_chunk().map(|code| u16::from_be_bytes(*code));
-    let is_due = match end {
-        End::Closed(due) => code == due && close.len() == due.map_or(0, |_| 2),
+    let is_expected = match end {
+        End::Closed(expected) => code == expected && close.len() == expected.map_or(0, |_| 2),
         End::ClosedOrProtocol | End::Protocol => code == Some(1002),
         End::NotUtf8 => code == Some(1007),
-        // Of a frame that is too long and against the rules as well, either may be said.
+        // A frame that is too long and also violates the protocol may get either code.
         End::TooLong => matches!(code, Some(1009 | 1002)),
     };
-    is_due && usize::from(*length) == close.len()
+    is_expected && usize::from(*length) == close.len()
 }
 
-/// A transport that gives one portion at a time and takes few bytes at once, with pauses between.
+/// A transport that returns one portion per read and accepts few bytes per write, with pauses between.
 #[derive(Debug)]
 pub(crate) struct Wire {
     portions: VecDeque<Vec<u8>>,
-    /// Whether the next question gets an answer; each second one has to wait.
+    /// Whether the next poll is ready; every second one is pending.
     is_ready: bool,
-    taken_at_once_max: usize,
-    heard: Rc<RefCell<Vec<u8>>>,
+    write_bytes_max: usize,
+    received: Rc<RefCell<Vec<u8>>>,
 }
 
 impl Wire {
@@ -123,8 +126,8 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         std::task::ready!(self.poll_ready(cx));
-        let taken = &bytes[..bytes.len().min(self.taken_at_once_max)];
-        self.heard.borrow_mut().extend_from_slice(taken);
+        let taken = &bytes[..bytes.len().min(self.write_bytes_max)];
+        self.received.borrow_mut().extend_from_slice(taken);
         Poll::Ready(Ok(taken.len()))
     }
 

@@ -1,16 +1,16 @@
-//! Bytes as a client's stream of frames and the cuts in it, and how tungstenite itself reads that stream.
+//! Makes a client's stream of frames, in portions, from bytes, and reads that stream with tungstenite.
 
 use std::io::{self, Cursor, Read, Write};
 
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
-/// Longest message, small so that many are longer.
+/// Longest message; small, so that many messages exceed it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 300;
-/// Zeros after each stream: they complete a frame that was cut off, and the next header of zeros is a violation. So each
-/// reading comes to an end other than "more is to come", about which readers may differ.
+/// Zeros after each stream. They complete a frame that was cut off, and the next header of zeros is a violation. So
+/// each reader ends with an error or close, not with an incomplete stream, where readers may differ.
 const PADDING: [u8; MESSAGE_BYTES_MAX + 20] = [0; MESSAGE_BYTES_MAX + 20];
-/// What tungstenite makes of a close with a code that must not be sent.
+/// Reason that tungstenite sets for a close with a forbidden code.
 const REFUSED_CLOSE: &str = "Protocol violation";
 
 /// A message or control frame.
@@ -26,7 +26,7 @@ pub(crate) enum Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Closed(Option<u16>),
-    /// A close with code 1002, or one with a code that must not be sent: tungstenite says the same of both.
+    /// A close with code 1002, or one with a forbidden code: tungstenite reports both in the same way.
     ClosedOrProtocol,
     Protocol,
     NotUtf8,
@@ -44,7 +44,7 @@ impl End {
     }
 }
 
-/// A stream, and the lengths of the portions in which it comes, over and over.
+/// A stream, and the lengths of its portions, which repeat.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) bytes: Vec<u8>,
@@ -52,15 +52,15 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Any bytes: as they are, or as instructions that make mostly valid frames.
+    /// Makes a stream from any bytes: unchanged, or as instructions for mostly valid frames.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (&[how, portions @ ..], rest) = bytes.split_first_chunk::<5>()?;
         let mut stream = if how & 1 == 0 {
             rest.to_vec()
         } else {
-            frames(rest)
+            make_frames(rest)
         };
-        // Some are longer than what a connection reads or serves in one turn.
+        // Some streams are longer than a connection reads or serves in one turn.
         stream = stream.repeat(1 + usize::from(how >> 4));
         stream.extend(PADDING);
         Some(Self {
@@ -69,11 +69,11 @@ impl Stream {
         })
     }
 
-    /// The stream in its portions, of which some are empty.
+    /// Returns the stream in its portions, some of them empty.
     pub(crate) fn cut(&self) -> Vec<&[u8]> {
         let (mut rest, mut cut) = (&self.bytes[..], Vec::new());
         for portion in self.portions.iter().cycle() {
-            // A portion of nothing but 0 and 1 would make the longest streams take too long.
+            // With portions of 0 and 1 only, the longest streams would take too long.
             let length = usize::from(*portion).max(usize::from(cut.len() % 4 == 0) * 3);
             let (head, tail) = rest.split_at(length.min(rest.len()));
             cut.push(head);
@@ -86,8 +86,8 @@ impl Stream {
     }
 }
 
-/// Each frame takes a byte for its kind and one for its length, and what it can get as its payload.
-fn frames(mut from: &[u8]) -> Vec<u8> {
+/// Makes frames: each takes a byte for its kind, one for its length, and the following bytes as payload.
+fn make_frames(mut from: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while let Some((&[kind, length], rest)) = from.split_first_chunk::<2>() {
         let first = match kind % 16 {
@@ -112,7 +112,7 @@ fn frames(mut from: &[u8]) -> Vec<u8> {
         let masked = if kind == 0xff { 0 } else { 0x80 };
         out.push(first);
         match (length, kind & 0x70) {
-            // Longer forms than needed are read as well.
+            // Longer length forms than needed are valid too.
             (0..126, 0..0x60) => out.push(masked | u8::try_from(length).expect("short")),
             (_, 0..0x70) => {
                 out.push(masked | 0x7e);
@@ -137,43 +137,46 @@ fn frames(mut from: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What tungstenite reads of a stream until its end.
+/// Reads a stream with tungstenite until its end.
 pub(crate) fn tungstenite_reads(stream: &[u8]) -> (Vec<Heard>, End) {
     let config = WebSocketConfig::default()
         .read_buffer_size(1024)
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let mut socket =
-        WebSocket::from_raw_socket(ReadOnly(Cursor::new(stream)), Role::Server, Some(config));
-    let mut heard = Vec::new();
+    let mut socket = WebSocket::from_raw_socket(
+        DiscardWrites(Cursor::new(stream)),
+        Role::Server,
+        Some(config),
+    );
+    let mut messages = Vec::new();
     loop {
-        heard.push(match socket.read() {
+        messages.push(match socket.read() {
             Ok(Message::Text(text)) => Heard::Text(text.to_string()),
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes.to_vec()),
             Ok(Message::Ping(bytes)) => Heard::Ping(bytes.to_vec()),
             Ok(Message::Pong(_)) => Heard::Pong,
             Ok(Message::Close(Some(close))) if close.reason.as_str() == REFUSED_CLOSE => {
-                return (heard, End::ClosedOrProtocol);
+                return (messages, End::ClosedOrProtocol);
             }
             Ok(Message::Close(close)) => {
-                return (heard, End::Closed(close.map(|close| close.code.into())));
+                return (messages, End::Closed(close.map(|close| close.code.into())));
             }
             Ok(Message::Frame(frame)) => unreachable!("{frame:?}"),
-            Err(error) => return (heard, End::of(&error)),
+            Err(error) => return (messages, End::of(&error)),
         });
     }
 }
 
-/// Takes what is written, such as pongs, and forgets it.
-struct ReadOnly<'a>(Cursor<&'a [u8]>);
+/// Discards written bytes, such as pongs.
+struct DiscardWrites<'a>(Cursor<&'a [u8]>);
 
-impl Read for ReadOnly<'_> {
+impl Read for DiscardWrites<'_> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.0.read(room)
     }
 }
 
-impl Write for ReadOnly<'_> {
+impl Write for DiscardWrites<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }

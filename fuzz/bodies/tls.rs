@@ -1,8 +1,8 @@
-//! Plays a connection within TLS in memory: the tracker's stream at one end, rustls' own client at the other, and between
-//! them a line that is cut, narrow, tampered with or torn off as the bytes say.
+//! Runs a TLS connection in memory: the tracker's stream at one end, rustls' client at the other. The bytes decide how
+//! the link between them splits, limits, changes or cuts the data.
 //!
-//! What was said must come out, in order and whole, on both sides; an end that was said is told from one that was not;
-//! nothing is kept in the end; and who waits is woken.
+//! Checks on both sides: data arrives complete and in order; a clean end (`close_notify`) differs from a cut; no bytes
+//! remain buffered at the end; and every pending task is woken.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,32 +16,32 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection};
 
-/// Most that the stream may keep, whatever comes: an unfinished record, what it decrypted of one reading, and what it
-/// encrypted of one writing, each in a vector that has doubled.
-const KEPT_BYTES_MAX: usize = 512 * 1024;
-/// Operations that are played; more would only take long.
+/// Upper bound of the bytes that the stream buffers: an unfinished record, the decrypted data of one read, and the
+/// encrypted data of one write, each in a vector with doubled capacity.
+const BUFFERED_BYTES_MAX: usize = 512 * 1024;
+/// Executed operations; more would only take longer.
 const OPERATIONS_MAX: usize = 150;
-/// Changes of keys by the client. Of 33 without text between them the server makes an error.
+/// Key updates of the client. The server treats 33 without data between them as an error.
 const KEY_CHANGES_MAX: u32 = 30;
-/// So often may somebody be woken without anything having moved.
+/// Wake-ups in a row that may happen without any transferred byte.
 const IDLE_WAKES_MAX: u32 = 3;
 
-/// The byte of either side's text at this place.
-fn letter(place: usize) -> u8 {
+/// Returns the byte at this position of the data of both sides.
+fn pattern_byte(place: usize) -> u8 {
     (place ^ place >> 8).to_le_bytes()[0]
 }
 
-fn text(from: usize, bytes: usize) -> Vec<u8> {
-    (from..from + bytes).map(letter).collect()
+fn pattern(from: usize, bytes: usize) -> Vec<u8> {
+    (from..from + bytes).map(pattern_byte).collect()
 }
 
-/// Plays what the bytes say. `clients` trust the server and speak TLS 1.3 and 1.2; `accept` does the server's
-/// handshake; `kept_bytes` tells what a stream keeps.
+/// Executes the operations in the bytes. `clients` trust the server and use TLS 1.3 and 1.2; `accept` does the server's
+/// handshake; `buffered_bytes` returns the bytes that a stream buffers.
 pub(crate) fn check<S, F>(
     bytes: &[u8],
     clients: &[Arc<ClientConfig>; 2],
     accept: impl FnOnce(Wire) -> F,
-    kept_bytes: impl Fn(&S) -> usize,
+    buffered_bytes: impl Fn(&S) -> usize,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = io::Result<S>>,
@@ -50,33 +50,33 @@ pub(crate) fn check<S, F>(
         return;
     };
     let config = Arc::clone(&clients[usize::from(how & 1)]);
-    let line = Rc::new(RefCell::new(Line::default()));
-    let mut play = Play {
+    let link = Rc::new(RefCell::new(Link::default()));
+    let mut scenario = Scenario {
         client: Client::new(config),
-        server: Server::Accepting(Box::pin(accept(Wire(Rc::clone(&line))))),
-        heard: 0,
-        said: 0,
+        server: Server::Accepting(Box::pin(accept(Wire(Rc::clone(&link))))),
+        received: 0,
+        sent: 0,
         offered: 0,
         is_ending: false,
         has_ended: false,
-        woken: Arc::new(Woken(AtomicBool::new(true))),
+        woken: Arc::new(WakeFlag(AtomicBool::new(true))),
         portion: 50 + 40 * usize::from(portion),
-        line,
-        kept_bytes,
+        link,
+        buffered_bytes,
     };
-    // Most begin with the handshake done.
+    // Most runs start with a completed handshake.
     if how & 6 != 0 {
-        play.settle();
-        play.line.borrow_mut().room = 0;
+        scenario.run_until_idle();
+        scenario.link.borrow_mut().room = 0;
     }
     for operation in operations.chunks_exact(2).take(OPERATIONS_MAX) {
-        play.operate(operation[0], operation[1]);
-        play.check_kept();
+        scenario.operate(operation[0], operation[1]);
+        scenario.check_buffered();
     }
-    play.end();
+    scenario.end();
 }
 
-/// A size of few bytes up to more than two records.
+/// Maps a byte to a size, from one byte to more than two records.
 fn size(amount: u8) -> usize {
     match amount {
         0..128 => 1 + usize::from(amount),
@@ -86,30 +86,30 @@ fn size(amount: u8) -> usize {
 
 enum Server<S, F> {
     Accepting(Pin<Box<F>>),
-    Up(S),
+    Open(S),
     /// The handshake failed.
     Refused,
 }
 
-struct Play<S, F, K> {
+struct Scenario<S, F, K> {
     client: Client,
     server: Server<S, F>,
-    line: Rc<RefCell<Line>>,
-    /// Bytes that the server has heard, has said, and has said beyond these without being told that they were taken.
-    heard: usize,
-    said: usize,
+    link: Rc<RefCell<Link>>,
+    /// Bytes that the server has received, has sent, and has offered in a write that is still pending.
+    received: usize,
+    sent: usize,
     offered: usize,
-    /// The server has begun to end the connection.
+    /// Whether the server has started to close the connection.
     is_ending: bool,
-    /// The server has been told that the client ended.
+    /// Whether the server has read the client's clean end.
     has_ended: bool,
-    woken: Arc<Woken>,
-    /// What comes through at once while the play settles.
+    woken: Arc<WakeFlag>,
+    /// Bytes that the link transfers at once in `run_until_idle`.
     portion: usize,
-    kept_bytes: K,
+    buffered_bytes: K,
 }
 
-impl<S, F, K> Play<S, F, K>
+impl<S, F, K> Scenario<S, F, K>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = io::Result<S>>,
@@ -117,31 +117,33 @@ where
 {
     fn operate(&mut self, kind: u8, amount: u8) {
         match (kind % 16, amount) {
-            (0 | 1, _) => self.client.say(size(amount)),
+            (0 | 1, _) => self.client.send(size(amount)),
             (2..=4, _) => {
-                self.line.borrow_mut().bring(&mut self.client, size(amount));
+                self.link
+                    .borrow_mut()
+                    .deliver(&mut self.client, size(amount));
                 self.accept();
             }
-            (5 | 6, _) => self.hear_at_client(size(amount)),
-            (7 | 8, _) => self.say(size(amount)),
+            (5 | 6, _) => self.receive_at_client(size(amount)),
+            (7 | 8, _) => self.send(size(amount)),
             (9 | 10, _) => {
-                self.hear(size(amount));
+                self.receive(size(amount));
             }
-            (11, _) => self.line.borrow_mut().widen(4 * size(amount)),
+            (11, _) => self.link.borrow_mut().add_room(4 * size(amount)),
             (12, _) => self.flush(),
             (13, _) => self.client.change_keys(amount),
             (14, 0..32) => self.client.end(),
-            // Of what comes after the server's end rustls asserts, in builds that have assertions, that it is in order.
+            // With debug assertions, rustls asserts that data after the server's end is valid.
             (14, 32..64) if !self.client.is_tampered => self.shut_down(),
-            (14, 64..96) => self.line.borrow_mut().tear(&mut self.client),
+            (14, 64..96) => self.link.borrow_mut().cut(&mut self.client),
             (14, 96..) if !self.is_ending => self.client.tamper(amount),
-            _ => self.turn(),
+            _ => self.run_if_woken(),
         }
     }
 
-    /// Whether something was done to what the client sent, after which the server may refuse it.
-    fn is_spoilt(&self) -> bool {
-        self.client.is_tampered || self.line.borrow().is_torn
+    /// Whether data was changed or lost, so that errors are allowed.
+    fn may_fail(&self) -> bool {
+        self.client.is_tampered || self.link.borrow().has_lost_bytes
     }
 
     fn accept(&mut self) {
@@ -151,28 +153,28 @@ where
         let waker = Waker::from(Arc::clone(&self.woken));
         match accepting.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
-            Poll::Ready(Ok(stream)) => self.server = Server::Up(stream),
+            Poll::Ready(Ok(stream)) => self.server = Server::Open(stream),
             Poll::Ready(Err(error)) => {
-                assert!(self.is_spoilt(), "the handshake failed: {error}");
+                assert!(self.may_fail(), "the handshake failed: {error}");
                 self.server = Server::Refused;
             }
         }
     }
 
-    /// Asks the stream for something, if there is one.
-    fn ask<T>(
+    /// Polls the stream, if the handshake is complete.
+    fn poll_stream<T>(
         &mut self,
-        question: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<Option<T>> {
-        let Server::Up(stream) = &mut self.server else {
+        let Server::Open(stream) = &mut self.server else {
             return Poll::Pending;
         };
         let waker = Waker::from(Arc::clone(&self.woken));
-        match question(Pin::new(stream), &mut Context::from_waker(&waker)) {
+        match poll(Pin::new(stream), &mut Context::from_waker(&waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(answer)) => Poll::Ready(Some(answer)),
             Poll::Ready(Err(error)) => {
-                assert!(self.is_spoilt(), "{error}");
+                assert!(self.may_fail(), "{error}");
                 if !self.client.is_tampered {
                     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
                 }
@@ -181,80 +183,80 @@ where
         }
     }
 
-    /// Reads once; tells whether more may come of reading again now.
-    fn hear(&mut self, bytes: usize) -> bool {
+    /// Reads once; returns whether another read now may return more.
+    fn receive(&mut self, bytes: usize) -> bool {
         let mut room = vec![0; bytes];
         let mut room = ReadBuf::new(&mut room);
-        match self.ask(|stream, cx| stream.poll_read(cx, &mut room)) {
+        match self.poll_stream(|stream, cx| stream.poll_read(cx, &mut room)) {
             Poll::Pending => {
                 assert!(room.filled().is_empty());
                 false
             }
             Poll::Ready(None) => false,
             Poll::Ready(Some(())) if room.filled().is_empty() => {
-                assert!(self.client.is_ended, "an end that nobody said");
-                assert_eq!(self.heard, self.client.said);
+                assert!(self.client.is_ended, "an end that the client did not send");
+                assert_eq!(self.received, self.client.sent);
                 self.has_ended = true;
                 false
             }
             Poll::Ready(Some(())) => {
                 assert!(!self.has_ended);
-                assert!(room.filled() == text(self.heard, room.filled().len()));
-                self.heard += room.filled().len();
-                assert!(self.heard <= self.client.said);
+                assert!(room.filled() == pattern(self.received, room.filled().len()));
+                self.received += room.filled().len();
+                assert!(self.received <= self.client.sent);
                 true
             }
         }
     }
 
-    fn say(&mut self, more: usize) {
+    fn send(&mut self, more: usize) {
         if self.is_ending {
             return;
         }
-        // What was not taken is said again, with more behind it.
-        let bytes = text(self.said, self.offered + more);
-        match self.ask(|stream, cx| stream.poll_write(cx, &bytes)) {
-            Poll::Pending if matches!(self.server, Server::Up(_)) => self.offered = bytes.len(),
+        // Offers the pending bytes again, followed by more.
+        let bytes = pattern(self.sent, self.offered + more);
+        match self.poll_stream(|stream, cx| stream.poll_write(cx, &bytes)) {
+            Poll::Pending if matches!(self.server, Server::Open(_)) => self.offered = bytes.len(),
             Poll::Pending | Poll::Ready(None) => {}
             Poll::Ready(Some(taken)) => {
                 assert!(0 < taken && taken <= bytes.len());
-                self.said += taken;
+                self.sent += taken;
                 self.offered = 0;
             }
         }
     }
 
     fn flush(&mut self) {
-        if self.ask(AsyncWrite::poll_flush) == Poll::Ready(Some(())) {
-            // Whatever is encrypted has left.
-            self.check_kept();
+        if self.poll_stream(AsyncWrite::poll_flush) == Poll::Ready(Some(())) {
+            // All encrypted bytes have been sent.
+            self.check_buffered();
         }
     }
 
     fn shut_down(&mut self) {
-        if matches!(self.server, Server::Up(_)) {
+        if matches!(self.server, Server::Open(_)) {
             self.is_ending = true;
-            let _ = self.ask(AsyncWrite::poll_shutdown);
+            let _ = self.poll_stream(AsyncWrite::poll_shutdown);
         }
     }
 
-    fn hear_at_client(&mut self, bytes: usize) {
-        let came = self.line.borrow_mut().take_back(bytes);
-        if let Err(error) = self.client.hear(&came) {
-            assert!(self.is_spoilt(), "the client: {error}");
+    fn receive_at_client(&mut self, bytes: usize) {
+        let bytes_in = self.link.borrow_mut().take_from_server(bytes);
+        if let Err(error) = self.client.receive(&bytes_in) {
+            assert!(self.may_fail(), "the client: {error}");
         }
-        assert!(self.client.heard <= self.said + self.offered);
+        assert!(self.client.received <= self.sent + self.offered);
     }
 
-    /// What a connection does when it is woken: it reads all, and writes what waits.
-    fn turn(&mut self) {
+    /// Does what a connection does when it is woken: reads everything, and writes pending data.
+    fn run_if_woken(&mut self) {
         if !self.woken.0.swap(false, Ordering::Relaxed) {
             return;
         }
         self.accept();
-        while self.hear(self.portion) {}
+        while self.receive(self.portion) {}
         if self.offered > 0 {
-            self.say(0);
+            self.send(0);
         }
         if self.is_ending {
             self.shut_down();
@@ -263,81 +265,82 @@ where
         }
     }
 
-    /// Lets everything come through, portion by portion; the server does something only when it is woken.
-    fn settle(&mut self) {
+    /// Transfers everything, portion by portion. The server runs only when it is woken.
+    fn run_until_idle(&mut self) {
         let mut idle_wakes = 0;
         loop {
-            let before = (self.heard, self.said, self.line.borrow().moved);
+            let before = (self.received, self.sent, self.link.borrow().moved);
             {
-                let mut line = self.line.borrow_mut();
-                line.bring(&mut self.client, self.portion);
-                line.widen(self.portion);
+                let mut link = self.link.borrow_mut();
+                link.deliver(&mut self.client, self.portion);
+                link.add_room(self.portion);
             }
             let is_woken = self.woken.0.load(Ordering::Relaxed);
-            self.turn();
-            self.check_kept();
-            self.hear_at_client(self.portion);
-            let has_moved = before != (self.heard, self.said, self.line.borrow().moved);
+            self.run_if_woken();
+            self.check_buffered();
+            self.receive_at_client(self.portion);
+            let has_moved = before != (self.received, self.sent, self.link.borrow().moved);
             if !has_moved && !is_woken {
                 return;
             }
             idle_wakes = if has_moved { 0 } else { idle_wakes + 1 };
-            assert!(idle_wakes <= IDLE_WAKES_MAX, "woken for nothing");
+            assert!(idle_wakes <= IDLE_WAKES_MAX, "woken without reason");
         }
     }
 
     fn end(&mut self) {
-        self.settle();
-        if !self.is_spoilt() {
-            let Server::Up(stream) = &self.server else {
-                panic!("a handshake without end");
+        self.run_until_idle();
+        if !self.may_fail() {
+            let Server::Open(stream) = &self.server else {
+                panic!("the handshake did not complete");
             };
-            assert_eq!((self.kept_bytes)(stream), 0);
-            assert_eq!(self.heard, self.client.said);
-            // Who ends while something waits does not learn whether it was taken.
+            assert_eq!((self.buffered_bytes)(stream), 0);
+            assert_eq!(self.received, self.client.sent);
+            // A server that closes with a pending write does not learn whether it was accepted.
             assert!(self.offered == 0 || self.is_ending);
-            assert!(self.client.heard >= self.said);
+            assert!(self.client.received >= self.sent);
             assert_eq!(self.has_ended, self.client.is_ended);
-            assert_eq!(self.client.has_heard_end, self.is_ending);
+            assert_eq!(self.client.has_received_end, self.is_ending);
         }
-        // The end of the line is heard, even by who has heard too much already.
-        self.line.borrow_mut().tear(&mut self.client);
-        self.line.borrow_mut().is_torn = true;
+        // The stream must report the end of the link, also after an error.
+        self.link.borrow_mut().cut(&mut self.client);
+        self.link.borrow_mut().has_lost_bytes = true;
         self.accept();
         assert!(!matches!(self.server, Server::Accepting(_)));
-        while self.hear(self.portion) {}
-        let heard = self.ask(|stream, cx| stream.poll_read(cx, &mut ReadBuf::new(&mut [0])));
-        match (&self.server, heard) {
-            (Server::Up(_), Poll::Ready(Some(()))) => assert!(self.has_ended),
-            (Server::Up(_), Poll::Ready(None)) => assert!(!self.has_ended),
-            (Server::Up(_), Poll::Pending) => panic!("it waits for what cannot come"),
-            (_, heard) => assert_eq!(heard, Poll::Pending),
+        while self.receive(self.portion) {}
+        let received =
+            self.poll_stream(|stream, cx| stream.poll_read(cx, &mut ReadBuf::new(&mut [0])));
+        match (&self.server, received) {
+            (Server::Open(_), Poll::Ready(Some(()))) => assert!(self.has_ended),
+            (Server::Open(_), Poll::Ready(None)) => assert!(!self.has_ended),
+            (Server::Open(_), Poll::Pending) => panic!("it waits for data that cannot arrive"),
+            (_, received) => assert_eq!(received, Poll::Pending),
         }
-        // Nor does it harm to go on after that, whatever the answer.
+        // Further calls must not panic, whatever they return.
         self.client.is_tampered = true;
-        let next = [letter(self.said)];
-        let _ = self.ask(|stream, cx| stream.poll_write(cx, &next));
-        let _ = self.ask(AsyncWrite::poll_shutdown);
+        let next = [pattern_byte(self.sent)];
+        let _ = self.poll_stream(|stream, cx| stream.poll_write(cx, &next));
+        let _ = self.poll_stream(AsyncWrite::poll_shutdown);
     }
 
-    fn check_kept(&self) {
-        if let Server::Up(stream) = &self.server {
-            let kept = (self.kept_bytes)(stream);
-            assert!(kept <= KEPT_BYTES_MAX, "{kept} bytes kept");
+    fn check_buffered(&self) {
+        if let Server::Open(stream) = &self.server {
+            let buffered = (self.buffered_bytes)(stream);
+            assert!(buffered <= BUFFERED_BYTES_MAX, "{buffered} bytes buffered");
         }
     }
 }
 
 struct Client {
     session: ClientConnection,
-    /// On the way to the server.
+    /// Bytes in transit to the server.
     out: VecDeque<u8>,
-    said: usize,
-    heard: usize,
+    sent: usize,
+    received: usize,
     key_changes: u32,
     is_ended: bool,
     is_tampered: bool,
-    has_heard_end: bool,
+    has_received_end: bool,
 }
 
 impl Client {
@@ -348,73 +351,73 @@ impl Client {
         let mut client = Self {
             session,
             out: VecDeque::new(),
-            said: 0,
-            heard: 0,
+            sent: 0,
+            received: 0,
             key_changes: 0,
             is_ended: false,
             is_tampered: false,
-            has_heard_end: false,
+            has_received_end: false,
         };
-        client.send();
+        client.flush_out();
         client
     }
 
-    fn send(&mut self) {
+    fn flush_out(&mut self) {
         while self.session.wants_write() {
             self.session.write_tls(&mut self.out).expect("room");
         }
     }
 
-    fn say(&mut self, bytes: usize) {
+    fn send(&mut self, bytes: usize) {
         if !self.is_ended {
-            let said = text(self.said, bytes);
-            match self.session.writer().write(&said) {
-                Ok(taken) => self.said += taken,
-                // It has heard that it was not understood.
+            let sent = pattern(self.sent, bytes);
+            match self.session.writer().write(&sent) {
+                Ok(taken) => self.sent += taken,
+                // The client has received an alert.
                 Err(error) => assert!(self.is_tampered, "{error}"),
             }
-            self.send();
+            self.flush_out();
         }
     }
 
-    fn hear(&mut self, mut came: &[u8]) -> Result<(), io::Error> {
-        while !came.is_empty() {
-            if self.session.read_tls(&mut came)? == 0 {
-                // It has heard the end, after which nothing counts.
+    fn receive(&mut self, mut bytes_in: &[u8]) -> Result<(), io::Error> {
+        while !bytes_in.is_empty() {
+            if self.session.read_tls(&mut bytes_in)? == 0 {
+                // The client has received the end and ignores further data.
                 return Ok(());
             }
             let state = self.session.process_new_packets();
             let state = state.map_err(io::Error::other)?;
-            self.has_heard_end |= state.peer_has_closed();
-            let mut heard = vec![0; state.plaintext_bytes_to_read()];
-            self.session.reader().read_exact(&mut heard)?;
-            assert!(heard == text(self.heard, heard.len()));
-            self.heard += heard.len();
+            self.has_received_end |= state.peer_has_closed();
+            let mut received = vec![0; state.plaintext_bytes_to_read()];
+            self.session.reader().read_exact(&mut received)?;
+            assert!(received == pattern(self.received, received.len()));
+            self.received += received.len();
         }
-        self.send();
+        self.flush_out();
         Ok(())
     }
 
     fn change_keys(&mut self, times: u8) {
         for _ in 0..=times % 4 {
-            // Not before the handshake is done, nor with TLS 1.2, nor after the end.
+            // Fails before the end of the handshake and with TLS 1.2; not done after the end.
             let may_change = self.key_changes < KEY_CHANGES_MAX && !self.is_ended;
             if may_change && self.session.refresh_traffic_keys().is_ok() {
                 self.key_changes += 1;
             }
         }
-        self.send();
+        self.flush_out();
     }
 
     fn end(&mut self) {
         if !self.session.is_handshaking() {
             self.is_ended = true;
             self.session.send_close_notify();
-            self.send();
+            self.flush_out();
         }
     }
 
-    /// Changes a bit of what has not come yet, or puts a byte in.
+    /// Changes a bit of the bytes in transit, or inserts a byte.
     fn tamper(&mut self, how: u8) {
         let place = usize::from(how) * 7 % self.out.len().max(1);
         match self.out.get_mut(place) {
@@ -425,28 +428,28 @@ impl Client {
     }
 }
 
-/// What is between the two.
+/// The link between client and server.
 #[derive(Default)]
-struct Line {
+struct Link {
     to_server: VecDeque<u8>,
     from_server: VecDeque<u8>,
-    /// How many bytes the server may send.
+    /// Bytes that the server may send now.
     room: usize,
     reader: Option<Waker>,
     writer: Option<Waker>,
-    /// Nothing more comes from the client.
-    is_over: bool,
-    /// And something was lost by that.
-    is_torn: bool,
-    /// Bytes that have gone any way.
+    /// Whether nothing more arrives from the client.
+    is_cut: bool,
+    /// Whether bytes were lost by that.
+    has_lost_bytes: bool,
+    /// Bytes transferred in any direction.
     moved: usize,
 }
 
-impl Line {
-    fn bring(&mut self, client: &mut Client, bytes: usize) {
+impl Link {
+    fn deliver(&mut self, client: &mut Client, bytes: usize) {
         let bytes = bytes.min(client.out.len());
         let brought = client.out.drain(..bytes);
-        if self.is_over {
+        if self.is_cut {
             return;
         }
         self.to_server.extend(brought);
@@ -456,37 +459,37 @@ impl Line {
         }
     }
 
-    fn take_back(&mut self, bytes: usize) -> Vec<u8> {
+    fn take_from_server(&mut self, bytes: usize) -> Vec<u8> {
         let bytes = bytes.min(self.from_server.len());
         self.moved += bytes;
         self.from_server.drain(..bytes).collect()
     }
 
-    fn widen(&mut self, bytes: usize) {
+    fn add_room(&mut self, bytes: usize) {
         self.room += bytes;
         self.writer.take().inspect(Waker::wake_by_ref);
     }
 
-    /// What has come is left, what is on its way is lost.
-    fn tear(&mut self, client: &mut Client) {
+    /// Ends the link: arrived bytes remain, bytes in transit are lost.
+    fn cut(&mut self, client: &mut Client) {
         let has_all_come = client.is_ended && client.out.is_empty();
-        self.is_torn |= !(self.is_over || has_all_come);
-        self.is_over = true;
+        self.has_lost_bytes |= !(self.is_cut || has_all_come);
+        self.is_cut = true;
         client.out.clear();
         self.reader.take().inspect(Waker::wake_by_ref);
     }
 }
 
-struct Woken(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Wake for Woken {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// The server's end of the line.
-pub(crate) struct Wire(Rc<RefCell<Line>>);
+/// The server's end of the link.
+pub(crate) struct Wire(Rc<RefCell<Link>>);
 
 impl AsyncRead for Wire {
     fn poll_read(
@@ -494,15 +497,15 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut line = self.0.borrow_mut();
-        if line.to_server.is_empty() && !line.is_over {
-            line.reader = Some(cx.waker().clone());
+        let mut link = self.0.borrow_mut();
+        if link.to_server.is_empty() && !link.is_cut {
+            link.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let bytes = room.remaining().min(line.to_server.len());
-        line.moved += bytes;
-        let came: Vec<u8> = line.to_server.drain(..bytes).collect();
-        room.put_slice(&came);
+        let bytes = room.remaining().min(link.to_server.len());
+        link.moved += bytes;
+        let bytes_in: Vec<u8> = link.to_server.drain(..bytes).collect();
+        room.put_slice(&bytes_in);
         Poll::Ready(Ok(()))
     }
 }
@@ -513,15 +516,15 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut line = self.0.borrow_mut();
-        if line.room == 0 {
-            line.writer = Some(cx.waker().clone());
+        let mut link = self.0.borrow_mut();
+        if link.room == 0 {
+            link.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let taken = line.room.min(bytes.len());
-        line.room -= taken;
-        line.moved += taken;
-        line.from_server.extend(&bytes[..taken]);
+        let taken = link.room.min(bytes.len());
+        link.room -= taken;
+        link.moved += taken;
+        link.from_server.extend(&bytes[..taken]);
         Poll::Ready(Ok(taken))
     }
 

@@ -1,4 +1,4 @@
-//! Any bytes as the query of an announce or scrape over HTTP.
+//! Fuzz target: any bytes as the query of an HTTP announce or scrape.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a configuration file.
+//! Fuzz target: any bytes as a configuration file.
 
 #![no_main]
 

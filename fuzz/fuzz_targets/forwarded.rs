@@ -1,4 +1,4 @@
-//! Any bytes as what a client writes into the headers that proxies use.
+//! Fuzz target: any bytes as values that a client writes into the headers of proxies.
 
 #![no_main]
 

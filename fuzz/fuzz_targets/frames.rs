@@ -1,4 +1,4 @@
-//! Any bytes as a client's frames: decoded, and echoed by a whole connection.
+//! Fuzz target: any bytes as a client's frames, decoded alone and echoed by a complete connection.
 
 #![no_main]
 
@@ -21,7 +21,7 @@ fn config() -> Config {
     let mut config = Config::default();
     config.no_limits = true;
     config.connection.message_bytes_max = stream::MESSAGE_BYTES_MAX;
-    // So little that reading often waits for writing.
+    // Small, so that reading often waits for writing.
     config.connection.output_bytes_max = 4 * stream::MESSAGE_BYTES_MAX;
     config
 }

@@ -1,4 +1,4 @@
-//! Any bytes as operations, against the naive model of the integration tests.
+//! Fuzz target: any bytes as operations, compared with the naive model of the integration tests.
 
 #![no_main]
 

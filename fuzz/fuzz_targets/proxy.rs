@@ -1,4 +1,4 @@
-//! Any bytes as a header of the PROXY protocol.
+//! Fuzz target: any bytes as a header of the PROXY protocol.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a message.
+//! Fuzz target: any bytes as a message.
 
 #![no_main]
 

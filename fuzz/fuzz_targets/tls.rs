@@ -1,4 +1,4 @@
-//! Any bytes as what happens to a connection within TLS.
+//! Fuzz target: any bytes as events of a TLS connection.
 
 #![no_main]
 
@@ -25,9 +25,10 @@ thread_local! {
 
 fn configs() -> Configs {
     let provider = Arc::new(default_provider());
-    let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
-    let certificate = made.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let generated =
+        rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
+    let certificate = generated.cert.der().clone();
+    let key = PrivatePkcs8KeyDer::from(generated.signing_key.serialize_der());
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).expect("an authority");
     let clients = [&TLS13, &TLS12].map(|version| {
@@ -36,7 +37,7 @@ fn configs() -> Configs {
             .expect("a version")
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
-        // Else what happens would depend on what happened before.
+        // With resumption, a run would depend on earlier runs.
         client.resumption = Resumption::disabled();
         Arc::new(client)
     });

@@ -1,5 +1,5 @@
-//! How the program ends before it served anything: lines for people, and an exit code for scripts.
-//! It turns clap's many-line reports into one line each. `main` prints it.
+//! Formats errors before the start: lines for people, and an exit code for scripts. It turns clap's multi-line reports
+//! into one line each. `main` prints it.
 
 use std::{fmt, process::ExitCode};
 
@@ -8,7 +8,7 @@ use swarmhub::config::{self, InvalidConfig};
 
 use super::{flags, load};
 
-/// The reason why the program does not run.
+/// The reason why the program does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exit {
     /// The exit code, 2 for mistakes in usage and configuration.
@@ -18,7 +18,7 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
-    /// The code as `main` returns it.
+    /// Returns the exit code for `main`.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
@@ -30,7 +30,7 @@ impl Exit {
         }
     }
 
-    /// A wrong word on the command line, of the server or of a load.
+    /// Creates the exit for a wrong argument, of the server or of a load.
     pub(super) fn usage(error: &clap::Error, is_load: bool) -> Self {
         Self::line(&usage(error, is_load))
     }
@@ -57,13 +57,13 @@ impl fmt::Display for Exit {
 fn usage(error: &clap::Error, is_load: bool) -> String {
     let see_help = || see_help(is_load);
     let unexpected = |word: &str| unexpected(word, is_load);
-    let told = |kind| match error.get(kind) {
+    let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(one_line(text)),
         _ => None,
     };
-    let line = match (error.kind(), told(ContextKind::InvalidArg)) {
-        (ErrorKind::UnknownArgument, Some(given)) if given.starts_with('-') => {
-            let name = given
+    let line = match (error.kind(), context(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(argument)) if argument.starts_with('-') => {
+            let name = argument
                 .trim_start_matches('-')
                 .split('=')
                 .next()
@@ -75,19 +75,19 @@ fn usage(error: &clap::Error, is_load: bool) -> String {
             };
             let remedy = nearest.map(|flag| format!("did you mean --{flag}?"));
             Some(format!(
-                "{given}: there is no such flag; {}",
+                "{argument}: there is no such flag; {}",
                 remedy.unwrap_or_else(see_help)
             ))
         }
-        (ErrorKind::UnknownArgument, Some(given)) => Some(unexpected(&given)),
+        (ErrorKind::UnknownArgument, Some(argument)) => Some(unexpected(&argument)),
         (ErrorKind::InvalidValue, Some(flag))
-            if told(ContextKind::InvalidValue).as_deref() == Some("") =>
+            if context(ContextKind::InvalidValue).as_deref() == Some("") =>
         {
             let flag = flag.split(' ').next().unwrap_or_default().to_owned();
             Some(format!("{flag}: a value is missing; {}", see_help()))
         }
         (ErrorKind::InvalidSubcommand, _) => {
-            told(ContextKind::InvalidSubcommand).map(|given| unexpected(&given))
+            context(ContextKind::InvalidSubcommand).map(|argument| unexpected(&argument))
         }
         _ => None,
     };
@@ -106,7 +106,7 @@ fn unexpected(word: &str, is_load: bool) -> String {
     )
 }
 
-/// What other programs call what this one has, and what it calls it itself.
+/// Names that other programs use for a command, and the name in this program.
 const OTHER_WORDS: [(&str, &str); 10] = [
     ("version", "--version"),
     ("doctor", "check-config"),
@@ -119,12 +119,12 @@ const OTHER_WORDS: [(&str, &str); 10] = [
     ("bench", "load"),
     ("benchmark", "load"),
 ];
-/// Words with which other programs are told to do what this one does without one.
+/// Commands that start other programs; this one starts without a command.
 const START_WORDS: [&str; 5] = ["run", "start", "serve", "server", "daemon"];
-/// Below this likeness a guess would only confuse.
+/// A suggestion with a lower similarity would confuse.
 const LIKENESS_MIN: f64 = 0.7;
 
-/// What somebody may have meant who typed a word that is no command.
+/// Returns a suggestion for an argument that is not a command.
 fn suggestion(word: &str) -> Option<String> {
     let word = word.to_lowercase();
     if START_WORDS.contains(&word.as_str()) {
@@ -133,10 +133,10 @@ fn suggestion(word: &str) -> Option<String> {
     let commands = [flags::CHECK, flags::PRINT, load::LOAD, "help"];
     let known = commands.map(|command| (command, command));
     let candidates = known.into_iter().chain(OTHER_WORDS);
-    let likeness =
+    let similarity =
         |name: &str| strsim::normalized_damerau_levenshtein(name, &word.replace('_', "-"));
-    let best = candidates.max_by(|(a, _), (b, _)| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best.0) >= LIKENESS_MIN).then(|| format!("did you mean swarmhub {}?", best.1))
+    let best = candidates.max_by(|(a, _), (b, _)| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(best.0) >= LIKENESS_MIN).then(|| format!("did you mean swarmhub {}?", best.1))
 }
 
 fn see_help(is_load: bool) -> String {
@@ -147,7 +147,7 @@ fn see_help(is_load: bool) -> String {
     }
 }
 
-/// What was typed, without line breaks and other control characters.
+/// Returns the text with line breaks and other control characters replaced.
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

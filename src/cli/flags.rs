@@ -1,5 +1,5 @@
-//! The flags and subcommands, made from the list of settings, and the words of `--help`.
-//! It knows no single setting; a new one appears here by itself. Only `parse` uses it.
+//! Builds the flags and subcommands from the list of settings, and the texts of `--help`. It contains no single
+//! setting; a new one appears here automatically. Only `parse` uses it.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -14,7 +14,7 @@ pub(super) const CHECK: &str = "check-config";
 pub(super) const PRINT: &str = "print-config";
 
 const COMMON: &str = "Common";
-/// Longer ones would leave no room beside them in the short help, and stand in the long one only.
+/// Longer flags leave too little room for the text of the short help and appear only in the long help.
 const SHORT_FLAG_CHARS_MAX: usize = 16;
 
 const SHORT_FOOTER: &str = "\
@@ -28,7 +28,7 @@ Every setting has one name in three places; flags win over the environment, the 
             interval_max = 90                    (lists: [\"a\", \"b\"])
 `swarmhub print-config` writes a complete file with the values in effect. The variable for --config is SWARMHUB_CONFIG.";
 
-/// The whole command line.
+/// Returns the whole command line.
 pub(super) fn command() -> Command {
     let defaults = Config::default();
     Command::new("swarmhub")
@@ -43,17 +43,17 @@ pub(super) fn command() -> Command {
         .args(arguments(&defaults))
         .arg(help().help_heading(COMMON))
         .arg(version())
-        .subcommand(about_config(CHECK, "Check the configuration, say what is wrong with it, and exit", &defaults))
+        .subcommand(about_config(CHECK, "Check the configuration, report errors, and exit", &defaults))
         .subcommand(about_config(PRINT, "Print the settings in effect as TOML, and where each came from", &defaults))
         .subcommand(super::load::command(help()))
 }
 
-/// A subcommand that takes all flags of the program, without showing them a second time.
+/// Returns a subcommand that accepts all flags of the program and hides them in its help.
 fn about_config(name: &'static str, about: &'static str, defaults: &Config) -> Command {
     Command::new(name)
         .about(about)
         .override_usage(format!("swarmhub {name} [FLAGS]"))
-        .after_help("It takes the flags of swarmhub itself: see `swarmhub --help`.")
+        .after_help("It accepts the same flags as swarmhub: see `swarmhub --help`.")
         .disable_help_flag(true)
         .args(arguments(defaults).map(|argument| argument.hide(true)))
         .arg(help())
@@ -64,7 +64,7 @@ fn help() -> Arg {
         .short('h')
         .long("help")
         .action(ArgAction::Help)
-        .help("Explain the common settings (-h) or all of them (--help)")
+        .help("Print help: common settings (-h) or all of them (--help)")
 }
 
 fn version() -> Arg {
@@ -128,14 +128,14 @@ fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
     }
 }
 
-/// The default, and in the long help also what is allowed.
+/// The default value, and for the long help also the allowed range.
 struct Facts {
     short: String,
     long: String,
 }
 
 fn facts(setting: &Setting, shape: &Shape, defaults: &Config) -> Facts {
-    // An empty list and a missing value are explained in words; a switch is off unless given.
+    // An empty list and a missing value are explained in the setting's text; a switch is off unless given.
     let default = setting
         .toml(defaults)
         .map(|value| value.replace('"', ""))
@@ -165,14 +165,14 @@ fn facts(setting: &Setting, shape: &Shape, defaults: &Config) -> Facts {
     }
 }
 
-/// What stands between the brackets of a list.
+/// Returns the text between the brackets of a list.
 fn inner(list: &str) -> &str {
     list.strip_prefix('[')
         .and_then(|list| list.strip_suffix(']'))
         .unwrap_or(list)
 }
 
-/// `tracker` becomes `Tracker`.
+/// Capitalises a section name: `tracker` becomes `Tracker`.
 fn heading(section: &'static str) -> String {
     let mut letters = section.chars();
     letters.next().map_or_else(String::new, |first| {

@@ -1,4 +1,4 @@
-//! The subcommand `load`: its flags, and the load that they ask for. It opens nothing; `main` runs what comes out.
+//! Defines the subcommand `load` and parses its flags into load options. It opens nothing; `main` runs the load.
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use super::Exit;
 pub(super) const LOAD: &str = "load";
 
 const FOOTER: &str = "\
-Without flags: 200 connections, each with an announce of 5 offers a second, for about 15 seconds.
-It exits with 0 if every message came as it should, 3 if not, 1 if it could not run, 2 for a wrong flag.
-When the tracker is gone or silent it ends early and exits with 4. Ctrl-C (130) or SIGTERM (143) ends it with a report too, twice at once.
-A tracker limits what one address may do and what one member is given: start swarmhub with `--no-limits` before
-you ask how much it can do (`--closed`).";
+Without flags: 200 connections, each with one announce of 5 offers a second, for about 15 seconds.
+Exit codes: 0 success, 1 could not run, 2 wrong flag, 3 wrong or missing messages, 4 tracker unreachable or silent,
+130 Ctrl-C, 143 SIGTERM. With 4, 130 and 143 it ends early with a report; a second signal ends it at once.
+Trackers limit the requests of an address and the offers to a member: start swarmhub with `--no-limits`
+to measure its maximum (`--closed`).";
 
-/// A load, and where its report goes.
+/// The options of a load, and the outputs of its report.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) options: Options,
@@ -29,20 +29,20 @@ pub(crate) struct Load {
     pub(crate) quiet: bool,
 }
 
-/// The subcommand with all its flags.
+/// Returns the subcommand with all its flags.
 pub(super) fn command(help: Arg) -> Command {
     Command::new(LOAD)
-        .about("Load a WebTorrent tracker as browsers do, measure it, and check every message that comes back")
+        .about("Load-test a WebTorrent tracker with simulated browsers, and check every received message")
         .override_usage("swarmhub load URL [FLAGS]")
         .after_help(FOOTER)
         .disable_help_flag(true)
         .arg(Arg::new("url").value_name("URL").value_parser(value_parser!(Target)).help("The tracker, such as ws://127.0.0.1:8000/ or wss://tracker.example.org/"))
         .args(of("Members", members()))
         .args(of("Load", load()))
-        .args(of("Coming and going", churn()))
+        .args(of("Churn", churn()))
         .args(of("Connections", connections()))
         .args(of("Measuring and reporting", report()))
-        .arg(help.help("Explain the flags").help_heading("Measuring and reporting"))
+        .arg(help.help("Print help").help_heading("Measuring and reporting"))
 }
 
 fn of<const N: usize>(heading: &'static str, args: [Arg; N]) -> impl Iterator<Item = Arg> {
@@ -81,7 +81,7 @@ fn members() -> [Arg; 3] {
             "swarm-size",
             "SIZE",
             value_parser!(SwarmSize),
-            "Members of a swarm: 50, 10-100 (any between), zipf:1000 (largest; few big, many small), one (all in one) [default 50]",
+            "Members of a swarm: 50, 10-100 (random in this range), zipf:1000 (Zipf distribution up to this size), one (a single swarm) [default 50]",
         ),
         flag(
             "seeders",
@@ -100,12 +100,12 @@ fn load() -> [Arg; 12] {
         flag("offer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an offer's SDP [default 2000]"),
         flag("answer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an answer's SDP [default 1600]"),
         flag("scrapes", "SHARE", share, "Share of the requests that are scrapes [default 0]"),
-        flag("closed", "N", value_parser!(u32).range(1..=1_000_000), "Closed loop: N requests under way, which shows how much the tracker can do; 64 is a good number").conflicts_with("rate"),
-        flag("rate", "PER_SECOND", rate, "Open loop: so many requests a second whatever becomes of them, which shows how long clients wait [default one for each connection, at most 1000]"),
-        flag("warmup", "SECONDS", seconds, "Load before anything is measured [default 1]"),
-        flag("duration", "SECONDS", seconds, "Load that is measured; 0: connections only [default 10]").conflicts_with("announces"),
+        flag("closed", "N", value_parser!(u32).range(1..=1_000_000), "Closed loop: N requests in flight, to measure the maximum throughput; 64 is a good value").conflicts_with("rate"),
+        flag("rate", "PER_SECOND", rate, "Open loop: requests a second, sent without waiting for replies, to measure latency [default: one per connection, at most 1000]"),
+        flag("warmup", "SECONDS", seconds, "Load before the measurement [default 1]"),
+        flag("duration", "SECONDS", seconds, "Measured load; 0: connections only [default 10]").conflicts_with("announces"),
         flag("announces", "N", value_parser!(u64), "Exactly N requests instead of a duration"),
-        flag("timeout", "SECONDS", positive, "What has not come after this time is lost [default 10]"),
+        flag("timeout", "SECONDS", positive, "Messages that take longer count as lost [default 10]"),
     ]
 }
 
@@ -115,7 +115,7 @@ fn churn() -> [Arg; 5] {
             "wave-every",
             "SECONDS",
             positive,
-            "Members leave and join again in waves, so far apart",
+            "Time between waves, in which members leave and join again",
         ),
         flag(
             "wave-share",
@@ -127,7 +127,7 @@ fn churn() -> [Arg; 5] {
             "storm-every",
             "SECONDS",
             positive,
-            "Connections break and come back all at once, so far apart",
+            "Time between storms, in which connections break and reconnect at once",
         ),
         flag(
             "storm-share",
@@ -139,17 +139,17 @@ fn churn() -> [Arg; 5] {
             "storm-rst",
             "SHARE",
             share,
-            "Share of those that end without a word (RST) [default 0.5]",
+            "Share of these connections that end with RST [default 0.5]",
         ),
     ]
 }
 
 fn connections() -> [Arg; 5] {
     [
-        flag("threads", "N", value_parser!(u16).range(1..=256), "Threads that make the load; a swarm stays on one [default 1]"),
+        flag("threads", "N", value_parser!(u16).range(1..=256), "Threads that drive the load; a swarm stays on one thread [default 1]"),
         flag("source", "ADDRESS", value_parser!(Sources), "Connect from this address, or a range such as 127.0.0.2-127.0.0.9; repeatable; each has about 28,000 ports").action(ArgAction::Append),
-        flag("origin", "URL", header, "Origin that the browsers name [default that of the tracker]"),
-        flag("ca", "FILE", value_parser!(PathBuf), "Trust the certificate authorities in this PEM file too"),
+        flag("origin", "URL", header, "Origin header of the connections [default: the tracker's origin]"),
+        flag("ca", "FILE", value_parser!(PathBuf), "Also trust the certificate authorities in this PEM file"),
         switch("insecure", "Trust any certificate"),
     ]
 }
@@ -177,13 +177,13 @@ fn report() -> [Arg; 6] {
             "seed",
             "N",
             value_parser!(u64),
-            "Repeat the ids and choices of a run",
+            "Seed of ids and random choices, to repeat a run",
         ),
-        switch("quiet", "Do not tell how far it is"),
+        switch("quiet", "Do not print the progress"),
     ]
 }
 
-/// The load that the words ask for.
+/// Reads the load from the parsed flags.
 pub(super) fn read(matches: &ArgMatches) -> Result<Load, Exit> {
     let url = given::<Target>(matches, "url").ok_or_else(|| Exit::line("load: the tracker's address is missing, such as ws://127.0.0.1:8000/; see swarmhub load --help"))?;
     let mut options = Options::new(url);
@@ -232,9 +232,7 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Load, Exit> {
     o.server_pid = given(matches, "server-pid");
     o.syscalls = matches.get_flag("syscalls");
     if o.syscalls && o.server_pid.is_none() {
-        return Err(Exit::line(
-            "--syscalls: of which process? give --server-pid too",
-        ));
+        return Err(Exit::line("--syscalls: needs --server-pid"));
     }
     Ok(Load {
         options,
@@ -244,27 +242,27 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Load, Exit> {
     })
 }
 
-/// The flag of `load` most like a misspelt one.
+/// Returns the flag of `load` that is most similar to a misspelt one.
 pub(super) fn nearest(word: &str) -> Option<String> {
     let command = command(Arg::new("help"));
     let flags = command.get_arguments().filter_map(Arg::get_long);
-    let likeness = |flag: &str| strsim::normalized_damerau_levenshtein(flag, word);
-    let best = flags.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) > 0.7).then(|| best.to_owned())
+    let similarity = |flag: &str| strsim::normalized_damerau_levenshtein(flag, word);
+    let best = flags.max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(best) > 0.7).then(|| best.to_owned())
 }
 
 fn given<T: Any + Clone + Send + Sync>(matches: &ArgMatches, name: &str) -> Option<T> {
     matches.get_one::<T>(name).cloned()
 }
 
-/// A number that clap keeps as `u32`.
+/// Returns a number that clap stores as `u32`.
 fn small(matches: &ArgMatches, name: &str) -> Option<usize> {
     given::<u32>(matches, name).and_then(|number| usize::try_from(number).ok())
 }
 
-fn put<T>(place: &mut T, given: Option<T>) {
+fn put<T>(option: &mut T, given: Option<T>) {
     if let Some(value) = given {
-        *place = value;
+        *option = value;
     }
 }
 
@@ -312,10 +310,10 @@ fn positive(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// What may stand in a header.
+/// Parses a header value; refuses control characters.
 fn header(text: &str) -> Result<String, String> {
     if text.chars().any(char::is_control) {
-        Err("it has a line break or the like".to_owned())
+        Err("it contains a control character".to_owned())
     } else {
         Ok(text.to_owned())
     }

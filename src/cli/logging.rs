@@ -1,5 +1,5 @@
-//! Log lines on standard error, as text for people or as JSON for collectors.
-//! It sets the process-wide subscriber once, from `main`, and decides nothing about what is logged.
+//! Writes log lines to standard error, as text for people or as JSON for collectors. It sets the process-wide
+//! subscriber once, from `main`, and decides nothing about what is logged.
 
 use std::io::{self, IsTerminal};
 
@@ -8,19 +8,19 @@ use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
 
-/// The way to change what is logged.
+/// A handle that changes the log level at run time.
 #[derive(Debug, Clone)]
 pub(crate) struct Log(reload::Handle<Targets, Registry>);
 
 impl Log {
-    /// Logs at another level from now on.
+    /// Sets the log level.
     pub(crate) fn set_level(&self, level: &str) {
-        // Fails only if there is no log any more.
+        // Fails only if the subscriber no longer exists.
         let _ = self.0.reload(targets(level));
     }
 }
 
-/// A level or a list such as `info,swarmhub::hub=debug`, as checked in the configuration.
+/// Parses a level or a list such as `info,swarmhub::hub=debug`, as checked in the configuration.
 fn targets(level: &str) -> Targets {
     level
         .parse()
@@ -46,7 +46,7 @@ pub(crate) fn init_logging(format: LogFormat, level: &str) -> Log {
     Log(handle)
 }
 
-/// Colours for people at a terminal who did not refuse them (<https://no-color.org>).
+/// Returns whether to use colours: on a terminal, unless disabled (<https://no-color.org>).
 fn colourful() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

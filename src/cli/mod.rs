@@ -1,5 +1,5 @@
-//! The command line: arguments and environment become a [`Command`], or an [`Exit`] that says what is wrong.
-//! It starts no server and reads no process state; both come as arguments. `main` calls it and acts.
+//! Parses the command line: arguments and environment become a [`Command`], or an [`Exit`] that describes the error. It
+//! starts no server and reads no process state; both come as arguments. `main` calls it and acts.
 
 mod exit;
 mod flags;
@@ -15,14 +15,14 @@ pub(crate) use exit::Exit;
 pub(crate) use load::Load;
 pub(crate) use logging::{Log, init_logging};
 
-/// What the operator wants.
+/// The parsed command.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Serve with this configuration.
+    /// Start the server with this configuration.
     Run(Box<Effective>),
-    /// Look whether the server would start with this configuration.
+    /// Check whether the server would start with this configuration.
     Check(Box<Effective>),
-    /// Load a tracker.
+    /// Run the load generator.
     Load(Box<Load>),
     /// Print this on standard output and exit with 0: help, version, `print-config`.
     Print(String),
@@ -59,7 +59,7 @@ pub(crate) fn parse(
         environment: env.into_iter().collect(),
         flags: Setting::all()
             .iter()
-            .filter_map(|setting| words(&matches, setting).map(|words| (setting, words)))
+            .filter_map(|setting| words(&matches, setting).map(|values| (setting, values)))
             .collect(),
     };
     let effective = config::load(layers).map_err(|problems| Exit::config(&problems))?;
@@ -70,16 +70,16 @@ pub(crate) fn parse(
     })
 }
 
-/// `swarmhub help load` asks for what `swarmhub load --help` tells.
+/// Treats `swarmhub help load` as `swarmhub load --help`.
 fn with_help(mut args: Vec<OsString>) -> Vec<OsString> {
-    if args.get(1).is_some_and(|word| word == "help") {
+    if args.get(1).is_some_and(|argument| argument == "help") {
         args.remove(1);
         args.push("--help".into());
     }
     args
 }
 
-/// A load has flags of its own; those of the server would do nothing.
+/// Refuses server flags before `load`, because they would have no effect.
 fn refuse_settings(matches: &ArgMatches) -> Result<(), Exit> {
     let given = Setting::all()
         .iter()
@@ -87,13 +87,13 @@ fn refuse_settings(matches: &ArgMatches) -> Result<(), Exit> {
     match given {
         None => Ok(()),
         Some(setting) => Err(Exit::line(&format!(
-            "--{}: is a setting of the server, not of a load; see swarmhub load --help",
+            "--{}: is a server setting and has no effect on a load; see swarmhub load --help",
             setting.flag()
         ))),
     }
 }
 
-/// The matches of the program and of its subcommand: flags may stand before and after its name.
+/// Returns the matches of the program and of its subcommand, as flags may precede and follow the subcommand.
 fn levels(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
     let inner = matches.subcommand().map(|(_, inner)| inner);
     std::iter::once(matches).chain(inner)
@@ -106,14 +106,14 @@ fn file(matches: &ArgMatches) -> Option<PathBuf> {
         .cloned()
 }
 
-/// All words given for a setting, or nothing if it was not given.
+/// Returns all values given for a setting, or `None` if it was not given.
 fn words(matches: &ArgMatches, setting: &Setting) -> Option<Vec<OsString>> {
-    let words: Vec<OsString> = levels(matches)
+    let values: Vec<OsString> = levels(matches)
         .filter_map(|level| level.get_many::<OsString>(setting.key))
         .flatten()
         .cloned()
         .collect();
-    (!words.is_empty()).then_some(words)
+    (!values.is_empty()).then_some(values)
 }
 
 #[cfg(test)]

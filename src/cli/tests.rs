@@ -1,4 +1,4 @@
-//! What an operator types, and what comes back.
+//! Tests the command line: an operator's arguments and their results.
 
 use std::{ffi::OsString, fs, time::Duration};
 
@@ -53,8 +53,8 @@ fn the_command_line_is_well_formed() {
 #[test]
 fn the_word_help_does_what_the_flag_does() {
     for command in ["", "load", "print-config"] {
-        let asked = printed(&format!("help {command}"));
-        assert_eq!(asked, printed(&format!("{command} --help")), "{command}");
+        let by_word = printed(&format!("help {command}"));
+        assert_eq!(by_word, printed(&format!("{command} --help")), "{command}");
     }
     assert!(refused("help banana").contains("banana"));
 }

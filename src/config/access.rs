@@ -1,7 +1,7 @@
-//! What the files of `[access]` hold: info-hashes and tokens, one on a line.
+//! Reads the files of `[access]`: info-hashes and tokens, one per line.
 //!
-//! It reads the files when it is asked to and keeps nothing. A mistake names file and line, and never repeats what stands
-//! there: it may be a token.
+//! It reads the files on request and stores nothing. An error names file and line, and never quotes the line, which may
+//! be a token.
 
 use std::{
     fs::File,
@@ -14,35 +14,35 @@ use super::{
     error::{Problem, quoted},
 };
 
-/// Info-hashes in one file; in memory they take 20 bytes each.
+/// Maximum info-hashes in one file; in memory they take 20 bytes each.
 const INFO_HASHES_MAX: usize = 1_000_000;
-/// Tokens in the file; in memory they take 32 bytes each.
+/// Maximum tokens in the file; in memory they take 32 bytes each.
 const TOKENS_MAX: usize = 100_000;
-/// Bytes of one file, comments included.
+/// Maximum bytes of one file, comments included.
 const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// How much a file may hold.
+/// The maximum size of a file.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     entries: usize,
     bytes: u64,
 }
-/// Characters of a token.
+/// The allowed length of a token, in characters.
 const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
 
-/// What the files of `[access]` say; `None` where there is no file.
+/// The content of the files of `[access]`; `None` if a file is not set.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct AccessLists {
     /// The only info-hashes that may be tracked.
     pub info_hashes_allowed: Option<Vec<[u8; 20]>>,
     /// Info-hashes that may not be tracked.
     pub info_hashes_denied: Option<Vec<[u8; 20]>>,
-    /// One of them has to be shown.
+    /// The valid tokens; a client must send one of them.
     pub tokens: Option<Vec<Secret>>,
 }
 
 impl Access {
-    /// All files there are, in a fixed order; `None` where there is none.
+    /// Returns the paths of all files in a fixed order; `None` if a file is not set.
     #[must_use]
     pub fn files(&self) -> [Option<&Path>; 3] {
         [
@@ -52,10 +52,10 @@ impl Access {
         ]
     }
 
-    /// Reads all files, which takes as long as the disk does.
+    /// Reads all files; blocks on the disk.
     ///
     /// # Errors
-    /// Of each file that cannot be used the first mistake; never an empty list.
+    /// The first mistake of each invalid file; never an empty list.
     pub fn read(&self) -> Result<AccessLists, Vec<InvalidConfig>> {
         let mut problems = Vec::new();
         let hashes = |key, path: &Option<PathBuf>, problems: &mut Vec<_>| {
@@ -117,7 +117,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem::new(what, "give the path of a file that this user may read")
 }
 
-/// The entries of a file, or what is wrong with it, and on which line if it is one.
+/// Returns the entries of a file, or its problem, with the line number if it concerns one line.
 fn entries<T>(
     file: impl Read,
     bounds: Bounds,
@@ -156,7 +156,7 @@ fn entries<T>(
     }
 }
 
-/// The first word of a line, and what stands behind it.
+/// Splits a line into its first word and the rest.
 fn first_word(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().position(u8::is_ascii_whitespace);
     let (word, rest) = line.split_at(end.unwrap_or(line.len()));
@@ -172,10 +172,10 @@ fn info_hash(line: &[u8]) -> Result<[u8; 20], Problem> {
     let remedy = "write 40 hexadecimal digits on a line, and a comment after #";
     Err(
         if word.len() == 64 && word.iter().all(u8::is_ascii_hexdigit) {
-            let remedy = "trackers know it by its first 40 digits: write those";
-            Problem::new("an info-hash of version 2, of 64 digits", remedy)
+            let remedy = "trackers use its first 40 digits: write those";
+            Problem::new("a version 2 info-hash of 64 digits", remedy)
         } else {
-            Problem::new("this is no info-hash", remedy)
+            Problem::new("this is not an info-hash", remedy)
         },
     )
 }
@@ -195,25 +195,21 @@ fn from_hex(word: &[u8]) -> Option<[u8; 20]> {
     Some(bytes)
 }
 
-/// A token is what stands in an address without being written in another way (RFC 3986, section 2.3).
+/// Parses a token of characters that need no escape in a URL (RFC 3986, section 2.3).
 fn token(line: &[u8]) -> Result<Secret, Problem> {
     let (word, _) = first_word(line);
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     let text = std::str::from_utf8(word).ok();
     let text = text.filter(|text| text.bytes().all(|byte| is_plain(&byte)));
-    let remedy =
-        "write one such as `openssl rand -hex 16` makes, and what you call it after a blank";
+    let remedy = "write the output of `openssl rand -hex 16`, and an optional name after a space";
     match text {
         None => Err(Problem::new(
-            "a token has letters, digits, and - . _ ~ only",
+            "a token may contain only letters, digits and - . _ ~",
             remedy,
         )),
         Some(text) if !TOKEN_CHARS.contains(&text.len()) => {
             let (min, max) = (TOKEN_CHARS.start(), TOKEN_CHARS.end());
-            let what = format!(
-                "a token of {} characters, where {min} to {max} are wanted",
-                text.len()
-            );
+            let what = format!("a token of {} characters, not {min} to {max}", text.len());
             Err(Problem::new(what, remedy))
         }
         Some(text) => Ok(Secret::new(text)),
@@ -319,20 +315,20 @@ mod tests {
         path("denied", "# none\nx\n");
         path("tokens", "short");
         let problems = access.read().expect_err("refused");
-        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let messages: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert!(
-            told[0].starts_with("access.info_hashes_allowed: \""),
-            "{told:?}"
+            messages[0].starts_with("access.info_hashes_allowed: \""),
+            "{messages:?}"
         );
         assert!(
-            told[1].contains("denied:2: access.info_hashes_denied: "),
-            "{told:?}"
+            messages[1].contains("denied:2: access.info_hashes_denied: "),
+            "{messages:?}"
         );
         assert!(
-            told[2].contains("tokens:1: access.tokens_file: "),
-            "{told:?}"
+            messages[2].contains("tokens:1: access.tokens_file: "),
+            "{messages:?}"
         );
-        assert_eq!(told.len(), 3);
+        assert_eq!(messages.len(), 3);
         assert_eq!(Access::default().read(), Ok(AccessLists::default()));
     }
 }

@@ -1,5 +1,5 @@
-//! Settings changed one by one while the server runs, by the notation that the configuration file has.
-//! It changes a copy and checks each value by itself; what must hold between settings is looked at by who puts it in force.
+//! Changes single settings while the server runs, in the syntax of the configuration file.
+//! It changes a copy and checks each value by itself. The caller checks the whole configuration before it is used.
 
 use toml::de::DeValue;
 
@@ -12,10 +12,10 @@ use super::{
 };
 
 impl Config {
-    /// Gives a setting the value that TOML text says, or its default if there is none.
+    /// Sets a setting to a TOML value, or to its default if there is none.
     ///
     /// # Errors
-    /// There is no such setting, it is a secret, needs a reload or a restart, or the value is none that it may have. The place is the
+    /// The setting does not exist, is a secret, needs a reload or a restart, or the value is invalid. The place is the
     /// setting's name.
     pub fn amend(&mut self, key: &str, toml: Option<&str>) -> Result<(), InvalidConfig> {
         self.try_amend(key, toml).map_err(|problem| problem.at(key))
@@ -30,14 +30,13 @@ impl Config {
             )
         })?;
         if setting.shape().secret {
-            let remedy = "set it in the configuration and have that read again";
+            let remedy = "set it in the configuration and reload";
             return Err(Problem::new("it is a secret", remedy));
         }
         match setting.takes {
             Takes::Live => {}
             Takes::Reload => {
-                let remedy =
-                    "set it in the configuration and have that read again (SIGHUP), or restart";
+                let remedy = "set it in the configuration and reload (SIGHUP), or restart";
                 return Err(Problem::new("it cannot change over the network", remedy));
             }
             Takes::Restart => {
@@ -55,12 +54,12 @@ impl Config {
     }
 }
 
-/// What to say about text that is no value at all.
+/// Returns the problem of a text that is not a TOML value.
 fn no_value(toml: &str, shape: &Shape) -> Problem {
     let what = if toml.trim().is_empty() {
         "a value is missing".to_owned()
     } else {
-        format!("{} is no TOML value", quoted(toml))
+        format!("{} is not a TOML value", quoted(toml))
     };
     let remedy = match shape {
         Shape { many: true, .. } => "give a list: [\"a\", \"b\"]".to_owned(),
@@ -113,16 +112,24 @@ mod tests {
             ("banana", "30", "print-config"),
             ("interval", "0", "out of range"),
             ("interval", "\"30\"", "without quotes"),
-            ("interval", "30\nworkers = 3", "no TOML value"),
+            ("interval", "30\nworkers = 3", "not a TOML value"),
             ("interval", " ", "a value is missing; give a number from"),
             (
                 "interval",
                 "abc",
-                "no TOML value; give a number from 1 to 3600",
+                "not a TOML value; give a number from 1 to 3600",
             ),
-            ("log_level", "debug", "no TOML value; give a text in quotes"),
-            ("no_limits", "yes", "no TOML value; give true or false"),
-            ("origin", "https://a.example", "no TOML value; give a list"),
+            (
+                "log_level",
+                "debug",
+                "not a TOML value; give a text in quotes",
+            ),
+            ("no_limits", "yes", "not a TOML value; give true or false"),
+            (
+                "origin",
+                "https://a.example",
+                "not a TOML value; give a list",
+            ),
             ("workers", "3", "restart"),
             ("ice_server", "[\"stun:evil.example\"]", "over the network"),
             ("alerts.chat_template", "\"{}\"", "over the network"),
@@ -135,8 +142,11 @@ mod tests {
         ] {
             let problem = config.amend(key, Some(value)).expect_err("refused");
             assert_eq!(problem.place, key);
-            let told = problem.to_string();
-            assert!(told.contains(why) && !told.contains("0123"), "{told}");
+            let message = problem.to_string();
+            assert!(
+                message.contains(why) && !message.contains("0123"),
+                "{message}"
+            );
         }
         assert!(config.amend("admin_token", None).is_err());
         assert_eq!(config, Config::default());

@@ -1,5 +1,5 @@
-//! What must hold between settings that are right each for themselves.
-//! It changes nothing. The layers use it with the places of the values, [`Config::check`] without.
+//! Checks settings against each other, after each is valid by itself.
+//! It changes nothing. The layers pass the sources of the values, [`Config::check`] does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use super::{
     value::Scalar as _,
 };
 
-/// Two settings of which one must not exceed the other.
+/// A pair of settings of which one must not exceed the other.
 struct Order {
     low: &'static str,
     high: &'static str,
     holds: fn(&Config) -> bool,
-    /// What happens otherwise.
+    /// Why the order is required.
     reason: &'static str,
 }
 
@@ -22,37 +22,37 @@ const ORDERS: &[Order] = &[
         low: "tracker.interval_min",
         high: "tracker.interval_max",
         holds: |config| config.tracker.interval_min <= config.tracker.interval_max,
-        reason: "the interval grows from the one to the other",
+        reason: "the interval grows from the minimum to the maximum",
     },
     Order {
         low: "interval",
         high: "tracker.membership_ttl",
         holds: |config| config.interval.is_none() || outlives_interval(config),
-        reason: "peers would be forgotten before they announce again",
+        reason: "peers would be removed before they announce again",
     },
     Order {
         low: "tracker.interval_max",
         high: "tracker.membership_ttl",
         holds: |config| config.interval.is_some() || outlives_interval(config),
-        reason: "peers would be forgotten before they announce again",
+        reason: "peers would be removed before they announce again",
     },
     Order {
         low: "tracker.http_interval_min",
         high: "tracker.http_interval",
         holds: |config| config.tracker.http_interval_min <= config.tracker.http_interval,
-        reason: "programs would be told to announce sooner than they may",
+        reason: "clients would be asked to announce sooner than they may",
     },
     Order {
         low: "tracker.http_interval",
         high: "tracker.http_membership_ttl",
         holds: |config| config.http_membership_ttl() > config.tracker.http_interval,
-        reason: "peers would be forgotten before they announce again",
+        reason: "peers would be removed before they announce again",
     },
     Order {
         low: "tracker.offers_per_announce_max",
         high: "tracker.pending_offers_max",
         holds: |config| config.tracker.offers_per_announce_max <= config.tracker.pending_offers_max,
-        reason: "the offers of one announce would push each other out",
+        reason: "the offers of one announce would replace each other",
     },
     Order {
         low: "tracker.offers_per_announce_max",
@@ -61,19 +61,19 @@ const ORDERS: &[Order] = &[
             u32::try_from(config.tracker.offers_per_announce_max)
                 .is_ok_and(|offers| offers <= config.limits.offers_burst)
         },
-        reason: "a full announce could never pass",
+        reason: "a full announce would always exceed the limit",
     },
     Order {
         low: "connection.sdp_bytes_max",
         high: "connection.message_bytes_max",
         holds: |config| config.connection.sdp_bytes_max < config.connection.message_bytes_max,
-        reason: "an offer travels inside a message",
+        reason: "an offer is part of a message",
     },
     Order {
         low: "connection.message_bytes_max",
         high: "connection.output_bytes_max",
         holds: |config| config.connection.message_bytes_max <= config.connection.output_bytes_max,
-        reason: "a whole message must fit in what may wait to be sent",
+        reason: "a whole message must fit in the output queue",
     },
     Order {
         low: "connection.message_bytes_max",
@@ -83,7 +83,7 @@ const ORDERS: &[Order] = &[
             let time = config.connection.message_timeout.as_millis();
             config.no_limits || bytes <= u128::from(config.limits.bytes_per_second) * time
         },
-        reason: "the largest message could not come within connection.message_timeout",
+        reason: "the largest message could not arrive within connection.message_timeout",
     },
     Order {
         low: "connection.ping_after",
@@ -95,37 +95,37 @@ const ORDERS: &[Order] = &[
         low: "connection.message_timeout",
         high: "connection.dead_after",
         holds: |config| config.connection.message_timeout <= config.connection.dead_after,
-        reason: "a connection that still sends a message would be taken for dead",
+        reason: "a connection that still sends a message would be closed as dead",
     },
     Order {
         low: "limits.delay_max",
         high: "connection.message_timeout",
         holds: |config| config.limits.delay_max < config.connection.message_timeout,
-        reason: "a pause in reading must not make a message late",
+        reason: "a read pause must not cause a message timeout",
     },
     Order {
         low: "limits.delay_max",
         high: "connection.dead_after",
         holds: |config| config.limits.delay_max < config.connection.dead_after,
-        reason: "a connection that is not read for a pause must not be taken for dead",
+        reason: "a connection must not be closed as dead during a read pause",
     },
     Order {
         low: "bans.duration_min",
         high: "bans.duration_max",
         holds: |config| config.bans.duration_min <= config.bans.duration_max,
-        reason: "a ban grows from the one to the other",
+        reason: "the duration of a ban grows from the minimum to the maximum",
     },
     Order {
         low: "memory.refuse_percent",
         high: "memory.shed_percent",
         holds: |config| config.memory.refuse_percent <= config.memory.shed_percent,
-        reason: "who is here already goes last",
+        reason: "new connections must be refused before existing ones are closed",
     },
     Order {
         low: "limits.delay_max",
         high: "limits.patience",
         holds: |config| config.limits.delay_max <= config.limits.patience,
-        reason: "one pause would use up all patience",
+        reason: "a single pause would exceed limits.patience",
     },
 ];
 
@@ -134,12 +134,12 @@ fn outlives_interval(config: &Config) -> bool {
 }
 
 impl Config {
-    /// Checks a configuration that a program put together: each value by itself, and all of them together.
+    /// Checks a configuration that a program created: each value by itself, and all of them together.
     ///
-    /// What [`load`](super::load) returns was already checked.
+    /// [`load`](super::load) returns a checked configuration.
     ///
     /// # Errors
-    /// Every mistake found, the setting's name being the place; never an empty list.
+    /// Every mistake found, with the setting's name as the place; never an empty list.
     pub fn check(&self) -> Result<(), Vec<InvalidConfig>> {
         let mut failed = BTreeSet::new();
         let mut problems = Vec::new();
@@ -158,7 +158,7 @@ impl Config {
     }
 }
 
-/// The mistakes between settings, leaving out those that already failed by themselves.
+/// Returns the contradictions between settings, except those with a setting that failed by itself.
 pub(super) fn together(
     config: &Config,
     sources: &BTreeMap<&'static str, Source>,
@@ -177,7 +177,7 @@ pub(super) fn together(
         );
         problems.push(problem.at(place("listen")));
     }
-    // A certificate that was named wrongly is not one that is missing.
+    // A certificate with a wrong path must not also be reported as missing.
     let tls_failed = tls::SOURCES.iter().any(|key| failed.contains(key));
     let of_tls = tls::mistakes(config).into_iter().filter(|_| !tls_failed);
     let mistakes = of_tls
@@ -190,7 +190,7 @@ pub(super) fn together(
         if failed.contains(order.low) || failed.contains(order.high) || (order.holds)(config) {
             continue;
         }
-        // The one that was set in the later layer is the one the operator has before them.
+        // Blames the setting of the later layer: the operator most likely just set that one.
         let problem = if rank(order.high) > rank(order.low) {
             order
                 .problem(
@@ -213,20 +213,20 @@ pub(super) fn together(
     problems
 }
 
-/// An address of which another one that is listened on takes the port, as `[::]` takes those of all addresses.
+/// Returns the problem of two listeners that use the same port, as `[::]` includes all addresses.
 fn overlap(config: &Config) -> Option<(&'static str, Problem)> {
     for (number, listen) in config.listen.iter().enumerate() {
         let mut before = config.listen.iter().take(number);
         if let Some(other) = before.find(|other| other.overlaps(listen)) {
-            let what = format!("{} and {} take the same port", other.target, listen.target);
-            let remedy = "give one of them: [::] takes all addresses, 0.0.0.0 all of IPv4";
+            let what = format!("{} and {} use the same port", other.target, listen.target);
+            let remedy = "give one of them: [::] includes all addresses, 0.0.0.0 all of IPv4";
             return Some(("listen", Problem::new(what, remedy)));
         }
     }
     None
 }
 
-/// What is wrong with the addresses of metrics.
+/// Returns the first problem of the metrics listeners.
 fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
     let blame = |problem| Some(("metrics.listen", problem));
     for listen in &config.metrics.listen {
@@ -237,8 +237,8 @@ fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
         }
         let is_taken = |other: &Listen| other.repeats(listen) || other.overlaps(listen);
         if config.listen.iter().any(is_taken) {
-            let what = format!("{} is in listen as well", listen.target);
-            let remedy = "give another address, or leave it out: metrics are told there anyway";
+            let what = format!("{} is also in listen", listen.target);
+            let remedy = "give another address, or leave it out: metrics are served there anyway";
             return blame(Problem::new(what, remedy));
         }
     }
@@ -248,13 +248,13 @@ fn metrics(config: &Config) -> Option<(&'static str, Problem)> {
 impl Order {
     fn problem(&self, config: &Config, blamed: (&str, &str), other: (&str, &Source)) -> Problem {
         let value = |key: &str| Setting::find(key).and_then(|setting| setting.toml(config));
-        let told = |key: &str| value(key).unwrap_or_else(|| "what is not set".to_owned());
+        let shown = |key: &str| value(key).unwrap_or_else(|| "not set".to_owned());
         let ((key, excess), (other, source)) = (blamed, other);
         Problem::new(
             format!(
                 "{} is too {excess} for {other} ({}, {source}): {}",
-                told(key),
-                told(other),
+                shown(key),
+                shown(other),
                 self.reason
             ),
             format!("lower {} or raise {}", self.low, self.high),

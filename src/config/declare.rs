@@ -1,6 +1,6 @@
-//! How a setting is declared: [`Setting`] describes one, and `settings!` makes structs, defaults and the list of
-//! settings from one declaration. It knows no single setting and reads nothing.
-//! `settings.rs` is the only user of the macro; layers, `--help` and `print-config` walk the list.
+//! Describes one setting ([`Setting`]). The macro `settings!` generates structs, defaults and the list of settings from
+//! one declaration. It contains no individual setting and reads nothing.
+//! `settings.rs` is the only user of the macro; layers, `--help` and `print-config` iterate over the list.
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use super::{
     value::Raw,
 };
 
-/// A group of settings: a TOML table, the first word of its flags and variables.
+/// A group of settings: a TOML table, and the first word of its flags and variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section {
     /// Its name in the file, `tracker` for `[tracker]`.
     pub name: &'static str,
-    /// What its settings are about, one sentence.
+    /// One sentence about its settings.
     pub doc: &'static str,
 }
 
-/// One setting, known by the same name in the file, in the environment and as a flag.
+/// One setting, with the same name in the file, in the environment and as a flag.
 pub struct Setting {
-    /// The group it belongs to; the common settings have none.
+    /// The group it belongs to; `None` for the common settings.
     pub section: Option<&'static Section>,
     /// Its name within the section, `interval_max`.
     pub name: &'static str,
-    /// The whole name, `tracker.interval_max`.
+    /// The full name, `tracker.interval_max`.
     pub key: &'static str,
-    /// What it means, with its unit: a first line that stands alone, then details.
+    /// Its description, with the unit: a self-contained first line, then details.
     pub doc: &'static [&'static str],
     /// When a new value takes effect.
     pub takes: Takes,
@@ -37,70 +37,70 @@ pub struct Setting {
     pub(super) show: fn(&Config) -> Option<String>,
     pub(super) hides: fn(&Config) -> bool,
     pub(super) is_same: fn(&Config, &Config) -> bool,
-    /// Copies the value from the second into the first.
+    /// Copies the value from the second configuration into the first.
     pub(super) copy: fn(&mut Config, &Config),
 }
 
 /// When a new value of a setting takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// With a reload, while the server runs. Whoever declares a setting so also applies it: `Handle::reload` is where
-    /// the ways begin.
+    /// With a reload or over the admin API, while the server runs. Code must apply the new value; `Handle::reload` is
+    /// the entry point.
     Live,
-    /// With a reload of the configuration, and never over the admin API: with it, a stolen token could learn secrets or addresses
-    /// of visitors, or speak in the operator's name.
+    /// With a reload of the configuration, and never over the admin API: otherwise a stolen token could reveal secrets
+    /// or addresses of visitors, or send messages in the operator's name.
     Reload,
-    /// With the next start; a reload says that it is needed.
+    /// With the next start; a reload reports that a restart is needed.
     Restart,
 }
 
-/// How the value of a setting is to be written.
+/// The syntax of a setting's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each says something of its own about the notation"
+    reason = "each describes an independent property of the syntax"
 )]
 pub struct Shape {
-    /// A word that stands for the value in help: `SECONDS`.
+    /// The placeholder of the value in `--help`: `SECONDS`.
     pub placeholder: &'static str,
-    /// What values are allowed, `1 to 3600`, or nothing where the documentation says it.
+    /// The allowed values, `1 to 3600`; empty if the documentation lists them.
     pub bounds: String,
-    /// Whether it is a list: an array in TOML, separated by commas or spaces in a variable, a repeated flag.
+    /// Whether it is a list: an array in TOML, separated by commas or spaces in a variable, or a repeated flag.
     pub many: bool,
     /// Whether TOML writes it in quotes.
     pub text: bool,
     /// Whether its value is never shown.
     pub secret: bool,
-    /// Whether it is on or off: a flag without value turns it on.
+    /// Whether it is a boolean: a flag without a value turns it on.
     pub switch: bool,
-    /// The values it may have, where they can be listed, or the usual ones.
+    /// The allowed values if they can be listed, or the usual ones.
     pub choices: Choices,
 }
 
-/// The words that a value may be.
+/// The values to choose from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Choices {
-    /// In the order in which they are offered; empty where there is no list.
+    /// The values in display order; empty if there is no list.
     pub words: &'static [&'static str],
-    /// Whether other values are allowed as well.
+    /// Whether other values are allowed too.
     pub others: bool,
 }
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Things.
+    /// A number of things.
     Count,
     /// Seconds, with fractions.
     Seconds,
     /// Bytes, or bytes per second.
     Bytes,
-    /// Hundredths of something.
+    /// Hundredths.
     Percent,
 }
 
 impl Takes {
-    /// The word for it in the admin API.
+    /// Returns its name in the admin API.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -112,37 +112,37 @@ impl Takes {
 }
 
 impl Setting {
-    /// All settings in the order in which they are explained, the common ones first.
+    /// Returns all settings in the order of the documentation, the common ones first.
     #[must_use]
     pub fn all() -> &'static [Self] {
         SETTINGS
     }
 
-    /// The setting with this whole name.
+    /// Returns the setting with this full name.
     #[must_use]
     pub fn find(key: &str) -> Option<&'static Self> {
         Self::all().iter().find(|setting| setting.key == key)
     }
 
-    /// Its flag without the dashes in front: `tracker-interval-max`.
+    /// Returns its flag without the leading dashes: `tracker-interval-max`.
     #[must_use]
     pub fn flag(&self) -> String {
         self.key.replace(['.', '_'], "-")
     }
 
-    /// Its environment variable: `SWARMHUB_TRACKER_INTERVAL_MAX`.
+    /// Returns its environment variable: `SWARMHUB_TRACKER_INTERVAL_MAX`.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("SWARMHUB_{}", self.key.replace('.', "_").to_uppercase())
     }
 
-    /// How its value is to be written.
+    /// Returns the syntax of its value.
     #[must_use]
     pub fn shape(&self) -> Shape {
         (self.shape)()
     }
 
-    /// What its number counts; nothing for one that is no number. Names tell: all that counts bytes or percent says so.
+    /// Returns its unit, or `None` if it is not a number. Bytes and percent follow from the setting's name.
     #[must_use]
     pub fn unit(&self) -> Option<Unit> {
         let Shape {
@@ -154,28 +154,28 @@ impl Setting {
         if text || switch {
             return None;
         }
-        let named = |word| self.name.split('_').any(|part| part == word);
+        let name_has = |word| self.name.split('_').any(|part| part == word);
         Some(match placeholder {
             "SECONDS" => Unit::Seconds,
-            _ if named("bytes") => Unit::Bytes,
-            _ if named("percent") => Unit::Percent,
+            _ if name_has("bytes") => Unit::Bytes,
+            _ if name_has("percent") => Unit::Percent,
             _ => Unit::Count,
         })
     }
 
-    /// Whether it has the same value in both.
+    /// Returns whether both configurations have the same value.
     #[must_use]
     pub fn is_same(&self, one: &Config, other: &Config) -> bool {
         (self.is_same)(one, other)
     }
 
-    /// Its value in `config` as TOML, or nothing if it is not set. Secrets in it are masked: see [`Self::hides`].
+    /// Returns its value in `config` as TOML, or `None` if it is not set. Secrets are masked: see [`Self::hides`].
     #[must_use]
     pub fn toml(&self, config: &Config) -> Option<String> {
         (self.show)(config)
     }
 
-    /// Whether [`Self::toml`] leaves a secret out of its value in `config`: what it returns is then no value to use.
+    /// Returns whether [`Self::toml`] masks a secret in its value in `config`; the result is then not a usable value.
     #[must_use]
     pub fn hides(&self, config: &Config) -> bool {
         (self.hides)(config)
@@ -190,11 +190,11 @@ impl fmt::Debug for Setting {
     }
 }
 
-/// Makes the structs of `settings.rs`, their defaults and `SETTINGS` from one declaration.
+/// Generates the structs of `settings.rs`, their defaults and `SETTINGS` from one declaration.
 ///
 /// An entry is `/// words` and `name: Type = default, in rule => live;`. The rule's type follows from the field's type
-/// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest. The mark is
-/// `live`, `reload` (not over the admin API) or `restart`: what a reload does with a new value.
+/// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest. The last
+/// word is `live`, `reload` (not over the admin API) or `restart`: when a new value takes effect.
 macro_rules! settings {
     (
         $(#[$config_meta:meta])*
@@ -254,7 +254,7 @@ macro_rules! settings {
     };
 }
 
-/// Makes one [`Setting`]; a missing rule is `()`.
+/// Generates one [`Setting`]; a missing rule is `()`.
 macro_rules! setting {
     ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [], $takes:ident) => {
         $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()], $takes)
@@ -280,7 +280,7 @@ macro_rules! setting {
     };
 }
 
-/// The mark of a setting.
+/// Maps the last word of an entry to [`Takes`].
 macro_rules! takes {
     (live) => {
         $crate::config::Takes::Live
@@ -293,7 +293,7 @@ macro_rules! takes {
     };
 }
 
-/// The last name of a path of fields.
+/// Returns the last name of a field path.
 macro_rules! last {
     ($name:ident) => { stringify!($name) };
     ($first:ident . $($rest:ident).+) => { $crate::config::declare::last!($($rest).+) };

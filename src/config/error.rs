@@ -1,11 +1,11 @@
-//! What is wrong with a configuration, and where the values of a good one came from.
-//! It only words things; finding mistakes is the work of the layers and checks above it.
+//! Defines configuration errors and the sources of values.
+//! It only formats messages; the layers and checks find the mistakes.
 
 use std::{fmt, path::PathBuf};
 
 use super::Setting;
 
-/// One mistake in the configuration, as one line: the place, what is wrong there, and what to do about it.
+/// One mistake in the configuration, printed as one line: the place, the error, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}; {remedy}")]
 pub struct InvalidConfig {
@@ -20,7 +20,7 @@ pub struct InvalidConfig {
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Source {
-    /// Nobody set it.
+    /// The built-in default.
     #[default]
     Default,
     /// A line of the configuration file, counted from 1.
@@ -37,7 +37,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The words before the colon of an error: the file's line needs the setting's name beside it, a flag does not.
+    /// Returns the prefix of an error message: a line of the file needs the setting's name, a flag does not.
     pub(super) fn place(&self, setting: &Setting) -> String {
         match self {
             Self::Default => setting.key.to_owned(),
@@ -46,7 +46,7 @@ impl Source {
         }
     }
 
-    /// A later layer wins over an earlier one.
+    /// Returns the precedence; a later layer has a higher one.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
@@ -67,7 +67,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// What is wrong with a value, before its place is known.
+/// An error in a value whose place is not yet known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) what: String,
@@ -82,7 +82,7 @@ impl Problem {
         }
     }
 
-    /// Parts of the texts may be anything somebody typed: here they become one line.
+    /// Adds the place. The texts may contain any user input, so control characters are escaped to keep one line.
     pub(super) fn at(self, place: impl AsRef<str>) -> InvalidConfig {
         InvalidConfig {
             place: one_line(place.as_ref()),
@@ -92,12 +92,12 @@ impl Problem {
     }
 }
 
-/// What somebody typed, inside a message.
+/// Quotes user input for a message.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// The text without control characters, so that a message stays one line.
+/// Escapes control characters, so that a message stays one line.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! The layer of the TOML file: its text becomes named raw values with their lines.
-//! It neither opens the file nor knows what the values mean. `layers.rs` calls it.
+//! Parses the TOML file into named raw values with their lines.
+//! It neither opens the file nor interprets the values. `layers.rs` calls it.
 
 use std::{
     io,
@@ -16,8 +16,8 @@ use super::{
     value::Raw,
 };
 
-/// Gives the file's settings to `build`. `read` was the attempt to read it, `asked_by` the flag or variable that
-/// named it.
+/// Applies the file's settings to `build`. `read` is the result of reading the file, `asked_by` the flag or variable
+/// that named it.
 pub(super) fn apply(build: &mut Build, path: &Path, read: io::Result<String>, asked_by: &str) {
     match read {
         Ok(text) => Document { path, text: &text }.apply(build),
@@ -51,13 +51,13 @@ impl Document<'_> {
     fn apply(&self, build: &mut Build) {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         let mut notation: Vec<_> = errors.iter().map(|error| self.notation(error)).collect();
-        // One mistake often leads to several reports of its line: the first says it.
+        // One mistake often causes several errors in its line; only the first is reported.
         notation.sort_by_key(|(line, _)| *line);
         notation.dedup_by_key(|(line, _)| *line);
         for (_, problem) in notation {
             build.problem(problem);
         }
-        // After a mistake in the notation the rest may be read wrongly: no second opinions on it.
+        // After a syntax error the rest may be parsed wrongly, so it is not checked.
         if errors.is_empty() {
             for entry in self.entries(table.get_ref()) {
                 match Setting::find(&entry.key()) {
@@ -72,7 +72,7 @@ impl Document<'_> {
         }
     }
 
-    /// The values in the order of the file; tables are opened if they are sections.
+    /// Returns the values in the order of the file, with sections flattened.
     fn entries<'t>(&self, table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
         let mut entries = Vec::new();
         for (name, value) in table {
@@ -107,7 +107,7 @@ impl Document<'_> {
         (line, problem.at(self.source(line).to_string()))
     }
 
-    /// What to say about a line with a name and nothing behind it, of which the parser says what could stand there.
+    /// Returns the problem of a line without a value; the parser's message would only list what it expects there.
     fn missing(&self, line: usize) -> Option<Problem> {
         let text = self.text.lines().nth(line.checked_sub(1)?)?;
         let (name, value) = text.split_once('=')?;
@@ -143,7 +143,7 @@ impl Entry<'_> {
         )
     }
 
-    /// What to say about a name that is no setting.
+    /// Returns the problem of an unknown name.
     fn unknown(&self) -> Problem {
         if self.section.is_none() && is_section(self.name) {
             let name = self.name;

@@ -1,6 +1,5 @@
-//! What texts and paths among the settings must look like: log level, origin, header, domains,
-//! addresses, files and folders.
-//! Each form is named beside its setting in `settings.rs`.
+//! Validates settings that are texts or paths: log level, origin, header, domains, addresses, files and folders.
+//! `settings.rs` names the validator of each setting.
 
 use std::path::Path;
 
@@ -19,7 +18,7 @@ pub(super) const LOG_LEVEL: Form<str> = Form {
     check: log_level,
 };
 
-/// Parts of the program may differ from it.
+/// The log levels; `others` allows levels per module.
 pub(super) const LOG_LEVELS: Choices = Choices {
     words: &["off", "error", "warn", "info", "debug", "trace"],
     others: true,
@@ -85,42 +84,40 @@ pub(super) const CHAT_TEMPLATE: Form<str> = Form {
     check: template::check,
 };
 
-/// A level, or `target=level` for parts of the program. A bare target is refused: `tracing` would take a misspelt
-/// level for a target and log everything of it.
+/// Accepts a level, or `target=level` for a module. A bare target is refused: `tracing` would interpret a misspelt
+/// level as a target and log everything of it.
 fn log_level(word: &str) -> Result<(), Problem> {
     for directive in word.split(',') {
         let level = directive
             .split_once('=')
             .map_or(directive, |(_, level)| level);
-        let named = level.parse::<u8>().is_err() && level.parse::<LevelFilter>().is_ok();
-        if level.is_empty() || !named || directive.starts_with('=') {
+        let is_level = level.parse::<u8>().is_err() && level.parse::<LevelFilter>().is_ok();
+        if level.is_empty() || !is_level || directive.starts_with('=') {
             return Err(Problem::new(
-                format!("{} is no log level", quoted(directive)),
-                "give off, error, warn, info, debug or trace, for parts such as info,swarmhub::hub=debug",
+                format!("{} is not a log level", quoted(directive)),
+                "give off, error, warn, info, debug or trace, or for a module info,swarmhub::hub=debug",
             ));
         }
     }
     Ok(())
 }
 
-/// An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, no path. Anything else would
-/// be compared with what browsers send and never be equal.
+/// Accepts an origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, no path. Anything else
+/// would never equal an `Origin` header.
 fn origin(word: &str) -> Result<(), Problem> {
     let example = "give the scheme and host a browser shows, such as https://example.org";
     let wrong = |remedy: String| {
         Err(Problem::new(
-            format!("{} is no origin", quoted(word)),
+            format!("{} is not an origin", quoted(word)),
             remedy,
         ))
     };
-    // Pages opened from a file, and sandboxed frames, send this word.
+    // Pages opened from a file and sandboxed frames send this word.
     if word == "null" {
         return Ok(());
     }
     if word.starts_with("file:") {
-        return wrong(
-            "browsers send null for pages that are opened from a file: give null".to_owned(),
-        );
+        return wrong("browsers send null for pages opened from a file: give null".to_owned());
     }
     if word.contains('*') {
         return wrong("list each origin, or none to allow all".to_owned());
@@ -143,7 +140,7 @@ fn origin(word: &str) -> Result<(), Problem> {
     }
 }
 
-/// A header's name in lower case, so that it is written in one way only.
+/// Accepts a header name in lower case, so that there is only one way to write it.
 fn header(word: &str) -> Result<(), Problem> {
     let remedy = match HeaderName::from_bytes(word.as_bytes()) {
         Ok(name) if name.as_str() == word => return Ok(()),
@@ -151,15 +148,15 @@ fn header(word: &str) -> Result<(), Problem> {
         Err(_) => "give x-forwarded-for, forwarded, or one such as cf-connecting-ip".to_owned(),
     };
     Err(Problem::new(
-        format!("{} is no name of a header in lower case", quoted(word)),
+        format!("{} is not a header name in lower case", quoted(word)),
         remedy,
     ))
 }
 
-/// Longest path that may stand before all others, in bytes.
+/// Maximum length of the path prefix, in bytes.
 const BASE_PATH_BYTES_MAX: usize = 256;
 
-/// First parts of the server's own paths, which another meaning would hide.
+/// First segments of the server's own paths, which a base path must not hide.
 const OWN_PATHS: [&str; 12] = [
     "announce",
     "api",
@@ -175,7 +172,7 @@ const OWN_PATHS: [&str; 12] = [
     "sw.js",
 ];
 
-/// A path as it stands in requests: nothing in it is escaped, and no proxy on the way rewrites it.
+/// Accepts a path without escapes, so that it appears in requests unchanged and no proxy rewrites it.
 fn base_path(path: &str) -> Result<(), Problem> {
     let is_part = |part: &str| {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -183,23 +180,23 @@ fn base_path(path: &str) -> Result<(), Problem> {
     };
     let parts = path.strip_prefix('/').unwrap_or_default();
     let problem = if path.len() > BASE_PATH_BYTES_MAX || !parts.split('/').all(is_part) {
-        format!("{} is no base path", quoted(path))
+        format!("{} is not a base path", quoted(path))
     } else if let Some(own) = parts
         .split('/')
         .next()
         .filter(|first| OWN_PATHS.contains(first))
     {
-        format!("/{own} is a path of the server itself")
+        format!("/{own} is one of the server's own paths")
     } else {
         return Ok(());
     };
     Err(Problem::new(
         problem,
-        "give one such as /hub: letters, digits and -._~, with a slash in front and none at its end",
+        "give one such as /hub: letters, digits and -._~, with a leading slash and no trailing slash",
     ))
 }
 
-/// The page's folder, known by its start page.
+/// Accepts a folder that contains the start page.
 fn web_dir(dir: &Path) -> Result<(), Problem> {
     let page = Path::new("share").join("index.html");
     if dir.join(&page).is_file() {
@@ -207,52 +204,52 @@ fn web_dir(dir: &Path) -> Result<(), Problem> {
     }
     Err(Problem::new(
         format!(
-            "{} holds no {}",
+            "{} does not contain {}",
             quoted(&dir.to_string_lossy()),
             page.display()
         ),
-        "give the folder web/ of the source, or leave it out for the page built in",
+        "give the folder web/ of the source, or leave it out to use the built-in page",
     ))
 }
 
-/// A file that is there now; what it holds is looked at by who reads it.
+/// Accepts an existing file; the code that reads it checks its content.
 fn file(path: &Path) -> Result<(), Problem> {
     if path.is_file() {
         return Ok(());
     }
-    let named = quoted(&path.to_string_lossy());
+    let shown = quoted(&path.to_string_lossy());
     let what = if path.is_dir() {
-        format!("{named} is a folder")
+        format!("{shown} is a folder")
     } else {
-        format!("there is no file {named}")
+        format!("there is no file {shown}")
     };
     Err(Problem::new(
         what,
-        "give the path of a file that this user may reach",
+        "give the path of a file that this user can access",
     ))
 }
 
-/// A folder, or nothing yet: it is made.
+/// Accepts a folder, or a path that does not exist yet: the folder is created later.
 fn folder(path: &Path) -> Result<(), Problem> {
     if path.is_dir() || !path.exists() {
         return Ok(());
     }
     Err(Problem::new(
-        format!("{} is no folder", quoted(&path.to_string_lossy())),
-        "give the path of a folder; it is made if need be",
+        format!("{} is not a folder", quoted(&path.to_string_lossy())),
+        "give the path of a folder; it is created if it is missing",
     ))
 }
 
-/// A name as it stands in certificates. TLS-ALPN-01 can prove neither all names below one nor addresses.
+/// Accepts a host name as certificates contain it. TLS-ALPN-01 can prove neither wildcard names nor addresses.
 fn acme_domain(word: &str) -> Result<(), Problem> {
     let wrong = |remedy| {
         Err(Problem::new(
-            format!("{} is no domain", quoted(word)),
+            format!("{} is not a domain", quoted(word)),
             remedy,
         ))
     };
     if word.starts_with("*.") {
-        return wrong("list each name; a certificate for *. needs files, see tls.certificate");
+        return wrong("list each name; a wildcard certificate needs files, see tls.certificate");
     }
     let is_label = |label: &str| {
         let is_letter =
@@ -278,12 +275,12 @@ fn mail_address(word: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(
-        format!("{} is no mail address", quoted(word)),
+        format!("{} is not a mail address", quoted(word)),
         "give one such as admin@example.org",
     ))
 }
 
-/// Who may see settings, or gets alerts, would see them: refused, and not repeated.
+/// Refuses a URL with user or password, without quoting it: readers of settings and alerts would see them.
 fn no_user(word: &str) -> Result<(), Problem> {
     let is_authority = |uri: &Uri| {
         uri.authority()
@@ -292,7 +289,7 @@ fn no_user(word: &str) -> Result<(), Problem> {
     if word.parse::<Uri>().is_ok_and(|uri| is_authority(&uri)) {
         return Err(Problem::new(
             "it has a user or a password, which others would see",
-            "leave out what stands before the @",
+            "leave out the part before the @",
         ));
     }
     Ok(())
@@ -307,7 +304,7 @@ fn https_url(word: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(
-        format!("{} is no https address", quoted(word)),
+        format!("{} is not an https URL", quoted(word)),
         "give one that begins with https://",
     ))
 }
@@ -322,7 +319,7 @@ fn web_url(word: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(
-        format!("{} is no web address", quoted(word)),
+        format!("{} is not a web URL", quoted(word)),
         "give one that begins with https:// or http://",
     ))
 }

@@ -1,4 +1,4 @@
-//! Where the history of the statistics is kept.
+//! Defines where the statistics history is stored.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,17 @@ use super::declare::Choices;
 use super::error::{Problem, quoted};
 use super::value::{Kind, Scalar, toml_text};
 
-/// Where the history of the statistics is kept.
+/// The storage of the statistics history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum History {
-    /// In `history.sqlite` in the folder for the server's own files. A server inside of another program that names no such
-    /// folder keeps it in memory.
+    /// `history.sqlite` in the server's state folder. A server embedded in a program that sets no such folder stores it
+    /// in memory.
     File,
-    /// In this file.
+    /// This file.
     At(PathBuf),
-    /// In memory, until the process ends.
+    /// Memory, until the process ends.
     Memory,
-    /// Nowhere.
+    /// No history.
     Off,
 }
 
@@ -41,7 +41,7 @@ impl Scalar for History {
             "file" => Self::File,
             "memory" => Self::Memory,
             "off" => Self::Off,
-            // A word without either would mostly be a mistake.
+            // A word without any of these is most likely a mistake.
             path if path.contains(['/', '\\', '.']) => Self::At(PathBuf::from(path)),
             _ => {
                 return Err(Problem::new(

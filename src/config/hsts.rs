@@ -1,29 +1,29 @@
-//! Whether browsers are told to come back over TLS alone (HSTS, RFC 6797), by settings that decide it together.
+//! Decides whether responses carry the HSTS header (RFC 6797), from several settings together.
 //!
-//! A browser that was told so connects to no plain port of the host any more, whatever the number. So it is said only where that
-//! locks nobody out. HTTP asks here when settings are put in force.
+//! A browser that received the header no longer connects to any plain port of the host. So the server sends it only
+//! where that locks out no client. The HTTP module uses this when settings become active.
 
 use std::time::Duration;
 
 use super::{Config, Listen, Target};
 
-/// Browsers go from here to 443 by themselves; plain listeners at other ports they would try to reach over TLS.
+/// Browsers change this port to 443. They would use TLS on plain listeners at other ports.
 const PLAIN_PORT: u16 = 80;
 
 impl Config {
-    /// For how long browsers shall come back over TLS alone; `None` if they are told nothing.
+    /// Returns the `max-age` of the HSTS header, or `None` if no header is sent.
     #[must_use]
     pub fn transport_security(&self) -> Option<Duration> {
-        // Browsers take whole seconds, and none of them for an order to forget.
+        // The header has whole seconds, and zero would delete the browser's entry.
         let is_wanted = self.tls.hsts_max_age.as_secs() > 0 && !self.tls.self_signed;
         let age = is_wanted.then_some(self.tls.hsts_max_age)?;
         (!self.listen.iter().any(would_be_locked_out)).then_some(age)
     }
 }
 
-/// Whether browsers come to a listener now that could not any more.
+/// Returns whether browsers would lose access to this listener.
 fn would_be_locked_out(listen: &Listen) -> bool {
-    // What is behind a proxy is reached through that one.
+    // Browsers reach a listener behind a proxy through that proxy.
     if listen.tls || listen.proxy {
         return false;
     }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn browsers_are_told_unless_a_plain_listener_would_be_lost_to_them() {
-        for (listen, is_told) in [
+        for (listen, is_sent) in [
             (&["tls+[::]:443"][..], true),
             (&["tls+[::]:443", "[::]:80"], true),
             (&["tls+[::]:443", "127.0.0.1:8000"], true),
@@ -61,7 +61,7 @@ mod tests {
             (&["tls+[::]:8443", "tracker+192.0.2.1:8000"], false),
             (&["tls+[::]:8443", "systemd"], false),
         ] {
-            let expected = is_told.then_some(15_552_000);
+            let expected = is_sent.then_some(15_552_000);
             assert_eq!(told(listen, |_| {}), expected, "{listen:?}");
         }
     }

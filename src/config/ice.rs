@@ -1,5 +1,5 @@
-//! STUN and TURN servers as an operator writes them, and as browsers want them (`RTCIceServer`).
-//! It checks and splits text and never contacts a server. The HTTP side hands the result to pages.
+//! Parses STUN and TURN servers from settings into the format of browsers (`RTCIceServer`).
+//! It checks and splits text and never contacts a server. The HTTP module sends the result to pages.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,12 +14,12 @@ use super::{
     value::{Kind, Scalar, toml_text},
 };
 
-/// One server as the operator wrote it. Its password is shown to nobody but the pages that need it.
+/// One server as the operator wrote it. Only the pages that need its password receive it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IceUrl(Box<str>);
 
 impl IceUrl {
-    /// The server in the shape that browsers want, password included; `None` for a word that
+    /// Returns the server in the format of browsers, password included; `None` for a word that
     /// [`Config::check`](super::Config::check) refuses.
     #[must_use]
     pub fn server(&self) -> Option<IceServer> {
@@ -27,7 +27,7 @@ impl IceUrl {
     }
 }
 
-/// Wraps it. [`Config::check`](super::Config::check) looks whether it is the address of a server.
+/// Wraps the word. [`Config::check`](super::Config::check) validates it.
 impl From<&str> for IceUrl {
     fn from(word: &str) -> Self {
         Self(word.into())
@@ -76,8 +76,8 @@ impl Scalar for IceUrl {
     }
 }
 
-/// The word with all that may be a password masked, also where it is no address of a server: what stands between the user's
-/// colon and the last `@`, and where there is no `@`, all behind a scheme that has users.
+/// Masks everything in the word that may be a password, also in invalid words: the text between the user's colon and
+/// the last `@`, or without an `@` everything after a scheme that has users.
 fn masked(word: &str) -> Cow<'_, str> {
     let is_plain = |rest: &str| !rest.contains(':') || rest.starts_with("//");
     match (word.rsplit_once('@'), word.split_once(':')) {
@@ -98,10 +98,10 @@ fn masked(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// One server in the shape of the browsers' `RTCIceServer`.
+/// One server in the format of the browsers' `RTCIceServer`.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct IceServer {
-    /// The address (RFC 7064, RFC 7065), `turn:turn.example.org:3478?transport=udp`.
+    /// The URL (RFC 7064, RFC 7065), `turn:turn.example.org:3478?transport=udp`.
     pub urls: String,
     /// TURN only: the user.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,12 +113,12 @@ pub struct IceServer {
 
 /// Reads `stun:HOST[:PORT]` or `turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`, also `stuns:` and `turns:`.
 ///
-/// User and password are percent-decoded, for users with a colon such as those of time-limited credentials. TURN
-/// without them is refused, because browsers refuse it and then make no connection at all.
+/// User and password are percent-decoded, because users of time-limited credentials contain a colon. TURN without them
+/// is refused, because browsers refuse it and then create no connection at all.
 fn parse(word: &str) -> Result<IceServer, Problem> {
     let wrong = |remedy: &str| {
         Problem::new(
-            format!("{} is no ICE server", quoted(&masked(word))),
+            format!("{} is not an ICE server", quoted(&masked(word))),
             remedy,
         )
     };
@@ -160,7 +160,7 @@ fn parse(word: &str) -> Result<IceServer, Problem> {
                 (Ok(name), Ok(password)) => (Some(name), Some(password)),
                 _ => {
                     return Err(wrong(
-                        "what %XX stands for in USER and PASSWORD must be UTF-8",
+                        "the bytes that %XX encodes in USER and PASSWORD must be UTF-8",
                     ));
                 }
             }
@@ -186,9 +186,9 @@ impl fmt::Debug for IceServer {
 
 fn is_host(host: &str) -> bool {
     host.parse::<Authority>().is_ok_and(|authority| {
-        let named = authority.host();
-        let rest = host.strip_prefix(named).unwrap_or(host);
-        !named.is_empty() && (rest.is_empty() || authority.port_u16().is_some_and(|port| port > 0))
+        let name = authority.host();
+        let rest = host.strip_prefix(name).unwrap_or(host);
+        !name.is_empty() && (rest.is_empty() || authority.port_u16().is_some_and(|port| port > 0))
     })
 }
 
@@ -270,7 +270,7 @@ mod tests {
                 "turns:17%3Ame:sec:ret@x@a.example?transport=tcp",
                 "turns:17%3Ame:(set)@a.example?transport=tcp",
             ),
-            // Mistakes are told without it as well.
+            // Error messages do not contain it either.
             ("turn:me:secret", "turn:(set)"),
             ("turn:secret", "turn:(set)"),
             ("turn:secret@a.example", "turn:(set)@a.example"),
@@ -284,8 +284,11 @@ mod tests {
             assert_eq!(masked(word), shown);
             match IceUrl::parse(word, &()) {
                 Ok(url) => {
-                    let told = [Scalar::toml(&url), format!("{url:?} {:?}", url.server())];
-                    assert!(told.iter().all(|told| !told.contains("secret")), "{told:?}");
+                    let texts = [Scalar::toml(&url), format!("{url:?} {:?}", url.server())];
+                    assert!(
+                        texts.iter().all(|text| !text.contains("secret")),
+                        "{texts:?}"
+                    );
                     assert_eq!(url.hides(), word.starts_with("turn"));
                 }
                 Err(problem) => assert!(!problem.what.contains("secret"), "{problem:?}"),

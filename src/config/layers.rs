@@ -1,5 +1,5 @@
-//! The layers a configuration comes from: defaults, then a TOML file, then the environment, then flags.
-//! It decides who wins and remembers where each value came from; environment and flags are given to it.
+//! Merges the layers of a configuration: defaults, then a TOML file, then the environment, then flags.
+//! A later layer wins, and the source of each value is stored. Environment and flags are arguments.
 //! The command line calls [`load`].
 
 use std::{
@@ -22,18 +22,18 @@ use super::{
 const PREFIX: &str = "SWARMHUB_";
 const CONFIG_VARIABLE: &str = "SWARMHUB_CONFIG";
 
-/// What the operator said, layer by layer.
+/// The unparsed input of each layer.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
-    /// The file of `--config`; without it the one of `SWARMHUB_CONFIG`, if that is set.
+    /// The file of `--config`; if `None`, the one of `SWARMHUB_CONFIG`, if set.
     pub file: Option<PathBuf>,
     /// All environment variables; those that do not start with `SWARMHUB_`, or are empty, are ignored.
     pub environment: Vec<(OsString, OsString)>,
-    /// The flags given, each with all its words.
+    /// The flags, each with all its words.
     pub flags: Vec<(&'static Setting, Vec<OsString>)>,
 }
 
-/// Puts the layers together and checks the result.
+/// Merges the layers and checks the result.
 ///
 /// # Errors
 /// Every mistake found, in the order of the layers; never an empty list.
@@ -41,7 +41,7 @@ pub fn load(layers: Layers) -> Result<Effective, Vec<InvalidConfig>> {
     load_with(layers, |path| fs::read_to_string(path))
 }
 
-/// [`load`] with another way to read the file.
+/// Like [`load`], but reads files with `read`.
 ///
 /// # Errors
 /// As [`load`].
@@ -70,7 +70,7 @@ pub fn load_with(
     build.finish(file.map(|(path, _)| path))
 }
 
-/// The variables that are meant for us, sorted by name.
+/// Returns the variables with our prefix, sorted by name.
 fn variables(environment: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
     let mut variables: Vec<_> = environment
         .into_iter()
@@ -82,8 +82,8 @@ fn variables(environment: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> 
     variables
 }
 
-/// Kubernetes describes a service named `swarmhub` to each of its pods in variables such as `SWARMHUB_SERVICE_HOST`
-/// and `SWARMHUB_PORT_8000_TCP=tcp://10.0.0.1:8000`; a deployment must not fail for them.
+/// Returns whether Kubernetes sets this variable for a service named `swarmhub`, such as `SWARMHUB_SERVICE_HOST` and
+/// `SWARMHUB_PORT_8000_TCP=tcp://10.0.0.1:8000`. A deployment must not fail because of them.
 fn is_service_link(name: &str, value: &str) -> bool {
     let port = name
         .split_once("_PORT_")
@@ -96,12 +96,12 @@ fn is_service_link(name: &str, value: &str) -> bool {
         || (name.ends_with("_PORT") && address)
 }
 
-/// A configuration in the making.
+/// Builds a configuration and collects its problems.
 #[derive(Debug, Default)]
 pub(super) struct Build {
     config: Config,
     sources: BTreeMap<&'static str, Source>,
-    /// Settings with a mistake: what stands in `config` for them is not what the operator wanted.
+    /// Settings with an error; their values in `config` are not the intended ones.
     failed: BTreeSet<&'static str>,
     problems: Vec<InvalidConfig>,
 }
@@ -162,7 +162,7 @@ impl Build {
         }
     }
 
-    /// Takes the admin token from its own file.
+    /// Reads the admin token from its own file.
     fn read_token(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
         let (Some(token), Some(file), Some(path)) = (
             Setting::find("admin_token"),
@@ -173,7 +173,7 @@ impl Build {
         };
         let asked_by = self.sources.get(file.key).cloned().unwrap_or_default();
         if self.sources.contains_key(token.key) || self.failed.contains(token.key) {
-            let problem = Problem::new("admin_token is given as well", "give one of the two");
+            let problem = Problem::new("admin_token is also given", "give one of the two");
             return self.fail(file, problem, &asked_by);
         }
         match read(&path) {

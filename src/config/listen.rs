@@ -1,5 +1,5 @@
-//! Where to listen, and what is spoken there: one word such as `proxy+tracker+127.0.0.1:8000` or `unix:/run/hub.sock`.
-//! It reads and writes the word and binds nothing. The server and its workers take it apart.
+//! Parses listener addresses with their protocols, such as `proxy+tracker+127.0.0.1:8000` or `unix:/run/hub.sock`.
+//! It parses and prints the word and binds nothing. The server and its workers use the parts.
 
 use std::{
     fmt,
@@ -16,13 +16,13 @@ use super::{
 /// One listener: `[tls+][proxy+][tracker+|pages+]TARGET`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
-    /// Whether TLS is spoken there.
+    /// Whether the listener uses TLS.
     pub tls: bool,
-    /// Whether each connection begins with a header of the PROXY protocol; without, none may.
+    /// Whether each connection begins with a PROXY protocol header; otherwise none may.
     pub proxy: bool,
-    /// What is served there.
+    /// What the listener serves.
     pub role: Role,
-    /// Where it is.
+    /// The address or socket.
     pub target: Target,
 }
 
@@ -34,34 +34,34 @@ pub enum Role {
     Both,
     /// The tracker, and `/healthz`.
     Tracker,
-    /// All but the tracker.
+    /// Everything except the tracker.
     Pages,
-    /// `/metrics` alone: that of `metrics.listen`, and no word of a listener.
+    /// Only `/metrics`: the role of `metrics.listen`, which has no prefix.
     Metrics,
 }
 
 impl Role {
-    /// Whether the tracker is served.
+    /// Returns whether the tracker is served.
     #[must_use]
     pub const fn has_tracker(self) -> bool {
         matches!(self, Self::Both | Self::Tracker)
     }
 
-    /// Whether pages are served.
+    /// Returns whether pages are served.
     #[must_use]
     pub const fn has_pages(self) -> bool {
         matches!(self, Self::Both | Self::Pages)
     }
 }
 
-/// Where a listener is.
+/// The address or socket of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// An address of this machine with a port; port 0 is any free one.
+    /// An address of this machine with a port; port 0 selects a free one.
     Tcp(SocketAddr),
-    /// A socket file.
+    /// The path of a Unix domain socket.
     Unix(PathBuf),
-    /// Sockets that systemd hands over: those of this name, or without one all that no other listener names.
+    /// Sockets that systemd passes: those of this name, or without a name all that no other listener names.
     Systemd(Option<String>),
 }
 
@@ -77,19 +77,19 @@ impl From<SocketAddr> for Listen {
 }
 
 impl Listen {
-    /// Whether one of two different addresses takes the port of the other: `[::]` those of all addresses, `0.0.0.0` those of IPv4.
+    /// Returns whether two different addresses share a port: `[::]` includes all addresses, `0.0.0.0` all of IPv4.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let (Target::Tcp(one), Target::Tcp(other)) = (&self.target, &other.target) else {
             return false;
         };
-        let takes = |all: &SocketAddr, one: &SocketAddr| {
+        let includes = |all: &SocketAddr, one: &SocketAddr| {
             all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4())
         };
         one != other
             && one.port() == other.port()
             && one.port() != 0
-            && (takes(one, other) || takes(other, one))
+            && (includes(one, other) || includes(other, one))
     }
 }
 
@@ -138,18 +138,18 @@ fn read(word: &str) -> Result<Listen, Problem> {
             _ => {
                 return Err(Problem::new(
                     format!(
-                        "{} begins with {}, which is nothing known",
+                        "{} begins with the unknown prefix {}",
                         quoted(word),
                         quoted(prefix)
                     ),
-                    "before the address may stand tls+, proxy+, and tracker+ or pages+",
+                    "the prefixes are tls+, proxy+, and tracker+ or pages+",
                 ));
             }
         };
         if repeats {
             return Err(Problem::new(
-                format!("{} says {prefix}+ beside another of its kind", quoted(word)),
-                "give tls+ and proxy+ once, and one of tracker+ and pages+; without either both are served",
+                format!("{} repeats {prefix}+ or contradicts it", quoted(word)),
+                "give tls+ and proxy+ once, and one of tracker+ and pages+; without these both are served",
             ));
         }
         rest = after;
@@ -162,7 +162,7 @@ fn read(word: &str) -> Result<Listen, Problem> {
     })
 }
 
-/// A word before a plus sign. The rest may hold any characters if it is a path.
+/// Splits off a word before a plus sign. The rest may contain any characters if it is a path.
 fn split_prefix(rest: &str) -> Option<(&str, &str)> {
     let (prefix, after) = rest.split_once('+')?;
     let is_word = prefix.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -189,18 +189,18 @@ fn target(word: &str) -> Result<Target, Problem> {
     }
 }
 
-/// Why nobody can ever listen at an address, and what to give instead.
+/// Returns why a socket can never listen on an address, and the remedy.
 fn unfit(address: SocketAddr) -> Option<(&'static str, String)> {
     let port = address.port();
     match address {
         _ if address.ip().is_multicast() || address.ip() == Ipv4Addr::BROADCAST => Some((
-            "is an address of many machines, which takes no connections",
+            "is a multicast or broadcast address, which accepts no connections",
             format!("give one of this machine, or [::]:{port} for all of them"),
         )),
         SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => Some((
-            "is an address that each network has, without the number of one",
+            "is a link-local address without an interface number",
             format!(
-                "put that of the interface behind it, as in [{}%2]:{port}; ip link shows the numbers",
+                "append the number of the interface, as in [{}%2]:{port}; ip link shows the numbers",
                 v6.ip()
             ),
         )),
@@ -212,7 +212,7 @@ fn unfit(address: SocketAddr) -> Option<(&'static str, String)> {
     }
 }
 
-/// What may have been meant.
+/// Returns a remedy for what was probably meant.
 fn target_remedy(word: &str) -> String {
     let port = word.strip_prefix(':').unwrap_or(word);
     if let Ok(port) = port.parse::<u16>() {
@@ -228,7 +228,7 @@ fn target_remedy(word: &str) -> String {
     {
         return "for TLS put tls+ before the address, as in tls+[::]:8443".to_owned();
     }
-    "give one such as 127.0.0.1:8000 or [::]:8000, unix:PATH for a socket file, or systemd"
+    "give one such as 127.0.0.1:8000 or [::]:8000, unix:PATH for a Unix domain socket, or systemd"
         .to_owned()
 }
 
@@ -238,12 +238,12 @@ fn unix(path: &str) -> Result<Target, Problem> {
         return Ok(Target::Unix(Path::new(path).to_owned()));
     }
     Err(Problem::new(
-        format!("{} is no path of a socket file", quoted(path)),
+        format!("{} is not the path of a Unix domain socket", quoted(path)),
         "give one such as unix:/run/swarmhub/hub.sock",
     ))
 }
 
-/// A name as `FileDescriptorName=` takes it: printable, without colons.
+/// Parses a name as `FileDescriptorName=` allows it: printable, without colons.
 fn systemd(name: &str) -> Result<Target, Problem> {
     let is_name = (1..=255).contains(&name.len())
         && name
@@ -253,8 +253,8 @@ fn systemd(name: &str) -> Result<Target, Problem> {
         return Ok(Target::Systemd(Some(name.to_owned())));
     }
     Err(Problem::new(
-        format!("{} is no name of a socket", quoted(name)),
-        "give what FileDescriptorName= of the socket unit says, or systemd alone for all sockets",
+        format!("{} is not a socket name", quoted(name)),
+        "give the FileDescriptorName= of the socket unit, or systemd alone for all sockets",
     ))
 }
 
@@ -266,13 +266,16 @@ impl Scalar for Listen {
         read(word)
     }
 
-    /// A program may put together what no word says.
+    /// A program may construct a value that no word describes.
     fn check(&self, (): &()) -> Result<(), Problem> {
         if read(&self.to_string())? == *self {
             return Ok(());
         }
         Err(Problem::new(
-            format!("{} means something else", quoted(&self.to_string())),
+            format!(
+                "{} has another meaning when it is read",
+                quoted(&self.to_string())
+            ),
             "give a path or name that can be written",
         ))
     }
@@ -285,7 +288,7 @@ impl Scalar for Listen {
         ("WHERE", String::new())
     }
 
-    /// A place can be listened on once, whatever is spoken there. Port 0 is a different free port each time.
+    /// An address can be bound only once, whatever the protocol. Port 0 is a different free port each time.
     fn repeats(&self, other: &Self) -> bool {
         let is_any = matches!(&self.target, Target::Tcp(address) if address.port() == 0);
         self.target == other.target && !is_any

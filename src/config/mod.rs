@@ -1,7 +1,7 @@
-//! The operator's settings: one list of them ([`Config`]), and the layers they come from.
-//! This module reads the configuration file it is told about, and the lists of `[access]` when it is asked to, and nothing
-//! else: environment and flags are arguments.
-//! It is the ground: it uses nothing else of this crate, and everything may use it.
+//! Defines all settings ([`Config`]) and loads them from their layers.
+//! This module reads only the named configuration file and, on request, the lists of `[access]`. Environment and flags
+//! are arguments.
+//! It is the lowest layer: it uses no other module of this crate, and every module may use it.
 
 mod access;
 mod amend;
@@ -48,7 +48,7 @@ pub use settings::{
 };
 pub use suggest::nearest;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// One readable line per event.
@@ -58,11 +58,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// A peer is kept at least this long, however short the announce interval.
+/// Minimum membership lifetime, however short the announce interval is.
 const MEMBERSHIP_TTL_MIN: Duration = Duration::from_mins(3);
 
 impl Limits {
-    /// [`Limits::address_accepts_per_second`], or twice the WebSockets: pages need connections too.
+    /// Returns [`Limits::address_accepts_per_second`], or twice the WebSocket rate: pages need connections too.
     #[must_use]
     pub fn address_accepts_per_second(&self) -> u32 {
         let websockets = self.address_connections_per_second;
@@ -70,7 +70,7 @@ impl Limits {
             .unwrap_or(websockets.saturating_mul(2))
     }
 
-    /// [`Limits::address_accepts_burst`], or seven times the WebSockets: a browser opens six for the page.
+    /// Returns [`Limits::address_accepts_burst`], or seven times the WebSocket burst: a browser opens six for the page.
     #[must_use]
     pub fn address_accepts_burst(&self) -> u32 {
         let websockets = self.address_connections_burst;
@@ -80,7 +80,7 @@ impl Limits {
 }
 
 impl Config {
-    /// The number of worker threads to start: [`workers`](Config::workers), or one per core.
+    /// Returns the number of worker threads to start: [`workers`](Config::workers), or one per core.
     #[must_use]
     pub fn worker_count(&self) -> NonZeroUsize {
         NonZeroUsize::new(self.workers)
@@ -88,14 +88,14 @@ impl Config {
             .unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// The longest announce interval this server hands out.
+    /// Returns the longest announce interval that this server sends.
     #[must_use]
     pub fn interval_largest(&self) -> Duration {
         self.interval.unwrap_or(self.tracker.interval_max)
     }
 
-    /// How long a peer stays without announcing again: [`Tracker::membership_ttl`], or three times the longest
-    /// interval and at least 180 s, so that two lost announces do not cost a membership.
+    /// Returns the time after which a peer without an announce is removed: [`Tracker::membership_ttl`], or three times
+    /// the longest interval and at least 180 s, so that two lost announces do not end a membership.
     #[must_use]
     pub fn membership_ttl(&self) -> Duration {
         self.tracker
@@ -103,8 +103,8 @@ impl Config {
             .unwrap_or_else(|| (self.interval_largest() * 3).max(MEMBERSHIP_TTL_MIN))
     }
 
-    /// How long a peer that announces over HTTP stays without announcing again: [`Tracker::http_membership_ttl`], or three times
-    /// the interval.
+    /// Returns the time after which an HTTP peer without an announce is removed: [`Tracker::http_membership_ttl`], or
+    /// three times the interval.
     #[must_use]
     pub fn http_membership_ttl(&self) -> Duration {
         self.tracker
@@ -112,7 +112,7 @@ impl Config {
             .unwrap_or_else(|| self.tracker.http_interval * 3)
     }
 
-    /// The [`ice_server`](Config::ice_server)s in the shape browsers want, with user and password apart.
+    /// Returns the [`ice_server`](Config::ice_server)s in the format of browsers, with separate user and password.
     #[must_use]
     pub fn ice_servers(&self) -> Vec<IceServer> {
         self.ice_server.iter().filter_map(IceUrl::server).collect()

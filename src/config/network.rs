@@ -1,5 +1,5 @@
-//! Networks that an operator names: an address block, one address, or the clients of socket files.
-//! It compares addresses and resolves nothing. Settings are made of it.
+//! Parses and matches networks in settings: an address block, one address, or the clients of Unix domain sockets.
+//! It compares addresses and resolves nothing.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -13,15 +13,15 @@ use super::{
 /// A network of clients or proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// Whoever connects to a socket file.
+    /// All clients of Unix domain sockets.
     Unix,
-    /// An address block without bits behind its prefix; IPv4 never as a part of IPv6.
+    /// An address block without host bits; never IPv4 mapped to IPv6.
     Block(IpNet),
 }
 
 impl Network {
-    /// Whether a peer belongs to it. `None` is one that connected to a socket file; IPv4 addresses written as IPv6
-    /// count as what they are.
+    /// Returns whether a peer belongs to the network. `None` is a client of a Unix domain socket. IPv4-mapped IPv6
+    /// addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, peer: Option<IpAddr>) -> bool {
         match (self, peer) {
@@ -61,20 +61,20 @@ fn read(word: &str) -> Result<Network, Problem> {
         .or_else(|_| word.parse::<IpAddr>().map(IpNet::from));
     let Ok(block) = block else {
         return Err(Problem::new(
-            format!("{} is no network", quoted(word)),
+            format!("{} is not a network", quoted(word)),
             "give one such as 10.0.0.0/8, fd00::/8, 192.0.2.1, or unix",
         ));
     };
     if block != block.trunc() {
         return Err(Problem::new(
-            format!("{} has bits behind its prefix", quoted(word)),
+            format!("{} has host bits set", quoted(word)),
             format!("give {} or {}", block.trunc(), block.addr()),
         ));
     }
     let is_mapped =
         matches!(block.addr(), IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
     if is_mapped {
-        // It could never match: addresses are compared as IPv4.
+        // It could never match, because addresses are compared as IPv4.
         return Err(Problem::new(
             format!("{} is IPv4 written as IPv6", quoted(word)),
             "give the IPv4 network",

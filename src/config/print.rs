@@ -1,5 +1,5 @@
-//! The configuration in effect, written as a TOML file that explains itself.
-//! What it writes is read back to the same values; it writes to a string and nowhere else.
+//! Prints the active configuration as a documented TOML file.
+//! Loading the printed file gives the same values. The output is a string.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,13 +9,13 @@ use std::{
 
 use super::{Config, Setting, Source, error::one_line};
 
-/// Said first. Whoever takes what is printed for a new file must not lose the token by it.
+/// The first lines. An operator who saves the output as a new file must not lose the token.
 const HEAD: &str = "# The settings in effect; --config reads a file like this one.
-# Secrets, addresses of receivers and ICE servers with a password stand here as comments: put them in again before you use it.
+# Secrets, receiver URLs and ICE servers with a password are comments here: insert them again before you use it.
 
 ";
 
-/// A checked configuration that knows where its values came from.
+/// A checked configuration and the sources of its values.
 #[derive(Debug, Clone)]
 pub struct Effective {
     /// The values.
@@ -25,13 +25,13 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// Where the value of a setting came from.
+    /// Returns the source of a setting's value.
     #[must_use]
     pub fn source(&self, setting: &Setting) -> &Source {
         self.sources.get(setting.key).unwrap_or(&Source::Default)
     }
 
-    /// The files from which secrets were read: that of the configuration, that of the admin token.
+    /// Returns the files that contain secrets: the configuration file and the admin token file.
     #[must_use]
     pub fn secret_files(&self) -> Vec<PathBuf> {
         let secret = Setting::all()
@@ -45,7 +45,7 @@ impl Effective {
         files.into_iter().collect()
     }
 
-    /// All settings as TOML, each with what it means, what is allowed, and where its value came from.
+    /// Returns all settings as TOML, each with its description, allowed values and source.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut text = HEAD.to_owned();
@@ -76,7 +76,7 @@ impl Effective {
             format!("allowed: {}; ", shape.bounds)
         };
         if let Some(value) = setting.toml(&self.config) {
-            // A secret is not shown, and what stands for it must not be taken for it.
+            // A secret is masked; the comment prevents the mask from being read as the value.
             let (hidden, comment) = match (setting.hides(&self.config), shape.secret) {
                 (true, true) => ("; set, not shown", "# "),
                 (true, false) => ("; its secrets are not shown", "# "),
@@ -97,7 +97,7 @@ impl Effective {
         }
     }
 
-    /// One line on how many values came from where.
+    /// Returns one line with the number of values per source.
     #[must_use]
     pub fn summary(&self) -> String {
         let from = |rank| {
@@ -119,7 +119,7 @@ impl Effective {
     }
 }
 
-/// Writing to a string cannot fail.
-fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
-    let _ = writeln!(text, "{words}");
+/// Appends a line; writing to a string cannot fail.
+fn line(text: &mut String, text_line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(text, "{text_line}");
 }

@@ -1,10 +1,9 @@
-//! Which addresses are on the internet, and which lead to this machine, its own network, or nowhere.
+//! Distinguishes public internet addresses from local, private and reserved ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the internet: neither this machine's, nor that of a private or link-local network, nor
-/// reserved (the registries of IANA for special purposes, RFC 6890). IPv4 within IPv6 counts as what it is, also behind
-/// translators (NAT64, 6to4), which would lead there.
+/// Returns whether an address is public: not loopback, private, link-local or reserved (the special-purpose registries
+/// of IANA, RFC 6890). IPv4 embedded in IPv6 counts as IPv4, also for translators (NAT64, 6to4), which forward to it.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -18,13 +17,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         address.octets(),
         // This network, private, loopback; multicast, reserved, broadcast.
         [0 | 10 | 127 | 224..=255, ..]
-            // Behind the NAT of a carrier; link-local, with what clouds tell machines about themselves.
+            // Carrier-grade NAT; link-local, which includes the metadata services of clouds.
             | [100, 64..=127, ..]
             | [169, 254, ..]
             // Private.
             | [172, 16..=31, ..]
             | [192, 168, ..]
-            // Protocol assignments, examples, relays of 6to4, benchmarks.
+            // Protocol assignments, documentation, 6to4 relays, benchmarks.
             | [192, 0, 0 | 2, _]
             | [192, 88, 99, _]
             | [198, 18 | 19, ..]
@@ -40,13 +39,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
-        // NAT64 of everybody; 6to4.
+        // NAT64 with the well-known prefix; 6to4.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             is_public_v4(v4(high, low))
         }
-        // Teredo and other assignments to protocols; examples.
+        // Teredo and other protocol assignments; documentation.
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Global unicast is all that there is of the internet today.
+        // The internet currently uses only this global unicast range.
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }

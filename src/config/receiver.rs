@@ -1,5 +1,5 @@
-//! Where notifications go: a web address that may hold a secret in its user, path or query, so only scheme and host of it are
-//! ever shown. It resolves nothing and sends nothing.
+//! Parses the URLs that receive notifications. User, path or query may contain a secret, so output shows only scheme
+//! and host. This module resolves nothing and sends nothing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,17 +14,17 @@ use super::{
     value::{Kind, Scalar, toml_text},
 };
 
-/// A web address that gets notifications.
+/// A URL that receives notifications.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Receiver {
-    /// Without user and password.
+    /// The URL without user and password.
     uri: Uri,
     /// `USER:PASSWORD` as it was written, percent-encoded.
     user: Option<String>,
 }
 
 impl Receiver {
-    /// Reads `http://` or `https://`, maybe with `USER:PASSWORD@`, a host, and whatever follows.
+    /// Parses `http://` or `https://`, optional `USER:PASSWORD@`, a host, and an optional path and query.
     fn read(word: &str) -> Option<Self> {
         let uri: Uri = word.parse().ok()?;
         let scheme = uri.scheme_str()?;
@@ -43,32 +43,32 @@ impl Receiver {
             .then_some(Self { uri, user })
     }
 
-    /// Its address, without user and password.
+    /// Returns the URL without user and password.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// `USER:PASSWORD` if it has them, percent-encoded as it was written.
+    /// Returns `USER:PASSWORD` if set, percent-encoded as it was written.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// Its host and port, which may be shown.
+    /// Returns host and port, which output may contain.
     #[must_use]
     pub fn host(&self) -> &str {
         self.uri.authority().map_or("", |place| place.as_str())
     }
 
-    /// The address that it names by number, if it does.
+    /// Returns the IP address if the host is one.
     fn address(&self) -> Option<IpAddr> {
         let host = self.uri.host()?;
         host.trim_matches(['[', ']']).parse().ok()
     }
 }
 
-/// Whether something like a port follows the host; `http` reads one out of range as none.
+/// Returns whether a port follows the host, even an invalid one; the crate `http` ignores one out of range.
 fn place_has_port(place: &str) -> bool {
     place
         .rsplit_once(':')
@@ -98,7 +98,7 @@ impl Scalar for Receiver {
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         Self::read(word).ok_or_else(|| {
             Problem::new(
-                "it is no web address",
+                "it is not a web URL",
                 "give one that begins with https:// or http:// and names a host",
             )
         })
@@ -113,25 +113,25 @@ impl Scalar for Receiver {
     }
 }
 
-/// Receivers that could never be reached: not on the internet, where nothing else is allowed.
+/// Returns a problem for receivers at private addresses, unless the settings allow those.
 pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = (&'static str, Problem)> {
     let alerts = &config.alerts;
-    let of = |key, receivers: &[Receiver]| {
+    let first_private = |key, receivers: &[Receiver]| {
         let refused = receivers.iter().filter_map(Receiver::address);
         let refused = refused.filter(|address| !alerts.private_addresses && !is_public(*address));
-        let told = refused.map(|address| {
+        let problems = refused.map(|address| {
             Problem::new(
                 format!("{address} is not on the internet"),
                 "name another host, or set alerts.private_addresses",
             )
         });
-        told.map(|problem| (key, problem)).next()
+        problems.map(|problem| (key, problem)).next()
     };
     let chat: Vec<_> = alerts.chat.iter().cloned().collect();
     let mistakes = [
-        of("alerts.webhook", &alerts.webhook),
-        of("alerts.alertmanager", &alerts.alertmanager),
-        of("alerts.chat", &chat),
+        first_private("alerts.webhook", &alerts.webhook),
+        first_private("alerts.alertmanager", &alerts.alertmanager),
+        first_private("alerts.chat", &chat),
     ];
     mistakes.into_iter().flatten()
 }

@@ -1,30 +1,30 @@
-//! What becomes of a running configuration when another one is read: what changes, and what has to wait for a restart.
-//! It compares and copies values by the list of settings; applying them is the work of those who use them.
+//! Combines the running configuration with a newly read one: what changes now, and what needs a restart.
+//! It compares and copies values by the list of settings; other modules apply them.
 
 use std::fmt;
 
 use super::{Config, InvalidConfig, Setting, declare::Takes};
 
-/// A setting that has another value than before.
+/// A setting with a changed value.
 #[derive(Debug)]
 pub struct Changed {
-    /// Which one.
+    /// The setting.
     pub setting: &'static Setting,
-    /// Its value so far as TOML, or nothing if it was not set.
+    /// Its previous value as TOML, or `None` if it was not set.
     pub from: Option<String>,
-    /// Its new value.
+    /// Its new value as TOML.
     pub to: Option<String>,
 }
 
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
         write!(
             f,
             "{} changed from {} to {}",
             self.setting.key,
-            told(&self.from),
-            told(&self.to)
+            shown(&self.from),
+            shown(&self.to)
         )?;
         match self.setting.takes {
             Takes::Live | Takes::Reload => Ok(()),
@@ -34,11 +34,11 @@ impl fmt::Display for Changed {
 }
 
 impl Config {
-    /// This configuration as it can become `wanted` while running: the live settings of `wanted`, and of the others the
-    /// values so far. Beside it every setting that differs, in the order of declaration.
+    /// Returns the configuration that `wanted` gives without a restart: its live settings, and the current values of
+    /// the others. Also returns every setting that differs, in the order of declaration.
     ///
     /// # Errors
-    /// `wanted` is impossible, or its live settings do not go with what needs a restart.
+    /// `wanted` is invalid, or its live settings contradict those that need a restart.
     pub fn reloaded(&self, wanted: &Self) -> Result<(Self, Vec<Changed>), Vec<InvalidConfig>> {
         wanted.check()?;
         let mut config = self.clone();

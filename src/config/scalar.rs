@@ -1,5 +1,5 @@
-//! The types a setting can have, each with the words of its mistakes: numbers, seconds, switches, texts and
-//! paths. It does no I/O but what a [`Form`] given with a setting does. `settings.rs` names these types.
+//! Implements the types of settings and their error messages: numbers, seconds, booleans, texts and paths.
+//! It does no I/O except what the [`Form`] of a setting does. `settings.rs` names these types.
 
 use std::{
     fmt::Display,
@@ -16,7 +16,7 @@ use super::{
     value::{Kind, Scalar, toml_text},
 };
 
-/// What is allowed in a text or path, and the word that stands for it in help.
+/// The validator of a text or path, and its placeholder in `--help`.
 pub(super) struct Form<T: ?Sized> {
     pub(super) placeholder: &'static str,
     pub(super) check: fn(&T) -> Result<(), Problem>,
@@ -121,7 +121,7 @@ impl Scalar for LogFormat {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
             _ => Err(Problem::new(
-                format!("{} is no log format", quoted(word)),
+                format!("{} is not a log format", quoted(word)),
                 "give text or json",
             )),
         }

@@ -1,5 +1,5 @@
-//! A setting that nobody shall read who may see the others: compared, and never shown.
-//! `print-config`, logs and `Debug` only say whether it is set. Mistakes in it are worded without its text.
+//! Defines secret settings, which are compared and never shown.
+//! `print-config`, logs and `Debug` only show whether one is set. Error messages do not contain its text.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,27 +11,27 @@ use super::{
     value::{Kind, Scalar, toml_text},
 };
 
-/// What is shown instead.
+/// The text shown instead of a secret.
 pub(super) const SHOWN: &str = "(set)";
 
-/// A word that is compared and never shown, such as a token.
+/// A secret word, such as a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Wraps it. What it must look like says the setting that it is for; [`Config::check`](super::Config::check) looks.
+    /// Wraps the word. [`Config::check`](super::Config::check) validates it by the rule of its setting.
     #[must_use]
     pub fn new(word: &str) -> Self {
         Self(word.into())
     }
 
-    /// Whether this is the secret, in a time that tells nothing but whether the length is the same.
+    /// Compares in constant time; the duration reveals only whether the length is equal.
     #[must_use]
     pub fn is(&self, word: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(word).into()
     }
 
-    /// The secret itself, for who has to show it to somebody else: to sign with it, or to sign in.
+    /// Returns the secret itself, to sign with it or to authenticate to another service.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -45,7 +45,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Scalar for Secret {
-    /// How many characters.
+    /// The allowed number of characters.
     type Rule = RangeInclusive<usize>;
     const KIND: Kind = Kind::Secret;
 
@@ -64,11 +64,11 @@ impl Scalar for Secret {
         let what = if is_plain {
             format!("it has {} characters", self.0.len())
         } else {
-            "it has blanks or characters beyond ASCII".to_owned()
+            "it has spaces or non-ASCII characters".to_owned()
         };
         Err(Problem::new(
             what,
-            format!("give {allowed}, such as `openssl rand -hex 16` makes"),
+            format!("give {allowed}, such as the output of `openssl rand -hex 16`"),
         ))
     }
 
@@ -78,7 +78,7 @@ impl Scalar for Secret {
 
     fn words(rule: &Self::Rule) -> (&'static str, String) {
         let allowed = format!(
-            "{} to {} letters, digits and signs",
+            "{} to {} printable ASCII characters",
             rule.start(),
             rule.end()
         );
@@ -135,19 +135,19 @@ mod tests {
             assert!(text.contains(SHOWN) && !text.contains(TOKEN), "{text}");
         }
         assert!(printed.contains(
-            "letters, digits and signs; from: hub.toml:1; set, not shown\n# admin_token ="
+            "printable ASCII characters; from: hub.toml:1; set, not shown\n# admin_token ="
         ));
-        assert!(printed.contains("put them in again before you use it"));
-        // It is a comment, so that what is printed can be read again without a token that anybody knows.
+        assert!(printed.contains("insert them again before you use it"));
+        // It is a comment, so that the printed file can be loaded without a publicly known token.
         let again = load(&printed, &[]).expect("valid");
         assert_eq!(again.config.admin_token, None);
         let (_, changes) = Config::default()
             .reloaded(&effective.config)
             .expect("valid");
-        let told = changes[0].to_string();
+        let change = changes[0].to_string();
         assert!(
-            told.contains("admin_token") && !told.contains(TOKEN),
-            "{told}"
+            change.contains("admin_token") && !change.contains(TOKEN),
+            "{change}"
         );
     }
 

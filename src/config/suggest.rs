@@ -1,33 +1,36 @@
-//! "Did you mean": the setting or section whose name is nearest to a misspelt one.
-//! It only compares names; the layers and the command line ask it when they meet an unknown one.
+//! Finds the setting or section whose name is most similar to a misspelt one, for "did you mean".
+//! It only compares names; the layers and the command line call it for unknown names.
 
-use strsim::normalized_damerau_levenshtein as likeness;
+use strsim::normalized_damerau_levenshtein as similarity;
 
 use super::{Section, Setting};
 
-/// Below this likeness a guess would only confuse.
+/// Suggestions below this similarity would only confuse.
 const LIKENESS_MIN: f64 = 0.72;
 
-/// The setting most like `word`, which may be written as key, flag or variable without its prefix, and may lack the
-/// section or have a wrong one.
+/// Returns the setting most similar to `word`: a key, a flag, or a variable without its prefix. The section may be
+/// missing or wrong.
 #[must_use]
 pub fn nearest(word: &str) -> Option<&'static Setting> {
     let (whole, name) = (plain(word), plain(word.rsplit('.').next().unwrap_or(word)));
     best(Setting::all().iter().map(|setting| {
-        // The name alone counts a little less: a misspelt setting of this section goes before its namesake elsewhere.
-        let by_name = likeness(&name, setting.name) * 0.95;
-        (likeness(&whole, &plain(setting.key)).max(by_name), setting)
+        // The name alone counts slightly less, so that a misspelt setting of this section wins over its namesake.
+        let by_name = similarity(&name, setting.name) * 0.95;
+        (
+            similarity(&whole, &plain(setting.key)).max(by_name),
+            setting,
+        )
     }))
 }
 
-/// The section most like `word`.
+/// Returns the section most similar to `word`.
 pub(super) fn nearest_section(word: &str) -> Option<&'static Section> {
     let word = plain(word);
     best(
         Setting::all()
             .iter()
             .filter_map(|setting| setting.section)
-            .map(|section| (likeness(&word, section.name), section)),
+            .map(|section| (similarity(&word, section.name), section)),
     )
 }
 
@@ -37,7 +40,7 @@ fn plain(text: &str) -> String {
 
 fn best<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
     candidates
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .filter(|(similarity, _)| *similarity >= LIKENESS_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
 }

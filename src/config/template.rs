@@ -1,11 +1,10 @@
-//! The JSON that a chat service gets, with places for what happened. Checked when it is read, so that it is JSON whatever is put
-//! into it.
+//! Checks and renders the JSON template for a chat service. The check ensures that every rendered text is valid JSON.
 
 use serde::de::IgnoredAny;
 
 use super::error::{Problem, quoted};
 
-/// What can be put into a template.
+/// The placeholders of a template.
 pub const PLACES: [&str; 7] = [
     "summary",
     "description",
@@ -15,32 +14,32 @@ pub const PLACES: [&str; 7] = [
     "value",
     "instance",
 ];
-/// Characters of a template, at most.
+/// Maximum length of a template in bytes.
 const LENGTH_MAX: usize = 8192;
 
-/// Puts in for each `{{place}}` what `of` gives for it, escaped as JSON wants it within quotes.
+/// Replaces each `{{place}}` with the result of `value_of`, escaped as the content of a JSON string.
 #[must_use]
-pub fn render(template: &str, of: impl Fn(&str) -> String) -> String {
+pub fn render(template: &str, value_of: impl Fn(&str) -> String) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, place, after)) = next(rest) {
         text.push_str(before);
-        let quoted = serde_json::Value::String(of(place)).to_string();
-        // Without the quotes around it.
+        let quoted = serde_json::Value::String(value_of(place)).to_string();
+        // Without the surrounding quotes.
         text.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
         rest = after;
     }
     text + rest
 }
 
-/// What stands before the first place, its name, and what stands behind it.
+/// Splits the text at the first placeholder: the text before, the name, and the text after.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("{{")?;
     let (place, after) = rest.split_once("}}")?;
     Some((before, place.trim(), after))
 }
 
-/// Whether a template is JSON whatever is put in.
+/// Returns an error unless the template is valid JSON for all values.
 pub(super) fn check(template: &str) -> Result<(), Problem> {
     let wrong = |what: String| {
         Err(Problem::new(
@@ -62,12 +61,12 @@ pub(super) fn check(template: &str) -> Result<(), Problem> {
         }
         rest = after;
     }
-    // Only numbers may stand outside of quotes, and `value` is the only number.
+    // Only numbers may be outside of quotes, and `value` is the only number.
     let sample = render(template, |place| {
         if place == "value" { "1" } else { "a\"b" }.to_owned()
     });
     if let Err(error) = serde_json::from_str::<IgnoredAny>(&sample) {
-        return wrong(format!("it is no JSON: {error}"));
+        return wrong(format!("it is not JSON: {error}"));
     }
     Ok(())
 }

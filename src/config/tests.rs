@@ -1,10 +1,10 @@
-//! The layers, their mistakes and the printed configuration; environment, flags and the file are given as text.
+//! Tests the layers, their errors and the printed configuration; environment, flags and the file are given as text.
 
 use std::{collections::BTreeSet, ffi::OsString, fs, io, path::PathBuf, time::Duration};
 
 use super::{Config, Effective, Layers, Setting, Source, load, load_with, nearest};
 
-/// An operator's words in each layer.
+/// The input of each layer.
 #[derive(Default)]
 struct Said<'a> {
     file: &'a str,
@@ -93,12 +93,12 @@ fn every_setting_has_names_and_words_of_its_own() {
 
 #[test]
 fn flags_win_over_variables_and_variables_over_the_file() {
-    let said = Said {
+    let input = Said {
         file: "workers = 1\ninterval = 10\nlog_level = \"debug\"\n[tracker]\ninterval_max = 90.5\n",
         variables: &[("SWARMHUB_WORKERS", "2"), ("SWARMHUB_INTERVAL", "20")],
         flags: &[("workers", "3")],
     };
-    let effective = said.load().unwrap();
+    let effective = input.load().unwrap();
     let source = |key| effective.source(Setting::find(key).unwrap()).clone();
     let line = |line| Source::File {
         path: PathBuf::from("hub.toml"),
@@ -125,7 +125,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
 #[test]
 fn lists_are_written_in_each_layers_own_way() {
     let wanted = ["stun:a.example", "stun:b.example:3478"];
-    for said in [
+    for input in [
         file("ice_server = [\"stun:a.example\", \"stun:b.example:3478\"]"),
         variables(&[("SWARMHUB_ICE_SERVER", "stun:a.example, stun:b.example:3478")]),
         variables(&[(
@@ -134,18 +134,18 @@ fn lists_are_written_in_each_layers_own_way() {
         )]),
         flags(&[("ice_server", "stun:a.example|stun:b.example:3478")]),
     ] {
-        assert_eq!(said.config().ice_server, wanted);
+        assert_eq!(input.config().ice_server, wanted);
     }
 }
 
 #[test]
 fn a_later_layer_replaces_a_list() {
-    let said = Said {
+    let input = Said {
         file: "origin = [\"https://a.example\"]",
         variables: &[("SWARMHUB_ORIGIN", "https://b.example")],
         ..Said::default()
     };
-    assert_eq!(said.config().origin, ["https://b.example"]);
+    assert_eq!(input.config().origin, ["https://b.example"]);
 }
 
 #[test]
@@ -198,18 +198,18 @@ fn switches_understand_the_usual_words() {
 
 #[test]
 fn an_empty_variable_is_not_set_and_others_are_none_of_our_business() {
-    let said = variables(&[
+    let input = variables(&[
         ("SWARMHUB_WORKERS", ""),
         ("SWARMHUB_CONFIG", ""),
         ("PATH", "/bin"),
         ("WORKERS", "x"),
     ]);
-    assert_eq!(said.config(), Config::default());
+    assert_eq!(input.config(), Config::default());
 }
 
 #[test]
 fn a_kubernetes_service_of_our_name_does_no_harm() {
-    let said = variables(&[
+    let input = variables(&[
         ("SWARMHUB_PORT", "tcp://10.0.0.1:8000"),
         ("SWARMHUB_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
         ("SWARMHUB_PORT_8000_TCP_ADDR", "10.0.0.1"),
@@ -217,7 +217,7 @@ fn a_kubernetes_service_of_our_name_does_no_harm() {
         ("SWARMHUB_SERVICE_PORT_HTTP", "8000"),
         ("SWARMHUB_TRACKER_PORT", "tcp://10.0.0.2:8000"),
     ]);
-    assert_eq!(said.config(), Config::default());
+    assert_eq!(input.config(), Config::default());
     assert_eq!(variables(&[("SWARMHUB_PORT", "8000")]).problems().len(), 1);
 }
 
@@ -307,7 +307,7 @@ fn a_mistake_in_the_notation_is_reported_once_for_its_line() {
 
 #[test]
 fn mistakes_in_variables_and_flags_are_all_reported_with_remedy() {
-    let said = Said {
+    let input = Said {
         file: "",
         variables: &[
             ("SWARMHUB_LISTN", "x"),
@@ -327,12 +327,12 @@ fn mistakes_in_variables_and_flags_are_all_reported_with_remedy() {
             ("drain.timeout", "5s"),
         ],
     };
-    insta::assert_snapshot!(said.problems().join("\n"));
+    insta::assert_snapshot!(input.problems().join("\n"));
 }
 
 #[test]
 fn no_message_breaks_its_line() {
-    let said = Said {
+    let input = Said {
         file: "\"a\\nb\" = 1\nlog_level = \"x\\ny\"\nweb_dir = \"a\\nb\"",
         variables: &[("SWARMHUB_A\nB", "x"), ("SWARMHUB_INTERVAL", "1\n2")],
         flags: &[
@@ -341,7 +341,7 @@ fn no_message_breaks_its_line() {
             ("listen", "\r"),
         ],
     };
-    let problems = said.problems();
+    let problems = input.problems();
     assert_eq!(problems.len(), 8);
     assert!(
         problems.iter().all(|line| !line.contains(char::is_control)),
@@ -398,12 +398,12 @@ fn settings_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_contradiction_names_both_places() {
-    let said = Said {
+    let input = Said {
         file: "[tracker]\ninterval_max = 90\n",
         variables: &[("SWARMHUB_TRACKER_INTERVAL_MIN", "100")],
         ..Said::default()
     };
-    insta::assert_snapshot!(said.problems().join("\n"));
+    insta::assert_snapshot!(input.problems().join("\n"));
     insta::assert_snapshot!(file("[connection]\ndead_after = 30").problems().join("\n"));
 }
 
@@ -415,11 +415,11 @@ fn a_fixed_interval_makes_the_adaptive_one_irrelevant_for_the_ttl() {
 #[test]
 fn a_mistake_is_not_followed_by_contradictions_it_caused() {
     // The mistyped maximum would otherwise leave the default, which is below this minimum.
-    let said = flags(&[
+    let input = flags(&[
         ("tracker.interval_min", "200"),
         ("tracker.interval_max", "3OO"),
     ]);
-    assert_eq!(said.problems().len(), 1);
+    assert_eq!(input.problems().len(), 1);
 }
 
 #[test]
@@ -442,24 +442,24 @@ fn a_certificate_that_was_named_wrongly_is_all_that_is_said() {
                 ("tls.acme_domain", "*.a.example"),
                 ("tls.acme_cache", "/cache"),
             ],
-            &["--tls-acme-domain: \"*.a.example\" is no domain; "],
+            &["--tls-acme-domain: \"*.a.example\" is not a domain; "],
         ),
         (
             &[
                 ("tls.acme_domain", "a.example"),
                 ("tls.acme_cache", "/dev/null"),
             ],
-            &["--tls-acme-cache: \"/dev/null\" is no folder; "],
+            &["--tls-acme-cache: \"/dev/null\" is not a folder; "],
         ),
         (
             &[("listen", "127.0.0.1"), ("tls.self_signed", "true")],
             &["--listen: \"127.0.0.1\" is not an IP address with a port; "],
         ),
     ];
-    for (set, told) in cases {
+    for (set, expected) in cases {
         let problems = flags(set).problems();
-        assert_eq!(problems.len(), told.len(), "{problems:?}");
-        for (problem, start) in problems.iter().zip(told) {
+        assert_eq!(problems.len(), expected.len(), "{problems:?}");
+        for (problem, start) in problems.iter().zip(expected) {
             assert!(problem.starts_with(start), "{problem}");
         }
     }
@@ -473,12 +473,12 @@ fn remedies_name_what_was_meant() {
         (
             "proxies.trusted",
             "10.0.0.1,10.0.0.2",
-            "; give each entry by itself: ",
+            "; give each entry separately: ",
         ),
         (
             "proxies.trusted",
             "10.0.0.1 10.0.0.2",
-            "; give each entry by itself: ",
+            "; give each entry separately: ",
         ),
         (
             "proxies.trusted",
@@ -543,7 +543,7 @@ fn a_web_dir_is_known_by_its_start_page() {
 
 #[test]
 fn the_printed_configuration_explains_itself() {
-    let said = Said {
+    let input = Said {
         file: "log_format = \"json\"\n[drain]\ntimeout = 0.5\n",
         variables: &[(
             "SWARMHUB_ORIGIN",
@@ -551,7 +551,7 @@ fn the_printed_configuration_explains_itself() {
         )],
         flags: &[("listen", "127.0.0.1:0"), ("interval", "60")],
     };
-    let effective = said.load().unwrap();
+    let effective = input.load().unwrap();
     insta::assert_snapshot!(effective.to_toml());
     insta::assert_snapshot!(effective.summary());
 }
@@ -587,12 +587,12 @@ fn what_is_printed_reads_back_the_same() {
 
 #[test]
 fn a_password_of_an_ice_server_is_never_printed() {
-    let said = [
+    let input = [
         ("ice_server", "stun:a.example|turn:me:hidden@b.example"),
         ("alerts.webhook", "https://me:hidden@c.example/hidden"),
     ];
     let effective = Said {
-        flags: &said,
+        flags: &input,
         ..Said::default()
     };
     let effective = effective.load().unwrap();
@@ -604,13 +604,13 @@ fn a_password_of_an_ice_server_is_never_printed() {
         printed.contains("its secrets are not shown\n# ice_server = [\"stun:a.example\", \"turn:me:(set)@b.example\"]"),
         "{printed}"
     );
-    // What is printed reads back without them, and never with something in their place.
+    // The printed file loads without them, and never with a mask in their place.
     assert!(file(&printed).config().ice_server.is_empty());
     let (_, changes) = Config::default().reloaded(&effective.config).unwrap();
-    let told: String = changes.iter().map(ToString::to_string).collect();
+    let messages: String = changes.iter().map(ToString::to_string).collect();
     assert!(
-        told.contains("turn:me:(set)@b.example") && !told.contains("hidden"),
-        "{told}"
+        messages.contains("turn:me:(set)@b.example") && !messages.contains("hidden"),
+        "{messages}"
     );
     for wrong in [
         file("ice_server = \"turn:me:hidden@b.example\""),
@@ -633,7 +633,7 @@ fn a_password_of_an_ice_server_is_never_printed() {
 
 #[test]
 fn what_is_printed_names_the_place_of_a_mistake_it_still_has() {
-    // Each value's line is told right, also after the multi-line explanations.
+    // The line of each value is correct, also after multi-line descriptions.
     let printed = Said::default()
         .load()
         .unwrap()
@@ -706,9 +706,9 @@ fn a_reload_takes_over_what_is_live_and_tells_what_is_not() {
     let (config, changes) = so_far.reloaded(&wanted).unwrap();
     assert_eq!((config.workers, config.interval), (2, wanted.interval));
     assert_eq!(config.origin, wanted.origin);
-    let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    let messages: Vec<_> = changes.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        messages,
         [
             "workers changed from 2 to 3: needs a restart",
             "interval changed from not set to 60",

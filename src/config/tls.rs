@@ -1,12 +1,12 @@
-//! What must hold between the settings of TLS, and between them and the listeners.
-//! It changes nothing; `check.rs` uses it.
+//! Checks the TLS settings against each other and against the listeners.
+//! The checks change nothing; `check.rs` calls them.
 
 use super::{Config, Listen, Tls, error::Problem, value::toml_text};
 
-/// Where TLS is spoken when there are certificates and the operator names no listener.
+/// The TLS listener if there are certificates and no listener is set.
 const DEFAULT: &str = "tls+[::]:8443";
 
-/// What tells where TLS is spoken, and with which certificates.
+/// The settings that define TLS listeners and certificates.
 pub(super) const SOURCES: [&str; 6] = [
     "listen",
     "tls.certificate",
@@ -17,28 +17,28 @@ pub(super) const SOURCES: [&str; 6] = [
 ];
 
 impl Tls {
-    /// Whether any certificate is named, wherever it is to come from.
+    /// Returns whether any source of certificates is set.
     #[must_use]
     pub fn has_certificates(&self) -> bool {
         self.self_signed || !self.certificate.is_empty() || !self.acme_domain.is_empty()
     }
 }
 
-/// Adds a TLS listener to the default ones, if there are certificates to show.
+/// Adds a TLS listener to the default ones if there are certificates.
 pub(super) fn add_listener(config: &mut Config) {
     if config.tls.has_certificates() {
         config.listen.extend(DEFAULT.parse::<Listen>());
     }
 }
 
-/// The mistakes, each with the name of the setting that is to blame.
+/// Returns the problems, each with the name of the faulty setting.
 pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
     let tls = &config.tls;
     let mut mistakes = pairs(tls);
     mistakes.extend(listeners(config));
     if tls.self_signed && !(tls.certificate.is_empty() && tls.acme_domain.is_empty()) {
         let problem = Problem::new(
-            "a certificate that browsers warn of, beside one that they trust",
+            "a certificate that browsers warn about, beside one that they trust",
             "leave it out, or leave out tls.certificate and tls.acme_domain",
         );
         mistakes.push(("tls.self_signed", problem));
@@ -58,7 +58,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
         ];
         for (key, _) in alone.into_iter().filter(|(_, is_set)| *is_set) {
             let problem = Problem::new(
-                "it does nothing without tls.acme_domain",
+                "it has no effect without tls.acme_domain",
                 "name a domain, or leave it out",
             );
             mistakes.push((key, problem));
@@ -67,7 +67,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
     mistakes
 }
 
-/// Listeners that have nothing to show, or certificates that nobody would see.
+/// Returns the problem of TLS listeners without a certificate, or of certificates without a TLS listener.
 fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
     let tls = &config.tls;
     let own = config.listen.iter().map(|listen| ("listen", listen));
@@ -77,12 +77,12 @@ fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
     match (listener, tls.has_certificates()) {
         (Some((key, listener)), false) => {
             let problem = Problem::new(
-                format!("{listener} has no certificate to show"),
+                format!("{listener} has no certificate"),
                 "name files (tls.certificate and tls.key), a domain (tls.acme_domain), or set tls.self_signed",
             );
             Some((key, problem))
         }
-        // Without any listener that is what is wrong.
+        // Without any listener, the missing listener is reported instead.
         (None, true) if !config.listen.is_empty() => {
             let source = if tls.self_signed {
                 "tls.self_signed"
@@ -92,7 +92,7 @@ fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
                 "tls.certificate"
             };
             let problem = Problem::new(
-                "no listener speaks TLS, so nobody would see this certificate",
+                "no listener uses TLS, so this certificate has no effect",
                 format!("add one such as listen = {}", toml_text(DEFAULT)),
             );
             Some((source, problem))
@@ -107,7 +107,7 @@ fn pairs(tls: &Tls) -> Vec<(&'static str, Problem)> {
         let s = if n == 1 { "" } else { "s" };
         format!("{n} {one}{s}")
     };
-    let told = format!(
+    let counts = format!(
         "{} and {}",
         count(certificates, "certificate"),
         count(keys, "key")
@@ -115,8 +115,8 @@ fn pairs(tls: &Tls) -> Vec<(&'static str, Problem)> {
     let remedy = "give a tls.key for each tls.certificate, in the same order";
     match certificates.cmp(&keys) {
         std::cmp::Ordering::Equal => Vec::new(),
-        std::cmp::Ordering::Greater => vec![("tls.certificate", Problem::new(told, remedy))],
-        std::cmp::Ordering::Less => vec![("tls.key", Problem::new(told, remedy))],
+        std::cmp::Ordering::Greater => vec![("tls.certificate", Problem::new(counts, remedy))],
+        std::cmp::Ordering::Less => vec![("tls.key", Problem::new(counts, remedy))],
     }
 }
 
@@ -143,11 +143,11 @@ mod tests {
         let pair =
             |tls: &mut Tls| (tls.certificate, tls.key) = (vec!["a".into()], vec!["b".into()]);
         assert_eq!(blamed(pair), nothing);
-        let told = pairs(&Tls {
+        let problems = pairs(&Tls {
             certificate: vec!["a".into()],
             ..Tls::default()
         });
-        assert_eq!(told[0].1.what, "1 certificate and 0 keys");
+        assert_eq!(problems[0].1.what, "1 certificate and 0 keys");
     }
 
     #[test]
@@ -177,10 +177,7 @@ mod tests {
         config.tls.self_signed = false;
         let mistakes = mistakes(&config);
         assert_eq!(mistakes[0].0, "listen");
-        assert_eq!(
-            mistakes[0].1.what,
-            "tls+[::]:8443 has no certificate to show"
-        );
+        assert_eq!(mistakes[0].1.what, "tls+[::]:8443 has no certificate");
     }
 
     #[test]

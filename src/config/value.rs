@@ -1,5 +1,5 @@
-//! How the value of one setting is read from a layer, checked and written as TOML: a [`Scalar`], or an optional one
-//! or a list of them. It knows no setting by name; `declare.rs` calls it for each.
+//! Reads the value of one setting from a layer, checks it and writes it as TOML: a [`Scalar`], an optional one, or a
+//! list of them. It contains no individual setting; `declare.rs` calls it for each.
 
 use std::borrow::Cow;
 
@@ -10,54 +10,54 @@ use super::{
     error::{Problem, quoted},
 };
 
-/// What a layer says about one setting, not yet understood.
+/// The unparsed value of one setting in a layer.
 #[derive(Debug)]
 pub(super) enum Raw<'a> {
-    /// The words of a variable or of all occurrences of a flag.
+    /// The words of a variable, or of all occurrences of a flag.
     Words(Vec<String>),
     /// A value of the configuration file.
     Toml(&'a DeValue<'a>),
 }
 
-/// How TOML writes a scalar.
+/// The TOML type of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Number,
     Text,
-    /// A text that no message repeats.
+    /// A text that messages never contain.
     Secret,
     Switch,
 }
 
 /// A value that can be written as one word.
 pub(super) trait Scalar: Sized + PartialEq {
-    /// What is allowed beyond the type itself.
+    /// The restriction on values beyond the type itself.
     type Rule;
     const KIND: Kind;
 
-    /// The value a word means, checked.
+    /// Parses and checks a word.
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem>;
-    /// Whether the rule allows this value.
+    /// Returns an error if the rule does not allow this value.
     fn check(&self, _rule: &Self::Rule) -> Result<(), Problem> {
         Ok(())
     }
-    /// The value as TOML, secrets in it masked.
+    /// Returns the value as TOML, with masked secrets.
     fn toml(&self) -> String;
-    /// Whether [`Self::toml`] masks something.
+    /// Returns whether [`Self::toml`] masks something.
     fn hides(&self) -> bool {
         Self::KIND == Kind::Secret
     }
-    /// The word as a message may repeat it.
+    /// Returns the word as a message may contain it.
     fn quotable(word: &str) -> Cow<'_, str> {
         Cow::Borrowed(word)
     }
-    /// The word that stands for the value, and what is allowed.
+    /// Returns the placeholder of the value, and the allowed values.
     fn words(rule: &Self::Rule) -> (&'static str, String);
-    /// The words it may be, where they can be listed.
+    /// Returns the allowed values if they can be listed.
     fn choices(_rule: &Self::Rule) -> Choices {
         Choices::default()
     }
-    /// Whether a list with both says the same thing twice.
+    /// Returns whether a list must not contain both.
     fn repeats(&self, other: &Self) -> bool {
         self == other
     }
@@ -69,9 +69,9 @@ pub(super) trait Value: Sized {
 
     fn read(raw: &Raw<'_>, rule: &Self::Rule) -> Result<Self, Problem>;
     fn check(&self, rule: &Self::Rule) -> Result<(), Problem>;
-    /// The value as TOML, or nothing if it is not set.
+    /// Returns the value as TOML, or `None` if it is not set.
     fn toml(&self) -> Option<String>;
-    /// Whether [`Self::toml`] masks something.
+    /// Returns whether [`Self::toml`] masks something.
     fn hides(&self) -> bool;
     fn shape(rule: &Self::Rule) -> Shape;
 }
@@ -143,7 +143,7 @@ impl<T: Scalar> Value for Vec<T> {
             .iter()
             .map(|word| T::parse(word, rule).map_err(|problem| one_at_a_time(word, problem)))
             .collect::<Result<Self, _>>()?;
-        // Only now, so that nobody is told to put into a list what is wrong there too.
+        // Checked last: an invalid entry must not get the advice to put it into a list.
         if let (Raw::Toml(value), [word]) = (raw, words.as_slice())
             && !matches!(value, DeValue::Array(_))
         {
@@ -182,17 +182,14 @@ fn no_list(word: &str, kind: Kind) -> Problem {
         Kind::Secret => "\"...\"".to_owned(),
         Kind::Number | Kind::Switch => word.to_owned(),
     };
-    Problem::new(
-        "one value where a list is wanted",
-        format!("write [{example}]"),
-    )
+    Problem::new("one value instead of a list", format!("write [{example}]"))
 }
 
-/// What is wrong with one entry, which may be that it is several.
+/// Returns the problem of one entry, with another remedy if the entry contains several.
 fn one_at_a_time(word: &str, problem: Problem) -> Problem {
     let is_several = word.contains(|c: char| c == ',' || c.is_whitespace());
     if is_several && !word.trim().is_empty() {
-        let remedy = "give each entry by itself: a flag for each, or a list in the file";
+        let remedy = "give each entry separately: a flag for each, or a list in the file";
         return Problem::new(problem.what, remedy);
     }
     problem
@@ -212,7 +209,7 @@ fn once_each<T: Scalar>(list: &[T]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The one word a scalar is read from.
+/// Returns the only word of a scalar.
 fn word<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
     match raw {
         Raw::Toml(value) => toml_word(value, kind),
@@ -226,7 +223,7 @@ fn word<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
     }
 }
 
-/// The words a list is read from; one of the file that is no list is a word too.
+/// Returns the words of a list; a single value of the file counts as one word.
 fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem> {
     match raw {
         Raw::Words(words) => Ok(words
@@ -241,7 +238,7 @@ fn words<'a>(raw: &'a Raw<'_>, kind: Kind) -> Result<Vec<Cow<'a, str>>, Problem>
     }
 }
 
-/// A scalar of the file as a word, refused if TOML says it is something else.
+/// Returns a scalar of the file as a word, or an error if it has another TOML type.
 fn toml_word<'a>(value: &'a DeValue<'_>, kind: Kind) -> Result<Cow<'a, str>, Problem> {
     match (value, kind) {
         (DeValue::String(text), Kind::Text | Kind::Secret) => Ok(Cow::Borrowed(text.as_ref())),
@@ -261,7 +258,7 @@ fn toml_word<'a>(value: &'a DeValue<'_>, kind: Kind) -> Result<Cow<'a, str>, Pro
 
 fn wrong_kind(value: &DeValue<'_>, wanted: Kind) -> Problem {
     let found = match value {
-        _ if wanted == Kind::Secret => "it is no text".to_owned(),
+        _ if wanted == Kind::Secret => "it is not text".to_owned(),
         DeValue::String(text) => format!("{} is text", quoted(text)),
         DeValue::Integer(number) => format!("{} is a number", number.as_str()),
         DeValue::Float(number) => format!("{} is a number", number.as_str()),
@@ -278,7 +275,7 @@ fn wrong_kind(value: &DeValue<'_>, wanted: Kind) -> Problem {
     Problem::new(found, remedy)
 }
 
-/// A text as TOML writes it.
+/// Returns the text as a TOML string.
 pub(super) fn toml_text(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -1,7 +1,7 @@
-//! Drives one WebSocket over any transport: reads messages to the hub, writes the outbox, keeps to pauses.
+//! Drives one WebSocket over any transport: passes messages to the hub, writes the outbox, pauses reading.
 //!
-//! One task per connection, which sleeps until its transport or its hub wakes it. Knows nothing of swarms; the worker
-//! starts it after the upgrade.
+//! Each connection is one task, woken by its transport or its hub. This module has no access to swarms; the worker
+//! starts the task after the upgrade.
 
 mod socket;
 
@@ -20,36 +20,36 @@ use socket::{READ_BYTES_PER_TURN, Socket, Turn};
 
 pub(crate) use socket::Transport;
 
-/// Messages served before other connections have their turn.
+/// Messages served before the task yields to other connections.
 const MESSAGES_PER_TURN: usize = 32;
-/// Bytes of output with which other connections have their turn before the next message is served. A scrape of 255 swarms
-/// makes more, and costs as much as thirty announces: of a thousand connections that send nothing else, each turn takes
-/// a part of a second from all others.
+/// The task yields before the next message if the outbox holds more bytes than this. One scrape of 255 swarms exceeds
+/// it and costs as much as thirty announces. With a thousand connections that only scrape, each turn delays all others
+/// by a part of a second.
 const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
-/// Connections over their rate limits that resume reading per event loop iteration. Without a limit, an offer waits for one message of
-/// each of thousands of connections that send as much as they may.
+/// Connections over their rate limits that resume reading per event loop iteration. Without this bound, an offer waits
+/// for one message of each of thousands of connections that send at their limit.
 const RESUMED_PER_ITERATION: usize = 4;
-/// One message in so many is timed.
+/// One in this many messages is timed.
 const TIMED: u32 = 64;
 
-/// What the connections of one worker share.
+/// State shared by all connections of one worker.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
     hub: Rc<Hub>,
-    /// When the process started: the zero of the hub's time.
+    /// When the process started; the hub's time counts from here.
     started: Instant,
     /// `connection.message_bytes_max`
     message_bytes_max: Cell<usize>,
-    /// What is read goes here first. A connection has it for the length of a turn.
+    /// The read buffer. A connection uses it for the length of one turn.
     input: RefCell<Box<[u8]>>,
-    /// Messages served, to choose those that are timed.
+    /// Number of messages served; selects those to time.
     messages: Cell<u32>,
-    /// Connections whose pause is over and that wait to resume reading.
+    /// Connections whose pause has ended and that wait to resume reading.
     resume_queue: IterationQueue,
 }
 
 impl Surroundings {
-    /// For the connections of `hub`, whose time counts from `started`.
+    /// Creates the context for the connections of `hub`, whose time counts from `started`.
     pub(crate) fn new(hub: Rc<Hub>, started: Instant, message_bytes_max: usize) -> Rc<Self> {
         Rc::new(Self {
             hub,
@@ -61,40 +61,41 @@ impl Surroundings {
         })
     }
 
-    /// Serves a message, and takes the time of one in [`TIMED`]: two looks at the clock for each would be felt.
+    /// Serves a message, and times one in [`TIMED`]: two clock reads per message would be a measurable cost.
     fn receive(&self, id: ConnectionId, text: Option<&str>) -> Next {
         let count = self.messages.get().wrapping_add(1);
         self.messages.set(count);
-        let began = count.is_multiple_of(TIMED).then(Instant::now);
+        let start = count.is_multiple_of(TIMED).then(Instant::now);
         let next = self.hub.receive(id, text);
-        if let Some(began) = began {
-            self.hub.levels().handle_time.record(began.elapsed());
+        if let Some(start) = start {
+            self.hub.levels().handle_time.record(start.elapsed());
         }
         next
     }
 
-    /// Takes another `connection.message_bytes_max`, for what is read from now on.
+    /// Sets `connection.message_bytes_max` for all later reads.
     pub(crate) fn retune(&self, message_bytes_max: usize) {
         self.message_bytes_max.set(message_bytes_max);
     }
 }
 
-/// Serves one WebSocket until it ends. `read_ahead` are bytes that came together with the handshake.
+/// Serves one WebSocket until it ends. `read_ahead` holds bytes that arrived together with the handshake.
 ///
-/// Whatever ends it, also dropping the future, ends its memberships.
+/// Its memberships end with it, also if the future is dropped.
 pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
     visitor: &Visitor,
-    around: Rc<Surroundings>,
+    context: Rc<Surroundings>,
 ) -> Service<T> {
-    around.hub.advance_to(around.started.elapsed());
-    match Seat::take(around, visitor) {
+    context.hub.advance_to(context.started.elapsed());
+    match Seat::take(context, visitor) {
         Some(seat) => {
             let bytes = read_ahead.len();
             let counters = seat.around.hub.counters();
             counters.bytes_received.add(bytes as u64);
-            // What came with the handshake is paid for like the rest; it is looked at for a started message with the turn.
+            // Bytes that arrived with the handshake are charged like all others. The first turn checks whether they
+            // start a message.
             let hub = &seat.around.hub;
             let pause = hub
                 .begin_read(seat.id)
@@ -110,13 +111,13 @@ pub(crate) fn serve<T: Transport>(
     }
 }
 
-/// The service of one WebSocket, as a task. Not an `async` block, which keeps room for what it was made from: this one
-/// and what tokio puts before it fill the two cache lines that a turn needs.
+/// The task of one WebSocket. Not an `async` block: its future would also keep room for its arguments. This type and
+/// tokio's task header fit the two cache lines that a turn needs.
 pub(crate) enum Service<T> {
     Open(Connection<T>),
-    /// Boxed, because a task keeps room for the largest of its steps as long as it lives.
+    /// Boxed, because a task keeps room for its largest state for its whole life.
     Closing(Pin<Box<dyn Future<Output = Ended>>>),
-    /// There was no place for it.
+    /// The connection has ended, or the hub did not accept it.
     Over,
 }
 
@@ -137,17 +138,20 @@ impl<T: Transport> Future for Service<T> {
     }
 }
 
-/// A connection's place in the hub, given back when dropped.
+/// A connection's registration in the hub, removed on drop.
 struct Seat {
     around: Rc<Surroundings>,
     id: ConnectionId,
 }
 
 impl Seat {
-    fn take(around: Rc<Surroundings>, visitor: &Visitor) -> Option<Self> {
-        let id = around.hub.open(visitor)?;
-        tracing::debug!(connection = %around.hub.name(id), "connection opened");
-        Some(Self { around, id })
+    fn take(context: Rc<Surroundings>, visitor: &Visitor) -> Option<Self> {
+        let id = context.hub.open(visitor)?;
+        tracing::debug!(connection = %context.hub.name(id), "connection opened");
+        Some(Self {
+            around: context,
+            id,
+        })
     }
 
     fn note(&self, ended: Ended) {
@@ -166,26 +170,26 @@ impl Drop for Seat {
 pub(crate) struct Connection<T> {
     socket: Socket<T>,
     seat: Seat,
-    /// Set while the client is over its limits: nothing is read until it ends.
+    /// Set while the client is over its limits; nothing is read until the pause ends.
     pause: Option<Box<Pause>>,
 }
 
 impl<T: Transport> Connection<T> {
-    /// One turn: reads what there is, then writes all that waits, in one go.
+    /// Runs one turn: reads what is available, then writes the whole outbox at once.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let around = Rc::clone(&self.seat.around);
-        around.hub.advance_to(around.started.elapsed());
-        if let Some(ended) = around.hub.begin_turn(self.seat.id, cx.waker()) {
+        let context = Rc::clone(&self.seat.around);
+        context.hub.advance_to(context.started.elapsed());
+        if let Some(ended) = context.hub.begin_turn(self.seat.id, cx.waker()) {
             return Poll::Ready(ended);
         }
-        let input = &mut **around.input.borrow_mut();
+        let input = &mut **context.input.borrow_mut();
         let mut turn = self.socket.begin_turn();
-        let done = self.read(&mut turn, input, cx);
+        let result = self.read(&mut turn, input, cx);
         self.socket.end_turn(&turn, input);
         if let Some(time) = self.end_read(&turn) {
             self.rest(time, cx);
         }
-        match done {
+        match result {
             Ok(()) => {
                 self.write(cx);
                 Poll::Pending
@@ -194,21 +198,21 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Tells the hub what was read and whether a message is under way; `Some` is how long nothing shall be read.
+    /// Reports to the hub what was read and whether a message is unfinished. `Some` is how long reading must pause.
     fn end_read(&self, turn: &Turn) -> Option<Duration> {
         let (hub, id) = (&self.seat.around.hub, self.seat.id);
         let mut progress = self.socket.progress(turn);
-        // Most messages come whole, so that nothing is noted for them.
+        // Most messages arrive whole and need no record.
         if turn.had_kept() || progress != Progress::Rest {
             hub.note_unfinished(id, self.socket.kept_bytes());
         }
-        // Nearly all turns that only write end here, without a look at what else is known of the connection.
+        // Nearly all write-only turns end here, without a lookup of the connection's other state.
         if turn.is_idle() && progress == Progress::Rest {
             return None;
         }
         hub.counters().bytes_received.add(turn.bytes_in());
         if !hub.may_read(id) {
-            // The rest of the message waits for us, not for the client.
+            // The server stopped reading, so the client is not late with the rest of the message.
             progress = Progress::Rest;
         }
         hub.end_read(id, turn.bytes_charged(), progress)
@@ -221,8 +225,8 @@ impl<T: Transport> Connection<T> {
         cx: &mut Context<'_>,
     ) -> Result<(), Ended> {
         for served in 0..MESSAGES_PER_TURN {
-            let (around, id) = (&self.seat.around, self.seat.id);
-            let hub = &around.hub;
+            let (context, id) = (&self.seat.around, self.seat.id);
+            let hub = &context.hub;
             if is_paused(&mut self.pause, cx) || !hub.may_read(id) {
                 return Ok(());
             }
@@ -231,7 +235,7 @@ impl<T: Transport> Connection<T> {
             }
             let next = self
                 .socket
-                .poll_next(turn, input, around.message_bytes_max.get(), cx);
+                .poll_next(turn, input, context.message_bytes_max.get(), cx);
             let Poll::Ready(message) = next else {
                 return Ok(());
             };
@@ -240,8 +244,8 @@ impl<T: Transport> Connection<T> {
                 message @ (Message::Text(_) | Message::Binary(_)) if hub.echoes() => {
                     hub.echo(id, message)
                 }
-                Message::Text(text) => around.receive(id, Some(text)),
-                Message::Binary(bytes) => around.receive(id, std::str::from_utf8(bytes).ok()),
+                Message::Text(text) => context.receive(id, Some(text)),
+                Message::Binary(bytes) => context.receive(id, std::str::from_utf8(bytes).ok()),
                 Message::Ping(payload) => hub.receive_control(id, Some(payload)),
                 Message::Pong => hub.receive_control(id, None),
                 Message::Close(code) => {
@@ -255,18 +259,18 @@ impl<T: Transport> Connection<T> {
                 Next::Close(ended) => return Err(ended),
             }
         }
-        // More may be there, but others come first.
+        // There may be more to read, but other connections go first.
         cx.waker().wake_by_ref();
         Ok(())
     }
 
-    /// Reads nothing for a time, or for what is left of a longer one.
+    /// Pauses reading for `time`, or for what remains of a longer pause.
     fn rest(&mut self, time: Duration, cx: &mut Context<'_>) {
         let end = Instant::now() + time;
         if self.pause.as_ref().is_none_or(|pause| pause.end < end) {
             self.pause = Some(Box::new(Pause::new(time, &self.seat.around)));
         }
-        // Being asked is what sets the timer.
+        // Polling sets the timer.
         is_paused(&mut self.pause, cx);
     }
 
@@ -275,63 +279,64 @@ impl<T: Transport> Connection<T> {
         let could_read = hub.may_read(id);
         let written = hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes));
         if written.is_err() {
-            // What it said before it went still counts, so it is read to its end.
+            // Bytes that arrived before the failure still count, so they are read to the end.
             self.socket.set_deaf();
             drop(hub.take_output(id));
             cx.waker().wake_by_ref();
             return;
         }
         if hub.go_on_telling_all(id) {
-            // Others have their turn before it is written.
+            // Other connections have their turn before the rest is written.
             cx.waker().wake_by_ref();
         }
         if !could_read && hub.may_read(id) {
-            // Reading was put off because of the output that is now gone.
+            // Reading was suspended because of the output that has now left.
             cx.waker().wake_by_ref();
         }
     }
 
-    /// Ends it in order: what the client shall still hear is written, then the close, if that is ours to begin.
+    /// Closes the connection in order: writes the remaining output, then the close frame if the server starts the
+    /// close.
     async fn close(self, ended: Ended) -> Ended {
         let Self {
             socket,
             seat,
             pause,
         } = self;
-        // It may occupy a place in the resume queue, and is not polled any more.
+        // It may occupy a slot in the resume queue and is not polled any more.
         drop(pause);
-        let mut last_words = seat.around.hub.take_output(seat.id);
+        let mut final_output = seat.around.hub.take_output(seat.id);
         if let Some((code, reason)) = ended.close_frame() {
-            websocket::write_close(&mut last_words, Some((code, reason)));
+            websocket::write_close(&mut final_output, Some((code, reason)));
         }
         seat.note(ended);
-        // First out of the swarms, then the close: nobody is introduced to a connection that is ending.
+        // The memberships end before the close, so that no peer is introduced to a closing connection.
         drop(seat);
-        let may_hear = match ended {
-            // Who has only ended its side hears the answers to what it said.
-            Ended::Lost => socket.may_hear() && !last_words.is_empty(),
+        let can_deliver = match ended {
+            // A client that has only closed its sending side receives the replies to its messages.
+            Ended::Lost => socket.may_hear() && !final_output.is_empty(),
             Ended::Dead => false,
             _ => true,
         };
-        if may_hear {
-            socket.close(last_words).await;
+        if can_deliver {
+            socket.close(final_output).await;
         }
         ended
     }
 }
 
-/// A pause in reading: its time, then the wait in the resume queue.
+/// A pause in reading: the time, then the wait in the resume queue.
 struct Pause {
     end: Instant,
     over: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Pause {
-    fn new(time: Duration, around: &Rc<Surroundings>) -> Self {
-        let (end, around) = (Instant::now() + time, Rc::clone(around));
+    fn new(time: Duration, context: &Rc<Surroundings>) -> Self {
+        let (end, context) = (Instant::now() + time, Rc::clone(context));
         let over = async move {
             sleep_until(end).await;
-            around.resume_queue.wait().await;
+            context.resume_queue.wait().await;
         };
         Self {
             end,

@@ -1,7 +1,7 @@
-//! Reads frames from one transport into the buffer that all connections of a worker share, and ends the transport.
+//! Reads frames from one transport into the buffer shared by all connections of a worker, and closes the transport.
 //!
-//! Between turns a connection keeps only what has come of a message that is not whole, or not wanted yet. Knows no
-//! tracker; the connection drives it.
+//! Between turns a connection stores only the bytes of an unfinished message or of one that may not be served yet. It
+//! has no access to the tracker; the connection drives it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,18 +13,18 @@ use tokio::time::timeout;
 use crate::hub::{Ended, Progress};
 use crate::websocket::{Decoder, Error, Frame, Message};
 
-/// Most bytes read in one turn of a connection: others come in between, whatever is sent.
+/// Maximum bytes read in one turn of a connection; then other connections have their turn.
 pub(super) const READ_BYTES_PER_TURN: usize = 32 * 1024;
-/// What a piece of a message that goes on is charged beyond its bytes: reading a frame costs as much as some hundred bytes
-/// do, and an empty piece has six. Who sends in pieces of 4 KiB pays a sixteenth more.
+/// Extra charge for each non-final fragment, in bytes. Reading a frame costs as much as some hundred bytes, and an
+/// empty fragment has six. A client that sends fragments of 4 KiB pays a sixteenth more.
 const PIECE_BYTES: usize = 256;
-/// How long a close may take: writing what is left, and the client's own end of it.
+/// Longest time of a close: writing the remaining output and waiting for the client to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How much of what a client still sends is read away after a close, so that the close frame reaches it before a reset.
+/// Maximum bytes read and discarded after a close, so that the close frame reaches the client before a reset.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// What a WebSocket runs over: TCP in service, an in-memory pipe in tests. It sends what it takes without being asked
-/// again.
+/// The stream under a WebSocket: TCP in service, an in-memory pipe in tests. It must send the bytes that it accepts
+/// without a further call.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Transport for T {}
@@ -34,29 +34,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Transport for T {}
 pub(super) struct Socket<T> {
     transport: T,
     decoder: Decoder,
-    /// Boxed, because mostly there is none.
+    /// Boxed, because it is rarely present.
     kept: Option<Box<Kept>>,
-    /// Whether the client hears nothing more. What it has said before may still wait here.
+    /// Whether writing has failed. Bytes that the client sent before may still be unread.
     is_deaf: bool,
 }
 
-/// Read in earlier turns and not served yet: at most one message and what one turn reads.
+/// Bytes read in earlier turns and not served yet: at most one message and the bytes of one turn.
 #[derive(Debug)]
 struct Kept(Vec<u8>);
 
-/// Where the unserved bytes of this turn are.
+/// The position of the unserved bytes of one turn, and its counts.
 #[derive(Debug)]
 pub(super) struct Turn {
     place: Place,
-    /// Up to where they are served.
+    /// End of the served bytes.
     served: usize,
-    /// Read in this turn.
+    /// Bytes read in this turn.
     bytes_in: usize,
-    /// Pieces of messages that go on, served in this turn.
+    /// Non-final fragments served in this turn.
     pieces: usize,
-    /// Whether a message has ended in it, so that an unfinished one has begun in it.
+    /// Whether a message ended in this turn, so that an unfinished one began in it.
     has_ended_message: bool,
-    /// Whether something was kept of a message when it began.
+    /// Whether the turn began with an unfinished message.
     had_kept: bool,
 }
 
@@ -64,34 +64,34 @@ pub(super) struct Turn {
 enum Place {
     /// In the shared buffer, from its start.
     Shared,
-    /// In what the connection keeps, with what is read in this turn put behind it.
+    /// In the connection's own buffer, where the bytes read in this turn are appended.
     Kept,
 }
 
 impl Turn {
-    /// How many bytes were read in this turn.
+    /// Returns the number of bytes read in this turn.
     pub(super) fn bytes_in(&self) -> u64 {
         self.bytes_in as u64
     }
 
-    /// How many bytes this turn counts for: those that were read, and more for each piece of a message that goes on.
+    /// Returns the bytes charged for this turn: those read, plus an extra charge for each non-final fragment.
     pub(super) fn bytes_charged(&self) -> usize {
         self.bytes_in + self.pieces * PIECE_BYTES
     }
 
-    /// Whether nothing was read and nothing served.
+    /// Returns whether nothing was read and nothing was served.
     pub(super) fn is_idle(&self) -> bool {
         self.bytes_in == 0 && self.served == 0
     }
 
-    /// Whether something was kept of a message when it began.
+    /// Whether the turn began with an unfinished message.
     pub(super) fn had_kept(&self) -> bool {
         self.had_kept
     }
 }
 
 impl<T: Transport> Socket<T> {
-    /// `read_ahead` are bytes that came together with the handshake.
+    /// Creates the socket. `read_ahead` holds bytes that arrived together with the handshake.
     pub(super) fn new(transport: T, read_ahead: Vec<u8>) -> Self {
         Self {
             transport,
@@ -101,17 +101,17 @@ impl<T: Transport> Socket<T> {
         }
     }
 
-    /// The client hears nothing more: it is read to the end of what it has said.
+    /// Marks the transport as not writable. The client is read to the end of what it has sent.
     pub(super) fn set_deaf(&mut self) {
         self.is_deaf = true;
     }
 
-    /// Whether the client may still hear something, even if it says nothing more.
+    /// Returns whether the client may still receive data, even if it has closed its sending side.
     pub(super) fn may_hear(&self) -> bool {
         !self.is_deaf
     }
 
-    /// Begins a turn, in which the shared buffer is this connection's. It ends with [`Self::end_turn`].
+    /// Begins a turn, in which this connection owns the shared buffer. [`Self::end_turn`] ends it.
     pub(super) fn begin_turn(&self) -> Turn {
         Turn {
             place: if self.kept.is_some() {
@@ -127,7 +127,7 @@ impl<T: Transport> Socket<T> {
         }
     }
 
-    /// The next message. Pending also when the turn has read its share; it goes on then at once.
+    /// Polls for the next message. Also pending when the turn has read its maximum; the task is then woken at once.
     pub(super) fn poll_next<'a>(
         &'a mut self,
         turn: &mut Turn,
@@ -154,7 +154,7 @@ impl<T: Transport> Socket<T> {
         }
     }
 
-    /// Counts a frame as served, and gives what it takes to read it.
+    /// Counts a frame as served, and returns the decoder and the frame's bytes.
     fn take<'a>(
         &'a mut self,
         turn: &mut Turn,
@@ -174,7 +174,7 @@ impl<T: Transport> Socket<T> {
         (&mut self.decoder, input)
     }
 
-    /// Reads until a whole frame is there.
+    /// Reads until a whole frame is available.
     fn poll_frame(
         &mut self,
         turn: &mut Turn,
@@ -207,14 +207,14 @@ impl<T: Transport> Socket<T> {
         shared: &mut [u8],
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Ended>> {
-        let room = shared.get_mut(turn.bytes_in..).unwrap_or_default();
-        if room.is_empty() {
+        let buffer = shared.get_mut(turn.bytes_in..).unwrap_or_default();
+        if buffer.is_empty() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut room = ReadBuf::new(room);
-        let read = match Pin::new(&mut self.transport).poll_read(cx, &mut room) {
-            // All that it said is served.
+        let mut buffer = ReadBuf::new(buffer);
+        let read = match Pin::new(&mut self.transport).poll_read(cx, &mut buffer) {
+            // All bytes that the client sent are served.
             Poll::Pending if self.is_deaf => return Poll::Ready(Err(Ended::Lost)),
             read => ready!(read),
         };
@@ -222,7 +222,7 @@ impl<T: Transport> Socket<T> {
             self.set_deaf();
             return Poll::Ready(Err(Ended::Lost));
         }
-        let bytes = room.filled();
+        let bytes = buffer.filled();
         if bytes.is_empty() {
             return Poll::Ready(Err(Ended::Lost));
         }
@@ -235,7 +235,7 @@ impl<T: Transport> Socket<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends a turn: keeps what is not served yet, and no room beside it.
+    /// Ends a turn: stores the unserved bytes, without spare capacity.
     pub(super) fn end_turn(&mut self, turn: &Turn, shared: &[u8]) {
         self.decoder.tidy();
         if turn.place == Place::Shared {
@@ -244,7 +244,8 @@ impl<T: Transport> Socket<T> {
                 self.kept = keep(rest.unwrap_or_default().to_vec());
             }
         } else if turn.served > 0 {
-            // Into room of its own size: one byte of the next frame shall not hold that of a long message.
+            // Copies into a buffer of exact size: one byte of the next frame must not keep the buffer of a long
+            // message.
             let kept = self.kept.take();
             self.kept = kept.and_then(|mut kept| keep(kept.0.split_off(turn.served)));
         }
@@ -254,13 +255,13 @@ impl<T: Transport> Socket<T> {
         self.kept.is_some() || self.decoder.is_within_message()
     }
 
-    /// Bytes of memory that are kept of a message that is not whole, or not wanted yet.
+    /// Returns the memory in bytes held for an unfinished message or one that may not be served yet.
     pub(super) fn kept_bytes(&self) -> usize {
         let kept = self.kept.as_ref().map_or(0, |kept| kept.0.capacity());
         kept + self.decoder.kept_bytes()
     }
 
-    /// Where reading stands after [`Self::end_turn`].
+    /// Returns the read progress after [`Self::end_turn`].
     pub(super) fn progress(&self, turn: &Turn) -> Progress {
         if !self.keeps() {
             Progress::Rest
@@ -279,26 +280,26 @@ impl<T: Transport> Socket<T> {
         Pin::new(&mut self.transport).poll_write(cx, bytes)
     }
 
-    /// Ends the transport in order within `CLOSE_TIMEOUT`, after writing the last words.
-    pub(super) async fn close(mut self, last_words: Vec<u8>) {
-        // It may be closed because it holds too much.
+    /// Writes the remaining output and closes the transport in order, within `CLOSE_TIMEOUT`.
+    pub(super) async fn close(mut self, final_output: Vec<u8>) {
+        // The connection may be closed because it holds too much memory.
         self.kept = None;
         self.decoder = Decoder::default();
-        // Whether the other side still listens is not known, and nothing depends on it.
+        // Errors are ignored: the client may be unreachable, and nothing depends on the result.
         let _ = timeout(CLOSE_TIMEOUT, async {
-            let _ = self.transport.write_all(&last_words).await;
+            let _ = self.transport.write_all(&final_output).await;
             let _ = self.transport.shutdown().await;
             self.linger().await;
         })
         .await;
     }
 
-    /// Reads away what the client still sends until it ends the transport too.
+    /// Reads and discards what the client still sends until it closes the transport too.
     async fn linger(&mut self) {
-        let (mut rest, mut scrap) = (LINGER_BYTES, [0; 1024]);
-        while let Ok(read @ 1..) = self.transport.read(&mut scrap).await {
-            rest = rest.saturating_sub(read);
-            if rest == 0 {
+        let (mut bytes_left, mut buffer) = (LINGER_BYTES, [0; 1024]);
+        while let Ok(read @ 1..) = self.transport.read(&mut buffer).await {
+            bytes_left = bytes_left.saturating_sub(read);
+            if bytes_left == 0 {
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Connections over pipes in memory, under paused time: deadlines are exact and cost nothing.
+//! Tests connections over in-memory pipes, under paused time: deadlines are exact and take no real time.
 
 mod deadlines;
 mod echo;
@@ -27,7 +27,7 @@ use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node, Visitor};
 use crate::insight::Snapshot;
 use crate::swarm::Totals;
 
-/// A worker without sockets: a hub, its clock, and its heartbeat.
+/// A worker without sockets: a hub, its clock and its tick.
 struct World {
     hub: Rc<Hub>,
     around: Rc<Surroundings>,
@@ -41,13 +41,13 @@ impl World {
             Hub::new(Arc::new(Node::new(&config, 1)), 0, 1),
             Instant::now(),
         );
-        let ticking = Rc::clone(&hub);
+        let ticking_hub = Rc::clone(&hub);
         tokio::task::spawn_local(async move {
             let mut ticks = interval(Duration::from_millis(1000 / DEADLINE_SLICES as u64));
             loop {
                 ticks.tick().await;
-                ticking.advance_to(started.elapsed());
-                ticking.check_deadlines();
+                ticking_hub.advance_to(started.elapsed());
+                ticking_hub.check_deadlines();
             }
         });
         let message_bytes_max = config.connection.message_bytes_max;
@@ -57,18 +57,18 @@ impl World {
         }
     }
 
-    /// The client's end of a new connection, and the task at the server's end.
+    /// Returns the client's end of a new connection, and the task of the server's end.
     fn pipe(&self, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
         self.pipe_of(&Visitor::default(), pipe_bytes)
     }
 
-    /// The same for a known client.
+    /// As [`Self::pipe`], for a given client.
     fn pipe_of(&self, visitor: &Visitor, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
-        let around = Rc::clone(&self.around);
+        let context = Rc::clone(&self.around);
         (
             client,
-            tokio::task::spawn_local(serve(server, Vec::new(), visitor, around)),
+            tokio::task::spawn_local(serve(server, Vec::new(), visitor, context)),
         )
     }
 
@@ -101,7 +101,7 @@ impl World {
         self.hub.node().counters()
     }
 
-    /// Pauses in reading, whatever for.
+    /// Returns the number of pauses in reading, of all reasons.
     fn pauses(&self) -> u64 {
         let counters = self.counters();
         counters.paused_messages_per_second
@@ -125,7 +125,7 @@ impl Client {
         self.socket.send(message).await.expect("the server reads");
     }
 
-    /// The next message that is neither ping nor pong; `None` if none comes within a minute.
+    /// Returns the next message that is neither ping nor pong; `None` if none arrives within a minute.
     async fn hear(&mut self) -> Option<Message> {
         let next = async {
             loop {

@@ -1,7 +1,7 @@
-//! The tracker over HTTP: which requests are for it, and the headers of its responses. What they say, the hub decides.
+//! Serves the tracker over HTTP: recognises its requests and sets the response headers. The hub decides the content.
 //!
-//! Responses have status 200, failures too: that is where clients look for the reason. Only what is no announce by the rules of
-//! HTTP has another one.
+//! Responses have status 200, failures too, because clients look for the reason there. Only a request that violates
+//! HTTP gets another status.
 
 use axum::body::Body;
 use hyper::header::{
@@ -23,12 +23,12 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
-/// Which of its two requests it is, if it is for the tracker; of any method.
+/// Returns the kind of a tracker request, of any method; `None` for other paths.
 pub(super) fn asked<B>(request: &Request<B>) -> Option<Which> {
     target(request).asks()
 }
 
-/// What a request is for.
+/// Returns the path and the query of a request.
 pub(super) fn target<B>(request: &Request<B>) -> Target<'_> {
     Target {
         path: request.uri().path(),
@@ -36,11 +36,11 @@ pub(super) fn target<B>(request: &Request<B>) -> Target<'_> {
     }
 }
 
-/// The response to a request of a visitor.
+/// Returns the response to a tracker request.
 pub(super) fn answer<B>(
     which: Which,
     request: &Request<B>,
-    visitor: &Visitor,
+    client_info: &Visitor,
     (site, role): (&Site, Role),
 ) -> Response<Body> {
     let (hub, target) = (site.hub(), target(request));
@@ -48,7 +48,7 @@ pub(super) fn answer<B>(
     if !role.has_tracker() || !site.shared().live().has_http_tracker {
         return refused(Failure::NotHere, "");
     }
-    // Monitors ask so whether a tracker is there: it is, and nobody has announced.
+    // Monitoring tools check with HEAD whether a tracker exists; it does, and no peer has announced.
     if request.method() == Method::HEAD {
         return bencoded(Vec::new());
     }
@@ -61,16 +61,16 @@ pub(super) fn answer<B>(
     if which == Which::Announce && browser::is_sender(request.headers()) {
         return refused(Failure::Page, browser::site(request.headers()));
     }
-    // Who leaves may do so to the last.
-    let is_leaving = site.shared().retry_after().is_some();
-    if which == Which::Announce && is_leaving && !target.leaves() {
+    // A `stopped` announce is accepted until the server ends.
+    let is_draining = site.shared().retry_after().is_some();
+    if which == Which::Announce && is_draining && !target.leaves() {
         return refused(Failure::Leaving, "");
     }
     if which == Which::Scrape && is_of_everything(target.query) {
-        return match hub.full_scrape_http(visitor, target) {
+        return match hub.full_scrape_http(client_info, target) {
             Ok(permit) => {
                 let node = hub.node();
-                let payer = node.payer(visitor.address, Payer::Address);
+                let payer = node.payer(client_info.address, Payer::Address);
                 let mut response = told(full_scrape::body(node, permit, payer));
                 response.extensions_mut().insert(Paced);
                 response
@@ -78,10 +78,10 @@ pub(super) fn answer<B>(
             Err(failure) => refused(failure, ""),
         };
     }
-    bencoded(hub.serve_http(visitor, (which, target)))
+    bencoded(hub.serve_http(client_info, (which, target)))
 }
 
-/// What a client is told that is not let in. After it the connection ends.
+/// Returns the response to a client that a limit refuses. The connection closes after it.
 pub(super) fn refusal(limited: Limited) -> Response<Body> {
     let wait = std::time::Duration::from_secs(limited.retry_after());
     let mut response = bencoded(failure(&limited.to_string(), Retry::after(wait)));
@@ -90,17 +90,17 @@ pub(super) fn refusal(limited: Limited) -> Response<Body> {
     response
 }
 
-/// Whether a scrape names no info-hash.
+/// Returns whether a scrape names no info-hash.
 fn is_of_everything(query: &[u8]) -> bool {
     matches!(read_scrape(query, 1), Ok(Scrape::Everything))
 }
 
-/// What is said to a request for the tracker that is against the rules of HTTP.
+/// Returns the response to a tracker request that violates HTTP.
 pub(super) fn malformed(site: &Site, target: Target<'_>, fault: &str) -> Response<Body> {
     bencoded(site.hub().refuse_http(Failure::Host, target, fault))
 }
 
-/// The ids in it were chosen by strangers, so nobody shall take it for a page.
+/// Returns a bencoded response as plain text: its ids come from strangers, so no browser may render it as a page.
 fn bencoded(body: Vec<u8>) -> Response<Body> {
     told(Body::from(body))
 }

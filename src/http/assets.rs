@@ -1,7 +1,7 @@
-//! The files of the pages: built into the binary, or read from a folder while somebody works on them.
+//! Provides the files of the built-in pages: embedded in the binary, or read from a directory during development.
 //!
-//! Embedded files are served under a hash of them all, so that a browser may keep them for good and modules can import
-//! each other by relative paths. Only `share/`, `dashboard/` and `vendor/` are ever served.
+//! Embedded files are served under a hash of all of them. So a browser may cache them permanently, and modules can
+//! import each other by relative paths. Only `common/`, `share/`, `dashboard/` and `vendor/` are served.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,44 +15,45 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
-/// Folders of `web/` that browsers get.
-const SERVED: [&str; 3] = ["share", "dashboard", "vendor"];
+/// Directories of `web/` that are served.
+const SERVED: [&str; 4] = ["common", "share", "dashboard", "vendor"];
 
-/// Files in which `{{assets}}` stands for the path of the assets.
+/// Files whose `{{assets}}` is replaced by the path of the assets.
 const TEMPLATES: [&str; 3] = ["share/index.html", "share/sw.js", "dashboard/index.html"];
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
+#[include = "common/*"]
 #[include = "share/*"]
 #[include = "dashboard/*"]
 #[include = "vendor/*"]
 struct Embedded;
 
-/// One file, ready to be sent.
+/// One file and its content type.
 #[derive(Debug, Clone)]
 pub(super) struct Asset {
     pub(super) content_type: String,
     pub(super) plain: Bytes,
-    /// Only where it is smaller by a good part.
+    /// The compressed file, if it is at least a tenth smaller.
     pub(super) gzip: Option<Bytes>,
 }
 
-/// All files, or where they are.
+/// The source of the files.
 #[derive(Debug)]
 pub(super) enum Assets {
-    /// Built in: path to file, and the hash of them all.
+    /// Embedded files by path, and their common hash.
     Embedded {
         files: HashMap<Cow<'static, str>, Asset>,
         hash: String,
-        /// Those in which `{{assets}}` stands for the path of the others, filled in when first asked for.
+        /// The files of [`TEMPLATES`], filled in at the first request.
         templates: OnceLock<HashMap<&'static str, Asset>>,
     },
-    /// Read from this folder at each request.
+    /// Files are read from this directory at each request.
     Folder(PathBuf),
 }
 
 impl Assets {
-    /// The built-in files, compressed once.
+    /// Loads and compresses the embedded files.
     pub(super) fn embedded() -> Self {
         let mut hasher = DefaultHasher::new();
         let mut names: Vec<_> = Embedded::iter().collect();
@@ -75,7 +76,7 @@ impl Assets {
         }
     }
 
-    /// The path under which the files stand, without a slash at its end.
+    /// Returns the path prefix of the files, without a trailing slash.
     pub(super) fn base(&self) -> String {
         match self {
             Self::Embedded { hash, .. } => format!("/assets/{hash}"),
@@ -83,9 +84,9 @@ impl Assets {
         }
     }
 
-    /// One of [`TEMPLATES`], filled in.
+    /// Returns one of [`TEMPLATES`], filled in.
     pub(super) async fn template(&self, path: &str) -> Option<Asset> {
-        // Relative to the folder of the page, which a proxy may have put under a path of its own.
+        // Relative to the directory of the page, because a proxy may add a path prefix.
         let base = self.base();
         let base = base.trim_start_matches('/');
         match self {
@@ -101,7 +102,7 @@ impl Assets {
         }
     }
 
-    /// A file by its path below `web/`.
+    /// Returns a file by its path below `web/`.
     pub(super) async fn get(&self, path: &str) -> Option<Asset> {
         match self {
             Self::Embedded { files, .. } => files.get(path).cloned(),
@@ -117,18 +118,18 @@ impl Assets {
     }
 }
 
-/// The path if it leads into a folder that is served and stays there.
+/// Returns the path if it stays inside a served directory.
 fn inside(path: &str) -> Option<&Path> {
     let path = Path::new(path);
-    let stays = path
+    let is_normal = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
     let is_served = |folder| path.starts_with(folder);
-    (stays && SERVED.into_iter().any(is_served)).then_some(path)
+    (is_normal && SERVED.into_iter().any(is_served)).then_some(path)
 }
 
 impl Asset {
-    /// With the path of the assets in place of `{{assets}}`.
+    /// Returns a copy with `{{assets}}` replaced by the path of the assets.
     fn filled(&self, base: &str) -> Self {
         let text = String::from_utf8_lossy(&self.plain).replace("{{assets}}", base);
         Self {
@@ -159,8 +160,8 @@ impl Asset {
 fn gzip(plain: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(plain).ok()?;
-    let packed = encoder.finish().ok()?;
-    (packed.len() < plain.len() / 10 * 9).then(|| packed.into())
+    let compressed = encoder.finish().ok()?;
+    (compressed.len() < plain.len() / 10 * 9).then(|| compressed.into())
 }
 
 #[cfg(test)]

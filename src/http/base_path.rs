@@ -1,8 +1,8 @@
-//! `base_path`: the path under which a proxy serves us, where it hands requests on with that path.
+//! Strips the setting `base_path` from request paths: the path prefix of a proxy that forwards it unchanged.
 //!
-//! It is taken off before anything else looks at a request, so every rule (limits, origins, tokens, what a listener serves)
-//! holds under both spellings. Only the one path that the operator names is taken off, and once: a proxy that keeps
-//! strangers from `/metrics` would not keep them from `/anything/metrics`.
+//! It is stripped before any other processing, so each rule (limits, origins, tokens, roles of listeners) applies to
+//! both forms. Only the configured prefix is stripped, and only once: a proxy that blocks `/metrics` would not block
+//! `/anything/metrics`.
 
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CACHE_CONTROL, HeaderValue, LOCATION};
@@ -11,13 +11,13 @@ use hyper::{Request, StatusCode, Uri};
 
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Marks a request for the base path without a slash behind it: relative addresses of a page there would lead elsewhere.
-/// Holds where the slash is.
+/// Marks a request for the base path without a trailing slash, where relative URLs of the page would break. Holds the
+/// relative URL with the slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bare(String);
 
 impl Bare {
-    /// Leads to the page, by an address that holds whatever host and scheme the proxy shows.
+    /// Redirects to the page with a relative URL, which is valid for any host and scheme of the proxy.
     pub(super) fn redirect(&self) -> Response {
         let Ok(location) = HeaderValue::try_from(&self.0) else {
             return StatusCode::NOT_FOUND.into_response();
@@ -27,7 +27,7 @@ impl Bare {
     }
 }
 
-/// Takes the base path off a request's path, if it stands there.
+/// Strips the base path from the path of a request, if it starts with it.
 pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
     let Some(base) = base else { return };
     let uri = request.uri();
@@ -39,7 +39,7 @@ pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
     }
     let query = uri.query().map(|query| format!("?{query}"));
     let query = query.unwrap_or_default();
-    let marked = rest.is_empty().then(|| {
+    let redirect = rest.is_empty().then(|| {
         let last = base.rsplit('/').next().unwrap_or_default();
         Bare(format!("{last}/{query}"))
     });
@@ -48,8 +48,8 @@ pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
     parts.path_and_query = PathAndQuery::try_from(format!("{rest}{query}")).ok();
     if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
-        if let Some(marked) = marked {
-            request.extensions_mut().insert(marked);
+        if let Some(redirect) = redirect {
+            request.extensions_mut().insert(redirect);
         }
     }
 }
@@ -62,8 +62,8 @@ mod tests {
         let mut request = Request::new(());
         *request.uri_mut() = uri.parse().expect("a URI");
         take_off(&mut request, Some(base));
-        let marked = request.extensions().get().cloned();
-        (request.uri().to_string(), marked)
+        let redirect = request.extensions().get().cloned();
+        (request.uri().to_string(), redirect)
     }
 
     #[test]
@@ -89,7 +89,10 @@ mod tests {
     fn without_its_slash_the_path_leads_to_the_page_by_a_relative_address() {
         let bare = |text: &str| Some(Bare(text.to_owned()));
         assert_eq!(taken("/hub", "/hub"), ("/".to_owned(), bare("hub/")));
-        let (uri, led) = taken("/a/hub?token=x", "/a/hub");
-        assert_eq!((uri.as_str(), led), ("/?token=x", bare("hub/?token=x")));
+        let (uri, redirect) = taken("/a/hub?token=x", "/a/hub");
+        assert_eq!(
+            (uri.as_str(), redirect),
+            ("/?token=x", bare("hub/?token=x"))
+        );
     }
 }

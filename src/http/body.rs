@@ -1,7 +1,8 @@
-//! Bodies of responses: cut into pieces that are handed on as the peer takes them, and counted while they wait.
+//! Response bodies: split into chunks that are sent as the client takes them, and counted until they are sent.
 //!
-//! hyper keeps the piece that it is given until it has left, so a body of megabytes in one piece waits as a whole, over TLS even
-//! twice. Contents that all share (files of the pages, answers kept for a second) are marked as [`Common`] and count for nobody.
+//! hyper keeps a chunk until it is sent, so a body of megabytes in one chunk stays in memory as a whole, twice with
+//! TLS. Bodies that all clients share (page files, responses cached for a second) are marked as [`Common`] and not
+//! counted.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,28 +19,27 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use super::flow::Flow;
 use crate::limits::Claim;
 
-/// Bytes that are handed on at once.
+/// Bytes of one chunk.
 pub(super) const PIECE_BYTES: usize = 16 * 1024;
-/// Responses up to this count for nobody: with one for each connection they are bounded as those are, and a refusal can
-/// always be told.
+/// Responses up to this size are not counted: there is at most one per connection, and a refusal can always be sent.
 pub(super) const SMALL_BYTES: u64 = 16 * 1024;
 
-/// Marks, in the extensions of a response, contents that are in memory once for all who get them.
+/// Marks a response whose body is in memory once for all clients; stored in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common;
 
-/// Marks, in the extensions of a response, one that has to be taken at a least pace.
+/// Marks a response that the client must take at a minimum rate; stored in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paced;
 
-/// A response of contents that all share.
+/// Returns a response marked as [`Common`].
 pub(super) fn common(response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     response.extensions_mut().insert(Common);
     response
 }
 
-/// A text that is written in pieces, so that each can go when it is taken.
+/// A text in chunks, each of which is freed once it is sent.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     whole: VecDeque<Bytes>,
@@ -48,12 +48,12 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Bytes so far.
+    /// Returns the length in bytes.
     pub(super) const fn length(&self) -> usize {
         self.length
     }
 
-    /// The body; `claim` counts it until it is taken.
+    /// Returns the body; `claim` counts it until it is sent.
     pub(super) fn into_body(self, claim: Claim) -> Body {
         let Self {
             mut whole, last, ..
@@ -71,9 +71,9 @@ impl Text {
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.last.len() + text.len() > PIECE_BYTES {
-            let full = std::mem::take(&mut self.last);
-            if !full.is_empty() {
-                self.whole.push_back(full.freeze());
+            let chunk = std::mem::take(&mut self.last);
+            if !chunk.is_empty() {
+                self.whole.push_back(chunk.freeze());
             }
         }
         if self.last.capacity() == 0 {
@@ -85,7 +85,7 @@ impl fmt::Write for Text {
     }
 }
 
-/// A text that waits to be taken.
+/// The body of a counted text.
 struct Waiting {
     pieces: VecDeque<Bytes>,
     claim: Claim,
@@ -99,11 +99,11 @@ impl HttpBody for Waiting {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.pieces.pop_front();
-        if let Some(piece) = &piece {
-            self.claim.release(piece.len());
+        let chunk = self.pieces.pop_front();
+        if let Some(chunk) = &chunk {
+            self.claim.release(chunk.len());
         }
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -116,11 +116,11 @@ impl HttpBody for Waiting {
     }
 }
 
-/// Any body, cut into pieces; what waits of it is told to the connection.
+/// Splits any body into chunks and reports its unsent bytes to the connection.
 pub(super) struct Cut {
     inner: Body,
     rest: Bytes,
-    /// Counts it while it waits, if it is nobody else's.
+    /// Counts the unsent bytes, unless the body is shared.
     claim: Option<Claim>,
     is_common: bool,
     flow: Rc<Flow>,
@@ -128,35 +128,35 @@ pub(super) struct Cut {
 
 impl Cut {
     pub(super) fn new(inner: Body, flow: &Rc<Flow>, is_common: bool, claim: Option<Claim>) -> Self {
-        let cut = Self {
+        let body = Self {
             inner,
             rest: Bytes::new(),
             claim,
             is_common,
             flow: Rc::clone(flow),
         };
-        cut.tell();
-        cut
+        body.tell();
+        body
     }
 
-    /// Tells the connection how much waits.
+    /// Reports the unsent bytes to the connection.
     fn tell(&self) {
-        let waits = match &self.claim {
+        let unsent = match &self.claim {
             Some(claim) => claim.amount(),
             None if self.is_common => 0,
             None => usize::try_from(self.inner.size_hint().lower()).unwrap_or(0) + self.rest.len(),
         };
-        self.flow.set_waits(waits);
+        self.flow.set_waits(unsent);
     }
 
     fn piece(&mut self) -> Bytes {
-        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
-        let is_part = !self.rest.is_empty() || piece.len() == PIECE_BYTES;
+        let chunk = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        let is_part = !self.rest.is_empty() || chunk.len() == PIECE_BYTES;
         if is_part && !self.is_common && self.claim.is_some() {
-            // A part keeps the whole in memory, so it goes on as a copy.
-            return Bytes::copy_from_slice(&piece);
+            // A slice would keep the whole body in memory, so it is copied.
+            return Bytes::copy_from_slice(&chunk);
         }
-        piece
+        chunk
     }
 }
 
@@ -185,10 +185,10 @@ impl HttpBody for Cut {
                 Err(other) => return Poll::Ready(Some(Ok(other))),
             }
         }
-        let piece = self.piece();
-        self.flow.hand_on(piece.len());
+        let chunk = self.piece();
+        self.flow.hand_on(chunk.len());
         self.tell();
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -197,10 +197,10 @@ impl HttpBody for Cut {
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = self.inner.size_hint();
-        let more = self.rest.len() as u64;
+        let remaining = self.rest.len() as u64;
         match hint.exact() {
-            Some(exact) => hint.set_exact(exact + more),
-            None => hint.set_lower(hint.lower() + more),
+            Some(exact) => hint.set_exact(exact + remaining),
+            None => hint.set_lower(hint.lower() + remaining),
         }
         hint
     }

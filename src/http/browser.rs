@@ -1,15 +1,15 @@
-//! Whether a browser sent a request: then a page made it, and its visitor would be listed as a peer at a port that the page
-//! chooses.
+//! Detects HTTP announces that a browser sent. A page caused such a request, and its user would be listed as a peer at
+//! a port that the page chooses.
 //!
-//! `Origin` and `Sec-Fetch-*` alone are not enough: to plain `http://` browsers send no `Sec-Fetch-*`, and for an image no
-//! `Origin`. So it goes by what browsers send with every request and torrent programs do not. Heads of both that were recorded
-//! are in `tests/integration/heads/`.
+//! `Origin` and `Sec-Fetch-*` alone are not enough: browsers send no `Sec-Fetch-*` to plain `http://`, and no `Origin`
+//! for an image. So the check uses headers that browsers send with every request and torrent clients do not. Recorded
+//! request heads of both are in `tests/integration/heads/`.
 
 use axum::http::HeaderMap;
 use hyper::header::{ACCEPT_LANGUAGE, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 
-/// Headers that browsers and the media players within them send and torrent programs do not. Pages can set some of them, and take
-/// off none.
+/// Headers that browsers and their media players send and torrent clients do not. Pages can set some of them but remove
+/// none.
 const NAMES: [&str; 16] = [
     "origin",
     "referer",
@@ -29,24 +29,25 @@ const NAMES: [&str; 16] = [
     "rtt",
 ];
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
-/// All headers that scripts cannot set begin so (Fetch standard, forbidden request-header).
+/// Name prefix of headers that scripts cannot set (Fetch standard, forbidden request-header).
 const SEC: &str = "sec-";
-/// Bytes of a site's name that are looked at.
+/// Maximum length of a site name in bytes.
 const SITE_BYTES_MAX: usize = 264;
 
-/// Whether a browser sent a request with these headers.
+/// Returns whether a browser sent a request with these headers.
 pub(super) fn is_sender(headers: &HeaderMap) -> bool {
-    let is_of_browser =
+    let is_browser_header =
         |name: &str| NAMES.contains(&name) || name.starts_with(SEC) && name != SEC_FETCH_MODE;
-    headers.keys().any(|name| is_of_browser(name.as_str()))
+    headers.keys().any(|name| is_browser_header(name.as_str()))
         || names_languages(headers)
         || is_named(headers)
 }
 
-/// Whether languages are asked for. Browsers always do; of programs only Node's `fetch`, in which WebTorrent announces: it sends `*`
-/// together with `Sec-Fetch-Mode`, which no page can set, and which browsers send with others of its kind.
+/// Returns whether a browser sent `Accept-Language`. Browsers always do. Of other programs only Node's `fetch` does,
+/// which WebTorrent uses for announces: it sends `*` together with `Sec-Fetch-Mode`, which no page can set and which
+/// browsers send with other `Sec-` headers.
 fn names_languages(headers: &HeaderMap) -> bool {
-    let is_of_node = |language: &HeaderValue| {
+    let is_node = |language: &HeaderValue| {
         language == "*"
             && headers
                 .get(SEC_FETCH_MODE)
@@ -54,11 +55,11 @@ fn names_languages(headers: &HeaderMap) -> bool {
     };
     headers
         .get(ACCEPT_LANGUAGE)
-        .is_some_and(|language| !is_of_node(language))
+        .is_some_and(|language| !is_node(language))
 }
 
-/// Whether the sender bears the name of a browser: `Mozilla/5.0 (`, which all of today begin with, or that of the old Opera. Browsers
-/// that are embedded in other programs often send nothing else that tells.
+/// Returns whether `User-Agent` names a browser: `Mozilla/5.0 (`, with which all current ones begin, or the old Opera.
+/// Browsers embedded in other programs often send no other sign.
 fn is_named(headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
     let agent = agent.unwrap_or_default();
@@ -68,15 +69,16 @@ fn is_named(headers: &HeaderMap) -> bool {
     let Some(rest) = agent.strip_prefix(b"Mozilla/") else {
         return false;
     };
-    let is_of_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let version = rest.iter().take_while(|byte| is_of_version(byte)).count();
+    let is_version_byte = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let version = rest.iter().take_while(|byte| is_version_byte(byte)).count();
     version > 0
         && rest
             .get(version..)
             .is_some_and(|rest| rest.starts_with(b" ("))
 }
 
-/// The site whose page made the browser ask, as far as it says so: `Origin`, else the origin of `Referer`.
+/// Returns the origin of the page that caused the request, if the browser sent it: `Origin`, else the origin of
+/// `Referer`.
 pub(super) fn site(headers: &HeaderMap) -> &str {
     let text = |name| {
         headers

@@ -1,6 +1,6 @@
-//! Answers that are made once a second at most, however many ask: totals and the census.
+//! Caches responses for a second: totals and the client census are computed once per second for all clients.
 //!
-//! A layer of their routes, behind the guard. What is kept is shared by all who get it.
+//! A middleware layer of these routes, behind the access check. All clients share the cached body.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ use super::body::common;
 use super::site::Shared;
 use crate::insight::Detail;
 
-/// How long an answer is good, unless there are newer statistics.
+/// How long a response is valid, unless newer statistics exist.
 const KEPT: Duration = Duration::from_secs(1);
-/// Answers that are kept. There are fewer routes, each with at most four forms.
+/// Maximum number of cached responses. There are fewer routes, each with at most four variants.
 const ANSWERS_MAX: usize = 16;
 
-/// What tells answers of a moment apart: the path, whether JSON is asked for, and how much the sender may see.
+/// The key of a cached response: the path, whether JSON is accepted, and the visible detail.
 type Form = (String, bool, Detail);
 
-/// The answers of a moment.
+/// The cached responses.
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<HashMap<Form, Answer>>);
 
@@ -40,7 +40,7 @@ struct Answer {
     body: Bytes,
 }
 
-/// What an answer depends on.
+/// The state that a response depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Moment {
     statistics: SystemTime,
@@ -51,8 +51,8 @@ impl Cache {
     fn get(&self, key: &Form, moment: Moment) -> Option<Answer> {
         let answers = self.0.lock();
         let answer = answers.get(key)?;
-        let is_good = answer.moment == moment && answer.made_at.elapsed() < KEPT;
-        is_good.then(|| answer.clone())
+        let is_valid = answer.moment == moment && answer.made_at.elapsed() < KEPT;
+        is_valid.then(|| answer.clone())
     }
 
     fn put(&self, key: Form, answer: Answer) {
@@ -69,7 +69,7 @@ impl Answer {
     }
 }
 
-/// Answers with what is kept, or keeps what is answered. Refusals are not kept.
+/// Middleware: returns the cached response, or caches the new one. Only responses with status 200 are cached.
 pub(super) async fn kept(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -89,11 +89,11 @@ pub(super) async fn kept(
         return answer.told();
     }
     let mut request = request;
-    // An answer without its body would be kept for those who want it.
+    // A HEAD response has no body, which would be cached for GET requests.
     *request.method_mut() = hyper::Method::GET;
     let (parts, body) = next.run(request).await.into_parts();
-    let most = shared.live().response_bytes_max;
-    let Ok(body) = to_bytes(body, most).await else {
+    let bytes_max = shared.live().response_bytes_max;
+    let Ok(body) = to_bytes(body, bytes_max).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     if parts.status != StatusCode::OK {
@@ -126,15 +126,15 @@ mod tests {
     async fn an_answer_is_made_once_a_second_whoever_asks() {
         let config = Config::default();
         let shared = Shared::new(&config, &Arc::new(Node::new(&config, 1)));
-        let made = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&made);
-        let number_it = move || {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        let handler = move || {
             let number = count.fetch_add(1, Ordering::Relaxed);
             async move { format!("answer {number}") }
         };
         let layer = from_fn_with_state(Arc::clone(&shared), kept);
-        let router: Router = Router::new().route("/stats", get(number_it).route_layer(layer));
-        let ask = async |method: &str| {
+        let router: Router = Router::new().route("/stats", get(handler).route_layer(layer));
+        let fetch = async |method: &str| {
             let request = Request::builder().method(method).uri("/stats");
             let request = request.body(Body::empty()).expect("a request");
             let Ok(response) = router.clone().oneshot(request).await;
@@ -146,18 +146,18 @@ mod tests {
             );
             to_bytes(response.into_body(), 100).await.expect("a body")
         };
-        assert_eq!(ask("HEAD").await, "");
+        assert_eq!(fetch("HEAD").await, "");
         for _ in 0..100 {
-            assert_eq!(ask("GET").await, "answer 0");
+            assert_eq!(fetch("GET").await, "answer 0");
         }
-        assert_eq!(made.load(Ordering::Relaxed), 1);
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
         tokio::time::advance(KEPT).await;
-        assert_eq!(ask("GET").await, "answer 1");
-        // Newer statistics make a newer answer.
+        assert_eq!(fetch("GET").await, "answer 1");
+        // Newer statistics invalidate the response.
         shared.node().board().put(crate::insight::Statistics {
             at: std::time::UNIX_EPOCH + Duration::from_secs(1),
             ..Default::default()
         });
-        assert_eq!(ask("GET").await, "answer 2");
+        assert_eq!(fetch("GET").await, "answer 2");
     }
 }

@@ -1,6 +1,6 @@
-//! Who is let in: asks the hub with the first request of a connection and for each WebSocket, and answers for it.
+//! Admits HTTP connections and WebSocket upgrades: asks the hub and builds the refusal response.
 //!
-//! A refusal is a response of HTTP, which people and programs can read; after it the connection ends.
+//! A refusal is an HTTP response that people and programs can read. The connection closes after it.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -15,11 +15,11 @@ use super::api::TEXT;
 use crate::hub::{Guest, Hub, Visitor};
 use crate::limits::Limited;
 
-/// The way in of one connection.
+/// The admission state of one HTTP connection.
 #[derive(Debug)]
 pub(super) struct Door {
     hub: Rc<Hub>,
-    /// Counts the connection from its first request on, for the address that the latest request came from.
+    /// The permit that counts the connection from its first request on, with the address of the latest request.
     guest: RefCell<Option<(Option<IpAddr>, Guest)>>,
 }
 
@@ -31,43 +31,43 @@ impl Door {
         }
     }
 
-    /// Lets a request in. The connection is counted with its first one, and anew when another client's comes: a proxy sends those
-    /// of several clients one after the other. Bans count for each.
-    pub(super) fn let_in(&self, visitor: &Visitor) -> Result<(), Limited> {
-        let guest = &mut *self.guest.borrow_mut();
-        let is_same = |(address, _): &(Option<IpAddr>, Guest)| *address == visitor.address;
-        if guest.as_ref().is_some_and(is_same) {
-            return self.hub.check_ban(visitor);
+    /// Admits a request. The first request counts the connection. A request of another client counts it again, because
+    /// a proxy sends requests of several clients over one connection. Bans are checked for each request.
+    pub(super) fn let_in(&self, client_info: &Visitor) -> Result<(), Limited> {
+        let permit = &mut *self.guest.borrow_mut();
+        let is_same = |(address, _): &(Option<IpAddr>, Guest)| *address == client_info.address;
+        if permit.as_ref().is_some_and(is_same) {
+            return self.hub.check_ban(client_info);
         }
-        // Given up first, so that the connection never counts twice.
-        drop(guest.take());
-        *guest = Some((visitor.address, self.hub.let_in(visitor)?));
+        // Released first, so that the connection never counts twice.
+        drop(permit.take());
+        *permit = Some((client_info.address, self.hub.let_in(client_info)?));
         Ok(())
     }
 
-    /// Lets it become a WebSocket, when its turn comes.
-    pub(super) async fn let_open(&self, visitor: &Visitor) -> Result<(), Limited> {
-        let wait = self.hub.let_open(visitor)?;
-        if !wait.is_zero() {
-            sleep(wait).await;
-            // It may have been banned in the meantime.
-            self.hub.check_ban(visitor)?;
+    /// Admits the upgrade to a WebSocket, after the delay that the hub sets.
+    pub(super) async fn let_open(&self, client_info: &Visitor) -> Result<(), Limited> {
+        let delay = self.hub.let_open(client_info)?;
+        if !delay.is_zero() {
+            sleep(delay).await;
+            // The address may have been banned in the meantime.
+            self.hub.check_ban(client_info)?;
         }
         Ok(())
     }
 
-    /// Whether the connection was let in, and counts.
+    /// Returns whether the connection was admitted and is counted.
     pub(super) fn has_guest(&self) -> bool {
         self.guest.borrow().is_some()
     }
 
-    /// What counts the connection, for whoever goes on with it.
+    /// Takes the permit, for the owner of the upgraded connection.
     pub(super) fn take_guest(&self) -> Option<Guest> {
-        self.guest.take().map(|(_, guest)| guest)
+        self.guest.take().map(|(_, permit)| permit)
     }
 }
 
-/// What a client is told that is not let in.
+/// Returns the response to a client that a limit refuses.
 pub(super) fn refusal(limited: Limited) -> Response<Body> {
     let mut response = Response::new(Body::from(format!("{limited}.\n")));
     *response.status_mut() =

@@ -1,16 +1,16 @@
-//! The header fields of responses: each stands once.
+//! Removes duplicate header fields from responses.
 //!
-//! What reads a field that stands twice takes the first line, the last, or refuses both: nginx since 1.23 and Apache hand on
-//! the first `Content-Type` only. So the last step before a response goes out makes it impossible.
+//! A recipient of a duplicate field uses the first line, the last line, or rejects both: nginx since 1.23 and Apache
+//! forward the first `Content-Type` only. So the last step before a response is sent removes duplicates.
 
 use hyper::header::{HeaderMap, HeaderName, LINK, SET_COOKIE, VARY, WWW_AUTHENTICATE};
 
-/// Fields of which several lines mean several values (RFC 9110, section 5.3; RFC 6265, section 3).
+/// Fields that may occur several times (RFC 9110, section 5.3; RFC 6265, section 3).
 const REPEATABLE: [HeaderName; 4] = [LINK, SET_COOKIE, VARY, WWW_AUTHENTICATE];
 
-/// Leaves of each field the line that was written last.
+/// Keeps only the last line of each field.
 pub(super) fn make_single(headers: &mut HeaderMap) {
-    // Hardly ever anything else.
+    // The usual case: no duplicates.
     if headers.len() == headers.keys_len() {
         return;
     }

@@ -1,8 +1,8 @@
-//! What one HTTP connection holds: what is on its way out, whether the peer takes it, and requests that are not whole. And when
-//! that ends the connection.
+//! Monitors HTTP connections: unsent output, write progress, incomplete requests, and the memory that they hold.
+//! Decides when that closes a connection.
 //!
-//! A [`Flow`] belongs to a connection until it ends or becomes a WebSocket; [`Flows`] are those of one worker. Ends nothing
-//! itself: whoever serves the connection waits for [`Flow::is_over`].
+//! A [`Flow`] belongs to a connection until it ends or becomes a WebSocket; [`Flows`] holds those of one worker. This
+//! module closes no socket: the task that serves the connection waits for [`Flow::is_over`].
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -21,45 +21,45 @@ use tokio::time::{Instant, sleep_until};
 use crate::hub::takes_too_slowly;
 use crate::limits::{Holding, KERNEL_BYTES_PER_BLOCKED};
 
-/// What a connection is taken to hold that takes nothing: what the kernel keeps of it, and the buffers of HTTP.
+/// Memory charged for a connection that cannot send: kernel buffers and the buffers of HTTP.
 const BLOCKED_BYTES: usize = KERNEL_BYTES_PER_BLOCKED + 32 * 1024;
 
-/// What a connection is taken to hold that holds nothing: what HTTP takes to wait for a request.
+/// Memory charged for every connection: what HTTP uses while it waits for a request.
 const CONNECTION_BYTES: usize = 8 * 1024;
-/// More than this of a request does not wait: a head, and what is read ahead. Bodies go on to who reads them.
+/// Maximum bytes of an incomplete request: a head and the read-ahead bytes. Bodies go to their readers.
 const UNFINISHED_BYTES_MAX: usize = 2 * super::HEAD_BYTES_MAX;
 
-/// Why a connection is over.
+/// Why the server closes an HTTP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
-    /// Nothing was taken for `connection.stuck_after`, or a scrape of everything too slowly.
+    /// The client took nothing for `connection.stuck_after`, or takes a full scrape too slowly.
     Stuck,
     /// Memory is short (`memory.shed_percent`).
     Shed,
 }
 
-/// What is on its way out of one connection.
+/// The output and memory of one HTTP connection.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    /// Since when there has been something to send of which nothing is taken.
+    /// When sending became blocked; `None` while the client takes data.
     blocked_since: Cell<Option<Instant>>,
-    /// Who waits until something is taken.
+    /// The task that waits until sending is possible.
     waiting: RefCell<Option<Waker>>,
-    /// Bytes of its response that wait in memory of their own.
+    /// Unsent bytes of the response that no other response shares.
     waits: Cell<usize>,
-    /// Bytes that came since the last request began: of the next one, or read ahead.
+    /// Bytes read since the last request began: of the next request, or read ahead.
     unfinished: Cell<usize>,
-    /// The address whose requests come, and its group; `None` for one that stands for itself.
+    /// The client address and its address group; `None` as group if the address is its own group.
     client: Cell<(Option<IpAddr>, Option<NonZeroU64>)>,
     heard_at: Cell<Option<Instant>>,
-    /// When a response began that has to be taken at a least pace, and how many bytes of it were handed on.
+    /// When a response with a minimum rate began, and its bytes sent so far.
     paced: Cell<Option<(Instant, usize)>>,
     over: Cell<Option<Over>>,
     ended: Notify,
 }
 
 impl Flow {
-    /// Waits while earlier responses cannot be sent: a client that does not read gets no more of them.
+    /// Waits while earlier responses cannot be sent: a client that does not read gets no more responses.
     pub(super) async fn wait_until_unblocked(&self) {
         std::future::poll_fn(|cx| {
             if self.blocked_since.get().is_none() {
@@ -71,7 +71,7 @@ impl Flow {
         .await;
     }
 
-    /// Completes when the connection is to be ended, and says why.
+    /// Completes when the connection must be closed, and returns the reason.
     pub(super) async fn is_over(&self, stuck_after: Duration) -> Over {
         tokio::select! {
             () = self.is_stuck(stuck_after) => Over::Stuck,
@@ -79,7 +79,7 @@ impl Flow {
         }
     }
 
-    /// Looks once in `stuck_after` while all goes well.
+    /// Completes when sending has been blocked for `stuck_after`. Wakes once per `stuck_after` in normal operation.
     async fn is_stuck(&self, stuck_after: Duration) {
         loop {
             let since = self.blocked_since.get().unwrap_or_else(Instant::now);
@@ -91,17 +91,17 @@ impl Flow {
         }
     }
 
-    /// Takes note of what waits in memory of its own.
+    /// Sets the number of unsent bytes that no other response shares.
     pub(super) fn set_waits(&self, bytes: usize) {
         self.waits.set(bytes);
     }
 
-    /// Takes note that a request has come whole.
+    /// Resets the incomplete bytes: a request has been read completely.
     pub(super) fn begin_request(&self) {
         self.unfinished.set(0);
     }
 
-    /// Takes note of whose requests come; `group` gives the address group.
+    /// Sets the client of the current request; `group` returns the address group.
     pub(super) fn set_client(
         &self,
         address: Option<IpAddr>,
@@ -112,17 +112,17 @@ impl Flow {
         }
     }
 
-    /// Begins a response that has to be taken at a least pace.
+    /// Starts the minimum rate check for a response.
     pub(super) fn begin_pace(&self) {
         self.paced.set(Some((Instant::now(), 0)));
     }
 
-    /// Ends it.
+    /// Ends the minimum rate check.
     pub(super) fn end_pace(&self) {
         self.paced.set(None);
     }
 
-    /// Takes note that so many bytes of a response were handed on.
+    /// Adds bytes of a response that were handed to hyper.
     pub(super) fn hand_on(&self, bytes: usize) {
         if let Some((began, before)) = self.paced.get() {
             self.paced.set(Some((began, before + bytes)));
@@ -134,13 +134,13 @@ impl Flow {
         paced.is_some_and(|(began, bytes)| takes_too_slowly(bytes, began.elapsed()))
     }
 
-    /// Ends the connection.
+    /// Requests that the connection is closed.
     fn end(&self, over: Over) {
         self.over.set(Some(over));
         self.ended.notify_one();
     }
 
-    /// What it holds, that of every connection included.
+    /// Returns the memory held, including the share of every connection.
     fn holding(&self) -> Holding {
         let heard_at = self.heard_at.get();
         Holding {
@@ -150,7 +150,7 @@ impl Flow {
         }
     }
 
-    /// Bytes that are held for it, beyond what every connection takes.
+    /// Returns the bytes held beyond the share of every connection.
     fn held(&self) -> usize {
         let blocked = if self.blocked_since.get().is_some() {
             BLOCKED_BYTES
@@ -161,7 +161,7 @@ impl Flow {
         self.waits.get() + blocked + unfinished
     }
 
-    /// Takes note of what came of sending something.
+    /// Records whether sending was blocked or made progress.
     fn note<T>(&self, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if sent.is_pending() {
             if self.blocked_since.get().is_none() {
@@ -169,8 +169,8 @@ impl Flow {
             }
         } else {
             self.blocked_since.set(None);
-            if let Some(waiting) = self.waiting.take() {
-                waiting.wake();
+            if let Some(waker) = self.waiting.take() {
+                waker.wake();
             }
         }
         sent
@@ -181,7 +181,7 @@ impl Flow {
 #[derive(Debug, Default)]
 pub(super) struct Flows(RefCell<Slab<Rc<Flow>>>);
 
-/// A place among [`Flows`], until it is dropped.
+/// An entry of [`Flows`]; removes it on drop.
 #[derive(Debug)]
 pub(super) struct FlowGuard {
     of: Rc<Flows>,
@@ -195,44 +195,47 @@ impl Drop for FlowGuard {
 }
 
 impl Flows {
-    /// Takes one in.
+    /// Adds a connection.
     pub(super) fn enter(self: &Rc<Self>) -> (Rc<Flow>, FlowGuard) {
-        let flow = Rc::<Flow>::default();
-        let place = self.0.borrow_mut().insert(Rc::clone(&flow));
+        let monitor = Rc::<Flow>::default();
+        let place = self.0.borrow_mut().insert(Rc::clone(&monitor));
         let of = Rc::clone(self);
-        (flow, FlowGuard { of, place })
+        (monitor, FlowGuard { of, place })
     }
 
-    /// How many take nothing of what is sent to them.
+    /// Returns the number of connections that cannot send.
     pub(super) fn blocked(&self) -> usize {
-        let flows = self.0.borrow();
-        let blocked = |(_, flow): &(usize, &Rc<Flow>)| flow.blocked_since.get().is_some();
-        flows.iter().filter(blocked).count()
+        let monitors = self.0.borrow();
+        let blocked = |(_, monitor): &(usize, &Rc<Flow>)| monitor.blocked_since.get().is_some();
+        monitors.iter().filter(blocked).count()
     }
 
-    /// Ends those that take their response too slowly.
+    /// Closes connections whose client takes its response too slowly.
     pub(super) fn end_slow(&self) {
-        let flows = self.0.borrow();
-        let slow = flows.iter().filter(|(_, flow)| flow.is_too_slow());
-        slow.for_each(|(_, flow)| flow.end(Over::Stuck));
+        let monitors = self.0.borrow();
+        let slow = monitors.iter().filter(|(_, monitor)| monitor.is_too_slow());
+        slow.for_each(|(_, monitor)| monitor.end(Over::Stuck));
     }
 
-    /// What each holds that is not ended yet, and its place.
+    /// Returns the indexes of the open connections and the memory that each holds.
     pub(super) fn holdings(&self) -> (Vec<usize>, Vec<Holding>) {
-        let flows = self.0.borrow();
-        let open = flows.iter().filter(|(_, flow)| flow.over.get().is_none());
-        open.map(|(place, flow)| (place, flow.holding())).unzip()
+        let monitors = self.0.borrow();
+        let open = monitors
+            .iter()
+            .filter(|(_, monitor)| monitor.over.get().is_none());
+        open.map(|(index, monitor)| (index, monitor.holding()))
+            .unzip()
     }
 
-    /// Ends one, by its place.
-    pub(super) fn shed(&self, place: usize) {
-        if let Some(flow) = self.0.borrow().get(place) {
-            flow.end(Over::Shed);
+    /// Closes the connection with this index, to free memory.
+    pub(super) fn shed(&self, index: usize) {
+        if let Some(monitor) = self.0.borrow().get(index) {
+            monitor.end(Over::Shed);
         }
     }
 }
 
-/// A connection whose way out is watched.
+/// A stream that reports its reads and writes to a [`Flow`].
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
@@ -244,7 +247,7 @@ impl<S> Watched<S> {
         Self { stream, flow }
     }
 
-    /// The connection alone.
+    /// Returns the inner stream.
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
@@ -254,14 +257,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, into);
-        let came = into.filled().len() - before;
-        if came > 0 {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let received = buffer.filled().len() - before;
+        if received > 0 {
             let unfinished = &self.flow.unfinished;
-            unfinished.set(unfinished.get() + came);
+            unfinished.set(unfinished.get() + received);
             self.flow.heard_at.set(Some(Instant::now()));
         }
         read
@@ -292,7 +295,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes when it has written all that it has.
+        // hyper flushes after it has written all output.
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.flow.note(flushed)
     }
@@ -313,21 +316,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_stuck_when_nothing_is_taken_and_any_byte_is_progress() {
-        let (mut far, near) = tokio::io::duplex(4);
-        let flow = Rc::<Flow>::default();
-        let mut watched = Watched::new(near, Rc::clone(&flow));
+        let (mut client, server) = tokio::io::duplex(4);
+        let monitor = Rc::<Flow>::default();
+        let mut stream = Watched::new(server, Rc::clone(&monitor));
         let began = Instant::now();
-        let writing = watched.write_all(&[0; 64]);
+        let writing = stream.write_all(&[0; 64]);
         let reading = async {
             for _ in 0..10 {
                 tokio::time::sleep(STUCK_AFTER.saturating_sub(Duration::from_secs(1))).await;
-                far.read_u8().await.expect("a byte");
+                client.read_u8().await.expect("a byte");
             }
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            over = flow.is_over(STUCK_AFTER) => assert_eq!(over, Over::Stuck),
-            _ = writing => panic!("it has not taken all"),
+            reason = monitor.is_over(STUCK_AFTER) => assert_eq!(reason, Over::Stuck),
+            _ = writing => panic!("the client has not read everything"),
             () = reading => {}
         }
         let expected = STUCK_AFTER.saturating_sub(Duration::from_secs(1)) * 10 + STUCK_AFTER;
@@ -340,31 +343,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_has_nothing_to_send_is_never_stuck() {
-        let flow = Flow::default();
-        let over = tokio::time::timeout(10 * STUCK_AFTER, flow.is_over(STUCK_AFTER));
-        assert!(over.await.is_err());
+        let monitor = Flow::default();
+        let reason = tokio::time::timeout(10 * STUCK_AFTER, monitor.is_over(STUCK_AFTER));
+        assert!(reason.await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_while_responses_cannot_be_sent() {
-        let (mut far, near) = tokio::io::duplex(4);
-        let flow = Rc::<Flow>::default();
-        let mut watched = Watched::new(near, Rc::clone(&flow));
+        let (mut client, server) = tokio::io::duplex(4);
+        let monitor = Rc::<Flow>::default();
+        let mut stream = Watched::new(server, Rc::clone(&monitor));
         let unblocked =
-            || tokio::time::timeout(Duration::from_secs(1), flow.wait_until_unblocked());
+            || tokio::time::timeout(Duration::from_secs(1), monitor.wait_until_unblocked());
         assert!(unblocked().await.is_ok());
-        let mut writing = Box::pin(watched.write_all(&[0; 8]));
+        let mut writing = Box::pin(stream.write_all(&[0; 8]));
         assert!((&mut writing).now_or_never().is_none());
         assert!(unblocked().await.is_err());
-        far.read_exact(&mut [0; 4]).await.expect("four bytes");
+        client.read_exact(&mut [0; 4]).await.expect("four bytes");
         assert!(writing.now_or_never().is_some());
         assert!(unblocked().await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_a_paced_response_too_slowly_is_ended_and_others_are_not() {
-        let flows = Rc::<Flows>::default();
-        let entered: Vec<_> = (0..3).map(|_| flows.enter()).collect();
+        let monitors = Rc::<Flows>::default();
+        let entered: Vec<_> = (0..3).map(|_| monitors.enter()).collect();
         let [(fast, _), (slow, _), (other, _)] = &entered[..] else {
             panic!("three")
         };
@@ -375,37 +378,40 @@ mod tests {
             fast.hand_on(70_000);
             slow.hand_on(1);
             other.hand_on(1);
-            flows.end_slow();
+            monitors.end_slow();
         }
         assert_eq!(slow.over.get(), Some(Over::Stuck));
         assert_eq!((fast.over.get(), other.over.get()), (None, None));
         fast.end_pace();
         tokio::time::advance(Duration::from_hours(1)).await;
-        flows.end_slow();
+        monitors.end_slow();
         assert_eq!(fast.over.get(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_a_connection_holds_is_what_waits_and_what_is_not_whole() {
-        let flows = Rc::<Flows>::default();
-        let (flow, _place) = flows.enter();
-        let (mut far, near) = tokio::io::duplex(1 << 20);
-        let mut watched = Watched::new(near, Rc::clone(&flow));
-        let held = || flows.holdings().1[0].bytes - CONNECTION_BYTES;
-        far.write_all(&[b'x'; 10_000]).await.expect("room");
-        watched.read_exact(&mut [0; 10_000]).await.expect("it came");
+        let monitors = Rc::<Flows>::default();
+        let (monitor, _guard) = monitors.enter();
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut stream = Watched::new(server, Rc::clone(&monitor));
+        let held = || monitors.holdings().1[0].bytes - CONNECTION_BYTES;
+        client.write_all(&[b'x'; 10_000]).await.expect("room");
+        stream
+            .read_exact(&mut [0; 10_000])
+            .await
+            .expect("the bytes arrive");
         assert_eq!(held(), 10_000);
-        flow.begin_request();
-        flow.set_waits(1000);
+        monitor.begin_request();
+        monitor.set_waits(1000);
         assert_eq!(held(), 1000);
-        far.write_all(&vec![b'x'; 100_000]).await.expect("room");
-        watched
+        client.write_all(&vec![b'x'; 100_000]).await.expect("room");
+        stream
             .read_exact(&mut vec![0; 100_000])
             .await
-            .expect("it came");
+            .expect("the bytes arrive");
         assert_eq!(held(), 1000 + UNFINISHED_BYTES_MAX);
-        flows.shed(flows.holdings().0[0]);
-        assert_eq!(flow.is_over(STUCK_AFTER).await, Over::Shed);
-        assert!(flows.holdings().0.is_empty());
+        monitors.shed(monitors.holdings().0[0]);
+        assert_eq!(monitor.is_over(STUCK_AFTER).await, Over::Shed);
+        assert!(monitors.holdings().0.is_empty());
     }
 }

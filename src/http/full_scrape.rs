@@ -1,7 +1,7 @@
-//! A scrape of everything over HTTP: one body, made in pieces as the client takes it.
+//! Streams a full scrape over HTTP: one body, produced in chunks as the client takes it.
 //!
-//! Bencode wants the info-hashes in order, and the table has none. So it is gone through several times, each time for those with
-//! the same first bits, and only these are sorted and held.
+//! Bencode needs the info-hashes in order, but the table is unordered. So the table is scanned several times, each time
+//! for info-hashes with the same first bits. Only these are sorted and kept in memory.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use crate::limits::Payer;
 use crate::protocol::http::{SCRAPE_FRAME, scrape_file};
 use crate::protocol::{Counts, InfoHash};
 
-/// Swarms that are held at once, about, of 32 bytes each; a thirty-second part of all if that is more.
+/// Approximate number of swarms in memory at once, of 32 bytes each; a thirty-second of all swarms if that is more.
 const HELD: usize = 8192;
-/// Bits of the most groups into which they are divided: the whole table is gone through once for each.
+/// Maximum number of prefix bits. The whole table is scanned once for each prefix.
 const BITS_MAX: u32 = 5;
-/// Parts of the table that are gone through before others have their turn.
+/// Table shards that are scanned before the task yields.
 const PARTS_PER_TURN: usize = 8;
-/// Swarms of one piece of the body: some 10 KB.
+/// Swarms in one chunk of the body: about 10 KB.
 const SWARMS_PER_PIECE: usize = 128;
 
-/// How far it has come.
+/// The state of a full scrape.
 struct Progress {
     node: Arc<Node>,
     payer: Option<Payer>,
     _permit: FullScrape,
-    /// What is written before the next swarms.
+    /// The bytes to write before the next swarms.
     begin: &'static [u8],
     prefixes: Box<dyn Iterator<Item = ScrapePrefix> + Send + Sync>,
     group: std::vec::IntoIter<(InfoHash, Counts)>,
     has_ended: bool,
 }
 
-/// The body. `payer` pays for the time that it takes.
+/// Returns the body. Its processor time is charged to `payer`.
 pub(super) fn body(node: &Arc<Node>, permit: FullScrape, payer: Option<Payer>) -> Body {
     let swarms = node.tracker().swarms().totals().swarms;
     let progress = Progress {
@@ -50,12 +50,12 @@ pub(super) fn body(node: &Arc<Node>, permit: FullScrape, payer: Option<Payer>) -
         has_ended: false,
     };
     Body::from_stream(unfold(progress, |mut progress| async {
-        let piece = progress.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(piece)), progress))
+        let chunk = progress.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(chunk)), progress))
     }))
 }
 
-/// Into how many groups so many swarms are divided, as bits.
+/// Returns the number of prefix bits for this number of swarms.
 fn bits(swarms: usize) -> u32 {
     let groups = swarms.div_ceil(HELD).next_power_of_two();
     groups.ilog2().min(BITS_MAX)
@@ -66,19 +66,19 @@ impl Progress {
         if self.has_ended {
             return None;
         }
-        let mut piece = std::mem::take(&mut self.begin).to_vec();
+        let mut chunk = std::mem::take(&mut self.begin).to_vec();
         while self.group.len() == 0 {
             let Some(prefix) = self.prefixes.next() else {
                 self.has_ended = true;
-                piece.extend_from_slice(SCRAPE_FRAME.1);
-                return Some(piece);
+                chunk.extend_from_slice(SCRAPE_FRAME.1);
+                return Some(chunk);
             };
             self.group = self.collect(prefix).await.into_iter();
         }
         for (info_hash, counts) in self.group.by_ref().take(SWARMS_PER_PIECE) {
-            scrape_file(&mut piece, &info_hash, counts);
+            scrape_file(&mut chunk, &info_hash, counts);
         }
-        Some(piece)
+        Some(chunk)
     }
 
     async fn collect(&self, prefix: ScrapePrefix) -> Vec<(InfoHash, Counts)> {

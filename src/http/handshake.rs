@@ -1,5 +1,5 @@
-//! How a connection becomes a WebSocket: who may, when it is its turn, and the reason under which each refusal is counted and
-//! noted for the operator.
+//! Decides whether and when a connection becomes a WebSocket, and counts and records the reason of each refusal for the
+//! operator.
 
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -12,27 +12,31 @@ use crate::hub::Visitor;
 use crate::insight::RefusalKind;
 
 impl<H> Visit<H> {
-    /// The response to a request for a WebSocket. With status 101 the connection is handed on.
+    /// Returns the response to an upgrade request. Status 101 hands the connection over to the worker.
     pub(super) async fn upgrade(
         &self,
         request: &Request<Incoming>,
-        visitor: Visitor,
-        wish: Wish,
+        client_info: Visitor,
+        upgrade_request: Wish,
     ) -> Response<Body> {
-        let response = match self.turned_away(request, wish) {
+        let response = match self.turned_away(request, upgrade_request) {
             Some(refusal) => refusal,
-            None => self.handshake(request, &visitor).await,
+            None => self.handshake(request, &client_info).await,
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgraded.set(Some(visitor));
+            self.upgraded.set(Some(client_info));
         } else {
             self.site.counters().upgrades_refused.add(1);
         }
         response
     }
 
-    /// The refusal of what cannot become a WebSocket now, whoever asks.
-    fn turned_away(&self, request: &Request<Incoming>, wish: Wish) -> Option<Response<Body>> {
+    /// Returns the refusal if no client could open a WebSocket with this request now.
+    fn turned_away(
+        &self,
+        request: &Request<Incoming>,
+        upgrade_request: Wish,
+    ) -> Option<Response<Body>> {
         let (shared, counters) = (self.site.shared(), self.site.counters());
         let is_old = request.version() < Version::HTTP_11;
         let (counter, kind, name, response) = if !self.role.has_tracker() {
@@ -43,10 +47,10 @@ impl<H> Visit<H> {
                 "WebSocket",
                 upgrade::elsewhere(),
             )
-        } else if wish == Wish::Stripped || is_old {
+        } else if upgrade_request == Wish::Stripped || is_old {
             let counter = &counters.refused_upgrade_missing;
             let name = if is_old { "HTTP/1.0" } else { "HTTP/1.1" };
-            let response = match wish {
+            let response = match upgrade_request {
                 Wish::Whole => upgrade::answer(request, |_| true),
                 _ => upgrade::stripped(),
             };
@@ -66,16 +70,20 @@ impl<H> Visit<H> {
         Some(response)
     }
 
-    /// The response to a handshake that came whole.
-    async fn handshake(&self, request: &Request<Incoming>, visitor: &Visitor) -> Response<Body> {
+    /// Returns the response to a complete handshake.
+    async fn handshake(
+        &self,
+        request: &Request<Incoming>,
+        client_info: &Visitor,
+    ) -> Response<Body> {
         let (shared, counters) = (self.site.shared(), self.site.counters());
         let note = |kind, name: &str| shared.node().note_refusal(kind, name);
         let response = upgrade::answer(request, |origin| {
             let live = shared.live();
             let is_own = || {
                 let (client, headers) = (self.client(request), request.headers());
-                let told = Told::by(&client, headers, &live.proxies);
-                origin::is_own(origin, headers, &told)
+                let forwarded = Told::by(&client, headers, &live.proxies);
+                origin::is_own(origin, headers, &forwarded)
             };
             live.allows(origin, is_own)
         });
@@ -83,7 +91,7 @@ impl<H> Visit<H> {
             StatusCode::SWITCHING_PROTOCOLS => {}
             StatusCode::FORBIDDEN => {
                 counters.refused_origin.add(1);
-                let origin = visitor.origin.as_deref();
+                let origin = client_info.origin.as_deref();
                 note(RefusalKind::Origin, origin.unwrap_or("not readable"));
                 return response;
             }
@@ -94,9 +102,9 @@ impl<H> Visit<H> {
             }
         }
         tokio::select! {
-            // Whose turn it is opens, and may say its last words there.
+            // An admitted client opens even if it has already closed its side: its messages are still served.
             biased;
-            opened = self.door.let_open(visitor) => if let Err(limited) = opened {
+            opened = self.door.let_open(client_info) => if let Err(limited) = opened {
                 shared.node().note_limited(limited);
                 return door::refusal(limited);
             },
@@ -105,7 +113,7 @@ impl<H> Visit<H> {
                 return upgrade::gone();
             }
         }
-        // After the limit of new connections, which so is one of guesses as well.
+        // Checked after the limit of new connections, which thereby limits token guesses as well.
         if !shared.node().admits(announce::target(request)) {
             counters.refused_token.add(1);
             note(RefusalKind::Token, "WebSocket");
@@ -115,7 +123,7 @@ impl<H> Visit<H> {
     }
 }
 
-/// What was wrong with a handshake, for the operator.
+/// Returns the name of a handshake error, for the refusal list.
 fn fault(method: &Method, status: StatusCode) -> &'static str {
     if status == StatusCode::UPGRADE_REQUIRED {
         "Sec-WebSocket-Version"

@@ -1,15 +1,15 @@
-//! The `Host` of a request: HTTP/1.1 has exactly one, and a valid one (RFC 9112, 3.2). Two would let a proxy in front and this
-//! server understand a request differently.
+//! Checks the `Host` of a request: HTTP/1.1 needs exactly one, and it must be valid (RFC 9112, 3.2). With two, a proxy
+//! in front and this server could interpret a request differently.
 
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
-/// What is said to such a request.
+/// Response text for an invalid `Host`.
 pub(super) const TEXT: &str =
-    "A request of HTTP/1.1 has exactly one Host, a valid one, which is that of its target.\n";
+    "An HTTP/1.1 request needs exactly one valid Host header that matches its target.\n";
 
-/// What is wrong with the `Host` of a request, if something is.
+/// Returns the error in the `Host` of a request, if there is one.
 pub(super) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
     let is_needed = request.version() > Version::HTTP_10;
     fault_of(request.headers(), is_needed).or_else(|| {
@@ -20,8 +20,8 @@ pub(super) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
     })
 }
 
-/// Whether `Host` says the same as the target of a request to a proxy (`GET http://a.example/`). That of the target would count (RFC
-/// 9112, 3.2.2), but honest clients send no two.
+/// Returns whether `Host` equals the host of an absolute target (`GET http://a.example/`). The target would take
+/// precedence (RFC 9112, 3.2.2), but honest clients send equal hosts.
 fn is_same(host: &str, target: &Authority) -> bool {
     let port = |port: &str| match port {
         "" | "80" | "443" => None,
@@ -45,7 +45,8 @@ fn fault_of(headers: &HeaderMap, is_needed: bool) -> Option<&'static str> {
     }
 }
 
-/// A host and perhaps a port (RFC 3986, 3.2); empty where the target of the request has none.
+/// Returns whether a value is a host with an optional port (RFC 3986, 3.2), or empty: the host is empty if the target
+/// has none.
 fn is_valid(value: &[u8]) -> bool {
     let end = value.iter().rposition(|&byte| byte == b':' || byte == b']');
     let (host, port) = match end {
@@ -68,14 +69,15 @@ fn is_valid(value: &[u8]) -> bool {
     is_host && is_port(port)
 }
 
-/// Empty, or a number that a port can be.
+/// Returns whether the digits are empty or a port number.
 fn is_port(digits: &[u8]) -> bool {
     let is_number = digits.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(digits).unwrap_or_default();
     is_number && (text.is_empty() || text.parse::<u16>().is_ok())
 }
 
-/// Unreserved, or part of an escape. The delimiters that RFC 3986 allows as well stand in no name of a host; others may split at them.
+/// Returns whether a byte may occur in a host name: unreserved or part of an escape. RFC 3986 also allows delimiters,
+/// but no host name has one, and other programs may split at them.
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)
 }

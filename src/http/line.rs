@@ -1,8 +1,8 @@
-//! The transport of a connection that speaks HTTP, for as long as there are requests to serve.
+//! Wraps the stream of an HTTP connection so that a write error does not discard requests that have already arrived.
 //!
-//! A client that does not wait for its answers closes at once, and what it said counts all the same: a `stopped` that is lost
-//! lists a dead peer for half an hour. So writing never fails here. When the client has gone, what is written is dropped, and
-//! what had arrived is still read to its end. `mod.rs` puts it around each stream.
+//! A client that does not wait for its responses closes at once, and its requests count all the same: a lost `stopped`
+//! would list a dead peer for half an hour. So writing never fails here. After a write error, output is dropped, and
+//! input is read to its end. `mod.rs` puts this wrapper around each stream.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -12,29 +12,29 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that are read ahead while a request waits for its turn: as much as one head may have.
+/// Maximum number of bytes read ahead while a request waits: the maximum size of one head.
 const AHEAD_BYTES_MAX: usize = super::HEAD_BYTES_MAX;
-/// Bytes that are read ahead at once.
+/// Bytes that one read-ahead call reads.
 const PIECE_BYTES: usize = 1024;
 
-/// A stream, and what is known of its other end.
+/// A stream with the status of its peer.
 pub(super) struct Line<S>(Rc<Inner<S>>);
 
 struct Inner<S> {
     stream: RefCell<S>,
-    /// Read while a request waited.
+    /// Bytes read while a request waited.
     ahead: RefCell<Vec<u8>>,
-    /// Nothing more can be written.
+    /// Whether writing has failed.
     is_gone: Cell<bool>,
-    /// Nothing more will be read, but for what is ahead.
+    /// Whether the peer has closed its sending side; only the read-ahead bytes remain.
     has_ended: Cell<bool>,
 }
 
-/// What the requests of a connection may know of its other end.
+/// The status of the peer, as the requests of its connection see it.
 pub(super) trait Far {
-    /// Whether nobody reads the answers any more.
+    /// Returns whether responses can no longer be delivered.
     fn is_gone(&self) -> bool;
-    /// Waits until nothing more can come from there.
+    /// Completes when the peer has closed its sending side.
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
@@ -48,12 +48,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Line<S> {
         }))
     }
 
-    /// The other end, for those who answer.
+    /// Returns the status of the peer, for the request handlers.
     pub(super) fn far(&self) -> Rc<dyn Far> {
         Rc::clone(&self.0) as Rc<dyn Far>
     }
 
-    /// The stream, and what was read ahead. `None` if somebody still has the other end, which nobody may.
+    /// Returns the stream and the bytes read ahead. `None` if a peer status still exists, which is a bug.
     pub(super) fn into_parts(self) -> Option<(S, Vec<u8>)> {
         let inner = Rc::into_inner(self.0)?;
         Some((inner.stream.into_inner(), inner.ahead.into_inner()))
@@ -61,10 +61,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Line<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
-    /// What becomes of a failure to write: the client has gone, and nobody is told.
+    /// Turns a write error into success: stores that writing has failed, and reports all bytes as written.
     fn taken(&self, written: io::Result<usize>, length: usize) -> usize {
         written.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the client has gone");
+            tracing::debug!(%error, "HTTP write failed: output is dropped");
             self.is_gone.set(true);
             length
         })
@@ -81,19 +81,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Far for Inner<S> {
     }
 
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut ahead = self.ahead.borrow_mut();
-        while !self.has_ended.get() && ahead.len() < AHEAD_BYTES_MAX {
-            let mut room = [0; PIECE_BYTES];
-            let mut piece = ReadBuf::new(&mut room);
-            let read = ready!(self.with_stream(|stream| stream.poll_read(cx, &mut piece)));
+        let mut read_ahead = self.ahead.borrow_mut();
+        while !self.has_ended.get() && read_ahead.len() < AHEAD_BYTES_MAX {
+            let mut bytes = [0; PIECE_BYTES];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = ready!(self.with_stream(|stream| stream.poll_read(cx, &mut buffer)));
             self.has_ended
-                .set(read.is_err() || piece.filled().is_empty());
-            ahead.extend_from_slice(piece.filled());
+                .set(read.is_err() || buffer.filled().is_empty());
+            read_ahead.extend_from_slice(buffer.filled());
         }
         if self.has_ended.get() {
             Poll::Ready(())
         } else {
-            // Who has sent so much before its turn is still there.
+            // A client that has sent this much is taken to be present.
             Poll::Pending
         }
     }
@@ -103,22 +103,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Line<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let inner = &self.0;
-        let mut ahead = inner.ahead.borrow_mut();
-        if !ahead.is_empty() {
-            let now = ahead.len().min(into.remaining());
-            into.put_slice(ahead.get(..now).unwrap_or_default());
-            ahead.drain(..now);
+        let mut read_ahead = inner.ahead.borrow_mut();
+        if !read_ahead.is_empty() {
+            let count = read_ahead.len().min(buffer.remaining());
+            buffer.put_slice(read_ahead.get(..count).unwrap_or_default());
+            read_ahead.drain(..count);
             return Poll::Ready(Ok(()));
         }
         if inner.has_ended.get() {
             return Poll::Ready(Ok(()));
         }
-        let read = inner.with_stream(|stream| stream.poll_read(cx, into));
+        let read = inner.with_stream(|stream| stream.poll_read(cx, buffer));
         if inner.is_gone.get() && !matches!(read, Poll::Ready(Ok(()))) {
-            // What had arrived is read, and no more comes.
+            // All input has been read, and no more will arrive.
             return Poll::Ready(Ok(()));
         }
         read
@@ -142,14 +142,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Line<S> {
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let inner = &self.0;
-        let length = pieces.iter().map(|piece| piece.len()).sum();
+        let length = slices.iter().map(|slice| slice.len()).sum();
         if inner.is_gone.get() {
             return Poll::Ready(Ok(length));
         }
-        let written = ready!(inner.with_stream(|stream| stream.poll_write_vectored(cx, pieces)));
+        let written = ready!(inner.with_stream(|stream| stream.poll_write_vectored(cx, slices)));
         Poll::Ready(Ok(inner.taken(written, length)))
     }
 

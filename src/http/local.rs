@@ -1,10 +1,10 @@
-//! Whether a request comes from the machine of the server itself: then it may see all statistics, as whoever is there can
-//! look at the process as well.
+//! Decides whether a request comes from this machine. A local client may see all statistics, because it could inspect
+//! the process as well.
 //!
-//! A proxy on this machine connects from there too, for strangers. What it says about them is read where it is trusted; where it is
-//! not, its headers tell that there is one. One that passes bytes on adds nothing, and a stranger behind it can name any host. So
-//! nobody over loopback is local any more once a proxy has shown itself there. A page that was made to lead here under a name of its
-//! own (DNS rebinding) is told by that name.
+//! A proxy on this machine also connects over loopback, on behalf of remote clients. If it is trusted, its headers name
+//! the client. If not, its headers reveal that it exists. A proxy that forwards plain bytes adds no header, and a
+//! remote client behind it can send any `Host`. So after the first sign of a proxy no request over loopback counts as
+//! local. A page whose own domain resolves to this machine (DNS rebinding) is recognised by its `Host`.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,17 @@ use hyper::{Request, Version};
 
 use crate::net::address::{Client, Proxies};
 
-/// Whether a request comes from this machine: put into its extensions by the way in.
+/// Whether a request comes from this machine; stored in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Local(pub(super) bool);
 
-/// Whether somebody came over loopback who need not be on this machine; true for good once it was.
+/// Whether a request over loopback may have come from another machine. Stays set.
 #[derive(Debug, Default)]
 pub(super) struct Strangers(AtomicBool);
 
-/// With what the names of other headers begin that proxies add.
+/// Name prefixes of headers that proxies add.
 const PREFIXES: [&str; 2] = ["x-forwarded-", "cf-"];
-/// And those that are no list of theirs.
+/// Other headers that proxies add.
 const NAMES: [&str; 6] = [
     "x-real-ip",
     "x-client-ip",
@@ -34,19 +34,19 @@ const NAMES: [&str; 6] = [
     "x-original-host",
 ];
 
-/// Which host was asked for.
+/// The host that a request names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// This machine by a name that it has for itself: an address of loopback, or `localhost`.
+    /// This machine: a loopback address or `localhost`.
     ThisMachine,
-    /// Another one, as strangers do.
+    /// Another host, as remote clients name it.
     Other,
-    /// Nothing that tells.
+    /// No host.
     Nothing,
 }
 
 impl Local {
-    /// Decides it for a request of `client`, who is as `proxies` tell.
+    /// Decides for a request of `client`, which was determined with `proxies`.
     pub(super) fn of<B>(
         request: &Request<B>,
         client: &Client,
@@ -57,18 +57,18 @@ impl Local {
         if client.is_malformed || !client.address.is_some_and(is_loopback) {
             return Self(false);
         }
-        let asked = asked(request.headers());
-        // A trusted proxy says that its client is on this machine.
+        let host = asked(request.headers());
+        // A trusted proxy reports a client on this machine.
         if client.is_forwarded {
-            return Self(asked == Asked::ThisMachine);
+            return Self(host == Asked::ThisMachine);
         }
-        let is_passed_on = is_passed_on(request.headers(), proxies.header());
-        if client.hops == 0 && (is_passed_on || asked == Asked::Other) {
+        let is_forwarded = is_passed_on(request.headers(), proxies.header());
+        if client.hops == 0 && (is_forwarded || host == Asked::Other) {
             strangers.note();
         }
-        // Browsers and collectors of metrics speak HTTP/1.1; proxies that add nothing often speak the older one.
-        let is_new = request.version() > Version::HTTP_10;
-        Self(is_new && asked == Asked::ThisMachine && !is_passed_on && !strangers.came())
+        // Browsers and metrics collectors use HTTP/1.1; proxies that add no header often use HTTP/1.0.
+        let is_http_1_1 = request.version() > Version::HTTP_10;
+        Self(is_http_1_1 && host == Asked::ThisMachine && !is_forwarded && !strangers.came())
     }
 }
 
@@ -80,26 +80,26 @@ impl Strangers {
     fn note(&self) {
         if !self.0.swap(true, Ordering::Relaxed) {
             tracing::info!(
-                "requests over loopback were passed on or asked for another host; nobody there is told full metrics without a token \
-                 any more. If there is a proxy, name it in proxies.trusted; else use http://localhost after a restart"
+                "requests over loopback came through a proxy or named another host: full metrics over loopback now need a token. \
+                 If there is a proxy, list it in proxies.trusted; otherwise restart and use http://localhost"
             );
         }
     }
 }
 
-/// Whether a proxy was on the way that says so.
+/// Returns whether headers show that a proxy forwarded the request.
 fn is_passed_on(headers: &HeaderMap, header: &str) -> bool {
-    let by_proxy = |name: &str| {
+    let is_proxy_header = |name: &str| {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
     };
     [FORWARDED, VIA]
         .iter()
         .any(|name| headers.contains_key(name))
         || headers.contains_key(header)
-        || headers.keys().any(|name| by_proxy(name.as_str()))
+        || headers.keys().any(|name| is_proxy_header(name.as_str()))
 }
 
-/// What `Host` names.
+/// Returns the host that the `Host` header names.
 fn asked(headers: &HeaderMap) -> Asked {
     let mut hosts = headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::config;
 
-    /// A request over a connection from here or elsewhere.
+    /// A request with these headers.
     fn request(headers: &[(&'static str, &'static str)]) -> Request<()> {
         let mut request = Request::new(());
         for (name, value) in headers {
@@ -147,16 +147,19 @@ mod tests {
 
     fn proxies(trusted: &[&str]) -> Proxies {
         Proxies::new(&config::Proxies {
-            trusted: trusted.iter().map(|word| word.parse().unwrap()).collect(),
+            trusted: trusted
+                .iter()
+                .map(|network| network.parse().unwrap())
+                .collect(),
             ..config::Proxies::default()
         })
     }
 
-    fn is_local(peer: &str, request: &Request<()>, trusted: &[&str], seen: &Strangers) -> bool {
+    fn is_local(peer: &str, request: &Request<()>, trusted: &[&str], detector: &Strangers) -> bool {
         let proxies = proxies(trusted);
         let values = request.headers().get_all(proxies.header()).iter();
         let client = proxies.client(peer.parse().ok(), values.map(HeaderValue::as_bytes));
-        Local::of(request, &client, &proxies, seen).0
+        Local::of(request, &client, &proxies, detector).0
     }
 
     #[test]
@@ -171,8 +174,8 @@ mod tests {
         ] {
             for peer in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
                 let request = request(&[("host", host)]);
-                let seen = Strangers::default();
-                assert!(is_local(peer, &request, &[], &seen), "{peer} {host}");
+                let detector = Strangers::default();
+                assert!(is_local(peer, &request, &[], &detector), "{peer} {host}");
             }
         }
     }
@@ -181,9 +184,9 @@ mod tests {
     fn strangers_are_not_however_they_come() {
         let host = ("host", "127.0.0.1");
         for peer in ["192.0.2.1", "10.0.0.1", ""] {
-            let seen = Strangers::default();
-            assert!(!is_local(peer, &request(&[host]), &[], &seen), "{peer}");
-            assert!(!seen.came());
+            let detector = Strangers::default();
+            assert!(!is_local(peer, &request(&[host]), &[], &detector), "{peer}");
+            assert!(!detector.came());
         }
         for name in [
             "tracker.example",
@@ -192,10 +195,10 @@ mod tests {
             "hub:8000",
             "x",
         ] {
-            let seen = Strangers::default();
+            let detector = Strangers::default();
             let request = request(&[("host", name)]);
-            assert!(!is_local("127.0.0.1", &request, &[], &seen), "{name}");
-            assert!(seen.came(), "{name}");
+            assert!(!is_local("127.0.0.1", &request, &[], &detector), "{name}");
+            assert!(detector.came(), "{name}");
         }
         for header in [
             "x-forwarded-for",
@@ -205,61 +208,74 @@ mod tests {
             "x-real-ip",
             "cf-connecting-ip",
         ] {
-            let seen = Strangers::default();
+            let detector = Strangers::default();
             let request = request(&[host, (header, "127.0.0.1")]);
-            assert!(!is_local("127.0.0.1", &request, &[], &seen), "{header}");
-            assert!(seen.came(), "{header}");
+            assert!(!is_local("127.0.0.1", &request, &[], &detector), "{header}");
+            assert!(detector.came(), "{header}");
         }
     }
 
     #[test]
     fn who_names_no_host_or_speaks_an_old_http_is_not_local() {
         for headers in [&[][..], &[("host", "")], &[("host", ":80")]] {
-            let seen = Strangers::default();
+            let detector = Strangers::default();
             let request = request(headers);
-            assert!(!is_local("127.0.0.1", &request, &[], &seen), "{headers:?}");
-            assert!(!seen.came(), "{headers:?}");
+            assert!(
+                !is_local("127.0.0.1", &request, &[], &detector),
+                "{headers:?}"
+            );
+            assert!(!detector.came(), "{headers:?}");
         }
         let mut old = request(&[("host", "localhost")]);
         *old.version_mut() = Version::HTTP_10;
-        let seen = Strangers::default();
-        assert!(!is_local("127.0.0.1", &old, &[], &seen));
-        assert!(!seen.came());
+        let detector = Strangers::default();
+        assert!(!is_local("127.0.0.1", &old, &[], &detector));
+        assert!(!detector.came());
     }
 
     #[test]
     fn nobody_over_loopback_is_local_once_a_stranger_came_there() {
         let forged = request(&[("host", "localhost")]);
         let honest = request(&[("host", "tracker.example")]);
-        let seen = Strangers::default();
-        assert!(is_local("127.0.0.1", &forged, &[], &seen));
-        assert!(!is_local("127.0.0.1", &honest, &[], &seen));
-        assert!(!is_local("127.0.0.1", &forged, &[], &seen));
-        assert!(!is_local("::1", &forged, &[], &seen));
+        let detector = Strangers::default();
+        assert!(is_local("127.0.0.1", &forged, &[], &detector));
+        assert!(!is_local("127.0.0.1", &honest, &[], &detector));
+        assert!(!is_local("127.0.0.1", &forged, &[], &detector));
+        assert!(!is_local("::1", &forged, &[], &detector));
     }
 
     #[test]
     fn a_trusted_proxy_tells_who_is_on_this_machine() {
-        let (host, seen) = (("host", "localhost"), Strangers::default());
-        let told = |client| request(&[host, ("x-forwarded-for", client), ("via", "1.1 x")]);
+        let (host, detector) = (("host", "localhost"), Strangers::default());
+        let forwarded = |client| request(&[host, ("x-forwarded-for", client), ("via", "1.1 x")]);
         let trusted = ["127.0.0.1"];
         assert!(is_local(
             "127.0.0.1",
-            &told("127.0.0.1"),
+            &forwarded("127.0.0.1"),
             &["127.0.0.1"],
-            &seen
+            &detector
         ));
-        assert!(is_local("127.0.0.1", &told("::1"), &trusted, &seen));
-        assert!(!is_local("127.0.0.1", &told("192.0.2.1"), &trusted, &seen));
+        assert!(is_local(
+            "127.0.0.1",
+            &forwarded("::1"),
+            &trusted,
+            &detector
+        ));
+        assert!(!is_local(
+            "127.0.0.1",
+            &forwarded("192.0.2.1"),
+            &trusted,
+            &detector
+        ));
         assert!(!is_local(
             "10.0.0.1",
-            &told("127.0.0.1"),
+            &forwarded("127.0.0.1"),
             &["10.0.0.1"],
-            &seen
+            &detector
         ));
-        // It may pass on whatever hosts it serves.
+        // It may forward requests for any host that it serves.
         let served = request(&[("host", "a.example"), ("x-forwarded-for", "192.0.2.1")]);
-        assert!(!is_local("127.0.0.1", &served, &trusted, &seen));
-        assert!(!seen.came());
+        assert!(!is_local("127.0.0.1", &served, &trusted, &detector));
+        assert!(!detector.came());
     }
 }

@@ -1,6 +1,6 @@
-//! `GET /metrics`: the statistics for Prometheus and all that read its formats.
+//! Serves `GET /metrics`: the statistics for Prometheus and other programs that read its formats.
 //!
-//! Written down once for each second of statistics, however often somebody asks, so that asking costs next to nothing.
+//! The text is rendered once per second of statistics, so a request costs almost nothing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -29,12 +29,12 @@ use crate::limits::TooManyWrong;
 const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_TYPE);
 const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_TYPE);
 
-/// The numbers as they were written down last: the totals, and all of them.
+/// The rendered metrics of the latest second: the totals, and all series.
 #[derive(Debug)]
 pub(super) struct Metrics {
     totals: Mutex<Option<Written>>,
     all: Mutex<Option<Written>>,
-    /// Whether `metrics.listen` names addresses: then they are told nowhere else.
+    /// Whether `metrics.listen` is set: then only those listeners serve metrics.
     elsewhere: bool,
 }
 
@@ -54,7 +54,7 @@ impl Metrics {
         }
     }
 
-    /// Whether only listeners of their own tell them.
+    /// Returns whether only the listeners of `metrics.listen` serve metrics.
     pub(super) const fn is_elsewhere(&self) -> bool {
         self.elsewhere
     }
@@ -88,7 +88,7 @@ impl Metrics {
     }
 }
 
-/// The answer, in the format that is asked for.
+/// `GET /metrics`, in the requested format.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let headers = request.headers();
     let detail = match detail(&shared, &request) {
@@ -111,8 +111,8 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
     common((headers, text))
 }
 
-/// How much is told: where there is `metrics.token`, all to who shows it or the admin token and nothing to others; at an address of
-/// their own all to everybody; else as with all statistics.
+/// Returns the detail that the sender may see. With `metrics.token`: all for requests with that token or the admin
+/// token, nothing for others. On listeners of `metrics.listen`: all. Otherwise the rule of all statistics applies.
 fn detail(shared: &Shared, request: &Request) -> Result<Detail, Box<Response>> {
     let refused = |response: Response| Err(Box::new(response));
     if shared.live().metrics_token.is_none() {
@@ -121,32 +121,37 @@ fn detail(shared: &Shared, request: &Request) -> Result<Detail, Box<Response>> {
         }
         return may_see(shared, request).or_else(|refusal| refused(refusal.into_response()));
     }
-    let Some(shown) = shown(request.headers()) else {
+    let Some(token) = shown(request.headers()) else {
         return refused(unauthorized());
     };
     let Caller(address) = request.extensions().get().copied().unwrap_or_default();
-    match guess(shared, address, shown) {
+    match guess(shared, address, token) {
         Ok(true) => Ok(Detail::All),
         Ok(false) => refused(unauthorized()),
-        Err(wrong) => refused(too_many(wrong).into_response()),
+        Err(too_many_wrong) => refused(too_many(too_many_wrong).into_response()),
     }
 }
 
-/// Whether who is banned shows a token for metrics all the same.
+/// Returns whether a request of a banned address carries a valid metrics token.
 pub(super) fn is_token_shown(
     shared: &Shared,
     headers: &HeaderMap,
     address: Option<IpAddr>,
 ) -> bool {
-    shown(headers).is_some_and(|shown| guess(shared, address, shown) == Ok(true))
+    shown(headers).is_some_and(|token| guess(shared, address, token) == Ok(true))
 }
 
-/// Looks at a token: `metrics.token`, or the admin token.
-fn guess(shared: &Shared, address: Option<IpAddr>, shown: &[u8]) -> Result<bool, TooManyWrong> {
+/// Checks a token against `metrics.token` and the admin token.
+fn guess(shared: &Shared, address: Option<IpAddr>, candidate: &[u8]) -> Result<bool, TooManyWrong> {
     let (live, node) = (shared.live(), shared.node());
     let tokens = [&live.metrics_token, &live.admin_token];
-    let is_right = || tokens.into_iter().flatten().any(|token| token.is(shown));
-    node.guess(Guarded::Metrics, address, node.now(), is_right)
+    let is_valid = || {
+        tokens
+            .into_iter()
+            .flatten()
+            .any(|token| token.is(candidate))
+    };
+    node.guess(Guarded::Metrics, address, node.now(), is_valid)
 }
 
 fn unauthorized() -> Response {
@@ -158,11 +163,12 @@ fn unauthorized() -> Response {
             HeaderValue::from_static("Bearer realm=\"metrics\""),
         ),
     ];
-    let text = "Metrics are told to who shows their token (metrics.token).\n";
+    let text = "Metrics need a token (metrics.token): send it as Authorization: Bearer TOKEN.\n";
     (StatusCode::UNAUTHORIZED, headers, text).into_response()
 }
 
-/// Prometheus names all formats that it takes; others mostly name none and read the older one.
+/// Returns whether the client accepts OpenMetrics. Prometheus lists all formats that it accepts; other clients mostly
+/// list none and read the older format.
 fn takes_open_metrics(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter();
     accepted

@@ -1,7 +1,7 @@
-//! What a fresh TCP connection speaks: HTTP/1.1, until it asks to become a WebSocket.
+//! Serves HTTP/1.1 on an accepted connection until the connection becomes a WebSocket or ends.
 //!
-//! Serves the page, its assets, the small API and the tracker over HTTP; hands upgraded connections back to the worker. Knows
-//! nothing of tracking.
+//! Serves the pages, their assets, the small API and the tracker over HTTP. Hands upgraded connections back to the
+//! worker. Contains no tracking rules.
 
 mod announce;
 mod api;
@@ -63,48 +63,48 @@ use upgrade::Wish;
 pub(crate) use site::{Shared, Site};
 pub(crate) use steering::{Amend, Amended, Doing, InForce as SteeringInForce, Steering};
 
-/// Bytes of a request's head, and of what may follow it before the upgrade is answered.
+/// Maximum size of a request head in bytes, and of the bytes that may follow it before the upgrade is answered.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// `connection.handshake_timeout`, `connection.http_timeout` and `connection.stuck_after`.
+/// The settings `connection.handshake_timeout`, `connection.http_timeout` and `connection.stuck_after`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// For the head of a request.
+    /// Limit for reading the head of a request.
     pub(crate) head: Duration,
-    /// For all of it that is no WebSocket.
+    /// Limit for the whole connection, unless it becomes a WebSocket.
     pub(crate) whole: Duration,
-    /// For the next byte of a response to be taken.
+    /// Limit until the client takes the next byte of a response.
     pub(crate) stuck: Duration,
 }
 
-/// What a PROXY header said of a connection.
+/// The client of a connection according to its PROXY header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Introduced {
-    /// There was none, or it was of the proxy itself.
+    /// There was no header, or it described the proxy itself.
     No,
-    /// Whose it is.
+    /// The header named the client.
     Named,
-    /// An address that its sender cannot know to be that of the client.
+    /// The header carried an address that its sender cannot know to be the client's.
     Unnamed,
 }
 
-/// A connection that nothing is known of yet but how it came.
+/// An accepted connection and the facts that its listener supplies.
 #[derive(Debug)]
 pub(crate) struct Arrival<S, H> {
     pub(crate) stream: S,
-    /// The address at its other end, or the one of its PROXY header; `None` for a socket file.
+    /// The peer address, or the address in its PROXY header; `None` for a Unix socket.
     pub(crate) peer: Option<IpAddr>,
-    /// What a PROXY header said of it.
+    /// The client according to the PROXY header.
     pub(crate) introduced: Introduced,
-    /// What is served where it came in.
+    /// What its listener serves.
     pub(crate) role: Role,
-    /// The number of the listener where it came in.
+    /// The index of its listener.
     pub(crate) listener: u16,
-    /// Whether it is within TLS.
+    /// Whether it uses TLS.
     pub(crate) is_tls: bool,
-    /// Whether there is room for it only briefly: requests are answered, but it does not become a WebSocket.
+    /// Whether the server has room for it only briefly: requests are answered, but it cannot become a WebSocket.
     pub(crate) is_hurried: bool,
-    /// Dropped when its first request has come whole.
+    /// Dropped when its first request has been read completely.
     pub(crate) handshake: H,
 }
 
@@ -113,11 +113,11 @@ pub(crate) struct Arrival<S, H> {
 pub(crate) struct Upgraded<S> {
     /// The connection.
     pub(crate) stream: S,
-    /// What came together with the request.
+    /// Bytes that were read after the request.
     pub(crate) read_ahead: Vec<u8>,
-    /// Who asked for it.
+    /// The client that requested the upgrade.
     pub(crate) visitor: Visitor,
-    /// Counts it until it is opened.
+    /// Counts the connection until the WebSocket is opened.
     pub(crate) guest: Option<Guest>,
 }
 
@@ -132,14 +132,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: 'static,
 {
-    let (flow, _place) = site.flows().enter();
+    let (monitor, _guard) = site.flows().enter();
     let client = site.client_of(arrival.peer);
-    flow.set_client(client, || site.hub().address_group(client?));
-    let line = Line::new(Watched::new(arrival.stream, Rc::clone(&flow)));
-    let visit = Rc::new(Visit {
-        flow: Rc::clone(&flow),
+    monitor.set_client(client, || site.hub().address_group(client?));
+    let transport = Line::new(Watched::new(arrival.stream, Rc::clone(&monitor)));
+    let session = Rc::new(Visit {
+        flow: Rc::clone(&monitor),
         asked: RefCell::default(),
-        far: RefCell::new(Some(line.far())),
+        far: RefCell::new(Some(transport.far())),
         is_tls: arrival.is_tls,
         site: Rc::clone(site),
         peer: arrival.peer,
@@ -153,28 +153,29 @@ where
         following: RefCell::default(),
     });
     let service = service_fn({
-        let visit = Rc::clone(&visit);
-        move |request| Box::pin(spend::answer(request, Rc::clone(&visit)))
+        let session = Rc::clone(&session);
+        move |request| Box::pin(spend::answer(request, Rc::clone(&session)))
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_BYTES_MAX)
-        // Who has ended its side still waits for answers, or has said what counts without them (RFC 9112, 9.6).
+        // A client that closed its sending side may still wait for responses, or its requests count without them
+        // (RFC 9112, 9.6).
         .half_close(true)
-        .serve_connection(TokioIo::new(line), service);
+        .serve_connection(TokioIo::new(transport), service);
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
-        () = visit.follows_in_vain() => return None,
+        () = session.follows_in_vain() => return None,
         () = stop.cancelled() => None,
-        () = visit.overstays(timeouts.whole) => {
+        () = session.overstays(timeouts.whole) => {
             site.counters().http_timed_out.add(1);
             None
         }
-        over = flow.is_over(timeouts.stuck) => {
-            tracing::debug!(family = family(visit.peer), ?over, "HTTP connection ended");
+        reason = monitor.is_over(timeouts.stuck) => {
+            tracing::debug!(family = family(session.peer), ?reason, "HTTP connection closed");
             let counters = site.counters();
-            let counter = match over {
+            let counter = match reason {
                 Over::Stuck => &counters.http_stuck,
                 Over::Shed => &counters.http_shed,
             };
@@ -185,7 +186,7 @@ where
     let done = if let Some(done) = ended {
         done
     } else {
-        // Ends at once when idle, else after the response under way if that is taken in time.
+        // Ends at once when idle, else after the current response if the client takes it in time.
         Pin::new(&mut connection).graceful_shutdown();
         let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
         timeout(timeouts.head.min(timeouts.stuck), rest)
@@ -193,39 +194,39 @@ where
             .ok()?
     };
     if let Err(error) = done {
-        // An idle connection that was asked something before has not failed.
-        let is_first = visit.handshake.take().is_some();
+        // An idle connection that has already served a request has not failed.
+        let is_first = session.handshake.take().is_some();
         site.counters().handshakes_failed.add(u64::from(is_first));
-        tracing::debug!(family = family(visit.peer), %error, "HTTP connection failed");
+        tracing::debug!(family = family(session.peer), %error, "HTTP connection failed");
         let read = connection.into_parts().read_buf;
         if error.is_parse() && !read.is_empty() {
-            let name = fault(&error, &read, is_first && !visit.is_tls);
+            let name = fault(&error, &read, is_first && !session.is_tls);
             let node = site.hub().node();
             node.note_refusal(RefusalKind::Malformed, name);
         }
         return None;
     }
     let parts = connection.into_parts();
-    let is_gone = visit.is_gone();
-    visit.far.take();
-    let (stream, ahead) = parts.io.into_inner().into_parts()?;
+    let cannot_send = session.is_gone();
+    session.far.take();
+    let (stream, read_ahead) = parts.io.into_inner().into_parts()?;
     let mut stream = stream.into_inner();
-    if let Some(visitor) = visit.upgraded.take().filter(|_| !is_gone) {
+    if let Some(client_info) = session.upgraded.take().filter(|_| !cannot_send) {
         return Some(Upgraded {
             stream,
-            read_ahead: [&parts.read_buf, &*ahead].concat(),
-            visitor,
-            guest: visit.door.take_guest(),
+            read_ahead: [&parts.read_buf, &*read_ahead].concat(),
+            visitor: client_info,
+            guest: session.door.take_guest(),
         });
     }
-    // The response is out; whether the client still hears the end is its own affair.
+    // The response has been sent; a failed shutdown does not matter.
     let _ = timeout(timeouts.stuck, stream.shutdown()).await;
     None
 }
 
-/// What was wrong with bytes that are no request, for the operator. Within TLS they may begin as they like.
+/// Returns the name of a parse error for the refusal list. Under TLS the first bytes are not checked for TLS.
 fn fault(error: &hyper::Error, read: &[u8], is_plain: bool) -> &'static str {
-    /// With what a handshake of TLS begins (RFC 8446, 5.1).
+    /// First byte of a TLS handshake record (RFC 8446, 5.1).
     const TLS_HANDSHAKE: u8 = 0x16;
     if error.is_parse_too_large() {
         "head too long"
@@ -236,7 +237,7 @@ fn fault(error: &hyper::Error, read: &[u8], is_plain: bool) -> &'static str {
     }
 }
 
-/// As much of an address as is logged.
+/// Returns the part of an address that may be logged.
 pub(crate) fn family(address: Option<IpAddr>) -> &'static str {
     match address {
         Some(IpAddr::V4(_)) => "ipv4",
@@ -245,13 +246,13 @@ pub(crate) fn family(address: Option<IpAddr>) -> &'static str {
     }
 }
 
-/// What the requests of one connection share.
+/// State shared by the requests of one HTTP connection.
 struct Visit<H> {
-    /// What is on its way out.
+    /// Monitors unsent data and memory of the connection.
     flow: Rc<Flow>,
-    /// The request that is being answered, as far as limits are concerned.
+    /// Accounting of the current request.
     asked: RefCell<spend::Asked>,
-    /// The other end; taken when nothing is served any more.
+    /// Status of the peer; taken when nothing more is served.
     far: RefCell<Option<Rc<dyn Far>>>,
     site: Rc<Site>,
     peer: Option<IpAddr>,
@@ -262,69 +263,86 @@ struct Visit<H> {
     is_tls: bool,
     handshake: Cell<Option<H>>,
     door: Door,
-    /// Set when the connection becomes a WebSocket.
+    /// The client; set when the connection becomes a WebSocket.
     upgraded: Cell<Option<Visitor>>,
-    /// Set while the last response is the live stream: how many events it has taken.
+    /// Number of events taken; set while the last response is the live stream.
     following: RefCell<Option<Taken>>,
 }
 
 async fn answer<H>(
     mut request: Request<Incoming>,
-    visit: Rc<Visit<H>>,
+    session: Rc<Visit<H>>,
 ) -> Result<Response<Body>, Infallible> {
-    drop(visit.handshake.take());
+    drop(session.handshake.take());
     base_path::take_off(
         &mut request,
-        visit.site.shared().live().base_path.as_deref(),
+        session.site.shared().live().base_path.as_deref(),
     );
-    let asked = announce::asked(&request);
-    // What has no reader and changes nothing is not made.
-    if visit.is_gone() && is_question(request.method()) && asked != Some(Which::Announce) {
+    let tracker_request = announce::asked(&request);
+    // A response that has no reader is skipped if the request changes nothing.
+    if session.is_gone()
+        && is_question(request.method())
+        && tracker_request != Some(Which::Announce)
+    {
         return Ok(Response::new(Body::empty()));
     }
-    let client = visit.client(&request);
-    let visitor = visit.visitor(&request, &client);
-    visit.flow.set_client(visitor.address, || {
-        visit.site.hub().address_group(visitor.address?)
+    let client = session.client(&request);
+    let client_info = session.visitor(&request, &client);
+    session.flow.set_client(client_info.address, || {
+        session.site.hub().address_group(client_info.address?)
     });
-    let wish = upgrade::wish(request.headers());
-    let asked = asked.filter(|_| wish == Wish::None);
-    // Who watches over the server is told that it lives however full it is.
-    let local = visit.local(&request, &client);
-    let is_watcher =
-        wish == Wish::None && asked.is_none() && visit.is_watcher(&request, &visitor, local);
-    let kind = (is_watcher, wish != Wish::None, asked.is_some());
+    let upgrade_request = upgrade::wish(request.headers());
+    let tracker_request = tracker_request.filter(|_| upgrade_request == Wish::None);
+    // Health and metrics probes are answered at any load.
+    let local = session.local(&request, &client);
+    let is_probe = upgrade_request == Wish::None
+        && tracker_request.is_none()
+        && session.is_watcher(&request, &client_info, local);
+    let flags = (
+        is_probe,
+        upgrade_request != Wish::None,
+        tracker_request.is_some(),
+    );
     let mut response = if let Some(fault) = host::fault(&request) {
-        visit.malformed(&request, asked, fault)
-    } else if let Err(limited) = visit.admit(&request, &visitor, kind)
-        && !gives_room(limited, &request, asked)
+        session.malformed(&request, tracker_request, fault)
+    } else if let Err(limited) = session.admit(&request, &client_info, flags)
+        && !gives_room(limited, &request, tracker_request)
     {
-        visit.limited(limited, wish, asked)
-    } else if wish != Wish::None {
-        visit.upgrade(&request, visitor, wish).await
-    } else if let Some(which) = asked {
-        announce::answer(which, &request, &visitor, (&visit.site, visit.role))
+        session.limited(limited, upgrade_request, tracker_request)
+    } else if upgrade_request != Wish::None {
+        session
+            .upgrade(&request, client_info, upgrade_request)
+            .await
+    } else if let Some(which) = tracker_request {
+        announce::answer(which, &request, &client_info, (&session.site, session.role))
     } else {
-        let caller = api::admin::Caller(visitor.address);
+        let caller = api::admin::Caller(client_info.address);
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(local);
-        visit.site.answer(request, &visitor, visit.role).await
+        session
+            .site
+            .answer(request, &client_info, session.role)
+            .await
     };
-    visit
+    session
         .following
         .replace(response.extensions().get().cloned());
     let headers = response.headers_mut();
-    // Who was not counted may not stay, or no limit would hold.
-    if visit.is_hurried || !visit.door.has_guest() {
-        // One that is told to upgrade learns both.
-        let is_told = headers
+    // An uncounted connection must close, or it would bypass the limits.
+    if session.is_hurried || !session.door.has_guest() {
+        // A response that asks for an upgrade carries both tokens.
+        let has_upgrade = headers
             .get(CONNECTION)
-            .is_some_and(|told| told == "Upgrade");
-        let told = if is_told { "Upgrade, close" } else { "close" };
-        headers.insert(CONNECTION, HeaderValue::from_static(told));
+            .is_some_and(|value| value == "Upgrade");
+        let value = if has_upgrade {
+            "Upgrade, close"
+        } else {
+            "close"
+        };
+        headers.insert(CONNECTION, HeaderValue::from_static(value));
     }
-    if visit.is_tls
-        && let Some(policy) = visit.site.shared().live().transport_security()
+    if session.is_tls
+        && let Some(policy) = session.site.shared().live().transport_security()
     {
         headers.insert(STRICT_TRANSPORT_SECURITY, policy.clone());
     }
@@ -332,24 +350,25 @@ async fn answer<H>(
     Ok(response)
 }
 
-/// Whether a request gives back what there is too little of: a peer over HTTP that leaves is let go however full the server is.
-fn gives_room<B>(limited: Limited, request: &Request<B>, asked: Option<Which>) -> bool {
+/// Returns whether a request frees a scarce resource: an HTTP peer may always leave, even when the server is full.
+fn gives_room<B>(limited: Limited, request: &Request<B>, tracker_request: Option<Which>) -> bool {
     let is_full = matches!(limited, Limited::Memory | Limited::Connections);
-    is_full && asked == Some(Which::Announce) && announce::target(request).leaves()
+    is_full && tracker_request == Some(Which::Announce) && announce::target(request).leaves()
 }
 
-/// Whether requests of a method only ask, by the rules of HTTP.
+/// Returns whether a method is safe (RFC 9110, 9.2.1).
 fn is_question(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
 }
 
 impl<H> Visit<H> {
-    /// Completes when the connection has had its time. Who follows the live statistics may stay for as long as it takes them.
-    async fn overstays(&self, time: Duration) {
-        sleep(time).await;
-        let taken = || self.following.borrow().as_ref().map(Taken::count);
+    /// Completes when the time limit of the connection is over. A client of the live statistics may stay while it takes
+    /// events.
+    async fn overstays(&self, limit: Duration) {
+        sleep(limit).await;
+        let events_taken = || self.following.borrow().as_ref().map(Taken::count);
         let mut before = None;
-        while let now @ Some(_) = taken()
+        while let now @ Some(_) = events_taken()
             && now != before
         {
             before = now;
@@ -357,13 +376,14 @@ impl<H> Visit<H> {
         }
     }
 
-    /// Whether nobody reads the answers any more.
+    /// Returns whether responses can no longer be delivered.
     fn is_gone(&self) -> bool {
         let far = self.far.borrow();
         far.as_ref().is_none_or(|far| far.is_gone())
     }
 
-    /// Completes when the last response has no end and nobody reads it any more. Each of its pieces leads here.
+    /// Completes when the last response is the endless live stream and nothing can be delivered any more. Each chunk of
+    /// the stream polls this again.
     async fn follows_in_vain(&self) {
         poll_fn(|_| {
             if self.is_gone() && self.following.borrow().is_some() {
@@ -384,14 +404,14 @@ impl<H> Visit<H> {
         .await;
     }
 
-    /// The response to a request that is against the rules of HTTP. The connection ends with it.
+    /// Returns the response to a request that violates HTTP. The connection closes after it.
     fn malformed<B>(
         &self,
         request: &Request<B>,
-        asked: Option<Which>,
+        tracker_request: Option<Which>,
         fault: &'static str,
     ) -> Response<Body> {
-        let mut response = if asked.is_some() {
+        let mut response = if tracker_request.is_some() {
             announce::malformed(&self.site, announce::target(request), fault)
         } else {
             self.site.hub().count_failure(Failure::Host, fault);
@@ -403,12 +423,12 @@ impl<H> Visit<H> {
         response
     }
 
-    /// Whether somebody watches over the server, who is answered however full it is. Health is told to everybody, metrics to nobody
-    /// who is banned unless on this machine or with a token.
+    /// Returns whether a request is a health or metrics probe, which is answered at any load. Health is public; metrics
+    /// are refused to banned clients unless they are local or show a token.
     fn is_watcher<B>(
         &self,
         request: &Request<B>,
-        visitor: &Visitor,
+        client_info: &Visitor,
         Local(is_local): Local,
     ) -> bool {
         let path = request.uri().path();
@@ -417,11 +437,11 @@ impl<H> Visit<H> {
             return site::WATCHED.contains(&path);
         }
         is_local
-            || self.site.hub().check_ban(visitor).is_ok()
-            || metrics::is_token_shown(self.site.shared(), request.headers(), visitor.address)
+            || self.site.hub().check_ban(client_info).is_ok()
+            || metrics::is_token_shown(self.site.shared(), request.headers(), client_info.address)
     }
 
-    /// Whether a request comes from this machine.
+    /// Returns whether a request comes from this machine.
     fn local<B>(&self, request: &Request<B>, client: &Client) -> Local {
         let shared = self.site.shared();
         let live = shared.live();
@@ -432,56 +452,64 @@ impl<H> Visit<H> {
         Local::of(request, &client, &live.proxies, &shared.strangers)
     }
 
-    /// Whether a request may be answered now, by the limits of its address and of all.
+    /// Checks whether the limits of the address and of the server allow the request now.
     fn admit<B>(
         &self,
         request: &Request<B>,
-        visitor: &Visitor,
-        (is_watcher, is_upgrade, is_bencoded): (bool, bool, bool),
+        client_info: &Visitor,
+        (is_probe, is_upgrade, is_bencoded): (bool, bool, bool),
     ) -> Result<(), Limited> {
-        let mut allowed = if is_watcher {
+        let mut allowed = if is_probe {
             Ok(())
         } else {
-            self.door.let_in(visitor)
+            self.door.let_in(client_info)
         };
-        // Whoever has the admin token is not kept out by what others do, nor may it stay then.
-        if allowed.is_err() && !is_upgrade && self.shows_admin_token(request.headers(), visitor) {
+        // A request with the admin token bypasses exhausted limits; its connection closes afterwards.
+        if allowed.is_err() && !is_upgrade && self.shows_admin_token(request.headers(), client_info)
+        {
             allowed = Ok(());
         }
-        let may_spend = self.may_spend(request, visitor, (is_watcher, is_bencoded));
-        // WebSockets have limits of their own; what does not become one is paid for afterwards.
-        allowed.and(if is_upgrade { Ok(()) } else { may_spend })
+        let has_cpu_budget = self.may_spend(request, client_info, (is_probe, is_bencoded));
+        // WebSockets have their own limits; a refused upgrade is charged afterwards.
+        allowed.and(if is_upgrade { Ok(()) } else { has_cpu_budget })
     }
 
-    /// The response to somebody who is not let in.
-    fn limited(&self, limited: Limited, wish: Wish, asked: Option<Which>) -> Response<Body> {
+    /// Returns the response to a request that a limit refuses.
+    fn limited(
+        &self,
+        limited: Limited,
+        upgrade_request: Wish,
+        tracker_request: Option<Which>,
+    ) -> Response<Body> {
         let counters = self.site.counters();
-        counters.upgrades_refused.add(u64::from(wish != Wish::None));
+        counters
+            .upgrades_refused
+            .add(u64::from(upgrade_request != Wish::None));
         let is_time = matches!(limited, Limited::AddressTime(_));
         counters
             .refused_address_http_time_per_second
             .add(u64::from(is_time));
         self.site.hub().node().note_limited(limited);
-        match asked {
+        match tracker_request {
             Some(_) => announce::refusal(limited),
             None => door::refusal(limited),
         }
     }
 
-    /// Where a request comes from, as far as the proxies on the way are believed.
+    /// Returns the client of a request, as reported by the trusted proxies in front.
     fn client<B>(&self, request: &Request<B>) -> Client {
         let live = self.site.shared().live();
         let values = request.headers().get_all(live.proxies.header()).iter();
-        let told = live
+        let reported = live
             .proxies
             .client(self.peer, values.map(HeaderValue::as_bytes));
         Client {
-            is_malformed: told.is_malformed || self.introduced == Introduced::Unnamed,
-            ..told
+            is_malformed: reported.is_malformed || self.introduced == Introduced::Unnamed,
+            ..reported
         }
     }
 
-    /// Who asks, counted by how that is known.
+    /// Returns the client details that the hub needs, and counts how the address was determined.
     fn visitor<B>(&self, request: &Request<B>, client: &Client) -> Visitor {
         let (headers, counters) = (request.headers(), self.site.counters());
         counters

@@ -1,23 +1,24 @@
-//! Where other machines can open the page, for a page that was opened as `localhost`: the links that it makes work on
-//! that machine only.
+//! Lists the URLs under which other machines can open the sharing page, for a page that was opened as `localhost`:
+//! links made there work on that machine only.
 //!
-//! Told to nobody but this machine: what addresses it has is no business of others. Used by `/ice`.
+//! Only local requests receive them, because the addresses of this machine are not public. Used by `/ice`.
 
 use std::net::{IpAddr, UdpSocket};
 
 use crate::config::{Listen, Target};
 
-/// Pages that are told at most; a machine with many containers has many addresses.
+/// Maximum number of URLs; a machine with many containers has many addresses.
 const PAGES_MAX: usize = 4;
-/// Interfaces whose names begin so lead to containers and virtual machines on this machine alone.
+/// Name prefixes of interfaces that lead only to containers and virtual machines on this machine.
 const INNER: [&str; 6] = ["docker", "br-", "veth", "virbr", "cni", "lxc"];
 
-/// The addresses of the page over https, the best first: browsers give the page what it needs over plain http on
-/// `localhost` alone. Domains are known of certificates that ACME got; they are better than addresses then.
+/// Returns the https URLs of the page, the best first. Only https: over plain http, browsers give the page the features
+/// it needs on `localhost` alone. `domains` are the names of ACME certificates; if there are any, they replace
+/// addresses.
 pub(super) fn pages(listening: &[Listen], domains: &[String]) -> Vec<String> {
-    let open = |listen: &&Listen| listen.tls && !listen.proxy && listen.role.has_pages();
-    let mut pages = Vec::new();
-    for listen in listening.iter().filter(open) {
+    let has_https_pages = |listen: &&Listen| listen.tls && !listen.proxy && listen.role.has_pages();
+    let mut urls = Vec::new();
+    for listen in listening.iter().filter(has_https_pages) {
         let Target::Tcp(bound) = listen.target else {
             continue;
         };
@@ -36,41 +37,44 @@ pub(super) fn pages(listening: &[Listen], domains: &[String]) -> Vec<String> {
             }
             ip => vec![in_address(ip)],
         };
-        pages.extend(
+        urls.extend(
             hosts
                 .into_iter()
                 .map(|host| format!("https://{host}{port}/")),
         );
     }
-    pages.truncate(PAGES_MAX);
-    pages
+    urls.truncate(PAGES_MAX);
+    urls
 }
 
-/// The addresses of this machine that others can reach: first the one it sends from, then IPv4, which is easier to read.
+/// Returns the addresses of this machine that others can reach: first the outgoing one, then IPv4, which is easier to
+/// read.
 fn own_addresses() -> Vec<IpAddr> {
     let first = sending_address();
-    let of_interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let outer = of_interfaces.into_iter().filter(|interface| {
-        let is_inner = INNER.iter().any(|inner| interface.name.starts_with(inner));
-        !is_inner && !interface.is_loopback() && !interface.is_link_local()
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let external = interfaces.into_iter().filter(|interface| {
+        let is_virtual = INNER
+            .iter()
+            .any(|prefix| interface.name.starts_with(prefix));
+        !is_virtual && !interface.is_loopback() && !interface.is_link_local()
     });
-    let mut addresses: Vec<IpAddr> = outer.map(|interface| interface.ip()).collect();
+    let mut addresses: Vec<IpAddr> = external.map(|interface| interface.ip()).collect();
     addresses
         .sort_unstable_by_key(|address| (Some(*address) != first, address.is_ipv6(), *address));
     addresses.dedup();
     addresses
 }
 
-/// The address from which this machine would send to the internet, if it has a route there; nothing is sent. Of several
-/// it is the one that others most likely reach.
+/// Returns the address from which this machine would send to the internet, if it has a route; nothing is sent. Of
+/// several addresses, others most likely reach this one.
 fn sending_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    // For documentation only, so nobody is there (RFC 5737).
+    // A documentation address, which no host uses (RFC 5737).
     socket.connect(("192.0.2.1", 9)).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// The address as it stands in the address of a page.
+/// Returns an address in the form of a URL host.
 fn in_address(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -82,13 +86,16 @@ fn in_address(address: IpAddr) -> String {
 mod tests {
     use super::*;
 
-    fn listening(places: &[&str]) -> Vec<Listen> {
-        places.iter().map(|place| place.parse().unwrap()).collect()
+    fn listening(listeners: &[&str]) -> Vec<Listen> {
+        listeners
+            .iter()
+            .map(|listen| listen.parse().unwrap())
+            .collect()
     }
 
     #[test]
     fn only_https_listeners_with_pages_are_offered() {
-        let places = listening(&[
+        let listeners = listening(&[
             "192.0.2.7:8000",
             "tls+tracker+192.0.2.7:8443",
             "tls+proxy+192.0.2.7:8444",
@@ -97,7 +104,7 @@ mod tests {
             "tls+pages+[2001:db8::7]:8446",
         ]);
         assert_eq!(
-            pages(&places, &[]),
+            pages(&listeners, &[]),
             ["https://192.0.2.7/", "https://[2001:db8::7]:8446/"]
         );
         assert_eq!(
@@ -108,11 +115,11 @@ mod tests {
 
     #[test]
     fn a_listener_on_all_addresses_is_offered_under_those_of_the_machine() {
-        let found = pages(&listening(&["tls+0.0.0.0:8443"]), &[]);
-        assert!(found.len() <= PAGES_MAX);
-        for page in found {
-            assert!(page.starts_with("https://") && page.ends_with(":8443/"));
-            assert!(!page.contains("127.0.0.1") && !page.contains('['), "{page}");
+        let urls = pages(&listening(&["tls+0.0.0.0:8443"]), &[]);
+        assert!(urls.len() <= PAGES_MAX);
+        for url in urls {
+            assert!(url.starts_with("https://") && url.ends_with(":8443/"));
+            assert!(!url.contains("127.0.0.1") && !url.contains('['), "{url}");
         }
     }
 }

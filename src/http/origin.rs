@@ -1,33 +1,34 @@
-//! Which `Origin` is that of the server's own pages: the host that the request came to.
+//! Decides whether an `Origin` is that of the built-in pages: the host that the request was sent to.
 //!
-//! Browsers tell both truthfully; programs can invent both, and could leave the `Origin` out as well. So a page of another site is
-//! kept out by the lists, and nobody gets in by a forged host who could not without. One way around the lists remains where there is
-//! no TLS: a page that is loaded under a name of its own, and then has that name lead here (DNS rebinding). It gets what every page
-//! does where there is no list; `origin_denied` and a listener with TLS keep it out.
+//! Browsers send both headers truthfully. Other programs can forge both, but could omit `Origin` as well. So the origin
+//! lists exclude pages of other sites, and a forged host gives no additional access. Without TLS one bypass remains: a
+//! page whose own domain later resolves to this server (DNS rebinding). It gets the access of any page where no list is
+//! set; `origin_denied` and a TLS listener exclude it.
 
 use hyper::Uri;
 use hyper::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::net::address::{Client, Proxies};
 
-/// The host that a proxy was asked for, where it sends on another one.
+/// The host requested from a proxy that forwards another one.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// The port that a proxy was asked at, where it sends on a host without one.
+/// The port requested from a proxy that forwards a host without port.
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-/// The scheme that a proxy was asked with.
+/// The scheme of the request to a proxy.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// How the trusted proxies on the way say that they were asked. What a client has written itself stands left of that.
+/// Hosts, ports and scheme that the trusted proxies received. Entries that the client added itself come further left
+/// and are not included.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     hosts: Vec<String>,
     ports: Vec<String>,
-    /// Whether one of them was asked within TLS.
+    /// Whether one of them received the request over TLS.
     is_tls: bool,
 }
 
 impl Told {
-    /// By the proxies in front of a client; nothing where none is trusted.
+    /// Reads the headers of the trusted proxies in front of a client; empty if there is none.
     pub(super) fn by(client: &Client, headers: &HeaderMap, proxies: &Proxies) -> Self {
         let listed = |name: HeaderName| last(headers, &name, client.hops);
         let forwarded = |name| {
@@ -44,8 +45,8 @@ impl Told {
     }
 }
 
-/// Whether an origin is that of the server's own pages, as far as a request can tell.
-pub(super) fn is_own(origin: &HeaderValue, headers: &HeaderMap, told: &Told) -> bool {
+/// Returns whether an origin is that of the built-in pages, according to the request.
+pub(super) fn is_own(origin: &HeaderValue, headers: &HeaderMap, forwarded: &Told) -> bool {
     let Some((scheme, authority)) = origin.to_str().ok().and_then(|own| own.split_once("://"))
     else {
         return false;
@@ -53,22 +54,22 @@ pub(super) fn is_own(origin: &HeaderValue, headers: &HeaderMap, told: &Told) -> 
     if !matches!(scheme, "http" | "https") {
         return false;
     }
-    // The other way round says nothing: TLS may end further out than at the proxy that tells of `http`, or without a word.
-    if scheme == "http" && told.is_tls {
+    // An `https` origin proves nothing here: TLS may end at a proxy further out, or at one that sends no such header.
+    if scheme == "http" && forwarded.is_tls {
         return false;
     }
     let own = without_port(scheme, authority);
     let is_own = |host: &str| own.eq_ignore_ascii_case(without_port(scheme, host));
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let told_hosts = told.hosts.iter().map(String::as_str);
-    let mut hosts = host.into_iter().chain(told_hosts);
+    let forwarded_hosts = forwarded.hosts.iter().map(String::as_str);
+    let mut hosts = host.into_iter().chain(forwarded_hosts);
     hosts.any(|host| {
         let at_port = |port: &String| is_own(&format!("{}:{port}", name_of(host)));
-        !name_of(host).is_empty() && (is_own(host) || told.ports.iter().any(at_port))
+        !name_of(host).is_empty() && (is_own(host) || forwarded.ports.iter().any(at_port))
     })
 }
 
-/// The origin of an address, as browsers write it.
+/// Returns the origin of a URL, in the form that browsers send.
 pub(super) fn of_url(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?;
@@ -76,7 +77,7 @@ pub(super) fn of_url(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", without_port(scheme, &authority)))
 }
 
-/// A host without its port.
+/// Returns a host without its port.
 fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => name,
@@ -84,13 +85,13 @@ fn name_of(host: &str) -> &str {
     }
 }
 
-/// Without the port that the scheme has anyway.
+/// Returns an authority without the default port of the scheme.
 fn without_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
     let port = if scheme == "https" { ":443" } else { ":80" };
     authority.strip_suffix(port).unwrap_or(authority)
 }
 
-/// What so many proxies have added: the last entries of all headers of this name, the nearest first.
+/// Returns the last `count` entries of all headers with this name, the nearest proxy first.
 fn last(headers: &HeaderMap, name: &HeaderName, count: usize) -> Vec<String> {
     let values = headers.get_all(name).iter().rev();
     let entries = values
@@ -114,7 +115,7 @@ mod tests {
         own_behind(hops, "x-forwarded-for", origin, headers)
     }
 
-    /// The same behind so many trusted proxies.
+    /// Checks an origin behind `hops` trusted proxies.
     fn own_behind(
         hops: usize,
         header: &str,
@@ -136,8 +137,8 @@ mod tests {
             hops,
             ..proxies.client(None, std::iter::empty())
         };
-        let told = Told::by(&client, &map, &proxies);
-        is_own(&HeaderValue::from_static(origin), &map, &told)
+        let forwarded = Told::by(&client, &map, &proxies);
+        is_own(&HeaderValue::from_static(origin), &map, &forwarded)
     }
 
     #[test]
@@ -181,7 +182,7 @@ mod tests {
         let host = ("host", "tracker.example");
         assert!(own("https://tracker.example", &[host, proto], true));
         assert!(!own("http://tracker.example", &[host, proto], true));
-        // What a client has written itself stands in front.
+        // Entries that the client wrote itself come first.
         let forged = ("x-forwarded-host", "evil.example, tracker.example");
         assert!(!own("https://evil.example", &[inner, forged], true));
         assert!(own("https://tracker.example", &[inner, forged], true));
@@ -191,17 +192,17 @@ mod tests {
     fn the_own_page_is_known_behind_all_common_proxies() {
         let origin = "https://t.example";
         let host = ("host", "t.example");
-        // TLS ends further out than at the proxy that tells.
+        // TLS ends further out than the proxy that sends the header.
         for schemes in ["http", "https, http", "ws"] {
-            let told = [host, ("x-forwarded-proto", schemes)];
-            assert!(own(origin, &told, true), "{schemes}");
+            let headers = [host, ("x-forwarded-proto", schemes)];
+            assert!(own(origin, &headers, true), "{schemes}");
         }
         assert!(!own(
             "http://t.example",
             &[host, ("x-forwarded-proto", "wss")],
             true
         ));
-        // The port is dropped on the way, or told apart.
+        // The port is dropped, or sent in a header of its own.
         let origin = "https://t.example:8443";
         let port = ("x-forwarded-port", "8443");
         assert!(own(origin, &[host, port], true));
@@ -213,7 +214,7 @@ mod tests {
         assert!(own(origin, &[inner, outer, port], true));
         let ipv6 = ("host", "[2001:db8::1]");
         assert!(own("https://[2001:db8::1]:8443", &[ipv6, port], true));
-        // As `Forwarded` says it.
+        // The `Forwarded` header.
         let forwarded = (
             "forwarded",
             "host=evil.example, for=192.0.2.1;host=\"t.example:8443\";proto=https",

@@ -1,4 +1,4 @@
-//! Everything that is not a WebSocket: the routes, and the headers that go with them.
+//! Routes HTTP requests that are not WebSocket upgrades, and sets the common response headers.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,77 +41,78 @@ use crate::insight::Counters;
 use crate::limits::Claimed;
 use crate::net::address::Proxies;
 
-/// Needs a token where the tracker does: what it names may have passwords.
+/// Needs a token if the tracker does: ICE servers may carry passwords.
 const ICE: &str = "/ice";
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
-/// Answered however full the server is.
+/// Paths of health and metrics probes, which are answered at any load.
 pub(super) const WATCHED: [&str; 3] = [HEALTHZ, READYZ, METRICS];
-/// Whether a path is that of the API or of statistics, which cost the most of all that strangers may ask for.
+/// Returns whether a path belongs to the API or to the statistics, the most expensive public requests.
 pub(super) fn is_api(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/stats")
 }
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// The dashboard shows nothing but itself: who signs in there holds the admin token.
+/// The dashboard loads only its own files, because its user holds the admin token.
 const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'",
 );
-/// How often it is logged at most that a trusted proxy names nobody.
+/// Minimum time between two log lines about a trusted proxy that names no client.
 const TELL_UNNAMED_EVERY: Duration = Duration::from_mins(1);
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// HTTP requests served per event loop iteration, announces and scrapes excepted. A WebSocket message waits for one of them, not for one per
-/// HTTP connection.
+/// HTTP requests served per event loop iteration, except announces and scrapes. A WebSocket message waits for one of
+/// them, not for one per HTTP connection.
 const REQUESTS_PER_ITERATION: usize = 1;
 
-/// The site as one worker serves it.
+/// The HTTP router of one worker.
 #[derive(Debug)]
 pub(crate) struct Site {
     router: Router,
     shared: Arc<Shared>,
     hub: std::rc::Rc<Hub>,
     flows: std::rc::Rc<Flows>,
-    /// HTTP requests that wait to be served, announces and scrapes excepted.
+    /// HTTP requests that wait to be served, except announces and scrapes.
     request_queue: IterationQueue,
 }
 
-/// What all workers serve.
+/// The state that the HTTP handlers of all workers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     node: Arc<Node>,
     assets: Assets,
     live: ArcSwap<Live>,
-    /// Seconds after which a client that is refused may try again; 0 while nobody is refused.
+    /// Value of `Retry-After` in seconds while the server drains; 0 before.
     retry_after: AtomicU64,
-    /// Second of the node's time from which it may be logged again that a trusted proxy names nobody.
+    /// Earliest second, in the node's time, of the next log line about a trusted proxy that names no client.
     unnamed_due: AtomicU64,
-    /// Whether the loopback address says nothing about who comes from there.
+    /// Whether a loopback peer may be a proxy for remote clients.
     pub(super) strangers: Strangers,
-    /// Cancelled when somebody is refused for the first time.
+    /// Cancelled when the server starts draining.
     leaving: CancellationToken,
     followers: Followers,
     pub(super) metrics: Metrics,
-    /// The server, which has this in turn.
+    /// The control interface of the server. `Weak`, because the server owns this state.
     steering: OnceLock<Weak<dyn Steering>>,
     rankings: Rankings,
-    /// Answers that are good for a second.
+    /// Responses that are valid for a second.
     pub(super) cache: Cache,
-    /// Where the server listens, once it does.
+    /// The listeners; set once they are bound.
     listening: OnceLock<Vec<Listen>>,
     /// `tls.acme_domain`
     domains: Vec<String>,
 }
 
-/// What a reload may change about the site.
+/// The HTTP settings that a reload may change.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a setting, or follows from one"
 )]
 pub(super) struct Live {
-    /// What `/ice` answers.
+    /// The response body of `/ice`.
     pub(super) ice: Bytes,
     /// `connection.response_bytes_max`
     pub(super) response_bytes_max: usize,
@@ -119,11 +120,11 @@ pub(super) struct Live {
     pub(super) base_path: Option<String>,
     /// Origins whose pages may use the tracker; empty for all.
     origins: Vec<String>,
-    /// Origins whose pages may not.
+    /// Origins whose pages may not use the tracker.
     origins_denied: Vec<String>,
-    /// Whose word about clients counts.
+    /// The proxies whose headers are trusted.
     pub(super) proxies: Proxies,
-    /// The origin of `alerts.external_url`, where pages of this server are found.
+    /// The origin of `alerts.external_url`, an address of the built-in pages.
     own_origin: Option<String>,
     /// `public_stats`
     pub(super) public_stats: bool,
@@ -135,14 +136,14 @@ pub(super) struct Live {
     pub(super) metrics_token: Option<Secret>,
     /// `tracker.http`
     pub(super) has_http_tracker: bool,
-    /// What `Strict-Transport-Security` says within TLS (`tls.hsts_max_age`).
+    /// The value of `Strict-Transport-Security` under TLS (`tls.hsts_max_age`).
     transport_security: HeaderValue,
-    /// Whether it is said: it may lock nobody out.
+    /// Whether the header is sent. It is withheld where it would make the server unreachable.
     tells_transport_security: bool,
 }
 
 impl Shared {
-    /// Reads what the site needs of the configuration.
+    /// Creates the state from the configuration.
     #[must_use]
     pub(crate) fn new(config: &Config, node: &Arc<Node>) -> Arc<Self> {
         let assets = config
@@ -167,13 +168,14 @@ impl Shared {
         })
     }
 
-    /// Notes where the server listens, with real port numbers.
+    /// Stores the listeners, with real port numbers.
     pub(crate) fn listens_at(&self, listening: Vec<Listen>) {
-        // There is one server, which says so once.
+        // The only server sets this once.
         let _ = self.listening.set(listening);
     }
 
-    /// The answer of `/ice` for a page on this machine: as `ice`, and where other machines can open the page.
+    /// Returns the `/ice` document for a page on this machine: `ice`, plus the URLs under which other machines can open
+    /// the page.
     pub(super) fn with_pages_for_others(&self, ice: &Bytes) -> Bytes {
         let listening = self.listening.get().map_or(&[][..], Vec::as_slice);
         let pages = nearby::pages(listening, &self.domains);
@@ -186,81 +188,80 @@ impl Shared {
         }
     }
 
-    /// Puts other settings in force for the requests to come.
+    /// Activates other settings for later requests.
     pub(crate) fn apply(&self, config: &Config) {
         self.live.store(Arc::new(Live::new(config)));
     }
 
-    /// From now on the server says that it is not ready, and refuses upgrades; whoever comes may try again after
-    /// `retry_after`.
+    /// Starts draining: `/readyz` fails and upgrades are refused. Clients may try again after `retry_after`.
     pub(crate) fn turn_away(&self, retry_after: Duration) {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         self.retry_after.store(seconds.max(1), Ordering::Relaxed);
         self.leaving.cancel();
     }
 
-    /// Cancelled when the server begins to leave.
+    /// The token that is cancelled when the server starts draining.
     pub(super) fn leaving(&self) -> &CancellationToken {
         &self.leaving
     }
 
-    /// How many follow the live statistics.
+    /// Returns the number of subscribers of the live statistics.
     #[must_use]
     pub(crate) fn followers_count(&self) -> usize {
         self.node.http_use().claimed(Claimed::Followers)
     }
 
-    /// What those get who follow the live statistics.
+    /// The events of the live statistics.
     pub(super) fn followers(&self) -> &Followers {
         &self.followers
     }
 
-    /// What `Retry-After` says while the server is not ready.
+    /// Returns the value of `Retry-After` while the server drains.
     pub(super) fn retry_after(&self) -> Option<HeaderValue> {
         let seconds = self.retry_after.load(Ordering::Relaxed);
         (seconds > 0).then(|| seconds.into())
     }
 
-    /// Says in the log that a trusted proxy names nobody, at most once in a while.
+    /// Logs that a trusted proxy names no client, at a limited rate.
     pub(super) fn tell_unnamed(&self, header: &str) {
         let (now, order) = (self.node.now().as_secs(), Ordering::Relaxed);
         let due = self.unnamed_due.load(order);
         let next = now + TELL_UNNAMED_EVERY.as_secs();
-        let is_ours = || {
+        let is_claimed = || {
             let swapped = self.unnamed_due.compare_exchange(due, next, order, order);
             swapped.is_ok()
         };
-        if now >= due && is_ours() {
+        if now >= due && is_claimed() {
             tracing::warn!(
                 header,
-                "a trusted proxy sends a header that names no client; all such clients share the limits of one"
+                "a trusted proxy sends a header that names no client: all such clients share the limits of one"
             );
         }
     }
 
-    /// Lets the admin API steer a server.
+    /// Sets the server that the admin API controls.
     pub(crate) fn be_steered_by(&self, steering: Weak<dyn Steering>) {
-        // There is one server, which says so once.
+        // The only server sets this once.
         let _ = self.steering.set(steering);
     }
 
-    /// The server.
+    /// Returns the control interface of the server.
     ///
     /// # Errors
     ///
-    /// It is no more, or there is none.
+    /// The server has stopped, or none was set.
     pub(super) fn steering(&self) -> Result<Arc<dyn Steering>, Refusal> {
         let steering = self.steering.get().and_then(Weak::upgrade);
-        let text = "the server is about to end";
+        let text = "the server is shutting down";
         steering.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
     }
 
-    /// The swarms by size, as they were a moment ago.
+    /// The cached swarm rankings.
     pub(super) fn rankings(&self) -> &Rankings {
         &self.rankings
     }
 
-    /// What all workers share: swarms, statistics, history.
+    /// The state of the node, shared by all workers: swarms, statistics, history.
     pub(super) fn node(&self) -> &Arc<Node> {
         &self.node
     }
@@ -296,34 +297,34 @@ impl Live {
         }
     }
 
-    /// What answers within TLS say in `Strict-Transport-Security`, if anything.
+    /// Returns the value of `Strict-Transport-Security` for responses under TLS, if the header is sent.
     pub(super) fn transport_security(&self) -> Option<&HeaderValue> {
         let policy = &self.transport_security;
         self.tells_transport_security.then_some(policy)
     }
 
-    /// Whether pages of an origin may use the tracker. Those of the server itself (`is_own`, `alerts.external_url`) need not be
-    /// listed; who is denied is denied.
+    /// Returns whether pages of an origin may use the tracker. The built-in pages (`is_own`, `alerts.external_url`)
+    /// need not be listed; `origin_denied` takes precedence.
     pub(super) fn allows(&self, origin: &HeaderValue, is_own: impl FnOnce() -> bool) -> bool {
-        let lists = |list: &[String]| list.iter().any(|known| origin == known.as_str());
-        if lists(&self.origins_denied) {
+        let contains = |list: &[String]| list.iter().any(|known| origin == known.as_str());
+        if contains(&self.origins_denied) {
             return false;
         }
         self.origins.is_empty()
-            || lists(&self.origins)
+            || contains(&self.origins)
             || self.own_origin.as_deref().is_some_and(|own| origin == own)
             || is_own()
     }
 }
 
-/// The value of `Strict-Transport-Security`.
+/// Returns the value of `Strict-Transport-Security`.
 fn max_age(age: Duration) -> HeaderValue {
     let policy = HeaderValue::try_from(format!("max-age={}", age.as_secs()));
     policy.unwrap_or(HeaderValue::from_static("max-age=0"))
 }
 
 impl Site {
-    /// The site of one worker.
+    /// Creates the router of one worker.
     #[must_use]
     pub(crate) fn new(shared: &Arc<Shared>, hub: std::rc::Rc<Hub>) -> Self {
         let router = Router::new()
@@ -348,33 +349,34 @@ impl Site {
         }
     }
 
-    /// Whether a peer may say, in a PROXY header, for whom it connects.
+    /// Returns whether a PROXY header of this peer is trusted.
     pub(crate) fn may_introduce(&self, peer: Option<IpAddr>) -> bool {
         self.shared.live().proxies.may_introduce(peer)
     }
 
-    /// The address at the other end, or of a PROXY header, if it is that of a client: one of a trusted proxy says nothing.
+    /// Returns the peer address, or the address in its PROXY header, if it belongs to a client; `None` for a trusted
+    /// proxy.
     pub(crate) fn client_of(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
         peer.filter(|_| !self.shared.live().proxies.trust(peer))
     }
 
-    /// How many HTTP connections of this worker take nothing of what is sent to them.
+    /// Returns the number of HTTP connections of this worker that cannot send.
     pub(crate) fn blocked(&self) -> usize {
         self.flows.blocked()
     }
 
-    /// Ends HTTP connections that take a scrape of everything too slowly.
+    /// Closes HTTP connections whose client takes a full scrape too slowly.
     pub(crate) fn end_slow(&self) {
         self.flows.end_slow();
     }
 
-    /// Ends connections of this worker, over HTTP or WebSockets, as far as memory is short.
+    /// Closes HTTP and WebSocket connections of this worker to free the memory that exceeds the limit.
     pub(crate) fn shed(&self) {
         if self.shared.node().pressure().surplus_bytes() > 0 {
-            let (places, holdings) = self.flows.holdings();
-            self.hub.shed(&holdings, |number| {
-                if let Some(place) = places.get(number) {
-                    self.flows.shed(*place);
+            let (indexes, memory_held) = self.flows.holdings();
+            self.hub.shed(&memory_held, |number| {
+                if let Some(index) = indexes.get(number) {
+                    self.flows.shed(*index);
                 }
             });
         }
@@ -403,7 +405,7 @@ impl Site {
     pub(super) async fn answer(
         &self,
         request: Request<hyper::body::Incoming>,
-        visitor: &Visitor,
+        client_info: &Visitor,
         role: Role,
     ) -> Response {
         let path = request.uri().path();
@@ -413,7 +415,8 @@ impl Site {
             role.has_pages() || [HEALTHZ, READYZ].contains(&path)
         };
         let admitted = if is_served && path == ICE {
-            self.hub.admit_request(visitor, announce::target(&request))
+            self.hub
+                .admit_request(client_info, announce::target(&request))
         } else {
             Ok(())
         };
@@ -465,8 +468,8 @@ async fn service_worker(State(shared): State<Arc<Shared>>) -> Response {
     template(&shared, "share/sw.js").await
 }
 
-/// A file in which `{{assets}}` stands for the path of the assets. Asked for anew each time, as it is what leads to
-/// a new version.
+/// Returns a file with `{{assets}}` replaced by the path of the assets. Browsers revalidate it each time, because it
+/// leads them to a new version.
 async fn template(shared: &Shared, name: &str) -> Response {
     let Some(file) = shared.assets.template(name).await else {
         return missing().await;
@@ -486,7 +489,8 @@ async fn asset(
     let Some(file) = shared.assets.get(&path).await else {
         return missing().await;
     };
-    // An older page may still ask for the files of its version. It gets today's, but must not keep them under that name.
+    // An older page may still request the files of its version. It gets the current files, but must not cache them
+    // under that name.
     let is_current = shared.assets.base() == format!("/assets/{version}")
         && !matches!(shared.assets, Assets::Folder(_));
     let Asset {
@@ -502,9 +506,9 @@ async fn asset(
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split(',').any(|item| item.trim().starts_with("gzip")));
     let mut response = match gzip.filter(|_| accepts_gzip) {
-        Some(packed) => (
+        Some(compressed) => (
             [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))],
-            packed,
+            compressed,
         )
             .into_response(),
         None => plain.into_response(),
@@ -512,7 +516,7 @@ async fn asset(
     if !matches!(shared.assets, Assets::Folder(_)) {
         response = common(response);
     }
-    // Bodies of bytes come with a type of their own, which this replaces.
+    // A body of bytes sets its own content type, which this replaces.
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, cache);
@@ -521,25 +525,25 @@ async fn asset(
 }
 
 async fn missing() -> Response {
-    let text = "There is nothing here. The page is at /, the dashboard at /dashboard; the tracker takes WebSockets on any path, and announces over HTTP at /announce. \
-                Behind a proxy that keeps a path such as /hub/ in front of these, set base_path = \"/hub\".\n";
+    let text = "Not found. The sharing page is at /, the dashboard at /dashboard. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
+                Behind a proxy that forwards a path prefix such as /hub/, set base_path = \"/hub\".\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What a listener says about what it does not serve.
+/// Returns the response to a path that a listener does not serve.
 fn elsewhere(role: Role) -> Response {
     let text = match role {
         Role::Both | Role::Pages => "Metrics are served at another address (metrics.listen).\n",
         Role::Tracker => {
-            "There are no pages at this address, only the tracker, which takes WebSockets on any path.\n"
+            "This address serves no pages, only the tracker, which accepts WebSockets on any path.\n"
         }
-        Role::Metrics => "There are only metrics at this address, at /metrics.\n",
+        Role::Metrics => "This address serves only metrics, at /metrics.\n",
     };
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, api::TEXT)], text).into_response()
 }
 
-/// What the sharing page may load: only from here, and the previews of what it shares. Older browsers do not count a WebSocket to the same host as `'self'`, so the
-/// host is named.
+/// Returns the content security policy of the sharing page: own files, and previews of the shared files. Older browsers
+/// do not match `'self'` with a WebSocket to the same host, so the policy names the host.
 fn sharing_policy(host: Option<&HeaderValue>) -> HeaderValue {
     let is_host = |text: &&str| {
         !text.is_empty()
@@ -555,7 +559,8 @@ fn sharing_policy(host: Option<&HeaderValue>) -> HeaderValue {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
          media-src 'self' blob:; font-src 'self'; connect-src 'self'{sockets}; worker-src 'self'; \
          frame-src 'self' blob:; object-src 'self' blob:; manifest-src 'self'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'"
+         form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types swarmhub"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }

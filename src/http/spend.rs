@@ -1,6 +1,7 @@
-//! What one request takes: a turn, processor time that its address pays for, and room for the response while it waits.
+//! Accounts for the resources of one HTTP request: its turn, the processor time charged to its address, and the memory
+//! of its response until it is sent.
 //!
-//! Stands between hyper and [`answer`](super::answer), which decides what is said.
+//! Runs between hyper and [`answer`](super::answer), which builds the response.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -18,151 +19,159 @@ use super::{Visit, announce, door, site};
 use crate::hub::Visitor;
 use crate::limits::{Claim, Claimed, Limited, NoRoom, Payer};
 
-/// What the smallest request costs: reading its head, writing that of the response, and a system call for each.
+/// Minimum processor time charged for a request: reading its head, writing the response head, and a system call for
+/// each.
 const COST_MIN: Duration = Duration::from_micros(50);
 
-/// Processor time that a response took on another thread; in its extensions.
+/// Processor time that a response took on another thread; stored in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Elsewhere(pub(super) Duration);
 
-/// Marks, in its extensions, a response whose bytes are counted already.
+/// Marks a response whose bytes are already counted; stored in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted;
 
-/// What is known of the request that is being answered.
+/// Accounting data of the current request.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     address: Option<IpAddr>,
     payer: Option<Payer>,
-    /// The headers, if they show a token.
+    /// The headers, if they contain a token.
     headers: Option<HeaderMap>,
-    /// Whether clients of the tracker over HTTP read the response.
+    /// Whether the response goes to an HTTP tracker client.
     is_bencoded: bool,
-    /// Whether its address has taken too much already.
+    /// Whether its address has exceeded its processor time.
     is_over: bool,
 }
 
-/// Answers a request when it is its turn, and charges its address for it.
+/// Waits for the turn of a request, answers it, and charges its address.
 pub(super) async fn answer<H>(
     request: Request<Incoming>,
-    visit: Rc<Visit<H>>,
+    session: Rc<Visit<H>>,
 ) -> Result<Response<Cut>, std::convert::Infallible> {
-    visit.flow.begin_request();
+    session.flow.begin_request();
     if announce::asked(&request).is_some() {
-        // They cost little: an event loop iteration for each one would add a tenth.
+        // Tracker requests are cheap: one event loop iteration for each would add a tenth to their cost.
         tokio::task::yield_now().await;
     } else {
-        visit.site.request_queue().wait().await;
+        session.site.request_queue().wait().await;
     }
-    visit.flow.wait_until_unblocked().await;
-    let (answered, spent) = timed(super::answer(request, Rc::clone(&visit))).await;
-    let Ok(mut response) = answered;
-    let asked = visit.asked.take();
-    visit.site.counters().http_requests.add(1);
+    session.flow.wait_until_unblocked().await;
+    let (result, cpu_time) = timed(super::answer(request, Rc::clone(&session))).await;
+    let Ok(mut response) = result;
+    let accounting = session.asked.take();
+    session.site.counters().http_requests.add(1);
     let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if let Some(payer) = asked.payer.filter(|_| !is_websocket) {
-        let elsewhere = response.extensions().get::<Elsewhere>();
-        let all = spent + elsewhere.map_or(Duration::ZERO, |spent| spent.0);
-        let node = visit.site.shared().node();
-        node.http_use().spend(payer, all.max(COST_MIN), node.now());
+    if let Some(payer) = accounting.payer.filter(|_| !is_websocket) {
+        let off_thread = response.extensions().get::<Elsewhere>();
+        let total = cpu_time + off_thread.map_or(Duration::ZERO, |time| time.0);
+        let node = session.site.shared().node();
+        node.http_use()
+            .spend(payer, total.max(COST_MIN), node.now());
     }
-    if asked.is_over && !is_websocket {
-        // Whoever goes on has to connect anew, which has limits of its own.
+    if accounting.is_over && !is_websocket {
+        // The client has to reconnect, which has its own limits.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }
-    let claim = match visit.room_for(&response, &asked) {
+    let claim = match session.room_for(&response, &accounting) {
         Ok(claim) => claim,
         Err(limited) => {
-            response = refused(limited, asked.is_bencoded);
+            response = refused(limited, accounting.is_bencoded);
             None
         }
     };
     let extensions = response.extensions();
-    let is_common = claim.is_none() && extensions.get::<Counted>().is_none();
+    let is_shared = claim.is_none() && extensions.get::<Counted>().is_none();
     if extensions.get::<Paced>().is_some() {
-        visit.flow.begin_pace();
+        session.flow.begin_pace();
     }
-    Ok(response.map(|body| Cut::new(body, &visit.flow, is_common, claim)))
+    Ok(response.map(|body| Cut::new(body, &session.flow, is_shared, claim)))
 }
 
 impl<H> Visit<H> {
-    /// Whether a request may be answered: whoever has the admin token has processor time of its own.
+    /// Checks whether the payer of a request has processor time left. Requests with the admin token have their own
+    /// budget.
     pub(super) fn may_spend<B>(
         &self,
         request: &Request<B>,
-        visitor: &Visitor,
-        (is_watcher, is_bencoded): (bool, bool),
+        client_info: &Visitor,
+        (is_probe, is_bencoded): (bool, bool),
     ) -> Result<(), Limited> {
         let shared = self.site.shared();
         let (node, now) = (shared.node(), shared.node().now());
         let shows_token = request.headers().contains_key(AUTHORIZATION);
-        let account = if is_watcher {
+        let account = if is_probe {
             Payer::Watcher
         } else if !is_bencoded && site::is_api(request.uri().path()) {
             Payer::Api
         } else {
             Payer::Address
         };
-        let mut asked = Asked {
-            address: visitor.address,
-            payer: node.payer(visitor.address, account),
+        let mut accounting = Asked {
+            address: client_info.address,
+            payer: node.payer(client_info.address, account),
             headers: shows_token.then(|| request.headers().clone()),
             is_bencoded,
             is_over: false,
         };
-        let may = |payer: Option<Payer>| match payer {
+        let check = |payer: Option<Payer>| match payer {
             Some(payer) => node.http_use().may_spend(payer, now),
             None => Ok(()),
         };
-        let mut allowed = may(asked.payer);
-        if allowed.is_err() && self.is_operator(&asked) {
-            asked.payer = Some(Payer::Operator);
-            allowed = may(asked.payer);
+        let mut allowed = check(accounting.payer);
+        if allowed.is_err() && self.is_operator(&accounting) {
+            accounting.payer = Some(Payer::Operator);
+            allowed = check(accounting.payer);
         }
-        asked.is_over = allowed.is_err();
-        self.asked.replace(asked);
+        accounting.is_over = allowed.is_err();
+        self.asked.replace(accounting);
         allowed.map_err(Limited::AddressTime)
     }
 
-    /// Whether a request that a limit would refuse shows the admin token. It counts as a guess, so it is looked at only then.
-    pub(super) fn shows_admin_token(&self, headers: &HeaderMap, visitor: &Visitor) -> bool {
-        let caller = Caller(visitor.address);
+    /// Returns whether a request carries the admin token. The check counts as a guess, so it runs only if a limit would
+    /// refuse the request.
+    pub(super) fn shows_admin_token(&self, headers: &HeaderMap, client_info: &Visitor) -> bool {
+        let caller = Caller(client_info.address);
         headers.contains_key(AUTHORIZATION) && sign_in(self.site.shared(), headers, caller).is_ok()
     }
 
-    fn is_operator(&self, asked: &Asked) -> bool {
-        let caller = Caller(asked.address);
-        let headers = asked.headers.as_ref();
+    fn is_operator(&self, accounting: &Asked) -> bool {
+        let caller = Caller(accounting.address);
+        let headers = accounting.headers.as_ref();
         headers.is_some_and(|headers| sign_in(self.site.shared(), headers, caller).is_ok())
     }
 
-    /// Counts the bytes of a response until they are taken, if they are its own and more than a few.
-    fn room_for(&self, response: &Response<Body>, asked: &Asked) -> Result<Option<Claim>, Limited> {
+    /// Claims memory for a response until it is sent, unless the body is small or shared.
+    fn room_for(
+        &self,
+        response: &Response<Body>,
+        accounting: &Asked,
+    ) -> Result<Option<Claim>, Limited> {
         let extensions = response.extensions();
-        let is_known =
+        let is_exempt =
             extensions.get::<Common>().is_some() || extensions.get::<Counted>().is_some();
         let bytes = response.body().size_hint().lower();
-        if is_known || bytes <= SMALL_BYTES {
+        if is_exempt || bytes <= SMALL_BYTES {
             return Ok(None);
         }
         let shared = self.site.shared();
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let most = shared.live().response_bytes_max;
+        let bytes_max = shared.live().response_bytes_max;
         let counters = self.site.counters();
-        if bytes > most {
+        if bytes > bytes_max {
             counters.refused_connection_response_bytes_max.add(1);
             return Err(Limited::Response);
         }
         let node = shared.node();
-        let claimed = node.claim(Claimed::ResponseBytes, asked.address, bytes);
+        let claimed = node.claim(Claimed::ResponseBytes, accounting.address, bytes);
         let claimed = claimed.or_else(|no_room| {
-            let operator = || {
+            let claim_as_operator = || {
                 node.http_use()
                     .claim_for_operator(Claimed::ResponseBytes, bytes)
             };
-            if self.is_operator(asked) {
-                operator()
+            if self.is_operator(accounting) {
+                claim_as_operator()
             } else {
                 Err(no_room)
             }
@@ -174,7 +183,7 @@ impl<H> Visit<H> {
     }
 }
 
-/// What a client is told for whose response there is no room.
+/// Returns the limit that leaves no room for a response.
 pub(super) const fn limited(no_room: NoRoom) -> Limited {
     match no_room {
         NoRoom::Address => Limited::AddressResponses,
@@ -182,7 +191,7 @@ pub(super) const fn limited(no_room: NoRoom) -> Limited {
     }
 }
 
-/// Counts a response for which there was no room.
+/// Counts a response that was refused for lack of memory.
 pub(super) fn count_no_room(
     counters: &crate::insight::Counters,
     no_room: NoRoom,
@@ -205,14 +214,14 @@ fn refused(limited: Limited, is_bencoded: bool) -> Response<Body> {
     response
 }
 
-/// The processor time that this thread has taken. On a busy machine a request waits for others as well, which is not its doing.
+/// Returns the processor time of this thread. Unlike elapsed time it excludes waiting on a busy machine.
 #[cfg(target_os = "linux")]
 fn processor_time() -> Duration {
     use nix::time::{ClockId, clock_gettime};
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// Where no clock of the thread is known, the time that goes by.
+/// Returns the elapsed time, on systems without a thread clock.
 #[cfg(not(target_os = "linux"))]
 fn processor_time() -> Duration {
     use std::sync::LazyLock;
@@ -221,15 +230,15 @@ fn processor_time() -> Duration {
     START.elapsed()
 }
 
-/// What a future gives, and how much processor time its polls took.
+/// Returns the output of a future and the processor time of its polls.
 async fn timed<F: Future>(future: F) -> (F::Output, Duration) {
     let mut future = pin!(future);
-    let mut spent = Duration::ZERO;
+    let mut cpu_time = Duration::ZERO;
     let output = std::future::poll_fn(|cx| {
         let began = processor_time();
-        let polled = future.as_mut().poll(cx);
-        spent += processor_time().saturating_sub(began);
-        polled
+        let result = future.as_mut().poll(cx);
+        cpu_time += processor_time().saturating_sub(began);
+        result
     });
-    (output.await, spent)
+    (output.await, cpu_time)
 }

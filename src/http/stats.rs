@@ -1,6 +1,6 @@
-//! `/stats` and `/stats.json` in the shape of the reference tracker, for the dashboards that read that.
+//! Serves `/stats` and `/stats.json` in the format of the reference tracker, for dashboards that read it.
 //!
-//! Totals only: no info-hash, no whole `peer_id`, no address. What comes from a `peer_id` is escaped.
+//! Totals only: no info-hash, no whole `peer_id`, no address. Text from a `peer_id` is escaped.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,7 +23,7 @@ use crate::insight::census::Census;
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const EVERYBODY: HeaderValue = HeaderValue::from_static("*");
 
-/// As the reference names them.
+/// The totals, named as in the reference tracker.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Stats {
@@ -41,14 +41,14 @@ struct Stats {
 }
 
 impl Stats {
-    /// All of it from one census: figures of two looks would contradict each other.
+    /// Builds all totals from one census: values of two censuses would contradict each other.
     fn new(census: &Census) -> Self {
         let mut clients: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for counted in &census.clients {
             let versions = clients.entry(counted.client.name).or_default();
             versions.insert(counted.client.version.clone(), counted.peers);
         }
-        // A swarm without members is no more, so each is active.
+        // A swarm without members is removed, so each is active.
         Self {
             torrents: census.swarms,
             active_torrents: census.swarms,
@@ -56,7 +56,7 @@ impl Stats {
             peers_seeder_only: census.seeders_only,
             peers_leecher_only: census.leechers_only,
             peers_seeder_and_leecher: census.both,
-            // Who announces over HTTP has no connection that stays.
+            // HTTP peers have no lasting connection, so they are added.
             peers_ipv4: census.connections.ipv4 + census.ways.http_ipv4,
             peers_ipv6: census.connections.ipv6 + census.ways.http_ipv6,
             clients,
@@ -65,7 +65,7 @@ impl Stats {
 
     fn html(&self) -> String {
         let mut rows = String::new();
-        for (what, number) in [
+        for (label, number) in [
             ("Torrents", self.torrents),
             ("Active torrents", self.active_torrents),
             ("Peers", self.peers_all),
@@ -75,7 +75,7 @@ impl Stats {
             ("Connections and HTTP peers by IPv4", self.peers_ipv4),
             ("Connections and HTTP peers by IPv6", self.peers_ipv6),
         ] {
-            row(&mut rows, what, number);
+            row(&mut rows, label, number);
         }
         let mut clients = String::new();
         for (name, versions) in &self.clients {
@@ -91,12 +91,12 @@ impl Stats {
     }
 }
 
-fn row(table: &mut String, what: &str, number: u64) {
+fn row(table: &mut String, label: &str, number: u64) {
     // Writing to a string cannot fail.
     let _ = writeln!(
         table,
         "<tr><th scope=\"row\">{}</th><td>{number}</td></tr>",
-        escaped(what)
+        escaped(label)
     );
 }
 
@@ -120,7 +120,7 @@ pub(super) async fn json(State(shared): State<Arc<Shared>>) -> Response {
     respond(&shared, true).await
 }
 
-/// `GET /stats`: a page, or the same as `/stats.json` for who accepts that.
+/// `GET /stats`: a page, or the document of `/stats.json` for clients that accept JSON.
 pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let accepted = headers.get_all(ACCEPT).iter();
     let is_json = accepted

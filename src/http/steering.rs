@@ -1,4 +1,5 @@
-//! What HTTP may ask of the server above it. The server puts itself in; nothing here knows it.
+//! Defines the interface through which the admin API controls the server. The server implements it and registers
+//! itself; this module does not depend on the server.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -6,32 +7,32 @@ use std::sync::Arc;
 
 use crate::config::{Changed, Config, InvalidConfig};
 
-/// What is done when it is waited for.
+/// A boxed future.
 pub(crate) type Doing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-/// What became of settings: what has changed, or all that is wrong with them.
+/// The result of a settings change: the changed settings, or all errors.
 pub(crate) type Amended = Result<Vec<Changed>, Vec<InvalidConfig>>;
-/// Makes other settings of those in force.
+/// Computes new settings from the active ones.
 pub(crate) type Amend = Box<dyn FnOnce(&Config) -> Result<Config, Vec<InvalidConfig>> + Send>;
 
-/// The settings, and where they come from.
+/// The active settings and the loaded ones.
 #[derive(Debug)]
 pub(crate) struct InForce {
-    /// What everybody goes by.
+    /// The active settings.
     pub(crate) config: Config,
-    /// What was loaded last, without what was changed since.
+    /// The settings as loaded last, without later changes.
     pub(crate) loaded: Config,
-    /// Whether there is a change to take back.
+    /// Whether there is a change to undo.
     pub(crate) can_undo: bool,
 }
 
-/// A running server, for who steers it over HTTP.
+/// The control interface of a running server.
 pub(crate) trait Steering: Debug + Send + Sync {
-    /// The settings as they are now.
+    /// Returns the active settings.
     fn in_force(&self) -> InForce;
     /// Changes settings, as a reload would, until the next reload.
     fn change(self: Arc<Self>, amend: Amend) -> Doing<Amended>;
-    /// Takes the last change back; `None` if there is none.
+    /// Undoes the last change; `None` if there is none.
     fn undo(self: Arc<Self>) -> Doing<Option<Amended>>;
-    /// Leaves, as with SIGTERM.
+    /// Starts draining, as on SIGTERM.
     fn drain(&self);
 }

@@ -1,4 +1,4 @@
-//! Connections over pipes in memory: who is believed to be at the other end.
+//! Tests HTTP connections over in-memory pipes: client addresses, limits and deadlines.
 
 mod half_closed;
 
@@ -13,7 +13,7 @@ use crate::hub::{Hub, Node};
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// The defaults.
+/// The default timeouts.
 const USUAL: Timeouts = Timeouts {
     head: Duration::from_secs(10),
     whole: Duration::from_mins(5),
@@ -32,7 +32,9 @@ struct Case {
 impl Case {
     fn new(trusted: &[&str]) -> Self {
         let mut config = Config::default();
-        let networks = trusted.iter().map(|word| word.parse::<Network>().unwrap());
+        let networks = trusted
+            .iter()
+            .map(|network| network.parse::<Network>().unwrap());
         config.proxies.trusted = networks.collect();
         Self::with(&config)
     }
@@ -50,7 +52,7 @@ impl Case {
         }
     }
 
-    /// A connection of `peer`.
+    /// Returns an accepted connection of `peer`.
     fn arrival(&self, stream: DuplexStream, peer: Option<&str>) -> Arrival<DuplexStream, ()> {
         Arrival {
             stream,
@@ -64,23 +66,23 @@ impl Case {
         }
     }
 
-    /// Sends requests as `peer` and gives who became a WebSocket, and what was answered.
+    /// Sends requests as `peer`. Returns the client if it became a WebSocket, and the responses.
     async fn visit(&self, peer: Option<&str>, requests: &str) -> (Option<Visitor>, String) {
-        let (mut far, near) = tokio::io::duplex(1 << 16);
-        far.write_all(requests.as_bytes()).await.unwrap();
-        let arrival = self.arrival(near, peer);
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        client.write_all(requests.as_bytes()).await.unwrap();
+        let arrival = self.arrival(server, peer);
         let stop = CancellationToken::new();
         let upgraded = serve(arrival, &self.site, USUAL, &stop).await;
-        let visitor = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.visitor);
-        let mut answered = String::new();
-        far.read_to_string(&mut answered).await.unwrap();
-        (visitor, answered)
+        let client_info = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.visitor);
+        let mut responses = String::new();
+        client.read_to_string(&mut responses).await.unwrap();
+        (client_info, responses)
     }
 
     async fn address(&self, peer: Option<&str>, headers: &str) -> Option<IpAddr> {
         let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{headers}\r\n");
-        let (visitor, _) = self.visit(peer, &request).await;
-        visitor.expect("a WebSocket").address
+        let (client_info, _) = self.visit(peer, &request).await;
+        client_info.expect("a WebSocket").address
     }
 }
 
@@ -133,19 +135,19 @@ async fn a_trusted_proxy_names_the_client() {
 #[tokio::test(start_paused = true)]
 async fn a_proxy_header_that_names_its_client_hides_no_strangers() {
     let mut case = Case::new(&[]);
-    let is_told_all = |told: &str| told.contains("upgrades_refused");
+    let has_all_series = |body: &str| body.contains("upgrades_refused");
     let ask = |host: &str| format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
     case.introduced = Introduced::Named;
-    // Somebody on this machine came through the proxy, by its public name.
-    let (_, told) = case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
-    assert!(!is_told_all(&told));
-    let (_, told) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
-    assert!(is_told_all(&told));
-    // Where there is no such header nobody knows who that was.
+    // A client on this machine connected through the proxy, by its public name.
+    let (_, body) = case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
+    assert!(!has_all_series(&body));
+    let (_, body) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
+    assert!(has_all_series(&body));
+    // Without the header the client is unknown.
     case.introduced = Introduced::No;
     case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
-    let (_, told) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
-    assert!(!is_told_all(&told));
+    let (_, body) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
+    assert!(!has_all_series(&body));
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,15 +156,15 @@ async fn who_a_proxy_header_cannot_name_is_unnamed_and_never_local() {
     case.introduced = Introduced::Unnamed;
     let socket = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{HANDSHAKE}{NAMED}\r\n");
     for peer in ["192.0.2.1", "127.0.0.1"] {
-        let (visitor, _) = case.visit(Some(peer), &socket).await;
-        let visitor = visitor.expect("a WebSocket");
-        assert!(visitor.is_unnamed && visitor.own_address().is_none());
+        let (client_info, _) = case.visit(Some(peer), &socket).await;
+        let client_info = client_info.expect("a WebSocket");
+        assert!(client_info.is_unnamed && client_info.own_address().is_none());
         let hub = case.site.hub();
-        let known = hub.open(&visitor).unwrap();
+        let known = hub.open(&client_info).unwrap();
         assert!(hub.key_of(known).unwrap().is_some(), "no exemption");
         let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        let (_, told) = case.visit(Some(peer), metrics).await;
-        assert!(told.contains("swarmhub_connections") && !told.contains("upgrades_refused"));
+        let (_, body) = case.visit(Some(peer), metrics).await;
+        assert!(body.contains("swarmhub_connections") && !body.contains("upgrades_refused"));
     }
 }
 
@@ -173,9 +175,9 @@ async fn addresses_of_this_machine_are_told_to_nobody_else() {
         let own = "tls+192.0.2.7:443".parse().unwrap();
         case.site.shared().listens_at(vec![own]);
         let request = format!("GET /ice HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
-        let (_, told) = case.visit(Some(peer), &request).await;
-        assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
-        told.contains("https://192.0.2.7/")
+        let (_, body) = case.visit(Some(peer), &request).await;
+        assert!(body.starts_with("HTTP/1.1 200 "), "{body}");
+        body.contains("https://192.0.2.7/")
     };
     let here = "Host: localhost\r\n";
     assert!(pages("127.0.0.1", here, &[]).await);
@@ -198,15 +200,15 @@ async fn each_request_of_a_connection_has_its_own_client() {
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
     let socket =
         format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{NAMED}Origin: https://a.example\r\n\r\n");
-    let (visitor, answered) = case
+    let (client_info, responses) = case
         .visit(Some("10.0.0.1"), &(page.to_owned() + &socket))
         .await;
-    let visitor = visitor.expect("a WebSocket");
-    assert_eq!(visitor.address, ip("203.0.113.7"));
-    assert_eq!(visitor.origin.as_deref(), Some("https://a.example"));
+    let client_info = client_info.expect("a WebSocket");
+    assert_eq!(client_info.address, ip("203.0.113.7"));
+    assert_eq!(client_info.origin.as_deref(), Some("https://a.example"));
     assert!(
-        answered.contains(" 200 OK") && answered.contains(" 101 "),
-        "{answered}"
+        responses.contains(" 200 OK") && responses.contains(" 101 "),
+        "{responses}"
     );
 }
 
@@ -215,16 +217,16 @@ async fn without_room_requests_are_answered_but_nothing_becomes_a_websocket() {
     let mut case = Case::new(&[]);
     case.is_hurried = true;
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
-    let (visitor, answered) = case.visit(Some("10.0.0.1"), &socket).await;
+    let (client_info, responses) = case.visit(Some("10.0.0.1"), &socket).await;
     assert!(
-        visitor.is_none() && answered.starts_with("HTTP/1.1 503 "),
-        "{answered}"
+        client_info.is_none() && responses.starts_with("HTTP/1.1 503 "),
+        "{responses}"
     );
-    let lower = answered.to_lowercase();
+    let lower = responses.to_lowercase();
     assert!(lower.contains("retry-after: 30") && lower.contains("connection: close"));
     let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-    let (_, answered) = case.visit(Some("10.0.0.1"), health).await;
-    assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
+    let (_, responses) = case.visit(Some("10.0.0.1"), health).await;
+    assert!(responses.starts_with("HTTP/1.1 200 "), "{responses}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
 }
 
@@ -233,18 +235,18 @@ async fn who_watches_is_answered_past_all_limits_and_may_not_stay() {
     let case = Case::new(&[]);
     for path in ["/healthz", "/readyz", "/metrics"] {
         let twice = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(2);
-        let (_, answered) = case.visit(Some("192.0.2.1"), &twice).await;
-        assert_eq!(answered.matches("HTTP/1.1 ").count(), 1, "{answered}");
-        let head = answered.to_lowercase();
-        assert!(head.contains("connection: close"), "{answered}");
+        let (_, responses) = case.visit(Some("192.0.2.1"), &twice).await;
+        assert_eq!(responses.matches("HTTP/1.1 ").count(), 1, "{responses}");
+        let head = responses.to_lowercase();
+        assert!(head.contains("connection: close"), "{responses}");
     }
-    // Who was let in and counts, may ask on.
+    // An admitted, counted connection may send more requests.
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
     let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
-    let (_, answered) = case
+    let (_, responses) = case
         .visit(Some("192.0.2.1"), &(page.to_owned() + &health))
         .await;
-    assert_eq!(answered.matches("HTTP/1.1 200 ").count(), 3, "{answered}");
+    assert_eq!(responses.matches("HTTP/1.1 200 ").count(), 3, "{responses}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,7 +254,7 @@ async fn only_who_never_asked_anything_whole_has_failed() {
     let case = Case::new(&[]);
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
     let failed = || case.node.counters().handshakes_failed;
-    // It stays, asks nothing more, or begins to and does not end.
+    // The connection stays idle, or sends an incomplete second request.
     for requests in [page.to_owned(), format!("{page}GET /i")] {
         case.visit(Some("192.0.2.1"), &requests).await;
         assert_eq!(failed(), 0, "{requests}");
@@ -287,7 +289,7 @@ async fn what_is_no_request_of_http_stands_in_the_record() {
         let rows: Vec<_> = rows.iter().map(|row| (row.kind, &*row.name)).collect();
         assert_eq!(rows, [(crate::insight::RefusalKind::Malformed, name)]);
     }
-    // Who says nothing, or goes in the middle of it, is no such thing.
+    // A client that sends nothing, or closes within a request, is not recorded.
     for sent in ["", "GET /i"] {
         let case = Case::new(&[]);
         case.visit(Some("192.0.2.1"), sent).await;
@@ -302,8 +304,8 @@ async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
     let case = Case::with(&config);
     let guest = case.site.hub().let_in(&visitor("192.0.2.1")).unwrap();
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
-    let (_, answered) = case.visit(Some("192.0.2.1"), &socket).await;
-    assert!(answered.starts_with("HTTP/1.1 429 "), "{answered}");
+    let (_, responses) = case.visit(Some("192.0.2.1"), &socket).await;
+    assert!(responses.starts_with("HTTP/1.1 429 "), "{responses}");
     let counters = case.node.counters();
     assert_eq!(
         (
@@ -313,8 +315,8 @@ async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
         (1, 1)
     );
     drop(guest);
-    let (_, answered) = case.visit(Some("192.0.2.1"), &socket).await;
-    assert!(answered.starts_with("HTTP/1.1 101 "), "{answered}");
+    let (_, responses) = case.visit(Some("192.0.2.1"), &socket).await;
+    assert!(responses.starts_with("HTTP/1.1 101 "), "{responses}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
 }
 
@@ -335,10 +337,10 @@ async fn who_is_banned_while_it_waits_for_its_turn_is_not_let_open() {
         sleep(Duration::from_millis(10)).await;
         case.node.ban_for(key, Duration::from_hours(1));
     };
-    let ((upgraded, answered), ()) = tokio::join!(open(), ban);
+    let ((upgraded, responses), ()) = tokio::join!(open(), ban);
     assert!(upgraded.is_none());
-    assert!(answered.starts_with("HTTP/1.1 403 "), "{answered}");
-    assert!(answered.contains("by the operator"), "{answered}");
+    assert!(responses.starts_with("HTTP/1.1 403 "), "{responses}");
+    assert!(responses.contains("by the operator"), "{responses}");
 }
 
 fn visitor(address: &str) -> Visitor {
@@ -350,11 +352,11 @@ fn visitor(address: &str) -> Visitor {
 
 const FOLLOW: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// Follows the live statistics with `case`, one event a second, for as long as the server lets it, and gives how long that was.
+/// Subscribes to the live statistics, one event a second, until the server closes the connection. Returns the duration.
 async fn follow(case: &Case, reads: bool) -> Duration {
-    let (mut far, near) = tokio::io::duplex(1 << 14);
-    far.write_all(FOLLOW).await.unwrap();
-    let arrival = case.arrival(near, None);
+    let (mut client, server) = tokio::io::duplex(1 << 14);
+    client.write_all(FOLLOW).await.unwrap();
+    let arrival = case.arrival(server, None);
     let (began, stop) = (tokio::time::Instant::now(), CancellationToken::new());
     let statistics = async {
         for second in 1.. {
@@ -367,12 +369,16 @@ async fn follow(case: &Case, reads: bool) -> Duration {
     };
     let reading = async {
         let mut buffer = [0; 4096];
-        // Goes away by itself in the end.
+        // Closes by itself at the end.
         while reads && began.elapsed() < Duration::from_mins(12) {
-            assert_ne!(far.read(&mut buffer).await.unwrap(), 0, "cut off");
+            assert_ne!(
+                client.read(&mut buffer).await.unwrap(),
+                0,
+                "closed by the server"
+            );
         }
         if reads {
-            drop(far);
+            drop(client);
         }
         std::future::pending::<()>().await;
     };
@@ -398,16 +404,16 @@ async fn who_takes_the_live_statistics_may_follow_for_longer_than_a_request_may_
 async fn who_follows_and_takes_nothing_is_dropped_like_everybody() {
     let case = Case::new(&[]);
     let lasted = follow(&case, false).await;
-    // Some events wait on the way before nothing more is taken.
+    // Some events fit in the buffers before sending is blocked.
     let range = Duration::from_secs(20)..Duration::from_mins(1);
     assert!(range.contains(&lasted), "{lasted:?}");
     assert_eq!(case.site.shared().followers_count(), 0);
     assert_eq!(case.node.counters().http_stuck, 1);
 }
 
-/// Serves what is asked on one connection, for as long as it is needed.
-async fn serve_on(case: &Case, near: DuplexStream, peer: &str) {
-    let arrival = case.arrival(near, Some(peer));
+/// Serves one connection until it ends.
+async fn serve_on(case: &Case, server: DuplexStream, peer: &str) {
+    let arrival = case.arrival(server, Some(peer));
     serve(arrival, &case.site, USUAL, &CancellationToken::new()).await;
 }
 
@@ -422,15 +428,15 @@ async fn one_connection_with_many_requests_leaves_others_their_turn() {
         .write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
-    let answered = async {
+    let responses = async {
         other.read_exact(&mut [0; 8]).await.unwrap();
         case.node.counters().http_requests
     };
     tokio::select! {
-        () = serve_on(&case, greedy_near, "192.0.2.1") => panic!("it stays"),
-        () = serve_on(&case, other_near, "192.0.2.2") => panic!("it stays"),
-        // One or two of the many, and the other one.
-        answered = answered => assert!((1..=6).contains(&answered), "{answered}"),
+        () = serve_on(&case, greedy_near, "192.0.2.1") => panic!("the connection must stay open"),
+        () = serve_on(&case, other_near, "192.0.2.2") => panic!("the connection must stay open"),
+        // A few of the many, and the other one.
+        responses = responses => assert!((1..=6).contains(&responses), "{responses}"),
     }
 }
 
@@ -440,11 +446,11 @@ async fn most_responses_per_iteration(case: &Case, path: &str) -> u64 {
     let tasks = tokio::task::LocalSet::new();
     let mut ends = Vec::new();
     for number in 0..REQUESTS {
-        let (mut far, near) = tokio::io::duplex(1 << 16);
+        let (mut client, server) = tokio::io::duplex(1 << 16);
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-        far.write_all(head.as_bytes()).await.unwrap();
-        ends.push(far);
-        let arrival = case.arrival(near, Some(&format!("192.0.2.{number}")));
+        client.write_all(head.as_bytes()).await.unwrap();
+        ends.push(client);
+        let arrival = case.arrival(server, Some(&format!("192.0.2.{number}")));
         let site = Rc::clone(&case.site);
         tasks.spawn_local(async move {
             serve(arrival, &site, USUAL, &CancellationToken::new()).await;
@@ -486,24 +492,25 @@ async fn who_does_not_read_is_answered_no_more() {
     for method in ["HEAD", "GET"] {
         let before = case.node.counters();
         let many = format!("{method} /healthz HTTP/1.1\r\nHost: x\r\n\r\n").repeat(3000);
-        let (mut far, near) = tokio::io::duplex(1 << 12);
+        let (mut client, server) = tokio::io::duplex(1 << 12);
         let page = async {
-            far.write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
+            client
+                .write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
                 .await
                 .unwrap();
-            // As much as the server reads.
-            let _ = far.write_all(many.as_bytes()).await;
+            // Ends when the server stops reading.
+            let _ = client.write_all(many.as_bytes()).await;
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = serve_on(&case, near, "192.0.2.1") => {}
+            () = serve_on(&case, server, "192.0.2.1") => {}
             () = page => {}
         }
         let after = case.node.counters();
         assert_eq!(after.http_stuck - before.http_stuck, 1);
-        // What fits on the way, and not three thousand.
-        let answered = after.http_requests - before.http_requests;
-        assert!((10..100).contains(&answered), "{method}: {answered}");
+        // The responses that fit in the buffers, not three thousand.
+        let responses = after.http_requests - before.http_requests;
+        assert!((10..100).contains(&responses), "{method}: {responses}");
     }
 }
 
@@ -526,11 +533,11 @@ async fn who_has_the_admin_token_is_answered_when_strangers_are_not_let_in() {
             .1
             .to_lowercase()
     };
-    let answered = ask("wrong-wrong-wrong-wrong").await;
-    assert!(answered.starts_with("http/1.1 429 "), "{answered}");
-    let answered = ask(TOKEN).await;
-    assert!(answered.starts_with("http/1.1 200 "), "{answered}");
-    assert!(answered.contains("connection: close"), "{answered}");
+    let responses = ask("wrong-wrong-wrong-wrong").await;
+    assert!(responses.starts_with("http/1.1 429 "), "{responses}");
+    let responses = ask(TOKEN).await;
+    assert!(responses.starts_with("http/1.1 200 "), "{responses}");
+    assert!(responses.contains("connection: close"), "{responses}");
     assert_eq!(case.node.counters().tokens_wrong, 1);
 }
 
@@ -541,30 +548,30 @@ async fn a_connection_of_a_proxy_counts_for_the_client_of_each_request() {
     config.limits.exempt = vec!["203.0.113.1".parse::<Network>().unwrap()];
     config.limits.address_connections_max = 1;
     let case = Case::with(&config);
-    let request = |client: &str, more: &str| {
-        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n{more}\r\n")
+    let request = |client: &str, extra: &str| {
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n{extra}\r\n")
     };
     let upgrade = request("203.0.113.7", HANDSHAKE);
-    // The limit of the client holds, whoever else the proxy used the connection for, exempt ones too.
+    // The limit of the client applies even if the proxy used the connection for other clients, exempt ones included.
     let hub = Hub::new(Arc::clone(&case.node), 0, 0);
-    let visitor = Visitor {
+    let client_info = Visitor {
         address: ip("203.0.113.7"),
         ..Visitor::default()
     };
-    let held = hub.let_in(&visitor).expect("the first of its address");
+    let held = hub.let_in(&client_info).expect("the first of its address");
     for other in ["203.0.113.1", "203.0.113.8"] {
         let requests = request(other, "") + &upgrade;
-        let (opened, answered) = case.visit(Some("192.0.2.1"), &requests).await;
+        let (opened, responses) = case.visit(Some("192.0.2.1"), &requests).await;
         assert!(
-            opened.is_none() && answered.contains("HTTP/1.1 503")
-                || answered.contains("HTTP/1.1 429"),
-            "{answered}"
+            opened.is_none() && responses.contains("HTTP/1.1 503")
+                || responses.contains("HTTP/1.1 429"),
+            "{responses}"
         );
     }
     drop(held);
     let requests = request("203.0.113.8", "") + &upgrade;
     let (opened, _) = case.visit(Some("192.0.2.1"), &requests).await;
     assert_eq!(opened.expect("a WebSocket").address, ip("203.0.113.7"));
-    // Nobody is left counted who has gone.
-    assert!(hub.let_in(&visitor).is_ok());
+    // No closed connection remains counted.
+    assert!(hub.let_in(&client_info).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The WebSocket handshake (RFC 6455, 4.2): on any path, for any page unless a list says otherwise.
+//! Answers the WebSocket handshake (RFC 6455, 4.2), on any path and for pages of any origin unless a list forbids it.
 
 use axum::body::Body;
 use hyper::header::{
@@ -10,27 +10,27 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
-/// Seconds after which a client may try again that found no room: about as long as crowded trackers take to clear.
+/// Seconds until a client may retry when no file descriptor is free: about the time crowded trackers need to clear.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
-/// What a request says about a WebSocket.
+/// Whether and how a request asks for a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// Nothing that counts.
+    /// It does not ask for one.
     None,
-    /// It asks for one.
+    /// It carries all headers of a handshake.
     Whole,
-    /// It is a handshake on whose way `Upgrade` or `Connection` was dropped: those two are meant for one hop alone, and a proxy
-    /// passes them on only if it is told to.
+    /// It is a handshake without `Upgrade` or `Connection`. Both are hop-by-hop headers, which a proxy forwards only if
+    /// it is configured to.
     Stripped,
 }
 
-/// Whether a request asks for a WebSocket.
+/// Returns whether and how a request asks for a WebSocket.
 pub(super) fn wish(headers: &HeaderMap) -> Wish {
     if lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade") {
         return Wish::Whole;
     }
-    // Browsers let no page set these two. One alone of the others says nothing: proxies add them to requests for pages.
+    // Pages cannot set these two. `Upgrade` or `Connection` alone proves nothing: proxies add them to page requests.
     let is_handshake = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION]
         .iter()
         .any(|name| headers.contains_key(name));
@@ -41,7 +41,7 @@ pub(super) fn wish(headers: &HeaderMap) -> Wish {
     }
 }
 
-/// Whether a header, which may be a list and may be repeated, holds a word in any case.
+/// Returns whether a header contains a token, in any case. The header may be a list and may be repeated.
 fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers
         .get_all(name)
@@ -52,7 +52,8 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
         .any(|item| item.trim().eq_ignore_ascii_case(word))
 }
 
-/// The response: status 101 turns the connection into a WebSocket, any other says why it does not become one.
+/// Returns the response to a handshake. Status 101 turns the connection into a WebSocket; any other explains the
+/// refusal.
 pub(super) fn answer<B>(
     request: &Request<B>,
     is_allowed: impl FnOnce(&HeaderValue) -> bool,
@@ -61,20 +62,20 @@ pub(super) fn answer<B>(
     if request.method() != Method::GET {
         return refused(
             StatusCode::BAD_REQUEST,
-            "A WebSocket handshake is a GET request of HTTP/1.1.\n",
+            "A WebSocket handshake must be an HTTP/1.1 GET request.\n",
         );
     }
     if request.version() < Version::HTTP_11 {
         return refused(
             StatusCode::BAD_REQUEST,
-            "A WebSocket handshake is a GET request of HTTP/1.1. The proxy in front of this tracker sent it as HTTP/1.0; in \
+            "A WebSocket handshake must be an HTTP/1.1 GET request. The proxy in front of this tracker sent it as HTTP/1.0; in \
              nginx: proxy_http_version 1.1;\n",
         );
     }
     if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
         let mut response = refused(
             StatusCode::UPGRADE_REQUIRED,
-            "This server speaks version 13 of the WebSocket protocol.\n",
+            "This server supports version 13 of the WebSocket protocol.\n",
         );
         let headers = response.headers_mut();
         headers.insert(SEC_WEBSOCKET_VERSION, VERSION);
@@ -87,7 +88,7 @@ pub(super) fn answer<B>(
             "The header Sec-WebSocket-Key is missing.\n",
         );
     };
-    // Clients that are no browsers send none; the lists are about pages.
+    // Non-browser clients send no origin; the lists apply to pages only.
     if !headers.get(ORIGIN).is_none_or(is_allowed) {
         return refused(
             StatusCode::FORBIDDEN,
@@ -106,7 +107,7 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
     if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
-    // A browser that offers subprotocols fails the connection unless one of them comes back.
+    // A browser that offers subprotocols fails the connection unless the response selects one of them.
     let first = protocols.and_then(|list| list.to_str().ok()?.split(',').next());
     let first = first.and_then(|name| HeaderValue::from_str(name.trim()).ok());
     if let Some(name) = first.filter(|name| !name.is_empty()) {
@@ -115,7 +116,7 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
     response
 }
 
-/// The response to a handshake that has lost its `Upgrade` on the way.
+/// Returns the response to a handshake that lost its `Upgrade` header at a proxy.
 pub(super) fn stripped() -> Response<Body> {
     let mut response = refused(
         StatusCode::UPGRADE_REQUIRED,
@@ -130,7 +131,7 @@ pub(super) fn stripped() -> Response<Body> {
     response
 }
 
-/// The response to a client that has closed before it was its turn.
+/// Returns the response to a client that closed before its upgrade was admitted.
 pub(super) fn gone() -> Response<Body> {
     refused(
         StatusCode::BAD_REQUEST,
@@ -138,35 +139,36 @@ pub(super) fn gone() -> Response<Body> {
     )
 }
 
-/// The response while the server is leaving. A browser cannot read it, but a proxy in front then asks another server.
+/// Returns the response while the server drains. A browser cannot read it, but a proxy in front then tries another
+/// server.
 pub(super) fn turned_away(retry_after: HeaderValue) -> Response<Body> {
     let mut response = refused(
         StatusCode::SERVICE_UNAVAILABLE,
-        "This server is stopping; another one takes over.\n",
+        "This server is shutting down; another server takes over.\n",
     );
     response.headers_mut().insert(RETRY_AFTER, retry_after);
     response
 }
 
-/// What a listener without tracker says.
+/// Returns the response of a listener without tracker.
 pub(super) fn elsewhere() -> Response<Body> {
     refused(
         StatusCode::NOT_FOUND,
-        "There is no tracker at this address, only pages.\n",
+        "This address serves only pages, no tracker.\n",
     )
 }
 
-/// What is said when there are no descriptors for another WebSocket.
+/// Returns the response when no file descriptor is free for another WebSocket.
 pub(super) fn busy() -> Response<Body> {
     let mut response = refused(
         StatusCode::SERVICE_UNAVAILABLE,
-        "This tracker has no room for another connection now.\n",
+        "This tracker cannot accept another connection now.\n",
     );
     response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     response
 }
 
-/// What who shows no token, or a wrong one, is told where one is needed.
+/// Returns the response to an upgrade without a valid token where the tracker needs one.
 pub(super) fn unknown() -> Response<Body> {
     refused(
         StatusCode::FORBIDDEN,
@@ -187,7 +189,7 @@ pub(super) fn refused(status: StatusCode, text: &'static str) -> Response<Body> 
 mod tests {
     use super::*;
 
-    fn request(more: &[(&'static str, &'static str)]) -> Request<()> {
+    fn request(extra: &[(&'static str, &'static str)]) -> Request<()> {
         let mut request = Request::new(());
         let common = [
             ("connection", "keep-alive, Upgrade"),
@@ -195,7 +197,7 @@ mod tests {
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ];
-        for (name, value) in common.iter().chain(more) {
+        for (name, value) in common.iter().chain(extra) {
             request
                 .headers_mut()
                 .insert(*name, HeaderValue::from_static(value));

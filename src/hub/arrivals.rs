@@ -1,7 +1,7 @@
-//! The way in of a connection, and what of its limits goes from one that ends to the next of its address.
+//! Admits connections, and carries the rate-limit usage of a closed connection over to the next one of its address.
 //!
-//! HTTP asks here before it answers a first request; a [`Guest`] counts the connection until its WebSocket is open. All of it
-//! happens once in the life of a connection.
+//! The HTTP layer calls this before it answers the first request. A [`Guest`] counts the connection until its WebSocket
+//! is open. Each step happens once in the life of a connection.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::limits::{
     Ban, Key, Limited, Offence, OriginFull, OriginId, Place, Share, Step, Usage, Visit, Whence,
 };
 
-/// A connection that was let in and is counted, as long as this lives.
+/// Counts an admitted connection until it is dropped.
 #[derive(Debug)]
 pub struct Guest {
     node: Arc<Node>,
@@ -28,15 +28,15 @@ impl Drop for Guest {
 }
 
 impl Hub {
-    /// Lets a connection in with its first request, be it for a page or for a WebSocket, and counts it.
+    /// Admits and counts a connection with its first request, for a page or a WebSocket.
     ///
     /// # Errors
     ///
-    /// Why not: its address is banned or has too many connections, or the process has, or is short of memory.
-    pub fn let_in(&self, visitor: &Visitor) -> Result<Guest, Limited> {
+    /// The address is banned or has too many connections, or the process has too many or is short of memory.
+    pub fn let_in(&self, client: &Visitor) -> Result<Guest, Limited> {
         let (node, counters) = (&self.node, self.counters());
-        let whence = node.whence(visitor);
-        self.check_ban(visitor)?;
+        let keys = node.whence(client);
+        self.check_ban(client)?;
         if node.pressure.step() >= Step::Refuse {
             counters.refused_memory.add(1);
             return Err(Limited::Memory);
@@ -46,38 +46,38 @@ impl Hub {
             counters.refused_connections_max.add(1);
             return Err(Limited::Connections);
         }
-        let Some(whence) = whence else {
+        let Some(keys) = keys else {
             return Ok(Guest::new(node, None));
         };
-        let Some(key) = node.addresses.enter(whence) else {
+        let Some(key) = node.addresses.enter(keys) else {
             node.held.fetch_sub(1, Ordering::Relaxed);
             counters.refused_address_connections_max.add(1);
             return Err(Limited::AddressConnections);
         };
         counters
             .uncounted_addresses_max
-            .add(u64::from(key != whence.own));
+            .add(u64::from(key != keys.own));
         Ok(Guest::new(node, Some(key)))
     }
 
-    /// Looks whether a visitor is banned, or pages of its origin are at its address.
+    /// Checks whether the address of a client is banned, or the pages of its origin at that address.
     ///
     /// # Errors
     ///
-    /// It is.
-    pub fn check_ban(&self, visitor: &Visitor) -> Result<(), Limited> {
+    /// One of them is banned.
+    pub fn check_ban(&self, client: &Visitor) -> Result<(), Limited> {
         let node = &self.node;
         if node.bans.is_empty() {
             return Ok(());
         }
-        let Some(whence) = node.whence(visitor) else {
+        let Some(keys) = node.whence(client) else {
             return Ok(());
         };
         let now = self.time.get();
-        let limited = match node.banned(whence, now) {
+        let limited = match node.banned(keys, now) {
             Some((left, offence)) => Some(Limited::Banned { left, offence }),
             None => node
-                .page_banned(visitor, whence, now)
+                .page_banned(client, keys, now)
                 .map(|(left, offence)| Limited::PageBanned { left, offence }),
         };
         match limited {
@@ -89,16 +89,16 @@ impl Hub {
         }
     }
 
-    /// Lets one that is let in open a WebSocket, after the time that is given.
+    /// Admits the upgrade of an admitted connection to a WebSocket. Returns how long it must wait.
     ///
     /// # Errors
     ///
-    /// Why not: too many come from its address, or pages of its origin have too many.
-    pub fn let_open(&self, visitor: &Visitor) -> Result<Duration, Limited> {
+    /// Too many WebSockets come from its address, or pages of its origin have too many.
+    pub fn let_open(&self, client: &Visitor) -> Result<Duration, Limited> {
         let (node, counters) = (&self.node, self.counters());
-        let origin = visitor.origin.as_deref().filter(|_| node.limits_apply());
-        let whence = node.whence(visitor);
-        match origin.map(|origin| node.origins.room(origin, whence)) {
+        let origin = client.origin.as_deref().filter(|_| node.limits_apply());
+        let keys = node.whence(client);
+        match origin.map(|origin| node.origins.room(origin, keys)) {
             None | Some(Ok(())) => {}
             Some(Err(OriginFull::Origin)) => {
                 counters.refused_origin_connections_max.add(1);
@@ -109,10 +109,10 @@ impl Hub {
                 return Err(Limited::OriginAddress);
             }
         }
-        let Some(whence) = whence else {
+        let Some(keys) = keys else {
             return Ok(Duration::ZERO);
         };
-        match node.addresses.arrive(whence, self.time.get()) {
+        match node.addresses.arrive(keys, self.time.get()) {
             Ok(wait) => {
                 let waits = u64::from(!wait.is_zero());
                 counters.delayed_address_connections_per_second.add(waits);
@@ -125,15 +125,15 @@ impl Hub {
         }
     }
 
-    /// Counts a WebSocket. Also gives what limits the swarms of its address; `None` if nothing does.
-    pub(super) fn arrive(&self, visitor: &Visitor) -> (Visit, Option<Arc<Share>>) {
+    /// Counts a WebSocket. Also returns its share of the swarm table; `None` if no limit of addresses applies.
+    pub(super) fn arrive(&self, client: &Visitor) -> (Visit, Option<Arc<Share>>) {
         let node = &self.node;
         node.held.fetch_add(1, Ordering::Relaxed);
-        let whence = node.whence(visitor);
-        let (key, share) = whence.map(|whence| node.addresses.count(whence)).unzip();
+        let keys = node.whence(client);
+        let (key, quota_usage) = keys.map(|keys| node.addresses.count(keys)).unzip();
         let group = key.map(|key| node.addresses.group_of(key));
-        let (origin, place) = match visitor.origin.as_deref() {
-            Some(origin) => node.origins.enter(origin, whence, group),
+        let (origin, place) = match client.origin.as_deref() {
+            Some(origin) => node.origins.enter(origin, keys, group),
             None => (OriginId::NONE, Place::Own),
         };
         let counters = self.counters();
@@ -142,46 +142,46 @@ impl Hub {
             Place::Shared => counters.uncounted_origins_max.add(1),
             Place::SharedOfAddress => counters.uncounted_address_origins_max.add(1),
         }
-        (Visit::new(key, origin), share)
+        (Visit::new(key, origin), quota_usage)
     }
 
-    /// The limits of a new connection: all of them, or what one of its address has left over.
-    pub(super) fn take_spent(&self, visit: Visit) -> Usage {
+    /// Returns the rate-limit usage of a new connection: none, or what an ended connection of its address had used.
+    pub(super) fn take_spent(&self, account: Visit) -> Usage {
         let limiter = self.limiter.borrow();
-        let (Some(limiter), Some(key)) = (&*limiter, visit.address()) else {
+        let (Some(limiter), Some(key)) = (&*limiter, account.address()) else {
             return Usage::default();
         };
         let now = self.time.get();
-        let Some(spent) = self.node.addresses.take_spent(key, now) else {
+        let Some(carried) = self.node.addresses.take_spent(key, now) else {
             return Usage::default();
         };
         self.counters().limits_carried_over.add(1);
-        limiter.begin(&spent, now)
+        limiter.begin(&carried, now)
     }
 
-    /// Keeps what a connection has used up of its limits for the next one of its address.
+    /// Stores the rate-limit usage of an ended connection for the next one of its address.
     pub(super) fn keep_spent(&self, entry: &Entry) {
         let limiter = self.limiter.borrow();
         let now = self.time.get();
         if let (Some(limiter), Some(key)) = (&*limiter, entry.visit.address())
-            && let Some(spent) = limiter.spent(&entry.usage, now)
+            && let Some(usage) = limiter.spent(&entry.usage, now)
         {
-            self.node.addresses.keep_spent(key, &spent, now);
+            self.node.addresses.keep_spent(key, &usage, now);
         }
     }
 
-    /// Who is banned, the longest first.
+    /// Returns all active bans, the longest first.
     #[must_use]
     pub fn bans(&self) -> Vec<Ban> {
         self.node.bans(self.time.get())
     }
 
-    /// Forgets in one part of the addresses who has nothing here any more, and with the first the sites and bans as well.
-    pub fn tidy_addresses(&self, part: usize) {
+    /// Evicts idle addresses from one shard; shard 0 also evicts idle origins, expired bans and stale watches.
+    pub fn tidy_addresses(&self, shard: usize) {
         let now = self.time.get();
-        self.node.addresses.tidy(part, now);
-        self.node.tidy_http_use(part, now);
-        if part == 0 {
+        self.node.addresses.tidy(shard, now);
+        self.node.tidy_http_use(shard, now);
+        if shard == 0 {
             self.node.origins.tidy(now);
             self.node.bans.tidy(now);
             self.node.watch.tidy(now);
@@ -199,29 +199,29 @@ impl Guest {
 }
 
 impl Node {
-    /// Bans an address for the operator, named by its key as [`Hub::key_of`] tells it.
+    /// Bans an address for the operator. [`Hub::key_of`] returns its key.
     pub fn ban_for(&self, key: Key, time: Duration) {
-        let (ban, other_forgotten) = self.bans.ban_for(key, time, self.now());
+        let (ban, evicted) = self.bans.ban_for(key, time, self.now());
         let counters = &self.shared_counters;
         counters.bans.add_shared(1);
         counters
             .forgotten_bans_records_max
-            .add_shared(u64::from(other_forgotten));
+            .add_shared(u64::from(evicted));
         tracing::debug!(address = %ban.key, reason = ban.offence.text(), seconds = time.as_secs(), "address banned");
     }
 
-    /// Whether an address is counted under this key, or its network is.
+    /// Returns whether an address, or its network, is counted under this key.
     #[must_use]
     pub fn is_of(&self, key: Key, address: Option<IpAddr>) -> bool {
-        let visitor = Visitor {
+        let client = Visitor {
             address,
             ..Visitor::default()
         };
-        let whence = self.whence(&visitor);
-        whence.is_some_and(|whence| whence.own == key || whence.wider == Some(key))
+        let keys = self.whence(&client);
+        keys.is_some_and(|keys| keys.own == key || keys.wider == Some(key))
     }
 
-    /// Ends a ban, named by its key as [`Hub::bans`] shows it. False if there is none.
+    /// Ends a ban by its key, as in [`Hub::bans`]. Returns false if there is none.
     pub fn lift_ban(&self, key: Key) -> bool {
         let lifted = self.bans.lift(key);
         if lifted {
@@ -230,8 +230,8 @@ impl Node {
         lifted
     }
 
-    /// How many connections count for `limits.connections_max`: pages as well, and for a moment those twice that are about to
-    /// become WebSockets.
+    /// Returns the number of connections that count for `limits.connections_max`. It includes HTTP connections; one
+    /// that becomes a WebSocket counts twice for a moment.
     #[must_use]
     pub fn connections_held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
@@ -245,58 +245,58 @@ impl Node {
         self.doors.read().limits_apply
     }
 
-    /// Under what a visitor is counted; `None` if no limit of addresses applies.
-    pub(super) fn whence(&self, visitor: &Visitor) -> Option<Whence> {
-        let address = visitor.address;
-        let doors = self.doors.read();
-        if visitor.is_unnamed {
-            return doors.limits_apply.then(|| self.keys.of_unnamed());
+    /// Returns the rate-limit keys of a client; `None` if no limit of addresses applies.
+    pub(super) fn whence(&self, client: &Visitor) -> Option<Whence> {
+        let address = client.address;
+        let admission = self.doors.read();
+        if client.is_unnamed {
+            return admission.limits_apply.then(|| self.keys.of_unnamed());
         }
         let address = address?;
         let is_exempt = || {
-            doors
+            admission
                 .exempt
                 .iter()
                 .any(|network| network.contains(Some(address)))
         };
-        (doors.limits_apply && !is_exempt()).then(|| self.keys.of(address))
+        (admission.limits_apply && !is_exempt()).then(|| self.keys.of(address))
     }
 
-    pub(super) fn banned(&self, whence: Whence, now: Duration) -> Option<(Duration, Offence)> {
-        let keys = [Some(whence.own), whence.wider];
-        let bans = keys
+    pub(super) fn banned(&self, keys: Whence, now: Duration) -> Option<(Duration, Offence)> {
+        let both = [Some(keys.own), keys.wider];
+        let bans = both
             .into_iter()
             .flatten()
             .filter_map(|key| self.bans.find(key, now));
         bans.map(|ban| (ban.left, ban.offence))
-            .max_by_key(|(left, _)| *left)
+            .max_by_key(|(remaining, _)| *remaining)
     }
 
-    /// The ban of the pages of an origin, or of its site, at the address of a visitor.
+    /// Returns the longest ban of the client's origin, or of its site, at its address.
     fn page_banned(
         &self,
-        visitor: &Visitor,
-        whence: Whence,
+        client: &Visitor,
+        keys: Whence,
         now: Duration,
     ) -> Option<(Duration, Offence)> {
-        let origin = visitor.origin.as_deref()?;
-        let is_own = self.origins.is_own(origin, Some(whence));
-        let page = self.keys.page(whence.own, Some(origin).filter(|_| is_own));
+        let origin = client.origin.as_deref()?;
+        let is_own = self.origins.is_own(origin, Some(keys));
+        let page = self.keys.page(keys.own, Some(origin).filter(|_| is_own));
         let bans = [Some(page.origin), page.site].into_iter().flatten();
         let found = bans.filter_map(|key| self.bans.find(key, now));
         found
             .map(|ban| (ban.left, ban.offence))
-            .max_by_key(|(left, _)| *left)
+            .max_by_key(|(remaining, _)| *remaining)
     }
 
-    /// Takes out what [`Hub::arrive`] or a [`Guest`] has counted.
-    pub(super) fn leave(&self, visit: Visit) {
+    /// Releases what [`Hub::arrive`] or a [`Guest`] counted.
+    pub(super) fn leave(&self, account: Visit) {
         self.held.fetch_sub(1, Ordering::Relaxed);
-        if visit.origin().is_counted() {
-            let group = visit.address().map(|key| self.addresses.group_of(key));
-            self.origins.leave(visit.origin(), group);
+        if account.origin().is_counted() {
+            let group = account.address().map(|key| self.addresses.group_of(key));
+            self.origins.leave(account.origin(), group);
         }
-        if let Some(key) = visit.address() {
+        if let Some(key) = account.address() {
             self.addresses.leave(key);
         }
     }

@@ -1,6 +1,6 @@
-//! What is known of how a connection came, for its operator: when, where in, and from a network so wide that it names nobody.
+//! Stores operator-facing details of each connection: open time, listener, network prefix and unfinished bytes.
 //!
-//! Sixteen bytes for each connection, beside its entry, so that no message fetches them.
+//! Sixteen bytes for each connection, stored apart from its entry, so that handling a message does not load them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,24 +10,24 @@ use super::Visitor;
 use crate::insight::{Level, Levels};
 pub use crate::protocol::AddressFamily as Family;
 
-/// How one connection came.
+/// The details of one connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Arrived {
-    /// Second since the process started.
+    /// When it opened, in seconds since the process started.
     second: u32,
     /// The number of the listener.
     listener: u16,
-    /// What it has sent of a message that is not whole, in [`UNFINISHED_UNIT`]s.
+    /// Bytes received of an unfinished message, in [`UNFINISHED_UNIT`]s.
     unfinished: u16,
     pub(super) network: Network,
 }
 
 const _: () = assert!(size_of::<Arrived>() == 16);
 
-/// Bytes by which unfinished messages are counted, so that the longest fits into two bytes (`connection.message_bytes_max`).
+/// Unit in bytes for unfinished messages, so that the longest (`connection.message_bytes_max`) fits into two bytes.
 const UNFINISHED_UNIT: usize = 256;
 
-/// The IPv4 network of /24 or IPv6 network of /48 that somebody came from.
+/// The IPv4 /24 or IPv6 /48 network of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Network {
     family: Family,
@@ -35,26 +35,26 @@ pub struct Network {
 }
 
 impl Arrived {
-    pub(super) fn new(visitor: &Visitor, now: Duration) -> Self {
+    pub(super) fn new(client: &Visitor, now: Duration) -> Self {
         Self {
-            listener: visitor.listener,
+            listener: client.listener,
             second: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
             unfinished: 0,
-            network: Network::of(visitor.address),
+            network: Network::of(client.address),
         }
     }
 
-    /// Takes note of how many bytes are kept of a message that is not whole.
+    /// Sets how many bytes of an unfinished message are stored.
     pub(super) fn set_unfinished(&mut self, bytes: usize) {
         self.unfinished = u16::try_from(bytes.div_ceil(UNFINISHED_UNIT)).unwrap_or(u16::MAX);
     }
 
-    /// About as many bytes.
+    /// Returns those bytes, rounded up to [`UNFINISHED_UNIT`].
     pub(super) fn unfinished_bytes(self) -> usize {
         usize::from(self.unfinished) * UNFINISHED_UNIT
     }
 
-    /// Under what it is counted: its family, and its listener.
+    /// Returns the gauges that count it: those of its address family, its listener and loopback.
     pub(super) fn levels(self, levels: &Levels) -> impl Iterator<Item = &Level> {
         let family = match self.network.family {
             Family::Ipv4 => &levels.ipv4,
@@ -66,14 +66,14 @@ impl Arrived {
         [Some(family), listener, loopback].into_iter().flatten()
     }
 
-    /// How long ago that was, to the second.
+    /// Returns how long it has been open, to the second.
     pub(super) fn age(self, now: Duration) -> Duration {
         now.saturating_sub(Duration::from_secs(u64::from(self.second)))
     }
 }
 
 impl Network {
-    /// The network of an address.
+    /// Returns the network of an address.
     #[must_use]
     pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
@@ -83,7 +83,7 @@ impl Network {
         }
     }
 
-    /// Of the first `length` bytes of an address, at most six.
+    /// Stores the first `length` bytes of an address, at most six.
     fn new(family: Family, address: &[u8], length: usize) -> Self {
         let mut bytes = [0; 6];
         for (to, from) in bytes.iter_mut().zip(address.iter().take(length)) {
@@ -92,23 +92,23 @@ impl Network {
         Self { family, bytes }
     }
 
-    /// What kind of address it is of.
+    /// Returns the address family.
     #[must_use]
     pub const fn family(self) -> Family {
         self.family
     }
 
-    /// Whether it is that of this machine itself.
+    /// Returns whether it is a loopback network.
     fn is_loopback(self) -> bool {
         match self.family {
             Family::Ipv4 => self.bytes.starts_with(&[127]),
-            // Of ::/48 nothing else is in use.
+            // In ::/48 no other address is in use.
             Family::Ipv6 => self.bytes == [0; 6],
             Family::Unix => false,
         }
     }
 
-    /// `192.0.2.0/24` or `2001:db8:1::/48`; `None` without an address.
+    /// Returns `192.0.2.0/24` or `2001:db8:1::/48`; `None` without an address.
     #[must_use]
     pub fn shown(self) -> Option<String> {
         (self.family != Family::Unix).then(|| self.to_string())
@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(network.is_loopback(), is_loopback, "{address}");
         }
         assert!(!Network::default().is_loopback());
-        let arrived = Arrived::new(&Visitor::default(), Duration::from_millis(1900));
-        assert_eq!(arrived.age(Duration::from_secs(5)), Duration::from_secs(4));
+        let details = Arrived::new(&Visitor::default(), Duration::from_millis(1900));
+        assert_eq!(details.age(Duration::from_secs(5)), Duration::from_secs(4));
     }
 }

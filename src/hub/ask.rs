@@ -1,6 +1,6 @@
-//! Questions to a worker about its connections: asked from any thread, answered on the worker's own between its turns.
+//! Queries to a worker about its connections: sent from any thread, run on the worker's own thread between turns.
 //!
-//! For people and what they look at, never for a message: a question waits in the mailbox like a relay, and allocates.
+//! For operators and dashboards, never for messages: a query waits in the mailbox like a relay, and allocates.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tokio::time::timeout;
 
 use super::{Hub, Node};
 
-/// Questions that may wait for one worker; more are refused.
+/// Maximum number of queries that may wait for one worker; more are refused.
 pub const QUESTIONS_MAX: usize = 64;
-/// How long an answer is waited for. Workers answer within milliseconds; one that is stuck shall not keep others waiting.
+/// How long to wait for a result. Workers answer within milliseconds; a stuck one must not block its callers.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// A worker has too many questions, has not answered in time, or has ended.
+/// A worker has too many queries, did not answer in time, or has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a worker is too busy to answer; try again")]
 pub struct Busy;
 
-/// A question, with the way of its answer.
+/// A query that sends its own result.
 pub(super) struct Question(Box<dyn FnOnce(&Hub) + Send>);
 
 impl Question {
@@ -36,24 +36,24 @@ impl fmt::Debug for Question {
 }
 
 impl Node {
-    /// Lets a worker answer a question about its connections, which must take less than a millisecond.
+    /// Runs `question` on a worker and returns its result. It must take less than a millisecond.
     ///
     /// # Errors
     ///
-    /// [`QUESTIONS_MAX`] others wait, or no answer comes within five seconds.
+    /// [`QUESTIONS_MAX`] other queries wait, or no result comes within five seconds.
     pub async fn ask<T: Send + 'static>(
         &self,
         worker: u8,
-        question: impl FnOnce(&Hub) -> T + Send + 'static,
+        query: impl FnOnce(&Hub) -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let (answer, answered) = oneshot::channel();
-        let question = Question(Box::new(move |hub| {
-            // Who has asked may have gone.
-            let _ = answer.send(question(hub));
+        let (sender, receiver) = oneshot::channel();
+        let query = Question(Box::new(move |hub| {
+            // The caller may have timed out.
+            let _ = sender.send(query(hub));
         }));
         let mailbox = self.mailboxes.get(usize::from(worker));
-        if mailbox.is_some_and(|mailbox| mailbox.push_question(question))
-            && let Ok(Ok(answer)) = timeout(ANSWER_WITHIN, answered).await
+        if mailbox.is_some_and(|mailbox| mailbox.push_question(query))
+            && let Ok(Ok(answer)) = timeout(ANSWER_WITHIN, receiver).await
         {
             return Ok(answer);
         }
@@ -61,7 +61,7 @@ impl Node {
         Err(Busy)
     }
 
-    /// The numbers of all workers, to ask them one by one.
+    /// Returns the numbers of all workers, to query them one by one.
     pub fn workers(&self) -> impl Iterator<Item = u8> + use<> {
         let workers = self.mailboxes.len();
         (0..=u8::MAX).take(workers)
@@ -82,9 +82,9 @@ mod tests {
         let node = Arc::new(Node::new(&Config::default(), 2));
         let hub = Hub::new(Arc::clone(&node), 1, 0);
         hub.open(&Visitor::default()).expect("room");
-        let asked = node.ask(1, Hub::connections);
-        let look = async { hub.poll_mail(&Context::from_waker(Waker::noop())) };
-        let (answer, _) = tokio::join!(asked, look);
+        let query = node.ask(1, Hub::connections);
+        let poll = async { hub.poll_mail(&Context::from_waker(Waker::noop())) };
+        let (answer, _) = tokio::join!(query, poll);
         assert_eq!(answer, Ok(1));
         assert_eq!(node.counters().questions_unanswered, 0);
     }
@@ -92,24 +92,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn questions_beyond_the_bound_and_to_those_who_do_not_answer_are_given_up() {
         let node = Arc::new(Node::new(&Config::default(), 1));
-        let mut asked = tokio::task::JoinSet::new();
+        let mut queries = tokio::task::JoinSet::new();
         for _ in 0..=QUESTIONS_MAX {
             let node = Arc::clone(&node);
-            asked.spawn(async move {
+            queries.spawn(async move {
                 let began = tokio::time::Instant::now();
                 let answer = node.ask(0, Hub::connections).await;
                 assert_eq!(answer, Err(Busy));
                 began.elapsed()
             });
         }
-        let waited = asked.join_all().await;
+        let waited = queries.join_all().await;
         let at_once = waited.iter().filter(|wait| wait.is_zero()).count();
         assert_eq!(at_once, 1, "{waited:?}");
         assert_eq!(
             node.counters().questions_unanswered,
             QUESTIONS_MAX as u64 + 1
         );
-        // A late answer is nobody's, and makes room.
+        // A late result is discarded and frees its slot.
         let hub = Hub::new(Arc::clone(&node), 0, 0);
         let _ = hub.poll_mail(&Context::from_waker(Waker::noop()));
         assert_eq!(node.ask(9, Hub::connections).await, Err(Busy));

@@ -1,6 +1,6 @@
-//! Sends messages back instead of serving them, so that tests see frames through the tracker's own connections.
+//! Sends messages back instead of serving them, so that tests check framing through the tracker's own connections.
 //!
-//! Compiled for tests and with the feature `echo` only, and does nothing unless a program asks for it.
+//! Compiled only for tests and with the feature `echo`. Inactive unless a program enables it.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 
 impl Node {
-    /// From now on all messages are sent back, text as text and binary as binary, and nothing is tracked.
+    /// Enables echo mode: all messages are sent back, text as text and binary as binary, and nothing is tracked.
     pub fn echo(&self) {
         self.echoes.store(true, Ordering::Relaxed);
     }
@@ -23,7 +23,7 @@ impl Hub {
         self.node.echoes.load(Ordering::Relaxed)
     }
 
-    /// Sends a message back in one frame. A full outbox drops it as it drops any other.
+    /// Sends a message back in one frame. A full outbox drops it like any other.
     pub(crate) fn echo(&self, id: ConnectionId, message: Message<'_>) -> Next {
         let (data, payload) = match message {
             Message::Text(text) => (Data::Text, text.as_bytes()),

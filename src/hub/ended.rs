@@ -1,16 +1,16 @@
-//! Why a connection ended, and what its client is told.
+//! Defines why connections end, with the close code, log label and counter of each reason.
 
 use crate::insight::{Counter, Counters};
 use crate::limits::Offence;
 
-/// The end of a connection, sorted by whose doing it is.
+/// Why a connection ended, sorted by who caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The client closed it in order.
+    /// The client sent a close frame.
     ByClient,
     /// The transport ended or failed without a close.
     Lost,
-    /// A frame against RFC 6455.
+    /// A frame that violates RFC 6455.
     Protocol,
     /// A text message that is not UTF-8.
     NotUtf8,
@@ -26,20 +26,20 @@ pub enum Ended {
     MessageTimeout,
     /// Over `bans.connection_score_max`.
     Hostile,
-    /// The operator wants it gone.
+    /// The operator closed it.
     Kicked,
-    /// Over `memory.shed_percent`: it held more than others, or was silent for longer.
+    /// Over `memory.shed_percent`: it held more memory than others, or was silent for longer.
     Shed,
-    /// Nothing heard for `connection.dead_after`.
+    /// Nothing received for `connection.dead_after`.
     Dead,
-    /// Nothing could be written for `connection.stuck_after`.
+    /// No output could be written for `connection.stuck_after`.
     Stuck,
     /// The server is stopping.
     Stopping,
 }
 
 impl Ended {
-    /// Close code (RFC 6455, 7.4.1) and reason for the client; `None` if nobody is there to read it.
+    /// Returns the close code (RFC 6455, 7.4.1) and reason for the client; `None` if no client is connected to read it.
     #[must_use]
     pub const fn close_frame(self) -> Option<(u16, &'static str)> {
         match self {
@@ -59,7 +59,7 @@ impl Ended {
         }
     }
 
-    /// The label under which it is logged.
+    /// Returns the label used in logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ impl Ended {
         }
     }
 
-    /// What counts it.
+    /// Returns the counter of this reason.
     #[must_use]
     pub const fn counter(self, counters: &Counters) -> &Counter {
         match self {
@@ -102,7 +102,8 @@ impl Ended {
         }
     }
 
-    /// What is held against the address of such a connection. A message that is too long may be an honest one.
+    /// Returns why the address of such a connection gets a strike, if it does. A message that is too long may be an
+    /// honest one.
     #[must_use]
     pub const fn offence(self) -> Option<Offence> {
         match self {

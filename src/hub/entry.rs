@@ -1,4 +1,4 @@
-//! What the hub keeps about one connection.
+//! Stores the state of one connection: its outbox, rate-limit usage and deadlines.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::task::Waker;
@@ -13,32 +13,32 @@ use crate::protocol::ConnectionId;
 use crate::tracker::Participant;
 use crate::websocket;
 
-/// Laid out by cache lines: with thousands of connections each line is fetched from far away, and a relay and the turn
-/// that writes it need the first one only.
+/// The state of one connection. Laid out by cache lines: with thousands of connections each line is a cache miss. A
+/// relay and the turn that writes it need only the first line.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Entry {
     pub(super) id: ConnectionId,
     pub(super) outbox: Outbox,
     pub(super) waker: Option<Waker>,
-    /// Since when output has waited without a byte being taken; `None` while nothing waits.
+    /// Since when output has waited without a byte being written; `None` while no output waits.
     pub(super) stuck_since: Option<Moment>,
-    /// Why it is to close, once it is.
+    /// Why it must close; `None` while it stays open.
     pub(super) closing: Option<Ended>,
-    /// Whether others have been told that its output is stuck.
+    /// Whether the tracker was notified that its output is stuck.
     pub(super) blocked: bool,
-    /// Whether it was woken since its last turn, so that a burst of relays wakes it once.
+    /// Whether it was woken since its last turn. A burst of relays wakes it only once.
     pub(super) woken: bool,
-    /// The heartbeat's two states: nothing asked, or a ping sent since something was heard.
+    /// Whether a ping was sent since the last input.
     pub(super) pinged: bool,
-    // The second line: what reading a message needs.
+    // The second cache line: what reading a message needs.
     pub(super) usage: Usage,
-    /// Under what it is counted.
+    /// The keys under which it is counted.
     pub(super) visit: Visit,
     pub(super) heard_at: Moment,
-    /// Since when its first valid message has been awaited; `None` once it has come.
+    /// Since when its first valid message has been awaited; `None` after it arrived.
     pub(super) awaited_since: Option<Tick>,
-    /// Since when a message has been on its way; `None` between messages.
+    /// Since when a message has been incomplete; `None` between messages.
     begun_at: Option<Tick>,
     pub(super) participant: Participant,
 }
@@ -46,45 +46,45 @@ pub(super) struct Entry {
 const _: () = assert!(std::mem::offset_of!(Entry, usage) == 64);
 const _: () = assert!(size_of::<Entry>() == 192);
 
-/// A time to two milliseconds, in four bytes. It comes round after 49 days, so only what is looked at more often than that
-/// may be measured from it.
+/// A time with a resolution of two milliseconds, in four bytes. It wraps after 49 days, so it must be read more often
+/// than that.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment(NonZeroU32);
 
 impl Moment {
-    /// From the time since the process started.
+    /// Converts a time since the process started.
     pub(super) fn of(now: Duration) -> Self {
         let milliseconds = now.as_secs().wrapping_mul(1000) + u64::from(now.subsec_millis());
-        // Odd, so that it is never zero.
+        // Odd, so never zero.
         let odd = u32::try_from(milliseconds & u64::from(u32::MAX)).unwrap_or(0) | 1;
         Self(NonZeroU32::new(odd).unwrap_or(NonZeroU32::MIN))
     }
 
-    /// How long ago it was.
+    /// Returns the time since then.
     fn age(self, now: Duration) -> Duration {
         let milliseconds = Self::of(now).0.get().wrapping_sub(self.0.get());
         Duration::from_millis(u64::from(milliseconds))
     }
 }
 
-/// A time to an eighth of a second, in two bytes, for the deadlines that most connections never come near. It comes round
-/// after 8,192 seconds, more than twice the longest of these deadlines.
+/// A time with a resolution of an eighth of a second, in two bytes, for deadlines that most connections never reach. It
+/// wraps after 8,192 seconds, more than twice the longest of these deadlines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tick(NonZeroU16);
 
 impl Tick {
     const MILLISECONDS: u64 = 125;
 
-    /// From the time since the process started.
+    /// Converts a time since the process started.
     fn of(now: Duration) -> Self {
         let eighths =
             now.as_secs().wrapping_mul(8) + u64::from(now.subsec_millis()) / Self::MILLISECONDS;
-        // Odd, so that it is never zero.
+        // Odd, so never zero.
         let odd = u16::try_from(eighths & u64::from(u16::MAX)).unwrap_or(0) | 1;
         Self(NonZeroU16::new(odd).unwrap_or(NonZeroU16::MIN))
     }
 
-    /// How long ago it was, and never longer: a deadline may come late, but not early.
+    /// Returns the time since then, never too much: a deadline may be late, but not early.
     fn age(self, now: Duration) -> Duration {
         let eighths = Self::of(now).0.get().wrapping_sub(self.0.get());
         Duration::from_millis(u64::from(eighths.saturating_sub(2)) * Self::MILLISECONDS)
@@ -95,7 +95,7 @@ impl Entry {
     pub(super) fn new(
         participant: Participant,
         id: ConnectionId,
-        visit: Visit,
+        account: Visit,
         now: Duration,
     ) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Entry {
             participant,
             outbox: Outbox::default(),
             usage: Usage::default(),
-            visit,
+            visit: account,
             heard_at: Moment::of(now),
             awaited_since: Some(Tick::of(now)),
             begun_at: None,
@@ -121,7 +121,7 @@ impl Entry {
         self.pinged = false;
     }
 
-    /// Takes note of where a turn has left the reader.
+    /// Stores where a turn left the reader.
     pub(super) fn read_up_to(&mut self, progress: Progress, now: Duration) {
         self.begun_at = match (progress, self.begun_at) {
             (Progress::Rest, _) => None,
@@ -146,34 +146,34 @@ impl Entry {
         }
     }
 
-    /// For how long nothing was heard.
+    /// Returns how long nothing was received.
     pub(super) fn silent(&self, now: Duration) -> Duration {
         self.heard_at.age(now)
     }
 
-    /// Looks at the deadlines. True if a ping is sent.
-    pub(super) fn check(&mut self, deadlines: Deadlines, now: Duration, spare: &mut Spare) -> bool {
-        let silent = self.heard_at.age(now);
+    /// Checks the deadlines. Returns true if a ping is sent.
+    pub(super) fn check(&mut self, deadlines: Deadlines, now: Duration, pool: &mut Spare) -> bool {
+        let silence = self.heard_at.age(now);
         let stuck = self
             .stuck_since
             .map_or(Duration::ZERO, |since| since.age(now));
-        let lasts = |since: Option<Tick>, most| since.is_some_and(|since| since.age(now) >= most);
+        let is_over = |since: Option<Tick>, max| since.is_some_and(|since| since.age(now) >= max);
         if stuck >= deadlines.stuck {
             self.close(Ended::Stuck);
-        } else if lasts(self.awaited_since, deadlines.first_message) {
+        } else if is_over(self.awaited_since, deadlines.first_message) {
             self.close(Ended::FirstMessageTimeout);
-        } else if lasts(self.begun_at, deadlines.message) {
+        } else if is_over(self.begun_at, deadlines.message) {
             self.close(Ended::MessageTimeout);
-        } else if silent >= deadlines.dead {
+        } else if silence >= deadlines.dead {
             self.close(Ended::Dead);
-        } else if silent >= deadlines.ping && !self.pinged {
+        } else if silence >= deadlines.ping && !self.pinged {
             self.pinged = true;
-            // Room or not: it is small, and there is at most one in `connection.ping_after`.
+            // Pushed without a bound: a ping is small, and there is at most one per `connection.ping_after`.
             self.outbox.push(
                 Worth::Kept,
                 CONTROL_FRAME_BYTES,
                 usize::MAX,
-                spare,
+                pool,
                 websocket::write_ping,
             );
             self.wake();

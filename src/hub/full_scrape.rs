@@ -1,7 +1,7 @@
-//! Scrapes of everything (`tracker.full_scrape`): one at a time for the whole process, and made in pieces as they are taken.
+//! Serves full scrapes (`tracker.full_scrape`): one at a time in the whole process, in pieces as the client reads them.
 //!
-//! Over WebSockets each piece is a reply of its own, with other swarms: clients take each reply for what it names. Over HTTP the
-//! pieces make one body, which the HTTP layer asks for.
+//! Over WebSockets each piece is a separate reply with other swarms; clients use each reply for the swarms that it
+//! names. Over HTTP the pieces form one body, which the HTTP layer requests.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,25 +15,25 @@ use crate::tracker::ScrapeCursor;
 
 pub use crate::tracker::ScrapePrefix;
 
-/// Swarms that one reply over a WebSocket names: some 16 KB.
+/// Number of swarms in one reply over a WebSocket: about 16 KB.
 const SWARMS_PER_REPLY: usize = 128;
-/// Bytes a second in which a scrape of everything has to be taken on average: all of a million swarms in twenty minutes. There is one
-/// place for it, which a reader of a byte a second would have for as long as it likes.
+/// Minimum average read rate of a full scrape, in bytes per second: a million swarms in twenty minutes. Only one runs
+/// at a time, and a reader of one byte a second would occupy it for as long as it likes.
 const LEAST_BYTES_PER_SECOND: usize = 64 * 1024;
-/// So much longer it may take: for the first bytes, and for a line that rests.
+/// Extra time for the first bytes and for a stalled line.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Whether whoever has taken so many bytes of a scrape of everything in this time gives its place up.
+/// Returns whether a client that has read `taken` bytes of a full scrape in `time` must give it up.
 #[must_use]
 pub fn takes_too_slowly(taken: usize, time: Duration) -> bool {
     let due = time.saturating_sub(GRACE).as_secs_f64();
-    // Nobody takes so much that a float could not tell.
+    // A float represents these amounts well enough.
     #[expect(clippy::cast_precision_loss, reason = "a few gigabytes at most")]
     let taken = taken as f64 / LEAST_BYTES_PER_SECOND as f64;
     due > taken
 }
 
-/// Lets one scrape of everything be told, until it is dropped.
+/// Permits one full scrape until it is dropped.
 #[derive(Debug)]
 pub struct FullScrape(Arc<Node>);
 
@@ -43,7 +43,7 @@ impl Drop for FullScrape {
     }
 }
 
-/// One that a WebSocket is being told.
+/// A full scrape that is being sent to a WebSocket.
 #[derive(Debug)]
 pub(super) struct Telling {
     to: ConnectionId,
@@ -55,7 +55,7 @@ pub(super) struct Telling {
 }
 
 impl Node {
-    /// Lets a scrape of everything begin, if there is none under way.
+    /// Starts a full scrape if none is running.
     fn begin_full_scrape(self: &Arc<Self>) -> Option<FullScrape> {
         let begun =
             self.is_telling_all
@@ -65,17 +65,17 @@ impl Node {
 }
 
 impl Hub {
-    /// Lets a visitor scrape everything over HTTP.
+    /// Starts a full scrape of a client over HTTP.
     ///
     /// # Errors
     ///
-    /// Why not; it is counted.
+    /// Why the client is refused. The caller counts the refusal.
     pub fn full_scrape_http(
         &self,
-        visitor: &Visitor,
+        client: &Visitor,
         target: Target<'_>,
     ) -> Result<FullScrape, Failure> {
-        let begun = self.check(visitor, target).and_then(|()| {
+        let begun = self.check(client, target).and_then(|()| {
             if !self.node.tracker.allows_full_scrape() {
                 return Err(Failure::FullScrape);
             }
@@ -88,11 +88,11 @@ impl Hub {
         begun
     }
 
-    /// Begins to tell a WebSocket everything.
+    /// Starts to send a full scrape to a WebSocket.
     pub(super) fn begin_telling_all(
         &self,
         entry: &mut Entry,
-        telling: &mut Option<Telling>,
+        reply: &mut Option<Telling>,
         (interval, now): (u32, Duration),
     ) -> Next {
         let Some(permit) = self.node.begin_full_scrape() else {
@@ -109,16 +109,17 @@ impl Hub {
             told: 0,
             _permit: permit,
         };
-        // The first reply is sent whatever is in it.
+        // The first reply is sent even if it is empty.
         let files = self.tell_some(entry, &mut begun, true);
         if files > 0 {
             self.telling_to.set(Some(entry.id));
-            *telling = Some(begun);
+            *reply = Some(begun);
         }
         self.charge(entry, 0, now)
     }
 
-    /// Goes on telling a WebSocket everything once it has taken what it was told; false if there is nothing more to tell now.
+    /// Continues the full scrape of a WebSocket after its output was written. Returns false if there is nothing more to
+    /// send now.
     pub fn go_on_telling_all(&self, id: ConnectionId) -> bool {
         if self.telling_to.get() != Some(id) {
             return false;
@@ -131,13 +132,13 @@ impl Hub {
         else {
             return false;
         };
-        let Some(telling) = &mut state.telling else {
+        let Some(reply) = &mut state.telling else {
             return false;
         };
         if !entry.outbox.is_empty() {
             return false;
         }
-        let files = self.tell_some(entry, telling, false);
+        let files = self.tell_some(entry, reply, false);
         if files == 0 {
             state.telling = None;
             self.telling_to.set(None);
@@ -145,42 +146,42 @@ impl Hub {
         files > 0
     }
 
-    /// Forgets what a connection is being told that has gone.
-    pub(super) fn stop_telling_all(&self, telling: &mut Option<Telling>, id: ConnectionId) {
-        if telling.as_ref().is_some_and(|telling| telling.to == id) {
-            *telling = None;
+    /// Cancels the full scrape of a closed connection.
+    pub(super) fn stop_telling_all(&self, reply: &mut Option<Telling>, id: ConnectionId) {
+        if reply.as_ref().is_some_and(|reply| reply.to == id) {
+            *reply = None;
             self.telling_to.set(None);
         }
     }
 
-    /// Closes a WebSocket that takes what it is told too slowly.
+    /// Closes a WebSocket that reads its full scrape too slowly.
     pub(super) fn check_telling(&self, state: &mut State) {
-        let Some(telling) = &state.telling else {
+        let Some(reply) = &state.telling else {
             return;
         };
-        let to = state.entries.get_mut(telling.to.slot());
-        if let Some(entry) = to.filter(|entry| entry.id == telling.to) {
-            let taken = telling.told.saturating_sub(entry.outbox.bytes());
-            let time = self.time.get().saturating_sub(telling.began);
+        let to = state.entries.get_mut(reply.to.slot());
+        if let Some(entry) = to.filter(|entry| entry.id == reply.to) {
+            let taken = reply.told.saturating_sub(entry.outbox.bytes());
+            let time = self.time.get().saturating_sub(reply.began);
             if takes_too_slowly(taken, time) {
                 entry.close(Ended::Stuck);
             }
         }
     }
 
-    /// Tells of some more swarms; gives of how many.
-    fn tell_some(&self, entry: &mut Entry, telling: &mut Telling, is_first: bool) -> usize {
+    /// Sends the next swarms and returns their number.
+    fn tell_some(&self, entry: &mut Entry, reply: &mut Telling, is_first: bool) -> usize {
         let files = self
             .node
             .tracker
-            .next_swarms(&mut telling.cursor, SWARMS_PER_REPLY);
+            .next_swarms(&mut reply.cursor, SWARMS_PER_REPLY);
         let before = entry.outbox.bytes();
         if is_first || !files.is_empty() {
             self.say(entry, protocol::scrape_bytes(files.len()), |out| {
                 protocol::scrape_reply(out, &files);
             });
         }
-        telling.told += entry.outbox.bytes() - before;
+        reply.told += entry.outbox.bytes() - before;
         files.len()
     }
 }

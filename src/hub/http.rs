@@ -1,4 +1,4 @@
-//! The way of one announce or scrape over HTTP: limits, reading, rules, and the reply. No connection is kept for it.
+//! Serves one announce or scrape over HTTP: limits, parsing, rules and the reply. It stores no connection.
 
 use super::{Hub, Node, Visitor};
 use crate::limits::Key;
@@ -8,29 +8,29 @@ use crate::swarm::Owner;
 use crate::tracker::HttpRoom;
 
 impl Hub {
-    /// Serves a request of a visitor and gives the body of the response.
-    pub fn serve_http(&self, visitor: &Visitor, (which, target): (Which, Target<'_>)) -> Vec<u8> {
-        let served = self.check(visitor, target).and_then(|()| match which {
-            Which::Announce => self.announce_http(visitor, target.query),
+    /// Serves a request of a client and returns the body of the response.
+    pub fn serve_http(&self, client: &Visitor, (which, target): (Which, Target<'_>)) -> Vec<u8> {
+        let served = self.check(client, target).and_then(|()| match which {
+            Which::Announce => self.announce_http(client, target.query),
             Which::Scrape => self.scrape_http(target.query),
         });
         served.unwrap_or_else(|failure| self.refuse_http(failure, target, ""))
     }
 
-    /// Lets a visitor ask for what only members are told, where tokens are needed; it has the limit of requests over HTTP.
+    /// Admits a request for members-only data where tokens are required. The rate limit of HTTP requests applies.
     ///
     /// # Errors
     ///
-    /// It shows no good token, or its address asks too often. Both are counted.
-    pub fn admit_request(&self, visitor: &Visitor, target: Target<'_>) -> Result<(), Failure> {
+    /// The client has no valid token, or its address sends too many requests. Both are counted.
+    pub fn admit_request(&self, client: &Visitor, target: Target<'_>) -> Result<(), Failure> {
         if !self.node.needs_tokens() {
             return Ok(());
         }
-        let checked = self.check(visitor, target);
+        let checked = self.check(client, target);
         checked.inspect_err(|failure| self.count_failure(*failure, ""))
     }
 
-    /// Why a request is not served, as the body of the response. `name` is whom or what it was about, for the operator.
+    /// Refuses a request and returns the body of the response. `name` names the subject for the operator.
     pub fn refuse_http(&self, failure: Failure, target: Target<'_>, name: &str) -> Vec<u8> {
         self.count_failure(failure, name);
         let retry = failure.retry();
@@ -42,7 +42,7 @@ impl Hub {
         http::failure(failure.text(), retry)
     }
 
-    /// Counts a request that is refused, and notes it for the operator.
+    /// Counts a refused request and records it for the operator.
     pub fn count_failure(&self, failure: Failure, name: &str) {
         self.node.note_failure(failure, name);
         let counters = self.counters();
@@ -72,32 +72,32 @@ impl Hub {
         counter.add(1);
     }
 
-    fn announce_http(&self, visitor: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
+    fn announce_http(&self, client: &Visitor, query: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut announce = http::read_announce(query)?;
-        // Who leaves is listed nowhere.
+        // A peer that leaves is not listed, so its port does not matter.
         if http::is_refused(announce.port) && announce.event != Event::Stopped {
             return Err(Failure::PortRefused(announce.port));
         }
-        let address = visitor.own_address().ok_or(Failure::NoAddress)?;
+        let address = client.own_address().ok_or(Failure::NoAddress)?;
         let from = Endpoint::new(address, announce.port);
-        let (tuned, counters) = (self.tuned.get(), self.counters());
-        if announce.wanted > tuned.http_peers_max {
-            announce.wanted = tuned.http_peers_max;
+        let (settings, counters) = (self.tuned.get(), self.counters());
+        if announce.wanted > settings.http_peers_max {
+            announce.wanted = settings.http_peers_max;
             counters.http_replies_cut.add(1);
         }
-        let told = self.track_http(visitor, &from, &announce)?;
+        let reply = self.track_http(client, &from, &announce)?;
         counters.http_announces.add(1);
         Ok(http::announce_reply(
-            &told,
+            &reply,
             &from,
             announce.form,
-            tuned.http_terms,
+            settings.http_terms,
         ))
     }
 
     fn track_http(
         &self,
-        visitor: &Visitor,
+        client: &Visitor,
         from: &Endpoint,
         announce: &Announce,
     ) -> Result<Reply, Failure> {
@@ -107,7 +107,7 @@ impl Hub {
         let outcome = node
             .tracker
             .announce_http(from, announce, (now, &mut state.rng), || {
-                node.room_for_http(visitor)
+                node.room_for_http(client)
             });
         self.counters()
             .http_key_mismatches
@@ -128,34 +128,34 @@ impl Hub {
         Ok(http::scrape_reply(&files))
     }
 
-    /// Looks whether the address of a visitor has sent too much, and then whether the token is right: so one that is wrong costs as
-    /// much as any other request, and guessing has the same limit.
-    pub(super) fn check(&self, visitor: &Visitor, target: Target<'_>) -> Result<(), Failure> {
-        if let Some(whence) = self.node.whence(visitor) {
-            let asked = self.node.addresses.ask(whence, self.time.get());
-            asked.map_err(Failure::TooFast)?;
+    /// Checks the request rate of the client's address, then its token. A request with a wrong token counts like any
+    /// other, so guessing has the same limit.
+    pub(super) fn check(&self, client: &Visitor, target: Target<'_>) -> Result<(), Failure> {
+        if let Some(keys) = self.node.whence(client) {
+            let admitted = self.node.addresses.ask(keys, self.time.get());
+            admitted.map_err(Failure::TooFast)?;
         }
-        let is_admitted = self.node.admits(target);
-        is_admitted.then_some(()).ok_or(Failure::Token)
+        let has_token = self.node.admits(target);
+        has_token.then_some(()).ok_or(Failure::Token)
     }
 }
 
 impl Node {
-    /// Counts one more membership of the address of a visitor, if it may have one. Nobody is counted where no limit of addresses
-    /// applies.
-    fn room_for_http(&self, visitor: &Visitor) -> Result<HttpRoom, Failure> {
-        let Some(whence) = self.whence(visitor) else {
+    /// Counts one more membership of the client's address, if it may have one. Nothing is counted where no limit of
+    /// addresses applies.
+    fn room_for_http(&self, client: &Visitor) -> Result<HttpRoom, Failure> {
+        let Some(keys) = self.whence(client) else {
             return Ok(HttpRoom::default());
         };
-        let counted = self.addresses.enter_http(whence);
-        let (key, share) = counted.ok_or(Failure::AddressPeers)?;
+        let counted = self.addresses.enter_http(keys);
+        let (key, quota_usage) = counted.ok_or(Failure::AddressPeers)?;
         Ok(HttpRoom {
             owner: Some(key.into()),
-            share: Some(share),
+            share: Some(quota_usage),
         })
     }
 
-    /// Takes a membership out that was counted.
+    /// Releases a counted membership.
     pub(super) fn release_http(&self, owner: Owner) {
         if let Some(bits) = owner {
             self.addresses.leave_http(Key::from(bits));

@@ -1,4 +1,4 @@
-//! What an operator may see of the connections of one worker, and what it may do to one: asked by [`Node::ask`](super::Node::ask).
+//! Inspects and closes connections of one worker for the operator. Called through [`Node::ask`](super::Node::ask).
 
 use std::time::Duration;
 
@@ -8,68 +8,68 @@ use super::{Ended, Hub, State};
 use crate::limits::{Grudge, Key};
 use crate::protocol::ConnectionId;
 
-/// Places that are looked at for one answer: some tens of microseconds.
+/// Slots scanned per query: takes some tens of microseconds.
 const SLOTS_PER_LOOK: usize = 2048;
 
-/// One connection, as it is shown.
+/// A snapshot of one connection for the operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    /// Which one.
+    /// Its id.
     pub connection: ConnectionId,
     /// How long it has been open, to the second.
     pub age: Duration,
-    /// For how long nothing was heard from it.
+    /// How long nothing was received.
     pub silent: Duration,
-    /// How many offers of its were relayed, in all swarms.
+    /// Number of its offers that were relayed, in all swarms.
     pub offers: u32,
-    /// How many answers of its were relayed, in all swarms.
+    /// Number of its answers that were relayed, in all swarms.
     pub answers: u32,
-    /// Where it comes from, roughly.
+    /// The network of its address.
     pub network: Network,
-    /// Whether its output is stuck, so that others are chosen for offers.
+    /// Whether its output is stuck, so that no offers are sent to it.
     pub blocked: bool,
-    /// Whether it is about to end.
+    /// Whether it is closing.
     pub closing: bool,
-    /// What is held against it.
+    /// Its recorded violations, if any.
     pub grudge: Option<Grudge>,
-    /// Why its address cannot be banned, if so.
+    /// Why its address cannot be banned, if it cannot.
     pub unbannable: Option<Unbannable>,
 }
 
 /// Why the address of a connection cannot be banned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unbannable {
-    /// It came through a socket file, and no proxy has named anybody.
+    /// It came through a Unix socket, and no proxy sent its address.
     Unknown,
-    /// No limit applies to anybody (`no_limits`).
+    /// All limits are off (`no_limits`).
     NoLimits,
-    /// No limit applied to it when it connected (`limits.exempt`).
+    /// It was exempt from limits when it connected (`limits.exempt`).
     Exempt,
-    /// More addresses are here than are told apart (`limits.addresses_max`).
+    /// It has no record of its own: there are more than `limits.addresses_max` addresses.
     Shared,
 }
 
 impl Unbannable {
-    /// The one reason, as a sentence without its end.
+    /// Returns the reason as a sentence without a full stop.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
             Self::Unknown => {
-                "its address cannot be banned: it came through a socket file, so no address is known"
+                "its address cannot be banned: it came through a Unix socket, so it has no known address"
             }
             Self::NoLimits => "its address cannot be banned: all limits are off (no_limits)",
             Self::Exempt => {
                 "its address cannot be banned: it is exempt from limits (limits.exempt)"
             }
             Self::Shared => {
-                "its address cannot be banned: it is counted together with others, as more are here than limits.addresses_max"
+                "its address cannot be banned: it shares a record with other addresses (limits.addresses_max)"
             }
         }
     }
 }
 
 impl Hub {
-    /// Looks at connections of this worker; those that have gone are left out.
+    /// Returns snapshots of connections of this worker, without those that have closed.
     #[must_use]
     pub fn look_at(&self, ids: &[ConnectionId]) -> Vec<Seen> {
         let state = &*self.state.borrow();
@@ -80,8 +80,8 @@ impl Hub {
         known.collect()
     }
 
-    /// Looks for connections that something is held against, at some thousand places from `slot` on; also tells where to go
-    /// on, if there is more.
+    /// Finds connections with recorded violations, scanning [`SLOTS_PER_LOOK`] slots from `slot` on. Also returns the
+    /// next slot to scan, if any.
     #[must_use]
     pub fn look_for_grudges(&self, slot: usize) -> (Vec<Seen>, Option<usize>) {
         let state = &*self.state.borrow();
@@ -94,20 +94,19 @@ impl Hub {
         (found, (end < state.entries.capacity()).then_some(end))
     }
 
-    /// Closes a connection for the operator. False if it has gone.
+    /// Closes a connection for the operator. Returns false if it has closed already.
     pub fn kick(&self, id: ConnectionId) -> bool {
         self.with(id, |entry| entry.close(Ended::Kicked)).is_some()
     }
 
-    /// Under what the address of a connection is counted, if limits of addresses apply to it. The outer one is `None` if it
-    /// has gone.
+    /// Returns the connection's rate-limit key: `Some(None)` if exempt or shared, `None` if closed.
     #[must_use]
     pub fn key_of(&self, id: ConnectionId) -> Option<Option<Key>> {
         let own = |key: &Key| *key != Key::OTHERS;
         self.with(id, |entry| entry.visit.address().filter(own))
     }
 
-    /// Why the address of a connection cannot be banned; `None` if it can, or the connection has gone.
+    /// Returns why the address of a connection cannot be banned; `None` if it can, or if the connection has closed.
     #[must_use]
     pub fn unbannable(&self, id: ConnectionId) -> Option<Unbannable> {
         self.look_at(&[id]).first().and_then(|seen| seen.unbannable)
@@ -123,8 +122,8 @@ impl Hub {
         }
     }
 
-    /// Closes the connections of an address, at some thousand places from `slot` on. Tells how many, and where to go on, if
-    /// there are more.
+    /// Closes the connections of an address, scanning [`SLOTS_PER_LOOK`] slots from `slot` on. Returns their number,
+    /// and the next slot to scan, if any.
     pub fn kick_all_of(&self, key: Key, slot: usize) -> (usize, Option<usize>) {
         let state = &mut *self.state.borrow_mut();
         let (end, capacity) = (
@@ -144,22 +143,22 @@ impl Hub {
 
     fn seen(&self, state: &State, entry: &Entry) -> Seen {
         let now = self.time.get();
-        let arrived = state.arrived.get(entry.id.slot()).copied();
-        let arrived = arrived.unwrap_or_default();
+        let details = state.arrived.get(entry.id.slot()).copied();
+        let details = details.unwrap_or_default();
         let limiter = self.limiter.borrow();
         Seen {
             connection: entry.id,
-            age: arrived.age(now),
+            age: details.age(now),
             silent: entry.silent(now),
             offers: entry.participant.offers(),
             answers: entry.participant.answers(),
-            network: arrived.network,
+            network: details.network,
             blocked: entry.blocked,
             closing: entry.closing.is_some(),
             grudge: limiter
                 .as_ref()
                 .and_then(|limiter| limiter.grudge(&entry.usage, now)),
-            unbannable: self.unbannable_of(entry, arrived.network),
+            unbannable: self.unbannable_of(entry, details.network),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Limits how many tasks of one kind a worker resumes per event loop iteration.
 //!
-//! A worker polls woken tasks in FIFO order and polls its sockets in between. Without this limit, a message that arrives for an idle
-//! connection waits until every busy connection was polled once. Used by HTTP requests and by connections over their rate limits.
+//! A worker polls woken tasks in FIFO order and polls its sockets in between. Without this limit, a message that
+//! arrives for an idle connection waits until every busy connection was polled once. Used by HTTP requests and by
+//! connections over their rate limits.
 
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
@@ -20,8 +21,8 @@ impl IterationQueue {
 
     /// Waits for the caller's place in the queue, then for the next iteration.
     ///
-    /// The future occupies a place until it completes or is dropped: poll it whenever its task wakes, or drop it. If something else
-    /// wakes the task during the last iteration, it completes early.
+    /// The future occupies a place until it completes or is dropped: poll it whenever its task wakes, or drop it. If
+    /// something else wakes the task during the last iteration, it completes early.
     pub(crate) async fn wait(&self) {
         // The semaphore is never closed.
         let _permit = self.0.acquire().await;

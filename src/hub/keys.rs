@@ -1,22 +1,22 @@
-//! Hashes of addresses, under which limits count: the address itself is kept nowhere.
+//! Hashes addresses into the keys under which limits count. No address itself is stored.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::limits::{AddressKind, Key, PageKeys, Whence};
 
-/// Kinds of keys beside those of addresses, whose kind is the length of what is hashed.
+/// Kinds of keys other than addresses; the kind of an address is its prefix length.
 const UNNAMED: u8 = 0;
 const ORIGIN: u8 = 1;
 const SITE: u8 = 2;
 
-/// Makes keys of addresses, which nobody can make who does not know the secret of this process.
+/// Hashes addresses into keys with a secret of this process, so that no outsider can compute them.
 #[derive(Debug, Default)]
 pub(super) struct Keys(RandomState);
 
 impl Keys {
-    /// An IPv4 address counts by itself, one of IPv6 with its network of /64, which is one household or one machine, and with
-    /// that of /48, which is what a site has, or somebody who rents addresses.
+    /// Returns the keys of an address. An IPv4 address counts alone. An IPv6 address counts with its /64 network (one
+    /// household or machine) and with its /48 network (one site, or one renter of addresses).
     pub(super) fn of(&self, address: IpAddr) -> Whence {
         match address.to_canonical() {
             IpAddr::V4(address) => Whence {
@@ -32,7 +32,7 @@ impl Keys {
         }
     }
 
-    /// Under what all are counted whom a trusted proxy has not named.
+    /// Returns the common keys of all clients that a trusted proxy did not identify.
     pub(super) fn of_unnamed(&self) -> Whence {
         Whence {
             own: self.key(UNNAMED, 0),
@@ -41,8 +41,8 @@ impl Keys {
         }
     }
 
-    /// Under what the pages of an origin count at an address, for strikes and bans; `None` for all origins without a place of
-    /// their own.
+    /// Returns the keys under which strikes and bans of an origin's pages count at an address. `origin` is `None` for
+    /// all origins without an id of their own.
     pub(super) fn page(&self, address: Key, origin: Option<&str>) -> PageKeys {
         let key = |kind: u8, name: &str| Key::new(self.0.hash_one((kind, address, name)));
         let origin = origin.unwrap_or_default();
@@ -57,8 +57,8 @@ impl Keys {
     }
 }
 
-/// Whether an address stands for whoever is behind a bridge, a NAT or a proxy: private (RFC 1918), shared (RFC 6598),
-/// link-local, unique local. Loopback addresses are this machine.
+/// Returns the kind of an address. Private are RFC 1918, shared (RFC 6598), link-local and unique local addresses, as
+/// they belong to a bridge, a NAT or a proxy. Loopback addresses count as public.
 fn kind_of(address: IpAddr) -> AddressKind {
     let is_private = match address {
         IpAddr::V4(address) => {
@@ -74,8 +74,8 @@ fn kind_of(address: IpAddr) -> AddressKind {
     }
 }
 
-/// What one owner mostly has with all ports and subdomains: the last two labels of the host of an origin, or all of a shorter one or
-/// of an address. Outside of the web, such as for extensions of browsers, the scheme.
+/// Returns the site of an origin, which mostly has one owner with all ports and subdomains: the last two labels of the
+/// host. It is the whole host if that is shorter or an address, and the scheme outside the web (browser extensions).
 fn site_of(origin: &str) -> Option<&str> {
     let (scheme, host) = origin.split_once("://")?;
     if !["http", "https"].contains(&scheme) {

@@ -1,4 +1,4 @@
-//! How workers hand each other messages: one queue per worker, and one wake-up for all that has gathered in it.
+//! Passes messages between workers: one queue per worker, and one wake-up for a whole batch.
 
 use std::task::{Context, Poll};
 
@@ -10,18 +10,18 @@ use super::ask::{QUESTIONS_MAX, Question};
 use crate::protocol::ConnectionId;
 use crate::swarm::Expired;
 
-/// Room for frames that is kept from one batch to the next. Each mailbox has two of that.
+/// Largest frame buffer that is reused for the next batch. Each mailbox has two.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// What has gathered for one worker.
+/// The messages that wait for one worker.
 #[derive(Debug, Default)]
 pub struct Mail {
     letters: Vec<Letter>,
-    /// The frames of all letters, one behind the other.
+    /// The frames of all `letters`, concatenated.
     frames: Vec<u8>,
-    /// Memberships that have expired in their swarms.
+    /// Memberships that expired in their swarms.
     pub expired: Vec<Expired>,
-    /// What others want to know.
+    /// Queries of other threads.
     pub(super) questions: Vec<Question>,
 }
 
@@ -29,7 +29,7 @@ pub struct Mail {
 struct Letter {
     to: ConnectionId,
     worth: Worth,
-    /// Where its frame ends in `frames`.
+    /// The end of its frame in `frames`.
     end: usize,
 }
 
@@ -38,7 +38,7 @@ impl Mail {
         self.letters.is_empty() && self.expired.is_empty() && self.questions.is_empty()
     }
 
-    /// The frames, oldest first: for whom, what it is worth when an outbox is full, and the bytes.
+    /// Returns the frames, oldest first: receiver, priority when its outbox is full, and bytes.
     pub fn letters(&self) -> impl Iterator<Item = (ConnectionId, Worth, &[u8])> {
         let mut start = 0;
         self.letters.iter().map(move |letter| {
@@ -48,10 +48,10 @@ impl Mail {
         })
     }
 
-    /// Empties it, and keeps its room for what comes next unless a burst has made it large.
+    /// Clears it. Keeps its buffers for reuse unless a burst has made them large.
     pub fn clear(&mut self) {
-        let notes = size_of::<Expired>() * self.expired.capacity();
-        if self.frames.capacity().max(notes) > KEPT_BYTES_MAX {
+        let expired_bytes = size_of::<Expired>() * self.expired.capacity();
+        if self.frames.capacity().max(expired_bytes) > KEPT_BYTES_MAX {
             *self = Self::default();
         }
         self.letters.clear();
@@ -70,7 +70,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// An empty one.
+    /// Creates an empty mailbox.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
@@ -80,11 +80,11 @@ impl Mailbox {
         }
     }
 
-    /// Puts in the frame that `write` appends, of about `size` bytes; false if there is no room for it.
+    /// Queues the frame that `write` appends, of about `size` bytes. Returns false if there is no room.
     pub fn push(
         &self,
         to: ConnectionId,
-        worth: Worth,
+        priority: Worth,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
@@ -94,42 +94,46 @@ impl Mailbox {
             }
             write(&mut mail.frames);
             let end = mail.frames.len();
-            mail.letters.push(Letter { to, worth, end });
+            mail.letters.push(Letter {
+                to,
+                worth: priority,
+                end,
+            });
             true
         })
     }
 
-    /// Puts in the note of an expired membership. It is never dropped: there are no more of them than memberships.
+    /// Queues an expired membership. It is never dropped: there are at most as many as memberships.
     pub fn push_expired(&self, expired: Expired) {
         self.put(|mail| mail.expired.push(expired));
     }
 
-    /// Puts in a question; false if [`QUESTIONS_MAX`] wait already.
-    pub(super) fn push_question(&self, question: Question) -> bool {
+    /// Queues a query. Returns false if [`QUESTIONS_MAX`] wait already.
+    pub(super) fn push_question(&self, query: Question) -> bool {
         self.put(|mail| {
             let has_room = mail.questions.len() < QUESTIONS_MAX;
             if has_room {
-                mail.questions.push(question);
+                mail.questions.push(query);
             }
             has_room
         })
     }
 
-    fn put<R>(&self, put: impl FnOnce(&mut Mail) -> R) -> R {
-        let (put, is_first) = {
+    fn put<R>(&self, act: impl FnOnce(&mut Mail) -> R) -> R {
+        let (result, is_first) = {
             let mut mail = self.mail.lock();
             let was_empty = mail.is_empty();
-            (put(&mut mail), was_empty && !mail.is_empty())
+            (act(&mut mail), was_empty && !mail.is_empty())
         };
         if is_first {
             self.waker.wake();
         }
-        put
+        result
     }
 
-    /// Takes all there is, leaving the (empty) room of `into` behind for what comes next.
+    /// Takes the whole batch, and leaves the empty buffers of `into` in its place.
     pub fn poll_take(&self, cx: &Context<'_>, into: &mut Mail) -> Poll<()> {
-        // First the waker, then the look: what is put in between wakes.
+        // Register the waker before the swap, so that a later message wakes this task.
         self.waker.register(cx.waker());
         std::mem::swap(&mut *self.mail.lock(), into);
         if into.is_empty() {

@@ -1,7 +1,8 @@
-//! The connections of one worker: their outboxes, their deadlines, and the way from each request to its receivers.
+//! Manages the connections of one worker: their outboxes, their deadlines, and the path from each request to its
+//! receivers.
 //!
-//! Parses with `protocol`, decides with `tracker`, and puts encoded messages into outboxes; connections drive
-//! themselves and take from there. One hub per worker, used by its thread alone; it never touches a socket.
+//! Parses with `protocol`, decides with `tracker`, and queues encoded messages in outboxes. Each connection drives
+//! itself and writes its own outbox. There is one hub per worker, used only on its thread; it never touches a socket.
 
 mod accepts;
 mod arrivals;
@@ -67,8 +68,8 @@ pub use serve::{Next, Progress};
 pub use visitor::Visitor;
 pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
 
-/// Into how many slices the connections are divided for the look at their deadlines; one slice per call of
-/// [`Hub::check_deadlines`].
+/// Number of slices that the connections are divided into for deadline checks. Each call of [`Hub::check_deadlines`]
+/// checks one slice.
 pub const DEADLINE_SLICES: usize = 4;
 
 /// The hub of one worker.
@@ -77,41 +78,41 @@ pub struct Hub {
     node: Arc<Node>,
     worker: u8,
     time: CachedTime,
-    /// Copied from the node, so that a message finds it without asking others.
+    /// Copied from the node, so that handling a message takes no lock.
     tuned: Cell<Tuned>,
     /// `None` when `no_limits` is set.
     limiter: RefCell<Option<Limiter<CachedTime>>>,
     state: RefCell<State>,
-    /// Apart from the state, because it is needed while an entry of that is borrowed.
+    /// Separate from the state, because it is used while an entry of the state is borrowed.
     spare: RefCell<Spare>,
-    /// Whom `State::telling` is for, as each turn of a connection looks at it.
+    /// The receiver of `State::telling`; read in every turn of a connection.
     telling_to: Cell<Option<ConnectionId>>,
 }
 
 #[derive(Debug)]
 struct State {
     entries: Slab<Entry>,
-    /// By the same slots; longer than needed at times.
+    /// Indexed by the slots of `entries`; may be longer.
     arrived: Vec<Arrived>,
-    /// Of the next connection; wraps after four billion, long after the ids of the old ones are forgotten.
+    /// Serial number of the next connection. Wraps after four billion, long after the old ids are unused.
     serial: u32,
     rng: SmallRng,
     pace: Pace,
     slice: usize,
-    /// The room of mail that was delivered.
+    /// The buffer of the last delivered batch, reused for the next.
     mail: Mail,
-    /// The slot at which [`Hub::close_some`] goes on.
+    /// The slot at which the next [`Hub::close_some`] starts.
     leaving: usize,
-    /// Set when the worker stops: who comes late is closed as well.
+    /// Set when the worker stops, so that later connections are closed as well.
     closing: Option<Ended>,
-    /// A scrape of everything that one of the connections is being told.
+    /// The full scrape that is being sent to one of the connections.
     telling: Option<Telling>,
-    /// The output as far as this round of [`Hub::check_deadlines`] has seen it.
+    /// Output seen so far in this round of [`Hub::check_deadlines`].
     outboxes: Outboxes,
 }
 
 impl Hub {
-    /// The hub of worker number `worker`, with `seed` for its random choices.
+    /// Creates the hub of worker number `worker`. `seed` seeds its random choices.
     #[must_use]
     pub fn new(node: Arc<Node>, worker: u8, seed: u64) -> Rc<Self> {
         let settings = *node.settings.lock();
@@ -141,7 +142,7 @@ impl Hub {
         })
     }
 
-    /// Takes over the settings of the node as they are now, for open connections as for new ones.
+    /// Copies the current settings of the node. They apply to open and to new connections.
     pub fn retune(&self) {
         let settings = *self.node.settings.lock();
         let limiter = limiter(&settings, &self.time);
@@ -157,72 +158,73 @@ impl Hub {
         self.tuned.set(settings.tuned);
     }
 
-    /// What all workers share.
+    /// Returns the state that all workers share.
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
         &self.node
     }
 
-    /// The counters of this worker.
+    /// Returns the counters of this worker.
     #[must_use]
     pub fn counters(&self) -> &Counters {
-        static SPARE: std::sync::LazyLock<Counters> = std::sync::LazyLock::new(Counters::default);
+        static FALLBACK: std::sync::LazyLock<Counters> =
+            std::sync::LazyLock::new(Counters::default);
         self.node
             .counters
             .get(usize::from(self.worker))
-            .unwrap_or(&SPARE)
+            .unwrap_or(&FALLBACK)
     }
 
-    /// What this worker measures about itself.
+    /// Returns the gauges of this worker.
     #[must_use]
     pub fn levels(&self) -> &Levels {
-        static SPARE: std::sync::LazyLock<Levels> = std::sync::LazyLock::new(Levels::default);
+        static FALLBACK: std::sync::LazyLock<Levels> = std::sync::LazyLock::new(Levels::default);
         self.node
             .levels()
             .get(usize::from(self.worker))
-            .unwrap_or(&SPARE)
+            .unwrap_or(&FALLBACK)
     }
 
-    /// Sets the time, counted from the start of the process.
+    /// Sets the time, measured from the start of the process.
     pub fn advance_to(&self, now: Duration) {
         self.time.advance_to(now);
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.borrow().entries.len()
     }
 
-    /// Takes a new connection in. `None` if there is no room for its id ([`ConnectionId::SLOTS_MAX`]).
-    pub fn open(&self, visitor: &Visitor) -> Option<ConnectionId> {
+    /// Registers a new connection. Returns `None` if there is no slot for its id ([`ConnectionId::SLOTS_MAX`]).
+    pub fn open(&self, client: &Visitor) -> Option<ConnectionId> {
         let state = &mut *self.state.borrow_mut();
-        let place = state.entries.vacant_entry();
-        let slot = u32::try_from(place.key())
+        let vacant = state.entries.vacant_entry();
+        let slot = u32::try_from(vacant.key())
             .ok()
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.serial)
-            .with_family(Network::of(visitor.address).family());
+            .with_family(Network::of(client.address).family());
         state.serial = state.serial.wrapping_add(ConnectionId::SERIAL_STEP);
-        let (visit, share) = self.arrive(visitor);
-        let participant = Participant::of_address(id, share);
-        let mut entry = Entry::new(participant, id, visit, self.time.get());
+        let (account, quota_usage) = self.arrive(client);
+        let participant = Participant::of_address(id, quota_usage);
+        let mut entry = Entry::new(participant, id, account, self.time.get());
         entry.closing = state.closing;
-        entry.usage = self.take_spent(visit);
-        let slot = place.key();
-        place.insert(entry);
+        entry.usage = self.take_spent(account);
+        let slot = vacant.key();
+        vacant.insert(entry);
         if state.arrived.len() <= slot {
             state.arrived.resize(slot + 1, Arrived::default());
         }
-        if let Some(arrived) = state.arrived.get_mut(slot) {
-            *arrived = Arrived::new(visitor, self.time.get());
-            arrived.levels(self.levels()).for_each(Level::rise);
+        if let Some(details) = state.arrived.get_mut(slot) {
+            *details = Arrived::new(client, self.time.get());
+            details.levels(self.levels()).for_each(Level::rise);
         }
         self.counters().connections_opened.add(1);
         Some(id)
     }
 
-    /// Names a connection in logs: the node's own bits, and the connection's.
+    /// Returns the name of a connection in logs: the node's own bits and the connection's.
     #[must_use]
     pub fn name(&self, id: ConnectionId) -> Uuid {
         let (node, low) = self.node.id.as_u64_pair();
@@ -232,7 +234,7 @@ impl Hub {
         .into_uuid()
     }
 
-    /// Forgets a connection and ends its memberships.
+    /// Removes a connection and its memberships.
     pub fn close(&self, id: ConnectionId) {
         let entry = {
             let state = &mut *self.state.borrow_mut();
@@ -242,21 +244,21 @@ impl Hub {
                 .is_some_and(|entry| entry.id == id);
             known.then(|| {
                 self.stop_telling_all(&mut state.telling, id);
-                let arrived = state.arrived.get(id.slot()).copied();
-                (state.entries.remove(id.slot()), arrived)
+                let details = state.arrived.get(id.slot()).copied();
+                (state.entries.remove(id.slot()), details)
             })
         };
-        if let Some((entry, arrived)) = entry {
+        if let Some((entry, details)) = entry {
             self.node.tracker.close(&entry.participant);
             self.keep_spent(&entry);
             self.node.leave(entry.visit);
             self.count_closed(entry.closing);
-            let arrived = arrived.unwrap_or_default();
-            arrived.levels(self.levels()).for_each(Level::fall);
+            let details = details.unwrap_or_default();
+            details.levels(self.levels()).for_each(Level::fall);
         }
     }
 
-    /// Notes why a connection ends, which is counted with its [`close`](Self::close).
+    /// Stores why a connection ends. Its [`close`](Self::close) counts the reason.
     pub fn note_end(&self, id: ConnectionId, ended: Ended) {
         self.with(id, |entry| entry.closing = Some(ended));
     }
@@ -270,7 +272,7 @@ impl Hub {
         by_reason.add(1);
     }
 
-    /// Begins a turn of a connection: whom to wake when there is something for it. `Some` if it is to close.
+    /// Begins a turn of a connection and stores the waker for new output. Returns `Some` if the connection must close.
     pub fn begin_turn(&self, id: ConnectionId, waker: &Waker) -> Option<Ended> {
         self.with(id, |entry| {
             entry.woken = false;
@@ -286,10 +288,11 @@ impl Hub {
         .flatten()
     }
 
-    /// Looks at the deadlines of a part of the connections; each is looked at every [`DEADLINE_SLICES`] calls.
+    /// Checks the deadlines of one slice of the connections. Each connection is checked every [`DEADLINE_SLICES`]
+    /// calls.
     pub fn check_deadlines(&self) {
         let now = self.time.get();
-        let (state, spare) = (&mut *self.state.borrow_mut(), &mut self.spare.borrow_mut());
+        let (state, pool) = (&mut *self.state.borrow_mut(), &mut self.spare.borrow_mut());
         state.slice = (state.slice + 1) % DEADLINE_SLICES;
         self.check_telling(state);
         let deadlines = self.tuned.get().deadlines;
@@ -298,7 +301,7 @@ impl Hub {
                 continue;
             };
             state.outboxes.see(&entry.outbox);
-            if entry.check(deadlines, now, spare) {
+            if entry.check(deadlines, now, pool) {
                 self.counters().pings_sent.add(1);
             }
         }
@@ -309,7 +312,7 @@ impl Hub {
         }
     }
 
-    /// Frees the hub's own room for connections that have gone.
+    /// Frees the memory that the hub kept for closed connections.
     pub fn give_room_back(&self) {
         let state = &mut *self.state.borrow_mut();
         state.entries.shrink_to_fit();
@@ -319,7 +322,7 @@ impl Hub {
         state.mail = Mail::default();
     }
 
-    /// Takes note of the load during `elapsed`, for the announce interval.
+    /// Updates the announce interval from the load during `elapsed`.
     pub fn observe_load(&self, elapsed: Duration) {
         let pace = &mut self.state.borrow_mut().pace;
         pace.observe(elapsed);
@@ -327,13 +330,14 @@ impl Hub {
         self.levels().interval.set(u64::from(pace.interval()));
     }
 
-    /// Ends what has expired in a slice of one part of the swarm table; `None` when the part has been gone through.
-    pub fn sweep_slice(&self, part: usize) -> Option<()> {
+    /// Removes expired memberships from a slice of one shard of the swarm table. Returns `None` at the end of the
+    /// shard.
+    pub fn sweep_slice(&self, shard: usize) -> Option<()> {
         let mut swept = Swept::default();
         let more = self
             .node
             .tracker
-            .sweep_slice(part, self.time.get(), &mut swept);
+            .sweep_slice(shard, self.time.get(), &mut swept);
         self.counters()
             .http_peers_expired
             .add(swept.http.len() as u64);
@@ -360,15 +364,15 @@ impl Hub {
         });
     }
 
-    /// Delivers what other workers have put into the mailbox.
+    /// Delivers the messages, expiries and queries that other workers put into the mailbox.
     pub fn poll_mail(&self, cx: &Context<'_>) -> Poll<()> {
         let Some(mailbox) = self.node.mailboxes.get(usize::from(self.worker)) else {
             return Poll::Pending;
         };
         let mut mail = std::mem::take(&mut self.state.borrow_mut().mail);
-        let taken = mailbox.poll_take(cx, &mut mail);
-        for (to, worth, frame) in mail.letters() {
-            self.deliver(to, worth, frame);
+        let poll = mailbox.poll_take(cx, &mut mail);
+        for (to, priority, frame) in mail.letters() {
+            self.deliver(to, priority, frame);
         }
         for expired in &mail.expired {
             self.forget(
@@ -382,10 +386,10 @@ impl Hub {
         }
         mail.clear();
         self.state.borrow_mut().mail = mail;
-        taken
+        poll
     }
 
-    /// Asks this many connections to close, each time others.
+    /// Asks `count` connections to close, other ones in each call.
     pub fn close_some(&self, count: usize, ended: Ended) {
         let state = &mut *self.state.borrow_mut();
         let slots = state.entries.capacity();
@@ -405,7 +409,7 @@ impl Hub {
         }
     }
 
-    /// Asks all connections to close, those that are still to come included.
+    /// Asks all connections to close, later ones included.
     pub fn close_all(&self, ended: Ended) {
         let state = &mut *self.state.borrow_mut();
         state.closing = Some(ended);

@@ -1,4 +1,4 @@
-//! What all workers of this process share.
+//! Holds the state that all workers of this process share.
 
 mod http_use;
 mod readings;
@@ -31,10 +31,10 @@ use crate::limits::{
 use crate::protocol::{Bounds, InfoHash, http};
 use crate::tracker::{InfoHashes, Tracker};
 
-/// Characters of an entry of the audit; more would be the value of some very long setting.
+/// Maximum characters of an audit entry; only a very long setting value needs more.
 const AUDIT_CHARS_MAX: usize = 500;
 
-/// What a token opens. Wrong ones are counted for each by itself, so that who guesses at one keeps nobody from the other.
+/// What a token protects. Wrong tokens are counted separately for each, so that guessing one does not block the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guarded {
     /// The admin API (`admin_token`).
@@ -44,7 +44,7 @@ pub enum Guarded {
 }
 
 impl Guarded {
-    /// The setting that has the token.
+    /// Returns the setting that holds the token.
     const fn setting(self) -> &'static str {
         match self {
             Self::Admin => "admin_token",
@@ -53,41 +53,41 @@ impl Guarded {
     }
 }
 
-/// One tracker process: its swarms, its settings, and the way to each worker.
+/// One tracker process: its swarms, settings, and the mailbox of each worker.
 #[derive(Debug)]
 pub struct Node {
-    /// Names the process in logs.
+    /// The id of the process in logs.
     pub id: Uuid,
     pub(super) tracker: Tracker,
-    /// What the hubs go by; each has a copy, which it takes anew when it is told to.
+    /// The settings of the hubs. Each hub has a copy, which it updates when notified.
     pub(super) settings: Mutex<Settings>,
     pub(super) doors: RwLock<Doors>,
     pub(super) keys: Keys,
     pub(super) addresses: Addresses,
     http_use: Arc<HttpUse>,
-    /// Whether somebody is being told all swarms.
+    /// Whether a full scrape is running.
     pub(super) is_telling_all: AtomicBool,
     pub(super) origins: Origins,
     pub(super) bans: Bans,
     pub(super) pressure: Pressure,
-    /// Connections that are counted, pages included.
+    /// Number of counted connections, HTTP included.
     pub(super) held: AtomicUsize,
     pub(super) mailboxes: Box<[Mailbox]>,
-    /// Those of each worker.
+    /// One per worker.
     pub(super) counters: Box<[Counters]>,
-    /// Those of the thread that runs the server.
+    /// The counters of the server's main thread.
     own_counters: Counters,
-    /// Those that any thread counts in, with [`add_shared`](crate::insight::Counter::add_shared).
+    /// Counters that any thread may increment, with [`add_shared`](crate::insight::Counter::add_shared).
     pub(super) shared_counters: Counters,
-    /// The zero of every hub's time.
+    /// The zero of all hub times.
     started: Instant,
     pub(super) watch: Watch,
     pub(super) offenders: Offenders,
     admin_guesses: Guesses,
     metrics_guesses: Guesses,
-    /// `None` where nobody needs one.
+    /// `None` if no token is required.
     tokens: ArcSwapOption<Tokens>,
-    /// Those of each worker.
+    /// One per worker.
     levels: Box<[Levels]>,
     /// The names of all listeners, by number.
     listeners: Box<[String]>,
@@ -100,10 +100,10 @@ pub struct Node {
     pub(super) echoes: std::sync::atomic::AtomicBool,
 }
 
-/// What the configuration says about who is let in.
+/// The settings for the admission of connections.
 #[derive(Debug, Clone)]
 pub(super) struct Doors {
-    /// Not when `no_limits` is set: then addresses and origins are not counted.
+    /// False when `no_limits` is set: then addresses and origins are not counted.
     pub(super) limits_apply: bool,
     /// `limits.exempt`
     pub(super) exempt: Vec<Network>,
@@ -121,7 +121,7 @@ impl Doors {
     }
 }
 
-/// What the configuration says to the hubs.
+/// The settings of the hubs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub(super) tuned: Tuned,
@@ -130,18 +130,18 @@ pub(super) struct Settings {
     pub(super) pace: Pace,
 }
 
-/// The part of it that is looked at again and again.
+/// The settings that are read for every message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tuned {
     pub(super) bounds: Bounds,
-    /// What clients over HTTP are told.
+    /// The intervals sent to clients over HTTP.
     pub(super) http_terms: http::Terms,
     /// `tracker.http_peers_per_reply_max`
     pub(super) http_peers_max: usize,
     /// `connection.output_bytes_max`
     pub(super) output_bytes_max: usize,
     pub(super) deadlines: Deadlines,
-    /// Whether announces of a web site have a limit.
+    /// Whether announces of an origin have a limit.
     pub(super) limits_origins: bool,
 }
 
@@ -157,13 +157,13 @@ pub(super) struct Deadlines {
 }
 
 impl Node {
-    /// A node without connections, for `workers` workers.
+    /// Creates a node without connections, for `workers` workers.
     #[must_use]
     pub fn new(config: &Config, workers: usize) -> Self {
         Self::with_listeners(config, workers, Box::default())
     }
 
-    /// As [`Self::new`], with the names of the listeners in the order of their numbers.
+    /// Like [`Self::new`], with the names of the listeners in the order of their numbers.
     #[must_use]
     pub fn with_listeners(config: &Config, workers: usize, listeners: Box<[String]>) -> Self {
         Self {
@@ -203,23 +203,24 @@ impl Node {
         }
     }
 
-    /// Puts other settings in force: the rules of tracking at once, the rest with each hub that is told to
+    /// Applies new settings: the rules of tracking at once, the rest when each hub calls
     /// [`retune`](super::Hub::retune).
     ///
-    /// Who was told a longer interval must not be forgotten for it. So a `membership_ttl` or `http_membership_ttl` that was lowered
-    /// is not in force before [`lower_ttl`](Self::lower_ttl), which is due after the time returned.
+    /// Clients that were sent a longer interval must not expire because of the change. So a lower `membership_ttl` or
+    /// `http_membership_ttl` becomes active only with [`lower_ttl`](Self::lower_ttl), which is due after the returned
+    /// time.
     pub fn apply(&self, config: &Config) -> Option<Duration> {
         let mut rules = rules(config);
-        let so_far = self.tracker.rules().ttl;
+        let current = self.tracker.rules().ttl;
         let ttls = [
-            (&mut rules.ttl.membership, so_far.membership),
-            (&mut rules.ttl.http_membership, so_far.http_membership),
+            (&mut rules.ttl.membership, current.membership),
+            (&mut rules.ttl.http_membership, current.http_membership),
         ];
         let mut due = None;
-        for (ttl, so_far) in ttls {
-            if *ttl < so_far {
-                *ttl = so_far;
-                due = due.max(Some(so_far));
+        for (ttl, current) in ttls {
+            if *ttl < current {
+                *ttl = current;
+                due = due.max(Some(current));
             }
         }
         self.tracker.set_rules(rules);
@@ -235,13 +236,13 @@ impl Node {
         due
     }
 
-    /// Puts the `membership_ttl` and the `http_membership_ttl` of `config` in force, whatever they were.
+    /// Applies the `membership_ttl` and `http_membership_ttl` of `config`, lower ones included.
     pub fn lower_ttl(&self, config: &Config) {
         self.tracker.set_rules(rules(config));
     }
 
-    /// Puts the lists of `[access]` in force for all that is asked from now on. Who has come in with a token stays that no longer is
-    /// good.
+    /// Applies the lists of `[access]` to all later requests. Connections that were admitted with a removed token stay
+    /// open.
     pub fn set_access(&self, lists: AccessLists) {
         let tokens = lists.tokens;
         let tokens = tokens.map(|tokens| Arc::new(Tokens::new(&tokens, rand::random())));
@@ -254,7 +255,7 @@ impl Node {
         ));
     }
 
-    /// Whether a request may come in with the token that it shows, or needs none.
+    /// Returns whether a request has a valid token or needs none.
     #[must_use]
     pub fn admits(&self, target: http::Target<'_>) -> bool {
         let tokens = self.tokens.load();
@@ -264,25 +265,25 @@ impl Node {
         target.token().is_some_and(|shown| tokens.has(&shown))
     }
 
-    /// Whether only those are served who show a token.
+    /// Returns whether clients need a token.
     #[must_use]
     pub fn needs_tokens(&self) -> bool {
         self.tokens.load().is_some()
     }
 
-    /// When the process started: the zero of every hub's time.
+    /// Returns when the process started: the zero of all hub times.
     #[must_use]
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// The time since then, as hubs count it.
+    /// Returns the time since the process started, as used by hubs.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// What the clock said, or will say, at a time of the hubs.
+    /// Converts a time of the hubs to the system clock.
     #[must_use]
     pub fn time_of(&self, at: Duration) -> SystemTime {
         let (now, clock) = (self.now(), SystemTime::now());
@@ -294,107 +295,107 @@ impl Node {
         time.unwrap_or(clock)
     }
 
-    /// The swarms and their rules.
+    /// Returns the swarms and their rules.
     #[must_use]
     pub fn tracker(&self) -> &Tracker {
         &self.tracker
     }
 
-    /// How near the process is to the end of its memory.
+    /// Returns the memory pressure of the process.
     #[must_use]
     pub fn pressure(&self) -> &Pressure {
         &self.pressure
     }
 
-    /// How many parts [`super::Hub::tidy_addresses`] divides the addresses into.
+    /// Returns the number of shards for [`super::Hub::tidy_addresses`].
     #[must_use]
     pub fn address_parts(&self) -> usize {
         self.addresses.parts()
     }
 
-    /// How many addresses and networks are counted.
+    /// Returns the number of counted addresses and networks.
     #[must_use]
     pub fn addresses_known(&self) -> usize {
         self.addresses.known()
     }
 
-    /// How many connections the address or network has that has most.
+    /// Returns the number of connections of the address or network that has most.
     #[must_use]
     pub fn largest_address(&self) -> u32 {
         self.addresses.largest()
     }
 
-    /// The same of private addresses only.
+    /// Like [`largest_address`](Self::largest_address), for private addresses only.
     #[must_use]
     pub fn largest_private_address(&self) -> u32 {
         self.addresses.largest_private()
     }
 
-    /// The alerts.
+    /// Returns the alerts.
     #[must_use]
     pub fn alerts(&self) -> &alerts::Desk {
         &self.alerts
     }
 
-    /// What the thread that runs the server counts, beside the workers.
+    /// Returns the counters of the server's main thread.
     #[must_use]
     pub fn own_counters(&self) -> &Counters {
         &self.own_counters
     }
 
-    /// What any thread counts, by [`Counter::add_shared`](crate::insight::Counter::add_shared).
+    /// Returns the counters that any thread may increment, with
+    /// [`Counter::add_shared`](crate::insight::Counter::add_shared).
     #[must_use]
     pub fn shared_counters(&self) -> &Counters {
         &self.shared_counters
     }
 
-    /// Where to ask who the members are.
+    /// Returns the census of clients.
     #[must_use]
     pub fn census(&self) -> &census::Desk {
         &self.census
     }
 
-    /// Where the statistics of each second are put up.
+    /// Returns the channel that publishes the statistics of each second.
     #[must_use]
     pub fn board(&self) -> &Board {
         &self.board
     }
 
-    /// Where history, documents and journals are kept.
+    /// Returns the store of history, documents and journals.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The same node with another place for history, documents and journals.
+    /// Replaces the store of history, documents and journals.
     #[must_use]
     pub fn with_store(mut self, store: Store) -> Self {
         self.store = store;
         self
     }
 
-    /// Whether the token that somebody shows is right, which is not looked at if too many were wrong. `now` is the time since the
-    /// process started.
+    /// Checks a token. It is not checked if too many were wrong. `now` is the time since the process started.
     ///
     /// # Errors
     ///
-    /// Too many were wrong.
+    /// Too many tokens were wrong.
     pub fn guess(
         &self,
-        secret: Guarded,
+        scope: Guarded,
         address: Option<IpAddr>,
         now: Duration,
         is_right: impl FnOnce() -> bool,
     ) -> Result<bool, TooManyWrong> {
-        // All who come through a socket file without a name are one.
+        // All clients of a Unix socket without an address share one key.
         let from = address.map_or(Key::new(0), |address| self.keys.of(address).own);
-        let limiter = match secret {
+        let limiter = match scope {
             Guarded::Admin => &self.admin_guesses,
             Guarded::Metrics => &self.metrics_guesses,
         };
-        let guessed = limiter.guess(from, now, is_right);
+        let result = limiter.guess(from, now, is_right);
         let counters = &self.shared_counters;
-        match guessed {
+        match result {
             Ok(true) => {}
             Ok(false) => counters.tokens_wrong.add_shared(1),
             Err(too_many) if too_many.of_all => {
@@ -402,29 +403,29 @@ impl Node {
             }
             Err(_) => counters.refused_wrong_tokens_per_minute.add_shared(1),
         }
-        if guessed != Ok(true) {
-            self.note_refusal(RefusalKind::AdminToken, secret.setting());
+        if result != Ok(true) {
+            self.note_refusal(RefusalKind::AdminToken, scope.setting());
         }
-        guessed
+        result
     }
 
-    /// What was seen of the introductions in a swarm since somebody looks; from now on it is watched for a minute. `now` is the
-    /// time since the process started.
+    /// Returns the introductions of a watched swarm and watches it for another minute. `now` is the time since the
+    /// process started.
     #[must_use]
     pub fn watch(&self, info_hash: InfoHash, now: Duration) -> Watched {
-        let (watched, given_up) = self.watch.look(info_hash, now);
+        let (watched, evicted) = self.watch.look(info_hash, now);
         let counters = &self.shared_counters;
-        counters.watches_given_up.add_shared(u64::from(given_up));
+        counters.watches_given_up.add_shared(u64::from(evicted));
         watched
     }
 
-    /// Writes down, and logs, what somebody has changed: a word for the kind, and what exactly.
+    /// Journals and logs a change by the operator. `what` is its kind.
     pub fn audit(&self, what: &'static str, detail: &str) {
         tracing::info!(what, detail, "changed by the operator");
         self.write_down(what, detail);
     }
 
-    /// The same for what the log says already.
+    /// Journals a change that is already logged.
     pub fn write_down(&self, what: &'static str, detail: &str) {
         let detail: String = detail.chars().take(AUDIT_CHARS_MAX).collect();
         let entry = serde_json::json!({ "what": what, "detail": detail });

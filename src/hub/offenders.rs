@@ -1,4 +1,5 @@
-//! The last connections that were closed as hostile, with the reason and what was done. In memory only, without addresses.
+//! Remembers the last connections that were closed as hostile, with the reason and the consequence. In memory only,
+//! without addresses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,41 +9,41 @@ use parking_lot::Mutex;
 use super::Seen;
 use crate::limits::Offence;
 
-/// How many are remembered; the oldest goes.
+/// Maximum number of records; the oldest is dropped.
 pub const OFFENDERS_MAX: usize = 100;
-/// For how long.
+/// How long a record is retained.
 const KEPT: Duration = Duration::from_hours(1);
 
 /// A connection that was closed as hostile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offender {
-    /// As it was in the end.
+    /// Its state when it was closed.
     pub seen: Seen,
-    /// What for.
+    /// Why its address got a strike.
     pub offence: Offence,
-    /// For how long its address was banned for it, if it was.
+    /// How long its address was banned for it, if it was.
     pub banned: Option<Duration>,
-    /// When it was closed, from the start of the process.
+    /// When it was closed, measured from the start of the process.
     pub at: Duration,
 }
 
-/// Them all, the oldest first.
+/// The log of connections closed as hostile, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Offenders(Mutex<VecDeque<Offender>>);
 
 impl Offenders {
-    pub(super) fn note(&self, offender: Offender) {
-        let all = &mut *self.0.lock();
-        if all.len() >= OFFENDERS_MAX {
-            all.pop_front();
+    pub(super) fn note(&self, record: Offender) {
+        let records = &mut *self.0.lock();
+        if records.len() >= OFFENDERS_MAX {
+            records.pop_front();
         }
-        all.push_back(offender);
+        records.push_back(record);
     }
 
-    /// Those of the last hour.
+    /// Returns the records of the last hour.
     pub(super) fn list(&self, now: Duration) -> Vec<Offender> {
-        let all = &mut *self.0.lock();
-        all.retain(|offender| now.saturating_sub(offender.at) < KEPT);
-        all.iter().cloned().collect()
+        let records = &mut *self.0.lock();
+        records.retain(|record| now.saturating_sub(record.at) < KEPT);
+        records.iter().cloned().collect()
     }
 }

@@ -1,48 +1,49 @@
-//! What waits to be written to one connection: frames, one behind the other, in the buffer that goes to the socket.
+//! Queues the output of one connection: frames, concatenated in the buffer that is written to the socket.
 //!
-//! Bounded by `connection.output_bytes_max`. Relayed offers may fill only a part of it, as their senders have others,
-//! while a lost reply or answer is missed. The connection writes from it; nothing here does.
+//! Bounded by `connection.output_bytes_max`. Relayed offers may fill only a part of it, because their senders have
+//! others. A lost reply or answer is not replaced. The connection writes the outbox to its socket; this module does no
+//! I/O.
 
 use super::spare::Spare;
 
-/// How much a message is missed when it is lost.
+/// The priority of a message when an outbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worth {
-    /// A relayed offer: the first to go.
+    /// A relayed offer: dropped first.
     Offer,
     /// A reply, or a relayed answer.
     Kept,
 }
 
-/// What became of a message for the outbox.
+/// The result of pushing a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pushed {
-    /// It waits to be written.
+    /// It is queued.
     Queued,
-    /// There was no room.
+    /// It is dropped: the outbox has no room.
     Dropped,
 }
 
-/// The frames that wait.
+/// The output queue of one connection.
 #[derive(Debug, Default)]
 pub struct Outbox {
     frames: Vec<u8>,
-    /// Invariant: at most the length of `frames`, and less unless both are 0.
+    /// Bytes of `frames` already written. Invariant: at most the length of `frames`, and less unless both are 0.
     written: usize,
 }
 
 impl Outbox {
-    /// Appends what `write` appends, whole frames of at most about `size` bytes. An empty outbox takes a message of
-    /// any size: its bound is the size of one message then.
+    /// Appends the frames that `write` appends, of at most about `size` bytes. An empty outbox takes a message of any
+    /// size: its bound is then the size of one message.
     pub fn push(
         &mut self,
-        worth: Worth,
+        priority: Worth,
         size: usize,
         bytes_max: usize,
-        spare: &mut Spare,
+        pool: &mut Spare,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Pushed {
-        let bytes_max = match worth {
+        let bytes_max = match priority {
             Worth::Offer => bytes_max - bytes_max / 4,
             Worth::Kept => bytes_max,
         };
@@ -50,7 +51,7 @@ impl Outbox {
             return Pushed::Dropped;
         }
         if self.frames.capacity() == 0 {
-            self.frames = spare.take(size);
+            self.frames = pool.take(size);
         } else {
             self.frames.reserve(size);
         }
@@ -58,37 +59,38 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Bytes waiting.
+    /// Returns the number of queued bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.frames.len() - self.written
     }
 
-    /// Whether nothing waits.
+    /// Returns whether no bytes are queued.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
-    /// What waits.
+    /// Returns the queued bytes.
     #[must_use]
     pub fn waiting(&self) -> &[u8] {
         self.frames.get(self.written..).unwrap_or_default()
     }
 
-    /// Takes note that the first `bytes` of what waits have been written. An emptied outbox keeps no memory.
-    pub fn advance(&mut self, bytes: usize, spare: &mut Spare) {
+    /// Removes the first `bytes` queued bytes after they were written. An emptied outbox returns its buffer to the
+    /// pool.
+    pub fn advance(&mut self, bytes: usize, pool: &mut Spare) {
         self.written = self.frames.len().min(self.written + bytes);
         if self.written == self.frames.len() {
-            spare.put(std::mem::take(self).frames);
+            pool.put(std::mem::take(self).frames);
         } else if self.written * 2 > self.frames.len() {
-            // What is moved is less than what was written, so in the long run a byte is moved once at most.
+            // This moves fewer bytes than were written, so on average a byte is moved at most once.
             self.frames.drain(..self.written);
             self.written = 0;
         }
     }
 
-    /// Takes out all that waits.
+    /// Takes all queued bytes.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
         let Self {
@@ -100,7 +102,7 @@ impl Outbox {
     }
 }
 
-/// What waits to be written to many connections.
+/// The output of many connections in sum.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Outboxes {
     pub(super) bytes: usize,
@@ -118,8 +120,8 @@ impl Outboxes {
 mod tests {
     use super::*;
 
-    fn push(outbox: &mut Outbox, worth: Worth, letter: u8, bytes_max: usize) -> Pushed {
-        outbox.push(worth, 10, bytes_max, &mut Spare::default(), |frames| {
+    fn push(outbox: &mut Outbox, priority: Worth, letter: u8, bytes_max: usize) -> Pushed {
+        outbox.push(priority, 10, bytes_max, &mut Spare::default(), |frames| {
             frames.extend([letter; 10]);
         })
     }
@@ -152,7 +154,7 @@ mod tests {
     #[test]
     fn a_full_outbox_drops_offers_first() {
         let mut outbox = Outbox::default();
-        let heard: Vec<_> = [
+        let queued: Vec<_> = [
             (Worth::Offer, b'a'),
             (Worth::Kept, b'b'),
             (Worth::Offer, b'c'),
@@ -161,10 +163,10 @@ mod tests {
             (Worth::Kept, b'f'),
         ]
         .into_iter()
-        .filter(|&(worth, letter)| push(&mut outbox, worth, letter, 40) == Pushed::Queued)
+        .filter(|&(priority, letter)| push(&mut outbox, priority, letter, 40) == Pushed::Queued)
         .map(|(_, letter)| letter)
         .collect();
-        assert_eq!(heard, *b"abce");
+        assert_eq!(queued, *b"abce");
         assert_eq!(outbox.bytes(), 40);
         outbox.advance(20, &mut Spare::default());
         assert_eq!(push(&mut outbox, Worth::Offer, b'g', 40), Pushed::Queued);

@@ -1,4 +1,4 @@
-//! The way of one message: limits, parsing, rules, and delivery.
+//! Serves one message: limits, parsing, rules and delivery.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,27 +15,27 @@ use crate::websocket;
 /// What a connection does after a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// It goes on reading.
+    /// Continue reading.
     Read,
-    /// It goes on reading after this time.
+    /// Continue reading after this time.
     Pause(Duration),
-    /// It closes.
+    /// Close.
     Close(Ended),
 }
 
-/// Where the reading of a connection stands after a turn.
+/// The position of a connection's reader after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Between two messages, or not read on purpose.
+    /// Between two messages, or reading is paused.
     Rest,
-    /// Within a message or frame that began in this turn.
+    /// Inside a message or frame that began in this turn.
     Begun,
-    /// Within one that has begun, and has not ended in this turn.
+    /// Inside one that began before this turn.
     GoesOn,
 }
 
 impl Next {
-    /// Pauses for so long at least, if it goes on at all.
+    /// Pauses for at least `wait`, unless it closes.
     fn at_least(self, wait: Duration) -> Self {
         match self {
             Self::Read if !wait.is_zero() => Self::Pause(wait),
@@ -46,8 +46,8 @@ impl Next {
 }
 
 impl Hub {
-    /// Serves one message; the reply and the relays it causes are in their outboxes afterwards. `None` stands for
-    /// a binary message that is not even UTF-8.
+    /// Serves one message and queues its reply and relays in their outboxes. `None` is a binary message that is not
+    /// UTF-8.
     pub fn receive(&self, id: ConnectionId, text: Option<&str>) -> Next {
         let now = self.time.get();
         let state = &mut *self.state.borrow_mut();
@@ -146,8 +146,8 @@ impl Hub {
         next
     }
 
-    /// Reads a word of each receiver, so that the processor fetches them from far memory side by side: what is done for
-    /// one after the other has to wait for each.
+    /// Reads a word of each receiver, so that the processor loads all of them in parallel. Loading them one by one
+    /// would wait for each.
     fn fetch_receivers(&self, state: &State, relays: &[Relay<'_>]) {
         let own = relays.iter().map(|relay| relay.to.connection);
         let waiting: usize = own
@@ -158,8 +158,7 @@ impl Hub {
         black_box(waiting);
     }
 
-    /// Takes note of a ping or pong from a client: a sign of life that counts as a message. A ping is answered with its
-    /// own bytes.
+    /// Handles a ping or pong of a client, which counts as a message. A ping is answered with its own payload.
     pub fn receive_control(&self, id: ConnectionId, ping: Option<&[u8]>) -> Next {
         let now = self.time.get();
         let served = self.with(id, |entry| {
@@ -178,8 +177,8 @@ impl Hub {
         served.unwrap_or(Next::Close(Ended::Lost))
     }
 
-    /// Takes note of the bytes read in a turn, and of where that leaves the reader; `Some` is how long nothing shall be
-    /// read.
+    /// Charges the bytes read in a turn and stores the position of the reader. Returns how long reading must pause, if
+    /// it must.
     pub fn end_read(&self, id: ConnectionId, bytes: usize, progress: Progress) -> Option<Duration> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let now = self.time.get();
@@ -193,7 +192,7 @@ impl Hub {
         Some(self.count_pause(pause))
     }
 
-    /// Takes note of how many bytes are kept of a message of a connection that is not whole.
+    /// Stores how many bytes of an unfinished message a connection holds.
     pub fn note_unfinished(&self, id: ConnectionId, bytes: usize) {
         let state = &mut *self.state.borrow_mut();
         let is_known = |entry: &Entry| entry.id == id;
@@ -204,8 +203,8 @@ impl Hub {
         }
     }
 
-    /// For how long nothing shall be read from a connection that has just been opened, as it goes on where another of its address
-    /// has ended.
+    /// Returns how long reading from a new connection must pause, if it continues the usage of an ended one of its
+    /// address.
     pub fn begin_read(&self, id: ConnectionId) -> Option<Duration> {
         let now = self.time.get();
         match self.with(id, |entry| self.charge(entry, 0, now)) {
@@ -243,7 +242,7 @@ impl Hub {
         pause.time
     }
 
-    /// Tells the client why its message is not served.
+    /// Refuses a message and sends the reason to the client.
     pub(super) fn refuse(
         &self,
         entry: &mut Entry,
@@ -273,7 +272,7 @@ impl Hub {
         self.say(entry, protocol::REPLY_BYTES, |out| {
             protocol::failure(out, &refusal, interval);
         });
-        let misdeed = match refusal.failure {
+        let violation = match refusal.failure {
             failure if failure.is_malformed() => Some(Misdeed::Malformed),
             failure if failure.is_too_fast() => Some(Misdeed::Refused),
             _ => None,
@@ -284,8 +283,8 @@ impl Hub {
         {
             return Next::Close(Ended::Malformed);
         }
-        if let Some(misdeed) = misdeed
-            && let Err(ended) = self.resent(entry, misdeed, now)
+        if let Some(violation) = violation
+            && let Err(ended) = self.resent(entry, violation, now)
         {
             return Next::Close(ended);
         }
@@ -296,7 +295,7 @@ impl Hub {
         }
     }
 
-    /// How long the pages of this site have to wait for their next announce. Who leaves is never kept waiting.
+    /// Returns how long reading must pause for the announce limit of the origin. A client that leaves never waits.
     fn wait_for_origin(&self, entry: &Entry, request: &Request<'_>) -> Result<Duration, Refusal> {
         let Request::Announce(announce) = request else {
             return Ok(Duration::ZERO);
@@ -320,7 +319,7 @@ impl Hub {
         })
     }
 
-    /// Takes note of what became of an answer.
+    /// Records the fate of an answer.
     fn judge(
         &self,
         entry: &mut Entry,
@@ -347,17 +346,17 @@ impl Hub {
         }
     }
 
-    /// Holds something against a connection; an error if that is too much in all.
-    fn resent(&self, entry: &mut Entry, misdeed: Misdeed, now: Duration) -> Result<(), Ended> {
+    /// Records a violation. Returns an error if the connection has too many in total.
+    fn resent(&self, entry: &mut Entry, violation: Misdeed, now: Duration) -> Result<(), Ended> {
         match &*self.limiter.borrow() {
-            Some(limiter) if !limiter.allow_offence(&mut entry.usage, misdeed, now) => {
+            Some(limiter) if !limiter.allow_offence(&mut entry.usage, violation, now) => {
                 Err(Ended::Hostile)
             }
             _ => Ok(()),
         }
     }
 
-    /// Gives how many offers there are to relay.
+    /// Counts a request. Returns the number of offers to relay.
     fn count_request(&self, request: &Request<'_>) -> u64 {
         let counters = self.counters();
         match request {
@@ -408,7 +407,7 @@ impl Hub {
     }
 }
 
-/// By what is wrong with it.
+/// Counts a malformed message by its failure.
 fn count_malformed(counters: &Counters, failure: Failure) {
     let counter = match failure {
         Failure::NotJson => &counters.failures_not_json,

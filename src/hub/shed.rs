@@ -1,7 +1,7 @@
-//! What happens when memory runs short: connections go, those of addresses that hold most in sum first.
+//! Closes connections when memory runs short: those of addresses that hold most in sum first.
 //!
-//! WebSockets of addresses that hold no more than is usual go only when nobody has held more for some seconds, over HTTP neither.
-//! Of these, those that are silent for longest go first.
+//! WebSockets of addresses that hold a typical amount close only when no connection, HTTP included, has held more for
+//! some seconds. Of these, those that are silent for longest close first.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use super::entry::Entry;
 use super::{Ended, Hub};
 use crate::limits::{Holding, Key, Step, choose_holders};
 
-/// Silences are told apart by the second, up to so many.
+/// Number of histogram buckets of silence, one per second; longer silences share the last.
 const SECONDS_MAX: usize = 256;
-/// What the connections of an address may hold in sum and be like all others: eight of them, or one in some forty swarms.
+/// Bytes that the connections of an address typically hold in sum: eight of them, or one in about forty swarms.
 const USUAL_BYTES: usize = 32 * 1024;
-/// What one of the others, over HTTP, holds with hardly anything unfinished.
+/// Bytes that an HTTP connection holds with hardly any unfinished data.
 const OTHERS_USUAL_BYTES: usize = 12 * 1024;
-/// What a WebSocket is taken to hold that holds nothing: what it takes here, within TLS, and a part of what the kernel does.
+/// Bytes assumed for a WebSocket without data: its memory here, in TLS, and a part of the kernel's.
 const CONNECTION_BYTES: usize = 4 * 1024;
-/// About what a membership takes, with a swarm of its own.
+/// Approximate bytes of a membership, with a swarm of its own.
 const MEMBERSHIP_BYTES: usize = 600;
 
 impl Hub {
-    /// Takes note of the memory that the process has resident, and lets no new swarms begin while that is much.
+    /// Updates the memory pressure from the resident memory, and blocks new swarms while it is high.
     pub fn observe_memory(&self, resident_bytes: usize) {
         let node = &self.node;
         let before = node.pressure.step();
@@ -35,27 +35,27 @@ impl Hub {
         if step != before {
             let used_bytes = node.pressure.used_bytes();
             if step > before {
-                tracing::warn!(?step, used_bytes, "memory is short");
+                tracing::warn!(?step, used_bytes, "memory pressure rose");
             } else {
-                tracing::info!(?step, used_bytes, "memory is less short");
+                tracing::info!(?step, used_bytes, "memory pressure fell");
             }
         }
         if step == Step::Shed && before < Step::Shed {
-            // Those who hold more are looked for first, on all workers.
+            // All workers close connections that hold more first.
             node.pressure.spare_usual(self.time.get());
         }
     }
 
-    /// Takes note that connections were ended that held more than is usual: what they give back is waited for.
+    /// Records that connections with more than a typical amount were closed, so that shedding waits for their memory.
     pub fn note_shed(&self) {
         self.node.pressure.spare_usual(self.time.get());
     }
 
-    /// Ends connections of the addresses that hold most, `others` beside those of this hub included, until as much is given back as
-    /// memory is short of; those of addresses that hold what is usual only if there have been no others for some time. `end` ends
-    /// one of the others. True if any was ended. Once a second.
+    /// Closes connections of the addresses that hold most, until the missing memory is freed. `others` are the HTTP
+    /// connections; `end` closes one of them. Connections with a typical amount close only if there have been no others
+    /// for some time. Called once a second. Returns true if any was closed.
     pub fn shed(&self, others: &[Holding], mut end: impl FnMut(usize)) -> bool {
-        // Each worker has about as many of an address as the next.
+        // An address has about as many connections on each worker.
         let surplus = self.node.pressure.surplus_bytes();
         let surplus = surplus.div_ceil(self.node.mailboxes.len().max(1));
         if surplus == 0 {
@@ -68,7 +68,7 @@ impl Hub {
         self.node.pressure.may_shed_usual(self.time.get()) && self.shed_silent()
     }
 
-    /// Ends connections of addresses that hold more than is usual, until so many bytes are given back.
+    /// Closes connections of addresses that hold more than a typical amount, until `surplus` bytes are freed.
     fn shed_holders(
         &self,
         surplus: usize,
@@ -92,7 +92,7 @@ impl Hub {
         !chosen.is_empty()
     }
 
-    /// What each open connection holds, and its slot.
+    /// Returns the slot of each open connection and the memory that it holds.
     fn holdings(&self) -> (Vec<usize>, Vec<Holding>) {
         let (state, now) = (self.state.borrow(), self.time.get());
         let open = state.entries.iter();
@@ -112,7 +112,7 @@ impl Hub {
         held.unzip()
     }
 
-    /// Closes those silent for longest, as many as memory is short of.
+    /// Closes the connections that are silent for longest, as many as the missing memory requires.
     fn shed_silent(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
         let mut surplus = self.node.pressure.surplus(state.entries.len());
@@ -124,21 +124,21 @@ impl Hub {
                 *count += 1;
             }
         }
-        // The shortest silence of which some have to go.
-        let mut longer = 0;
+        // The shortest silence at which some must close.
+        let mut count_so_far = 0;
         let shortest = silent.iter().rposition(|count| {
-            longer += count;
-            longer >= surplus
+            count_so_far += count;
+            count_so_far >= surplus
         });
         for longest_first in [true, false] {
             for (_, entry) in &mut state.entries {
                 let silence = seconds(entry.silent(now));
-                let goes = match shortest {
+                let is_chosen = match shortest {
                     Some(shortest) if longest_first => silence > shortest,
                     Some(shortest) => silence == shortest,
                     None => true,
                 };
-                if goes && surplus > 0 && entry.closing.is_none() {
+                if is_chosen && surplus > 0 && entry.closing.is_none() {
                     surplus -= 1;
                     entry.close(Ended::Shed);
                 }
@@ -148,32 +148,32 @@ impl Hub {
     }
 }
 
-/// Ends others that hold more than each of them does, the largest first, until so many bytes are given back: who loses one of these
-/// only asks again.
+/// Closes HTTP connections that hold more than a typical amount, the largest first, until `surplus` bytes are freed.
+/// Their clients can simply retry.
 fn shed_others(surplus: usize, others: &[Holding], end: &mut impl FnMut(usize)) -> bool {
     let holders = others.iter().map(|other| other.bytes).enumerate();
     let mut holders: Vec<_> = holders
         .filter(|(_, bytes)| *bytes > OTHERS_USUAL_BYTES)
         .collect();
     holders.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let mut given = 0;
+    let mut freed = 0;
     for (place, bytes) in &holders {
-        if given >= surplus {
+        if freed >= surplus {
             break;
         }
-        given += bytes;
+        freed += bytes;
         end(*place);
     }
     !holders.is_empty()
 }
 
-/// The address group of a connection; those without a place of their own among the addresses stand for themselves.
+/// Returns the address group of a connection; `None` for one without a record of its own among the addresses.
 fn group_of(entry: &Entry) -> Option<NonZeroU64> {
     let is_own = entry.visit.address().is_some_and(|key| key != Key::OTHERS);
     entry.participant.address_group().filter(|_| is_own)
 }
 
-/// Bytes that are held for a connection: what it has not taken, and its places in swarms.
+/// Returns the bytes held for a connection: its queued output and its memberships.
 fn held(entry: &Entry) -> usize {
     entry.outbox.bytes() + entry.participant.memberships_count() * MEMBERSHIP_BYTES
 }

@@ -1,4 +1,4 @@
-//! What is held against an address, or the pages of an origin there, when a connection is closed as hostile.
+//! Adds strikes and bans to an address, or to the pages of an origin there, when a connection is closed as hostile.
 
 use super::entry::Entry;
 use super::{Ended, Hub, Offender};
@@ -6,9 +6,10 @@ use crate::limits::{Key, Offence, Struck, Visit};
 use crate::protocol::ConnectionId;
 
 impl Hub {
-    /// Holds it against the address of a connection if that ended as hostile, or hung up before it would have.
+    /// Adds a strike to the address of a connection that was closed as hostile, or that disconnected shortly before it
+    /// would have been.
     pub fn hold_against(&self, id: ConnectionId, ended: Ended) {
-        // The operator has done what it wants.
+        // A kick by the operator is not a strike.
         if ended == Ended::Kicked {
             return;
         }
@@ -24,10 +25,10 @@ impl Hub {
             let hostile = || is_hostile(entry).then_some(Offence::Hostile);
             (entry.visit, ended.offence().or_else(hostile))
         });
-        let Some((visit, Some(offence))) = found else {
+        let Some((account, Some(offence))) = found else {
             return;
         };
-        let struck = visit.address().map(|key| self.strike(key, visit));
+        let struck = account.address().map(|key| self.strike(key, account));
         let Struck {
             pages,
             addresses,
@@ -39,11 +40,9 @@ impl Hub {
         counters.bans_origins_max.add(for_origins.into());
         let mut longest = None;
         for banned in pages.into_iter().chain(addresses) {
-            let (ban, other_forgotten) = node.bans.ban(banned, offence, now);
+            let (ban, evicted) = node.bans.ban(banned, offence, now);
             longest = longest.max(Some(ban.left));
-            counters
-                .forgotten_bans_records_max
-                .add(u64::from(other_forgotten));
+            counters.forgotten_bans_records_max.add(u64::from(evicted));
             tracing::debug!(address = %ban.key, reason = offence.text(), seconds = ban.left.as_secs(), times = ban.times, "address banned");
         }
         for seen in self.look_at(&[id]) {
@@ -56,10 +55,10 @@ impl Hub {
         }
     }
 
-    /// Who is to be banned for a hostile connection: pages of its origin first.
-    fn strike(&self, key: Key, visit: Visit) -> Struck {
+    /// Returns the keys to ban for a hostile connection: pages of its origin first.
+    fn strike(&self, key: Key, account: Visit) -> Struck {
         let (node, now) = (&self.node, self.time.get());
-        let origin = visit.origin();
+        let origin = account.origin();
         if !origin.is_counted() {
             return Struck {
                 addresses: node.addresses.strike(key, now),
@@ -67,8 +66,8 @@ impl Hub {
             };
         }
         let group = node.addresses.group_of(key);
-        let speakers = node.origins.connections_of(origin, group);
+        let connections = node.origins.connections_of(origin, group);
         let page = node.keys.page(key, node.origins.name(origin).as_deref());
-        node.addresses.strike_page(key, page, speakers, now)
+        node.addresses.strike_page(key, page, connections, now)
     }
 }

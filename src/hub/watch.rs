@@ -1,6 +1,6 @@
-//! Who is introduced to whom, in swarms that somebody looks at: noted as offers and answers are relayed.
+//! Records introductions (relayed offers and answers) in swarms that an operator watches.
 //!
-//! While nobody looks, a message costs one relaxed load. Watching ends a minute after the last look.
+//! While no swarm is watched, a message costs one relaxed load. Watching ends a minute after the last view.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,37 +11,37 @@ use parking_lot::Mutex;
 use crate::protocol::{InfoHash, OfferId, PeerId};
 use crate::tracker::{Relay, RelayKind};
 
-/// Swarms that are watched at once; for one more, the one looked at longest ago is given up.
+/// Maximum number of watched swarms. One more replaces the one viewed longest ago.
 pub const WATCHED_MAX: usize = 16;
-/// Introductions of one swarm that are kept; the oldest goes.
+/// Maximum number of stored introductions of one swarm; the oldest is dropped.
 pub const INTRODUCTIONS_MAX: usize = 512;
-/// How long a swarm is watched after somebody has looked.
+/// How long a swarm is watched after a view.
 const WATCHED_FOR: Duration = Duration::from_mins(1);
 
-/// An offer that was relayed, and its answer.
+/// A relayed offer and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Introduction {
-    /// Who made the offer.
+    /// The peer that made the offer.
     pub from: PeerId,
-    /// Who got it.
+    /// The peer that received it.
     pub to: PeerId,
-    /// When it was relayed, from the start of the process.
+    /// When it was relayed, measured from the start of the process.
     pub at: Duration,
-    /// When its answer was.
+    /// When its answer was relayed.
     pub answered: Option<Duration>,
     offer_id: OfferId,
 }
 
-/// What was seen of a swarm.
+/// The introductions of a watched swarm.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watched {
-    /// Since when it is watched, from the start of the process.
+    /// Since when it is watched, measured from the start of the process.
     pub since: Duration,
     /// The last introductions, the oldest first.
     pub introductions: Vec<Introduction>,
 }
 
-/// All swarms that are watched.
+/// All watched swarms.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     is_on: AtomicBool,
@@ -57,12 +57,13 @@ struct View {
 }
 
 impl Watch {
-    /// Whether any swarm is watched.
+    /// Returns whether any swarm is watched.
     pub(super) fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Relaxed)
     }
 
-    /// What was seen of a swarm, which is watched for another minute. Also whether another was given up for it.
+    /// Returns the introductions of a swarm and watches it for another minute. Also returns whether another watch was
+    /// dropped for it.
     pub(super) fn look(&self, info_hash: InfoHash, now: Duration) -> (Watched, bool) {
         let views = &mut *self.views.lock();
         let known = views.iter_mut().find(|view| view.info_hash == info_hash);
@@ -71,8 +72,8 @@ impl Watch {
             if is_full {
                 let oldest = views.iter().enumerate();
                 let oldest = oldest.min_by_key(|(_, view)| view.looked_at);
-                if let Some((place, _)) = oldest {
-                    views.swap_remove(place);
+                if let Some((index, _)) = oldest {
+                    views.swap_remove(index);
                 }
             }
             views.push(View {
@@ -100,7 +101,7 @@ impl Watch {
         (watched, false)
     }
 
-    /// Notes what is relayed because of one message.
+    /// Records the relays of one message.
     pub(super) fn note(&self, relays: &[Relay<'_>], now: Duration) {
         let Some(first) = relays.first() else { return };
         let views = &mut *self.views.lock();
@@ -113,7 +114,7 @@ impl Watch {
         }
     }
 
-    /// Ends the watch over swarms that nobody has looked at for a minute.
+    /// Ends watches without a view for a minute.
     pub(super) fn tidy(&self, now: Duration) {
         if self.is_on() {
             let views = &mut *self.views.lock();
@@ -167,7 +168,7 @@ mod tests {
         InfoHash::new(bytes)
     }
 
-    /// Notes an offer from `from` to `to`, or the answer to it.
+    /// Records an offer from `from` to `to`, or its answer.
     fn note(watch: &Watch, swarm: usize, kind: RelayKind, [from, to]: [u8; 2], now: Duration) {
         let text = format!(
             r#"{{"action":"announce","info_hash":"{0}","peer_id":"{0}","offers":[{{"offer_id":"{0}","offer":{{"type":"offer","sdp":"x"}}}}]}}"#,
@@ -212,12 +213,12 @@ mod tests {
         note(&watch, 1, RelayKind::Answer, [3, 5], 3 * SECOND);
         let (watched, _) = watch.look(hash(1), 4 * SECOND);
         assert_eq!(watched.since, SECOND);
-        let told: Vec<_> = watched
+        let seen: Vec<_> = watched
             .introductions
             .iter()
             .map(|one| (one.from.as_bytes()[0], one.to.as_bytes()[0], one.answered))
             .collect();
-        assert_eq!(told, [(3, 4, None), (3, 5, Some(3 * SECOND))]);
+        assert_eq!(seen, [(3, 4, None), (3, 5, Some(3 * SECOND))]);
     }
 
     #[test]
@@ -232,7 +233,7 @@ mod tests {
         for number in 1..WATCHED_MAX {
             assert!(!watch.look(hash(number), 4 * SECOND).1);
         }
-        // One more takes the place of the one looked at longest ago.
+        // One more replaces the one viewed longest ago.
         assert!(watch.look(hash(99), 5 * SECOND).1);
         assert!(watch.look(hash(0), 6 * SECOND).0.introductions.is_empty());
         assert_eq!(watch.views.lock().len(), WATCHED_MAX);

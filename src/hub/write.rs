@@ -1,4 +1,4 @@
-//! The way of what is written: frames into outboxes and mailboxes, and from an outbox to its socket.
+//! Queues frames in outboxes and mailboxes, and writes outboxes to sockets.
 
 use std::io;
 use std::task::Poll;
@@ -9,15 +9,15 @@ use crate::protocol::{self, ConnectionId};
 use crate::tracker::{Relay, RelayKind};
 use crate::websocket;
 
-/// A control frame without payload, and the room that writing it takes.
+/// Bytes of a control frame without payload, and the room that writing it takes.
 pub(super) const CONTROL_FRAME_BYTES: usize = 4;
-/// A close frame with a code and no reason, likewise.
+/// Bytes of a close frame with a code and no reason.
 const CLOSE_FRAME_BYTES: usize = 6;
-/// Longest header of a frame from a server.
+/// Bytes of the longest header of a server's frame.
 pub(super) const HEADER_BYTES_MAX: usize = 10;
 
 impl Hub {
-    /// Puts a relay into the outbox of its receiver, or into the mailbox of the worker that has it.
+    /// Queues a relay in the outbox of its receiver, or in the mailbox of the receiver's worker.
     pub(super) fn relay(&self, state: &mut State, relay: &Relay<'_>) {
         let Relay {
             to,
@@ -28,7 +28,7 @@ impl Hub {
             kind,
         } = relay;
         let size = protocol::relay_bytes(*sdp) + HEADER_BYTES_MAX;
-        let worth = match kind {
+        let priority = match kind {
             RelayKind::Offer => Worth::Offer,
             RelayKind::Answer => Worth::Kept,
         };
@@ -40,18 +40,18 @@ impl Hub {
         };
         let to = to.connection;
         if to.worker() == self.worker {
-            self.hand_over(state, to, worth, size, write);
+            self.hand_over(state, to, priority, size, write);
         } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(to.worker()))
-            && !mailbox.push(to, worth, size, write)
+            && !mailbox.push(to, priority, size, write)
         {
             self.counters().relays_dropped_inbox_full.add(1);
         }
     }
 
-    /// Puts a frame into the outbox of a connection of this worker.
-    pub(crate) fn deliver(&self, to: ConnectionId, worth: Worth, frame: &[u8]) {
+    /// Queues a frame in the outbox of a connection of this worker.
+    pub(crate) fn deliver(&self, to: ConnectionId, priority: Worth, frame: &[u8]) {
         let state = &mut self.state.borrow_mut();
-        self.hand_over(state, to, worth, frame.len(), |out| {
+        self.hand_over(state, to, priority, frame.len(), |out| {
             out.extend_from_slice(frame);
         });
     }
@@ -60,7 +60,7 @@ impl Hub {
         &self,
         state: &mut State,
         to: ConnectionId,
-        worth: Worth,
+        priority: Worth,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
@@ -70,32 +70,32 @@ impl Hub {
             .filter(|entry| entry.id == to)
         {
             Some(entry) => {
-                self.put(entry, worth, size, write);
+                self.put(entry, priority, size, write);
                 entry.wake();
             }
             None => self.counters().relays_without_receiver.add(1),
         }
     }
 
-    /// Puts a message to the client itself, which has its turn, into its outbox.
+    /// Queues a reply to the connection being served.
     pub(super) fn say(&self, entry: &mut Entry, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.put(entry, Worth::Kept, size + HEADER_BYTES_MAX, |out| {
             websocket::write_text(out, write);
         });
     }
 
-    /// Puts frames into an outbox, and tells the swarms when that begins to fill.
+    /// Queues frames in an outbox. Marks the member as blocked when the outbox is half full.
     pub(super) fn put(
         &self,
         entry: &mut Entry,
-        worth: Worth,
+        priority: Worth,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let bytes_max = self.tuned.get().output_bytes_max;
-        let spare = &mut self.spare.borrow_mut();
-        let pushed = entry.outbox.push(worth, size, bytes_max, spare, write);
-        match (worth, pushed) {
+        let pool = &mut self.spare.borrow_mut();
+        let pushed = entry.outbox.push(priority, size, bytes_max, pool, write);
+        match (priority, pushed) {
             (_, Pushed::Queued) => {}
             (Worth::Offer, Pushed::Dropped) => self.counters().offers_dropped_output_full.add(1),
             (Worth::Kept, Pushed::Dropped) => self.counters().messages_dropped_output_full.add(1),
@@ -106,7 +106,7 @@ impl Hub {
         }
     }
 
-    /// Answers a client's close with its own code, if it has one.
+    /// Answers a client's close frame with its own code, if it has one.
     pub fn answer_close(&self, id: ConnectionId, code: Option<u16>) {
         self.with(id, |entry| {
             self.put(entry, Worth::Kept, CLOSE_FRAME_BYTES, |out| {
@@ -115,8 +115,8 @@ impl Hub {
         });
     }
 
-    /// Whether more may be read from a connection. Not while its own output piles up: who does not read replies
-    /// makes no more of them.
+    /// Returns whether more may be read from a connection. Reading stops while its output piles up, so that a client
+    /// that reads no replies causes no more.
     #[must_use]
     pub fn may_read(&self, id: ConnectionId) -> bool {
         let high_water = self.tuned.get().output_bytes_max / 2;
@@ -124,31 +124,31 @@ impl Hub {
             .unwrap_or(false)
     }
 
-    /// How many bytes wait to be written to a connection.
+    /// Returns the number of bytes queued for a connection.
     #[must_use]
     pub fn output_bytes(&self, id: ConnectionId) -> usize {
         self.with(id, |entry| entry.outbox.bytes())
             .unwrap_or_default()
     }
 
-    /// Writes what waits for a connection. `write` takes as many bytes as it can; pending is what it says when it can
-    /// take no more.
+    /// Writes the outbox of a connection. `write` writes as many bytes as it can; it returns pending when it can write
+    /// no more.
     ///
     /// # Errors
     ///
-    /// [`Ended::Lost`] if `write` fails or takes nothing.
+    /// [`Ended::Lost`] if `write` fails or writes no byte.
     pub fn write_output(
         &self,
         id: ConnectionId,
         mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>,
     ) -> Result<(), Ended> {
         let (now, bytes_max) = (self.time.get(), self.tuned.get().output_bytes_max);
-        let spare = &mut self.spare.borrow_mut();
+        let pool = &mut self.spare.borrow_mut();
         let written = self.with(id, |entry| {
             let before = entry.outbox.bytes();
             while !entry.outbox.is_empty() {
                 match write(entry.outbox.waiting()) {
-                    Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes, spare),
+                    Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes, pool),
                     Poll::Ready(_) => return Err(Ended::Lost),
                     Poll::Pending => break,
                 }
@@ -157,7 +157,7 @@ impl Hub {
             self.counters().bytes_sent.add((before - after) as u64);
             let progress = after < before;
             if progress && after > bytes_max / 2 {
-                // It is not read now, so what it takes is its sign of life.
+                // It is not read now, so progress in writing counts as a sign of life.
                 entry.heard(now);
             }
             entry.stuck_since = match entry.stuck_since {
@@ -174,7 +174,7 @@ impl Hub {
         written.unwrap_or(Err(Ended::Lost))
     }
 
-    /// Takes out all that waits for a connection, which is about to close.
+    /// Takes all output of a connection that is about to close.
     #[must_use]
     pub fn take_output(&self, id: ConnectionId) -> Vec<u8> {
         self.with(id, |entry| entry.outbox.take())

@@ -1,28 +1,28 @@
-//! Series that belong together: in `/metrics` they stand under one name, told apart by a label.
+//! Declares the metric families: related series that share one name in `/metrics` and differ in a label.
 //!
-//! The values of a label are written down beside each series, so no stranger can add one.
+//! Label values are written in the declaration of each series, so clients cannot add any.
 
 use super::series::Kind;
 
-/// One name in `/metrics` for several series.
+/// One metric name in `/metrics` that several series share.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Its name, `connections_closed`.
+    /// The name, for example `connections_closed`.
     pub name: &'static str,
-    /// The label that tells its series apart.
+    /// The name of the label that its series differ in.
     pub label: &'static str,
-    /// Whether its series count or measure.
+    /// Whether its series are counters or gauges.
     pub kind: Kind,
-    /// One sentence for people.
+    /// The help text: one sentence.
     pub doc: &'static str,
 }
 
-/// Where a series stands in a family. Several may share one value of the label; they are added up then.
+/// The family and label value of a series. Series that share a label value are added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The family.
     pub family: &'static Family,
-    /// What the label says.
+    /// The label value.
     pub value: &'static str,
 }
 
@@ -35,28 +35,28 @@ macro_rules! families {
             doc: concat!($($doc),+),
         };)+
 
-        /// All of them.
+        /// All families.
         pub(super) const FAMILIES: &[&Family] = &[$($constant),+];
     };
 }
 
 families! {
-    /// WebSocket connections open, by the address they come from.
+    /// Open WebSocket connections by address family.
     CONNECTIONS_BY_FAMILY: Gauge connections_by_family by family,
-    /// WebSocket connections closed, by why.
+    /// WebSocket connections closed, by reason.
     CONNECTIONS_CLOSED: Counter connections_closed by reason,
-    /// Connections and WebSockets refused, by why.
+    /// Connections and WebSockets refused, by reason.
     CONNECTIONS_REFUSED: Counter connections_refused by reason,
-    /// TLS handshakes that failed, by why.
+    /// TLS handshakes that failed, by reason.
     TLS_HANDSHAKES_FAILED: Counter tls_handshakes_failed by reason,
-    /// Announces served, answers not included, by event.
+    /// Announces served by event, without answers.
     ANNOUNCES: Counter announces by event,
-    /// Offers dropped, by why; those whose receiver's output was full had counted as relayed before.
+    /// Offers dropped, by reason; those with a full receiver output are counted as relayed as well.
     OFFERS_DROPPED: Counter offers_dropped by reason,
-    /// Answers received, by what became of them.
+    /// Answers received, by result.
     ANSWERS: Counter answers by fate,
-    /// Messages, and requests over HTTP, answered with a failure, by what was wrong.
+    /// Messages and HTTP requests answered with a failure, by kind of failure.
     FAILURES: Counter failures by kind,
-    /// How often each limit was met, whatever was done then, by the name of its setting.
+    /// Limit hits by setting, whatever the server did then.
     LIMIT_HITS: Counter limit_hits by limit,
 }

@@ -1,69 +1,69 @@
-//! What each worker measures about itself, read once a second.
+//! Gauges and timings of one worker, read once a second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::spread::Histogram;
 
-/// A number that goes up and down. It has one writing thread.
+/// A value that goes up and down. Only one thread writes it.
 #[derive(Debug, Default)]
 pub struct Level(AtomicU64);
 
 impl Level {
-    /// One more.
+    /// Adds one.
     pub fn rise(&self) {
         self.set(self.get().wrapping_add(1));
     }
 
-    /// One less.
+    /// Subtracts one, but never goes below zero.
     pub fn fall(&self) {
         self.set(self.get().saturating_sub(1));
     }
 
-    /// Now it is this.
+    /// Sets the gauge.
     pub fn set(&self, number: u64) {
         self.0.store(number, Ordering::Relaxed);
     }
 
-    /// What it is.
+    /// Returns the value.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The levels of one worker, on cache lines of their own.
+/// The gauges of one worker, on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Levels {
-    /// Nanoseconds that its loop was late at worst since it was asked.
+    /// The largest event loop lag since the last read, in nanoseconds.
     loop_lag: AtomicU64,
-    /// The announce interval that it tells, in seconds.
+    /// The announce interval that it sends to clients, in seconds.
     pub interval: Level,
-    /// WebSockets that come from an IPv4 address.
+    /// WebSockets from an IPv4 address.
     pub ipv4: Level,
-    /// WebSockets that come from an IPv6 address.
+    /// WebSockets from an IPv6 address.
     pub ipv6: Level,
-    /// WebSockets that come from a loopback address.
+    /// WebSockets from a loopback address.
     pub loopback: Level,
     /// WebSockets without an address.
     pub unix: Level,
-    /// WebSockets of each listener, in the order of their numbers.
+    /// WebSockets of each listener, indexed by listener number.
     pub listeners: Box<[Level]>,
-    /// Bytes that wait to be written, as of the last look at all connections.
+    /// Bytes that wait to be written, as of the last scan of all connections.
     pub outbox: Level,
-    /// The same for the fullest output.
+    /// The same for the connection with the most.
     pub outbox_fullest: Level,
-    /// HTTP connections that took nothing, as of the last look at them.
+    /// HTTP connections whose client read nothing, as of the last scan.
     pub http_blocked: Level,
-    /// Times to serve one message, of one in 64.
+    /// Times to serve one message; one in 64 is measured.
     pub handle_time: Histogram,
-    /// Times from an offer to its answer.
+    /// Times from relaying an offer to its answer.
     pub answer_time: Histogram,
 }
 
 impl Levels {
-    /// Those of a worker that accepts from so many listeners.
+    /// Creates the gauges of a worker that accepts from `listeners` listeners.
     #[must_use]
     pub fn new(listeners: usize) -> Self {
         Self {
@@ -72,13 +72,13 @@ impl Levels {
         }
     }
 
-    /// Its loop was so late.
+    /// Records that the event loop was late by this time.
     pub fn was_late(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.loop_lag.fetch_max(by, Ordering::Relaxed);
     }
 
-    /// How late it was at worst since this was asked last.
+    /// Returns the largest lag since the last call, and resets it.
     #[must_use]
     pub fn take_loop_lag(&self) -> Duration {
         Duration::from_nanos(self.loop_lag.swap(0, Ordering::Relaxed))

@@ -1,6 +1,6 @@
-//! What the server knows about itself, in numbers.
+//! Metrics of the server: counters, gauges, timings, alerts, the client census and the history.
 //!
-//! Uses nothing of the rest; everybody counts into it, and it is read from outside. Rules over the numbers: [`alerts`].
+//! Uses no other module. Other modules count into it and read it. Rules over the metrics are in [`alerts`].
 
 pub mod alerts;
 pub mod census;

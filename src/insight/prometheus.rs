@@ -1,7 +1,7 @@
-//! The statistics as `/metrics` tells them: `OpenMetrics` text, and Prometheus's own older text format for everybody else.
+//! Renders the statistics for `/metrics`: as `OpenMetrics` text and in Prometheus's older text format.
 //!
-//! Names, units and sentences come from the series; `prometheus-client` writes them. No label has a value that a stranger
-//! could choose.
+//! Names, units and help texts come from the series; `prometheus-client` writes them. Clients cannot choose a label
+//! value.
 
 use std::fmt::{self, Write};
 
@@ -18,16 +18,16 @@ use super::series::{Detail, Kind, PREFIX, Series, Unit};
 use super::spread::Spread;
 use super::statistics::Statistics;
 
-/// How many connections one listener has.
+/// The number of connections of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerReading {
-    /// Where it listens, as it was configured.
+    /// The listen address, as configured.
     pub name: String,
-    /// WebSockets open that came in there.
+    /// Its open WebSockets.
     pub connections: u64,
 }
 
-/// The same numbers in both formats.
+/// The same metrics in both formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposition {
     /// Text format 0.0.4.
@@ -37,17 +37,17 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Content type of [`Self::plain`].
+    /// The content type of [`Self::plain`].
     pub const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-    /// Content type of [`Self::open_metrics`].
+    /// The content type of [`Self::open_metrics`].
     pub const OPEN_METRICS_TYPE: &str =
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// Writes down all numbers. What is not known is left out.
+    /// Renders all series. Unknown values are left out.
     ///
     /// # Errors
     ///
-    /// None that is known: it writes into memory.
+    /// No known case: it writes into memory.
     pub fn new(
         statistics: &Statistics,
         listeners: Vec<ListenerReading>,
@@ -59,7 +59,7 @@ impl Exposition {
         })
     }
 
-    /// Writes down the public series alone, for strangers.
+    /// Renders only the public series, for unauthenticated clients.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Exposition {
 }
 
 impl Series {
-    /// All names under which it is in `/metrics`, as Prometheus stores them, with its label if it has one.
+    /// Returns all its names in `/metrics`, as Prometheus stores them, with the label if it has one.
     #[must_use]
     pub fn metrics(&self) -> Vec<String> {
         if let Some(standard) = Standard::of(self.name) {
@@ -106,7 +106,7 @@ impl Series {
         names.collect()
     }
 
-    /// Whether it is the sum of a family of its name, which readers add up themselves.
+    /// Returns whether it is the sum of the family with its name. It is left out, because readers add the family up.
     fn is_sum(&self) -> bool {
         FAMILIES.iter().any(|family| family.name == self.name)
     }
@@ -119,7 +119,7 @@ fn total(kind: Kind) -> &'static str {
     }
 }
 
-/// What all programs tell under the same names (`process_*` of Prometheus's own client libraries).
+/// A series with a standard metric name (`process_*`, as in Prometheus's client libraries).
 struct Standard {
     series: &'static str,
     metric: &'static str,
@@ -160,12 +160,12 @@ impl Standard {
     }
 }
 
-/// The buckets of a histogram that are told: from 2^first to 2^last microseconds.
+/// The buckets of a histogram that are rendered: from 2^first to 2^last microseconds.
 const HANDLE_BUCKETS: (usize, usize) = (0, 20);
-/// Likewise; no answer comes sooner than a millisecond, none is taken after two minutes.
+/// The same for answers: times are at least a millisecond, and no answer is accepted after two minutes.
 const ANSWER_BUCKETS: (usize, usize) = (10, 27);
 
-/// One reading of all numbers.
+/// One reading of all metrics, as a collector.
 #[derive(Debug)]
 struct Reading {
     statistics: Statistics,
@@ -176,7 +176,7 @@ struct Reading {
 impl Collector for Reading {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
-        let help = "The program that is running.";
+        let help = "The running version; always 1.";
         let name = format!("{PREFIX}_build_info");
         encoder
             .encode_descriptor(&name, help, None, MetricType::Gauge)?
@@ -190,7 +190,7 @@ impl Collector for Reading {
         for family in FAMILIES {
             self.family(&mut encoder, family)?;
         }
-        // Times say how busy it is, and listeners how it is set up.
+        // Timings show the load, and listeners show the configuration.
         if self.detail == Detail::Totals {
             return Ok(());
         }
@@ -199,13 +199,13 @@ impl Collector for Reading {
     }
 }
 
-/// A series that stands by itself.
+/// Encodes a series with its own metric name.
 fn single(encoder: &mut DescriptorEncoder<'_>, series: &Series, value: f64) -> fmt::Result {
     let (name, unit, kind) = match Standard::of(series.name) {
         Some(standard) => (standard.metric.to_owned(), None, standard.kind),
         None => (series.metric(), unit(series.unit), series.kind),
     };
-    // The library puts the unit behind the name again.
+    // The library appends the unit to the name.
     let name = match &unit {
         Some(unit) => name.trim_end_matches(unit.as_str()).trim_end_matches('_'),
         None => &name,
@@ -238,13 +238,13 @@ fn unit(unit: Unit) -> Option<MetricUnit> {
 }
 
 impl Reading {
-    /// The series that may be told, each with its value.
+    /// Returns the series to render, each with its value.
     fn values(&self) -> impl Iterator<Item = (&'static Series, f64)> {
         let all = Statistics::series().zip(self.statistics.values());
         all.filter(|(series, _)| self.detail.shows(series))
     }
 
-    /// The series of one family, one after the other: those with the same value of the label added up.
+    /// Encodes the series of one family; series with the same label value are added up.
     fn family(&self, encoder: &mut DescriptorEncoder<'_>, family: &Family) -> fmt::Result {
         let mut sums: Vec<(&str, f64)> = Vec::new();
         for (series, value) in self.values() {
@@ -273,14 +273,14 @@ impl Reading {
         let timings = &self.statistics.timings;
         let handle = "Time to serve one message; one in 64 is measured.";
         let answer = "Time from relaying an offer to its answer.";
-        let mut histogram = |name: &str, help, spread: &Spread, (first, last)| {
+        let mut histogram = |name: &str, help, snapshot: &Spread, (first, last)| {
             let (name, unit) = (format!("{PREFIX}_{name}"), Some(&MetricUnit::Seconds));
             encoder
                 .encode_descriptor(&name, help, unit, MetricType::Histogram)?
                 .encode_histogram::<NoLabelSet>(
-                    spread.sum(),
-                    spread.count(),
-                    &spread.buckets(first, last),
+                    snapshot.sum(),
+                    snapshot.count(),
+                    &snapshot.buckets(first, last),
                     None,
                 )
         };
@@ -290,7 +290,7 @@ impl Reading {
 
     fn by_listener(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = format!("{PREFIX}_connections_by_listener");
-        let help = "WebSocket connections open, by where they came in.";
+        let help = "Open WebSocket connections by listener.";
         let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
         for listener in &self.listeners {
             let labels = [("listener", listener.name.as_str())];
@@ -301,7 +301,7 @@ impl Reading {
     }
 }
 
-/// The older format: counters are declared with their `_total`, there are no units and no end mark.
+/// Converts to the older format: counters are declared with their `_total`, and there are no units and no end mark.
 fn plain(open_metrics: &str) -> Result<String, fmt::Error> {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = "";
@@ -371,8 +371,8 @@ mod tests {
         for series in Statistics::series() {
             for metric in series.metrics() {
                 let begins = format!("{metric} ");
-                let is_told = plain.lines().any(|line| line.starts_with(&begins));
-                assert_eq!(is_told, series.is_public, "{metric}");
+                let is_rendered = plain.lines().any(|line| line.starts_with(&begins));
+                assert_eq!(is_rendered, series.is_public, "{metric}");
             }
         }
         for private in ["process_", "handle_time", "by_listener", "limit_hits"] {
@@ -404,7 +404,7 @@ mod tests {
         ] {
             assert!(plain.contains(line), "{line}:\n{plain}");
         }
-        // A sum beside its parts would count everything twice.
+        // The sum beside its parts would count everything twice.
         assert!(!plain.contains("\nswarmhub_connections_closed_total "));
         assert_eq!(plain.matches("# TYPE swarmhub_limit_hits_total").count(), 1);
     }
@@ -421,8 +421,8 @@ mod tests {
                 });
                 assert!(found, "{metric}");
             }
-            let told = !series.metrics().is_empty() || series.is_sum();
-            assert!(told, "{}", series.name);
+            let is_rendered = !series.metrics().is_empty() || series.is_sum();
+            assert!(is_rendered, "{}", series.name);
         }
     }
 }

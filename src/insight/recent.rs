@@ -1,4 +1,4 @@
-//! What the last minute was like: shares and times that only mean something over a while.
+//! Computes the gauges that cover the last minute: ratios and time quantiles.
 
 use std::collections::VecDeque;
 
@@ -6,17 +6,18 @@ use super::gauges::Gauges;
 use super::spread::Timings;
 use super::statistics::Statistics;
 
-/// Seconds that are looked back at.
+/// Length of the window in seconds.
 const SECONDS: usize = 60;
 
-/// Offers keep the time to the millisecond, so whatever is answered within one counts as none.
+/// The smallest answer time that is reported. Offers store their time in milliseconds, so a faster answer would count
+/// as zero.
 const MILLISECOND: f64 = 1e-3;
 
-/// The statistics of the last minute, as far as they are needed: about 30 kB.
+/// The totals of each second of the last minute: about 30 kB.
 #[derive(Debug, Default)]
 pub struct Recent(VecDeque<Then>);
 
-/// What had come up to one second.
+/// The totals since the start of the process, at one second.
 #[derive(Debug, Clone, Copy)]
 struct Then {
     offers_relayed: u64,
@@ -25,7 +26,7 @@ struct Then {
 }
 
 impl Recent {
-    /// Takes in the statistics of one more second, and fills in those of their gauges that tell of the last minute.
+    /// Stores the totals of one more second, and sets the gauges that cover the last minute.
     pub fn complete(&mut self, statistics: &mut Statistics) {
         let now = Then {
             offers_relayed: statistics.counters.offers_relayed,
@@ -47,24 +48,24 @@ impl Then {
         let answer = self.timings.answer_time.since(&before.timings.answer_time);
         gauges.handle_time_p50 = handle.quantile(0.5);
         gauges.handle_time_p99 = handle.quantile(0.99);
-        // Not a number stays so.
-        let exact = |seconds: f64| {
+        // NaN stays NaN.
+        let at_least_a_millisecond = |seconds: f64| {
             if seconds < MILLISECOND {
                 MILLISECOND
             } else {
                 seconds
             }
         };
-        gauges.answer_time_p50 = exact(answer.quantile(0.5));
-        gauges.answer_time_p99 = exact(answer.quantile(0.99));
+        gauges.answer_time_p50 = at_least_a_millisecond(answer.quantile(0.5));
+        gauges.answer_time_p99 = at_least_a_millisecond(answer.quantile(0.99));
         let offers = self.offers_relayed.saturating_sub(before.offers_relayed);
         let answers = self.answers_relayed.saturating_sub(before.answers_relayed);
-        // At the edge of the minute, answers are to offers from before it.
+        // Answers early in the window may belong to offers from before it.
         gauges.offers_answered = share(answers.min(offers), offers);
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         f64::NAN

@@ -1,27 +1,28 @@
-//! What the tracker refused, by kind and by whom or what it was about: how often, first and last.
+//! Counts what the tracker refused, by kind and name, with the first and last time.
 //!
-//! Kept in memory within fixed bounds, without addresses. Whoever refuses notes it here and learns whether a log line is due;
-//! the admin API lists it. The time is an argument.
+//! The record is in memory, has fixed bounds and stores no addresses. Callers record each refusal and get back whether
+//! a log
+//! line is due; the admin API lists the record. The time is an argument.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
-/// Names of one kind that are counted apart; strangers choose some of them.
+/// Names of one kind that are counted separately. Clients choose some of them.
 pub const NAMES_MAX: usize = 64;
-/// Bytes of a name that are kept: as many as a host name may have, and its scheme.
+/// Bytes of a name that are stored: the longest host name with its scheme.
 const NAME_BYTES_MAX: usize = 264;
-/// A name that nobody was refused under for this long makes room for a new one; its count goes to [`OTHER`].
+/// A name without refusals for this long makes room for a new one; its count is added to [`OTHER`].
 const STALE_AFTER: Duration = Duration::from_hours(1);
-/// How often one kind is logged at most.
+/// The shortest time between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_mins(1);
-/// What stands for all names beyond [`NAMES_MAX`].
+/// The name under which all names beyond [`NAMES_MAX`] are counted.
 pub const OTHER: &str = "other";
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident $name:literal $text:literal,)+) => {
-        /// What was refused, sorted by who can do something about it.
+        /// What was refused, sorted by who can fix it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum RefusalKind {
             $($(#[doc = $doc])+ $kind,)+
@@ -31,13 +32,13 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// Its name in the log and the API.
+            /// Returns its name in the log and the API.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),+ }
             }
 
-            /// What it means and what to do, for the operator.
+            /// Returns what it means and what the operator can do.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$kind => $text),+ }
@@ -47,70 +48,70 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A WebSocket handshake whose `Upgrade` a proxy has dropped; the name is the version of HTTP it came in.
+    /// A WebSocket handshake whose `Upgrade` header a proxy dropped; the name is its HTTP version.
     UpgradeMissing "upgrade_missing"
-        "A proxy in front of the tracker drops the headers Upgrade and Connection, so that no WebSocket opens. In nginx: \
+        "A proxy in front of the tracker drops the headers Upgrade and Connection, so WebSockets cannot open. In nginx: \
          proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";",
-    /// A WebSocket of a page that may not use the tracker; the name is its origin.
+    /// A WebSocket of a page that may not use the tracker; the name is the page's origin.
     Origin "origin"
-        "Pages of this origin may not use the tracker. If they shall, add it to origin, or take it out of origin_denied. If they are \
-         this server's own, a proxy changes the host on the way: let it pass Host on with its port (in nginx: proxy_set_header Host \
-         $http_host;), or set alerts.external_url.",
-    /// A request without a good token; the name is `missing or wrong`.
+         "Pages of this origin may not use the tracker. To allow them, add the origin to origin, or remove it from origin_denied. If \
+         they are this server's own pages, a proxy changes the Host header: let it pass Host on with its port (in nginx: \
+         proxy_set_header Host $http_host;), or set alerts.external_url.",
+    /// A request without a valid token; the name is `missing or wrong`.
     Token "token"
-        "Clients show no token of access.tokens_file, or a wrong one. Give them the tracker's address with a token.",
+        "Clients send no token of access.tokens_file, or a wrong one. Give them the tracker's address with a token.",
     /// A request to the admin API or for `/metrics` with a wrong token.
     AdminToken "admin_token"
-        "Somebody tried a wrong admin_token or metrics.token. If it was nobody you know, let only your own networks reach them.",
-    /// An announce over HTTP whose sender has no address.
+        "A client sent a wrong admin_token or metrics.token. If you do not know the client, restrict access to your own networks.",
+    /// An announce over HTTP without a known client address.
     NoAddress "no_address"
-        "Announces come through a socket file and no trusted proxy names the client. Set proxies.trusted, and let the proxy send \
-         proxies.header.",
-    /// An announce or a WebSocket where the tracker is not served; the name says which.
+         "Announces come through a socket file, and no trusted proxy sends the client's address. Set proxies.trusted, and let the \
+         proxy send proxies.header.",
+    /// An announce or a WebSocket where the tracker is not served; the name is which of both.
     NotHere "not_here"
-        "Clients ask for the tracker where it is off: at a listener for pages alone, or over HTTP without tracker.http.",
-    /// An announce over HTTP that a browser sent; the name is the site that made it, if it says so.
+        "Clients use the tracker where it is off: on a listener for pages only, or over HTTP without tracker.http.",
+    /// An announce over HTTP that a browser sent; the name is the origin of the page, if the request has it.
     Page "page"
-        "A web page made its visitors announce over HTTP, which would list them as peers. Nobody was listed.",
-    /// An announce of a port that no peer may be listed at; the name is the port.
+        "A web page made its visitors announce over HTTP, which would list them as peers. The announces were refused.",
+    /// An announce of a port at which peers may not be listed; the name is the port.
     Port "port"
-        "A client announced a port of another service. Its user has to choose another one, from 1024 on.",
-    /// A request without exactly one valid `Host`; the name says what was wrong.
+        "A client announced a port of another service. Its user must choose another one, 1024 or higher.",
+    /// A request without exactly one valid `Host`; the name is the error.
     Host "host"
-        "Requests without exactly one valid Host: a proxy in front that sends none or two, or a program that is none of ours.",
-    /// A handshake that was wrong in another way; the name is the header that was, or `method`.
+        "Requests without exactly one valid Host: from a proxy in front that sends none or two, or from an unrelated program.",
+    /// A handshake that is invalid in another way; the name is the invalid header, or `method`.
     Handshake "handshake"
-        "Requests that were no valid WebSocket handshake. A proxy may change them, or a program speaks an old version.",
-    /// An announce or scrape over HTTP that cannot be read, or no request at all; the name is what was wrong.
+        "Requests that are not a valid WebSocket handshake. A proxy may change them, or a client uses an old version.",
+    /// An announce or scrape over HTTP that is invalid, or bytes that are not a request; the name is the cause.
     Malformed "malformed"
-        "Announces or scrapes over HTTP in which something is missing or wrong, or what is no request of HTTP: with bytes that have to \
-         be escaped (HTTP), with a head of more than 16 KiB, or TLS where the listener has no tls+ in front.",
-    /// An announce of a swarm that may not be here.
+         "Announces or scrapes over HTTP with a missing or invalid parameter, or data that is not an HTTP request: unescaped bytes, \
+         a head of more than 16 KiB, or TLS on a listener without tls+.",
+    /// An announce of an info-hash that is not allowed.
     InfoHash "info_hash"
-        "Clients announce info-hashes that access.info_hashes_allowed or access.info_hashes_denied keeps out.",
-    /// A scrape of everything.
+        "Clients announce info-hashes that access.info_hashes_allowed or access.info_hashes_denied excludes.",
+    /// A full scrape.
     FullScrape "full_scrape"
         "Scrapes without info-hashes, which would list all swarms (tracker.full_scrape).",
-    /// Somebody over a limit; the name is the setting.
+    /// A client over a limit; the name is the setting.
     Limit "limit"
-        "This limit was met. If honest clients meet it, raise it; many clients behind one proxy need proxies.trusted.",
-    /// Somebody who is banned; the name is what for.
+        "This limit was reached. If legitimate clients reach it, raise it; many clients behind one proxy need proxies.trusted.",
+    /// A banned client; the name is the reason of the ban.
     Ban "ban"
-        "Banned addresses came back. The bans are listed under Bans, and can be lifted there.",
-    /// Somebody who came while the server was leaving.
+        "Banned addresses connected again. The bans are listed under Bans, and can be lifted there.",
+    /// A client that connected while the server was draining.
     Draining "draining"
-        "Clients came while the server was leaving; they come back to its successor.",
+        "Clients connected while the server was draining; they reconnect to its successor.",
 }
 
 impl RefusalKind {
-    /// Whether it is most likely a mistake in how the tracker is set up.
+    /// Returns whether the cause is most likely a mistake in the tracker's setup.
     #[must_use]
     pub const fn is_operators(self) -> bool {
         matches!(self, Self::UpgradeMissing | Self::NoAddress)
     }
 }
 
-/// What is known of one kind and name.
+/// The count of one kind and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tally {
     count: u64,
@@ -138,26 +139,26 @@ impl Tally {
 struct OfKind {
     names: BTreeMap<Box<str>, Tally>,
     logged: Option<SystemTime>,
-    /// Since then.
+    /// Refusals since then.
     unlogged: u64,
 }
 
-/// One row of the record.
+/// One row of the record, for the admin API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// What was refused.
     pub kind: RefusalKind,
-    /// Whom or what it was about.
+    /// What it was about, depending on the kind.
     pub name: Box<str>,
-    /// How often.
+    /// Number of refusals.
     pub count: u64,
-    /// When for the first time.
+    /// Time of the first one.
     pub first: SystemTime,
-    /// When last.
+    /// Time of the last one.
     pub last: SystemTime,
 }
 
-/// The record. At most [`NAMES_MAX`] names and one more for each kind.
+/// The record of refusals: at most [`NAMES_MAX`] names for each kind, and [`OTHER`].
 #[derive(Debug)]
 pub struct Refusals {
     since: SystemTime,
@@ -165,7 +166,7 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// An empty one.
+    /// Creates an empty record.
     #[must_use]
     pub fn new(since: SystemTime) -> Self {
         Self {
@@ -174,13 +175,13 @@ impl Refusals {
         }
     }
 
-    /// Since when it is kept.
+    /// Returns when the record started.
     #[must_use]
     pub const fn since(&self) -> SystemTime {
         self.since
     }
 
-    /// Notes a refusal. If a log line about its kind is due, gives how many there were since the last one.
+    /// Records a refusal. If a log line about its kind is due, returns the number of refusals since the last line.
     pub fn note(&self, kind: RefusalKind, name: &str, now: SystemTime) -> Option<u64> {
         let mut kinds = self.kinds.lock();
         let of_kind = kinds.entry(kind).or_default();
@@ -189,7 +190,7 @@ impl Refusals {
             ..Tally::new(now)
         });
         of_kind.unlogged += 1;
-        // A clock that was set back does not keep it quiet.
+        // A clock that is set back must not suppress log lines.
         let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|past| past < LOG_EVERY);
         if of_kind.logged.is_some_and(is_recent) {
             return None;
@@ -198,7 +199,7 @@ impl Refusals {
         Some(std::mem::take(&mut of_kind.unlogged))
     }
 
-    /// All that was refused, the newest first.
+    /// Returns all rows, newest first.
     #[must_use]
     pub fn list(&self) -> Vec<Refused> {
         let kinds = self.kinds.lock();
@@ -218,7 +219,7 @@ impl Refusals {
 }
 
 impl OfKind {
-    /// Where a name is counted.
+    /// Returns the count of a name, or of [`OTHER`] if there is no room.
     fn tally(&mut self, name: &str, now: SystemTime) -> &mut Tally {
         let name = name.get(..name.floor_char_boundary(NAME_BYTES_MAX));
         let name = name.unwrap_or_default();
@@ -303,7 +304,7 @@ mod tests {
         assert_eq!(listed.len(), NAMES_MAX + 1);
         let other = 1000 - NAMES_MAX as u64;
         assert!(listed.contains(&(OTHER.to_owned(), other)));
-        // A name is kept as long as it matters, then makes room.
+        // A stale name makes room for a new one.
         refusals.note(RefusalKind::Origin, "https://new", at(3_601));
         let listed = rows(&refusals);
         assert_eq!(

@@ -1,30 +1,32 @@
-//! What a number of the statistics is called and means: the same name in `/metrics`, history, dashboard and alerts.
+//! Declares what a series is: its name, kind, unit and help text. `/metrics`, history, dashboard and alerts use the
+//! same name.
 
 use super::families::{LIMIT_HITS, Place};
 
-/// With what all names in `/metrics` begin.
+/// The prefix of all names in `/metrics`.
 pub(super) const PREFIX: &str = "swarmhub";
 
-/// One number that the server knows about itself.
+/// One metric of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Series {
-    /// Its name, `announces`; in `/metrics` with prefix, unit and, for counters, `_total`.
+    /// The name, for example `announces`; in `/metrics` with prefix, unit and, for counters, `_total`.
     pub name: &'static str,
-    /// Whether it counts or measures.
+    /// Whether it is a counter or a gauge.
     pub kind: Kind,
-    /// What its values are.
+    /// The unit of its values.
     pub unit: Unit,
-    /// One sentence for people.
+    /// The help text: one sentence.
     pub doc: &'static str,
-    /// Where it stands in `/metrics` with others under one name; nowhere if it stands by itself.
+    /// The families and label values under which it is in `/metrics`; empty for a series with its own metric.
     pub places: &'static [Place],
-    /// Whether strangers may be told: totals of what the tracker does. What shows how near it is to its limits, whom it refuses and
-    /// why would let an attacker see what works.
+    /// Whether unauthenticated clients may read it. Totals of the tracker's work are public. Series that show how close
+    /// the server
+    /// is to its limits, or which clients it refuses and why, are not: an attacker could see what works.
     pub is_public: bool,
 }
 
 impl Series {
-    /// Its name in `/metrics`, without the `_total` of counters: with prefix, and the unit last.
+    /// Returns the name in `/metrics`: with prefix, the unit last, and without the `_total` of counters.
     #[must_use]
     pub fn metric(&self) -> String {
         let unit = self.unit.label();
@@ -35,31 +37,31 @@ impl Series {
         }
     }
 
-    /// The settings of which it counts how often they were met.
+    /// Returns the settings whose limit hits it counts.
     pub fn limits(&self) -> impl Iterator<Item = &'static str> + use<> {
         let hits = |place: &&Place| place.family == LIMIT_HITS;
         self.places.iter().filter(hits).map(|place| place.value)
     }
 }
 
-/// How much of the statistics somebody may see.
+/// The part of the statistics that a client may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Detail {
     /// The public series only.
     Totals,
-    /// Everything.
+    /// All series.
     All,
 }
 
 impl Detail {
-    /// Whether a series may be seen.
+    /// Returns whether a series is part of it.
     #[must_use]
     pub const fn shows(self, series: &Series) -> bool {
         matches!(self, Self::All) || series.is_public
     }
 }
 
-/// The mark that a declaration may have; without it a series is not public.
+/// Expands the optional `public` mark of a declaration; a series without it is not public.
 macro_rules! is_public {
     () => {
         false
@@ -71,30 +73,30 @@ macro_rules! is_public {
 
 pub(super) use is_public;
 
-/// Whether a number counts or measures.
+/// Whether a series is a counter or a gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows, from zero at the start of the process: what matters is how much in a second.
+    /// A value that only grows, from zero at the start of the process; its rate per second matters.
     Counter,
-    /// It goes up and down.
+    /// A value that goes up and down.
     Gauge,
 }
 
-/// What the values of a series are.
+/// The unit of the values of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// So many things.
+    /// A number of things.
     Count,
     /// Bytes.
     Bytes,
     /// Seconds.
     Seconds,
-    /// A part of a whole, from 0 to 1.
+    /// A fraction, from 0 to 1.
     Ratio,
 }
 
 impl Unit {
-    /// The word for it in names of metrics and in the API; empty for things.
+    /// Returns its name in metric names and in the API; empty for a count.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -105,7 +107,7 @@ impl Unit {
         }
     }
 
-    /// Counters that do not count things say so with their first word.
+    /// Returns the unit of a counter, which is the first word of its name; without one it is a count.
     pub(super) const fn of_counter(name: &str) -> Self {
         match name.as_bytes() {
             [b'b', b'y', b't', b'e', b's', b'_', ..] => Self::Bytes,

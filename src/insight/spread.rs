@@ -1,29 +1,29 @@
-//! How long things take: how many took up to one microsecond, up to two, up to four, and so on to two minutes.
+//! Time histograms with buckets at powers of two: up to one microsecond, two, four, and so on to two minutes.
 //!
-//! Each worker counts into its own [`Histogram`]; a [`Spread`] is those of all added up.
+//! Each worker counts into its own [`Histogram`]; a [`Spread`] is the sum over all workers.
 
 use std::time::Duration;
 
 use super::counters::Counter;
 
-/// Times up to 2^27 µs have a bucket; the last one takes those that are longer.
+/// Times up to 2^27 µs have a bucket; the last bucket holds longer ones.
 const BUCKETS: usize = 29;
 
 /// Times measured by one thread.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    /// Number k: up to 2^k µs, and more than half of that.
+    /// Bucket k holds times from above 2^(k-1) µs to 2^k µs.
     buckets: [Counter; BUCKETS],
     nanoseconds: Counter,
 }
 
 impl Histogram {
-    /// Counts one time.
+    /// Records one time.
     pub fn record(&self, time: Duration) {
         let microseconds = u64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
         let bits = u64::BITS - microseconds.saturating_sub(1).leading_zeros();
-        let place = (bits as usize).min(BUCKETS - 1);
-        if let Some(bucket) = self.buckets.get(place) {
+        let index = (bits as usize).min(BUCKETS - 1);
+        if let Some(bucket) = self.buckets.get(index) {
             bucket.add(1);
         }
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -39,7 +39,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Adds what one thread has measured.
+    /// Adds the times measured by one thread.
     pub fn add(&mut self, histogram: &Histogram) {
         for (sum, bucket) in self.buckets.iter_mut().zip(&histogram.buckets) {
             *sum = sum.wrapping_add(bucket.get());
@@ -47,7 +47,7 @@ impl Spread {
         self.nanoseconds = self.nanoseconds.wrapping_add(histogram.nanoseconds.get());
     }
 
-    /// What has come since `before`.
+    /// Returns the times recorded since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         let mut buckets = self.buckets;
@@ -60,64 +60,65 @@ impl Spread {
         }
     }
 
-    /// How many times were measured.
+    /// Returns the number of recorded times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// All of them together, in seconds.
+    /// Returns the sum of all times, in seconds.
     #[must_use]
     pub fn sum(&self) -> f64 {
         Duration::from_nanos(self.nanoseconds).as_secs_f64()
     }
 
-    /// How many seconds this part of them took at most, about: it is spread evenly over its bucket. Not a number if none was
-    /// measured.
+    /// Returns an estimate of this quantile in seconds, interpolated linearly within its bucket; NaN if nothing was
+    /// recorded.
     #[must_use]
-    pub fn quantile(&self, part: f64) -> f64 {
-        let wanted = part * count(self.count());
+    pub fn quantile(&self, quantile: f64) -> f64 {
+        let wanted = quantile * count(self.count());
         let mut below = 0.0;
-        for (place, bucket) in self.buckets.iter().enumerate() {
+        for (index, bucket) in self.buckets.iter().enumerate() {
             let own = count(*bucket);
             if own > 0.0 && below + own >= wanted {
-                let (top, share) = (bound(place), (wanted - below) / own);
-                let bottom = if place == 0 { 0.0 } else { top / 2.0 };
-                return bottom + (top - bottom) * share.clamp(0.0, 1.0);
+                let (upper, fraction) = (bound(index), (wanted - below) / own);
+                let lower = if index == 0 { 0.0 } else { upper / 2.0 };
+                return lower + (upper - lower) * fraction.clamp(0.0, 1.0);
             }
             below += own;
         }
         f64::NAN
     }
 
-    /// Upper bounds in seconds and how many are in each, with the buckets up to number `first` in one, and those
-    /// above `last` in an endless one.
+    /// Returns each bucket's upper bound in seconds and its count. Buckets up to index `first` are merged into one, and
+    /// those
+    /// above `last` into one with an infinite bound.
     pub(super) fn buckets(&self, first: usize, last: usize) -> Vec<(f64, u64)> {
         let mut merged = Vec::with_capacity(last - first + 2);
-        let part = |from: usize, to: usize| self.buckets.iter().take(to).skip(from).sum();
-        merged.push((bound(first), part(0, first + 1)));
-        merged.extend((first + 1..=last).map(|place| (bound(place), part(place, place + 1))));
-        merged.push((f64::INFINITY, part(last + 1, BUCKETS)));
+        let sum = |from: usize, to: usize| self.buckets.iter().take(to).skip(from).sum();
+        merged.push((bound(first), sum(0, first + 1)));
+        merged.extend((first + 1..=last).map(|index| (bound(index), sum(index, index + 1))));
+        merged.push((f64::INFINITY, sum(last + 1, BUCKETS)));
         merged
     }
 }
 
-/// How long things took, for all workers.
+/// The time histograms of all workers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
-    /// Time to serve one message: limits, parsing, rules, and what is written into outboxes. One in 64 is measured.
+    /// Time to serve one message: limits, parsing, rules, and writing into outboxes. One in 64 is measured.
     pub handle_time: Spread,
     /// Time from relaying an offer to its answer.
     pub answer_time: Spread,
 }
 
-/// Seconds that what is in this bucket took at most.
-fn bound(place: usize) -> f64 {
-    let microseconds = 1_u64 << place.min(63);
+/// Returns the upper bound of a bucket in seconds.
+fn bound(index: usize) -> f64 {
+    let microseconds = 1_u64 << index.min(63);
     Duration::from_micros(microseconds).as_secs_f64()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn count(number: u64) -> f64 {
     number as f64
 }
@@ -131,14 +132,14 @@ mod tests {
         for time in microseconds {
             histogram.record(Duration::from_micros(*time));
         }
-        let mut spread = Spread::default();
-        spread.add(&histogram);
-        spread
+        let mut snapshot = Spread::default();
+        snapshot.add(&histogram);
+        snapshot
     }
 
     #[test]
     fn each_time_is_in_the_bucket_that_ends_at_the_next_power_of_two() {
-        for (time, place) in [
+        for (time, index) in [
             (0, 0),
             (1, 0),
             (2, 1),
@@ -149,9 +150,9 @@ mod tests {
             ((1 << 27) + 1, 28),
             (u64::MAX / 2000, 28),
         ] {
-            let spread = spread(&[time]);
-            assert_eq!(spread.buckets[place], 1, "{time}: {spread:?}");
-            assert_eq!(spread.count(), 1);
+            let snapshot = spread(&[time]);
+            assert_eq!(snapshot.buckets[index], 1, "{time}: {snapshot:?}");
+            assert_eq!(snapshot.count(), 1);
         }
         let histogram = Histogram::default();
         histogram.record(Duration::from_nanos(1001));
@@ -161,13 +162,13 @@ mod tests {
     #[test]
     fn quantiles_are_right_to_their_bucket() {
         let times: Vec<_> = (1..=1000).collect();
-        let spread = spread(&times);
-        for (part, expected) in [(0.5, 500e-6), (0.99, 990e-6), (0.1, 100e-6)] {
-            let got = spread.quantile(part);
-            assert!((got - expected).abs() < expected * 0.1, "{part}: {got}");
+        let snapshot = spread(&times);
+        for (quantile, expected) in [(0.5, 500e-6), (0.99, 990e-6), (0.1, 100e-6)] {
+            let got = snapshot.quantile(quantile);
+            assert!((got - expected).abs() < expected * 0.1, "{quantile}: {got}");
         }
         assert!(Spread::default().quantile(0.5).is_nan());
-        assert!((spread.sum() - 0.5005).abs() < 1e-9);
+        assert!((snapshot.sum() - 0.5005).abs() < 1e-9);
     }
 
     #[test]

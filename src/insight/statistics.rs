@@ -1,4 +1,4 @@
-//! All numbers at one moment, in one struct that everybody reads: `/metrics`, `/stats`, history, dashboard, alerts.
+//! All metrics at one moment, in one struct that `/metrics`, `/stats`, history, dashboard and alerts read.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,16 +10,16 @@ use super::gauges::Gauges;
 use super::series::Series;
 use super::spread::Timings;
 
-/// All numbers at one moment.
+/// All metrics at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statistics {
-    /// When, by the clock of the machine.
+    /// The time, by the system clock.
     pub at: SystemTime,
-    /// What was counted since the start.
+    /// Counters since the start of the process.
     pub counters: Snapshot,
-    /// What goes up and down.
+    /// Gauges.
     pub gauges: Gauges,
-    /// How long things took since the start.
+    /// Histograms since the start of the process.
     pub timings: Timings,
 }
 
@@ -35,26 +35,26 @@ impl Default for Statistics {
 }
 
 impl Statistics {
-    /// All series, gauges first, in the order of [`Self::values`].
+    /// Returns all series, gauges first, in the order of [`Self::values`].
     pub fn series() -> impl Iterator<Item = &'static Series> {
         Gauges::SERIES.iter().chain(Snapshot::SERIES)
     }
 
-    /// The value of each series: a gauge as it is (NaN if unknown), a counter since the start of the process.
+    /// Returns the value of each series: gauges as they are (NaN if unknown), counters since the start of the process.
     pub fn values(&self) -> impl Iterator<Item = f64> {
         #[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
         let counters = self.counters.values().map(|value| value as f64);
         self.gauges.values().chain(counters)
     }
 
-    /// The value of the series with this name.
+    /// Returns the value of the series with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<f64> {
-        let place = Self::series().position(|series| series.name == name)?;
-        self.values().nth(place)
+        let index = Self::series().position(|series| series.name == name)?;
+        self.values().nth(index)
     }
 
-    /// Milliseconds from 1970 to when it was.
+    /// Returns the time in Unix milliseconds.
     #[must_use]
     pub fn at_ms(&self) -> u64 {
         let since = self.at.duration_since(UNIX_EPOCH);
@@ -62,23 +62,23 @@ impl Statistics {
     }
 }
 
-/// Where the latest statistics are put up every second, for whoever reads them.
+/// Publishes the latest statistics to all readers, once a second.
 #[derive(Debug, Default)]
 pub struct Board(watch::Sender<Arc<Statistics>>);
 
 impl Board {
-    /// Puts up newer ones.
+    /// Publishes new statistics.
     pub fn put(&self, statistics: Statistics) {
         self.0.send_replace(Arc::new(statistics));
     }
 
-    /// The latest.
+    /// Returns the latest statistics.
     #[must_use]
     pub fn latest(&self) -> Arc<Statistics> {
         Arc::clone(&self.0.borrow())
     }
 
-    /// The latest, and a way to wait for newer ones.
+    /// Returns a receiver that has the latest statistics and waits for newer ones.
     #[must_use]
     pub fn follow(&self) -> watch::Receiver<Arc<Statistics>> {
         self.0.subscribe()
@@ -114,13 +114,13 @@ mod tests {
 
     #[test]
     fn who_follows_gets_the_latest() {
-        let board = Board::default();
-        let mut follower = board.follow();
+        let channel = Board::default();
+        let mut receiver = channel.follow();
         let mut statistics = Statistics::default();
         statistics.gauges.swarms = 1.0;
-        board.put(statistics);
-        assert!(follower.has_changed().expect("the board is there"));
-        assert_eq!(follower.borrow_and_update().get("swarms"), Some(1.0));
-        assert_eq!(board.latest().get("swarms"), Some(1.0));
+        channel.put(statistics);
+        assert!(receiver.has_changed().expect("the channel is open"));
+        assert_eq!(receiver.borrow_and_update().get("swarms"), Some(1.0));
+        assert_eq!(channel.latest().get("swarms"), Some(1.0));
     }
 }

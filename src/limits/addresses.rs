@@ -1,8 +1,7 @@
-//! How many connections and peers over HTTP each address has, how fast new ones come, and how often its connections were closed
-//! as hostile.
+//! Limits connections, HTTP peers and new connections per address, and counts strikes for hostile connections.
 //!
-//! Shared by all workers, in shards of which one at a time is locked. Knows hashes only; the hub asks it once or twice in the
-//! life of a connection and for each request over HTTP, never for a message.
+//! Shared by all workers, in shards; one shard is locked at a time. Stores hashes only. The hub calls it once or twice
+//! in the life of a connection and for each HTTP request, never for a message.
 
 mod accepts;
 mod ended;
@@ -26,12 +25,12 @@ use crate::config;
 pub use accepts::HandshakeCharge;
 pub use pages::{PageKeys, Struck};
 
-/// How many locks the addresses are divided into.
+/// Number of shards, each behind its own lock.
 const SHARDS: usize = 64;
-/// A strike that has faded below this is forgotten.
+/// A strike score below this is forgotten.
 const STRIKES_MIN: f32 = 0.1;
 
-/// All addresses that have connections, or had some lately.
+/// All addresses that have connections or had some recently.
 #[derive(Debug)]
 pub struct Addresses {
     shards: Box<[Mutex<HashMap<Key, Record>>]>,
@@ -39,7 +38,7 @@ pub struct Addresses {
     policy: RwLock<Policy>,
 }
 
-/// By `limits.address_*`, `limits.addresses_max`, `limits.*_factor`, `limits.failed_handshake_cost` and `bans.*`.
+/// From `limits.address_*`, `limits.addresses_max`, `limits.*_factor`, `limits.failed_handshake_cost` and `bans.*`.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     most: usize,
@@ -58,7 +57,7 @@ struct Policy {
     bans_private: bool,
     points_half_life: Duration,
     recovery_factor: u32,
-    /// Seconds in which an empty bucket of messages fills; none if nothing is forgiven.
+    /// Seconds in which an empty bucket of messages refills; 0 if no usage is forgiven.
     forgiven_max: f64,
     strike_every: Duration,
     half_life: Duration,
@@ -66,7 +65,7 @@ struct Policy {
 
 impl Policy {
     fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
-        let lending = |factor: u32| {
+        let bucket = |factor: u32| {
             let rate = limits.address_connections_per_second.saturating_mul(factor);
             let burst = limits.address_connections_burst.saturating_mul(factor);
             Lending::new(rate, burst, limits.arrival_delay_max)
@@ -74,7 +73,7 @@ impl Policy {
         let requests = |factor: u32| {
             let rate = limits.address_http_requests_per_second;
             let burst = limits.address_http_requests_burst;
-            // Nobody is kept waiting: a request that has come would only wait in our memory.
+            // No delay: a waiting request would only occupy memory.
             Lending::new(
                 rate.saturating_mul(factor),
                 burst.saturating_mul(factor),
@@ -87,8 +86,8 @@ impl Policy {
             http_peers_max: limits.address_http_peers_max,
             factor: limits.network_factor,
             private_factor: limits.private_factor,
-            own: lending(1),
-            wider: lending(limits.network_factor),
+            own: bucket(1),
+            wider: bucket(limits.network_factor),
             own_requests: requests(1),
             wider_requests: requests(limits.network_factor),
             accepts: Lending::new(
@@ -113,7 +112,7 @@ impl Policy {
         }
     }
 
-    /// How many times as much as one address of the internet somebody may.
+    /// Returns the factor by which the limits of this kind of address exceed those of a public one.
     fn factor_of(&self, kind: AddressKind) -> u32 {
         match kind {
             AddressKind::Public => 1,
@@ -127,14 +126,14 @@ impl Policy {
             return false;
         }
         let strikes = record.strikes.add(1.0, now, self.half_life);
-        // Nobody has so many connections that a float could not tell.
+        // A float represents these numbers well enough.
         #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
         let most = most.saturating_add(record.connections) as f32;
         strikes > most
     }
 }
 
-/// Small, as there is one for each address.
+/// The record of one address or network. Small, because there are many.
 #[derive(Debug, Default)]
 struct Record {
     wider: Option<Key>,
@@ -143,19 +142,19 @@ struct Record {
     requests: Level,
     accepts: Level,
     strikes: Score,
-    /// Those of different origins whose pages misbehaved.
+    /// Points for different origins whose pages misbehaved.
     origins: Score,
     connections: u32,
     http_peers: u32,
-    /// What its WebSockets and its peers over HTTP have of the swarm table; theirs, as long as there are any.
+    /// The share of the swarm table that its WebSockets and HTTP peers use; owned by them.
     share: Weak<Share>,
-    /// The same, while there are peers over HTTP.
+    /// The same share, held while there are HTTP peers.
     kept: Option<Arc<Share>>,
-    /// What connections that have ended had used up of their limits.
+    /// The usage of ended connections.
     ended: Option<Box<EndedConnections>>,
 }
 
-/// What an address may have so many of at once.
+/// A resource with a limit per address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
     /// `limits.address_connections_max`
@@ -175,16 +174,16 @@ impl Record {
     fn is_idle(&mut self, policy: &Policy, now: Duration) -> bool {
         self.forget_ended(policy, now);
         let faded = |score: Score| score.points(now, policy.half_life) < STRIKES_MIN;
-        let levels = [&self.arrivals, &self.requests, &self.accepts];
+        let buckets = [&self.arrivals, &self.requests, &self.accepts];
         self.connections == 0
             && self.http_peers == 0
             && self.ended.is_none()
-            && levels.iter().all(|level| level.ahead(now).is_zero())
+            && buckets.iter().all(|level| level.ahead(now).is_zero())
             && faded(self.strikes)
             && faded(self.origins)
     }
 
-    /// Its share of the swarm table; `wider` is that of its network.
+    /// Returns its share of the swarm table. `wider` is that of its network.
     fn share(&mut self, factor: u32, group: NonZeroU64, wider: Option<Arc<Share>>) -> Arc<Share> {
         self.share.upgrade().unwrap_or_else(|| {
             let share = Arc::new(Share::of_many(factor, wider).with_group(group));
@@ -195,7 +194,7 @@ impl Record {
 }
 
 impl Addresses {
-    /// Knowing nobody yet.
+    /// Creates an empty table.
     #[must_use]
     pub fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
         Self {
@@ -205,7 +204,7 @@ impl Addresses {
         }
     }
 
-    /// Goes by other limits from now on. What is counted stays.
+    /// Applies new limits. Counts are unchanged.
     pub fn retune(&self, limits: &config::Limits, bans: &config::Bans) {
         *self.policy.write() = Policy::new(limits, bans);
     }
@@ -214,25 +213,25 @@ impl Addresses {
         *self.policy.read()
     }
 
-    /// Counts a connection, if its address has room for one more. Gives the key under which it is counted.
-    pub fn enter(&self, whence: Whence) -> Option<Key> {
-        self.take_room(Held::Connection, whence)
+    /// Counts a connection if its address has room. Returns the key under which it is counted.
+    pub fn enter(&self, keys: Whence) -> Option<Key> {
+        self.take_room(Held::Connection, keys)
     }
 
-    /// Counts a membership over HTTP, if its address has room for one more. Gives the key under which it is counted, and the
-    /// share of the swarm table in which it is.
-    pub fn enter_http(&self, whence: Whence) -> Option<(Key, Arc<Share>)> {
-        let key = self.take_room(Held::HttpPeer, whence)?;
-        let wider = whence.wider.filter(|_| key != Key::OTHERS);
-        let factor = self.policy().factor_of(whence.kind);
-        let site = |wider: Key| {
+    /// Counts a membership over HTTP if its address has room. Returns the key under which it is counted, and its share
+    /// of the swarm table.
+    pub fn enter_http(&self, keys: Whence) -> Option<(Key, Arc<Share>)> {
+        let key = self.take_room(Held::HttpPeer, keys)?;
+        let wider = keys.wider.filter(|_| key != Key::OTHERS);
+        let factor = self.policy().factor_of(keys.kind);
+        let network_share = |wider: Key| {
             self.with(wider, |record| record.share(factor, wider.into(), None))
                 .1
         };
-        let site = wider.map(site);
+        let network_share = wider.map(network_share);
         let group = self.group(key, wider);
         let (_, share) = self.with(key, |record| {
-            let share = record.share(factor, group, site);
+            let share = record.share(factor, group, network_share);
             record.kept = Some(Arc::clone(&share));
             share
         });
@@ -240,8 +239,9 @@ impl Addresses {
         Some((key, share))
     }
 
-    /// The address group of those counted under a key: the address itself, or one of `limits.network_factor` that a network of /48 has
-    /// for all of its networks of /64. So it has as many times the weight of an address, however many of those it makes.
+    /// Returns the address group of a key. It is the address itself, or one of `limits.network_factor` groups that a
+    /// /48 has for all of its /64 networks. So a /48 has a bounded multiple of an address's weight, however many
+    /// networks it uses.
     #[must_use]
     pub fn group(&self, own: Key, wider: Option<Key>) -> NonZeroU64 {
         wider.map_or(own.into(), |wider| {
@@ -256,25 +256,25 @@ impl Addresses {
         })
     }
 
-    fn take_room(&self, what: Held, whence: Whence) -> Option<Key> {
+    fn take_room(&self, what: Held, keys: Whence) -> Option<Key> {
         let policy = self.policy();
         let own_max = match what {
             Held::Connection => policy.connections_max,
             Held::HttpPeer => policy.http_peers_max,
         };
-        let own_max = own_max.saturating_mul(policy.factor_of(whence.kind));
+        let own_max = own_max.saturating_mul(policy.factor_of(keys.kind));
         let room = |record: &mut Record, most: u32| {
             let held = record.held(what);
             let fits = *held < most;
             *held += u32::from(fits);
             fits
         };
-        let (key, fits) = self.with(whence.own, |record| room(record, own_max));
+        let (key, fits) = self.with(keys.own, |record| room(record, own_max));
         if !fits {
             return None;
         }
-        // The others have no network in common.
-        let wider = whence.wider.filter(|_| key != Key::OTHERS);
+        // The overflow record has no network.
+        let wider = keys.wider.filter(|_| key != Key::OTHERS);
         let Some(wider) = wider else {
             return Some(key);
         };
@@ -290,45 +290,45 @@ impl Addresses {
         fits.then_some(key)
     }
 
-    /// Counts a WebSocket whatever the limit: it was let in before. Also gives the share of the swarm table that it has
-    /// together with the others.
-    pub fn count(&self, whence: Whence) -> (Key, Arc<Share>) {
-        let factor = self.policy().factor_of(whence.kind);
-        let (key, ()) = self.with(whence.own, |record| record.connections += 1);
-        let mut site = None;
-        if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
+    /// Counts a WebSocket without a limit: its connection was admitted before. Also returns the share of the swarm
+    /// table that its address uses.
+    pub fn count(&self, keys: Whence) -> (Key, Arc<Share>) {
+        let factor = self.policy().factor_of(keys.kind);
+        let (key, ()) = self.with(keys.own, |record| record.connections += 1);
+        let mut network = None;
+        if let Some(wider) = keys.wider.filter(|_| key != Key::OTHERS) {
             let (wider, share) = self.with(wider, |record| {
                 record.connections += 1;
                 record.share(factor, wider.into(), None)
             });
-            site = Some((wider, share));
+            network = Some((wider, share));
         }
-        let group = self.group(key, site.as_ref().map(|(wider, _)| *wider));
+        let group = self.group(key, network.as_ref().map(|(wider, _)| *wider));
         let (_, share) = self.with(key, |record| {
-            let (wider, share) = site.unzip();
+            let (wider, share) = network.unzip();
             record.wider = wider.or(record.wider);
             if key != Key::OTHERS {
-                record.kind = whence.kind;
+                record.kind = keys.kind;
             }
             record.share(factor, group, share)
         });
         (key, share)
     }
 
-    /// Takes a connection out that was counted under this key.
+    /// Releases a connection that was counted under this key.
     pub fn leave(&self, key: Key) {
-        let one_less = |record: &mut Record| {
+        let decrement = |record: &mut Record| {
             record.connections = record.connections.saturating_sub(1);
             record.wider
         };
-        if let Some(wider) = self.with_known(key, one_less).flatten() {
-            self.with_known(wider, one_less);
+        if let Some(wider) = self.with_known(key, decrement).flatten() {
+            self.with_known(wider, decrement);
         }
     }
 
-    /// Takes a membership over HTTP out that was counted under this key.
+    /// Releases a membership over HTTP that was counted under this key.
     pub fn leave_http(&self, key: Key) {
-        let one_less = |record: &mut Record| {
+        let decrement = |record: &mut Record| {
             record.http_peers = record.http_peers.saturating_sub(1);
             let share = match record.http_peers {
                 0 => record.kept.take(),
@@ -336,29 +336,29 @@ impl Addresses {
             };
             (record.wider, share)
         };
-        let (wider, share) = self.with_known(key, one_less).unwrap_or_default();
+        let (wider, share) = self.with_known(key, decrement).unwrap_or_default();
         if let Some(share) = share {
             share.note(1, 0);
         }
         if let Some(wider) = wider {
-            self.with_known(wider, one_less);
+            self.with_known(wider, decrement);
         }
     }
 
-    /// Takes note of a request over HTTP.
+    /// Admits a request over HTTP.
     ///
     /// # Errors
     ///
     /// The time after which one more is served, if there were too many.
-    pub fn ask(&self, whence: Whence, now: Duration) -> Result<(), Duration> {
+    pub fn ask(&self, keys: Whence, now: Duration) -> Result<(), Duration> {
         let policy = self.policy();
-        let factor = policy.factor_of(whence.kind);
-        let (key, own) = self.with(whence.own, |record| {
+        let factor = policy.factor_of(keys.kind);
+        let (key, own) = self.with(keys.own, |record| {
             let requests = policy.own_requests.times(factor);
             requests.take(&record.requests, now)
         });
         own?;
-        if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
+        if let Some(wider) = keys.wider.filter(|_| key != Key::OTHERS) {
             let (_, wider) = self.with(wider, |record| {
                 let requests = policy.wider_requests.times(factor);
                 requests.take(&record.requests, now)
@@ -368,19 +368,19 @@ impl Addresses {
         Ok(())
     }
 
-    /// Takes note of a new WebSocket: how long it has to wait for its turn.
+    /// Admits a new WebSocket. Returns how long it must wait.
     ///
     /// # Errors
     ///
     /// The time after which there is room again, if too many wait already.
-    pub fn arrive(&self, whence: Whence, now: Duration) -> Result<Duration, Duration> {
+    pub fn arrive(&self, keys: Whence, now: Duration) -> Result<Duration, Duration> {
         let policy = self.policy();
-        let factor = policy.factor_of(whence.kind);
+        let factor = policy.factor_of(keys.kind);
         let take =
-            |lending: Lending, record: &Record| lending.times(factor).take(&record.arrivals, now);
-        let (key, own) = self.with(whence.own, |record| take(policy.own, record));
+            |bucket: Lending, record: &Record| bucket.times(factor).take(&record.arrivals, now);
+        let (key, own) = self.with(keys.own, |record| take(policy.own, record));
         let own = own?;
-        match whence.wider.filter(|_| key != Key::OTHERS) {
+        match keys.wider.filter(|_| key != Key::OTHERS) {
             Some(wider) => {
                 let (_, wider) = self.with(wider, |record| take(policy.wider, record));
                 Ok(own.max(wider?))
@@ -389,23 +389,23 @@ impl Addresses {
         }
     }
 
-    /// Takes note that a connection was closed as hostile. Gives the address and the network that are to be banned for it.
+    /// Adds a strike for a connection that was closed as hostile. Returns the address and the network to ban for it.
     ///
-    /// Many share an address, so one that misbehaves must not cost the others theirs. A connection counts only when it was
-    /// closed for what it did, in one interval of `bans.strike_every` only once, and every open connection of the
-    /// address speaks for it: it takes more than `bans.strikes_max` strikes and one for each of them. As strikes halve every
-    /// `bans.strike_half_life`, there are never more than some eighty (by the defaults), so that an address with as many
-    /// connections is never banned, while one that has nothing but hostile ones is after a minute. Private addresses are not
-    /// banned unless `bans.private` says so.
+    /// Many clients share an address, so a hostile one must not lock the others out. A connection counts only when it
+    /// was closed for its behaviour, and only once per `bans.strike_every`. A ban takes more strikes than
+    /// `bans.strikes_max` plus one for each open connection of the address. Strikes halve every
+    /// `bans.strike_half_life`, so there are never more than about eighty (by default). An address with as many
+    /// connections is thus never banned, while one with only hostile connections is banned after a minute. Private
+    /// addresses are not banned unless `bans.private` is set.
     pub fn strike(&self, key: Key, now: Duration) -> SmallVec<[Key; 2]> {
         let mut banned = SmallVec::new();
         if key == Key::OTHERS {
             return banned;
         }
         let policy = self.policy();
-        let is_spared =
+        let is_exempt =
             |record: &mut Record| record.kind == AddressKind::Private && !policy.bans_private;
-        if self.with_known(key, is_spared).unwrap_or(false) {
+        if self.with_known(key, is_exempt).unwrap_or(false) {
             return banned;
         }
         let mut strike = |key: Key, most: u32| {
@@ -422,36 +422,36 @@ impl Addresses {
         banned
     }
 
-    /// How many parts [`Self::tidy`] divides the addresses into.
+    /// Returns the number of shards for [`Self::tidy`].
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
     }
 
-    /// Forgets those of one part that have no connections and nothing held against them.
-    pub fn tidy(&self, part: usize, now: Duration) {
-        let Some(shard) = self.shards.get(part) else {
+    /// Evicts the idle addresses of one shard.
+    pub fn tidy(&self, number: usize, now: Duration) {
+        let Some(shard) = self.shards.get(number) else {
             return;
         };
         let policy = self.policy();
-        let gone = shard::retain(&mut shard.lock(), |record| !record.is_idle(&policy, now));
-        self.count.fetch_sub(gone, Ordering::Relaxed);
+        let evicted = shard::retain(&mut shard.lock(), |record| !record.is_idle(&policy, now));
+        self.count.fetch_sub(evicted, Ordering::Relaxed);
     }
 
-    /// How many addresses and networks are known.
+    /// Returns the number of stored addresses and networks.
     #[must_use]
     pub fn known(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// How many connections the address or network has that has most; those beyond `limits.addresses_max` are no address. It
-    /// looks at all of them, one part after the other.
+    /// Returns the number of connections of the address or network that has most, without the overflow record. It scans
+    /// all shards, one after the other.
     #[must_use]
     pub fn largest(&self) -> u32 {
         self.largest_of(|_| true)
     }
 
-    /// The same of private addresses only.
+    /// Like [`largest`](Self::largest), for private addresses only.
     #[must_use]
     pub fn largest_private(&self) -> u32 {
         self.largest_of(|record| record.kind == AddressKind::Private)
@@ -467,7 +467,7 @@ impl Addresses {
         self.shards.iter().filter_map(largest_of).max().unwrap_or(0)
     }
 
-    /// The address or network with whose connections one that is counted under this key shares its part of a site's limits.
+    /// Returns the widest key of an address: its connections share one part of an origin's limits.
     #[must_use]
     pub fn group_of(&self, key: Key) -> Group {
         let known = self.with_known(key, |record| (record.wider, record.kind));
@@ -478,8 +478,8 @@ impl Addresses {
         }
     }
 
-    /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the
-    /// key it was.
+    /// Calls `act` with the record of a key and creates it if needed. Uses the overflow record if there are too many.
+    /// Also returns the key of the record.
     fn with<R>(&self, key: Key, act: impl FnOnce(&mut Record) -> R) -> (Key, R) {
         let mut shard = self.shard(key).lock();
         if let Some(record) = shard.get_mut(&key) {

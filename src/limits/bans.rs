@@ -1,7 +1,7 @@
-//! Who is kept out, for how long, and what for: in memory only, under hashes of addresses.
+//! Stores bans of addresses with duration and reason: in memory only, by hashes of addresses.
 //!
-//! A ban doubles each time, from `bans.duration_min` to `bans.duration_max`; each `bans.duration_max` without one takes a
-//! doubling back. Shared by all workers, behind one lock that is touched only while somebody is banned.
+//! A ban doubles each time, from `bans.duration_min` to `bans.duration_max`. Each `bans.duration_max` without a ban
+//! reverts one doubling. Shared by all workers; the lock is not taken while there are no bans.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use super::Key;
 use crate::config;
 
-/// What is held against somebody.
+/// Why an address is banned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offence {
     /// `connection.malformed_per_minute_max`
@@ -21,14 +21,14 @@ pub enum Offence {
     Flood,
     /// `bans.connection_score_max`
     Hostile,
-    /// Frames against the WebSocket protocol.
+    /// Frames that violate the WebSocket protocol.
     Protocol,
-    /// Nothing that was counted: the operator has seen enough.
+    /// Banned by the operator.
     Operator,
 }
 
 impl Offence {
-    /// What a client is told.
+    /// Returns the text for clients.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -41,16 +41,16 @@ impl Offence {
     }
 }
 
-/// A ban, as it is shown.
+/// An active ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ban {
-    /// Whose: lift it by this.
+    /// The banned key; used to lift the ban.
     pub key: Key,
-    /// What for.
+    /// Why it is banned.
     pub offence: Offence,
-    /// For how much longer.
+    /// The remaining time.
     pub left: Duration,
-    /// How many times it was doubled, and one.
+    /// Number of bans in a row that count for the duration.
     pub times: u32,
 }
 
@@ -65,12 +65,12 @@ struct Record {
 #[derive(Debug)]
 pub struct Bans {
     records: Mutex<HashMap<Key, Record>>,
-    /// How many records there are, so that nobody is looked up while there are none.
+    /// Number of records, so that lookups are skipped while it is 0.
     count: AtomicUsize,
     policy: RwLock<Policy>,
 }
 
-/// By `bans.duration_min`, `bans.duration_max` and `bans.records_max`.
+/// From `bans.duration_min`, `bans.duration_max` and `bans.records_max`.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     first: Duration,
@@ -89,7 +89,7 @@ impl Policy {
 }
 
 impl Bans {
-    /// Nobody is banned yet.
+    /// Creates an empty table.
     #[must_use]
     pub fn new(bans: &config::Bans) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Bans {
         }
     }
 
-    /// Goes by other settings from now on. Who is banned stays so as long as it was told.
+    /// Applies new settings. Active bans keep their duration.
     pub fn retune(&self, bans: &config::Bans) {
         *self.policy.write() = Policy::new(bans);
     }
@@ -108,13 +108,13 @@ impl Bans {
         *self.policy.read()
     }
 
-    /// Whether nobody is banned, nor was lately.
+    /// Returns whether there are no records, active or recent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    /// How many are in force.
+    /// Returns the number of active bans.
     #[must_use]
     pub fn in_force(&self, now: Duration) -> usize {
         if self.is_empty() {
@@ -124,14 +124,14 @@ impl Bans {
         records.values().filter(|record| record.until > now).count()
     }
 
-    /// What somebody is banned for, and for how much longer.
+    /// Returns the active ban of a key.
     #[must_use]
     pub fn find(&self, key: Key, now: Duration) -> Option<Ban> {
         let records = self.records.lock();
         records.get(&key).and_then(|record| record.shown(key, now))
     }
 
-    /// Bans somebody, longer than last time. Also tells whether another's record had to go for it.
+    /// Bans a key, longer than last time. Also returns whether another record was evicted for it.
     pub fn ban(&self, key: Key, offence: Offence, now: Duration) -> (Ban, bool) {
         let policy = self.policy();
         self.put(key, offence, now, |record| {
@@ -141,8 +141,8 @@ impl Bans {
         })
     }
 
-    /// Bans somebody for as long as the operator wishes, in place of a ban in force. Also tells whether another's record had
-    /// to go for it.
+    /// Bans a key for a time set by the operator, replacing an active ban. Also returns whether another record was
+    /// evicted for it.
     pub fn ban_for(&self, key: Key, time: Duration, now: Duration) -> (Ban, bool) {
         self.put(key, Offence::Operator, now, |record| {
             record.times = record.times.max(1);
@@ -159,11 +159,11 @@ impl Bans {
     ) -> (Ban, bool) {
         let most = self.policy().most;
         let mut records = self.records.lock();
-        let makes_room = records.len() >= most && !records.contains_key(&key);
-        if makes_room {
-            let soonest = records.iter().min_by_key(|(_, record)| record.until);
-            let soonest = soonest.map(|(key, _)| *key);
-            soonest.and_then(|key| records.remove(&key));
+        let evicts = records.len() >= most && !records.contains_key(&key);
+        if evicts {
+            let first_to_end = records.iter().min_by_key(|(_, record)| record.until);
+            let first_to_end = first_to_end.map(|(key, _)| *key);
+            first_to_end.and_then(|key| records.remove(&key));
         }
         let record = records.entry(key).or_insert(Record {
             until: now,
@@ -171,7 +171,7 @@ impl Bans {
             offence,
         });
         let until = now + time(record);
-        // What is found by itself does not shorten what the operator wants.
+        // An automatic ban does not shorten one by the operator.
         if offence == Offence::Operator || until > record.until {
             (record.until, record.offence) = (until, offence);
         }
@@ -182,23 +182,23 @@ impl Bans {
             times: record.times,
         };
         self.count.store(records.len(), Ordering::Relaxed);
-        (ban, makes_room)
+        (ban, evicts)
     }
 
-    /// Those who are banned now, the longest first.
+    /// Returns the active bans, the longest first.
     #[must_use]
     pub fn list(&self, now: Duration) -> Vec<Ban> {
         let records = self.records.lock();
-        let shown = records
+        let active = records
             .iter()
             .filter_map(|(key, record)| record.shown(*key, now));
-        let mut all: Vec<_> = shown.collect();
+        let mut all: Vec<_> = active.collect();
         drop(records);
         all.sort_by_key(|ban| (std::cmp::Reverse(ban.left), ban.key));
         all
     }
 
-    /// Ends a ban and forgets it. False if there is none.
+    /// Removes a ban. Returns false if there is none.
     pub fn lift(&self, key: Key) -> bool {
         let mut records = self.records.lock();
         let lifted = records.remove(&key).is_some();
@@ -206,14 +206,14 @@ impl Bans {
         lifted
     }
 
-    /// Forgets the bans that have ended so long ago that the next would be the first again.
+    /// Evicts bans that ended so long ago that the next would be the first again.
     pub fn tidy(&self, now: Duration) {
         if self.count.load(Ordering::Relaxed) > 0 {
             let longest = self.policy().longest;
             let mut records = self.records.lock();
             records.retain(|_, record| record.until > now || record.remembered(now, longest) > 0);
-            let room = 2 * records.len();
-            records.shrink_to(room);
+            let capacity = 2 * records.len();
+            records.shrink_to(capacity);
             self.count.store(records.len(), Ordering::Relaxed);
         }
     }
@@ -230,11 +230,11 @@ impl Record {
         })
     }
 
-    /// How many bans still count when the next is measured.
+    /// Returns how many past bans count for the duration of the next.
     fn remembered(&self, now: Duration, longest: Duration) -> u32 {
-        let quiet = now.saturating_sub(self.until).as_secs() / longest.as_secs().max(1);
+        let reverted = now.saturating_sub(self.until).as_secs() / longest.as_secs().max(1);
         self.times
-            .saturating_sub(u32::try_from(quiet).unwrap_or(u32::MAX))
+            .saturating_sub(u32::try_from(reverted).unwrap_or(u32::MAX))
     }
 }
 

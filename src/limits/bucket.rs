@@ -1,4 +1,5 @@
-//! Token buckets that share everything but how full they are: eight bytes for each connection and limit.
+//! Implements token buckets that share all parameters: only the fill level, eight bytes, is stored per connection and
+//! limit.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -11,12 +12,12 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 
-/// How full one bucket is, as governor counts it; 0 for one that was never used, which is full.
+/// The fill level of one bucket, as governor stores it. 0 is an unused bucket, which is full.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Level(Cell<u64>);
 
 impl Level {
-    /// For how long what was taken keeps the bucket from being full again.
+    /// Returns the time until the bucket is full again.
     pub(super) fn ahead(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.0.get()).saturating_sub(now)
     }
@@ -27,14 +28,14 @@ impl Level {
     }
 }
 
-/// Governor wants keys that can be hashed; nothing hashes this one.
+/// Governor requires hashable keys; nothing hashes this one.
 impl Hash for Level {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.get().hash(state);
     }
 }
 
-/// A store in which the key itself holds the state.
+/// A state store in which the key itself holds the state.
 #[derive(Debug)]
 struct InKey;
 
@@ -52,14 +53,14 @@ impl StateStore for InKey {
     }
 }
 
-/// One limit, for as many buckets as there are levels.
+/// One limit for any number of buckets; each [`Level`] is one bucket.
 #[derive(Debug)]
 pub(super) struct Bucket<C: Clock> {
     limiter: RateLimiter<Level, InKey, C, NoOpMiddleware<C::Instant>>,
     burst: NonZeroU32,
-    /// Time in which one comes back.
+    /// The time in which one token is replenished.
     period: Nanos,
-    /// When it was made: the levels count from here.
+    /// When it was created: levels are measured from here.
     made_at: C::Instant,
 }
 
@@ -75,7 +76,7 @@ impl<C: Clock + Clone> Bucket<C> {
         }
     }
 
-    /// Makes a level of this bucket one of `other`, from which as much is missing now, or all of a smaller one.
+    /// Converts a level of this bucket to one of `other` that lacks as many tokens, or all of a smaller one.
     pub(super) fn carry_over(&self, level: &Level, other: &Self) {
         let now = |bucket: &Self| {
             let now = bucket.limiter.clock().now();
@@ -85,7 +86,7 @@ impl<C: Clock + Clone> Bucket<C> {
         let missing = until_full.div_ceil(self.period.as_u64().max(1));
         let missing = missing.min(u64::from(other.burst.get()));
         let until_full = missing.saturating_mul(other.period.as_u64());
-        // 0 stands for a full bucket at any time.
+        // 0 is a full bucket at any time.
         level.0.set(if missing == 0 {
             0
         } else {
@@ -93,7 +94,7 @@ impl<C: Clock + Clone> Bucket<C> {
         });
     }
 
-    /// Seconds until a level is full again, if what is owed is paid as well.
+    /// Returns the seconds until a level is full again, with the debt charged as well.
     pub(super) fn until_full(&self, level: &Level, owed: u32) -> f64 {
         let now = self.limiter.clock().now();
         let now = now.duration_since(self.made_at).as_u64();
@@ -101,7 +102,7 @@ impl<C: Clock + Clone> Bucket<C> {
         missing.as_secs_f64() + f64::from(owed) * self.period().as_secs_f64()
     }
 
-    /// A level that is full after so many seconds, and how much is owed beyond an empty bucket.
+    /// Returns a level that is full after `until_full` seconds, and the debt beyond an empty bucket.
     pub(super) fn begin(&self, until_full: f64) -> (Level, u32) {
         let until_full = Duration::try_from_secs_f64(until_full).unwrap_or_default();
         let empty = self.period().saturating_mul(self.burst.get());
@@ -109,7 +110,7 @@ impl<C: Clock + Clone> Bucket<C> {
         let now = self.limiter.clock().now();
         let now = Duration::from_nanos(now.duration_since(self.made_at).as_u64());
         let full_at = u64::try_from((now + missing).as_nanos()).unwrap_or(u64::MAX);
-        // 0 stands for a full bucket at any time.
+        // 0 is a full bucket at any time.
         let level = Level(Cell::new(if missing.is_zero() { 0 } else { full_at }));
         let owed = until_full.saturating_sub(missing).as_nanos() / self.period().as_nanos().max(1);
         (level, u32::try_from(owed).unwrap_or(u32::MAX))
@@ -119,12 +120,12 @@ impl<C: Clock + Clone> Bucket<C> {
         Duration::from_nanos(self.period.as_u64())
     }
 
-    /// Takes one out; false if it is empty.
+    /// Takes one token. Returns false if there is none.
     pub(super) fn take(&self, level: &Level) -> bool {
         self.limiter.check_key(level).is_ok()
     }
 
-    /// [`Self::pay`] for numbers that fit into two bytes.
+    /// Like [`Self::pay`], for a debt of two bytes.
     pub(super) fn pay_few(&self, level: &Level, owed: &mut u16) -> Option<Duration> {
         let mut all = u32::from(*owed);
         let wait = self.pay(level, &mut all);
@@ -132,10 +133,10 @@ impl<C: Clock + Clone> Bucket<C> {
         wait
     }
 
-    /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
+    /// Charges the debt as far as possible. Returns how long the rest must wait.
     pub(super) fn pay(&self, level: &Level, owed: &mut u32) -> Option<Duration> {
         while let Some(all) = NonZeroU32::new(*owed) {
-            // More than the burst can never be paid at once.
+            // More than the burst can never be taken at once.
             let part = all.min(self.burst);
             match self.limiter.check_key_n(level, part) {
                 Ok(Ok(())) => *owed -= part.get(),
@@ -149,23 +150,24 @@ impl<C: Clock + Clone> Bucket<C> {
     }
 }
 
-/// How far charges may empty a bucket beyond what it lends. With less than some charges take, failures would cost no more than
-/// others do once the bucket is empty; with more, an address would be out for long when whoever did it has gone.
+/// How far charges may overdraw a bucket beyond its maximum wait. With less than a charge takes, failures would cost
+/// the same as successes once the bucket is empty. With more, an address would be blocked for long after the offender
+/// has left.
 const DEBT_MAX: Duration = Duration::from_secs(10);
 
-/// Puts back what [`Lending::charge`] took.
+/// Refunds what [`Lending::charge`] took.
 pub(super) fn give_back(level: &Level, charged: Duration, now: Duration) {
     level.set(now + level.ahead(now).saturating_sub(charged));
 }
 
-/// A bucket that lends: who takes from it when it is empty has to wait for its turn, and is refused where the wait would be
-/// longer than a bound. It counts as governor does (GCRA), but on a time that is handed in, as its levels are shared by workers
-/// that each have their own limiters.
+/// A token bucket that delays: a caller that takes from an empty bucket waits, and is refused if the wait would exceed
+/// a bound. It uses GCRA like governor, but time is an argument: its levels are shared by workers, which have separate
+/// limiters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lending {
-    /// Time in which one comes back.
+    /// The time in which one token is replenished.
     period: Duration,
-    /// In which all that is its own does.
+    /// The time in which the whole burst is replenished.
     own: Duration,
     wait_max: Duration,
 }
@@ -180,7 +182,7 @@ impl Lending {
         }
     }
 
-    /// As many a minute, and as many at once; lends nothing.
+    /// Creates a bucket with this rate per minute and the same burst, without delay.
     pub(super) fn per_minute(number: u32) -> Self {
         let period = Duration::from_mins(1) / number.max(1);
         Self {
@@ -190,7 +192,7 @@ impl Lending {
         }
     }
 
-    /// The same for somebody who may take so many times as much, as fast and at once.
+    /// Returns the bucket with `factor` times the rate and burst.
     pub(super) fn times(self, factor: u32) -> Self {
         Self {
             period: (self.period / factor.max(1)).max(Duration::from_nanos(1)),
@@ -198,8 +200,8 @@ impl Lending {
         }
     }
 
-    /// Takes so many out, whether there are as many or not; what is missing then has to come back first, but nobody is kept out for
-    /// longer than [`DEBT_MAX`]. Returns what it has taken, as the time in which that comes back.
+    /// Takes `number` tokens, available or not. The missing ones must be replenished first, but the overdraft is
+    /// bounded by [`DEBT_MAX`]. Returns what it took, as the time in which that is replenished.
     pub(super) fn charge(&self, level: &Level, number: u32, now: Duration) -> Duration {
         let before = level.ahead(now);
         let most = (self.own + self.wait_max + DEBT_MAX).max(before);
@@ -208,11 +210,11 @@ impl Lending {
         ahead.saturating_sub(before)
     }
 
-    /// Whether one may be taken; how long to wait for it.
+    /// Returns how long to wait for one token, without taking it.
     ///
     /// # Errors
     ///
-    /// As [`Self::take`].
+    /// Like [`Self::take`].
     pub(super) fn can_take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
         let wait = (level.ahead(now) + self.period).saturating_sub(self.own);
         if wait > self.wait_max {
@@ -221,11 +223,11 @@ impl Lending {
         Ok(wait)
     }
 
-    /// Takes one out; how long to wait for it.
+    /// Takes one token. Returns how long to wait for it.
     ///
     /// # Errors
     ///
-    /// None is left to be lent; the time after which one is.
+    /// The wait would be too long. The error is the time after which one token may be taken.
     pub(super) fn take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
         let wait = self.can_take(level, now)?;
         let ahead = level.ahead(now) + self.period;

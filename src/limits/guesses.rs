@@ -1,7 +1,7 @@
-//! How often somebody may guess one token: per address and in all. Only wrong ones count.
+//! Limits attempts to guess a token, per address and in total. Only wrong tokens count.
 //!
-//! One lock, taken only by who shows a token. Knows hashes of addresses, and of few of them: those that guessed wrong lately, and
-//! those from where somebody was right.
+//! One lock, taken only to check a token. Stores hashes of few addresses: those with recent wrong tokens and those that
+//! had a right one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::Key;
 use super::bucket::{Lending, Level};
 use crate::config;
 
-/// Addresses that are known by themselves; those beyond share the limits of one.
+/// Maximum number of addresses with a record of their own; all others share one.
 const ADDRESSES_MAX: usize = 1024;
 
-/// Who has guessed.
+/// The recent attempts at one token.
 #[derive(Debug)]
 pub struct Guesses(Mutex<State>);
 
@@ -27,7 +27,7 @@ struct State {
     addresses: HashMap<Key, Record>,
 }
 
-/// By `limits.wrong_tokens_per_minute` and `limits.all_wrong_tokens_per_minute`.
+/// From `limits.wrong_tokens_per_minute` and `limits.all_wrong_tokens_per_minute`.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     own: Lending,
@@ -40,12 +40,12 @@ struct Record {
     was_right: bool,
 }
 
-/// Why a token is not looked at.
+/// Why a token is not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyWrong {
-    /// Until the next one is looked at.
+    /// The time until the next one is checked.
     pub wait: Duration,
-    /// Whether the wrong ones are those of all addresses together; else those of this one.
+    /// Whether all addresses together exceeded the limit; else this one did.
     pub of_all: bool,
 }
 
@@ -59,7 +59,7 @@ impl Policy {
 }
 
 impl Guesses {
-    /// Nobody has guessed yet.
+    /// Creates a limiter without attempts.
     #[must_use]
     pub fn new(limits: &config::Limits) -> Self {
         Self(Mutex::new(State {
@@ -70,16 +70,16 @@ impl Guesses {
         }))
     }
 
-    /// Goes by other limits from now on.
+    /// Applies new limits.
     pub fn retune(&self, limits: &config::Limits) {
         self.0.lock().policy = Policy::new(limits);
     }
 
-    /// Whether what somebody shows is right, which is not looked at if too many were wrong.
+    /// Checks a token with `is_right`, unless too many were wrong.
     ///
     /// # Errors
     ///
-    /// Too many were wrong.
+    /// Too many tokens were wrong.
     pub fn guess(
         &self,
         from: Key,
@@ -111,7 +111,7 @@ impl Guesses {
         if is_right {
             record.was_right = true;
         } else {
-            // Both have room, but for the one of all where somebody was right before.
+            // Both have room, except the total where the address had a right token before.
             let _ = policy.own.take(&record.wrong, now);
             let _ = policy.all.take(all, now);
         }
@@ -131,7 +131,7 @@ mod tests {
         })
     }
 
-    /// How many wrong tokens in a row are looked at.
+    /// Returns how many wrong tokens in a row are checked.
     fn wrong(guesses: &Guesses, from: Key, now: Duration) -> usize {
         (0..10_000)
             .take_while(|_| guesses.guess(from, now, || false).is_ok())
@@ -144,12 +144,12 @@ mod tests {
         let (one, other) = (Key::new(7), Key::new(8));
         let now = Duration::from_secs(100);
         assert_eq!(wrong(&guesses, one, now), 10);
-        let too_many = guesses.guess(one, now, || true).expect_err("not looked at");
+        let too_many = guesses.guess(one, now, || true).expect_err("not checked");
         let TooManyWrong { wait, of_all } = too_many;
         assert_eq!((wait, of_all), (Duration::from_secs(6), false));
         assert_eq!(guesses.guess(other, now, || true), Ok(true));
         assert_eq!(guesses.guess(one, now + wait, || true), Ok(true));
-        // Right ones cost nothing.
+        // Right tokens are not limited.
         let right = (0..1000).filter(|_| guesses.guess(other, now, || true) == Ok(true));
         assert_eq!(right.count(), 1000);
         assert_eq!(wrong(&guesses, one, now + Duration::from_mins(2)), 10);
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(attackers.sum::<usize>(), 35);
         assert_eq!(guesses.guess(operator, now, || true), Ok(true));
         let too_many = guesses.guess(Key::new(9), now, || true);
-        assert!(too_many.expect_err("not looked at").of_all);
+        assert!(too_many.expect_err("not checked").of_all);
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
             let _ = guesses.guess(Key::new(100 + number), now, || false);
         }
         assert_eq!(guesses.0.lock().addresses.len(), ADDRESSES_MAX);
-        // Those beyond share one bucket until others are forgotten.
+        // All others share one bucket until records are evicted.
         assert!(guesses.guess(Key::new(9), now, || true).is_err());
         let later = now + Duration::from_mins(2);
         assert_eq!(guesses.guess(Key::new(9), later, || false), Ok(false));

@@ -1,27 +1,28 @@
-//! Who goes when memory is short: connections of the addresses that hold most in sum, until no address holds more than others.
+//! Chooses connections to close when memory is short: those of addresses that hold most in sum, until no address holds
+//! more than others.
 //!
-//! By address, because whoever has many connections can hold as much as it likes with little in each. Plain values: the hub says
-//! what connections hold, and ends those that are chosen.
+//! By address, because a client with many connections can hold any amount with little in each. Plain values: the hub
+//! measures connections and closes the chosen ones.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// What one connection holds.
+/// The memory that one connection holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holding {
-    /// The address group of the connection; `None` for one that stands for itself.
+    /// The address group of the connection; `None` for one that counts alone.
     pub group: Option<NonZeroU64>,
-    /// Bytes that are given back when it ends, those that every connection takes included.
+    /// Bytes that are freed when it closes, including those that every connection takes.
     pub bytes: usize,
-    /// For how long nothing was heard of it.
+    /// How long nothing was received.
     pub silent: Duration,
 }
 
-/// Chooses connections to end, as places in `holdings`. Those address groups give that hold most, each down to the same level, which
-/// is the lowest at which they give `surplus` bytes, and at least `usual`. Of one group those go first that hold most, then those
-/// that are silent for longest.
+/// Chooses connections to close, as indices into `holdings`. Address groups that hold most are cut down to a common
+/// level at which they free `surplus` bytes, but not below `usual`. In one group, connections that hold most close
+/// first, then those that are silent for longest.
 #[must_use]
 pub fn choose(holdings: &[Holding], surplus: usize, usual: usize) -> Vec<usize> {
     let mut sums = HashMap::<NonZeroU64, usize>::new();
@@ -37,12 +38,12 @@ pub fn choose(holdings: &[Holding], surplus: usize, usual: usize) -> Vec<usize> 
         let sum = holding.group.and_then(|group| sums.get(&group));
         *sum.unwrap_or(&holding.bytes) > level
     };
-    let over = holdings.iter().enumerate();
-    let mut over: Vec<_> = over.filter(|(_, holding)| is_over(holding)).collect();
-    over.sort_unstable_by_key(|(_, holding)| Reverse((holding.bytes, holding.silent)));
-    let (mut chosen, mut given) = (Vec::new(), 0);
-    for (place, holding) in over {
-        if given >= surplus {
+    let candidates = holdings.iter().enumerate();
+    let mut candidates: Vec<_> = candidates.filter(|(_, holding)| is_over(holding)).collect();
+    candidates.sort_unstable_by_key(|(_, holding)| Reverse((holding.bytes, holding.silent)));
+    let (mut chosen, mut freed) = (Vec::new(), 0);
+    for (index, holding) in candidates {
+        if freed >= surplus {
             break;
         }
         if let Some(sum) = holding.group.and_then(|group| sums.get_mut(&group)) {
@@ -51,22 +52,22 @@ pub fn choose(holdings: &[Holding], surplus: usize, usual: usize) -> Vec<usize> 
             }
             *sum -= holding.bytes;
         }
-        given += holding.bytes;
-        chosen.push(place);
+        freed += holding.bytes;
+        chosen.push(index);
     }
     chosen
 }
 
-/// The lowest level above which these sums have so many bytes; 0 if they have fewer.
+/// Returns the level above which these sums have `surplus` bytes in total; 0 if they have fewer.
 fn level(sums: impl Iterator<Item = usize>, surplus: usize) -> usize {
     let mut sums: Vec<_> = sums.collect();
     sums.sort_unstable_by_key(|sum| Reverse(*sum));
     let next = sums.iter().skip(1).copied().chain([0]);
-    let mut all = 0;
+    let mut total = 0;
     for (number, (sum, next)) in (1..).zip(sums.iter().zip(next)) {
-        all += sum;
-        if all - number * next >= surplus {
-            return all.saturating_sub(surplus) / number;
+        total += sum;
+        if total - number * next >= surplus {
+            return total.saturating_sub(surplus) / number;
         }
     }
     0
@@ -98,17 +99,17 @@ mod tests {
     fn the_largest_addresses_give_down_to_one_level_and_a_school_below_it_nothing() {
         let part = |group, number| (0..number).map(move |_| of(group, 10));
         let holdings: Vec<_> = part(1, 100).chain(part(2, 60)).chain(part(3, 40)).collect();
-        let given = |surplus| {
+        let freed = |surplus| {
             let chosen = choose(&holdings, surplus, 0);
             [0..100, 100..160, 160..200].map(|part| {
                 let of_part = chosen.iter().filter(|place| part.contains(*place));
                 of_part.count()
             })
         };
-        assert_eq!(given(400), [40, 0, 0]);
-        assert_eq!(given(600), [50, 10, 0]);
-        assert_eq!(given(0), [0, 0, 0]);
-        assert_eq!(given(usize::MAX), [100, 60, 40]);
+        assert_eq!(freed(400), [40, 0, 0]);
+        assert_eq!(freed(600), [50, 10, 0]);
+        assert_eq!(freed(0), [0, 0, 0]);
+        assert_eq!(freed(usize::MAX), [100, 60, 40]);
     }
 
     #[test]

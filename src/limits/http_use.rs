@@ -1,7 +1,7 @@
-//! What requests over HTTP take of us, by address: processor time, bytes of responses that wait to be taken, and places.
+//! Limits the resources of HTTP requests per address: processor time, bytes of unread responses, and slots.
 //!
-//! Shared by all workers, in shards of which one at a time is locked. Knows hashes of addresses only, and no clock: whoever asks
-//! says how late it is. The HTTP layer asks for each request; messages of WebSockets never come here.
+//! Shared by all workers, in shards; one shard is locked at a time. Stores hashes of addresses only, and reads no
+//! clock: time is an argument. The HTTP layer calls it for each request; WebSocket messages do not use it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,77 +13,77 @@ use parking_lot::{Mutex, RwLock};
 use super::{AddressKind, Key, Whence, shard};
 use crate::config;
 
-/// How many locks the addresses are divided into.
+/// Number of shards, each behind its own lock.
 const SHARDS: usize = 64;
-/// Questions to history of one address that may wait for their answer: a dashboard asks them one after the other.
+/// Maximum number of pending history queries of one address: a dashboard sends them one after the other.
 pub const ADDRESS_QUERIES_MAX: usize = 4;
-/// Followers of the live statistics with the admin token, beside those of `limits.followers_max`.
+/// Followers of the live statistics with the admin token, in addition to `limits.followers_max`.
 pub const OPERATOR_FOLLOWERS_MAX: usize = 8;
-/// Bytes of responses to requests with the admin token that may wait, beside those of `limits.response_bytes_max`: six of the
-/// largest answers of history.
+/// Unread response bytes of requests with the admin token, in addition to `limits.response_bytes_max`: six of the
+/// largest history responses.
 pub const OPERATOR_RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How many times as much processor time requests with the admin token may take, all together, as those of one address.
+/// Factor by which the processor time of all requests with the admin token may exceed that of one address.
 const OPERATOR_TIME_FACTOR: u32 = 4;
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
-/// Percent of the processor time of an address that the API and statistics may take. A page of another site can make its
-/// visitor's browser ask for these; the rest is left for pages, announces and scrapes of the same address.
+/// Percent of an address's processor time that the API and statistics may take. A page of another site can make a
+/// browser request these. The rest is left for pages, announces and scrapes of the same address.
 const API_PERCENT: u32 = 75;
-/// How far beyond its bound the time of an address may be overdrawn: what one request costs is known afterwards.
+/// How far the time of an address may be overdrawn: the cost of a request is known only afterwards.
 const OVERDRAFT_MAX: Duration = Duration::from_mins(1);
 
-/// What an address may have only so much of at once.
+/// A resource with a limit per address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
-    /// Bytes of responses that wait: `limits.address_response_bytes_max`, `limits.response_bytes_max`.
+    /// Bytes of unread responses: `limits.address_response_bytes_max`, `limits.response_bytes_max`.
     ResponseBytes,
-    /// Places of those who follow the live statistics: `limits.address_followers_max`, `limits.followers_max`.
+    /// Slots of followers of the live statistics: `limits.address_followers_max`, `limits.followers_max`.
     Followers,
-    /// Questions to history: [`ADDRESS_QUERIES_MAX`]; for all together the history has a bound of its own.
+    /// Pending history queries: [`ADDRESS_QUERIES_MAX`]. The history bounds their total itself.
     Queries,
 }
 
-/// Why there is no room for a claim.
+/// Which bound refuses a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRoom {
-    /// The address, or its network, has as much as it may.
+    /// The bound of the address or its network.
     Address,
-    /// All together have.
+    /// The bound of all addresses together.
     All,
 }
 
-/// Whose processor time a request takes.
+/// The processor-time budget that a request is charged to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payer {
-    /// The address that sends it.
+    /// The budget of the client's address.
     Address(Whence),
-    /// The same, for the API and statistics, which may take a part of it only.
+    /// That budget, for the API and statistics, which may take only a part of it.
     Api(Whence),
-    /// The same, for requests that ask whether the server is well: these are paid for by themselves.
+    /// The separate budget of the client's address for health checks.
     Watcher(Whence),
-    /// Whoever has shown the admin token.
+    /// The common budget of requests with the admin token.
     Operator,
 }
 
-/// All addresses that have had something lately.
+/// All addresses that used something recently.
 #[derive(Debug)]
 pub struct HttpUse {
     shards: Box<[Mutex<HashMap<Key, Record>>]>,
     known: AtomicUsize,
-    /// By [`Claimed`]: of all strangers together, and with the admin token.
+    /// Totals per [`Claimed`]: without the admin token, and with it.
     all: [AtomicUsize; 3],
     operator: [AtomicUsize; 3],
     operator_paid_at: Mutex<Duration>,
     policy: RwLock<Policy>,
 }
 
-/// By `limits.address_http_time_*`, `limits.*response_bytes_max`, `limits.*followers_max`, `limits.network_factor`,
+/// From `limits.address_http_time_*`, `limits.*response_bytes_max`, `limits.*followers_max`, `limits.network_factor`,
 /// `limits.private_factor` and `limits.addresses_max`.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     addresses_max: usize,
     network_factor: u32,
     private_factor: u32,
-    /// Processor time of an address in a second.
+    /// Processor time of an address per second.
     time_per_second: Duration,
     burst: Duration,
     address_max: [usize; 3],
@@ -115,28 +115,27 @@ impl Policy {
         }
     }
 
-    /// How many times as much an address may have as one on the internet.
-    const fn factor_of(&self, whence: Whence) -> u32 {
-        match whence.kind {
+    /// Returns the factor by which the limits of an address exceed those of a public one.
+    const fn factor_of(&self, keys: Whence) -> u32 {
+        match keys.kind {
             AddressKind::Public => 1,
             AddressKind::Private => self.private_factor,
         }
     }
 
-    /// The same for the network around it.
-    const fn factor_around(&self, whence: Whence) -> u32 {
-        self.factor_of(whence).saturating_mul(self.network_factor)
+    /// Returns that factor for its network.
+    const fn factor_around(&self, keys: Whence) -> u32 {
+        self.factor_of(keys).saturating_mul(self.network_factor)
     }
 
-    /// The time after which `cost` of processor time has come back, for somebody who may have `factor` times as much as an
-    /// address.
+    /// Returns the time in which `cost` of processor time is replenished, for a budget of `factor` addresses.
     fn paid_after(&self, cost: Duration, factor: u32) -> Duration {
-        let a_second = self.time_per_second.as_nanos() * u128::from(factor);
-        let nanos = cost.as_nanos().saturating_mul(NANOS_PER_SECOND) / a_second.max(1);
+        let per_second = self.time_per_second.as_nanos() * u128::from(factor);
+        let nanos = cost.as_nanos().saturating_mul(NANOS_PER_SECOND) / per_second.max(1);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The same, for what the API may take of it.
+    /// Returns the policy for the API's part of the budget.
     fn of_api(self) -> Self {
         let part = |time: Duration| time * API_PERCENT / 100;
         Self {
@@ -146,7 +145,7 @@ impl Policy {
         }
     }
 
-    /// For how much longer nothing more is to be had, if what was taken is paid for at `paid_at`.
+    /// Returns how long a budget that is replenished at `paid_at` stays exhausted.
     fn wait(&self, paid_at: Duration, factor: u32, now: Duration) -> Duration {
         let own = self.paid_after(self.burst.saturating_mul(factor), factor);
         paid_at.saturating_sub(now).saturating_sub(own)
@@ -160,10 +159,10 @@ impl Policy {
     }
 }
 
-/// Small, as there is one for each address that asks something.
+/// The usage of one address. Small, because every address with requests has one.
 #[derive(Debug, Default)]
 struct Record {
-    /// When the processor time that it took has come back.
+    /// When the processor time that it took is replenished.
     paid_at: Duration,
     /// The same for the API alone, at its part of the rate.
     api_paid_at: Duration,
@@ -178,34 +177,34 @@ impl Record {
     }
 }
 
-/// Something that is claimed, until it is dropped.
+/// A claimed amount of a resource, released when dropped.
 #[derive(Debug)]
 pub struct Claim {
     of: Arc<HttpUse>,
     what: Claimed,
     amount: usize,
-    /// Under which keys it is counted.
+    /// The keys under which it is counted.
     keys: [Option<Key>; 2],
     is_operators: bool,
 }
 
 impl Claim {
-    /// How much it is.
+    /// Returns the amount.
     #[must_use]
     pub const fn amount(&self) -> usize {
         self.amount
     }
 
-    /// Gives a part of it back.
+    /// Releases a part of it.
     pub fn release(&mut self, amount: usize) {
         let amount = amount.min(self.amount);
         self.amount -= amount;
-        let place = self.what as usize;
+        let index = self.what as usize;
         for key in self.keys.iter().flatten() {
             let mut shard = self.of.shard(*key).lock();
             if let Some(held) = shard
                 .get_mut(key)
-                .and_then(|record| record.claimed.get_mut(place))
+                .and_then(|record| record.claimed.get_mut(index))
             {
                 *held = held.saturating_sub(amount);
             }
@@ -223,7 +222,7 @@ impl Drop for Claim {
 }
 
 impl HttpUse {
-    /// Nobody has anything yet.
+    /// Creates an empty table.
     #[must_use]
     pub fn new(limits: &config::Limits) -> Arc<Self> {
         Arc::new(Self {
@@ -236,41 +235,41 @@ impl HttpUse {
         })
     }
 
-    /// Goes by other limits from now on. What is claimed stays.
+    /// Applies new limits. Existing claims stay.
     pub fn retune(&self, limits: &config::Limits) {
         *self.policy.write() = Policy::new(limits);
     }
 
-    /// Claims so much for somebody; `None` stands for one whom no limit of addresses applies to.
+    /// Claims an amount of a resource. `None` is a client without limits of addresses.
     ///
     /// # Errors
     ///
-    /// There is no room for it.
+    /// The amount exceeds a bound.
     pub fn claim(
         self: &Arc<Self>,
         what: Claimed,
-        whence: Option<Whence>,
+        keys: Option<Whence>,
         amount: usize,
     ) -> Result<Claim, NoRoom> {
         let policy = *self.policy.read();
         let mut claim = self.claim_of_all(what, amount, false, &policy)?;
-        let Some(whence) = whence else {
+        let Some(keys) = keys else {
             return Ok(claim);
         };
-        let place = what as usize;
-        let most = policy.address_max.get(place).copied().unwrap_or_default();
-        let own_max = most.saturating_mul(policy.factor_of(whence) as usize);
-        let (own, fits) = self.with(whence.own, |record| add(record, place, amount, own_max));
+        let index = what as usize;
+        let most = policy.address_max.get(index).copied().unwrap_or_default();
+        let own_max = most.saturating_mul(policy.factor_of(keys) as usize);
+        let (own, fits) = self.with(keys.own, |record| add(record, index, amount, own_max));
         if !fits {
             return Err(NoRoom::Address);
         }
         claim.keys = [Some(own), None];
-        // The others have no network in common.
-        let Some(wider) = whence.wider.filter(|_| own != Key::OTHERS) else {
+        // The overflow record has no network.
+        let Some(wider) = keys.wider.filter(|_| own != Key::OTHERS) else {
             return Ok(claim);
         };
-        let most = most.saturating_mul(policy.factor_around(whence) as usize);
-        let (wider, fits) = self.with(wider, |record| add(record, place, amount, most));
+        let most = most.saturating_mul(policy.factor_around(keys) as usize);
+        let (wider, fits) = self.with(wider, |record| add(record, index, amount, most));
         if !fits {
             return Err(NoRoom::Address);
         }
@@ -278,11 +277,11 @@ impl HttpUse {
         Ok(claim)
     }
 
-    /// Claims so much for who has shown the admin token, of what is kept for that.
+    /// Claims an amount from the reserve of requests with the admin token.
     ///
     /// # Errors
     ///
-    /// That is used up as well.
+    /// The amount exceeds the reserve.
     pub fn claim_for_operator(
         self: &Arc<Self>,
         what: Claimed,
@@ -319,7 +318,7 @@ impl HttpUse {
         })
     }
 
-    /// How much of it all have together, with the admin token or without.
+    /// Returns the claimed total, with and without the admin token.
     #[must_use]
     pub fn claimed(&self, what: Claimed) -> usize {
         let totals = [false, true].map(|is_operators| self.total(what, is_operators));
@@ -330,24 +329,24 @@ impl HttpUse {
             .sum()
     }
 
-    /// Whether somebody may take more processor time.
+    /// Checks whether a budget has processor time left.
     ///
     /// # Errors
     ///
-    /// The time after which it may.
+    /// The time after which it has.
     pub fn may_spend(&self, payer: Payer, now: Duration) -> Result<(), Duration> {
         let policy = *self.policy.read();
         let wait = match payer {
             Payer::Operator => {
                 policy.wait(*self.operator_paid_at.lock(), OPERATOR_TIME_FACTOR, now)
             }
-            Payer::Address(whence) => self.wait_of(whence, &policy, now, |record| record.paid_at),
-            Payer::Api(whence) => {
-                let api = self.wait_of(whence, &policy.of_api(), now, |record| record.api_paid_at);
-                api.max(self.wait_of(whence, &policy, now, |record| record.paid_at))
+            Payer::Address(keys) => self.wait_of(keys, &policy, now, |record| record.paid_at),
+            Payer::Api(keys) => {
+                let api = self.wait_of(keys, &policy.of_api(), now, |record| record.api_paid_at);
+                api.max(self.wait_of(keys, &policy, now, |record| record.paid_at))
             }
-            Payer::Watcher(whence) => {
-                self.wait_of(whence, &policy, now, |record| record.watcher_paid_at)
+            Payer::Watcher(keys) => {
+                self.wait_of(keys, &policy, now, |record| record.watcher_paid_at)
             }
         };
         if wait.is_zero() { Ok(()) } else { Err(wait) }
@@ -355,34 +354,34 @@ impl HttpUse {
 
     fn wait_of(
         &self,
-        whence: Whence,
+        keys: Whence,
         policy: &Policy,
         now: Duration,
         paid_at: impl Fn(&Record) -> Duration,
     ) -> Duration {
-        let own = self.known_or_others(whence.own, &paid_at);
-        let wider = whence.wider.map_or(Duration::ZERO, |wider| {
+        let own = self.known_or_others(keys.own, &paid_at);
+        let wider = keys.wider.map_or(Duration::ZERO, |wider| {
             self.known_or_others(wider, &paid_at)
         });
-        let own = policy.wait(own, policy.factor_of(whence), now);
-        own.max(policy.wait(wider, policy.factor_around(whence), now))
+        let own = policy.wait(own, policy.factor_of(keys), now);
+        own.max(policy.wait(wider, policy.factor_around(keys), now))
     }
 
-    /// Takes note of processor time that a request took.
+    /// Charges the processor time of a request.
     pub fn spend(&self, payer: Payer, cost: Duration, now: Duration) {
         let policy = *self.policy.read();
-        let whence = match payer {
+        let keys = match payer {
             Payer::Operator => {
                 let paid_at = &mut *self.operator_paid_at.lock();
                 return policy.charge(paid_at, cost, OPERATOR_TIME_FACTOR, now);
             }
-            Payer::Address(whence) | Payer::Api(whence) | Payer::Watcher(whence) => whence,
+            Payer::Address(keys) | Payer::Api(keys) | Payer::Watcher(keys) => keys,
         };
-        let keys = [
-            (Some(whence.own), policy.factor_of(whence)),
-            (whence.wider, policy.factor_around(whence)),
+        let charged = [
+            (Some(keys.own), policy.factor_of(keys)),
+            (keys.wider, policy.factor_around(keys)),
         ];
-        for (key, factor) in keys {
+        for (key, factor) in charged {
             let Some(key) = key else { continue };
             self.with(key, |record| {
                 if let Payer::Watcher(_) = payer {
@@ -397,19 +396,19 @@ impl HttpUse {
         }
     }
 
-    /// How many parts [`Self::tidy`] divides the addresses into.
+    /// Returns the number of shards for [`Self::tidy`].
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
     }
 
-    /// Forgets those of one part that have nothing and owe nothing.
-    pub fn tidy(&self, part: usize, now: Duration) {
-        let Some(shard) = self.shards.get(part) else {
+    /// Evicts the idle addresses of one shard.
+    pub fn tidy(&self, number: usize, now: Duration) {
+        let Some(shard) = self.shards.get(number) else {
             return;
         };
-        let gone = shard::retain(&mut shard.lock(), |record| !record.is_idle(now));
-        self.known.fetch_sub(gone, Ordering::Relaxed);
+        let evicted = shard::retain(&mut shard.lock(), |record| !record.is_idle(now));
+        self.known.fetch_sub(evicted, Ordering::Relaxed);
     }
 
     fn total(&self, what: Claimed, is_operators: bool) -> Option<&AtomicUsize> {
@@ -432,8 +431,8 @@ impl HttpUse {
         others.get(&Key::OTHERS).map_or(Duration::ZERO, paid_at)
     }
 
-    /// Calls `act` with the record of a key, made if need be; with that of the others if there are too many. Also gives the
-    /// key it was.
+    /// Calls `act` with the record of a key and creates it if needed. Uses the overflow record if there are too many.
+    /// Also returns the key of the record.
     fn with<R>(&self, key: Key, act: impl FnOnce(&mut Record) -> R) -> (Key, R) {
         let mut shard = self.shard(key).lock();
         if let Some(record) = shard.get_mut(&key) {
@@ -456,8 +455,8 @@ impl HttpUse {
     }
 }
 
-fn add(record: &mut Record, place: usize, amount: usize, most: usize) -> bool {
-    let Some(held) = record.claimed.get_mut(place) else {
+fn add(record: &mut Record, index: usize, amount: usize, most: usize) -> bool {
+    let Some(held) = record.claimed.get_mut(index) else {
         return false;
     };
     let fits = held.checked_add(amount).is_some_and(|sum| sum <= most);

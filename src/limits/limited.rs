@@ -1,80 +1,80 @@
-//! Why a connection is not let in, with what its client is told: status, text, and when to come again.
+//! Defines why a connection or request is refused, with the HTTP status, the text and the retry time for its client.
 
 use std::time::Duration;
 
 use super::Offence;
 
-/// After what nobody can foresee: others have to leave first.
+/// Retry time if other connections must close first, which cannot be predicted.
 const COME_AGAIN: Duration = Duration::from_secs(30);
 
-/// After responses that wait: most are taken within seconds.
+/// Retry time for unread responses: most are read within seconds.
 const READ_SOON: Duration = Duration::from_secs(4);
 
-/// A connection that is not let in, or a request that is not served. The texts name the setting.
+/// Why a connection is not admitted or a request is not served. The texts name the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limited {
     /// Its address is banned.
     #[error("This address is banned for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
     Banned {
-        /// For how much longer.
+        /// The remaining time.
         left: Duration,
-        /// What for.
+        /// Why it is banned.
         offence: Offence,
     },
     /// Pages of its origin, or of its site, are banned at its address.
     #[error("Pages of this site are banned at this address for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
     PageBanned {
-        /// For how much longer.
+        /// The remaining time.
         left: Duration,
-        /// What for.
+        /// Why it is banned.
         offence: Offence,
     },
-    /// `limits.address_connections_per_second`, for so much longer.
+    /// `limits.address_connections_per_second`, with the time until the next one.
     #[error(
-        "Too many new connections from this address; come again later (limits.address_connections_per_second)"
+        "Too many new connections from this address; try again later (limits.address_connections_per_second)"
     )]
     AddressRate(Duration),
     /// `limits.address_connections_max`
     #[error(
-        "Too many connections from this address; close some, or come again later (limits.address_connections_max)"
+        "Too many connections from this address; close some, or try again later (limits.address_connections_max)"
     )]
     AddressConnections,
     /// `limits.origin_connections_max`
     #[error(
-        "Too many connections from pages of this site; come again later (limits.origin_connections_max)"
+        "Too many connections from pages of this site; try again later (limits.origin_connections_max)"
     )]
     OriginConnections,
     /// `limits.origin_address_percent`
     #[error(
-        "Too many connections from pages of this site at this address; come again later (limits.origin_address_percent)"
+        "Too many connections from pages of this site at this address; try again later (limits.origin_address_percent)"
     )]
     OriginAddress,
-    /// `limits.address_http_time_per_second`, for so much longer.
+    /// `limits.address_http_time_per_second`, with the time until the next one.
     #[error(
-        "Requests from this address take too much processor time; come again later (limits.address_http_time_per_second)"
+        "Requests from this address take too much processor time; try again later (limits.address_http_time_per_second)"
     )]
     AddressTime(Duration),
     /// `limits.address_response_bytes_max`
     #[error(
-        "Too many responses to this address wait to be taken; read them, or come again later (limits.address_response_bytes_max)"
+        "Too many responses to this address are unread; read them, or try again later (limits.address_response_bytes_max)"
     )]
     AddressResponses,
     /// `limits.response_bytes_max`
-    #[error("Too many responses wait to be taken; come again later (limits.response_bytes_max)")]
+    #[error("Too many responses are unread; try again later (limits.response_bytes_max)")]
     Responses,
     /// `connection.response_bytes_max`
     #[error("The response is too long; ask for less (connection.response_bytes_max)")]
     Response,
     /// `limits.connections_max`
-    #[error("The tracker is full; come again later (limits.connections_max)")]
+    #[error("The tracker is full; try again later (limits.connections_max)")]
     Connections,
     /// `memory.refuse_percent`
-    #[error("The tracker is short of memory; come again later (memory.refuse_percent)")]
+    #[error("The tracker is short of memory; try again later (memory.refuse_percent)")]
     Memory,
 }
 
 impl Limited {
-    /// The status of the HTTP response.
+    /// Returns the status of the HTTP response.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -92,7 +92,7 @@ impl Limited {
         }
     }
 
-    /// The setting that it is about.
+    /// Returns the setting that caused it.
     #[must_use]
     pub const fn setting(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl Limited {
         }
     }
 
-    /// Whole seconds after which it is worth to come again.
+    /// Returns the whole seconds after which a retry may succeed.
     #[must_use]
     pub const fn retry_after(self) -> u64 {
         let wait = match self {

@@ -1,8 +1,8 @@
-//! How fast one connection, one address and one site may go, and what happens beyond: first slower, then refused with a
-//! reason that can be read, and only a flood ends it.
+//! Limits the rates of connections, addresses and origins. A client over its limits is first slowed down, then refused
+//! with a readable reason. Only a flood closes its connection.
 //!
-//! Counts with governor's token buckets on a time that is handed in; sleeps and sends nothing. The hub asks when a connection
-//! comes, before and after each message, and when it ends.
+//! Counts with governor's token buckets. Time is an argument; this module never sleeps or sends. The hub calls it when
+//! a connection opens, before and after each message, and when it closes.
 
 mod addresses;
 mod bans;
@@ -66,7 +66,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Takes `limits.*`, `bans.connection_score_*` and `connection.malformed_per_minute_max`.
+    /// Reads `limits.*`, `bans.connection_score_*` and `connection.malformed_per_minute_max`.
     #[must_use]
     pub fn new(
         limits: &config::Limits,
@@ -94,7 +94,7 @@ fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
-/// What a connection may send only so much of.
+/// What a connection is rate limited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
     /// `limits.messages_per_second`
@@ -105,10 +105,10 @@ pub enum Rate {
     Bytes,
 }
 
-/// How long a connection shall not be read, and over which limit it is.
+/// How long reading from a connection pauses, and for which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {
-    /// The limit that takes longest to be kept again.
+    /// The exceeded limit that takes longest to recover.
     pub rate: Rate,
     /// At most `limits.delay_max`.
     pub time: Duration,
@@ -117,32 +117,32 @@ pub struct Pause {
 /// Whether a message is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It is.
+    /// Serve it.
     Serve,
-    /// It is answered with a failure, because of this limit.
+    /// Answer it with a failure, because of this limit.
     Refuse(Rate),
-    /// The connection is to be closed: `limits.refusals_per_minute_max` refusals have not stopped it.
+    /// Close the connection: it continued after `limits.refusals_per_minute_max` refusals.
     Flood,
 }
 
-/// A connection that has kept within its limits for this long has its `limits.patience` back.
+/// A connection that stays within its limits for this long regains its `limits.patience`.
 const CALM: Duration = Duration::from_secs(2);
-/// The share of `bans.connection_score_max` that counts as a strike even of a connection that ended by itself.
+/// The share of `bans.connection_score_max` above which an ended connection gets a strike, however it ended.
 const HOSTILE_SHARE: f32 = 0.5;
-/// After so many half-lives nothing is left of a score.
+/// Number of half-lives after which a score is forgotten.
 const HALF_LIVES: u32 = 10;
-/// At least so long is remembered that a connection was over a limit: all buckets by the minute are full again.
+/// Minimum time for which a connection that was over a limit is remembered: all buckets per minute refill in it.
 const TROUBLE_KEPT_MIN: Duration = Duration::from_mins(5);
 
-/// How much of its limits one connection has used. Small, as there is one for each.
+/// The rate-limit usage of one connection. Small, because every connection has one.
 #[derive(Debug, Default)]
 pub struct Usage {
     messages: Level,
     offers: Level,
     bytes: Level,
-    /// Made when first needed, as few connections ever do.
+    /// Allocated on first use, because few connections need it.
     trouble: Option<Box<Trouble>>,
-    /// Served, but not yet paid for: reading pauses until it is.
+    /// Bytes served but not yet charged to the bucket; reading pauses until they are.
     owed_bytes: u32,
     owed_offers: u16,
     owed_messages: u16,
@@ -150,23 +150,23 @@ pub struct Usage {
 
 const _: () = assert!(size_of::<Usage>() == 40);
 
-/// What is known of a connection that was over a limit once.
+/// The state of a connection that was over a limit.
 #[derive(Debug, Default)]
 struct Trouble {
     malformed: Level,
     refusals: Level,
-    /// When it began to be slowed, if it has not been calm since.
+    /// When it was first slowed since it was last calm.
     slowed_since: Option<Duration>,
     /// When it was last over a limit.
     over_at: Duration,
-    /// For hostile behaviour.
+    /// Points for hostile behaviour.
     score: Score,
-    /// What the score came from.
+    /// The violations behind the score.
     held: Held,
 }
 
 impl Usage {
-    /// Whether it was over a limit, or did something wrong, not long ago.
+    /// Returns whether it was over a limit or had a violation recently.
     #[must_use]
     pub const fn was_in_trouble(&self) -> bool {
         self.trouble.is_some()
@@ -177,7 +177,7 @@ impl Usage {
     }
 }
 
-/// Holds the connections of one worker to their limits.
+/// Enforces the rate limits of the connections of one worker.
 #[derive(Debug)]
 pub struct Limiter<C: Clock> {
     messages: Bucket<C>,
@@ -193,7 +193,7 @@ pub struct Limiter<C: Clock> {
 }
 
 impl<C: Clock + Clone> Limiter<C> {
-    /// By `policy`, on the time of `clock`.
+    /// Creates a limiter with the limits of `policy` and the time of `clock`.
     #[must_use]
     pub fn new(policy: &Policy, clock: &C) -> Self {
         Self {
@@ -210,21 +210,20 @@ impl<C: Clock + Clone> Limiter<C> {
         }
     }
 
-    /// Makes what a connection has used up under these limits count under `others`, on the same clock: no less and no
-    /// more than that.
+    /// Converts usage under these limits to usage under `others`, on the same clock, without loss or gain.
     pub fn carry_over(&self, usage: &mut Usage, others: &Self) {
         self.messages.carry_over(&usage.messages, &others.messages);
         self.offers.carry_over(&usage.offers, &others.offers);
         self.bytes.carry_over(&usage.bytes, &others.bytes);
-        if let Some(trouble) = &usage.trouble {
+        if let Some(over_limit) = &usage.trouble {
             self.malformed
-                .carry_over(&trouble.malformed, &others.malformed);
+                .carry_over(&over_limit.malformed, &others.malformed);
             self.refusals
-                .carry_over(&trouble.refusals, &others.refusals);
+                .carry_over(&over_limit.refusals, &others.refusals);
         }
     }
 
-    /// What an ending connection has used up of its limits; `None` if nothing.
+    /// Returns the usage that an ended connection leaves to its address; `None` if it has used nothing.
     pub fn spent(&self, usage: &Usage, now: Duration) -> Option<Spent> {
         let (messages, offers) = (usage.owed_messages.into(), usage.owed_offers.into());
         let mut spent = Spent {
@@ -233,11 +232,11 @@ impl<C: Clock + Clone> Limiter<C> {
             bytes: self.bytes.until_full(&usage.bytes, usage.owed_bytes),
             ..Spent::default()
         };
-        if let Some(trouble) = &usage.trouble {
-            spent.malformed = self.malformed.until_full(&trouble.malformed, 0);
-            spent.refusals = self.refusals.until_full(&trouble.refusals, 0);
-            let points = trouble.score.points(now, self.score_half_life);
-            // For more its address gets a strike.
+        if let Some(over_limit) = &usage.trouble {
+            spent.malformed = self.malformed.until_full(&over_limit.malformed, 0);
+            spent.refusals = self.refusals.until_full(&over_limit.refusals, 0);
+            let points = over_limit.score.points(now, self.score_half_life);
+            // Above that the address gets a strike instead.
             if points <= self.score_max * HOSTILE_SHARE {
                 spent.points = points.into();
             }
@@ -245,44 +244,44 @@ impl<C: Clock + Clone> Limiter<C> {
         spent.is_worth_keeping().then_some(spent)
     }
 
-    /// What a connection has used up that goes on where another has ended. What it owes, [`Self::charge`] has it wait for.
+    /// Returns the usage of a connection that continues an ended one. [`Self::charge`] makes it wait for its debt.
     pub fn begin(&self, spent: &Spent, now: Duration) -> Usage {
         let (messages, owed_messages) = self.messages.begin(spent.messages);
         let (offers, owed_offers) = self.offers.begin(spent.offers);
         let (bytes, owed_bytes) = self.bytes.begin(spent.bytes);
-        let few = |owed: u32| u16::try_from(owed).unwrap_or(u16::MAX);
+        let to_u16 = |owed: u32| u16::try_from(owed).unwrap_or(u16::MAX);
         let mut usage = Usage {
             messages,
             offers,
             bytes,
             trouble: None,
             owed_bytes,
-            owed_offers: few(owed_offers),
-            owed_messages: few(owed_messages),
+            owed_offers: to_u16(owed_offers),
+            owed_messages: to_u16(owed_messages),
         };
         if spent.has_trouble() {
-            let trouble = usage.trouble();
-            trouble.over_at = now;
-            (trouble.malformed, _) = self.malformed.begin(spent.malformed);
-            (trouble.refusals, _) = self.refusals.begin(spent.refusals);
+            let over_limit = usage.trouble();
+            over_limit.over_at = now;
+            (over_limit.malformed, _) = self.malformed.begin(spent.malformed);
+            (over_limit.refusals, _) = self.refusals.begin(spent.refusals);
             #[expect(clippy::cast_possible_truncation, reason = "a few hundred at most")]
             let points = spent.points as f32;
-            trouble.score.add(points, now, self.score_half_life);
+            over_limit.score.add(points, now, self.score_half_life);
         }
         usage
     }
 
-    /// Asked before a message is served. `now` is the time of the clock.
+    /// Decides whether a message is served. `now` is the time of the clock.
     pub fn admit(&self, usage: &mut Usage, now: Duration) -> Admission {
-        if let Some(trouble) = &mut usage.trouble
-            && now.saturating_sub(trouble.over_at) > CALM
+        if let Some(over_limit) = &mut usage.trouble
+            && now.saturating_sub(over_limit.over_at) > CALM
         {
-            trouble.slowed_since = None;
-            let quiet = trouble
+            over_limit.slowed_since = None;
+            let idle = over_limit
                 .score
                 .age(now)
-                .min(now.saturating_sub(trouble.over_at));
-            if quiet > self.trouble_kept {
+                .min(now.saturating_sub(over_limit.over_at));
+            if idle > self.trouble_kept {
                 usage.trouble = None;
             }
         }
@@ -301,17 +300,17 @@ impl<C: Clock + Clone> Limiter<C> {
     }
 
     fn refuse(&self, usage: &mut Usage, rate: Rate, now: Duration) -> Admission {
-        let trouble = usage.trouble();
-        trouble.over_at = now;
-        if self.refusals.take(&trouble.refusals) {
+        let over_limit = usage.trouble();
+        over_limit.over_at = now;
+        if self.refusals.take(&over_limit.refusals) {
             Admission::Refuse(rate)
         } else {
             Admission::Flood
         }
     }
 
-    /// Told after a message was served, and how many offers were relayed for it. `Some` is how long the connection
-    /// shall not be read, at most `limits.delay_max`.
+    /// Charges a served message and its relayed offers. Returns how long reading must pause, at most
+    /// `limits.delay_max`.
     pub fn charge(&self, usage: &mut Usage, offers: u32, now: Duration) -> Option<Pause> {
         let offers = u16::try_from(offers).unwrap_or(u16::MAX);
         usage.owed_offers = usage.owed_offers.saturating_add(offers);
@@ -319,8 +318,8 @@ impl<C: Clock + Clone> Limiter<C> {
         Some(self.slow_down(usage, pause, now))
     }
 
-    /// Told how many bytes were read, whether they made a message or not; `Some` is how long the connection shall not be
-    /// read because of them. This is what stops floods of frames that never become a message.
+    /// Charges bytes that were read, whether or not they formed a message. Returns how long reading must pause for
+    /// them. This stops floods of frames that never complete a message.
     pub fn charge_bytes(&self, usage: &mut Usage, bytes: u32, now: Duration) -> Option<Pause> {
         usage.owed_bytes = usage.owed_bytes.saturating_add(bytes);
         let time = self.bytes.pay(&usage.bytes, &mut usage.owed_bytes)?;
@@ -329,52 +328,52 @@ impl<C: Clock + Clone> Limiter<C> {
     }
 
     fn slow_down(&self, usage: &mut Usage, pause: Pause, now: Duration) -> Pause {
-        let trouble = usage.trouble();
-        trouble.over_at = now;
-        trouble.slowed_since.get_or_insert(now);
+        let over_limit = usage.trouble();
+        over_limit.over_at = now;
+        over_limit.slowed_since.get_or_insert(now);
         Pause {
             time: pause.time.min(self.delay_max),
             ..pause
         }
     }
 
-    /// Counts a malformed message. False if there are too many: the connection is to be closed.
+    /// Counts a malformed message. Returns false if there are too many: the connection must close.
     pub fn allow_malformed(&self, usage: &mut Usage) -> bool {
         self.malformed.take(&usage.trouble().malformed)
     }
 
-    /// Holds something against a connection. False if it is too much together: the connection is to be closed.
-    pub fn allow_offence(&self, usage: &mut Usage, misdeed: Misdeed, now: Duration) -> bool {
-        let trouble = usage.trouble();
-        trouble.held.count(misdeed);
-        let score = &mut trouble.score;
-        score.add(misdeed.points(), now, self.score_half_life) <= self.score_max
+    /// Records a violation. Returns false if the score is too high: the connection must close.
+    pub fn allow_offence(&self, usage: &mut Usage, violation: Misdeed, now: Duration) -> bool {
+        let over_limit = usage.trouble();
+        over_limit.held.count(violation);
+        let score = &mut over_limit.score;
+        score.add(violation.points(), now, self.score_half_life) <= self.score_max
     }
 
-    /// What is held against a connection, and what is done about it; `None` if there is nothing.
+    /// Returns the recorded violations of a connection and their consequences; `None` if there are none.
     pub fn grudge(&self, usage: &Usage, now: Duration) -> Option<Grudge> {
-        let trouble = usage.trouble.as_ref()?;
-        let points = trouble.score.points(now, self.score_half_life);
+        let over_limit = usage.trouble.as_ref()?;
+        let points = over_limit.score.points(now, self.score_half_life);
         let is_slowed =
-            trouble.slowed_since.is_some() && now.saturating_sub(trouble.over_at) <= CALM;
+            over_limit.slowed_since.is_some() && now.saturating_sub(over_limit.over_at) <= CALM;
         (points > 0.0 || is_slowed).then_some(Grudge {
             points,
             points_max: self.score_max,
-            held: trouble.held,
+            held: over_limit.held,
             is_slowed,
         })
     }
 
-    /// Whether so much is held against a connection that its address has to answer for it, however it ended: half of what
-    /// would have closed it. Who hangs up just in time is not better than who is closed.
+    /// Returns whether the address of an ended connection gets a strike: its score is over half of what closes a
+    /// connection. So disconnecting just in time does not avoid the strike.
     pub fn is_hostile(&self, usage: &Usage, now: Duration) -> bool {
-        let score = usage.trouble.as_ref().map(|trouble| trouble.score);
+        let score = usage.trouble.as_ref().map(|over_limit| over_limit.score);
         score.is_some_and(|score| {
             score.points(now, self.score_half_life) > self.score_max * HOSTILE_SHARE
         })
     }
 
-    /// Pays what is owed as far as possible; `Some` is when the rest can be paid.
+    /// Charges the debt as far as possible. Returns how long the rest must wait.
     fn settle(&self, usage: &mut Usage) -> Option<Pause> {
         let messages = self
             .messages

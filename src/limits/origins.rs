@@ -1,7 +1,7 @@
-//! How many connections the pages of each web site have, and how fast they announce.
+//! Limits the connections and announces of the pages of each web origin.
 //!
-//! Shared by all workers behind one lock, which is taken when a page's connection comes and ends, and for its announces only
-//! where `limits.origin_announces_per_second` is set. A site keeps a number as long as it has connections.
+//! Shared by all workers behind one lock. It is taken when a page's connection opens and closes, and for its announces
+//! only if `limits.origin_announces_per_second` is set. An origin keeps its id while it has connections.
 
 mod sites;
 
@@ -16,19 +16,19 @@ use super::{AddressKind, Group, OriginId, Visit, Whence};
 use crate::config;
 use sites::{Site, Sites};
 
-/// Bytes of the longest origin that has a number of its own; names of hosts have at most 253.
+/// Bytes of the longest origin that gets an id of its own; host names have at most 253.
 const ORIGIN_BYTES_MAX: usize = 300;
-/// The place of those without a number of their own, which share the limits of one.
+/// The slot of all origins without an id of their own, which share one limit.
 const OTHERS: usize = 0;
 
-/// All sites whose pages are connected.
+/// All origins whose pages are connected.
 #[derive(Debug)]
 pub struct Origins {
     sites: Mutex<Sites>,
     policy: RwLock<Policy>,
 }
 
-/// By `limits.origin*`.
+/// From `limits.origin*`.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     most: usize,
@@ -43,10 +43,10 @@ struct Policy {
     private_factor: u32,
 }
 
-/// How many connections the pages of a site have.
+/// The number of connections of an origin's pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginCount {
-    /// The site; `None` for all together that have no number of their own.
+    /// The origin; `None` for all without an id of their own.
     pub origin: Option<Box<str>>,
     /// Its connections.
     pub connections: u32,
@@ -70,7 +70,7 @@ impl Policy {
         }
     }
 
-    /// The part of `whole` that one address may use, at least one.
+    /// Returns the part of `whole` that one address may use, at least one.
     fn part(&self, whole: u32, kind: AddressKind) -> u32 {
         let factor = match kind {
             AddressKind::Public => 1,
@@ -94,29 +94,29 @@ pub enum OriginFull {
 /// Where a connection of a page is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// With those of its own origin.
+    /// With its own origin.
     Own,
-    /// With all others, as there are `limits.origins_max`, or what it names is too long.
+    /// With all others: there are `limits.origins_max` origins, or its origin is too long.
     Shared,
-    /// With all others, as its address has named `limits.address_origins_max` before.
+    /// With all others: its address already added `limits.address_origins_max` origins.
     SharedOfAddress,
 }
 
-/// The number of the site at a place.
-fn number(place: usize) -> OriginId {
-    OriginId(u16::try_from(place + 1).unwrap_or(0))
+/// Returns the id of the origin in a slot.
+fn number(slot: usize) -> OriginId {
+    OriginId(u16::try_from(slot + 1).unwrap_or(0))
 }
 
 impl Origins {
-    /// Knowing none yet.
+    /// Creates an empty table.
     #[must_use]
     pub fn new(limits: &config::Limits) -> Self {
-        let mut sites = Slab::new();
-        sites.insert(Site::default());
+        let mut entries = Slab::new();
+        entries.insert(Site::default());
         Self {
             sites: Mutex::new(Sites {
                 places: HashMap::new(),
-                by_number: sites,
+                by_number: entries,
                 parts: HashMap::new(),
                 named_first: HashMap::new(),
             }),
@@ -124,7 +124,7 @@ impl Origins {
         }
     }
 
-    /// Goes by other limits from now on, for those that are here as well.
+    /// Applies new limits, also to connected origins.
     pub fn retune(&self, limits: &config::Limits) {
         *self.policy.write() = Policy::new(limits);
     }
@@ -133,97 +133,97 @@ impl Origins {
         *self.policy.read()
     }
 
-    /// Looks whether the pages of an origin have room for one more connection from an address; `None` is one that has no limits.
+    /// Checks whether an origin has room for one more connection from an address. `None` is an address without limits.
     ///
     /// # Errors
     ///
-    /// They have not, or that address has its part of it.
-    pub fn room(&self, origin: &str, whence: Option<Whence>) -> Result<(), OriginFull> {
+    /// The origin is full, or the address uses its part of it.
+    pub fn room(&self, origin: &str, keys: Option<Whence>) -> Result<(), OriginFull> {
         let policy = self.policy();
         let Some(most) = policy.connections_max else {
             return Ok(());
         };
-        let sites = self.sites.lock();
-        let place = match sites.places.get(origin) {
-            Some(place) => *place,
-            None if sites.has_place_for(origin, whence, &policy) => return Ok(()),
+        let table = self.sites.lock();
+        let slot = match table.places.get(origin) {
+            Some(slot) => *slot,
+            None if table.has_place_for(origin, keys, &policy) => return Ok(()),
             None => OTHERS,
         };
-        if sites.connections(place) >= most {
+        if table.connections(slot) >= most {
             return Err(OriginFull::Origin);
         }
-        let Some(group) = whence.map(Whence::group) else {
+        let Some(group) = keys.map(Whence::group) else {
             return Ok(());
         };
-        let part = sites.parts.get(&Visit::new(Some(group.key), number(place)));
+        let part = table.parts.get(&Visit::new(Some(group.key), number(slot)));
         let fits = part.is_none_or(|part| part.connections < policy.part(most, group.kind));
         fits.then_some(()).ok_or(OriginFull::Address)
     }
 
-    /// Counts a connection of a page, from an address that shares its part of the site's limits with `group`. Gives its number,
-    /// and where that is counted.
+    /// Counts a connection of a page, from an address that shares its part of the origin's limits with `group`. Returns
+    /// the id of the origin and where the connection is counted.
     pub fn enter(
         &self,
         origin: &str,
-        whence: Option<Whence>,
+        keys: Option<Whence>,
         group: Option<Group>,
     ) -> (OriginId, Place) {
         let policy = self.policy();
-        let sites = &mut *self.sites.lock();
-        let (place, counted) = match sites.places.get(origin) {
-            Some(place) => (*place, Place::Own),
-            None if sites.has_place_for(origin, whence, &policy) => {
-                (sites.add(origin, whence), Place::Own)
+        let table = &mut *self.sites.lock();
+        let (slot, placement) = match table.places.get(origin) {
+            Some(slot) => (*slot, Place::Own),
+            None if table.has_place_for(origin, keys, &policy) => {
+                (table.add(origin, keys), Place::Own)
             }
-            None if sites.may_name(whence, &policy) => (OTHERS, Place::Shared),
+            None if table.may_name(keys, &policy) => (OTHERS, Place::Shared),
             None => (OTHERS, Place::SharedOfAddress),
         };
-        let id = number(place);
-        if let Some(site) = sites.by_number.get_mut(place) {
-            site.connections += 1;
+        let id = number(slot);
+        if let Some(entry) = table.by_number.get_mut(slot) {
+            entry.connections += 1;
         }
         if let Some(group) = group {
-            let part = sites.parts.entry(Visit::new(Some(group.key), id));
+            let part = table.parts.entry(Visit::new(Some(group.key), id));
             part.or_default().connections += 1;
         }
-        (id, counted)
+        (id, placement)
     }
 
-    /// How many connections an address or network has of the pages of an origin.
+    /// Returns the number of connections that an address or network has from pages of an origin.
     #[must_use]
     pub fn connections_of(&self, id: OriginId, group: Group) -> u32 {
-        let sites = self.sites.lock();
-        let part = sites.parts.get(&Visit::new(Some(group.key), id));
+        let table = self.sites.lock();
+        let part = table.parts.get(&Visit::new(Some(group.key), id));
         part.map_or(0, |part| part.connections)
     }
 
-    /// The origin with this number; `None` if it is that of those without one of their own.
+    /// Returns the origin with this id; `None` for the id of all origins without one of their own.
     #[must_use]
     pub fn name(&self, id: OriginId) -> Option<Box<str>> {
-        let place = usize::from(id.0).checked_sub(1)?;
-        let sites = self.sites.lock();
-        let mut named = sites.places.iter();
+        let slot = usize::from(id.0).checked_sub(1)?;
+        let table = self.sites.lock();
+        let mut named = table.places.iter();
         named
-            .find(|(_, known)| **known == place)
+            .find(|(_, known)| **known == slot)
             .map(|(name, _)| name.clone())
     }
 
-    /// Whether an origin has a number of its own, or would get one.
+    /// Returns whether an origin has an id of its own, or would get one.
     #[must_use]
-    pub fn is_own(&self, origin: &str, whence: Option<Whence>) -> bool {
+    pub fn is_own(&self, origin: &str, keys: Option<Whence>) -> bool {
         let policy = self.policy();
-        let sites = self.sites.lock();
-        sites.places.contains_key(origin) || sites.has_place_for(origin, whence, &policy)
+        let table = self.sites.lock();
+        table.places.contains_key(origin) || table.has_place_for(origin, keys, &policy)
     }
 
-    /// All sites with connections, those with the most first.
+    /// Returns all origins with connections, those with most connections first.
     #[must_use]
     pub fn list(&self) -> Vec<OriginCount> {
-        let sites = self.sites.lock();
-        let connections = |place| sites.connections(place);
-        let named = sites.places.iter().map(|(origin, place)| OriginCount {
+        let table = self.sites.lock();
+        let connections = |slot| table.connections(slot);
+        let named = table.places.iter().map(|(origin, slot)| OriginCount {
             origin: Some(origin.clone()),
-            connections: connections(*place),
+            connections: connections(*slot),
         });
         let others = OriginCount {
             origin: None,
@@ -233,7 +233,7 @@ impl Origins {
             .chain([others])
             .filter(|count| count.connections > 0)
             .collect();
-        drop(sites);
+        drop(table);
         all.sort_by(|one, other| {
             let most_first = other.connections.cmp(&one.connections);
             most_first.then_with(|| one.origin.cmp(&other.origin))
@@ -241,24 +241,24 @@ impl Origins {
         all
     }
 
-    /// Takes a connection out that was counted for `group`.
+    /// Releases a connection that was counted for `group`.
     pub fn leave(&self, id: OriginId, group: Option<Group>) {
-        self.with(id, |site| {
-            site.connections = site.connections.saturating_sub(1);
+        self.with(id, |entry| {
+            entry.connections = entry.connections.saturating_sub(1);
         });
         let Some(group) = group else { return };
-        let visit = Visit::new(Some(group.key), id);
+        let account = Visit::new(Some(group.key), id);
         let parts = &mut self.sites.lock().parts;
-        if let Some(part) = parts.get_mut(&visit) {
+        if let Some(part) = parts.get_mut(&account) {
             part.connections = part.connections.saturating_sub(1);
         }
     }
 
-    /// Takes note of an announce: for how long its connection is not to be read.
+    /// Charges an announce. Returns how long reading from its connection must pause.
     ///
     /// # Errors
     ///
-    /// The announce is to be refused: as many as may wait do already, of all pages of the site, or of those at this address.
+    /// The announce must be refused: the maximum number already waits, for the origin or for this address at it.
     pub fn announce(
         &self,
         id: OriginId,
@@ -273,24 +273,24 @@ impl Origins {
         if let Some(group) = group {
             let part = |whole| policy.part(whole, group.kind);
             let bucket = Lending::new(part(rate), part(policy.announces_burst), policy.delay_max);
-            let visit = Visit::new(Some(group.key), id);
+            let account = Visit::new(Some(group.key), id);
             let parts = &mut self.sites.lock().parts;
-            wait = bucket.take(&parts.entry(visit).or_default().announces, now)?;
+            wait = bucket.take(&parts.entry(account).or_default().announces, now)?;
         }
-        let of_site = self.with(id, |site| policy.announces.take(&site.announces, now));
+        let of_site = self.with(id, |entry| policy.announces.take(&entry.announces, now));
         of_site
             .unwrap_or(Ok(Duration::ZERO))
             .map(|own| own.max(wait))
     }
 
-    /// Forgets the sites without connections.
+    /// Evicts the origins without connections.
     pub fn tidy(&self, now: Duration) {
         self.sites.lock().tidy(now);
     }
 
     fn with<R>(&self, id: OriginId, act: impl FnOnce(&mut Site) -> R) -> Option<R> {
-        let place = usize::from(id.0).checked_sub(1)?;
-        self.sites.lock().by_number.get_mut(place).map(act)
+        let slot = usize::from(id.0).checked_sub(1)?;
+        self.sites.lock().by_number.get_mut(slot).map(act)
     }
 }
 

@@ -1,8 +1,8 @@
-//! How often clients are asked to announce: more seldom as the load grows.
+//! Controls the announce interval of clients: it grows with the load.
 
 use std::time::Duration;
 
-/// The announce interval of one worker, following its load.
+/// Controls the announce interval of one worker by its load.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     least: Duration,
@@ -12,15 +12,16 @@ pub struct Pace {
     /// Announces per second, smoothed.
     rate: f64,
     counted: u32,
-    /// The share of the load that is taken for granted: all of it while memory is short.
+    /// Minimum load to assume: 1 while memory is short, else 0.
     floor: f64,
 }
 
-/// Seconds over which the load is smoothed: long against a burst, short against an interval.
+/// Seconds over which the load is smoothed: long compared to a burst, short compared to an interval.
 const SMOOTHING: f64 = 10.0;
 
 impl Pace {
-    /// From `tracker.interval_min`, `tracker.interval_max` and `tracker.busy_announces_per_second`.
+    /// Creates a controller from `tracker.interval_min`, `tracker.interval_max` and
+    /// `tracker.busy_announces_per_second`.
     #[must_use]
     pub fn new(least: Duration, most: Duration, busy_announces_per_second: u32) -> Self {
         let busy = f64::from(busy_announces_per_second.max(1));
@@ -34,13 +35,13 @@ impl Pace {
         }
     }
 
-    /// The same interval whatever the load.
+    /// Creates a controller with a fixed interval.
     #[must_use]
     pub fn fixed(interval: Duration) -> Self {
         Self::new(interval, interval, 1)
     }
 
-    /// Goes on with the bounds of `other`, from the load seen so far.
+    /// Applies the bounds of `other` and keeps the measured load.
     pub fn retune(&mut self, other: Self) {
         *self = Self {
             rate: self.rate,
@@ -55,7 +56,7 @@ impl Pace {
         self.counted = self.counted.saturating_add(1);
     }
 
-    /// Takes in what was counted during `elapsed`.
+    /// Updates the load from the announces counted during `elapsed`.
     pub fn observe(&mut self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         if seconds > 0.0 {
@@ -65,16 +66,16 @@ impl Pace {
         }
     }
 
-    /// Hands out the longest interval while memory is short, whatever the load.
+    /// Selects the longest interval while memory is short, for any load.
     pub fn set_short_of_memory(&mut self, is_short: bool) {
         self.floor = f64::from(u8::from(is_short));
     }
 
-    /// The interval to hand out now, in whole seconds, at least 1.
+    /// Returns the current interval in whole seconds, at least 1.
     #[must_use]
     pub fn interval(&self) -> u32 {
-        let share = (self.rate / self.busy).clamp(self.floor, 1.0);
-        let interval = self.least + self.most.saturating_sub(self.least).mul_f64(share);
+        let load = (self.rate / self.busy).clamp(self.floor, 1.0);
+        let interval = self.least + self.most.saturating_sub(self.least).mul_f64(load);
         u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1)
     }
 }

@@ -1,6 +1,6 @@
-//! How near the process is to the end of its memory, and what follows: first nobody new, then who is idle has to go.
+//! Measures memory pressure and its consequences: first new connections are refused, then existing ones are closed.
 //!
-//! Counts nothing itself: the worker hands in what the system says, the hub acts on it.
+//! Measures nothing itself: the worker passes in the system's numbers, and the hub acts on the result.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,39 +9,39 @@ use parking_lot::RwLock;
 
 use crate::config;
 
-/// What the kernel holds for a connection beside the process's own memory: its socket with empty buffers.
+/// Kernel memory of a connection, in addition to the process's own: its socket with empty buffers.
 const KERNEL_BYTES_PER_CONNECTION: usize = 5 * 1024;
 
-/// What the kernel holds beyond that for a connection whose client takes nothing of what is sent to it: unsent bytes and their
-/// bookkeeping, as far as the socket's options let it (`net::tcp`).
+/// Additional kernel memory of a connection whose client reads nothing: unsent bytes and their bookkeeping, as bounded
+/// by the socket's options (`net::tcp`).
 pub const KERNEL_BYTES_PER_BLOCKED: usize = 64 * 1024;
-/// For how long those who hold what is usual are spared after others were closed: until it is seen what that gave back.
+/// How long connections with a typical amount stay open after others were closed, until the freed memory shows.
 const SPARED: Duration = Duration::from_secs(2);
 
-/// How short memory is.
+/// The level of memory pressure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Not at all.
+    /// Memory is not short.
     Calm,
     /// Over `memory.refuse_percent` of the budget: no new connections and swarms, and the longest interval.
     Refuse,
-    /// Over `memory.shed_percent`: also connections are closed, those that hold most first.
+    /// Over `memory.shed_percent`: connections are closed as well, those that hold most first.
     Shed,
 }
 
-/// The budget and what is used of it.
+/// The memory budget and its usage.
 #[derive(Debug)]
 pub struct Pressure {
     policy: RwLock<config::Memory>,
-    /// What the system grants where no budget is set; 0 for none.
+    /// The budget from the system if none is configured; 0 for none.
     granted_bytes: AtomicUsize,
     used: AtomicUsize,
-    /// Until when connections that hold what is usual are spared, in milliseconds since the process started.
+    /// Until when connections with a typical amount stay open, in milliseconds since the process started.
     spared_until: AtomicU64,
 }
 
 impl Pressure {
-    /// By `memory.*`; without a budget there is never any.
+    /// Creates it from `memory.*`. Without a budget there is never any pressure.
     #[must_use]
     pub fn new(memory: &config::Memory) -> Self {
         Self {
@@ -52,17 +52,17 @@ impl Pressure {
         }
     }
 
-    /// Goes by another budget from now on.
+    /// Applies new settings.
     pub fn retune(&self, memory: &config::Memory) {
         *self.policy.write() = memory.clone();
     }
 
-    /// Sets the budget that holds where none is set.
+    /// Sets the budget to use if none is configured.
     pub fn grant(&self, bytes: usize) {
         self.granted_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// The budget in force; 0 for none.
+    /// Returns the active budget; 0 for none.
     #[must_use]
     pub fn budget_bytes(&self) -> usize {
         match self.policy.read().budget_bytes {
@@ -78,7 +78,7 @@ impl Pressure {
         }
     }
 
-    /// Takes note of the memory of the process, and of its connections, of which so many over HTTP take nothing.
+    /// Updates the usage from the resident memory and the connections. Of these, `blocked` HTTP ones read nothing.
     pub fn observe(&self, resident_bytes: usize, connections: usize, blocked: usize) {
         let sockets = connections.saturating_mul(KERNEL_BYTES_PER_CONNECTION);
         let unsent = blocked.saturating_mul(KERNEL_BYTES_PER_BLOCKED);
@@ -88,13 +88,13 @@ impl Pressure {
         self.used.store(used, Ordering::Relaxed);
     }
 
-    /// Bytes used, sockets included.
+    /// Returns the bytes used, sockets included.
     #[must_use]
     pub fn used_bytes(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// How short memory is.
+    /// Returns the level of memory pressure.
     #[must_use]
     pub fn step(&self) -> Step {
         let (refuse, shed) = {
@@ -108,7 +108,7 @@ impl Pressure {
         }
     }
 
-    /// Bytes that are to be given back now. None before [`Step::Shed`].
+    /// Returns the bytes to free now; 0 below [`Step::Shed`].
     #[must_use]
     pub fn surplus_bytes(&self) -> usize {
         if self.step() < Step::Shed {
@@ -118,20 +118,20 @@ impl Pressure {
         self.used_bytes().saturating_sub(self.part(refuse))
     }
 
-    /// Spares connections that hold what is usual for some seconds.
+    /// Keeps connections with a typical amount open for some seconds.
     pub fn spare_usual(&self, now: Duration) {
         let until = u64::try_from((now + SPARED).as_millis()).unwrap_or(u64::MAX);
         self.spared_until.store(until, Ordering::Relaxed);
     }
 
-    /// Whether connections may be closed that hold what is usual.
+    /// Returns whether connections with a typical amount may be closed.
     #[must_use]
     pub fn may_shed_usual(&self, now: Duration) -> bool {
         now.as_millis() >= u128::from(self.spared_until.load(Ordering::Relaxed))
     }
 
-    /// How many of so many connections are to be closed now: those whose share of the memory is over what may be used, a few
-    /// at a time, as it takes a moment until their memory is seen to be free. None before [`Step::Shed`].
+    /// Returns how many of `connections` to close now, by their share of the excess memory. It is a few at a time,
+    /// because freed memory shows only after a moment. 0 below [`Step::Shed`].
     #[must_use]
     pub fn surplus(&self, connections: usize) -> usize {
         if self.step() < Step::Shed {
@@ -143,7 +143,7 @@ impl Pressure {
     }
 }
 
-/// At most one in so many connections is closed in a second.
+/// At most one in this many connections is closed per second.
 const SHED_PART: usize = 16;
 
 #[cfg(test)]

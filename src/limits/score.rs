@@ -1,21 +1,21 @@
-//! Points for hostile behaviour that halve again and again as time goes by, in eight bytes.
+//! Scores hostile behaviour in points that halve after each half-life, in eight bytes.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What is held against a connection.
+/// A violation by a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misdeed {
-    /// A malformed message, or an answer that is none: no working client sends one.
+    /// A malformed message or answer: no working client sends one.
     Malformed,
-    /// An answer that nobody waits for. Now and then every client sends one, to a peer that has just left.
+    /// An answer without a pending offer. Every client sends one now and then, to a peer that has just left.
     UnwantedAnswer,
     /// A message refused because the connection stayed over its limits.
     Refused,
 }
 
 impl Misdeed {
-    /// How much it weighs.
+    /// Returns its points.
     #[must_use]
     pub(super) const fn points(self) -> f32 {
         match self {
@@ -25,7 +25,7 @@ impl Misdeed {
     }
 }
 
-/// How often what was done, since the connection was last in good standing.
+/// The number of each violation since the connection was last in good standing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Held {
     malformed: u32,
@@ -34,8 +34,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn count(&mut self, misdeed: Misdeed) {
-        let number = match misdeed {
+    pub(super) fn count(&mut self, violation: Misdeed) {
+        let number = match violation {
             Misdeed::Malformed => &mut self.malformed,
             Misdeed::UnwantedAnswer => &mut self.unwanted_answers,
             Misdeed::Refused => &mut self.refused,
@@ -44,14 +44,14 @@ impl Held {
     }
 }
 
-/// What is held against a connection, as it is shown: how often what was done, in words.
+/// The recorded violations of a connection for the operator. Its text lists their numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grudge {
-    /// Points that are left.
+    /// The current points.
     pub points: f32,
     /// `bans.connection_score_max`
     pub points_max: f32,
-    /// Whether it is read more slowly.
+    /// Whether reading from it is slowed.
     pub is_slowed: bool,
     pub(super) held: Held,
 }
@@ -60,12 +60,12 @@ impl fmt::Display for Grudge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers = [
             (self.held.malformed, "malformed messages"),
-            (self.held.unwanted_answers, "answers nobody waited for"),
-            (self.held.refused, "messages refused as too many"),
+            (self.held.unwanted_answers, "unexpected answers"),
+            (self.held.refused, "messages refused by rate limits"),
         ];
         let mut separator = "";
-        for (number, what) in numbers.iter().filter(|(number, _)| *number > 0) {
-            write!(f, "{separator}{number} {what}")?;
+        for (number, name) in numbers.iter().filter(|(number, _)| *number > 0) {
+            write!(f, "{separator}{number} {name}")?;
             separator = ", ";
         }
         if separator.is_empty() {
@@ -75,27 +75,27 @@ impl fmt::Display for Grudge {
     }
 }
 
-/// The points of somebody.
+/// A score that halves after each half-life.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Score {
     points: f32,
-    /// Second of the last change.
+    /// When it last changed, in seconds since the process started.
     at: u32,
 }
 
 impl Score {
-    /// The points that are left now.
+    /// Returns the current points.
     pub(super) fn points(self, now: Duration, half_life: Duration) -> f32 {
         let age = self.age(now).as_secs_f32() / half_life.as_secs_f32().max(1.0);
         self.points * (-age).exp2()
     }
 
-    /// How long ago the last points came, in whole seconds: a part of one must not count again with each of many points.
+    /// Returns the time since the last points, in whole seconds. Fractions would decay again with each of many points.
     pub(super) fn age(self, now: Duration) -> Duration {
         Duration::from_secs(now.as_secs().saturating_sub(u64::from(self.at)))
     }
 
-    /// Adds points and gives how many there are then.
+    /// Adds points and returns the new total.
     pub(super) fn add(&mut self, points: f32, now: Duration, half_life: Duration) -> f32 {
         self.points = self.points(now, half_life) + points;
         self.at = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);

@@ -1,13 +1,13 @@
-//! One of the parts that tables of addresses are divided into.
+//! Evicts entries from one shard of an address table.
 
 use std::collections::HashMap;
 
 use super::Key;
 
-/// How many times as much room as entries a part may have.
+/// Maximum capacity of a shard, as a multiple of its entries.
 const ROOM_MAX: usize = 4;
 
-/// Forgets what is not to be kept, and gives back room that is then too much. How many were forgotten.
+/// Removes entries that `is_kept` rejects, and frees excess capacity. Returns the number of removed entries.
 pub(super) fn retain<V>(
     shard: &mut HashMap<Key, V>,
     mut is_kept: impl FnMut(&mut V) -> bool,

@@ -1,16 +1,17 @@
-//! How much of the swarm table one address has, and when it may begin another swarm.
+//! Limits how much of the swarm table one address may use.
 //!
-//! The connections of an address share one number, which changes when one of them joins or leaves a swarm: an atomic, so that
-//! no message waits for a lock. The threshold moves with what is free, as the buffers of switches are divided: the fuller
-//! the table, the less one may have of it, so that whoever has little can always begin one more.
+//! The connections of an address share one counter, which changes when one of them joins or leaves a swarm. It is
+//! atomic, so no message waits for a lock. The threshold depends on the free room, like dynamic thresholds of switch
+//! buffers: the fuller the table, the less one address may use. So an address that uses little can always create one
+//! more swarm.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// How much of the free room one address may have: `limits.address_swarms_percent`, and `limits.network_factor` times as
-/// much for a network of /48.
+/// The part of the free room that one address may use: `limits.address_swarms_percent`, and `limits.network_factor`
+/// times that for a /48 network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portion {
     percent: u32,
@@ -18,10 +19,10 @@ pub struct Portion {
 }
 
 impl Portion {
-    /// All of it.
+    /// No limit.
     pub const ALL: Self = Self::new(0, 0);
 
-    /// So many percent; 0 stands for no limit.
+    /// Creates a quota of `percent`; 0 is no limit.
     #[must_use]
     pub const fn new(percent: u32, network_factor: u32) -> Self {
         Self {
@@ -30,39 +31,39 @@ impl Portion {
         }
     }
 
-    /// In one number, which may be shared.
+    /// Encodes it as one number, for an atomic.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         (self.percent as u64) << 32 | self.network_factor as u64
     }
 
-    /// The one that this number stands for.
+    /// Decodes it from [`to_bits`](Self::to_bits).
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self::new((bits >> 32) as u32, (bits & 0xffff_ffff) as u32)
     }
 }
 
-/// The memberships of all connections and of all peers over HTTP of one address, or of one network.
+/// The memberships of all connections and HTTP peers of one address or network.
 #[derive(Debug, Default)]
 pub struct Share {
     memberships: AtomicUsize,
-    /// How many times as much it may have as others, at least once.
+    /// The factor by which its quota exceeds that of others, at least one.
     factor: u32,
     /// The address group of its members.
     group: Option<NonZeroU64>,
-    /// That of the network around it, of which it is a part.
+    /// The usage of its network, which includes it.
     wider: Option<Arc<Self>>,
 }
 
 impl Share {
-    /// Of nothing yet, within the share of a network.
+    /// Creates an empty one within the usage of a network.
     #[must_use]
     pub fn within(wider: Option<Arc<Self>>) -> Self {
         Self::of_many(1, wider)
     }
 
-    /// The same, for an address that may have so many times as much as others.
+    /// Like [`within`](Self::within), with a quota of `factor` times that of others.
     #[must_use]
     pub fn of_many(factor: u32, wider: Option<Arc<Self>>) -> Self {
         Self {
@@ -72,7 +73,7 @@ impl Share {
         }
     }
 
-    /// The same for members of this address group.
+    /// Sets the address group of its members.
     #[must_use]
     pub fn with_group(self, group: NonZeroU64) -> Self {
         Self {
@@ -81,19 +82,19 @@ impl Share {
         }
     }
 
-    /// The address group of its members when receivers are chosen; `None` if each stands for itself.
+    /// Returns the address group of its members for the choice of receivers; `None` if each member counts alone.
     #[must_use]
     pub const fn group(&self) -> Option<NonZeroU64> {
         self.group
     }
 
-    /// How many memberships there are.
+    /// Returns the number of memberships.
     #[must_use]
     pub fn memberships(&self) -> usize {
         self.memberships.load(Relaxed)
     }
 
-    /// Takes note that a connection had `before` memberships and has `after`.
+    /// Records that a connection had `before` memberships and has `after`.
     pub fn note(&self, before: usize, after: usize) {
         let each = [Some(self), self.wider.as_deref()];
         for share in each.into_iter().flatten() {
@@ -105,13 +106,13 @@ impl Share {
         }
     }
 
-    /// Whether a swarm may begin for it, where there is room for `free` more.
+    /// Returns whether it may create a swarm while there is room for `free` more.
     #[must_use]
     pub fn may_begin(&self, free: usize, portion: Portion) -> bool {
         self.may_begin_beside(0, free, portion)
     }
 
-    /// The same for somebody whose membership of that swarm is counted already.
+    /// Like [`may_begin`](Self::may_begin), if the membership of that swarm is already counted.
     #[must_use]
     pub fn may_begin_counted(&self, free: usize, portion: Portion) -> bool {
         self.may_begin_beside(1, free, portion)
@@ -137,7 +138,7 @@ mod tests {
     const ROOM: usize = 1_000_000;
     const PORTION: Portion = Portion::new(10, 4);
 
-    /// Shares that take turns in beginning swarms until none may; how much is free then.
+    /// Lets shares create swarms in turn until none may. Returns the free room.
     fn fill(shares: &[Arc<Share>]) -> usize {
         let mut free = ROOM;
         loop {

@@ -1,20 +1,20 @@
-//! What connections that have ended had used up of their limits, kept for their address until it would have come back.
+//! Stores the rate-limit usage of ended connections for their address until it has recovered.
 //!
-//! A new connection of the address goes on where one of them ended, so that hanging up and coming back renews nothing: who
-//! had a thousand connections has a thousand bursts, and no more however often they are opened anew. Only sums are kept, so
-//! an address takes the same room whatever it does.
+//! A new connection of the address continues one of them, so that reconnecting renews nothing. A client that had a
+//! thousand connections has a thousand bursts, and no more however often it reconnects. Only sums are stored, so the
+//! size per address is constant.
 //!
-//! As several people may share an address, and one may come when another has gone, some of it is forgiven: a burst at
-//! once, and for long `limits.address_recovery_factor` times what a connection gets back.
+//! Because several people may share an address, some usage is forgiven: a burst at once, and then
+//! `limits.address_recovery_factor` times the replenishment of one connection.
 
 use std::time::Duration;
 
-/// Points of hostile behaviour below which nothing is remembered.
+/// Points of hostile behaviour below which nothing is stored.
 const POINTS_MIN: f64 = 1.0;
-/// Seconds below which a bucket is as good as full.
+/// Seconds below which a bucket counts as full.
 const SECONDS_MIN: f64 = 0.001;
 
-/// What one connection has used up: the seconds until each of its buckets would be full again, and its points.
+/// The usage of one connection: the seconds until each of its buckets would be full again, and its points.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
     /// Of `limits.messages_burst`.
@@ -27,7 +27,7 @@ pub struct Spent {
     pub malformed: f64,
     /// Of `limits.refusals_per_minute_max`.
     pub refusals: f64,
-    /// For hostile behaviour: none where there were so many that the address got a strike for them.
+    /// Points for hostile behaviour; 0 if they were so many that the address got a strike for them.
     pub points: f64,
 }
 
@@ -65,7 +65,8 @@ impl Spent {
         }
     }
 
-    /// Takes so many seconds of what an honest client uses up away; what was malformed or refused stays.
+    /// Subtracts `seconds` from the usage that an honest client causes. Malformed and refused messages are not
+    /// forgiven.
     fn forgive(&mut self, seconds: f64) {
         for used in [&mut self.messages, &mut self.offers, &mut self.bytes] {
             *used = (*used - seconds).max(0.0);
@@ -82,61 +83,61 @@ impl Spent {
     }
 }
 
-/// How fast ended connections are forgotten.
+/// How fast the usage of ended connections recovers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recovery {
-    /// In which points halve.
+    /// The time in which points halve.
     pub(super) half_life: Duration,
-    /// Seconds of what was used up that are forgiven in a second.
+    /// Seconds of usage that are forgiven per second.
     pub(super) forgiven_per_second: f64,
-    /// Seconds of it that are forgiven at once: those in which an empty bucket fills.
+    /// Seconds of usage that are forgiven at once: those in which an empty bucket refills.
     pub(super) forgiven_max: f64,
 }
 
-/// The ended connections of one address that nobody has gone on for yet. All of them have used up the same: the mean.
+/// The ended connections of one address that no new one has continued. All are assumed to have the mean usage.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EndedConnections {
     count: u32,
-    /// When `mean` and `forgiven` were true.
+    /// The time to which `mean` and `forgiven` refer.
     at: Duration,
     mean: Spent,
-    /// Seconds that were forgiven lately.
+    /// Seconds that were forgiven recently.
     forgiven: f64,
 }
 
 impl EndedConnections {
-    /// How many there are that have not got everything back.
+    /// Returns the number of those that have not recovered.
     pub(super) fn count(&mut self, now: Duration, recovery: Recovery) -> u32 {
         self.pass(now, recovery);
         self.count
     }
 
-    /// Whether there is nothing to remember.
+    /// Returns whether everything has recovered.
     pub(super) fn is_over(&mut self, now: Duration, recovery: Recovery) -> bool {
         self.count(now, recovery) == 0 && self.forgiven <= SECONDS_MIN
     }
 
-    /// Takes one more in.
-    pub(super) fn add(&mut self, spent: &Spent, now: Duration, recovery: Recovery) {
+    /// Adds one.
+    pub(super) fn add(&mut self, usage: &Spent, now: Duration, recovery: Recovery) {
         self.pass(now, recovery);
         self.count = self.count.saturating_add(1);
-        let part = 1.0 / f64::from(self.count);
+        let weight = 1.0 / f64::from(self.count);
         let mut mean = Spent::default();
-        mean.add(&self.mean, 1.0 - part);
-        mean.add(spent, part);
+        mean.add(&self.mean, 1.0 - weight);
+        mean.add(usage, weight);
         self.mean = mean;
     }
 
-    /// Takes one out, for a connection that goes on for it.
+    /// Removes one, for a connection that continues it.
     pub(super) fn take(&mut self, now: Duration, recovery: Recovery) -> Option<Spent> {
         self.pass(now, recovery);
         self.count = self.count.checked_sub(1)?;
-        let mut spent = self.mean;
-        let most = spent.messages.max(spent.offers).max(spent.bytes);
+        let mut usage = self.mean;
+        let most = usage.messages.max(usage.offers).max(usage.bytes);
         let forgiven = most.min((recovery.forgiven_max - self.forgiven).max(0.0));
         self.forgiven += forgiven;
-        spent.forgive(forgiven);
-        Some(spent)
+        usage.forgive(forgiven);
+        Some(usage)
     }
 
     fn pass(&mut self, now: Duration, recovery: Recovery) {
@@ -182,8 +183,8 @@ mod tests {
     fn what_is_taken_over_is_what_was_handed_over_less_the_time() {
         let mut ended = EndedConnections::default();
         ended.add(&messages(20.0), at(100), STRICT);
-        let spent = ended.take(at(105), STRICT).expect("one");
-        assert!((spent.messages - 15.0).abs() < 1e-9, "{spent:?}");
+        let usage = ended.take(at(105), STRICT).expect("one");
+        assert!((usage.messages - 15.0).abs() < 1e-9, "{usage:?}");
         assert_eq!(ended.take(at(105), STRICT), None, "once");
     }
 
@@ -195,7 +196,7 @@ mod tests {
         }
         let taken: Vec<_> = std::iter::from_fn(|| ended.take(at(100), STRICT)).collect();
         assert_eq!(taken.len(), 3);
-        let sum: f64 = taken.iter().map(|spent| spent.messages).sum();
+        let sum: f64 = taken.iter().map(|usage| usage.messages).sum();
         assert!((sum - 45.0).abs() < 1e-9, "{taken:?}");
     }
 
@@ -208,8 +209,8 @@ mod tests {
         assert_eq!(ended.count(at(124), STRICT), 1000);
         assert_eq!(ended.count(at(126), STRICT), 0);
         ended.add(&messages(3.0), at(130), STRICT);
-        let spent = ended.take(at(130), STRICT).expect("one");
-        assert!((spent.messages - 3.0).abs() < 1e-9, "{spent:?}");
+        let usage = ended.take(at(130), STRICT).expect("one");
+        assert!((usage.messages - 3.0).abs() < 1e-9, "{usage:?}");
     }
 
     #[test]
@@ -220,8 +221,8 @@ mod tests {
             ..Spent::default()
         };
         ended.add(&points, at(100), STRICT);
-        let spent = ended.take(at(220), STRICT).expect("one");
-        assert!((spent.points - 10.0).abs() < 1e-9, "{spent:?}");
+        let usage = ended.take(at(220), STRICT).expect("one");
+        assert!((usage.points - 10.0).abs() < 1e-9, "{usage:?}");
     }
 
     #[test]

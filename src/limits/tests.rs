@@ -1,6 +1,6 @@
 use super::*;
 
-/// A connection, and a time that the test moves.
+/// A connection with a clock that the test advances.
 struct Case {
     usage: Usage,
     limiter: Limiter<CachedTime>,
@@ -25,7 +25,7 @@ impl Case {
         self.clock.advance_to(self.clock.get() + time);
     }
 
-    /// Sends one message with relayed offers; gives the pause if it was served.
+    /// Sends one message with relayed offers. Returns the pause if it is served.
     fn send(&mut self, offers: u32) -> Result<Option<Duration>, Admission> {
         let now = self.clock.get();
         match self.limiter.admit(&mut self.usage, now) {
@@ -61,7 +61,7 @@ fn two_hundred_torrents_with_five_offers_each_are_served_completely() {
         slowed += pause;
         case.wait(pause);
     }
-    // 1,000 offers are 500 at once and 500 at 20 a second.
+    // 1,000 offers are 500 at once and 500 at 20 per second.
     assert!(
         slowed >= Duration::from_secs(24) && slowed <= Duration::from_secs(26),
         "{slowed:?}"
@@ -116,7 +116,7 @@ fn over_several_limits_the_pause_is_that_of_the_one_that_takes_longest() {
             limits.delay_max = Duration::from_mins(1);
         });
         assert_eq!(case.send(1), Ok(None));
-        // Each is over its limit by one now.
+        // Each is now over its limit by one.
         let now = case.clock.get();
         assert_eq!(
             case.limiter.admit(&mut case.usage, now),
@@ -181,9 +181,9 @@ fn bytes_are_paid_for_whether_they_make_a_message_or_not() {
 fn connections_do_not_pay_for_each_other_and_late_ones_begin_with_all() {
     let mut case = Case::new(|_| {});
     while case.send(0) == Ok(None) {}
-    let spent = std::mem::take(&mut case.usage);
+    let carried = std::mem::take(&mut case.usage);
     assert!(case.send(0).is_ok_and(|pause| pause.is_none()));
-    case.usage = spent;
+    case.usage = carried;
     assert!(case.send(0) != Ok(None));
     case.wait(Duration::from_hours(1));
     case.usage = Usage::default();
@@ -193,10 +193,10 @@ fn connections_do_not_pay_for_each_other_and_late_ones_begin_with_all() {
 
 #[test]
 fn what_was_used_up_stays_used_up_under_other_limits() {
-    let served_after = |used: u32, rate: u32, burst: u32, wait: u64| {
-        // 500 at once, 20 a second.
+    let served_after = |messages: u32, rate: u32, burst: u32, wait: u64| {
+        // 500 at once, 20 per second.
         let mut case = Case::new(|_| {});
-        for _ in 0..used {
+        for _ in 0..messages {
             assert_eq!(case.send(0), Ok(None));
         }
         let limits = config::Limits {
@@ -216,9 +216,9 @@ fn what_was_used_up_stays_used_up_under_other_limits() {
     assert_eq!(served_after(0, 20, 500, 0), 500);
     assert_eq!(served_after(500, 20, 500, 0), 0);
     assert_eq!(served_after(500, 20, 500, 2), 40);
-    // A larger bucket lacks what was taken from the smaller.
+    // A larger bucket lacks the tokens taken from the smaller one.
     assert_eq!(served_after(300, 20, 1_000, 0), 700);
-    // A smaller one is empty at most, and fills at its own rate: nobody waits for what the old limits wanted.
+    // A smaller one is at most empty and refills at its own rate: old debts do not count.
     assert_eq!(served_after(500, 1, 10, 0), 0);
     assert_eq!(served_after(500, 1, 10, 5), 5);
     assert_eq!(served_after(3, 1, 10, 0), 7);
@@ -227,17 +227,17 @@ fn what_was_used_up_stays_used_up_under_other_limits() {
 #[test]
 fn offences_of_all_kinds_add_up_and_fade() {
     let mut case = Case::new(|_| {});
-    let mut offend = |seconds, points, times| {
+    let mut violate = |seconds, violation, times| {
         let now = Duration::from_secs(seconds);
-        (0..times).all(|_| case.limiter.allow_offence(&mut case.usage, points, now))
+        (0..times).all(|_| case.limiter.allow_offence(&mut case.usage, violation, now))
     };
-    // What a client sends on a bad day: an answer a second to peers that have left.
-    assert!((0..3600).all(|second| offend(second, Misdeed::UnwantedAnswer, 1)));
-    assert!(offend(5000, Misdeed::Malformed, 100));
-    assert!(offend(5000, Misdeed::UnwantedAnswer, 190));
-    assert!(!offend(5000, Misdeed::Refused, 20));
-    assert!(offend(5060, Misdeed::Malformed, 70));
-    assert!(!offend(5060, Misdeed::Malformed, 10));
+    // A client on a bad day: an answer per second to peers that have left.
+    assert!((0..3600).all(|second| violate(second, Misdeed::UnwantedAnswer, 1)));
+    assert!(violate(5000, Misdeed::Malformed, 100));
+    assert!(violate(5000, Misdeed::UnwantedAnswer, 190));
+    assert!(!violate(5000, Misdeed::Refused, 20));
+    assert!(violate(5060, Misdeed::Malformed, 70));
+    assert!(!violate(5060, Misdeed::Malformed, 10));
 }
 
 #[test]
@@ -269,7 +269,8 @@ fn who_is_slowed_or_refused_is_told_for_what() {
     assert_eq!(refused, Admission::Refuse(Rate::Offers));
 }
 
-/// Sends until the connection is slowed, ends it, and gives how many were served at once and what goes to the next.
+/// Sends until the connection is slowed, then ends it. Returns how many messages were served at once and the usage for
+/// the next connection.
 fn use_up(case: &mut Case) -> (usize, Option<Spent>) {
     let at_once = (0..10_000).take_while(|_| case.send(1) == Ok(None)).count();
     let usage = std::mem::take(&mut case.usage);
@@ -279,12 +280,12 @@ fn use_up(case: &mut Case) -> (usize, Option<Spent>) {
 #[test]
 fn a_connection_that_goes_on_for_another_has_what_that_had_left() {
     let mut case = Case::new(|_| {});
-    let (at_once, spent) = use_up(&mut case);
+    let (at_once, carried) = use_up(&mut case);
     assert_eq!(at_once, 500);
-    let spent = spent.expect("all is used up");
+    let carried = carried.expect("all is used up");
     let now = case.clock.get();
-    case.usage = case.limiter.begin(&spent, now);
-    // The message that was served, but not paid for, makes it wait before it is read.
+    case.usage = case.limiter.begin(&carried, now);
+    // The message that was served but not charged makes it wait before it is read.
     let pause = case.limiter.charge(&mut case.usage, 0, now);
     let time = pause.expect("it owes").time;
     assert!(time <= Duration::from_millis(51), "{time:?}");
@@ -293,7 +294,7 @@ fn a_connection_that_goes_on_for_another_has_what_that_had_left() {
     case.wait(Duration::from_secs(10));
     let (at_once, _) = use_up(&mut case);
     assert!((198..=200).contains(&at_once), "{at_once}");
-    // Of who has used up nothing nothing is kept.
+    // An unused connection leaves no usage.
     case.wait(Duration::from_mins(1));
     let usage = std::mem::take(&mut case.usage);
     assert_eq!(case.limiter.spent(&usage, case.clock.get()), None);
@@ -310,8 +311,8 @@ fn bytes_refusals_malformed_messages_and_points_go_on_as_well() {
         case.limiter.allow_offence(usage, malformed, now)
     });
     assert_eq!(offences.count(), 60);
-    let spent = case.limiter.spent(&case.usage, now).expect("much");
-    case.usage = case.limiter.begin(&spent, now);
+    let carried = case.limiter.spent(&case.usage, now).expect("much");
+    case.usage = case.limiter.begin(&carried, now);
     assert!(
         case.limiter
             .charge_bytes(&mut case.usage, 1000, now)
@@ -320,14 +321,17 @@ fn bytes_refusals_malformed_messages_and_points_go_on_as_well() {
     assert!(!case.limiter.allow_malformed(&mut case.usage));
     let points = case.limiter.grudge(&case.usage, now).expect("some").points;
     assert!((points - 60.0).abs() < 0.1, "{points}");
-    // For more than half of what closes a connection the address gets a strike instead.
+    // Above half of the closing score, the address gets a strike instead.
     (0..20).for_each(|_| {
         let (usage, malformed) = (&mut case.usage, Misdeed::Malformed);
         assert!(case.limiter.allow_offence(usage, malformed, now));
     });
-    let spent = case.limiter.spent(&case.usage, now).expect("much");
-    assert!(spent.points == 0.0 && spent.malformed > 1.0, "{spent:?}");
-    // Refusals: a connection that is refused again and again, by one that comes after the other.
+    let carried = case.limiter.spent(&case.usage, now).expect("much");
+    assert!(
+        carried.points == 0.0 && carried.malformed > 1.0,
+        "{carried:?}"
+    );
+    // Refusals: a connection is refused repeatedly and continued by new ones.
     let mut case = Case::new(|limits| {
         limits.patience = Duration::ZERO;
         limits.refusals_per_minute_max = 50;
@@ -341,8 +345,8 @@ fn bytes_refusals_malformed_messages_and_points_go_on_as_well() {
         }
         let now = case.clock.get();
         if refused % 7 == 3 {
-            let spent = case.limiter.spent(&case.usage, now).expect("much");
-            case.usage = case.limiter.begin(&spent, now);
+            let carried = case.limiter.spent(&case.usage, now).expect("much");
+            case.usage = case.limiter.begin(&carried, now);
         }
     }
     assert!((50..=52).contains(&refused), "{refused}");

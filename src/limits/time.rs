@@ -1,4 +1,4 @@
-//! The time that a worker has read last, for governor.
+//! Provides the time that a worker read last as a clock for governor.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use governor::clock::Clock;
 use governor::nanos::Nanos;
 
-/// Time since the process started, as the worker set it last: one reading of the clock serves a whole turn.
+/// The time since the process started, as last set by the worker: one clock read serves a whole turn.
 #[derive(Debug, Clone, Default)]
 pub struct CachedTime(Rc<Cell<Duration>>);
 
 impl CachedTime {
-    /// The time.
+    /// Returns the time.
     #[must_use]
     pub fn get(&self) -> Duration {
         self.0.get()

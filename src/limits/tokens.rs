@@ -1,7 +1,7 @@
-//! The tokens of which a client has to show one.
+//! Checks the tokens of clients.
 //!
-//! What is kept of each is a digest with a key of this list: a memory dump shows no token, and how long a comparison takes
-//! says nothing about one, as nobody outside can tell the digest of what they try.
+//! Stores only a keyed digest of each token, so a memory dump shows no token. The timing of a comparison leaks nothing,
+//! because no outsider can compute the digest of a guess.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const DIGEST_BYTES: usize = 32;
 
 type Digest = [u8; DIGEST_BYTES];
 
-/// Tokens that are good: 32 bytes for each.
+/// The valid tokens: 32 bytes each.
 pub struct Tokens {
     key: Key,
     /// Sorted.
@@ -22,7 +22,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With a key that nobody can foresee.
+    /// Hashes the tokens with a random `key`.
     #[must_use]
     pub fn new(tokens: &[Secret], key: [u8; DIGEST_BYTES]) -> Self {
         let key = Key::new(HMAC_SHA256, &key);
@@ -34,10 +34,10 @@ impl Tokens {
         Self { key, digests }
     }
 
-    /// Whether this is one of them.
+    /// Returns whether a token is valid.
     #[must_use]
-    pub fn has(&self, shown: &[u8]) -> bool {
-        let digest = digest(&self.key, shown);
+    pub fn has(&self, token: &[u8]) -> bool {
+        let digest = digest(&self.key, token);
         self.digests.binary_search(&digest).is_ok()
     }
 }

@@ -1,33 +1,34 @@
-//! Who a connection belongs to, as far as limits are concerned: a hash instead of an address, a number instead of an origin.
+//! Defines the keys under which limits count connections: a hash instead of an address, an id instead of an origin.
 //!
-//! Both in eight bytes, as every connection keeps them. The hub makes the hashes; nothing here knows an address.
+//! Both fit into eight bytes, because every connection stores them. The hub computes the hashes; this module handles no
+//! addresses.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
-/// Bits of the hash of an address. Two of a million addresses at once share one with a chance of one in 500; nobody
-/// can choose which, as the hash has a key of this process.
+/// Bits of the hash of an address. Among a million addresses the chance that any two share one is 1 in 500. No outsider
+/// can cause a collision, because the hash has a key of this process.
 const KEY_BITS: u32 = 48;
 
-/// An address or network, as a hash.
+/// The hash of an address, a network, or an origin at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(NonZeroU64);
 
 impl Key {
-    /// What addresses are counted under that come when `limits.addresses_max` are known.
+    /// The overflow key: addresses beyond `limits.addresses_max` are counted under it.
     pub(crate) const OTHERS: Self = Self(NonZeroU64::MIN);
 
-    /// From a hash that nobody outside can foresee.
+    /// Creates a key from a hash that no outsider can predict.
     #[must_use]
     pub fn new(hash: u64) -> Self {
         let bits = hash & ((1 << KEY_BITS) - 1);
-        // 1 stands for the others.
+        // 1 is the overflow key.
         Self(NonZeroU64::new(bits).map_or(Self::OTHERS.0, |bits| {
             bits.saturating_add(u64::from(bits.get() == 1))
         }))
     }
 
-    /// The key whose [`fmt::Display`] is this text, if it is one.
+    /// Parses the [`fmt::Display`] form of a key.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let is_name = name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -40,21 +41,21 @@ impl Key {
     }
 }
 
-/// For those who keep it without knowing what it is.
+/// For modules that store it as an opaque number.
 impl From<Key> for NonZeroU64 {
     fn from(key: Key) -> Self {
         key.0
     }
 }
 
-/// Of what one was made into.
+/// The inverse conversion.
 impl From<NonZeroU64> for Key {
     fn from(bits: NonZeroU64) -> Self {
         Self(bits)
     }
 }
 
-/// Twelve hexadecimal digits, which say nothing about the address to anybody without this process's memory.
+/// Twelve hexadecimal digits, which reveal nothing about the address without the memory of this process.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:012x}", self.0)
@@ -67,19 +68,19 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Where somebody comes from: its IPv4 address, or its IPv6 network of /64 and the one of /48 around it.
+/// The rate-limit keys of a client: its IPv4 address, or its IPv6 /64 network and the /48 around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whence {
-    /// The address, or the network that one household has.
+    /// The IPv4 address, or the /64 network of one household.
     pub own: Key,
-    /// The network of a whole site.
+    /// The /48 network of a whole site.
     pub wider: Option<Key>,
-    /// Who may be behind it.
+    /// The kind of the address.
     pub kind: AddressKind,
 }
 
 impl Whence {
-    /// The network of the site, or the address that has none.
+    /// Returns the key of the /48 network, or of the IPv4 address.
     #[must_use]
     pub fn group(self) -> Group {
         Group {
@@ -89,26 +90,26 @@ impl Whence {
     }
 }
 
-/// Who may be behind an address.
+/// The kind of an address, by who may share it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AddressKind {
     /// A household, a school or a carrier on the internet.
     #[default]
     Public,
-    /// Whoever a container's bridge, a NAT or a proxy stands for; `limits.private_factor` times as much is theirs.
+    /// The clients behind a container's bridge, a NAT or a proxy; they get `limits.private_factor` times the limits.
     Private,
 }
 
-/// What has one part of the limits of a web site together: an IPv4 address or an IPv6 network of /48.
+/// An IPv4 address or IPv6 /48 network, whose connections share one part of an origin's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// Which one.
+    /// Its key.
     pub key: Key,
-    /// Who may be behind it.
+    /// The kind of the address.
     pub kind: AddressKind,
 }
 
-/// Number of an origin; 0 for none that is counted.
+/// The id of an origin; 0 if it is not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OriginId(pub(super) u16);
 
@@ -116,31 +117,31 @@ impl OriginId {
     /// Not counted.
     pub const NONE: Self = Self(0);
 
-    /// Whether it is counted.
+    /// Returns whether it is counted.
     #[must_use]
     pub const fn is_counted(self) -> bool {
         self.0 > 0
     }
 }
 
-/// Under what a connection is counted.
+/// The address key and the origin under which a connection is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Visit(u64);
 
 impl Visit {
-    /// Under this address and origin.
+    /// Combines an address key and an origin.
     #[must_use]
     pub fn new(address: Option<Key>, origin: OriginId) -> Self {
         Self(address.map_or(0, Key::bits) | u64::from(origin.0) << KEY_BITS)
     }
 
-    /// `None` for one that is not counted: exempt, or without an address.
+    /// Returns the address key; `None` for a connection that is exempt or has no address.
     #[must_use]
     pub fn address(self) -> Option<Key> {
         NonZeroU64::new(self.0 & ((1 << KEY_BITS) - 1)).map(Key)
     }
 
-    /// Its origin.
+    /// Returns the origin.
     #[must_use]
     pub fn origin(self) -> OriginId {
         OriginId(u16::try_from(self.0 >> KEY_BITS).unwrap_or(0))

@@ -1,5 +1,5 @@
-//! Members that come and go while others announce: waves of leaving and joining, storms of connections that break and
-//! come back all at once. Runs beside the load on the thread of a session.
+//! Membership churn during the load: in waves, members leave and join again; in storms, connections break and
+//! reconnect at once. Runs beside the load on the thread of a session.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use super::session::Session;
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Which wave or storm of a run it was: in the how-manieth start of the load, and its how-manieth step there. The same on
-/// all threads, whichever a thread was too late for.
+/// Identifies a wave or storm of a run: number of the load's start, and number of the step in it. Both are the same on
+/// all threads, even if a thread missed some steps.
 pub(super) type Turn = (u32, u128);
 
-/// A wave that was made, on all threads together.
+/// A wave, over all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct WaveSeen {
     /// Seconds since the load began.
@@ -34,7 +34,7 @@ pub struct WaveSeen {
 }
 
 impl AddAssign for WaveSeen {
-    /// Adds the part that another thread had in it.
+    /// Adds the part of another thread.
     fn add_assign(&mut self, other: Self) {
         self.at_s = self.at_s.min(other.at_s);
         self.left += other.left;
@@ -42,21 +42,21 @@ impl AddAssign for WaveSeen {
     }
 }
 
-/// A storm that was made, on all threads together.
+/// A storm, over all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StormSeen {
     /// Seconds since the load began.
     pub at_s: f64,
-    /// Connections that ended.
+    /// Connections that were closed.
     pub closed: usize,
-    /// Those of them that ended by RST.
+    /// Closed connections that ended with RST.
     pub reset: usize,
     /// Seconds until all had connected and joined again.
     pub back_s: Option<f64>,
 }
 
 impl AddAssign for StormSeen {
-    /// Adds the part that another thread had in it.
+    /// Adds the part of another thread.
     fn add_assign(&mut self, other: Self) {
         self.at_s = self.at_s.min(other.at_s);
         self.closed += other.closed;
@@ -65,31 +65,31 @@ impl AddAssign for StormSeen {
     }
 }
 
-/// Everybody is back when the last one is; never if somebody is not.
+/// Returns the later of two times; `None` if one of them is missing, because not all members are back.
 fn latest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     Some(one?.max(other?))
 }
 
-/// Adds what another thread saw.
+/// Adds the waves or storms of another thread.
 pub(super) fn add_seen<T: AddAssign + Copy>(all: &mut BTreeMap<Turn, T>, other: BTreeMap<Turn, T>) {
-    for (turn, seen) in other {
-        all.entry(turn)
-            .and_modify(|known| *known += seen)
-            .or_insert(seen);
+    for (step, report) in other {
+        all.entry(step)
+            .and_modify(|known| *known += report)
+            .or_insert(report);
     }
 }
 
-/// What goes on beside the load.
+/// The waves and storms of one thread.
 #[derive(Debug)]
 pub(super) struct Churn {
     pub(super) waves: RefCell<BTreeMap<Turn, WaveSeen>>,
     pub(super) storms: RefCell<BTreeMap<Turn, StormSeen>>,
-    /// When it was started first.
+    /// Time of the first start.
     began: OnceCell<Instant>,
-    /// How often it was started.
+    /// Number of starts.
     starts: Cell<u32>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
-    /// How many waves and storms are under way.
+    /// Number of waves and storms in progress.
     busy: Cell<usize>,
     is_over: Cell<bool>,
     has_no_port: Cell<bool>,
@@ -97,7 +97,7 @@ pub(super) struct Churn {
 }
 
 impl Churn {
-    pub(super) fn new(patience: Duration) -> Rc<Self> {
+    pub(super) fn new(timeout: Duration) -> Rc<Self> {
         Rc::new(Self {
             waves: RefCell::default(),
             storms: RefCell::default(),
@@ -107,11 +107,11 @@ impl Churn {
             busy: Cell::new(0),
             is_over: Cell::new(false),
             has_no_port: Cell::new(false),
-            patience,
+            patience: timeout,
         })
     }
 
-    /// Begins to make waves and storms.
+    /// Starts periodic waves and storms.
     pub(super) fn start(
         self: &Rc<Self>,
         session: &Rc<Session>,
@@ -125,9 +125,9 @@ impl Churn {
             self.every(
                 wave.every,
                 session,
-                async move |churn: &Self, session: &Rc<Session>, turn| {
-                    let seen = churn.wave(session, wave).await;
-                    churn.waves.borrow_mut().insert(turn, seen);
+                async move |churn: &Self, session: &Rc<Session>, step| {
+                    let report = churn.wave(session, wave).await;
+                    churn.waves.borrow_mut().insert(step, report);
                 },
             );
         }
@@ -135,9 +135,9 @@ impl Churn {
             self.every(
                 storm.every,
                 session,
-                async move |churn: &Self, session: &Rc<Session>, turn| {
-                    let seen = churn.storm(session, storm).await;
-                    churn.storms.borrow_mut().insert(turn, seen);
+                async move |churn: &Self, session: &Rc<Session>, step| {
+                    let report = churn.storm(session, storm).await;
+                    churn.storms.borrow_mut().insert(step, report);
                 },
             );
         }
@@ -145,37 +145,37 @@ impl Churn {
 
     fn every(
         self: &Rc<Self>,
-        step: Duration,
+        period: Duration,
         session: &Rc<Session>,
-        what: impl AsyncFn(&Self, &Rc<Session>, Turn) + 'static,
+        action: impl AsyncFn(&Self, &Rc<Session>, Turn) + 'static,
     ) {
         let (churn, session) = (Rc::clone(self), Rc::clone(session));
         let (start, begin) = (self.starts.get(), tokio::time::Instant::now());
         let task = spawn_local(async move {
-            let mut steps = interval_at(begin + step, step);
+            let mut steps = interval_at(begin + period, period);
             steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
-                // When it was due: steps that were missed count.
+                // `due` is the scheduled time: missed steps count too.
                 let due = steps.tick().await;
                 if churn.is_over.get() {
                     return;
                 }
                 churn.busy.set(churn.busy.get() + 1);
-                let number = (due - begin).as_nanos() / step.as_nanos().max(1);
-                what(&churn, &session, (start, number)).await;
+                let number = (due - begin).as_nanos() / period.as_nanos().max(1);
+                action(&churn, &session, (start, number)).await;
                 churn.busy.set(churn.busy.get() - 1);
             }
         });
         self.tasks.borrow_mut().push(task);
     }
 
-    /// Begins none any more.
+    /// Starts no more waves and storms.
     pub(super) fn stop(&self) {
         self.is_over.set(true);
     }
 
-    /// Begins none any more, and waits for those under way. Fails if members could not come back for want of ports of this
-    /// machine, which is nothing that the tracker could be blamed for.
+    /// Starts no more waves and storms, and waits for those in progress. Fails if members could not reconnect because
+    /// this machine had no free port, which is not the tracker's fault.
     pub(super) async fn finish(&self) -> Result<(), LoadError> {
         self.stop();
         let wait = async {
@@ -183,7 +183,7 @@ impl Churn {
                 sleep(LOOK_AGAIN).await;
             }
         };
-        // Those that take too long say so themselves.
+        // Waves and storms that take too long report it themselves.
         let _ = timeout(self.patience * 2, wait).await;
         for task in self.tasks.borrow_mut().drain(..) {
             task.abort();
@@ -194,7 +194,7 @@ impl Churn {
         Ok(())
     }
 
-    /// When something began, in seconds since the load began.
+    /// Converts an instant to seconds since the load started.
     fn seconds_at(&self, at: Instant) -> f64 {
         let began = *self.began.get_or_init(|| at);
         at.saturating_duration_since(began).as_secs_f64()
@@ -202,37 +202,38 @@ impl Churn {
 
     async fn wave(&self, session: &Rc<Session>, wave: Wave) -> WaveSeen {
         let at = Instant::now();
-        let left =
-            session.with(|exchange, now, mut wires| exchange.wave(wave.share, now, &mut wires));
-        let back = until(self.patience, || session.exchange.borrow().waving() == 0).await;
+        let left = session
+            .with(|checker, now, mut connections| checker.wave(wave.share, now, &mut connections));
+        let are_back = until(self.patience, || session.exchange.borrow().waving() == 0).await;
         WaveSeen {
             at_s: self.seconds_at(at),
             left,
-            back_s: back.then(|| at.elapsed().as_secs_f64()),
+            back_s: are_back.then(|| at.elapsed().as_secs_f64()),
         }
     }
 
     async fn storm(&self, session: &Rc<Session>, storm: Storm) -> StormSeen {
         let at = Instant::now();
-        let gone = session.exchange.borrow_mut().choose(storm.share);
+        let chosen = session.exchange.borrow_mut().choose(storm.share);
         let mut reset = 0;
-        for &member in &gone {
+        for &member in &chosen {
             let is_reset = session.exchange.borrow_mut().chance(storm.reset_share);
             reset += usize::from(is_reset);
             session.end(member, is_reset);
         }
-        // The connections are dropped with their tasks, before new ones are opened.
+        // Lets the aborted tasks drop their connections before new ones are opened.
         tokio::task::yield_now().await;
-        let back = gone.iter().map(|&member| self.come_back(session, member));
-        futures::future::join_all(back).await;
-        let are_back = || {
-            gone.iter()
+        let reconnects = chosen.iter().map(|&member| self.come_back(session, member));
+        futures::future::join_all(reconnects).await;
+        let have_joined = || {
+            chosen
+                .iter()
                 .all(|&member| session.exchange.borrow().has_joined(member))
         };
-        let are_back = until(self.patience, are_back).await;
+        let are_back = until(self.patience, have_joined).await;
         StormSeen {
             at_s: self.seconds_at(at),
-            closed: gone.len(),
+            closed: chosen.len(),
             reset,
             back_s: are_back.then(|| at.elapsed().as_secs_f64()),
         }
@@ -247,21 +248,23 @@ impl Churn {
                 .errors
                 .add(&format!("reconnecting: {error}"));
             if begin.elapsed() > self.patience {
-                let is_own = matches!(error, LoadError::Ports);
-                self.has_no_port.set(self.has_no_port.get() || is_own);
+                let has_no_port = matches!(error, LoadError::Ports);
+                self.has_no_port.set(self.has_no_port.get() || has_no_port);
                 return;
             }
             sleep(RETRY).await;
         }
-        session.with(|exchange, now, mut wires| exchange.join(member, 0, false, now, &mut wires));
+        session.with(|checker, now, mut connections| {
+            checker.join(member, 0, false, now, &mut connections);
+        });
     }
 }
 
-/// Waits for a condition; false if it does not come in time.
-async fn until(patience: Duration, condition: impl Fn() -> bool) -> bool {
+/// Waits for a condition; returns false if it is not met in time.
+async fn until(timeout: Duration, condition: impl Fn() -> bool) -> bool {
     let begin = Instant::now();
     while !condition() {
-        if begin.elapsed() > patience {
+        if begin.elapsed() > timeout {
             return false;
         }
         sleep(LOOK_AGAIN).await;

@@ -1,5 +1,5 @@
-//! Wakes a thread's event loop when the next request is due. The event loop's own timers know milliseconds only, and a
-//! request that is sent a millisecond late would be counted as a tracker that is a millisecond slow.
+//! Wakes a thread's event loop when the next request is due. The event loop's own timers have a resolution of one
+//! millisecond, and a request sent a millisecond late would count as a tracker that is a millisecond slower.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Requests that are due within this time are sent together, so that waking costs little.
+/// Requests that are due within this time are sent together, to limit the cost of wake-ups.
 const STEP_MIN: Duration = Duration::from_micros(200);
 
-/// A thread that wakes another in even steps, until it is dropped.
+/// A thread that wakes another one at a fixed interval until this handle is dropped.
 #[derive(Debug)]
 pub(super) struct Clock {
     is_over: Arc<AtomicBool>,
@@ -19,7 +19,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Wakes `wake` `per_second` times a second, or as often as makes sense.
+    /// Notifies `wake` `per_second` times a second, but not more often than every [`STEP_MIN`].
     pub(super) fn start(
         begin: Instant,
         per_second: f64,
@@ -27,12 +27,12 @@ impl Clock {
     ) -> std::io::Result<Self> {
         let step = Duration::from_secs_f64(1.0 / per_second.max(0.001)).max(STEP_MIN);
         let is_over = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&is_over);
+        let thread_is_over = Arc::clone(&is_over);
         let thread = thread::Builder::new()
             .name("load-clock".to_owned())
             .spawn(move || {
                 let mut next = begin;
-                while !seen.load(Ordering::Acquire) {
+                while !thread_is_over.load(Ordering::Acquire) {
                     let now = Instant::now();
                     if now < next {
                         thread::park_timeout(next - now);
@@ -56,7 +56,7 @@ impl Drop for Clock {
         self.is_over.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // A panic there would have been printed.
+            // A panic of the thread has been printed.
             let _ = thread.join();
         }
     }

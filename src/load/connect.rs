@@ -1,4 +1,4 @@
-//! Opens connections as browsers do: TCP from one of several addresses, TLS if the URL says so, the upgrade.
+//! Opens connections as browsers do: TCP from one of several source addresses, TLS for wss:// URLs, then the upgrade.
 
 use std::cell::Cell;
 use std::io;
@@ -22,17 +22,17 @@ use super::target::Target;
 use super::tls;
 
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// Of the body of a refusal, with its head: a sentence, and not a page.
+/// Bytes read of a refusal, headers included: enough for a sentence, not for a page.
 const REASON_BYTES_MAX: usize = 4 * 1024;
 const REASON_CHARS_MAX: usize = 200;
-/// How long the rest of a refusal is waited for.
+/// How long the load waits for the rest of a refusal.
 const REASON_WITHIN: Duration = Duration::from_secs(1);
-/// However little patience there is with messages, a connection is given so long to open.
+/// Lower bound of the timeout for opening a connection, for short message timeouts.
 const OPENING_MIN: Duration = Duration::from_secs(10);
-/// How many connections one address is given before the next one has its turn.
+/// Connections per source address before another address is added.
 pub(super) const PER_SOURCE_MAX: usize = 25_000;
 
-/// All that is needed to open a connection; threads share it.
+/// Everything needed to open a connection; each thread has a copy.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     target: Target,
@@ -45,7 +45,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Finds the tracker's address, and the first one where somebody listens if there are several.
+    /// Resolves the tracker's address; of several, the first that accepts a connection.
     pub(super) async fn new(options: &Options) -> Result<Self, LoadError> {
         let target = options.target.clone();
         let tls = if target.is_tls {
@@ -85,7 +85,7 @@ impl Connector {
         let found = lookup_host((host.as_str(), self.target.port))
             .await
             .map_err(no_host)?;
-        let mut last = no_host(io::Error::other("it has no address"));
+        let mut last = no_host(io::Error::other("the name has no address"));
         for address in found {
             self.address = address;
             match self.open().await {
@@ -110,7 +110,7 @@ impl Connector {
 
     async fn open_at_leisure(&self) -> Result<Stream, LoadError> {
         let tcp = self.connect().await?;
-        // Fails only where there is no such option; then the system's own way is taken.
+        // Fails only on systems without this option, which then use their default.
         let _ = tcp.set_nodelay(true);
         let mut stream = match &self.tls {
             None => Stream::Plain(tcp),
@@ -131,7 +131,7 @@ impl Connector {
     async fn connect(&self) -> Result<TcpStream, LoadError> {
         let address = self.address.to_string();
         let system = |source| LoadError::System {
-            what: "no socket",
+            what: "cannot create a socket",
             source,
         };
         let socket = if self.address.is_ipv4() {
@@ -140,12 +140,12 @@ impl Connector {
             TcpSocket::new_v6()
         }
         .map_err(system)?;
-        let turn = self
+        let number = self
             .next_source
             .replace(self.next_source.get().wrapping_add(1));
-        let source = turn
+        let source = number
             .checked_rem(self.sources.len())
-            .and_then(|turn| self.sources.get(turn));
+            .and_then(|index| self.sources.get(index));
         if let Some(&from) = source {
             bind(&socket, from).map_err(|source| match source.kind() {
                 io::ErrorKind::AddrInUse => LoadError::Ports,
@@ -178,15 +178,15 @@ impl Connector {
             .map_err(broken)?;
         stream.flush().await.map_err(broken)?;
         let mut answer = Vec::with_capacity(512);
-        // One byte too many would be lost, so the end is looked for after every read; a tracker says nothing before it is asked.
+        // Bytes after the headers would be lost. There are none: a tracker sends nothing before the first request.
         while !answer.ends_with(b"\r\n\r\n") {
             let read = stream.read_buf(&mut answer).await.map_err(broken)?;
             if read == 0 || answer.len() > ANSWER_BYTES_MAX {
                 let first = first_line(&answer);
                 let reason = if first.is_empty() {
-                    "the connection ended without an answer".to_owned()
+                    "the connection ended without a response".to_owned()
                 } else {
-                    format!("the answer \"{first}\" is none to a request for a WebSocket")
+                    format!("the response \"{first}\" is not a WebSocket handshake")
                 };
                 return Err(LoadError::NoHandshake { url: url(), reason });
             }
@@ -206,7 +206,7 @@ impl Connector {
         Err(LoadError::NoHandshake { url: url(), reason })
     }
 
-    /// What a browser asks with. Compression is not offered, so that zlib is not what is measured.
+    /// Returns a browser's upgrade request. It offers no compression, so that the load does not measure zlib.
     fn request(&self, key: &str) -> String {
         format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
@@ -221,12 +221,12 @@ impl Connector {
     }
 }
 
-/// Fixes the address to connect from, and on Linux leaves the port to `connect`.
+/// Binds the source address, and on Linux leaves the choice of the port to `connect`.
 ///
-/// A port that is chosen here must be free of everything, also of connections that ended within the last minute:
-/// a second big load, or a storm, would find none. `connect` takes any that makes the connection a new one.
+/// A port chosen here must be entirely free, also of connections that ended within the last minute: a second large
+/// load, or a storm, would find none. `connect` takes any port that makes the connection unique.
 fn bind(socket: &TcpSocket, from: IpAddr) -> io::Result<()> {
-    // Fails only on kernels older than the option (4.2); then the port is chosen here.
+    // Fails only on kernels without the option (before 4.2), where the port is chosen here.
     #[cfg(target_os = "linux")]
     let _ = nix::sys::socket::setsockopt(
         socket,
@@ -248,17 +248,17 @@ fn printable(line: &str, chars_max: usize) -> String {
         .collect()
 }
 
-/// What a refusal says after its head, as far as it comes at once, to stand behind the first line.
+/// Returns the first line of a refusal's body, as far as it arrives in time, to append to the status line.
 async fn reason(stream: &mut Stream, mut answer: Vec<u8>) -> String {
     let reading = async {
         while answer.len() <= REASON_BYTES_MAX && !is_whole(&answer) {
-            // What has come so far is what is told.
+            // Reports what has arrived so far.
             if !matches!(stream.read_buf(&mut answer).await, Ok(1..)) {
                 return;
             }
         }
     };
-    // A server that says no more, and doesn't close, has said all.
+    // A server that sends no more and does not close has sent everything.
     let _ = timeout(REASON_WITHIN, reading).await;
     let text = String::from_utf8_lossy(&answer);
     let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -268,7 +268,7 @@ async fn reason(stream: &mut Stream, mut answer: Vec<u8>) -> String {
     })
 }
 
-/// Whether as much of the body has come as its head announced; without a length the server closes.
+/// Whether the body has the length of `Content-Length`; without that header the server closes the connection.
 fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
@@ -291,7 +291,7 @@ fn is_accepted(answer: &str, accepted: &str) -> bool {
         })
 }
 
-/// On loopback every address of 127.0.0.0/8 is ours, so a big load needs no word from the user.
+/// Returns several source addresses for a large load on loopback, where every address of 127.0.0.0/8 is usable.
 fn own_sources(target: SocketAddr, connections: usize) -> Vec<IpAddr> {
     let is_loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
     if !is_loopback || connections <= PER_SOURCE_MAX || !cfg!(target_os = "linux") {
@@ -299,7 +299,7 @@ fn own_sources(target: SocketAddr, connections: usize) -> Vec<IpAddr> {
     }
     let addresses = connections.div_ceil(PER_SOURCE_MAX).min(250);
     (0..addresses)
-        .filter_map(|place| u8::try_from(place + 2).ok())
+        .filter_map(|index| u8::try_from(index + 2).ok())
         .map(|last| IpAddr::from([127, 0, 0, last]))
         .collect()
 }

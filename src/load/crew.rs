@@ -1,4 +1,4 @@
-//! The threads of a load, seen from the controller: given orders all at once, waited for, and read while they work.
+//! The controller's handle to all threads of a load: sends commands, waits for replies, and reads running counts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::procfs::{Cpu, this_thread};
 use super::session::Gauges;
 use super::stop::{Presence, Sight, Stop};
 
-/// How often the user hears something.
+/// Interval between two progress reports.
 const WATCH: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
@@ -25,22 +25,22 @@ struct Hand {
     said: Receiver<Result<Said, LoadError>>,
     gauges: Arc<Gauges>,
     sizes: Vec<usize>,
-    /// Where its CPU time stands.
+    /// Its directory in /proc, for CPU time.
     place: Option<PathBuf>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// All threads.
+/// All threads of a load.
 #[derive(Debug)]
 pub(super) struct Crew {
     hands: Vec<Hand>,
-    /// How many of them have carried out the last order; they are asked one after the other.
+    /// Number of threads that have finished the last command; their replies are awaited in order.
     answered: usize,
     clock: Instant,
     phase: (&'static str, Instant),
     told: Option<Instant>,
     stop: Stop,
-    /// While there are to be connections: whether there are any.
+    /// Detects a lost tracker; set while connections are expected.
     presence: Option<Presence>,
 }
 
@@ -57,43 +57,47 @@ pub(super) struct Totals {
 }
 
 impl Crew {
-    pub(super) fn start(plans: Vec<Plan>, clock: Instant, stop: &Stop) -> Result<Self, LoadError> {
-        let hands: Result<Vec<Hand>, LoadError> = plans.into_iter().map(hire).collect();
+    pub(super) fn start(
+        plans: Vec<Plan>,
+        run_start: Instant,
+        stop: &Stop,
+    ) -> Result<Self, LoadError> {
+        let workers: Result<Vec<Hand>, LoadError> = plans.into_iter().map(hire).collect();
         Ok(Self {
-            hands: hands?,
+            hands: workers?,
             answered: 0,
-            clock,
-            phase: ("", clock),
+            clock: run_start,
+            phase: ("", run_start),
             told: None,
             stop: stop.clone(),
             presence: None,
         })
     }
 
-    /// Whether the load is to end before its time.
+    /// Whether the load ends early.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.is_stopped()
     }
 
-    /// From now on there are to be connections, or need not be: without any the tracker is gone.
+    /// Sets whether connections are expected. If so, a tracker without any connection counts as gone.
     pub(super) fn expect_connections(&mut self, are_expected: bool) {
         self.presence = are_expected.then(Presence::default);
     }
 
-    /// Since the beginning of the run.
+    /// Returns the time since the start of the run.
     pub(super) fn now(&self) -> Duration {
         self.clock.elapsed()
     }
 
-    /// The moment so long after the beginning of the run.
+    /// Returns the instant at this time of the run.
     pub(super) fn moment(&self, since: Duration) -> Instant {
         self.clock + since
     }
 
-    /// When the last request of all threads ended.
+    /// Returns when the last request of all threads ended.
     pub(super) fn last_done(&self) -> Instant {
-        let of_hand = |hand: &Hand| hand.gauges.last_done.load(Relaxed);
-        let last = self.hands.iter().map(of_hand).max().unwrap_or_default();
+        let last_of = |worker: &Hand| worker.gauges.last_done.load(Relaxed);
+        let last = self.hands.iter().map(last_of).max().unwrap_or_default();
         self.moment(Duration::from_micros(last))
     }
 
@@ -104,13 +108,13 @@ impl Crew {
     pub(super) fn swarm_sizes(&self) -> Vec<usize> {
         self.hands
             .iter()
-            .flat_map(|hand| hand.sizes.iter().copied())
+            .flat_map(|worker| worker.sizes.iter().copied())
             .collect()
     }
 
-    /// How many members each thread has.
+    /// Returns the number of members of each thread.
     pub(super) fn members(&self) -> Vec<u64> {
-        let members = |hand: &Hand| hand.sizes.iter().map(|&size| size as u64).sum();
+        let members = |worker: &Hand| worker.sizes.iter().map(|&size| size as u64).sum();
         self.hands.iter().map(members).collect()
     }
 
@@ -128,54 +132,52 @@ impl Crew {
         totals
     }
 
-    /// CPU time of each thread, where the system tells it.
+    /// Returns the CPU time of each thread, where the system provides it.
     pub(super) fn own_cpu(&self) -> Vec<Cpu> {
-        let places = self.hands.iter().filter_map(|hand| hand.place.as_ref());
-        places
-            .filter_map(|place| Cpu::of_thread(place).ok())
-            .collect()
+        let paths = self.hands.iter().filter_map(|worker| worker.place.as_ref());
+        paths.filter_map(|path| Cpu::of_thread(path).ok()).collect()
     }
 
-    /// Gives every thread its order, and waits until all have carried it out.
+    /// Sends every thread a command, and waits until all have finished it.
     pub(super) fn order(
         &mut self,
         phase: &'static str,
-        order: impl FnMut(usize) -> Order,
-        watch: &mut dyn FnMut(&Progress),
+        command: impl FnMut(usize) -> Order,
+        on_progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), LoadError> {
-        self.give(order);
-        while !self.wait(WATCH, phase, watch)? {}
+        self.give(command);
+        while !self.wait(WATCH, phase, on_progress)? {}
         Ok(())
     }
 
-    /// Gives every thread its order.
-    pub(super) fn give(&mut self, mut order: impl FnMut(usize) -> Order) {
+    /// Sends every thread a command.
+    pub(super) fn give(&mut self, mut command: impl FnMut(usize) -> Order) {
         self.answered = 0;
-        for (number, hand) in self.hands.iter().enumerate() {
-            // A thread that has ended says so below.
-            let _ = hand
+        for (number, worker) in self.hands.iter().enumerate() {
+            // A thread that has ended is detected while waiting.
+            let _ = worker
                 .orders
                 .as_ref()
-                .map(|orders| orders.blocking_send(order(number)));
+                .map(|commands| commands.blocking_send(command(number)));
         }
     }
 
-    /// Waits so long at most; returns whether all threads have carried out their order.
+    /// Waits at most for `time`; returns whether all threads have finished their command.
     pub(super) fn wait(
         &mut self,
         time: Duration,
         phase: &'static str,
-        watch: &mut dyn FnMut(&Progress),
+        on_progress: &mut dyn FnMut(&Progress),
     ) -> Result<bool, LoadError> {
         let end = Instant::now() + time;
-        while let Some(hand) = self.hands.get(self.answered) {
+        while let Some(worker) = self.hands.get(self.answered) {
             let left = end.saturating_duration_since(Instant::now());
-            match hand.said.recv_timeout(left.min(WATCH)) {
+            match worker.said.recv_timeout(left.min(WATCH)) {
                 Ok(Ok(_)) => self.answered += 1,
                 Ok(Err(error)) => return Err(error),
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.told.is_none_or(|told| told.elapsed() >= WATCH) {
-                        self.tell(phase, watch);
+                    if self.told.is_none_or(|at| at.elapsed() >= WATCH) {
+                        self.tell(phase, on_progress);
                     }
                     if left <= WATCH {
                         return Ok(false);
@@ -184,16 +186,16 @@ impl Crew {
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),
             }
         }
-        self.tell(phase, watch);
+        self.tell(phase, on_progress);
         Ok(true)
     }
 
-    /// Lets the threads work for a while.
+    /// Waits for `time` while the threads work, and reports progress.
     pub(super) fn pause(
         &mut self,
         time: Duration,
         phase: &'static str,
-        watch: &mut dyn FnMut(&Progress),
+        on_progress: &mut dyn FnMut(&Progress),
     ) {
         let end = Instant::now() + time;
         loop {
@@ -202,27 +204,27 @@ impl Crew {
                 return;
             }
             thread::park_timeout(left.min(WATCH));
-            self.tell(phase, watch);
+            self.tell(phase, on_progress);
         }
     }
 
-    fn tell(&mut self, phase: &'static str, watch: &mut dyn FnMut(&Progress)) {
+    fn tell(&mut self, phase: &'static str, on_progress: &mut dyn FnMut(&Progress)) {
         self.told = Some(Instant::now());
         if self.phase.0 != phase {
             self.phase = (phase, Instant::now());
         }
         let totals = self.totals();
-        let sight = Sight {
+        let snapshot = Sight {
             at: Instant::now(),
             connections: totals.connections,
             received: totals.received,
             timed_out: totals.timed_out,
         };
         let presence = self.presence.as_mut();
-        if let Some(why) = presence.and_then(|presence| presence.lost(sight)) {
+        if let Some(why) = presence.and_then(|liveness| liveness.lost(snapshot)) {
             self.stop.stop(why);
         }
-        watch(&Progress {
+        on_progress(&Progress {
             phase,
             elapsed: self.phase.1.elapsed(),
             connections: totals.connections,
@@ -232,12 +234,12 @@ impl Crew {
         });
     }
 
-    /// Ends the threads; returns what each counted.
+    /// Ends the threads and returns the results of each.
     pub(super) fn dismiss(mut self) -> Result<Vec<Part>, LoadError> {
         let mut parts = Vec::new();
-        for hand in &mut self.hands {
-            drop(hand.orders.take());
-            match hand.said.recv() {
+        for worker in &mut self.hands {
+            drop(worker.orders.take());
+            match worker.said.recv() {
                 Ok(Ok(Said::Counted(part))) => parts.push(*part),
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(Said::Done)) | Err(_) => return Err(ended()),
@@ -249,14 +251,14 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        for hand in &mut self.hands {
-            drop(hand.orders.take());
+        for worker in &mut self.hands {
+            drop(worker.orders.take());
         }
-        for hand in &mut self.hands {
-            if let Some(thread) = hand.thread.take() {
-                // A thread that is in the middle of an order would wait for its timeouts; the program ends anyway.
+        for worker in &mut self.hands {
+            if let Some(thread) = worker.thread.take() {
+                // A thread with an unfinished command would wait for its timeouts; the program ends anyway.
                 if thread.is_finished() {
-                    // A panic there was printed.
+                    // A panic of the thread has been printed.
                     let _ = thread.join();
                 }
             }
@@ -265,34 +267,34 @@ impl Drop for Crew {
 }
 
 fn ended() -> LoadError {
-    LoadError::Broken("a thread of the load has ended by mistake".to_owned())
+    LoadError::Broken("internal error: a thread of the load ended unexpectedly".to_owned())
 }
 
 fn hire(plan: Plan) -> Result<Hand, LoadError> {
-    let (orders, of_thread) = channel(1);
-    // Room for all that is said without being asked.
-    let (say, said) = sync_channel(2);
-    let (tell_place, place) = sync_channel(1);
-    let (gauges, sizes) = (Arc::clone(&plan.gauges), plan.sizes.clone());
+    let (commands, thread_commands) = channel(1);
+    // Room for all replies that a thread sends without a pending command.
+    let (reply_sender, replies) = sync_channel(2);
+    let (path_sender, path_receiver) = sync_channel(1);
+    let (gauges, swarm_sizes) = (Arc::clone(&plan.gauges), plan.sizes.clone());
     let system = |source| LoadError::System {
-        what: "no thread",
+        what: "cannot start a thread",
         source,
     };
     let thread = thread::Builder::new()
         .name(format!("load-{}", plan.number))
         .spawn(move || {
-            // It is waited for below.
-            let _ = tell_place.send(this_thread());
-            driver::run(plan, of_thread, &say);
+            // The receiver below waits for it.
+            let _ = path_sender.send(this_thread());
+            driver::run(plan, thread_commands, &reply_sender);
         })
         .map_err(system)?;
-    let place = place.recv().ok().flatten();
+    let proc_path = path_receiver.recv().ok().flatten();
     Ok(Hand {
-        orders: Some(orders),
-        said,
+        orders: Some(commands),
+        said: replies,
         gauges,
-        sizes,
-        place,
+        sizes: swarm_sizes,
+        place: proc_path,
         thread: Some(thread),
     })
 }

@@ -1,4 +1,4 @@
-//! One thread of the load: does what the controller orders, one order after the other, and hands in what it counted.
+//! One thread of the load: runs the controller's commands one after the other, and returns its counts at the end.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,40 +19,40 @@ use super::session::{Gauges, Session};
 use super::stop::Stop;
 use super::tally::{Errors, Tally};
 
-/// Connections of the warm-up, which makes the tracker allocate what it needs only once.
+/// Connections of the warm-up. It makes the tracker allocate its one-time memory before the measurement.
 const WARM_CONNECTIONS: usize = 20;
-/// Announces of each of them.
+/// Announces of each warm-up connection.
 const WARM_ANNOUNCES: u64 = 3;
-/// Offers that each of them is given, all at once: half of what swarmhub lets a member have in one go by default
-/// (`limits.offers_received_burst`). With more a small load would begin with offers that come to nobody.
+/// Offers that each warm-up connection receives at once: half of swarmhub's default burst for a member
+/// (`limits.offers_received_burst`). With more, a small load would start with offers that reach no member.
 const WARM_OFFERS: u64 = 15;
-/// Swarms of warm-ups are numbered from here on.
+/// Number of the first warm-up swarm.
 const WARM_SWARM: u64 = 1 << 20;
-/// Joins at the same time.
+/// Joins in flight at the same time.
 const JOINS_AT_ONCE: usize = 64;
-/// After the timeout of a message, so long until nothing can come any more.
+/// Time after a message's timeout until nothing can arrive any more.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a load that is to end early waits for what is under way and does not move.
+/// How long a load that ends early waits for requests in flight without any progress.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
-/// What a thread is to do.
+/// A command for a thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Order {
-    /// A few connections come, announce and go.
+    /// Opens a few connections, announces on them and closes them.
     Warm,
     Open,
     Join,
-    /// Begin the load; what is due in the range is measured. Answered at once.
+    /// Starts the load and replies at once. Requests that are due in the range are measured.
     Drive(Drive, (Micros, Micros)),
-    /// Wait until what was begun, or asked for, is over.
+    /// Waits until all requested work is over, or with `only_started` only the requests that have started.
     Finish {
         stops: bool,
     },
     Close,
 }
 
-/// What a thread is made of.
+/// Everything that a thread needs to start.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) number: usize,
@@ -68,7 +68,7 @@ pub(super) struct Plan {
     pub(super) stop: Stop,
 }
 
-/// What a thread counted.
+/// Results of a thread.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) tally: Tally,
@@ -78,19 +78,19 @@ pub(super) struct Part {
     pub(super) storms: BTreeMap<Turn, StormSeen>,
 }
 
-/// What a thread says.
+/// A reply of a thread to the controller.
 #[derive(Debug)]
 pub(super) enum Said {
     Done,
-    /// After the last order.
+    /// Sent after the last command.
     Counted(Box<Part>),
 }
 
-/// Carries out orders until there are none any more. Runs on a thread of its own.
+/// Runs commands until the channel closes. Has its own thread.
 pub(super) fn run(
     plan: Plan,
-    mut orders: Receiver<Order>,
-    say: &SyncSender<Result<Said, LoadError>>,
+    mut commands: Receiver<Order>,
+    replies: &SyncSender<Result<Said, LoadError>>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -98,9 +98,9 @@ pub(super) fn run(
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(source) => {
-            // Nobody listens only when the controller has failed.
-            let _ = say.send(Err(LoadError::System {
-                what: "no runtime",
+            // The receiver is closed only after the controller has failed.
+            let _ = replies.send(Err(LoadError::System {
+                what: "cannot start the runtime",
                 source,
             }));
             return;
@@ -108,15 +108,15 @@ pub(super) fn run(
     };
     runtime.block_on(async {
         let mut driver = Driver::new(plan);
-        while let Some(order) = orders.recv().await {
-            if say
-                .send(driver.carry_out(order).await.map(|()| Said::Done))
+        while let Some(command) = commands.recv().await {
+            if replies
+                .send(driver.carry_out(command).await.map(|()| Said::Done))
                 .is_err()
             {
                 return;
             }
         }
-        let _ = say.send(Ok(Said::Counted(Box::new(driver.part()))));
+        let _ = replies.send(Ok(Said::Counted(Box::new(driver.part()))));
     });
 }
 
@@ -137,41 +137,41 @@ impl Driver {
             sizes,
             ..
         } = &plan;
-        let exchange = Exchange::new(settings.clone(), *seed, *number, *first_swarm, sizes);
+        let checker = Exchange::new(settings.clone(), *seed, *number, *first_swarm, sizes);
         Self {
             churn: Churn::new(timeout_of(&plan)),
-            session: session(&plan, exchange),
+            session: session(&plan, checker),
             warm: Part::default(),
             plan,
         }
     }
 
-    /// Carries out an order, or as much of it as there is time for when the load is to end early.
-    async fn carry_out(&mut self, order: Order) -> Result<(), LoadError> {
+    /// Runs a command; if the load ends early, only a part of it.
+    async fn carry_out(&mut self, command: Order) -> Result<(), LoadError> {
         let stop = self.plan.stop.clone();
-        if matches!(order, Order::Close) {
+        if matches!(command, Order::Close) {
             self.session.close();
             return Ok(());
         }
         tokio::select! {
             biased;
             () = stop.stopped() => {}
-            done = self.work(order) => return done,
+            done = self.work(command) => return done,
         }
         self.wind_up().await;
         Ok(())
     }
 
-    /// Begins nothing more, and waits a moment for what is under way.
+    /// Starts nothing more, and waits briefly for requests in flight.
     async fn wind_up(&self) {
         self.churn.stop();
         self.session.finish(true, SETTLES_WITHIN).await;
-        // That somebody has not come back is no fault of a load that is cut short.
+        // A missing reconnect is no error if the load is cut short.
         let _ = timeout(SETTLES_WITHIN, self.churn.finish()).await;
     }
 
-    async fn work(&mut self, order: Order) -> Result<(), LoadError> {
-        match order {
+    async fn work(&mut self, command: Order) -> Result<(), LoadError> {
+        match command {
             Order::Warm => self.warm_up().await?,
             Order::Open => self.session.open_all().await?,
             Order::Join => {
@@ -188,11 +188,13 @@ impl Driver {
                 self.churn
                     .start(&self.session, self.plan.wave, self.plan.storm);
             }
-            Order::Finish { stops } => {
-                if stops {
+            Order::Finish {
+                stops: only_started,
+            } => {
+                if only_started {
                     self.churn.stop();
                 }
-                self.session.finish(stops, self.patience()).await;
+                self.session.finish(only_started, self.patience()).await;
                 self.churn.finish().await?;
                 self.session.finish(true, self.patience()).await;
                 self.session.listen_on().await;
@@ -212,9 +214,9 @@ impl Driver {
         let mut settings = plan.settings.clone();
         settings.scrapes = 0.0;
         let first_swarm = WARM_SWARM + plan.number as u64;
-        let mut exchange = Exchange::new(settings, plan.seed, plan.number, first_swarm, &[members]);
-        exchange.habit = Habit::Unknown;
-        let session = session(plan, exchange);
+        let mut checker = Exchange::new(settings, plan.seed, plan.number, first_swarm, &[members]);
+        checker.habit = Habit::Unknown;
+        let session = session(plan, checker);
         session.open_all().await?;
         session.drive(Drive::Join {
             next: 0,
@@ -229,15 +231,15 @@ impl Driver {
         session.listen_on().await;
         session.close();
         self.warm = count(&session);
-        // A habit is what is done nearly always; a reply now and then is one too many.
+        // Replies to more than half of the answers are this tracker's normal mode; fewer replies are duplicates.
         let tally = &mut self.warm.tally;
-        let habit = if tally.replies_to_answers * 2 > tally.answers_sent {
+        let mode = if tally.replies_to_answers * 2 > tally.answers_sent {
             Habit::Replies
         } else {
             tally.replies_duplicated += std::mem::take(&mut tally.replies_to_answers);
             Habit::Silent
         };
-        self.session.exchange.borrow_mut().habit = habit;
+        self.session.exchange.borrow_mut().habit = mode;
         Ok(())
     }
 
@@ -251,34 +253,35 @@ impl Driver {
     }
 }
 
-/// Announces of the whole warm-up: as many are sent as are given, so a few of each member's fill nobody's measure.
+/// Returns the announces of the whole warm-up. Members receive as many offers as they send, so a few announces of each
+/// member reach no receiver's limit.
 fn warm_announces(members: usize, offers: u64) -> u64 {
-    let each = (WARM_OFFERS / offers.max(1)).clamp(1, WARM_ANNOUNCES);
-    members as u64 * each
+    let per_member = (WARM_OFFERS / offers.max(1)).clamp(1, WARM_ANNOUNCES);
+    members as u64 * per_member
 }
 
 fn timeout_of(plan: &Plan) -> Duration {
     Duration::from_micros(plan.settings.timeout)
 }
 
-fn session(plan: &Plan, exchange: Exchange) -> Rc<Session> {
-    let thinks = plan.settings.think.1 > 0;
+fn session(plan: &Plan, checker: Exchange) -> Rc<Session> {
+    let has_think_time = plan.settings.think.1 > 0;
     Session::new(
-        exchange,
+        checker,
         plan.connector.clone(),
         Arc::clone(&plan.gauges),
         plan.clock,
         plan.seed,
-        thinks,
+        has_think_time,
     )
 }
 
 fn count(session: &Session) -> Part {
-    let exchange = session.exchange.borrow();
+    let checker = session.exchange.borrow();
     Part {
-        tally: exchange.tally,
-        errors: exchange.errors.clone(),
-        latencies: exchange.latencies.clone(),
+        tally: checker.tally,
+        errors: checker.errors.clone(),
+        latencies: checker.latencies.clone(),
         ..Part::default()
     }
 }
@@ -293,8 +296,8 @@ mod tests {
             for offers in [0, 1, 5, 10, 15] {
                 let all = warm_announces(members, offers);
                 assert!(all >= members as u64, "{members} {offers}: {all}");
-                let given = all * offers / members as u64;
-                assert!(given <= WARM_OFFERS, "{members} {offers}: {given}");
+                let received = all * offers / members as u64;
+                assert!(received <= WARM_OFFERS, "{members} {offers}: {received}");
             }
         }
         assert_eq!(warm_announces(WARM_CONNECTIONS, 5), 60);

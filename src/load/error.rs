@@ -1,54 +1,54 @@
-//! Why a load could not be run, in words for the person who asked for it.
+//! The errors that prevent a load from running, with texts for the user.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a load could not be run.
+/// The reason why a load could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The host's name leads nowhere.
-    #[error("{host} cannot be found: {source}")]
+    /// The host's name cannot be resolved.
+    #[error("cannot resolve {host}: {source}")]
     Host {
         /// The name in the URL.
         host: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Nobody takes the connection.
-    #[error("no connection to {address}: {source}")]
+    /// The connection is refused.
+    #[error("cannot connect to {address}: {source}")]
     Connect {
-        /// Where to.
+        /// The tracker's address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The addresses of this machine have no free port left.
     #[error(
-        "no free port to connect from on this machine: an address has about 28,000, and those of ended connections are \
-         taken for up to a minute; give more addresses with --source, for example --source 127.0.0.2-127.0.0.9"
+        "no free source port on this machine: an address has about 28,000, and those of closed connections stay in use \
+         for up to a minute; give more addresses with --source, for example --source 127.0.0.2-127.0.0.9"
     )]
     Ports,
-    /// An address to connect from is none of this machine, or of the wrong family.
+    /// A source address does not belong to this machine, or has the wrong family.
     #[error("cannot connect from {from} to {address}: {source}")]
     Source {
-        /// From where.
+        /// The source address.
         from: std::net::IpAddr,
-        /// Where to.
+        /// The tracker's address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// TLS failed.
     #[error(
-        "no TLS with {address}: {source}; --ca FILE trusts an authority of your own, --insecure trusts anybody"
+        "TLS with {address} failed: {source}; to trust your own authority use --ca FILE, to trust any certificate --insecure"
     )]
     Tls {
-        /// With whom.
+        /// The tracker's address.
         address: String,
         /// What went wrong.
         source: io::Error,
     },
-    /// The file of `--ca` is no good.
+    /// The file of `--ca` cannot be used.
     #[error("--ca {}: {reason}", file.display())]
     Authority {
         /// The file.
@@ -56,32 +56,32 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
-    /// There is an HTTP server that does not upgrade.
+    /// The HTTP server refused the upgrade.
     #[error(
-        "{url} is no WebSocket: the server answered \"{answer}\" instead of \"101 Switching Protocols\"{reason}"
+        "{url} is not a WebSocket: the server answered \"{answer}\" instead of \"101 Switching Protocols\"{reason}"
     )]
     NotUpgraded {
-        /// The address asked for.
+        /// The requested URL.
         url: String,
-        /// The first line of the answer.
+        /// The first line of the response.
         answer: String,
-        /// The beginning of what it says after its head, with a colon in front; empty if it says nothing.
+        /// The beginning of the response body, with a colon in front; empty if there is no body.
         reason: String,
     },
-    /// What came is no answer to the request for a WebSocket.
-    #[error("{url} is no WebSocket: {reason}")]
+    /// The response is not a valid WebSocket handshake.
+    #[error("{url} is not a WebSocket: {reason}")]
     NoHandshake {
-        /// The address asked for.
+        /// The requested URL.
         url: String,
-        /// What came instead.
+        /// What is wrong with the response.
         reason: String,
     },
-    /// Something takes too long.
+    /// An operation took too long.
     #[error("{what} took longer than {seconds} s")]
     Late {
-        /// What takes long.
+        /// The operation.
         what: String,
-        /// How long is too long.
+        /// The time limit in seconds.
         seconds: u64,
     },
     /// The limit of open files is too low.
@@ -90,17 +90,17 @@ pub enum LoadError {
          (ulimit -Hn) or give fewer --connections"
     )]
     Descriptors {
-        /// Connections wanted.
+        /// Requested connections.
         connections: usize,
-        /// What they need.
+        /// Descriptors that they need.
         needed: u64,
-        /// What there is.
+        /// Descriptors that are allowed.
         allowed: u64,
     },
     /// The server process cannot be observed.
     #[error("--server-pid {pid}: {reason}")]
     Pid {
-        /// The process asked for.
+        /// The requested process.
         pid: u32,
         /// What is wrong.
         reason: String,
@@ -108,15 +108,15 @@ pub enum LoadError {
     /// System calls cannot be counted.
     #[error("--syscalls: {0}")]
     Syscalls(String),
-    /// The load tool itself is broken: one of its threads has ended.
+    /// An internal error: a thread of the load tool has ended.
     #[error("{0}")]
     Broken(String),
-    /// The system refused something else.
+    /// Another system call failed.
     #[error("{what}: {source}")]
     System {
-        /// What was to be done.
+        /// The operation that failed.
         what: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }

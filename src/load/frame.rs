@@ -1,4 +1,4 @@
-//! WebSocket frames of the client side: masked ones out, unmasked ones in. No socket; the connection calls it.
+//! Client side of WebSocket frames: writes masked frames, parses the headers of unmasked ones. Uses no sockets.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
 
-/// No tracker sends a longer message.
+/// Longest accepted message; no tracker sends a longer one.
 pub(super) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
-/// Appends one frame, masked with `mask` as clients must.
+/// Appends one frame, masked with `mask` as required for clients.
 pub(super) fn write(opcode: u8, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>) {
     out.push(0x80 | opcode);
     match u16::try_from(payload.len()) {
@@ -29,30 +29,30 @@ pub(super) fn write(opcode: u8, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>
     let begin = out.len();
     out.extend_from_slice(payload);
     let [a, b, c, d] = mask;
-    let twice = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let mask_twice = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let (words, rest) = out
         .get_mut(begin..)
         .unwrap_or_default()
         .as_chunks_mut::<8>();
     for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ twice).to_ne_bytes();
+        *word = (u64::from_ne_bytes(*word) ^ mask_twice).to_ne_bytes();
     }
     for (byte, key) in rest.iter_mut().zip(mask.into_iter().cycle()) {
         *byte ^= key;
     }
 }
 
-/// The beginning of a frame.
+/// The parsed header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) is_final: bool,
     pub(super) opcode: u8,
-    /// Where the payload begins.
+    /// Offset of the payload.
     pub(super) payload_at: usize,
     pub(super) payload_bytes: usize,
 }
 
-/// What a server must not send.
+/// A protocol violation in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
     Masked,
@@ -70,7 +70,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Reads the head of the frame at the beginning of `bytes`; `None` while some of it is missing.
+/// Parses the frame header at the start of `bytes`; `None` while it is incomplete.
 pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
@@ -81,7 +81,7 @@ pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
     if second & 0x80 != 0 {
         return Err(Broken::Masked);
     }
-    let (payload_at, length) = match second {
+    let (payload_start, length) = match second {
         126 => match rest.first_chunk() {
             Some(length) => (4, u64::from(u16::from_be_bytes(*length))),
             None => return Ok(None),
@@ -98,7 +98,7 @@ pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
     Ok(Some(Head {
         is_final: first & 0x80 != 0,
         opcode: first & 0x0f,
-        payload_at,
+        payload_at: payload_start,
         payload_bytes: payload_bytes.ok_or(Broken::TooLong)?,
     }))
 }
@@ -112,7 +112,7 @@ mod tests {
         use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
         for bytes in [0_u64, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, 70_001] {
             let payload: Vec<u8> = (0..bytes)
-                .map(|place| u8::try_from(place % 251).unwrap())
+                .map(|index| u8::try_from(index % 251).unwrap())
                 .collect();
             let mut frame = Vec::new();
             write(TEXT, &payload, [1, 2, 3, 4], &mut frame);

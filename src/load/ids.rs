@@ -1,35 +1,35 @@
-//! The identifiers that the load sends: as binary as real ones, but an `offer_id` gives back its number without a table.
+//! Identifiers that the load sends: as binary as real ones, but an `offer_id` encodes its number, which saves a table.
 
 use std::fmt::Write as _;
 
 use crate::protocol::{InfoHash, OfferId, PeerId};
 
-/// Bits of an offer's number that say which thread made it; a swarm lives on one thread.
+/// The bits of an offer's number from here on identify its thread; a swarm stays on one thread.
 const THREAD_SHIFT: u32 = 56;
 
-/// The number of the first offer of a thread.
+/// Returns the number of a thread's first offer.
 pub(super) fn first_offer(thread: usize) -> u64 {
     (thread as u64) << THREAD_SHIFT
 }
 
-/// The info-hash of a swarm of the run that `salt` names.
+/// Returns the info-hash of a swarm in the run with this `salt`.
 pub(super) fn info_hash(salt: u64, swarm: u64) -> InfoHash {
     InfoHash::new(spread(mix(salt ^ mix(swarm))))
 }
 
-/// The `offer_id` of a number.
+/// Returns the `offer_id` of a number.
 pub(super) fn offer_id(salt: u64, number: u64) -> OfferId {
     OfferId::new(spread(mix(number ^ salt)))
 }
 
-/// The number of an `offer_id`; `None` if it is none of this run.
+/// Returns the number of an `offer_id`; `None` if it does not belong to this run.
 pub(super) fn offer_number(salt: u64, id: OfferId) -> Option<u64> {
     let first = id.as_bytes().first_chunk().copied()?;
     let number = unmix(u64::from_le_bytes(first)) ^ salt;
     (offer_id(salt, number) == id).then_some(number)
 }
 
-/// A `peer_id` in the form of webtorrent's: its name and twelve letters and digits.
+/// Returns a `peer_id` in the format of webtorrent: its client name and twelve letters and digits.
 pub(super) fn peer_id(salt: u64, number: u64) -> PeerId {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut bytes = *b"-WW0208-000000000000";
@@ -42,7 +42,7 @@ pub(super) fn peer_id(salt: u64, number: u64) -> PeerId {
     PeerId::new(bytes)
 }
 
-/// Appends an identifier as a JSON string: each byte is a character.
+/// Appends an identifier as a JSON string: each byte becomes a character.
 pub(super) fn write(id: &[u8; 20], text: &mut String) {
     text.push('"');
     for &byte in id {
@@ -56,13 +56,13 @@ pub(super) fn write(id: &[u8; 20], text: &mut String) {
     text.push('"');
 }
 
-/// Twenty bytes that differ wherever `first` does.
+/// Expands a number to 20 bytes; different numbers give different bytes.
 fn spread(first: u64) -> [u8; 20] {
     let second = mix(first ^ 0x6a09_e667_f3bc_c908);
     let third = mix(second);
     let mut bytes = [0; 20];
-    let all = [first, second, third];
-    let source = all.iter().flat_map(|word| word.to_le_bytes());
+    let words = [first, second, third];
+    let source = words.iter().flat_map(|word| word.to_le_bytes());
     bytes
         .iter_mut()
         .zip(source)
@@ -70,7 +70,7 @@ fn spread(first: u64) -> [u8; 20] {
     bytes
 }
 
-/// The end of `SplitMix64`: a bijection in which every bit depends on every other.
+/// The final step of `SplitMix64`: a bijection in which every output bit depends on every input bit.
 fn mix(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,6 +1,7 @@
-//! What a tracker sends, found in its text without building a tree: the keys that matter, each as the raw JSON it is.
+//! Parses a tracker's messages without building a tree: returns the relevant keys, each as raw JSON.
 //!
-//! Liberal about order, unknown keys and spelling, as browsers are. Holds nothing; the exchange judges what it finds.
+//! Accepts any key order, unknown keys and any JSON escapes, as browsers do. Has no state; `exchange` checks the
+//! values.
 
 use memchr::memchr2;
 
@@ -9,13 +10,13 @@ use super::sdp::SdpText;
 /// A message from the tracker; ids are raw JSON strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Inbound<'a> {
-    /// The reply to an announce, and how many members it counts.
+    /// The reply to an announce, with its number of members.
     Reply { info_hash: &'a str, members: u64 },
     /// An offer or answer of another member.
     Relay(Relay<'a>),
-    /// The reply to a scrape: the object `files`.
+    /// The reply to a scrape, with the object `files`.
     Scrape { files: &'a str },
-    /// What the tracker refused, and why.
+    /// A refusal, with its reason.
     Failure { reason: &'a str },
 }
 
@@ -35,7 +36,7 @@ pub(super) enum Kind {
     Answer,
 }
 
-/// Reads a message. `None` if it is none that a tracker sends. `sdps` are the texts that are likely in it.
+/// Parses a message; `None` if no tracker sends such a message. `sdps` are the SDPs that it probably contains.
 pub(super) fn read<'a>(text: &'a str, sdps: &[&SdpText]) -> Option<Inbound<'a>> {
     let mut found = Found::default();
     let mut cursor = Cursor { rest: text, sdps };
@@ -62,7 +63,7 @@ pub(super) fn read<'a>(text: &'a str, sdps: &[&SdpText]) -> Option<Inbound<'a>> 
     found.message()
 }
 
-/// Whether the object has a key, a raw JSON string, that is the wanted one.
+/// Whether a key of the object, as a raw JSON string, satisfies `is_wanted`.
 pub(super) fn has_key(object: &str, is_wanted: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
     let mut cursor = Cursor {
@@ -139,7 +140,7 @@ impl<'a> Cursor<'a, '_> {
         self.rest = self.rest.trim_ascii_start();
     }
 
-    /// Takes the character that must come now.
+    /// Takes the next character, which must be `wanted`.
     fn expect(&mut self, wanted: char) -> Option<()> {
         self.blanks();
         self.rest = self.rest.strip_prefix(wanted)?;
@@ -150,8 +151,8 @@ impl<'a> Cursor<'a, '_> {
         self.expect(wanted).is_some()
     }
 
-    /// Takes an object; `each` is given every key and takes its value.
-    fn object(&mut self, mut each: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
+    /// Takes an object; `on_key` receives each key and takes its value.
+    fn object(&mut self, mut on_key: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
         self.expect('{')?;
         if self.comes('}') {
             return Some(());
@@ -159,7 +160,7 @@ impl<'a> Cursor<'a, '_> {
         loop {
             let key = self.string()?;
             self.expect(':')?;
-            each(key, self)?;
+            on_key(key, self)?;
             if self.comes('}') {
                 return Some(());
             }
@@ -167,22 +168,24 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Takes an object with `type` and `sdp`; nothing is found in a value of another type, such as `null`.
+    /// Takes an object with `type` and `sdp`; ignores a value of another type, such as `null`.
     fn description(&mut self, into: &mut Option<Description<'a>>) -> Option<()> {
         self.blanks();
         if !self.rest.starts_with('{') {
             return self.value().map(drop);
         }
-        let (mut of, mut sdp) = (None, None);
+        let (mut kind, mut sdp) = (None, None);
         self.object(|key, cursor| {
             match key {
-                "\"type\"" => of = Some(cursor.value()?),
+                "\"type\"" => kind = Some(cursor.value()?),
                 "\"sdp\"" => sdp = Some(cursor.value()?),
                 _ => drop(cursor.value()?),
             }
             Some(())
         })?;
-        *into = of.zip(sdp).map(|(of, sdp)| Description { of, sdp });
+        *into = kind
+            .zip(sdp)
+            .map(|(kind, sdp)| Description { of: kind, sdp });
         Some(())
     }
 
@@ -192,7 +195,7 @@ impl<'a> Cursor<'a, '_> {
         Some(taken)
     }
 
-    /// Takes a string, quotes included.
+    /// Takes a string, including its quotes.
     fn string(&mut self) -> Option<&'a str> {
         self.blanks();
         if !self.rest.starts_with('"') {
@@ -211,7 +214,7 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Takes a value of any type, as it is written.
+    /// Takes a value of any type as raw text.
     fn value(&mut self) -> Option<&'a str> {
         self.blanks();
         match self.rest.as_bytes().first()? {
@@ -236,7 +239,7 @@ impl<'a> Cursor<'a, '_> {
                         b'}' | b']' => depth = depth.checked_sub(1)?,
                         _ => {}
                     }
-                    // Characters of more than one byte stand only inside of strings.
+                    // Characters of several bytes occur only inside strings.
                     self.take(1)?;
                     if depth == 0 {
                         return whole.get(..whole.len() - self.rest.len());
@@ -251,7 +254,7 @@ impl<'a> Cursor<'a, '_> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<Inbound<'_>> {
+    fn parsed(text: &str) -> Option<Inbound<'_>> {
         super::read(text, &[&SdpText::new(300)])
     }
 
@@ -266,7 +269,7 @@ mod tests {
             r#" { "interval" : 120 , "incomplete" : 4 , "complete" : 3 , "info_hash" : "x" , "action" : "announce" } "#,
             r#"{"peers":[{"a":"}]\""},[]],"incomplete":4,"complete":3,"info_hash":"x","action":"announce","offer":null}"#,
         ] {
-            assert_eq!(read(text), reply, "{text}");
+            assert_eq!(parsed(text), reply, "{text}");
         }
     }
 
@@ -291,7 +294,7 @@ mod tests {
                     offer_id: "\"ö\"",
                     sdp,
                 };
-                assert_eq!(read(&text), Some(Inbound::Relay(expected)));
+                assert_eq!(parsed(&text), Some(Inbound::Relay(expected)));
             }
         }
     }
@@ -299,10 +302,10 @@ mod tests {
     #[test]
     fn failures_and_scrapes_are_read() {
         let text = r#"{"failure reason":"no","action":"announce"}"#;
-        assert_eq!(read(text), Some(Inbound::Failure { reason: "\"no\"" }));
+        assert_eq!(parsed(text), Some(Inbound::Failure { reason: "\"no\"" }));
         let text = r#"{"action":"scrape","files":{"a":{"complete":1}}}"#;
         assert_eq!(
-            read(text),
+            parsed(text),
             Some(Inbound::Scrape {
                 files: r#"{"a":{"complete":1}}"#
             })
@@ -325,7 +328,7 @@ mod tests {
             r#"{"action":"announce","info_hash":"x","peer_id":"p","offer_id":"o","offer":{"type":"answer","sdp":"s"}}"#,
             r#"{"action":"announce","info_hash":"x","peer_id":"p","offer":{"type":"offer","sdp":"s"}}"#,
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(parsed(text), None, "{text}");
         }
     }
 }

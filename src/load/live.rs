@@ -1,5 +1,5 @@
-//! Tells a person how far the load is: one line that is written again and again on a terminal, a line for each phase
-//! and every few seconds elsewhere.
+//! Prints the progress of a load: on a terminal one line that is updated in place, elsewhere a line for each phase and
+//! every few seconds.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::control::Progress;
 
-/// Between two lines where lines stay.
+/// Interval between two lines if the output is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// Clears the rest of a terminal's line.
+/// Terminal sequence that clears the rest of the line.
 const CLEAR: &str = "\x1b[K";
 
-/// Writes progress.
+/// Prints progress lines.
 #[derive(Debug)]
 pub struct Live<W> {
     out: W,
@@ -22,7 +22,7 @@ pub struct Live<W> {
 }
 
 impl<W: Write> Live<W> {
-    /// Writes to `out`, which may be a terminal.
+    /// Creates a printer that writes to `out`.
     pub fn new(out: W, is_terminal: bool) -> Self {
         Self {
             out,
@@ -32,7 +32,7 @@ impl<W: Write> Live<W> {
         }
     }
 
-    /// Tells how far the load is, if it is time to.
+    /// Prints the progress if a line is due.
     pub fn tell(&mut self, progress: &Progress) {
         let now = Instant::now();
         let is_new = self
@@ -41,7 +41,7 @@ impl<W: Write> Live<W> {
         let is_due = self.line_at.is_none_or(|at| now - at >= LINE_EVERY);
         if self.is_terminal || is_new || is_due {
             let line = self.line(now, progress, is_new);
-            // Who cannot hear it does not miss it.
+            // Errors are ignored: progress output is optional.
             let _ = if self.is_terminal {
                 write!(self.out, "\r{line}{CLEAR}")
             } else {
@@ -85,7 +85,7 @@ impl<W: Write> Live<W> {
         line
     }
 
-    /// Ends the line that is written again and again.
+    /// Clears the progress line of a terminal.
     pub fn end(&mut self) {
         if self.is_terminal && self.before.is_some() {
             let _ = write!(self.out, "\r{CLEAR}");
@@ -98,7 +98,7 @@ impl<W: Write> Live<W> {
 mod tests {
     use super::*;
 
-    fn told(is_terminal: bool) -> String {
+    fn printed(is_terminal: bool) -> String {
         let mut out = Vec::new();
         let mut live = Live::new(&mut out, is_terminal);
         for announces in [0, 10, 20] {
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_one_line_and_a_file_a_line_for_each_phase() {
-        let terminal = told(true);
+        let terminal = printed(true);
         assert_eq!(terminal.lines().count(), 1);
         assert!(
             terminal.contains("announces/s") && terminal.contains("3 faults"),
             "{terminal}"
         );
-        let file = told(false);
+        let file = printed(false);
         assert_eq!(file.lines().count(), 2, "{file}");
         assert!(!file.contains('\x1b') && !file.contains('\r'));
     }

@@ -1,7 +1,7 @@
-//! The load generator behind `swarmhub load`: browsers in number, on any WebTorrent tracker.
+//! The load generator behind `swarmhub load`: simulates many browsers on any WebTorrent tracker.
 //!
-//! It opens connections, announces, offers and answers as browsers do, measures, and judges every message that comes
-//! back. It never uses the server's own rooms, only the identifiers of `protocol`; the command line calls [`run`].
+//! It opens connections, announces, offers and answers as browsers do, measures, and checks every received message. It
+//! uses no server modules, only the identifiers of `protocol`. The command line calls [`run`].
 
 mod churn;
 mod clock;

@@ -1,4 +1,4 @@
-//! What the user asks for: everything that decides what load is made. Defaults make a useful run of about 15 seconds.
+//! Options of a load: all settings that define it. The defaults make a useful run of about 15 seconds.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -9,21 +9,21 @@ use super::sizes::SwarmSize;
 use super::summary::float;
 use super::target::Target;
 
-/// Offers a second that each member sends, and so gets, if nothing is said about the pace: half of what swarmhub lets a member be
-/// given by default, and hundreds of times what real clients send, which announce once in a minute or two.
+/// Offers a second that each member sends, and so receives, without a given pace. This is half of swarmhub's default
+/// limit for a member, and hundreds of times the rate of real clients, which announce every one or two minutes.
 const GENTLE_OFFERS: f64 = 5.0;
-/// Requests a second that are never exceeded then: one core can do many more beside a dashboard and the tracker.
+/// Upper bound of requests a second without a given pace. One core can do many more beside a dashboard and the tracker.
 const GENTLE_RATE_MAX: f64 = 1000.0;
 
-/// What makes the next request begin.
+/// When the next request starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loop {
-    /// So many requests under way at any time: finds out how much the tracker can do.
+    /// A constant number of requests in flight: measures the tracker's maximum throughput.
     Closed {
-        /// Requests under way.
+        /// Requests in flight.
         under_way: usize,
     },
-    /// So many a second whatever becomes of them: finds out how long clients wait.
+    /// A constant rate, independent of replies: measures how long clients wait.
     Open {
         /// Requests a second.
         per_second: f64,
@@ -33,13 +33,13 @@ pub enum Loop {
 /// How long the load lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// So long; no load at all if zero.
+    /// For this duration; no load if zero.
     For(Duration),
-    /// Exactly so many requests after the warm-up.
+    /// This exact number of requests after the warm-up.
     Requests(u64),
 }
 
-/// Members that leave their swarm and join it again.
+/// Waves: members leave their swarm and join it again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wave {
     /// Time between two waves.
@@ -48,14 +48,14 @@ pub struct Wave {
     pub share: f64,
 }
 
-/// Connections that end and come back all at once.
+/// Storms: connections close and reconnect all at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Storm {
     /// Time between two storms.
     pub every: Duration,
     /// Share of the connections in each.
     pub share: f64,
-    /// Share of those that end without a word (RST).
+    /// Share of these connections that end with RST.
     pub reset_share: f64,
 }
 
@@ -70,7 +70,7 @@ pub struct Options {
     pub threads: usize,
     /// Members of the swarms.
     pub swarm_size: SwarmSize,
-    /// Share of the members that have everything.
+    /// Share of the members that are seeders.
     pub seeders: f64,
     /// Offers in an announce.
     pub offers: u64,
@@ -82,39 +82,39 @@ pub struct Options {
     pub answers: f64,
     /// Time between an offer and its answer.
     pub think: Think,
-    /// Closed or open loop. `None`: an open one, in which each member sends as many offers as a tracker gives to any client:
-    /// one announce a second, fewer if it has more than five offers, and no more than a thousand a second in all.
+    /// Closed or open loop. `None`: an open loop whose offers stay within the default limits of trackers. Each member
+    /// announces once a second, less often with more than five offers; all together at most 1,000 times a second.
     pub pace: Option<Loop>,
-    /// Load before anything is measured.
+    /// Duration of the load before the measurement.
     pub warmup: Duration,
-    /// Load that is measured.
+    /// Length of the measured load.
     pub amount: Amount,
     /// Share of the requests that are scrapes.
     pub scrapes: f64,
     /// Members that leave and join.
     pub wave: Option<Wave>,
-    /// Connections that break and come back.
+    /// Connections that break and reconnect.
     pub storm: Option<Storm>,
-    /// Addresses to connect from; empty: the system chooses.
+    /// Source addresses; if empty, the system chooses.
     pub sources: Vec<IpAddr>,
-    /// The page that the browsers say they show.
+    /// The `Origin` header of the connections.
     pub origin: Option<String>,
-    /// Certificates of authorities to trust besides the public ones.
+    /// PEM file with certificate authorities to trust besides the public ones.
     pub authorities: Option<PathBuf>,
-    /// Trust any certificate.
+    /// Whether any certificate is trusted.
     pub insecure: bool,
-    /// What has not come after this time is lost.
+    /// A message that takes longer counts as lost.
     pub timeout: Duration,
-    /// Makes a run repeatable in its ids and choices.
+    /// Seed of ids and random choices, to repeat a run.
     pub seed: u64,
-    /// The process of the server on this machine.
+    /// Process id of the server, if it runs on this machine.
     pub server_pid: Option<u32>,
-    /// Whether to count its system calls.
+    /// Whether the server's system calls are counted.
     pub syscalls: bool,
 }
 
 impl Options {
-    /// The default load on a tracker.
+    /// Returns the default load on a tracker.
     #[must_use]
     pub fn new(target: Target) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl Options {
         }
     }
 
-    /// The loop as it can be kept: a member has no more than one request under way.
+    /// Returns the loop, limited to what is possible: a member has at most one request in flight.
     pub(super) fn pace(&self) -> Loop {
         match self.pace {
             Some(Loop::Closed { under_way }) => Loop::Closed {
@@ -161,7 +161,7 @@ impl Options {
         }
     }
 
-    /// Whether there is a load phase at all.
+    /// Whether there is a load phase.
     pub(super) fn has_load(&self) -> bool {
         !matches!(
             self.amount,
@@ -173,9 +173,9 @@ impl Options {
 /// Shortest and longest time between an offer and its answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Think {
-    /// At least so long.
+    /// Shortest time.
     pub least: Duration,
-    /// At most so long.
+    /// Longest time.
     pub most: Duration,
 }
 
@@ -195,34 +195,34 @@ impl FromStr for Think {
             most: millis(most)?,
         };
         if think.least > think.most {
-            return Err("the shorter time stands first".to_owned());
+            return Err("write the shorter time first".to_owned());
         }
         Ok(think)
     }
 }
 
-/// Addresses to connect from: one, or all from a first to a last.
+/// Source addresses: one, or a range from the first to the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources(pub Vec<IpAddr>);
 
-/// More addresses than anybody has connections for.
+/// Largest range of source addresses; more than any load needs.
 const SOURCES_MAX: u32 = 4096;
 
 impl FromStr for Sources {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
+        let usage = || {
             "give an address such as 127.0.0.2, or a range such as 127.0.0.2-127.0.0.9".to_owned()
         };
         let Some((first, last)) = text.split_once('-') else {
-            return Ok(Self(vec![text.parse().map_err(|_| wrong())?]));
+            return Ok(Self(vec![text.parse().map_err(|_| usage())?]));
         };
-        let number = |text: &str| text.parse().map(Ipv4Addr::to_bits).map_err(|_| wrong());
+        let number = |text: &str| text.parse().map(Ipv4Addr::to_bits).map_err(|_| usage());
         let (first, last) = (number(first)?, number(last)?);
         if first > last || last - first >= SOURCES_MAX {
             return Err(format!(
-                "a range goes from the lower to the higher address, at most {SOURCES_MAX}"
+                "write a range from the lower to the higher address, with at most {SOURCES_MAX} addresses"
             ));
         }
         Ok(Self(
@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    /// Five a second are half of what `limits.offers_received_per_second` is by default.
+    /// Five offers a second are half of the default of `limits.offers_received_per_second`.
     #[test]
     fn without_a_pace_no_member_is_given_more_offers_than_trackers_allow() {
         let rate = |connections, offers| {
@@ -266,7 +266,7 @@ mod tests {
             };
             match options.pace() {
                 Loop::Open { per_second } => per_second,
-                Loop::Closed { .. } => panic!("a closed loop goes to any limit"),
+                Loop::Closed { .. } => panic!("the default is an open loop"),
             }
         };
         let one_each = [(200, 5), (7, 1), (1, 0), (1000, 5)];

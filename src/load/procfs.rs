@@ -1,4 +1,4 @@
-//! What the system knows of a process: CPU time and memory, from /proc. Elsewhere than on Linux nothing is known.
+//! Reads CPU time and memory of a process from /proc. Works on Linux only.
 
 use std::fs;
 use std::io;
@@ -7,35 +7,35 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// Nearly everywhere.
+/// Clock ticks a second (`USER_HZ`) on nearly all systems.
 const TICKS_PER_S: f64 = 100.0;
-/// User and system time are each cut to ticks, at both ends of a difference.
+/// Largest error of a difference in ticks: user and system time are both rounded down.
 const TICKS_OFF_MAX: f64 = 2.0;
 
 /// CPU time since the start of a process or thread, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Cpu {
     pub(super) ran: f64,
-    /// Ready to run, but the core was taken by others.
+    /// Time in which it was ready to run, but others had the core.
     pub(super) waited: f64,
-    /// In clock ticks: too coarse but for their ratio, and for what threads took with them that have ended.
+    /// In clock ticks: only precise enough for their ratio, and for the time of threads that have ended.
     user: f64,
     system: f64,
 }
 
 impl Cpu {
-    /// Of all threads of a process.
+    /// Reads the CPU time of all threads of a process.
     pub(super) fn of_process(pid: u32) -> io::Result<Self> {
         let mut cpu = Self::default();
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-            // A thread may end between being listed and being read.
-            if let Ok((ran, waited)) = schedstat(&task?.path()) {
-                cpu.ran += ran;
-                cpu.waited += waited;
+            // A thread may end after it was listed.
+            if let Ok((run_s, wait_s)) = schedstat(&task?.path()) {
+                cpu.ran += run_s;
+                cpu.waited += wait_s;
             }
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name, field 2, may hold blanks; fields 14 and 15 are user and system time.
+        // The name, field 2, may contain spaces; fields 14 and 15 are user and system time.
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let mut ticks = rest
             .split_whitespace()
@@ -49,17 +49,17 @@ impl Cpu {
         Ok(cpu)
     }
 
-    /// Of one thread of this process.
+    /// Reads the CPU time of one thread of this process.
     pub(super) fn of_thread(thread: &Path) -> io::Result<Self> {
-        let (ran, waited) = schedstat(thread)?;
+        let (run_s, wait_s) = schedstat(thread)?;
         Ok(Self {
-            ran,
-            waited,
+            ran: run_s,
+            waited: wait_s,
             ..Self::default()
         })
     }
 
-    /// Share of the time spent in the program itself, not in the kernel.
+    /// Returns the share of CPU time in user mode.
     pub(super) fn user_share(&self) -> f64 {
         if self.user + self.system > 0.0 {
             self.user / (self.user + self.system)
@@ -73,23 +73,23 @@ impl Sub for Cpu {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
-        let (user, system) = (
+        let (user_ticks, system_ticks) = (
             (self.user - before.user).max(0.0),
             (self.system - before.system).max(0.0),
         );
-        let ran = (self.ran - before.ran).max(0.0);
-        let ticks_s = (user + system - TICKS_OFF_MAX) / TICKS_PER_S;
+        let run_s = (self.ran - before.ran).max(0.0);
+        let ticks_s = (user_ticks + system_ticks - TICKS_OFF_MAX) / TICKS_PER_S;
         Self {
-            // The sum over threads lacks those that ended in between.
-            ran: ran.max(ticks_s),
+            // The sum over threads lacks threads that ended between the readings.
+            ran: run_s.max(ticks_s),
             waited: (self.waited - before.waited).max(0.0),
-            user,
-            system,
+            user: user_ticks,
+            system: system_ticks,
         }
     }
 }
 
-/// Seconds run and seconds waited.
+/// Returns the seconds that a task ran and waited.
 fn schedstat(task: &Path) -> io::Result<(f64, f64)> {
     let text = fs::read_to_string(task.join("schedstat"))?;
     let mut nanos = text
@@ -101,21 +101,21 @@ fn schedstat(task: &Path) -> io::Result<(f64, f64)> {
     ))
 }
 
-/// Where the calling thread is found in /proc.
+/// Returns the directory of the calling thread in /proc.
 pub(super) fn this_thread() -> Option<PathBuf> {
     fs::read_link("/proc/thread-self")
         .ok()
         .map(|link| Path::new("/proc").join(link))
 }
 
-/// Name and number of threads of a process.
+/// Returns the name and the number of threads of a process.
 pub(super) fn describe(pid: u32) -> (String, usize) {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
     (name.trim().to_owned(), threads)
 }
 
-/// Bytes in main memory, read cheaply: the exact figures make the system walk all pages.
+/// Returns the resident bytes of a process. Cheap, as the exact figures make the kernel walk all pages.
 pub(super) fn resident_bytes(pid: u32) -> Option<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -127,16 +127,16 @@ pub(super) fn resident_bytes(pid: u32) -> Option<f64> {
         .map(|kibibytes| kibibytes * 1024.0)
 }
 
-/// Memory of a process, or the difference of two readings for each connection.
+/// Memory of a process, or the difference of two readings per connection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Memory {
-    /// In main memory, whoever shares it.
+    /// Resident memory, shared pages counted fully.
     pub rss_bytes: f64,
-    /// In main memory, shared pages divided by their users.
+    /// Resident memory, shared pages divided by their number of users.
     pub pss_bytes: f64,
-    /// Used by this process alone.
+    /// Memory used by this process alone.
     pub private_bytes: f64,
-    /// Not from files.
+    /// Memory that is not backed by files.
     pub anonymous_bytes: f64,
 }
 
@@ -161,7 +161,7 @@ impl Memory {
         })
     }
 
-    /// What each of `connections` costs over `fresh`.
+    /// Returns the growth since `fresh`, divided by `connections`.
     #[expect(
         clippy::cast_precision_loss,
         reason = "far fewer than 2^52 connections"
@@ -189,7 +189,7 @@ mod tests {
             system: 100.0,
             ..Cpu::default()
         };
-        // A thread that had run for 3 s has ended; the others ran for 0.5 s.
+        // A thread with 3 s of CPU time has ended; the others ran for 0.5 s.
         let now = Cpu {
             ran: 2.5,
             user: 430.0,

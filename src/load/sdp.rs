@@ -1,10 +1,10 @@
-//! The SDPs that the load sends: a template in which only a number differs, so that one is written with two copies and a
-//! relayed one is checked byte by byte against what was sent.
+//! The SDPs that the load sends: a template with a number in it. Writing one takes two copies, and a relayed one is
+//! compared byte by byte with the sent one.
 
 use std::fmt::Write as _;
 
 const NUMBER_DIGITS: usize = 20;
-/// Below this there is no room for the lines that every SDP has.
+/// Smallest size, with room for the lines that every SDP has.
 pub(super) const BYTES_MIN: usize = 200;
 
 /// An SDP as JSON text.
@@ -15,12 +15,12 @@ pub(super) struct SdpText {
 }
 
 impl SdpText {
-    /// A text of `bytes` bytes (at least [`BYTES_MIN`]), quotes not counted.
+    /// Creates a text of `bytes` bytes (at least [`BYTES_MIN`]), without its quotes.
     pub(super) fn new(bytes: usize) -> Self {
-        let before = "\"v=0\\r\\no=- ".to_owned();
-        let mut after = " 2 IN IP4 127.0.0.1\\r\\ns=-\\r\\nt=0 0\\r\\na=group:BUNDLE 0\\r\\na=ice-options:trickle\\r\\n"
+        let prefix = "\"v=0\\r\\no=- ".to_owned();
+        let mut suffix = " 2 IN IP4 127.0.0.1\\r\\ns=-\\r\\nt=0 0\\r\\na=group:BUNDLE 0\\r\\na=ice-options:trickle\\r\\n"
             .to_owned();
-        let wanted = bytes.max(BYTES_MIN) + 1 - before.len() - NUMBER_DIGITS;
+        let wanted = bytes.max(BYTES_MIN) + 1 - prefix.len() - NUMBER_DIGITS;
         for line in 0.. {
             let candidate = format!(
                 "a=candidate:{} 1 udp {} 192.0.2.{} {} typ host generation 0\\r\\n",
@@ -29,41 +29,44 @@ impl SdpText {
                 line % 256,
                 49_152 + line % 16_384
             );
-            if after.len() + candidate.len() > wanted {
+            if suffix.len() + candidate.len() > wanted {
                 break;
             }
-            after.push_str(&candidate);
+            suffix.push_str(&candidate);
         }
-        after.extend(std::iter::repeat_n('z', wanted - after.len()));
-        after.push('"');
-        Self { before, after }
+        suffix.extend(std::iter::repeat_n('z', wanted - suffix.len()));
+        suffix.push('"');
+        Self {
+            before: prefix,
+            after: suffix,
+        }
     }
 
-    /// Appends the text, quotes included.
+    /// Appends the text with this number, including its quotes.
     pub(super) fn write(&self, number: u64, out: &mut String) {
         // Writing to a string cannot fail.
         let _ = write!(out, "{}{number:0NUMBER_DIGITS$}{}", self.before, self.after);
     }
 
-    /// How long the JSON string is with which `text` begins, if it is one of this template: found without looking for its
-    /// end character by character.
+    /// Returns the length of the JSON string at the start of `text` if it matches this template. Does not search for
+    /// the closing quote.
     pub(super) fn end_in(&self, text: &str) -> Option<usize> {
         let rest = text.strip_prefix(self.before.as_str())?;
-        let after = rest.get(NUMBER_DIGITS..)?;
-        after
+        let after_number = rest.get(NUMBER_DIGITS..)?;
+        after_number
             .starts_with(self.after.as_str())
             .then_some(self.before.len() + NUMBER_DIGITS + self.after.len())
     }
 
-    /// Whether the JSON string `text` says what [`Self::write`] writes, however it is spelled.
+    /// Whether the JSON string `text` has the value that [`Self::write`] writes, with any escapes.
     pub(super) fn is(&self, number: u64, text: &str) -> bool {
         if self.is_spelled_as_sent(number, text) {
             return true;
         }
         let mut sent = String::new();
         self.write(number, &mut sent);
-        let said = |json: &str| serde_json::from_str::<String>(json).ok();
-        said(text).is_some_and(|text| said(&sent) == Some(text))
+        let decoded = |json: &str| serde_json::from_str::<String>(json).ok();
+        decoded(text).is_some_and(|text| decoded(&sent) == Some(text))
     }
 
     fn is_spelled_as_sent(&self, number: u64, text: &str) -> bool {

@@ -1,5 +1,5 @@
-//! The connections of one thread and the exchange on them, joined: what comes in goes to the exchange, what it says goes
-//! out. Opens and closes connections, keeps the exchange's time, and waits until all that is under way is over.
+//! Joins the connections of one thread with their `exchange`: passes received messages to it and sends its messages.
+//! Opens and closes connections, runs the timers, and waits until all requests in flight are over.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,24 +18,24 @@ use super::error::LoadError;
 use super::exchange::{Drive, Exchange, Micros, record};
 use super::wires::{Wire, Wires};
 
-/// Handshakes at the same time.
+/// Handshakes in progress at the same time.
 const OPENING_MAX: usize = 64;
 const TICK: Duration = Duration::from_millis(100);
 const THINK_STEP: Duration = Duration::from_millis(1);
 const LISTEN_ON: Duration = Duration::from_millis(100);
 
-/// Running totals of one thread, for others to read.
+/// Running totals of one thread, readable from other threads.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
     pub(super) connections: AtomicU64,
     pub(super) announces: AtomicU64,
     pub(super) scrapes: AtomicU64,
-    /// When the last request ended, in microseconds of the run.
+    /// When the last request ended, in microseconds since the start of the run.
     pub(super) last_done: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) faults: AtomicU64,
-    /// Requests that got no reply in time.
+    /// Requests without a reply in time.
     pub(super) timed_out: AtomicU64,
 }
 
@@ -54,31 +54,31 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(
-        exchange: Exchange,
+        checker: Exchange,
         connector: Connector,
         gauges: Arc<Gauges>,
-        clock: Instant,
+        run_start: Instant,
         seed: u64,
-        thinks: bool,
+        has_think_time: bool,
     ) -> Rc<Self> {
-        let members = exchange.member_count();
+        let members = checker.member_count();
         let session = Rc::new(Self {
-            exchange: RefCell::new(exchange),
+            exchange: RefCell::new(checker),
             wires: Wires::new(members, seed),
             tasks: RefCell::new(std::iter::repeat_with(|| None).take(members).collect()),
             connector,
             gauges,
-            clock,
+            clock: run_start,
             changed: Notify::new(),
             keeping_time: RefCell::default(),
             ticking: RefCell::default(),
         });
-        session.every(TICK, |exchange, now, mut wires| {
-            exchange.tick(now, &mut wires);
+        session.every(TICK, |checker, now, mut connections| {
+            checker.tick(now, &mut connections);
         });
-        if thinks {
-            session.every(THINK_STEP, |exchange, now, mut wires| {
-                exchange.think(now, &mut wires);
+        if has_think_time {
+            session.every(THINK_STEP, |checker, now, mut connections| {
+                checker.think(now, &mut connections);
             });
         }
         session
@@ -88,46 +88,46 @@ impl Session {
         Micros::try_from(self.clock.elapsed().as_micros()).unwrap_or(Micros::MAX)
     }
 
-    /// Does something with the exchange, and tells those who wait.
-    pub(super) fn with<T>(&self, what: impl FnOnce(&mut Exchange, Micros, &Wires) -> T) -> T {
-        let exchange = &mut *self.exchange.borrow_mut();
-        let done = what(exchange, self.now(), &self.wires);
+    /// Runs `action` on the exchange, updates the totals, and notifies the waiting task.
+    pub(super) fn with<T>(&self, action: impl FnOnce(&mut Exchange, Micros, &Wires) -> T) -> T {
+        let checker = &mut *self.exchange.borrow_mut();
+        let result = action(checker, self.now(), &self.wires);
         self.gauges
             .announces
-            .store(exchange.done.announces, Ordering::Relaxed);
+            .store(checker.done.announces, Ordering::Relaxed);
         self.gauges
             .scrapes
-            .store(exchange.done.scrapes, Ordering::Relaxed);
+            .store(checker.done.scrapes, Ordering::Relaxed);
         self.gauges
             .last_done
-            .store(exchange.done.last, Ordering::Relaxed);
+            .store(checker.done.last, Ordering::Relaxed);
         self.gauges
             .sent
-            .store(exchange.sent_messages, Ordering::Relaxed);
+            .store(checker.sent_messages, Ordering::Relaxed);
         self.gauges
             .received
-            .store(exchange.received_messages, Ordering::Relaxed);
-        if exchange.is_settled() {
+            .store(checker.received_messages, Ordering::Relaxed);
+        if checker.is_settled() {
             self.changed.notify_one();
         }
-        done
+        result
     }
 
     fn every(
         self: &Rc<Self>,
-        step: Duration,
-        what: impl Fn(&mut Exchange, Micros, &Wires) + 'static,
+        period: Duration,
+        action: impl Fn(&mut Exchange, Micros, &Wires) + 'static,
     ) {
         let session = Rc::downgrade(self);
         let task = spawn_local(async move {
-            let mut steps = interval(step);
+            let mut steps = interval(period);
             steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
                 steps.tick().await;
                 let Some(session) = session.upgrade() else {
                     return;
                 };
-                session.with(&what);
+                session.with(&action);
                 let tally = session.exchange.borrow().tally;
                 let (faults, timed_out) = (tally.faults(), tally.requests_lost());
                 session.gauges.timed_out.store(timed_out, Ordering::Relaxed);
@@ -146,8 +146,8 @@ impl Session {
         let opening = futures::stream::iter(0..members).map(async |member| {
             let begin = self.now();
             self.open(member).await?;
-            // Those that a storm makes come back say so in its own line.
-            self.with(|exchange, now, _| record(&mut exchange.latencies.connect, now - begin));
+            // Reconnects of storms are reported with their storm instead.
+            self.with(|checker, now, _| record(&mut checker.latencies.connect, now - begin));
             Ok(())
         });
         opening.buffer_unordered(OPENING_MAX).try_collect().await
@@ -155,37 +155,39 @@ impl Session {
 
     /// Opens the connection of a member.
     pub(super) async fn open(self: &Rc<Self>, member: usize) -> Result<(), LoadError> {
-        let wire = Wire::new(self.connector.open().await?);
-        self.wires.put(member, Rc::clone(&wire));
+        let connection = Wire::new(self.connector.open().await?);
+        self.wires.put(member, Rc::clone(&connection));
         self.gauges.connections.fetch_add(1, Ordering::Relaxed);
-        self.with(|exchange, _, _| exchange.opened(member));
-        let reading = spawn_local(Rc::clone(self).read(member, wire));
-        if let Some(place) = self.tasks.borrow_mut().get_mut(member) {
-            *place = Some(reading.abort_handle());
+        self.with(|checker, _, _| checker.opened(member));
+        let reading = spawn_local(Rc::clone(self).read(member, connection));
+        if let Some(slot) = self.tasks.borrow_mut().get_mut(member) {
+            *slot = Some(reading.abort_handle());
         }
         Ok(())
     }
 
-    async fn read(self: Rc<Self>, member: usize, wire: Rc<Wire>) {
-        let take_in = |text: &str| {
-            self.with(|exchange, now, mut wires| exchange.receive(member, text, now, &mut wires));
+    async fn read(self: Rc<Self>, member: usize, connection: Rc<Wire>) {
+        let on_text = |text: &str| {
+            self.with(|checker, now, mut connections| {
+                checker.receive(member, text, now, &mut connections);
+            });
         };
-        let ended = self.wires.read(&wire, take_in).await;
-        if self.wires.take(member, &wire) {
+        let end_reason = self.wires.read(&connection, on_text).await;
+        if self.wires.take(member, &connection) {
             self.gauges.connections.fetch_sub(1, Ordering::Relaxed);
-            self.with(|exchange, now, _| {
-                exchange.tally.connections_ended += 1;
-                exchange.errors.add(&ended);
-                exchange.closed(member, now);
+            self.with(|checker, now, _| {
+                checker.tally.connections_ended += 1;
+                checker.errors.add(&end_reason);
+                checker.closed(member, now);
             });
         }
     }
 
-    /// Ends the connection of a member.
+    /// Closes the connection of a member, with RST if `is_reset`.
     pub(super) fn end(&self, member: usize, is_reset: bool) {
         if self.wires.end(member, is_reset) {
             self.gauges.connections.fetch_sub(1, Ordering::Relaxed);
-            self.with(|exchange, now, _| exchange.closed(member, now));
+            self.with(|checker, now, _| checker.closed(member, now));
         }
         let task = self
             .tasks
@@ -197,7 +199,7 @@ impl Session {
         }
     }
 
-    /// Begins to make requests.
+    /// Starts sending requests.
     pub(super) fn drive(self: &Rc<Self>, drive: Drive) -> Result<(), LoadError> {
         if let Drive::Open {
             begin, per_second, ..
@@ -205,22 +207,22 @@ impl Session {
         {
             self.keep_pace(begin, per_second)?;
         }
-        self.with(|exchange, now, mut wires| {
-            exchange.drive = drive;
-            exchange.go_on(now, &mut wires);
+        self.with(|checker, now, mut connections| {
+            checker.drive = drive;
+            checker.go_on(now, &mut connections);
         });
         Ok(())
     }
 
     fn keep_pace(self: &Rc<Self>, begin: Micros, per_second: f64) -> Result<(), LoadError> {
         let wake = Arc::new(Notify::new());
-        let clock = Clock::start(
+        let pacer = Clock::start(
             self.clock + Duration::from_micros(begin),
             per_second,
             Arc::clone(&wake),
         )
         .map_err(|source| LoadError::System {
-            what: "no thread",
+            what: "cannot start a thread",
             source,
         })?;
         let session = Rc::downgrade(self);
@@ -230,11 +232,11 @@ impl Session {
                 let Some(session) = session.upgrade() else {
                     return;
                 };
-                session.with(|exchange, now, mut wires| exchange.go_on(now, &mut wires));
+                session.with(|checker, now, mut connections| checker.go_on(now, &mut connections));
             }
         });
         self.stop_pace();
-        *self.ticking.borrow_mut() = Some((clock, task.abort_handle()));
+        *self.ticking.borrow_mut() = Some((pacer, task.abort_handle()));
         Ok(())
     }
 
@@ -244,42 +246,42 @@ impl Session {
         }
     }
 
-    /// Waits until everything is over: that has begun if `stops`, else that was asked for. What does not move for
-    /// `patience` is not waited for.
-    pub(super) async fn finish(&self, stops: bool, patience: Duration) {
-        if stops {
-            self.with(|exchange, now, _| exchange.stop(now));
+    /// Waits until all requested work is over, or with `only_started` only the requests that have started. Gives up
+    /// after `idle_timeout` without any message.
+    pub(super) async fn finish(&self, only_started: bool, idle_timeout: Duration) {
+        if only_started {
+            self.with(|checker, now, _| checker.stop(now));
         }
-        let (mut seen, mut moved) = (0, Instant::now());
+        let (mut messages, mut changed_at) = (0, Instant::now());
         while !self.is_over() {
-            // A timeout is as good as a change: both are looked at again.
+            // After a timeout as after a change, the state is checked again.
             let _ = timeout(TICK, self.changed.notified()).await;
-            let exchange = self.exchange.borrow();
-            let now = exchange.received_messages + exchange.sent_messages;
-            if now != seen {
-                (seen, moved) = (now, Instant::now());
-            } else if moved.elapsed() > patience {
+            let checker = self.exchange.borrow();
+            let now = checker.received_messages + checker.sent_messages;
+            if now != messages {
+                (messages, changed_at) = (now, Instant::now());
+            } else if changed_at.elapsed() > idle_timeout {
                 break;
             }
         }
         self.stop_pace();
-        self.with(|exchange, now, _| exchange.stop(now));
+        self.with(|checker, now, _| checker.stop(now));
     }
 
-    /// Listens to what nobody waits for, such as a second copy.
+    /// Reads on for a short time, to detect unexpected messages such as duplicates.
     pub(super) async fn listen_on(&self) {
         sleep(LISTEN_ON).await;
     }
 
     fn is_over(&self) -> bool {
-        let exchange = self.exchange.borrow();
-        let has_begun_all = match exchange.drive {
+        let checker = self.exchange.borrow();
+        let has_started_all = match checker.drive {
             Drive::Idle => true,
-            Drive::Join { next, .. } => next >= exchange.member_count(),
+            Drive::Join { next, .. } => next >= checker.member_count(),
             Drive::Closed { to_begin, .. } => to_begin == 0,
-            Drive::Open { end, .. } => self.now() >= end && exchange.is_on_time(),
+            Drive::Open { end, .. } => self.now() >= end && checker.is_on_time(),
         };
-        has_begun_all && exchange.is_settled()
+        has_started_all && checker.is_settled()
     }
 
     /// Closes all connections.

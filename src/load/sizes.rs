@@ -1,4 +1,4 @@
-//! How many members each swarm has: the distribution that the user chose, made into sizes that add up to the connections.
+//! Swarm sizes: draws them from the chosen distribution, so that they add up to the number of connections.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,21 +10,21 @@ use rand::{Rng, RngExt};
 pub enum SwarmSize {
     /// All swarms of one size; the last may be smaller.
     Fixed(usize),
-    /// Any size from the first to the second, each as likely.
+    /// Uniformly distributed sizes from the first to the second.
     Uniform(usize, usize),
-    /// A few big swarms and many small ones: the swarm of rank `r` has `largest / r^exponent` members.
+    /// A few large swarms and many small ones: the swarm of rank `r` has `largest / r^exponent` members.
     Zipf {
-        /// Members of the biggest swarm.
+        /// Members of the largest swarm.
         largest: usize,
-        /// How fast the sizes fall.
+        /// How fast the sizes decrease.
         exponent: f64,
     },
-    /// Everybody in one swarm.
+    /// All members in one swarm.
     One,
 }
 
 impl SwarmSize {
-    /// The sizes of all swarms; they add up to `members`, and none is 0.
+    /// Returns the sizes of all swarms; they add up to `members`, and none is 0.
     pub(super) fn sizes(self, members: usize, rng: &mut impl Rng) -> Vec<usize> {
         let (mut sizes, mut left) = (Vec::new(), members);
         while left > 0 {
@@ -56,11 +56,11 @@ impl FromStr for SwarmSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
+        let usage = || {
             "give a number such as 50, a range such as 10-100, zipf:LARGEST such as zipf:1000, or one".to_owned()
         };
         let size = |text: &str| match text.parse() {
-            Ok(0) | Err(_) => Err(wrong()),
+            Ok(0) | Err(_) => Err(usage()),
             Ok(size) => Ok(size),
         };
         if text == "one" {
@@ -68,9 +68,9 @@ impl FromStr for SwarmSize {
         }
         if let Some(rest) = text.strip_prefix("zipf:") {
             let (largest, exponent) = rest.split_once(':').unwrap_or((rest, "1"));
-            let exponent = exponent.parse().map_err(|_| wrong())?;
+            let exponent = exponent.parse().map_err(|_| usage())?;
             if !(0.0..=10.0).contains(&exponent) {
-                return Err("the exponent of zipf is from 0 to 10".to_owned());
+                return Err("the exponent of zipf must be from 0 to 10".to_owned());
             }
             return Ok(Self::Zipf {
                 largest: size(largest)?,
@@ -82,7 +82,7 @@ impl FromStr for SwarmSize {
             Some((least, most)) => {
                 let (least, most) = (size(least)?, size(most)?);
                 if least > most {
-                    return Err("the smaller size stands first".to_owned());
+                    return Err("write the smaller size first".to_owned());
                 }
                 Ok(Self::Uniform(least, most))
             }
@@ -101,12 +101,12 @@ impl fmt::Display for SwarmSize {
     }
 }
 
-/// Shares the swarms out: a swarm belongs to one thread, so that every message of it is checked where its sender is known.
+/// Divides the swarms among threads. A swarm stays on one thread, which checks all its messages against the sent ones.
 pub(super) fn share_out(mut sizes: Vec<usize>, threads: usize) -> Vec<Vec<usize>> {
     let mut shares = vec![(0, Vec::new()); threads.clamp(1, sizes.len().max(1))];
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     for size in sizes {
-        // The sum stands beside the share: to add up a million swarms for each of them would take minutes.
+        // The sum is stored beside the share: adding up a million swarms for each of them would take minutes.
         if let Some((members, share)) = shares.iter_mut().min_by_key(|(members, _)| *members) {
             *members += size;
             share.push(size);
@@ -115,15 +115,15 @@ pub(super) fn share_out(mut sizes: Vec<usize>, threads: usize) -> Vec<Vec<usize>
     shares.into_iter().map(|(_, share)| share).collect()
 }
 
-/// Spreads a whole number over parts by their weights: exactly, and each gets its share rounded up or down.
+/// Divides a number into parts by their weights. The parts add up exactly; each is its share rounded up or down.
 pub(super) fn spread(whole: u64, weights: &[u64]) -> Vec<u64> {
-    let all = weights.iter().copied().map(u128::from).sum::<u128>().max(1);
+    let weight_sum = weights.iter().copied().map(u128::from).sum::<u128>().max(1);
     let mut sum = 0;
-    let mut given = 0;
+    let mut assigned = 0;
     let mut part = |&weight: &u64| {
         sum += u128::from(weight);
-        let until = u64::try_from(u128::from(whole) * sum / all).unwrap_or(whole);
-        until - std::mem::replace(&mut given, until)
+        let until = u64::try_from(u128::from(whole) * sum / weight_sum).unwrap_or(whole);
+        until - std::mem::replace(&mut assigned, until)
     };
     weights.iter().map(&mut part).collect()
 }
@@ -152,7 +152,7 @@ mod tests {
         let all_but_last = &uniform[..uniform.len() - 1];
         assert!(all_but_last.iter().all(|size| (10..=20).contains(size)));
         for size in 10..=20 {
-            assert!(all_but_last.contains(&size), "{size} never came");
+            assert!(all_but_last.contains(&size), "{size} is missing");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Ends a load before its time: when a person asks for it, or when the tracker is gone. What was measured until then is reported.
+//! Ends a load early: on request, or when the tracker is gone. The results until then are reported.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// For how long a load may be without a single connection. Connections that a storm breaks come back within a second, and nobody
-/// makes new ones for those that the tracker has ended.
+/// How long a load may be without any connection. After a storm, connections are back within a second; connections that
+/// the tracker closed are not replaced.
 pub const GONE_AFTER: Duration = Duration::from_secs(3);
 
-/// After so many requests in a row that timed out while nothing at all came, a tracker is taken for one that says nothing any more:
-/// its machine, or the way there, is gone. Fewer may be faults of a tracker that has little to do.
+/// Number of successive timeouts, without any received message, after which a tracker counts as silent: its machine or
+/// the network is lost. Fewer may be single faults of a tracker with little load.
 pub(super) const SILENT_AFTER: u64 = 3;
 
-/// What ended a load before its time.
+/// The reason why a load ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndedEarly {
-    /// All connections were lost, and none was there for [`GONE_AFTER`].
+    /// There was no connection for [`GONE_AFTER`].
     TrackerGone,
-    /// Nothing came for [`GONE_AFTER`] and longer, and three requests timed out.
+    /// Nothing was received for at least [`GONE_AFTER`], and three requests timed out.
     TrackerSilent,
     /// SIGINT, Ctrl-C.
     Interrupted,
@@ -29,7 +29,7 @@ pub enum EndedEarly {
 }
 
 impl EndedEarly {
-    /// What the program exits with: of signals 128 and their number, as shells say it.
+    /// Returns the program's exit code; for signals 128 plus their number, as shells do.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
@@ -39,22 +39,22 @@ impl EndedEarly {
         }
     }
 
-    /// Whether it was the tracker that went.
+    /// Whether the tracker was lost.
     #[must_use]
     pub const fn is_tracker_lost(self) -> bool {
         matches!(self, Self::TrackerGone | Self::TrackerSilent)
     }
 
-    /// What it was, in words.
+    /// Describes the reason for the user.
     #[must_use]
     pub fn words(self) -> String {
         match self {
             Self::TrackerGone => format!(
-                "the tracker is gone: all connections were lost, and there was none for {} s",
+                "the tracker is gone: no connection for {} s",
                 GONE_AFTER.as_secs()
             ),
             Self::TrackerSilent => format!(
-                "the tracker is silent: {SILENT_AFTER} requests in a row timed out, and nothing else came either"
+                "the tracker is silent: {SILENT_AFTER} requests in a row timed out, and nothing was received"
             ),
             Self::Interrupted => "interrupted (SIGINT)".to_owned(),
             Self::Terminated => "interrupted (SIGTERM)".to_owned(),
@@ -62,7 +62,7 @@ impl EndedEarly {
     }
 }
 
-/// Ends a load from outside. Clones end the same one.
+/// Ends a load from outside. Clones end the same load.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
@@ -70,52 +70,52 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Ends the load; what was said first counts.
+    /// Ends the load. The first reason counts.
     pub fn stop(&self, why: EndedEarly) {
         self.why.lock().get_or_insert(why);
         self.token.cancel();
     }
 
-    /// Whether it is to end.
+    /// Whether the load ends early.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Why it ended before its time, if it did.
+    /// Returns the reason why the load ended early, if it did.
     #[must_use]
     pub fn why(&self) -> Option<EndedEarly> {
         *self.why.lock()
     }
 
-    /// Waits until it is to end.
+    /// Waits until the load is stopped.
     pub(super) async fn stopped(&self) {
         self.token.cancelled().await;
     }
 }
 
-/// What there is of the tracker at one moment, in running totals.
+/// Running totals at one moment, to detect a lost tracker.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sight {
     pub(super) at: Instant,
     pub(super) connections: u64,
     /// Messages received.
     pub(super) received: u64,
-    /// Requests that got no reply in time.
+    /// Requests without a reply in time.
     pub(super) timed_out: u64,
 }
 
-/// Watches whether the tracker is there.
+/// Detects a tracker that is gone or silent.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    /// Since when there has been no connection.
+    /// Since when there is no connection.
     none_since: Option<Instant>,
-    /// The first look at which as much had been received as now.
+    /// The first snapshot with the current number of received messages.
     heard: Option<Sight>,
 }
 
 impl Presence {
-    /// Takes note of what is there now; why the load is to end, if the tracker is not there any more.
+    /// Records a snapshot; returns the reason to end the load if the tracker is lost.
     pub(super) fn lost(&mut self, now: Sight) -> Option<EndedEarly> {
         let last = self.last_heard(now);
         let is_long = |since: Instant| now.at.saturating_duration_since(since) >= GONE_AFTER;
@@ -156,7 +156,7 @@ mod tests {
             })
         };
         for (seconds, connections) in [(0, 5), (10, 0), (12, 0), (13, 1), (14, 0), (16, 0)] {
-            // A storm in between: they are back.
+            // A storm in between: the connections are back.
             assert_eq!(lost(seconds, connections), None, "after {seconds} s");
         }
         assert_eq!(lost(17, 0), Some(EndedEarly::TrackerGone));
@@ -174,7 +174,7 @@ mod tests {
                 timed_out,
             })
         };
-        // Some that get no reply from a tracker that is there, and a long time in which nobody asks.
+        // Some timeouts of a working tracker, and a long time without requests.
         for (seconds, received, timed_out) in [
             (0, 10, 0),
             (1, 11, 90),

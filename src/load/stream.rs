@@ -1,4 +1,4 @@
-//! The bytes of a connection, plain or within TLS.
+//! The byte stream of a connection, plain TCP or TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Makes the connection end with an RST when it is dropped.
+    /// Makes the connection end with RST when it is dropped.
     pub(super) fn end_by_reset(&self) -> io::Result<()> {
         match self {
             Self::Plain(tcp) => tcp.set_zero_linger(),

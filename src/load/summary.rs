@@ -1,4 +1,4 @@
-//! From readings to the report: differences, ratios, and the words for what went wrong.
+//! Computes the report from readings and counts: differences, ratios, and texts for problems and remarks.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -16,16 +16,16 @@ use super::report::{
 use super::stop::EndedEarly;
 use super::tally::{Errors, Tally};
 
-/// Above this share of a core a thread of the load is full.
+/// Share of a core above which a thread of the load counts as saturated.
 const FULL: f64 = 0.9;
-/// What the program exits with when messages did not come as they should.
+/// Exit code if messages were wrong or missing.
 const EXIT_INCORRECT: u8 = 3;
 
-/// What may be behind offers that come to nobody.
-const LIMITED: &str = "a tracker may limit how many offers a member is given. swarmhub does (limits.offers_received_per_second): \
-                       start it with --no-limits to load it beyond that, or give a lower --rate";
+/// Possible reason for offers that reach no member.
+const LIMITED: &str = "a tracker may limit the offers to a member. swarmhub does (limits.offers_received_per_second): \
+                       start it with --no-limits for a higher load, or use a lower --rate";
 
-/// A reading of all that counts up, or the difference of two.
+/// A reading of all running totals, or the difference of two readings.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     at: Instant,
@@ -37,28 +37,28 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn now(server: Option<Cpu>, totals: Totals, own: Vec<Cpu>) -> Self {
+    pub(super) fn now(server_cpu: Option<Cpu>, totals: Totals, thread_cpu: Vec<Cpu>) -> Self {
         Self {
             at: Instant::now(),
             elapsed: 0.0,
             units: 0,
-            server,
+            server: server_cpu,
             totals,
-            own,
+            own: thread_cpu,
         }
     }
 
-    /// The reading, as if taken at another moment between which and its own nothing happened.
+    /// Returns this reading with another time. Nothing may have happened between the two times.
     pub(super) fn at(self, at: Instant) -> Self {
         Self { at, ..self }
     }
 
-    /// Whether it was taken after one and before another.
+    /// Whether the reading was taken between two others.
     pub(super) fn is_between(&self, before: &Self, after: &Self) -> bool {
         before.at < self.at && self.at < after.at
     }
 
-    /// What happened from this reading to a later one, in which `units` were done.
+    /// Returns the difference to a later reading; `units` is the work done between them.
     pub(super) fn until(&self, later: &Self, units: u64) -> Self {
         let (before, now) = (&self.totals, &later.totals);
         Self {
@@ -103,7 +103,7 @@ impl Window {
         self.totals.received
     }
 
-    /// Requests done: announces and scrapes.
+    /// Returns the number of completed requests: announces and scrapes.
     pub(super) fn done(&self) -> u64 {
         self.totals.announces + self.totals.scrapes
     }
@@ -112,7 +112,7 @@ impl Window {
         self.server.map(|cpu| cpu.ran)
     }
 
-    /// The calls that were made in it, for each request.
+    /// Returns the system calls of this window per request.
     pub(super) fn syscalls(&self, calls: BTreeMap<String, u64>) -> Syscalls {
         let each = |calls: u64| ratio(calls, self.done());
         Syscalls {
@@ -127,7 +127,7 @@ impl Window {
         }
     }
 
-    /// What it cost the server.
+    /// Returns the CPU time of the server in this window.
     pub(super) fn cpu_used(&self) -> Option<CpuUsed> {
         let cpu = self.server?;
         let (user, system) = (
@@ -185,7 +185,7 @@ impl Window {
     }
 }
 
-/// A quotient; 0 if there is nothing to divide by.
+/// Returns a quotient; 0 if the divisor is 0.
 pub(super) fn ratio(whole: u64, parts: u64) -> f64 {
     if parts == 0 {
         0.0
@@ -199,7 +199,7 @@ pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// What the controller has read so far.
+/// The controller's results so far.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) swarm_sizes: Vec<usize>,
@@ -211,41 +211,41 @@ pub(super) struct Found {
     pub(super) close: Option<Closing>,
     pub(super) memory: Option<Memories>,
     pub(super) server: Option<ServerSeen>,
-    /// What could not be measured, in words.
+    /// Remarks on values that could not be measured.
     pub(super) remarks: Vec<String>,
     pub(super) ended_early: Option<EndedEarly>,
 }
 
 impl Found {
-    /// Adds what the threads counted, and judges.
-    pub(super) fn report(self, options: &Options, parts: Vec<Part>) -> Report {
+    /// Adds the results of the threads, and decides whether the run was correct.
+    pub(super) fn report(self, options: &Options, results: Vec<Part>) -> Report {
         let (mut tally, mut errors, mut latencies) =
             (Tally::default(), Errors::default(), Latencies::default());
         let (mut waves, mut storms) = (BTreeMap::new(), BTreeMap::new());
-        for part in parts {
-            tally += part.tally;
-            errors.merge(part.errors);
-            latencies.merge(&part.latencies);
-            add_seen(&mut waves, part.waves);
-            add_seen(&mut storms, part.storms);
+        for result in results {
+            tally += result.tally;
+            errors.merge(result.errors);
+            latencies.merge(&result.latencies);
+            add_seen(&mut waves, result.waves);
+            add_seen(&mut storms, result.storms);
         }
         let waves: Vec<_> = waves.into_values().collect();
         let storms: Vec<_> = storms.into_values().collect();
-        let missing = storms.iter().filter(|storm| storm.back_s.is_none()).count()
+        let incomplete = storms.iter().filter(|storm| storm.back_s.is_none()).count()
             + waves.iter().filter(|wave| wave.back_s.is_none()).count();
         let mut problems: Vec<String> = words(&tally.faults());
-        if missing > 0 {
+        if incomplete > 0 {
             problems.push(format!(
-                "{missing} storms or waves did not end with everybody back"
+                "{incomplete} storms or waves ended without all members back"
             ));
         }
-        let cut = self
+        let early_end = self
             .ended_early
-            .map(|why| format!("the load ended before its time: {}", why.words()));
+            .map(|reason| format!("the load ended early: {}", reason.words()));
         let is_tracker_lost = self.ended_early.is_some_and(EndedEarly::is_tracker_lost);
-        // A load that was stopped may be right as far as it went; without its tracker it is not.
+        // A stopped load may be correct until its end; a load without its tracker is not.
         if is_tracker_lost {
-            problems.splice(0..0, cut.clone());
+            problems.splice(0..0, early_end.clone());
         }
         let is_correct = problems.is_empty();
         let own = self
@@ -261,13 +261,13 @@ impl Found {
         });
         let mut remarks = words(&tally.remarks());
         if is_correct || !is_tracker_lost {
-            remarks.splice(0..0, cut);
+            remarks.splice(0..0, early_end);
         }
         if own.full && options.has_load() {
             let share = own.busy_share_max.unwrap_or_default() * 100.0;
             remarks.insert(0, format!(
-                "the load tool's own core was full ({share:.0} %): it may be what was measured, not the tracker; give --threads or \
-                 a core of its own"
+                "the load tool's own core was full ({share:.0} %): the figures may show the tool, not the tracker; use --threads, \
+                 or give the tool its own core"
             ));
         }
         if tally.offers_lost > 0 {
@@ -276,7 +276,7 @@ impl Found {
         remarks.extend(self.remarks);
         if latencies.unsent > 0 {
             remarks.push(format!(
-                "{} requests were due and never sent: the tracker did not keep up",
+                "{} requests were due but not sent: the tracker did not keep up",
                 latencies.unsent
             ));
         }
@@ -321,10 +321,10 @@ impl Found {
     }
 }
 
-/// What the program exits with.
+/// Returns the program's exit code.
 fn exit_code(ended_early: Option<EndedEarly>, is_correct: bool) -> u8 {
     match ended_early {
-        Some(why) => why.exit_code(),
+        Some(reason) => reason.exit_code(),
         None if is_correct => 0,
         None => EXIT_INCORRECT,
     }
@@ -333,7 +333,7 @@ fn exit_code(ended_early: Option<EndedEarly>, is_correct: bool) -> u8 {
 fn words(counted: &[(u64, &str)]) -> Vec<String> {
     counted
         .iter()
-        .map(|(count, words)| format!("{count} {words}"))
+        .map(|(count, text)| format!("{count} {text}"))
         .collect()
 }
 

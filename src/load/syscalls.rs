@@ -1,4 +1,4 @@
-//! Counts a process's system calls with strace, in a window of its own: being watched makes the process slow.
+//! Counts a process's system calls with strace, in a separate window: tracing slows the process down.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Attaches to a process with all its threads; returns once it is being watched.
+    /// Attaches strace to a process with all its threads; returns when it is attached.
     pub(super) fn start(pid: u32) -> Result<Self, LoadError> {
         let mut strace = Command::new("strace")
             .args(["-f", "-c", "-p", &pid.to_string()])
@@ -30,7 +30,7 @@ impl Count {
         let mut first = String::new();
         let read = lines.read_line(&mut first);
         if read.is_err() || !first.contains("attached") {
-            // It has ended, or will: then this only collects it.
+            // It has ended, or does so now; this reaps it.
             let _ = strace.kill();
             let _ = strace.wait();
             return Err(LoadError::Syscalls(format!(
@@ -40,7 +40,7 @@ impl Count {
         }
         let output = std::thread::spawn(move || {
             let mut text = String::new();
-            // What could be read is what there is.
+            // On an error, uses what was read.
             let _ = std::io::Read::read_to_string(&mut lines, &mut text);
             text
         });
@@ -50,7 +50,7 @@ impl Count {
         })
     }
 
-    /// Lets the process go; returns the calls by name.
+    /// Detaches from the process; returns the calls by name.
     pub(super) fn stop(mut self) -> Result<BTreeMap<String, u64>, LoadError> {
         let failed = |error: std::io::Error| {
             LoadError::Syscalls(format!("strace cannot be stopped: {error}"))
@@ -75,13 +75,13 @@ impl Count {
 
 impl Drop for Count {
     fn drop(&mut self) {
-        // After an orderly end both do nothing.
+        // After a normal end both do nothing.
         let _ = self.strace.kill();
         let _ = self.strace.wait();
     }
 }
 
-/// Reads the table of `strace -c`: the fourth column counts, the last names.
+/// Reads the table of `strace -c`: the fourth column is the count, the last the name.
 fn read_table(text: &str) -> BTreeMap<String, u64> {
     let row = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What was counted: messages that came as they should, and each kind of fault. Plain numbers; threads' tallies add up.
+//! Counts of messages and of each kind of fault. Plain numbers; the counts of all threads are added up.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 macro_rules! tally {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What became of every message of a run, warm-up included.
+        /// Counts of all messages of a run by their fate, including the warm-up.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
         pub struct Tally {
             $($(#[$doc])* pub $name: u64,)*
@@ -21,172 +21,172 @@ macro_rules! tally {
 }
 
 tally! {
-    /// Announces sent, answers not counted.
+    /// Announces sent, without answers.
     announces_sent,
-    /// Announces that were replied to.
+    /// Announces with a reply.
     replies,
     /// Announces without a reply in time.
     replies_lost,
-    /// Replies that nobody waited for.
+    /// Replies that match no waiting request.
     replies_duplicated,
     /// Replies to answers, which some trackers send.
     replies_to_answers,
-    /// `stopped` announces without a reply, which some trackers do not send.
+    /// `stopped` announces without a reply; some trackers send none.
     stops_unreplied,
-    /// Replies that count another number of members than there are.
+    /// Replies with a wrong number of members.
     counts_off,
     /// Offers sent.
     offers_sent,
-    /// Offers that came to another member of the swarm.
+    /// Offers that reached another member of the swarm.
     offers_relayed,
-    /// Offers that came to nobody although there was somebody.
+    /// Offers that reached no member although the swarm had members for them.
     offers_lost,
-    /// Offers that came to nobody while members were coming or going.
+    /// Offers that reached no member while members joined or left.
     offers_excused,
-    /// Offers that came again, to the same member or another.
+    /// Offers that arrived again, at the same member or another.
     offers_duplicated,
-    /// Offers that came back to their sender.
+    /// Offers that were returned to their sender.
     offers_to_sender,
-    /// Offers that came to a member of another swarm, or of none.
+    /// Offers that reached a member of another swarm, or of none.
     offers_wrong_swarm,
-    /// Offers that nobody sent.
+    /// Received offers that no member sent.
     offers_unknown,
-    /// Offers that did not say what was sent.
+    /// Offers with changed content.
     offers_altered,
-    /// Offers that came to a member that had got one of the same announce.
+    /// Offers that reached a member with another offer of the same announce.
     offers_repeated_receiver,
     /// Answers sent.
     answers_sent,
-    /// Answers that came to the member that had offered.
+    /// Answers that reached the offering member.
     answers_received,
-    /// Answers that did not come in time.
+    /// Answers that did not arrive in time.
     answers_lost,
-    /// Answers that did not come because one of the two had gone.
+    /// Answers that did not arrive because one of the two members had left.
     answers_excused,
-    /// Answers that came again.
+    /// Answers that arrived again.
     answers_duplicated,
-    /// Answers that came to another member than the one that offered.
+    /// Answers that reached a member other than the offering one.
     answers_wrong_member,
-    /// Answers that nobody sent.
+    /// Received answers that no member sent.
     answers_unknown,
-    /// Answers that did not say what was sent.
+    /// Answers with changed content.
     answers_altered,
     /// Scrapes sent.
     scrapes_sent,
-    /// Scrapes that were replied to.
+    /// Scrapes with a reply.
     scrapes_replied,
     /// Scrapes without a reply in time.
     scrapes_lost,
-    /// Replies to scrapes that lack the swarm asked for, or that nobody waited for.
+    /// Scrape replies that lack the requested swarm or match no waiting request.
     scrapes_wrong,
-    /// Messages that no tracker should send.
+    /// Messages that are not valid messages of a tracker.
     messages_invalid,
-    /// Failures that the tracker answered with.
+    /// Failure messages of the tracker.
     failures,
-    /// Connections that the tracker ended.
+    /// Connections that the tracker closed.
     connections_ended,
 }
 
 impl Tally {
-    /// Announces and scrapes that got no reply in time.
+    /// Returns the number of announces and scrapes without a reply in time.
     pub(super) const fn requests_lost(&self) -> u64 {
         self.replies_lost + self.scrapes_lost
     }
 
-    /// What went wrong, in words, with how often.
+    /// Returns all faults that occurred: their count and a text.
     #[must_use]
     pub fn faults(&self) -> Vec<(u64, &'static str)> {
         let all = [
             (self.replies_lost, "announces got no reply in time"),
             (
                 self.replies_duplicated,
-                "replies came that nobody waited for",
+                "replies matched no waiting request",
             ),
             (
                 self.offers_lost,
-                "offers came to nobody although the swarm had members for them",
+                "offers reached no member although the swarm had members for them",
             ),
-            (self.offers_duplicated, "offers came more than once"),
-            (self.offers_to_sender, "offers came back to their sender"),
+            (self.offers_duplicated, "offers arrived more than once"),
+            (
+                self.offers_to_sender,
+                "offers were returned to their sender",
+            ),
             (
                 self.offers_wrong_swarm,
-                "offers came to members of another swarm",
+                "offers reached members of another swarm",
             ),
-            (self.offers_unknown, "offers came that nobody sent"),
             (
-                self.offers_altered,
-                "offers came with other contents than were sent",
+                self.offers_unknown,
+                "received offers were sent by no member",
             ),
-            (self.answers_lost, "answers did not come back in time"),
-            (self.answers_duplicated, "answers came more than once"),
+            (self.offers_altered, "offers arrived with changed content"),
+            (self.answers_lost, "answers did not arrive in time"),
+            (self.answers_duplicated, "answers arrived more than once"),
             (
                 self.answers_wrong_member,
-                "answers came to a member that had not offered",
+                "answers reached a member other than the offering one",
             ),
-            (self.answers_unknown, "answers came that nobody sent"),
             (
-                self.answers_altered,
-                "answers came with other contents than were sent",
+                self.answers_unknown,
+                "received answers were sent by no member",
             ),
+            (self.answers_altered, "answers arrived with changed content"),
             (self.scrapes_lost, "scrapes got no reply in time"),
             (
                 self.scrapes_wrong,
-                "replies to scrapes lacked the swarm asked for, or came unasked",
+                "scrape replies lacked the requested swarm or matched no waiting request",
             ),
             (
                 self.messages_invalid,
-                "messages were none that a tracker sends",
+                "messages were not valid messages of a tracker",
             ),
             (self.failures, "requests were refused"),
             (
                 self.connections_ended,
-                "connections were ended by the tracker",
+                "connections were closed by the tracker",
             ),
         ];
         all.into_iter().filter(|(count, _)| *count > 0).collect()
     }
 
-    /// What is worth knowing, but no fault by the protocol.
+    /// Returns remarks that are not faults by the protocol: their count and a text.
     #[must_use]
     pub fn remarks(&self) -> Vec<(u64, &'static str)> {
         let all = [
             (
                 self.replies_to_answers,
-                "answers were replied to, which costs a message each",
+                "answers got a reply, which costs one message each",
             ),
             (self.stops_unreplied, "stopped announces got no reply"),
-            (
-                self.counts_off,
-                "replies counted another number of members than there were",
-            ),
+            (self.counts_off, "replies had a wrong number of members"),
             (
                 self.offers_repeated_receiver,
-                "offers went to a member that had got one of the same announce",
+                "offers reached a member with another offer of the same announce",
             ),
             (
                 self.offers_excused,
-                "offers came to nobody while members came or went",
+                "offers reached no member while members joined or left",
             ),
             (
                 self.answers_excused,
-                "answers did not come because one of the two had gone",
+                "answers did not arrive because one of the two members had left",
             ),
         ];
         all.into_iter().filter(|(count, _)| *count > 0).collect()
     }
 }
 
-/// Texts of different errors that are kept apart; what comes later is counted together.
+/// Number of different error texts; further ones are counted together.
 const KINDS_MAX: usize = 20;
 const TEXT_CHARACTERS_MAX: usize = 160;
 const OTHERS: &str = "others";
 
-/// Errors in their own words, with how often each came.
+/// Error texts with their counts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Errors(BTreeMap<String, u64>);
 
 impl Errors {
-    /// Counts one.
+    /// Counts one error.
     pub(super) fn add(&mut self, text: &str) {
         self.add_many(text, 1);
     }
@@ -208,7 +208,7 @@ impl Errors {
         *self.0.entry(text).or_default() += count;
     }
 
-    /// Takes in those of another thread.
+    /// Adds the errors of another thread.
     pub(super) fn merge(&mut self, other: Self) {
         for (text, count) in other.0 {
             self.add_many(&text, count);

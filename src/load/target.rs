@@ -1,20 +1,20 @@
-//! The tracker's address: a URL, taken apart and checked before anything is opened.
+//! The tracker's URL, parsed and checked before any connection is opened.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where the tracker is.
+/// The URL of the tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     text: String,
-    /// Whether TLS is spoken.
+    /// Whether the connections use TLS.
     pub(super) is_tls: bool,
     /// Name or address, without brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// As it stands in the `Host` header.
+    /// Value of the `Host` header.
     pub(super) authority: String,
-    /// What is asked for: path and query.
+    /// Path and query of the request.
     pub(super) path: String,
 }
 
@@ -32,13 +32,13 @@ impl FromStr for Target {
             Some("https") => return Err(instead(text, "https", "wss")),
             _ => {
                 return Err(
-                    "it begins with ws:// or wss://, such as ws://127.0.0.1:8000/".to_owned(),
+                    "start it with ws:// or wss://, such as ws://127.0.0.1:8000/".to_owned(),
                 );
             }
         };
         let authority = uri.authority().ok_or("the host is missing")?;
         if authority.as_str().contains('@') {
-            return Err("a WebSocket's address has no user name".to_owned());
+            return Err("a WebSocket URL has no user name".to_owned());
         }
         let host = authority
             .host()
@@ -56,7 +56,7 @@ impl FromStr for Target {
             rest => Some(
                 rest.trim_start_matches(':')
                     .parse()
-                    .map_err(|_| "the port is no number from 0 to 65535")?,
+                    .map_err(|_| "the port is not a number from 0 to 65535")?,
             ),
         };
         Ok(Self {
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn a_wrong_address_says_what_is_right() {
-        let wrong = |text: &str| text.parse::<Target>().unwrap_err();
+        let error_of = |text: &str| text.parse::<Target>().unwrap_err();
         assert_eq!(
-            wrong("https://a.example/x"),
+            error_of("https://a.example/x"),
             "trackers speak WebSocket: wss://a.example/x"
         );
         for text in [
@@ -121,7 +121,7 @@ mod tests {
             "udp://a:1",
             "ws://a:70000/",
         ] {
-            assert!(!wrong(text).is_empty(), "{text}");
+            assert!(!error_of(text).is_empty(), "{text}");
         }
     }
 }

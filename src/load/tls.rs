@@ -1,4 +1,4 @@
-//! Whom the load trusts when it speaks TLS: the authorities that browsers trust, those of `--ca`, or anybody.
+//! TLS configuration of the load: trusts the authorities of browsers, those of `--ca`, or any certificate.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 use super::error::LoadError;
 use super::options::Options;
 
-/// How connections begin TLS. No session is resumed: every connection is a browser of its own.
+/// Returns the client configuration. No session is resumed: every connection simulates a separate browser.
 pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore {
@@ -31,17 +31,17 @@ pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> 
         })?;
     }
     let system = |error| LoadError::System {
-        what: "TLS cannot be set up",
+        what: "cannot set up TLS",
         source: std::io::Error::other(error),
     };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(system)?;
     let mut config = if options.insecure {
-        let anybody = Arc::new(Anybody(provider));
+        let verifier = Arc::new(Anybody(provider));
         builder
             .dangerous()
-            .with_custom_certificate_verifier(anybody)
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth()
     } else {
         builder.with_root_certificates(roots).with_no_client_auth()
@@ -51,24 +51,24 @@ pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> 
 }
 
 fn add_authorities(file: &Path, roots: &mut RootCertStore) -> Result<(), String> {
-    // The parser quotes the file, which may be that of a key by mistake.
-    let unfit = |error| match error {
+    // The parser quotes the file in its errors, and the file may be a private key by mistake.
+    let describe = |error| match error {
         pem::Error::Io(error) => error.to_string(),
-        _ => "it is not a whole PEM file".to_owned(),
+        _ => "it is not a complete PEM file".to_owned(),
     };
-    let all = CertificateDer::pem_file_iter(file).map_err(unfit)?;
+    let certificates = CertificateDer::pem_file_iter(file).map_err(describe)?;
     let before = roots.len();
-    for certificate in all {
-        let certificate = certificate.map_err(unfit)?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(describe)?;
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     if roots.len() == before {
-        return Err("there is no certificate in it; a PEM file is wanted".to_owned());
+        return Err("it contains no certificate; give a PEM file with certificates".to_owned());
     }
     Ok(())
 }
 
-/// Trusts any certificate whose holder can sign.
+/// Trusts any certificate, but verifies that the server has its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

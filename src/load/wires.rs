@@ -1,5 +1,5 @@
-//! The open connections of one thread: frames out at once where the kernel takes them, messages in through one buffer that
-//! all connections share. Knows frames, and nothing of what messages say.
+//! The open connections of one thread: writes frames directly to the socket where possible, and reads messages through
+//! one shared buffer. Handles WebSocket frames only, not the content of messages.
 
 #[cfg(test)]
 mod tests;
@@ -17,26 +17,26 @@ use super::frame;
 use super::stream::Stream;
 
 const READ_BYTES: usize = 64 * 1024;
-/// So much must be free in the buffer for a read to be worth its system call.
+/// Free bytes that the buffer needs before a read, so that the system call is worth its cost.
 const ROOM_BYTES_MIN: usize = 16 * 1024;
-/// Normal closing of a page (RFC 6455, 7.4.1).
+/// Close code of a page that is left (RFC 6455, 7.4.1).
 const GOING_AWAY: u16 = 1001;
 
 /// One open connection.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: RefCell<Stream>,
-    /// What the kernel did not take yet.
+    /// Bytes that the kernel has not accepted yet.
     out: RefCell<Vec<u8>>,
-    /// The beginning of a frame whose rest has not come.
+    /// The beginning of an incomplete frame.
     partial: RefCell<Vec<u8>>,
-    /// The beginning of a message of several frames.
+    /// The beginning of a fragmented message.
     fragments: RefCell<Option<Vec<u8>>>,
-    /// Wakes the task that reads, which also writes what waits.
+    /// Wakes the reading task, which also writes pending output.
     waker: RefCell<Option<Waker>>,
 }
 
-/// How a connection ended, in words.
+/// Text that describes how a connection ended.
 pub(super) type Ended = String;
 
 impl Wire {
@@ -50,7 +50,7 @@ impl Wire {
         })
     }
 
-    /// Writes a frame; what does not go out now goes out later, in order. An error shows when reading.
+    /// Writes a frame; bytes that the kernel does not accept are queued in order. Errors surface in the next read.
     fn write(&self, bytes: &[u8]) {
         let mut out = self.out.borrow_mut();
         if !out.is_empty() {
@@ -58,7 +58,7 @@ impl Wire {
         }
         let mut cx = Context::from_waker(Waker::noop());
         let (written, done) = push(&mut self.stream.borrow_mut(), bytes, &mut cx);
-        // Only the rest is copied: most connections never need a buffer of their own.
+        // Copies only the rest: most connections never need a buffer of their own.
         out.extend_from_slice(bytes.get(written..).unwrap_or_default());
         if !matches!(done, Poll::Ready(Ok(())))
             && let Some(waker) = &*self.waker.borrow()
@@ -80,7 +80,7 @@ impl Wire {
 
     fn end(&self, is_reset: bool, masks: &Masks) {
         if is_reset {
-            // Fails only for a connection that has ended already.
+            // Fails only if the connection has ended already.
             let _ = self.stream.borrow().end_by_reset();
         } else {
             let mut close = Vec::new();
@@ -95,7 +95,7 @@ impl Wire {
     }
 }
 
-/// Writes as much as goes out now, and flushes after the last byte; returns how many bytes went.
+/// Writes as much as the stream accepts, and flushes after the last byte. Returns the number of written bytes.
 fn push(stream: &mut Stream, bytes: &[u8], cx: &mut Context<'_>) -> (usize, Poll<io::Result<()>>) {
     let mut stream = Pin::new(stream);
     let mut written = 0;
@@ -114,7 +114,7 @@ fn push(stream: &mut Stream, bytes: &[u8], cx: &mut Context<'_>) -> (usize, Poll
     (written, done)
 }
 
-/// Masking keys: unlike each other, as those of browsers are, and cheap.
+/// Generates masking keys: different ones, as browsers do, and cheaply.
 #[derive(Debug)]
 struct Masks(Cell<u64>);
 
@@ -131,7 +131,7 @@ impl Masks {
     }
 }
 
-/// All connections of a thread, by number of member.
+/// All connections of a thread, indexed by member.
 #[derive(Debug)]
 pub(super) struct Wires {
     all: RefCell<Vec<Option<Rc<Wire>>>>,
@@ -150,89 +150,92 @@ impl Wires {
         }
     }
 
-    pub(super) fn put(&self, member: usize, wire: Rc<Wire>) {
-        if let Some(place) = self.all.borrow_mut().get_mut(member) {
-            *place = Some(wire);
+    pub(super) fn put(&self, member: usize, connection: Rc<Wire>) {
+        if let Some(slot) = self.all.borrow_mut().get_mut(member) {
+            *slot = Some(connection);
         }
     }
 
-    /// Takes the connection out if it is the member's still; whose it was is told once only.
-    pub(super) fn take(&self, member: usize, wire: &Rc<Wire>) -> bool {
+    /// Removes the connection if the member still has it. Returns true only the first time.
+    pub(super) fn take(&self, member: usize, connection: &Rc<Wire>) -> bool {
         let mut all = self.all.borrow_mut();
-        let place = all.get_mut(member);
-        place.is_some_and(|place| place.take_if(|there| Rc::ptr_eq(there, wire)).is_some())
+        let slot = all.get_mut(member);
+        slot.is_some_and(|slot| {
+            slot.take_if(|current| Rc::ptr_eq(current, connection))
+                .is_some()
+        })
     }
 
-    /// Ends a member's connection, with a word or without. False if it has none.
+    /// Closes a member's connection, with a close frame or with RST. Returns false if it has none.
     pub(super) fn end(&self, member: usize, is_reset: bool) -> bool {
-        let wire = self.all.borrow_mut().get_mut(member).and_then(Option::take);
-        wire.is_some_and(|wire| {
-            wire.end(is_reset, &self.masks);
+        let connection = self.all.borrow_mut().get_mut(member).and_then(Option::take);
+        connection.is_some_and(|connection| {
+            connection.end(is_reset, &self.masks);
             true
         })
     }
 
-    fn send_frame(&self, wire: &Wire, opcode: u8, payload: &[u8]) {
+    fn send_frame(&self, connection: &Wire, opcode: u8, payload: &[u8]) {
         let frame = &mut *self.frame.borrow_mut();
         frame.clear();
         frame::write(opcode, payload, self.masks.next(), frame);
-        wire.write(frame);
+        connection.write(frame);
     }
 
-    /// Reads until the connection ends; every text goes to `on_text`.
-    pub(super) async fn read(&self, wire: &Wire, mut on_text: impl FnMut(&str)) -> Ended {
-        std::future::poll_fn(|cx| self.poll_read(wire, cx, &mut on_text)).await
+    /// Reads until the connection ends, and passes every text message to `on_text`.
+    pub(super) async fn read(&self, connection: &Wire, mut on_text: impl FnMut(&str)) -> Ended {
+        std::future::poll_fn(|cx| self.poll_read(connection, cx, &mut on_text)).await
     }
 
     fn poll_read(
         &self,
-        wire: &Wire,
+        connection: &Wire,
         cx: &mut Context<'_>,
         on_text: &mut impl FnMut(&str),
     ) -> Poll<Ended> {
         {
-            let mut waker = wire.waker.borrow_mut();
+            let mut waker = connection.waker.borrow_mut();
             if !waker
                 .as_ref()
-                .is_some_and(|known| known.will_wake(cx.waker()))
+                .is_some_and(|stored| stored.will_wake(cx.waker()))
             {
                 *waker = Some(cx.waker().clone());
             }
         }
-        let may_wait = matches!(*wire.stream.borrow(), Stream::Tls(_));
-        if (may_wait || !wire.out.borrow().is_empty())
-            && let Poll::Ready(Err(error)) = wire.poll_out(cx)
+        let may_buffer = matches!(*connection.stream.borrow(), Stream::Tls(_));
+        if (may_buffer || !connection.out.borrow().is_empty())
+            && let Poll::Ready(Err(error)) = connection.poll_out(cx)
         {
             return Poll::Ready(lost(&error));
         }
         let buffer = &mut *self.buffer.borrow_mut();
         loop {
-            let kept = wire.partial.borrow().len();
-            if buffer.len() < kept + ROOM_BYTES_MIN {
-                buffer.resize(kept * 2 + READ_BYTES, 0);
+            let partial_bytes = connection.partial.borrow().len();
+            if buffer.len() < partial_bytes + ROOM_BYTES_MIN {
+                buffer.resize(partial_bytes * 2 + READ_BYTES, 0);
             }
-            let mut into = ReadBuf::new(buffer.get_mut(kept..).unwrap_or_default());
-            let read = Pin::new(&mut *wire.stream.borrow_mut()).poll_read(cx, &mut into);
-            let fresh = into.filled().len();
+            let mut into = ReadBuf::new(buffer.get_mut(partial_bytes..).unwrap_or_default());
+            let read = Pin::new(&mut *connection.stream.borrow_mut()).poll_read(cx, &mut into);
+            let read_bytes = into.filled().len();
             match read {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(lost(&error)),
-                Poll::Ready(Ok(())) if fresh == 0 => {
+                Poll::Ready(Ok(())) if read_bytes == 0 => {
                     return Poll::Ready(
                         "the tracker ended the connection without a close frame".to_owned(),
                     );
                 }
                 Poll::Ready(Ok(())) => {}
             }
-            let mut partial = wire.partial.borrow_mut();
-            if let Some(front) = buffer.get_mut(..kept) {
+            let mut partial = connection.partial.borrow_mut();
+            if let Some(front) = buffer.get_mut(..partial_bytes) {
                 front.copy_from_slice(&partial);
             }
             partial.clear();
-            let all = buffer.get(..kept + fresh).unwrap_or_default();
-            match self.take_frames(wire, all, on_text) {
-                Ok(used) => partial.extend_from_slice(all.get(used..).unwrap_or_default()),
-                Err(ended) => return Poll::Ready(ended),
+            let input = buffer.get(..partial_bytes + read_bytes).unwrap_or_default();
+            match self.take_frames(connection, input, on_text) {
+                Ok(used) => partial.extend_from_slice(input.get(used..).unwrap_or_default()),
+                Err(reason) => return Poll::Ready(reason),
             }
             if partial.is_empty() && partial.capacity() > 0 {
                 *partial = Vec::new();
@@ -240,36 +243,40 @@ impl Wires {
         }
     }
 
-    /// Takes all whole frames; returns how many bytes they are.
+    /// Handles all complete frames; returns their number of bytes.
     fn take_frames(
         &self,
-        wire: &Wire,
+        connection: &Wire,
         bytes: &[u8],
         on_text: &mut impl FnMut(&str),
     ) -> Result<usize, Ended> {
         let mut used = 0;
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
-            let Some(head) = frame::head(rest).map_err(|broken| broken.to_string())? else {
+            let Some(header) = frame::head(rest).map_err(|error| error.to_string())? else {
                 return Ok(used);
             };
-            let end = head.payload_at + head.payload_bytes;
-            let Some(payload) = rest.get(head.payload_at..end) else {
+            let end = header.payload_at + header.payload_bytes;
+            let Some(payload) = rest.get(header.payload_at..end) else {
                 return Ok(used);
             };
             used += end;
-            match (head.opcode, head.is_final) {
-                (frame::TEXT, true) if wire.fragments.borrow().is_none() => text(payload, on_text)?,
-                (frame::TEXT, false) if wire.fragments.borrow().is_none() => {
-                    *wire.fragments.borrow_mut() = Some(payload.to_vec());
+            match (header.opcode, header.is_final) {
+                (frame::TEXT, true) if connection.fragments.borrow().is_none() => {
+                    text(payload, on_text)?;
                 }
-                (frame::CONTINUATION, is_final) => continued(wire, payload, is_final, on_text)?,
-                (frame::PING, true) => self.send_frame(wire, frame::PONG, payload),
+                (frame::TEXT, false) if connection.fragments.borrow().is_none() => {
+                    *connection.fragments.borrow_mut() = Some(payload.to_vec());
+                }
+                (frame::CONTINUATION, is_final) => {
+                    continued(connection, payload, is_final, on_text)?;
+                }
+                (frame::PING, true) => self.send_frame(connection, frame::PONG, payload),
                 (frame::PONG, true) => {}
                 (frame::CLOSE, true) => return Err(closed(payload)),
                 (opcode, _) => {
                     return Err(format!(
-                        "the tracker sent a frame of kind {opcode} that it should not"
+                        "the tracker sent an unexpected frame with opcode {opcode}"
                     ));
                 }
             }
@@ -278,14 +285,14 @@ impl Wires {
 }
 
 fn continued(
-    wire: &Wire,
+    connection: &Wire,
     payload: &[u8],
     is_final: bool,
     on_text: &mut impl FnMut(&str),
 ) -> Result<(), Ended> {
-    let mut fragments = wire.fragments.borrow_mut();
+    let mut fragments = connection.fragments.borrow_mut();
     let Some(mut message) = fragments.take() else {
-        return Err("the tracker went on with a message that it had not begun".to_owned());
+        return Err("the tracker continued a message that it had not started".to_owned());
     };
     message.extend_from_slice(payload);
     if message.len() > frame::MESSAGE_BYTES_MAX {
@@ -301,7 +308,7 @@ fn continued(
 
 fn text(payload: &[u8], on_text: &mut impl FnMut(&str)) -> Result<(), Ended> {
     let text = std::str::from_utf8(payload)
-        .map_err(|_| "the tracker sent a text that is not UTF-8".to_owned())?;
+        .map_err(|_| "the tracker sent a text message that is not UTF-8".to_owned())?;
     on_text(text);
     Ok(())
 }
@@ -326,8 +333,8 @@ fn lost(error: &io::Error) -> Ended {
 impl Outbox for &Wires {
     fn send(&mut self, member: usize, text: &str) {
         let all = self.all.borrow();
-        if let Some(Some(wire)) = all.get(member) {
-            self.send_frame(wire, frame::TEXT, text.as_bytes());
+        if let Some(Some(connection)) = all.get(member) {
+            self.send_frame(connection, frame::TEXT, text.as_bytes());
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Notices when there is much less of something than there was, so that the memory it took lies idle.
+//! Detects when a number has shrunk to half of its peak, so that the memory behind it is unused.
 
 use std::cell::Cell;
 
-/// The tide of one number, which grows and shrinks.
+/// The peak of one number that grows and shrinks.
 #[derive(Debug)]
 pub(crate) struct Ebb {
-    /// Most at once since the last ebb.
+    /// Highest value since the last detected shrink.
     peak: Cell<usize>,
-    /// When fewer have gone, too little memory lies idle to be worth the trouble.
+    /// A smaller decrease frees too little memory to be worth a trim.
     gone_min: usize,
 }
 
@@ -19,21 +19,21 @@ impl Ebb {
         }
     }
 
-    /// Takes note of the number as it is now.
+    /// Records the current number.
     pub(crate) fn note(&self, now: usize) {
         self.peak.set(self.peak.get().max(now));
     }
 
-    /// Whether the number has fallen to half of its peak; a new peak begins then. So memory is given back a few times
-    /// while much goes, and not at all while as much comes as goes.
+    /// Returns whether the number has fallen to half of its peak; the peak then restarts. So memory is returned a few
+    /// times while the number falls, and not at all while it is steady.
     pub(crate) fn has_come(&self, now: usize) -> bool {
         self.note(now);
-        let gone = self.peak.get() - now;
-        let has_come = gone >= self.gone_min && gone >= now;
-        if has_come {
+        let decrease = self.peak.get() - now;
+        let has_shrunk = decrease >= self.gone_min && decrease >= now;
+        if has_shrunk {
             self.peak.set(now);
         }
-        has_come
+        has_shrunk
     }
 }
 
@@ -43,8 +43,9 @@ mod tests {
 
     #[test]
     fn an_ebb_comes_when_half_has_gone_and_again_with_half_of_the_rest() {
-        let ebb = Ebb::of_at_least(128);
-        let seen = [0, 1_000, 501, 500, 400, 251, 250, 123, 122, 0].map(|now| ebb.has_come(now));
+        let detector = Ebb::of_at_least(128);
+        let seen =
+            [0, 1_000, 501, 500, 400, 251, 250, 123, 122, 0].map(|now| detector.has_come(now));
         let [yes, no] = [true, false];
         let expected = [no, no, no, yes, no, no, yes, no, yes, no];
         assert_eq!(seen, expected);
@@ -52,11 +53,11 @@ mod tests {
 
     #[test]
     fn a_peak_between_two_looks_counts_and_a_low_one_does_not() {
-        let ebb = Ebb::of_at_least(128);
-        assert!(!ebb.has_come(10));
-        ebb.note(138);
-        assert!(ebb.has_come(10));
-        ebb.note(127);
-        assert!(!ebb.has_come(0));
+        let detector = Ebb::of_at_least(128);
+        assert!(!detector.has_come(10));
+        detector.note(138);
+        assert!(detector.has_come(10));
+        detector.note(127);
+        assert!(!detector.has_come(0));
     }
 }

@@ -1,20 +1,20 @@
-//! What the system says about memory: what this process uses, and what it may. Linux only; elsewhere nothing is known.
+//! Reads from the system how much memory this process uses and may use. Linux only; other systems return nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is left for others, and for what the kernel needs beside sockets: a fifth.
+/// The budget's share of the limit. A fifth remains for other processes and for kernel memory other than sockets.
 const SHARE: (usize, usize) = (4, 5);
 
-/// More bytes than any machine has. Where a group has no limit, cgroup v1 tells the largest number that a page can have.
+/// More bytes than any machine has. Without a limit, cgroup v1 reports the largest page-aligned number.
 const ANY_MACHINE: usize = usize::MAX >> 4;
 
-/// Bytes of memory that this process has resident.
+/// Returns the resident memory of this process in bytes.
 pub(crate) fn resident_bytes() -> Option<usize> {
     kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
-/// What the process may use when nobody says how much: a share of what its machine has, or its container.
+/// Returns the default budget: a share of the memory of the machine or its container.
 pub(crate) fn budget_bytes() -> Option<usize> {
     let machine = fs::read_to_string("/proc/meminfo").ok();
     let machine = machine.and_then(|text| kilobytes(&text, "MemTotal:"));
@@ -25,7 +25,7 @@ pub(crate) fn budget_bytes() -> Option<usize> {
     Some(least / SHARE.1 * SHARE.0)
 }
 
-/// The files that may hold a limit, those of the groups around ours included. Within a container what is ours stands at the
+/// Returns the files that may contain a limit, including those of parent groups. In a container, its group is at the
 /// top, whatever its path outside.
 fn limit_files(root: &Path, groups: &str) -> impl Iterator<Item = PathBuf> {
     let mut files = Vec::new();
@@ -44,15 +44,15 @@ fn limit_files(root: &Path, groups: &str) -> impl Iterator<Item = PathBuf> {
             continue;
         };
         let path = top.join(path.trim_start_matches('/'));
-        let around = path
+        let own_and_parents = path
             .ancestors()
             .take_while(|folder| folder.starts_with(&top));
-        files.extend(around.map(|folder| folder.join(file)));
+        files.extend(own_and_parents.map(|folder| folder.join(file)));
     }
     files.into_iter()
 }
 
-/// `max` is no number, and the number that stands for no limit is larger than any machine.
+/// Parses a limit. `max` is not a number, and the number that means no limit is larger than any machine.
 fn limit(text: &str) -> Option<usize> {
     let bytes = text.trim().parse().ok();
     bytes.filter(|&bytes| bytes < ANY_MACHINE)
@@ -71,12 +71,12 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn what_the_process_uses_grows_with_what_it_takes() {
-        let before = resident_bytes().expect("Linux tells");
-        let taken = vec![1_u8; 64 << 20];
-        let after = resident_bytes().expect("Linux tells");
-        assert!(taken.iter().all(|&byte| byte == 1));
+        let before = resident_bytes().expect("Linux reports it");
+        let allocated = vec![1_u8; 64 << 20];
+        let after = resident_bytes().expect("Linux reports it");
+        assert!(allocated.iter().all(|&byte| byte == 1));
         assert!(after > before + (32 << 20), "{before} {after}");
-        let budget = budget_bytes().expect("Linux tells");
+        let budget = budget_bytes().expect("Linux reports it");
         assert!(budget > after, "{budget}");
     }
 

@@ -1,7 +1,7 @@
-//! The true address of a client behind proxies: how far their headers are believed.
+//! Determines the client address behind trusted proxies from their headers.
 //!
-//! Plain functions over header values. What a client wrote into a header itself stands left of what a trusted proxy
-//! appended, so headers are read from the right, up to the first address that is no trusted proxy.
+//! Consists of plain functions over header values. A trusted proxy appends to the right of what the client sent, so
+//! headers are read from the right, up to the first address that is not a trusted proxy.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,38 +22,38 @@ enum Kind {
     List,
     /// `Forwarded` (RFC 7239).
     Elements,
-    /// One that holds a single address.
+    /// A header with a single address.
     Single,
 }
 
-/// Where a connection comes from, by all that is believed.
+/// The origin of a connection, as far as trusted proxies name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// Its address; `None` for who connected to a socket file and was not forwarded.
+    /// The client address; `None` for a client of a Unix domain socket that was not forwarded.
     pub address: Option<IpAddr>,
-    /// How many trusted proxies are known to be on the way.
+    /// The number of trusted proxies on the path.
     pub hops: usize,
-    /// Whether a proxy said so.
+    /// Whether a proxy named the address.
     pub is_forwarded: bool,
-    /// Whether the header was there, but came from somebody who is not believed.
+    /// Whether the header was present but came from an untrusted peer.
     pub is_ignored: bool,
-    /// Whether a trusted proxy sent a header that names nobody: it cannot be read, is empty, hides the client, or names loopback
-    /// from another machine, where every client could be `127.0.0.1`. The address is
-    /// that of the last proxy that could be told then, and must not be taken for the client's.
+    /// Whether a trusted proxy sent a header without a usable client: it is invalid, empty, hides the client, or names
+    /// loopback from another machine, where every client could be `127.0.0.1`. The address is then that of the last
+    /// known proxy, and must not be used as the client's.
     pub is_malformed: bool,
 }
 
-/// What one entry of a header names.
+/// The node that one entry of a header names (RFC 7239).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Node {
     Address(IpAddr),
-    /// `unknown`, or a name that hides who it is.
+    /// `unknown`, or an obfuscated identifier.
     Hidden,
     Malformed,
 }
 
 impl Proxies {
-    /// As configured.
+    /// Creates it from the settings.
     #[must_use]
     pub fn new(proxies: &config::Proxies) -> Self {
         let header = proxies.header.to_ascii_lowercase();
@@ -69,32 +69,32 @@ impl Proxies {
         }
     }
 
-    /// The header whose values are to be handed to [`Self::client`], in lower case.
+    /// Returns the name of the header whose values [`Self::client`] expects, in lower case.
     #[must_use]
     pub fn header(&self) -> &str {
         &self.header
     }
 
-    /// Whether this peer is believed about its clients. `None` is one that connected to a socket file.
+    /// Returns whether this peer is a trusted proxy. `None` is a client of a Unix domain socket.
     #[must_use]
     pub fn trust(&self, peer: Option<IpAddr>) -> bool {
         self.trusted.iter().any(|network| network.contains(peer))
     }
 
-    /// Whether a PROXY header of this peer is believed: without a list, of everybody who can connect to a listener that
-    /// requires it.
+    /// Returns whether a PROXY header of this peer is accepted. If no proxies are set, it is accepted from every peer
+    /// of a listener that requires it.
     #[must_use]
     pub fn may_introduce(&self, peer: Option<IpAddr>) -> bool {
         self.trusted.is_empty() || peer.is_none() || self.trust(peer)
     }
 
-    /// Whether it can be true what a PROXY header of `peer` says about its client.
+    /// Returns whether `client` is plausible in a PROXY header of `peer`: a remote peer cannot have a loopback client.
     #[must_use]
-    pub fn may_tell(peer: Option<IpAddr>, told: IpAddr) -> bool {
-        !names_teller_itself(told) || is_here(peer)
+    pub fn may_tell(peer: Option<IpAddr>, client: IpAddr) -> bool {
+        !names_teller_itself(client) || is_here(peer)
     }
 
-    /// The client of a connection from `peer`, whose requests have these values of the header, in their order.
+    /// Returns the client of a connection from `peer` whose request has these header values, in their order.
     pub fn client<'a>(
         &self,
         peer: Option<IpAddr>,
@@ -108,7 +108,7 @@ impl Proxies {
         }
         let mut from_right = values.rev().peekable();
         if from_right.peek().is_none() {
-            // No header: the proxy itself, or a program beside it.
+            // No header: the proxy itself, or another program on its machine.
             return self.walk(peer, std::iter::empty());
         }
         match self.kind {
@@ -129,7 +129,7 @@ impl Proxies {
                     .map(element),
             ),
             Kind::Single => {
-                // Of two values nobody knows which one the proxy wrote.
+                // Of two values, it is unknown which one the proxy wrote.
                 let mut values = from_right.fuse();
                 let first = values.next().map(|value| match values.next() {
                     None => node(Some(value.trim_ascii())),
@@ -141,8 +141,8 @@ impl Proxies {
         .named_or_not()
     }
 
-    /// What the trusted proxies on the way to a client say in `Forwarded` under a name, the nearest first; nothing where another
-    /// header is the one that is believed.
+    /// Returns the values of a `Forwarded` parameter from the trusted proxies on the path, the nearest first. Returns
+    /// nothing if another header is configured.
     pub fn told<'a>(
         &self,
         client: &Client,
@@ -157,14 +157,14 @@ impl Proxies {
             .flat_map(FromRight::new)
             .map(<[u8]>::trim_ascii);
         let elements = elements.filter(|element| !element.is_empty());
-        let told = elements.take(client.hops).filter_map(|element| {
+        let values = elements.take(client.hops).filter_map(|element| {
             let value = value_in(element, name.as_bytes()).ok()??;
             String::from_utf8(value.into_owned()).ok()
         });
-        told.collect()
+        values.collect()
     }
 
-    /// Goes from proxy to proxy as long as they are trusted.
+    /// Follows the chain of proxies up to the first untrusted address.
     fn walk(&self, peer: Option<IpAddr>, nodes: impl Iterator<Item = Node>) -> Client {
         let mut client = Client {
             address: peer.map(|address| address.to_canonical()),
@@ -198,7 +198,7 @@ impl Proxies {
 }
 
 impl Client {
-    /// The client of a header that was there: it names somebody, or nobody.
+    /// Marks the client of a present header as malformed if the header names no address.
     fn named_or_not(self) -> Self {
         Self {
             is_malformed: self.is_malformed || !self.is_forwarded,
@@ -207,19 +207,19 @@ impl Client {
     }
 }
 
-/// Whether an address names the machine that speaks of it: the server's own programs only if that is the server's machine.
-fn names_teller_itself(told: IpAddr) -> bool {
-    let told = told.to_canonical();
-    told.is_loopback() || told.is_unspecified()
+/// Returns whether an address means the machine of the sender. It means this machine only if the sender is local.
+fn names_teller_itself(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
 }
 
-/// Whether a peer is on this machine: over loopback or a socket file.
+/// Returns whether a peer is on this machine: over loopback or a Unix domain socket.
 fn is_here(peer: Option<IpAddr>) -> bool {
     peer.is_none_or(|peer| peer.to_canonical().is_loopback())
 }
 
-/// An address with or without port, as both headers write it: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`; without
-/// brackets as well, which only RFC 7239 forbids.
+/// Parses an address with or without port, as both headers write it: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`.
+/// Also accepts IPv6 without brackets, which only RFC 7239 forbids.
 fn node(text: Option<&[u8]>) -> Node {
     let Some(text) = text.and_then(|text| std::str::from_utf8(text).ok()) else {
         return Node::Malformed;
@@ -260,7 +260,7 @@ fn is_port(port: &str) -> bool {
     is_number || is_obfuscated(port)
 }
 
-/// RFC 7239, 6.3.
+/// Returns whether a name is an obfuscated identifier (RFC 7239, 6.3).
 fn is_obfuscated(name: &str) -> bool {
     name.strip_prefix('_').is_some_and(|rest| {
         let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -268,7 +268,7 @@ fn is_obfuscated(name: &str) -> bool {
     })
 }
 
-/// What a token or a quoted string means; `None` if the quotes do not match.
+/// Returns the value of a token or a quoted string; `None` if the quotes do not match.
 fn unquote(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     let Some(inner) = text.strip_prefix(b"\"") else {
         return (!text.contains(&b'"')).then_some(Cow::Borrowed(text));
@@ -277,21 +277,21 @@ fn unquote(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !inner.iter().any(|byte| b"\"\\".contains(byte)) {
         return Some(Cow::Borrowed(inner));
     }
-    let (mut meant, mut is_escaped) = (Vec::new(), false);
+    let (mut value, mut is_escaped) = (Vec::new(), false);
     for &byte in inner {
         match byte {
             b'\\' if !is_escaped => is_escaped = true,
             b'"' if !is_escaped => return None,
             _ => {
-                meant.push(byte);
+                value.push(byte);
                 is_escaped = false;
             }
         }
     }
-    (!is_escaped).then_some(Cow::Owned(meant))
+    (!is_escaped).then_some(Cow::Owned(value))
 }
 
-/// The `for` of one element of `Forwarded`. An element without one says nothing about the client.
+/// Returns the `for` node of one element of `Forwarded`. An element without one hides the client.
 fn element(element: &[u8]) -> Node {
     match value_in(element, b"for") {
         Ok(Some(value)) => node(Some(&value)),
@@ -300,11 +300,11 @@ fn element(element: &[u8]) -> Node {
     }
 }
 
-/// An element of `Forwarded` is against the grammar, or says the same twice.
+/// An element of `Forwarded` violates the grammar, or repeats a parameter.
 #[derive(Debug)]
 struct Unreadable;
 
-/// What an element of `Forwarded` says under a name.
+/// Returns the value of a parameter in an element of `Forwarded`.
 fn value_in<'a>(element: &'a [u8], wanted: &[u8]) -> Result<Option<Cow<'a, [u8]>>, Unreadable> {
     let (mut rest, mut found) = (Some(element), None);
     while let Some(text) = rest {
@@ -326,7 +326,7 @@ fn value_in<'a>(element: &'a [u8], wanted: &[u8]) -> Result<Option<Cow<'a, [u8]>
     Ok(found)
 }
 
-/// What stands before the first semicolon outside of quotes, and what behind it.
+/// Splits at the first semicolon outside of quotes.
 fn split_pair(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (place, &byte) in text.iter().enumerate() {
@@ -344,8 +344,9 @@ fn split_pair(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     (text, None)
 }
 
-/// The elements of a list, the last one first. A quote that a client leaves open reaches no further to the right than its
-/// own part: what a proxy appends has matching quotes, which is all that is looked at on the way to its left end.
+/// Iterates over the elements of a list, the last one first. An unclosed quote of a client does not extend into what a
+/// proxy appends: reading from the right passes only the matching quotes of the proxy before it reaches the client's
+/// part.
 struct FromRight<'a>(Option<&'a [u8]>);
 
 impl<'a> FromRight<'a> {
@@ -375,7 +376,7 @@ impl<'a> Iterator for FromRight<'a> {
     }
 }
 
-/// Whether the character behind this text is taken as it is.
+/// Returns whether a backslash escapes the character after this text.
 fn is_escaped(before: &[u8]) -> bool {
     let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\');
     backslashes.count() % 2 == 1

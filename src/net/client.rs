@@ -1,8 +1,8 @@
-//! One HTTP request to somebody else, over TLS or, where that is allowed, without: to an ACME directory, or to who is told of
-//! alerts. A connection a request: they are few.
+//! Sends single HTTP requests to other servers, over TLS or, if allowed, in plain text: to an ACME directory or to
+//! alert receivers. Each request opens a connection, because they are few.
 //!
-//! Follows no redirect and keeps nothing. Where only the internet is allowed, it looks at the very address that it connects to,
-//! so no name can lead elsewhere between the look and the connection.
+//! Follows no redirect and stores nothing. If only public addresses are allowed, it checks the address that it connects
+//! to, so a name cannot resolve to another address between check and connection.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,49 +28,49 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use crate::config::is_public;
 
-/// Addresses of a name that are tried, one after the other.
+/// Maximum addresses of a name that are tried, one after the other.
 const ADDRESSES_MAX: usize = 4;
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sends requests to whom its authorities vouch for.
+/// An HTTP client that trusts the certificates of its authorities.
 #[derive(Clone)]
 pub(crate) struct Client {
     connector: TlsConnector,
     rules: Rules,
 }
 
-/// Whom a [`Client`] may speak to, and how long and how much it listens.
+/// The servers that a [`Client`] may contact, and its limits of time and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// Whether `http://` will do.
+    /// Whether `http://` is allowed.
     pub(crate) plain: bool,
-    /// Whether addresses that are not on the internet are allowed.
+    /// Whether non-public addresses are allowed.
     pub(crate) private: bool,
-    /// For one request, from the look-up of the name to the last byte.
+    /// The timeout of one request, from the DNS lookup to the last byte.
     pub(crate) timeout: Duration,
-    /// Bytes of the largest reply that is read.
+    /// Maximum bytes of a reply.
     pub(crate) reply_bytes_max: usize,
 }
 
-/// Why there is no reply.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    #[error("it is no {0} address")]
+    #[error("it is not an {0} URL")]
     Address(&'static str),
-    #[error("its name leads nowhere: {0}")]
+    #[error("its name cannot be resolved: {0}")]
     Name(io::Error),
-    #[error("it leads to {0}, which is not on the internet; see alerts.private_addresses")]
+    #[error("it resolves to {0}, which is not on the internet; see alerts.private_addresses")]
     Private(IpAddr),
     #[error("it cannot be reached: {0}")]
     Unreachable(io::Error),
-    #[error("no TLS with it: {0}")]
+    #[error("the TLS handshake failed: {0}")]
     Tls(io::Error),
-    #[error("it does not speak HTTP: {0}")]
+    #[error("the HTTP exchange failed: {0}")]
     Http(#[from] hyper::Error),
     #[error("the reply has more than {0} bytes")]
     TooLong(usize),
-    #[error("the reply broke off: {0}")]
+    #[error("the reply was interrupted: {0}")]
     Cut(AnyError),
     #[error("it took longer than {0:?}")]
     TimedOut(Duration),
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// One that believes these authorities.
+    /// Creates a client that trusts these authorities.
     pub(crate) fn new(authorities: RootCertStore, rules: Rules) -> Result<Self, rustls::Error> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -94,7 +94,7 @@ impl Client {
         Ok(Self { connector, rules })
     }
 
-    /// One that believes the authorities that browsers do.
+    /// Creates a client that trusts the authorities of browsers.
     pub(crate) fn of_browsers(rules: Rules) -> Result<Self, rustls::Error> {
         let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
         Self::new(RootCertStore { roots }, rules)
@@ -118,17 +118,17 @@ impl Client {
         B::Data: Send,
         B::Error: Into<AnyError>,
     {
-        let place = self.place(request.uri())?;
+        let target = self.place(request.uri())?;
         point_at_path(&mut request)?;
-        let tcp = self.connect(&place).await?;
-        let most = self.rules.reply_bytes_max;
-        if !place.tls {
-            return exchange(tcp, request, most).await;
+        let tcp = self.connect(&target).await?;
+        let bytes_max = self.rules.reply_bytes_max;
+        if !target.tls {
+            return exchange(tcp, request, bytes_max).await;
         }
-        let wrong = || ClientError::Address("https");
-        let name = ServerName::try_from(place.host).map_err(|_| wrong())?;
+        let invalid = || ClientError::Address("https");
+        let name = ServerName::try_from(target.host).map_err(|_| invalid())?;
         let tls = self.connector.connect(name, tcp).await;
-        exchange(tls.map_err(ClientError::Tls)?, request, most).await
+        exchange(tls.map_err(ClientError::Tls)?, request, bytes_max).await
     }
 
     fn place(&self, uri: &Uri) -> Result<Place, ClientError> {
@@ -137,17 +137,17 @@ impl Client {
             Some("http") if self.rules.plain => false,
             _ => return Err(ClientError::Address("https")),
         };
-        let host = uri.host().ok_or(ClientError::Address("web"))?;
-        // An IPv6 address stands in brackets.
+        let host = uri.host().ok_or(ClientError::Address("http or https"))?;
+        // An IPv6 address has brackets.
         let host = host.trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Place { tls, host, port })
     }
 
-    /// Connects to the first address that answers. Each has its share of the time, so that one which says nothing leaves some
-    /// for the next.
-    async fn connect(&self, place: &Place) -> Result<TcpStream, ClientError> {
-        let found = lookup_host((place.host.as_str(), place.port)).await;
+    /// Connects to the first address that accepts. The timeout is divided among the addresses, so that a silent one
+    /// leaves time for the next.
+    async fn connect(&self, target: &Place) -> Result<TcpStream, ClientError> {
+        let found = lookup_host((target.host.as_str(), target.port)).await;
         let found: Vec<_> = found.map_err(ClientError::Name)?.collect();
         let is_allowed = |address: &&SocketAddr| self.rules.private || is_public(address.ip());
         let allowed: Vec<_> = found
@@ -172,7 +172,7 @@ impl Client {
     }
 }
 
-/// Where a request goes.
+/// The server of a request.
 struct Place {
     tls: bool,
     /// Without the brackets of an IPv6 address.
@@ -180,14 +180,14 @@ struct Place {
     port: u16,
 }
 
-/// To the server itself one names only the path, and the host in a header (RFC 9112, 3.2).
+/// Rewrites the request to origin form: only the path, with the host in a header (RFC 9112, 3.2).
 fn point_at_path<B>(request: &mut Request<B>) -> Result<(), ClientError> {
-    let wrong = || ClientError::Address("web");
+    let invalid = || ClientError::Address("http or https");
     let uri = request.uri();
-    let authority = uri.authority().ok_or_else(wrong)?;
-    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
+    let authority = uri.authority().ok_or_else(invalid)?;
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| invalid())?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let path = path.parse().map_err(|_| wrong())?;
+    let path = path.parse().map_err(|_| invalid())?;
     request.headers_mut().insert(HOST, host);
     *request.uri_mut() = path;
     Ok(())
@@ -217,7 +217,7 @@ where
         })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     };
-    // The connection is what moves the bytes; if it ends first, the answer says what was wrong.
+    // The connection future transfers the bytes; if it ends first, the answer contains the error.
     match select(pin!(answer), pin!(connection)).await {
         Either::Left((answer, _)) => answer,
         Either::Right((_, answer)) => answer.await,

@@ -1,4 +1,4 @@
-//! What can be told of places to listen on, and of files to be made, without binding or making anything.
+//! Checks listeners, and files to be created, without binding or creating anything.
 
 use std::fs;
 use std::io;
@@ -7,45 +7,46 @@ use std::path::Path;
 
 use crate::config::{Listen, Target};
 
-/// The places that cannot be listened on, and why. That a port is taken, or needs a privilege, is seen only when it is bound.
+/// Returns the listeners that cannot be bound, and the reasons. A port that is in use or privileged is detected only at
+/// the bind.
 pub(crate) fn look(places: &[Listen]) -> Vec<(Listen, io::Error)> {
-    let looked = places.iter().filter_map(|listen| {
-        let looked = match &listen.target {
+    let failed = places.iter().filter_map(|listen| {
+        let checked = match &listen.target {
             Target::Tcp(address) => has_address(*address),
             #[cfg(unix)]
             Target::Unix(path) => super::unix::look(path),
             _ => Ok(()),
         };
-        looked.err().map(|reason| (listen.clone(), reason))
+        checked.err().map(|reason| (listen.clone(), reason))
     });
-    looked.collect()
+    failed.collect()
 }
 
-/// Whether this machine can listen at an address. Only the system knows: asked with a socket as listeners have, which does not listen.
+/// Checks whether this machine has an address, by binding a socket that does not listen.
 fn has_address(address: SocketAddr) -> io::Result<()> {
     if address.ip().is_unspecified() {
         return Ok(());
     }
     let mut probe = address;
     probe.set_port(0);
-    let told = |error: &io::Error| {
+    let is_address_error = |error: &io::Error| {
         matches!(
             error.kind(),
             io::ErrorKind::AddrNotAvailable | io::ErrorKind::InvalidInput
         )
     };
     match super::tcp::socket(probe, false) {
-        Err(error) if told(&error) => Err(error),
-        // Whatever else is wrong with it is seen when it is bound.
+        Err(error) if is_address_error(&error) => Err(error),
+        // Other errors are reported at the actual bind.
         _ => Ok(()),
     }
 }
 
-/// Whether files can be made in a folder that is there.
+/// Checks whether files can be created in an existing folder.
 ///
 /// # Errors
 ///
-/// It is not there, no folder, or must not be written to.
+/// The folder does not exist, is not a folder, or is not writable.
 pub(crate) fn check_folder(folder: &Path) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -53,27 +54,29 @@ pub(crate) fn check_folder(folder: &Path) -> io::Result<()> {
     may_write(folder)
 }
 
-/// Whether a folder can be written to, or made with all those above it that are missing.
+/// Checks whether a folder is writable, or can be created with its missing parents.
 ///
 /// # Errors
 ///
-/// Why not.
+/// The reason why not.
 pub(crate) fn check_room(folder: &Path) -> io::Result<()> {
     let mut folder = folder;
     loop {
-        let here = if folder.as_os_str().is_empty() {
+        let current = if folder.as_os_str().is_empty() {
             Path::new(".")
         } else {
             folder
         };
-        match (check_folder(here), folder.parent()) {
-            (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => folder = above,
+        match (check_folder(current), folder.parent()) {
+            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+                folder = parent
+            }
             (checked, _) => return checked,
         }
     }
 }
 
-/// Whether the user of this process may write to a file, or make files in a folder.
+/// Checks whether this process may write to a file, or create files in a folder.
 pub(crate) fn may_write(path: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -85,7 +88,7 @@ pub(crate) fn may_write(path: &Path) -> io::Result<()> {
         };
         access(path, wanted).map_err(io::Error::from)
     }
-    // Elsewhere it is seen when something is written.
+    // Elsewhere the first write detects it.
     #[cfg(not(target_os = "linux"))]
     {
         let _ = path;
@@ -115,20 +118,20 @@ mod tests {
         assert_eq!(
             fs::read_dir(here.path()).unwrap().count(),
             1,
-            "nothing is made"
+            "nothing is created"
         );
     }
 
     #[test]
     fn an_address_of_another_machine_is_told_without_a_port_bound() {
         let listen = |word: &str| word.parse::<Listen>().unwrap();
-        // An address that is for documentation alone (RFC 5737).
+        // An address reserved for documentation (RFC 5737).
         let places = ["192.0.2.1:80", "127.0.0.1:80", "[::]:80", "0.0.0.0:80"].map(listen);
-        let told = look(&places);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert_eq!(told[0].0, places[0]);
-        assert_eq!(told[0].1.kind(), io::ErrorKind::AddrNotAvailable);
-        // Nobody writes it so in a configuration, but the probe is refused where the listener is.
+        let failed = look(&places);
+        assert_eq!(failed.len(), 1, "{failed:?}");
+        assert_eq!(failed[0].0, places[0]);
+        assert_eq!(failed[0].1.kind(), io::ErrorKind::AddrNotAvailable);
+        // The configuration does not allow this notation, but the probe fails where the listener would.
         let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 80));
         assert_eq!(look(&[mapped.into()]).len(), 1);
     }

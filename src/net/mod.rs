@@ -1,7 +1,8 @@
-//! Listeners: what the workers accept connections from, and who is at the other end of one.
+//! Binds the listeners of the workers and determines the client address of each connection.
 //!
-//! Binds TCP ports and socket files and takes what systemd hands over; reads PROXY headers and forwarded addresses.
-//! Knows no WebSocket, and of HTTP only the client for requests to others. The server binds with it, each worker accepts from its own listeners.
+//! Binds TCP ports and Unix domain sockets, adopts sockets from systemd, and parses PROXY and forwarding headers.
+//! Contains no WebSocket code, and of HTTP only the client for outgoing requests. The server binds the listeners; each
+//! worker accepts from its own ones.
 
 pub mod address;
 pub(crate) mod client;
@@ -30,21 +31,20 @@ use crate::config::{Listen, Target};
 
 pub(crate) use sockets::Sockets;
 
-/// A place that is listened on, with one socket for each worker.
+/// A bound listener, with one socket for each worker.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    /// Its place among all that are listened on.
+    /// Its index among all listeners.
     number: u16,
-    /// As it was asked for, but with the place it really has: the port that the system chose, the socket that systemd
-    /// handed over.
+    /// The setting, but with the actual target: the port that the system chose, or the socket that systemd passed.
     pub(crate) listen: Listen,
     sockets: Vec<Socket>,
-    /// Removed with this.
+    /// Removes the socket file on drop.
     #[cfg(unix)]
     _file: Option<unix::SocketFile>,
 }
 
-/// A socket that listens, non-blocking.
+/// A non-blocking listening socket.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(StdTcpListener),
@@ -52,7 +52,7 @@ pub(crate) enum Socket {
     Unix(StdUnixListener),
 }
 
-/// One worker's part of a listener.
+/// One worker's socket of a listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) number: u16,
@@ -61,7 +61,7 @@ pub(crate) struct Listener {
 }
 
 impl Listeners {
-    /// The next worker's part, if there is one left.
+    /// Takes the socket of the next worker, or `None` if all are taken.
     pub(crate) fn take(&mut self) -> Option<Listener> {
         let socket = self.sockets.pop()?;
         Some(Listener {
@@ -71,7 +71,7 @@ impl Listeners {
         })
     }
 
-    /// Of sockets that are nobody's file.
+    /// Creates a listener from sockets without a file to remove.
     fn new(listen: &Listen, target: Target, sockets: Vec<Socket>) -> Self {
         Self {
             number: 0,
@@ -85,7 +85,7 @@ impl Listeners {
         }
     }
 
-    /// Removes this file with the listeners.
+    /// Attaches a socket file, which is removed on drop.
     #[cfg(unix)]
     fn with_file(self, file: unix::SocketFile) -> Self {
         Self {
@@ -95,11 +95,11 @@ impl Listeners {
     }
 }
 
-/// Binds all places for `workers` workers.
+/// Binds all listeners for `workers` workers.
 ///
 /// # Errors
 ///
-/// The first place that cannot be listened on, and why.
+/// The first listener that cannot be bound, and the reason.
 pub(crate) fn bind(
     places: &[Listen],
     workers: usize,
@@ -120,7 +120,7 @@ pub(crate) fn bind(
             #[cfg(not(unix))]
             Target::Unix(_) | Target::Systemd(_) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "this system has no such sockets; listen on an IP address",
+                "this system does not support such sockets; listen on an IP address",
             )),
         };
         bound.extend(listeners.map_err(|reason| (listen.clone(), reason))?);
@@ -131,21 +131,21 @@ pub(crate) fn bind(
     Ok(bound)
 }
 
-/// What connections are accepted from.
+/// A socket that accepts connections.
 pub(crate) trait Accept: 'static {
-    /// What is accepted.
+    /// The type of an accepted connection.
     type Stream: Stream;
 
-    /// The next connection, and the address it comes from; a socket file gives none.
+    /// Accepts the next connection and returns its peer address; `None` for a Unix domain socket.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<IpAddr>)>>;
 }
 
-/// A connection as it was accepted.
+/// An accepted connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
-    /// Waits for bytes, then says how many can be read without going beyond the end of a line: from 1 to `max`.
+    /// Waits for bytes and returns how many can be read without passing the end of a line: 1 to `max`.
     fn line_bytes(&self, max: usize) -> impl Future<Output = io::Result<usize>>;
 
-    /// Ends it at once, without a trace in the system where that is possible.
+    /// Closes the connection at once, without leftover kernel state where the system supports it.
     fn reset(self)
     where
         Self: Sized,
@@ -166,11 +166,14 @@ impl Accept for TcpListener {
 
 impl Stream for TcpStream {
     async fn line_bytes(&self, max: usize) -> io::Result<usize> {
-        let mut room = [0; proxy::LINE_BYTES_MAX];
-        let there = self.peek(room.get_mut(..max).unwrap_or_default()).await?;
-        let line = room.iter().take(there).position(|&byte| byte == b'\n');
-        // At the end of the stream there is nothing, which is for the next read to find out.
-        Ok(line.map_or(there, |end| end + 1).max(1))
+        let mut buffer = [0; proxy::LINE_BYTES_MAX];
+        let available = self.peek(buffer.get_mut(..max).unwrap_or_default()).await?;
+        let line = buffer
+            .iter()
+            .take(available)
+            .position(|&byte| byte == b'\n');
+        // At the end of the stream there are no bytes; the next read detects that.
+        Ok(line.map_or(available, |end| end + 1).max(1))
     }
 
     fn reset(self) {
@@ -190,7 +193,7 @@ impl Accept for UnixListener {
 
 #[cfg(unix)]
 impl Stream for UnixStream {
-    /// Byte by byte: tokio cannot look ahead in these, and they are local.
+    /// Reads byte by byte: tokio cannot peek into these sockets, and they are local.
     async fn line_bytes(&self, _: usize) -> io::Result<usize> {
         Ok(1)
     }

@@ -1,7 +1,7 @@
-//! The PROXY protocol, versions 1 and 2: the header in which a proxy says for whom it opened a connection.
+//! Reads the PROXY protocol header, versions 1 and 2, with which a proxy names the client of a connection.
 //!
-//! Reads the header and not a byte more, so that the stream goes on as if there had been none. Each listener requires the
-//! header or forbids it; that is the worker's affair, as is the time it may take (`proxies.proxy_timeout`).
+//! Reads exactly the header, so that the stream continues as if there were none. Each listener requires or forbids the
+//! header; the worker enforces that and the timeout (`proxies.proxy_timeout`).
 //! The format: <https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>.
 
 use std::io;
@@ -12,28 +12,28 @@ use tokio::io::AsyncReadExt;
 
 use super::Stream;
 
-/// The longest header of version 1, with its line end.
+/// Maximum length of a version 1 header, with its line end.
 pub const LINE_BYTES_MAX: usize = 107;
-/// The longest header of version 2 that is taken. Two of the longest addresses need 232 bytes; the rest is for
-/// extensions, of which the largest, TLS certificates of clients, are not for us.
+/// Maximum length of an accepted version 2 header. Two of the longest addresses need 232 bytes; the rest is for
+/// extensions. The largest extensions, TLS client certificates, are not used here.
 pub const HEADER_BYTES_MAX: usize = 2048;
 
-/// The shortest header of version 1 has more, and the mark of version 2 is as long.
+/// The length of the version 2 signature; the shortest version 1 header is longer.
 const MARK_BYTES: usize = 12;
-/// Mark, command, family and length of version 2.
+/// The fixed part of version 2: signature, command, family and length.
 const FIXED_BYTES: usize = 16;
 
-/// For whom a connection was opened.
+/// The source that a PROXY header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// For the client with this address; IPv4 is never written as IPv6.
+    /// A client with this address; never IPv4-mapped IPv6.
     Client(IpAddr),
-    /// For the proxy itself, such as its health checks, or for somebody without an IP address. What counts is the address
-    /// of the proxy then, as the specification says.
+    /// The proxy itself, such as its health checks, or a client without an IP address. The specification then requires
+    /// to use the address of the proxy.
     Proxy,
 }
 
-/// Reads a whole header. `None` if it is none, or one that is against the specification.
+/// Parses a complete header. Returns `None` if it violates the specification.
 #[must_use]
 pub fn parse(header: &[u8]) -> Option<Source> {
     if header.starts_with(v2::PROTOCOL_PREFIX) {
@@ -45,7 +45,7 @@ pub fn parse(header: &[u8]) -> Option<Source> {
         v1::Addresses::Tcp6(both) => client(both.source_address.into()),
         v1::Addresses::Unknown => Source::Proxy,
     };
-    // The crate takes a line of UNKNOWN without the carriage return as well.
+    // The crate also accepts an UNKNOWN line without carriage return.
     let is_whole = parsed.header.len() == header.len() && header.ends_with(b"\r\n");
     is_whole.then_some(source)
 }
@@ -61,7 +61,7 @@ fn parse_binary(header: &[u8]) -> Option<Source> {
             Source::Client(both.source_address.into())
         }
         (v2::Command::Proxy, v2::Addresses::IPv6(both)) => client(both.source_address.into()),
-        // LOCAL; an unknown family, or a socket file.
+        // LOCAL, an unknown family, or a Unix domain socket.
         _ => Source::Proxy,
     })
 }
@@ -70,18 +70,18 @@ fn client(address: IpAddr) -> Source {
     Source::Client(address.to_canonical())
 }
 
-/// Takes the header from the start of a stream. `None` if the stream ends without a byte, as that of a port check does.
+/// Reads the header from the start of a stream. Returns `None` if the stream ends without a byte, as in a port check.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::InvalidData`] for what is no header, and what the stream says.
+/// [`io::ErrorKind::InvalidData`] for an invalid header, and the errors of the stream.
 pub(crate) async fn read<S: Stream>(stream: &mut S) -> io::Result<Option<Source>> {
     let mut header = vec![0; MARK_BYTES];
-    let begun = stream.read(&mut header).await?;
-    if begun == 0 {
+    let first_bytes = stream.read(&mut header).await?;
+    if first_bytes == 0 {
         return Ok(None);
     }
-    header.truncate(begun);
+    header.truncate(first_bytes);
     read_up_to(stream, &mut header, MARK_BYTES).await?;
     if header == v2::PROTOCOL_PREFIX {
         read_up_to(stream, &mut header, FIXED_BYTES).await?;
@@ -114,14 +114,17 @@ async fn read_up_to<S: Stream>(
     header: &mut Vec<u8>,
     bytes: usize,
 ) -> io::Result<()> {
-    let there = header.len();
+    let filled = header.len();
     header.resize(bytes, 0);
-    let room = header.get_mut(there..).unwrap_or_default();
-    stream.read_exact(room).await.map(|_| ())
+    let buffer = header.get_mut(filled..).unwrap_or_default();
+    stream.read_exact(buffer).await.map(|_| ())
 }
 
 fn no_header() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "no PROXY header")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "invalid or missing PROXY header",
+    )
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! How many connections of all workers are open, and whether there are descriptors for more.
+//! Counts the open connections of all workers against the limit of file descriptors.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Descriptors of the process that are no connections, with some to spare: standard streams, signals, files of the page.
+/// Descriptors of the process for other purposes, with a margin: standard streams, signals, files of the page.
 const OF_PROCESS: usize = 24;
-/// Of a worker: its poller and its waker.
+/// Descriptors per worker: its poller and its waker.
 const OF_WORKER: usize = 4;
-/// Connections of all workers that are served briefly when there is no room for more.
+/// Connections of all workers that are served briefly after the limit is reached.
 const HURRIED: usize = 16;
 
-/// The connections of all workers. Each worker tells its own number, so that none writes what another does.
+/// The open connections of all workers. Each worker writes only its own counter.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     open: Box<[AtomicUsize]>,
@@ -18,7 +18,8 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// For `workers` workers that listen on `listeners` places, with as many descriptors as the system allows.
+    /// Creates the counters for `workers` workers with `listeners` listeners, within the descriptor limit of the
+    /// system.
     pub(crate) fn new(workers: usize, listeners: usize) -> Self {
         Self::within(open_files_max(), workers, listeners)
     }
@@ -33,29 +34,29 @@ impl Sockets {
         }
     }
 
-    /// How many connections there is room for without the reserve.
+    /// Returns the maximum number of connections without the reserve.
     pub(crate) fn max(&self) -> usize {
         self.max
     }
 
-    /// How many descriptors the system allows; `None` where they are not counted.
+    /// Returns the descriptor limit of the system; `None` where there is none.
     pub(crate) fn open_files_max(&self) -> Option<usize> {
         (self.open_files < usize::MAX).then_some(self.open_files)
     }
 
-    /// How many connections one worker serves briefly at once, out of the reserve.
+    /// Returns how many connections of the reserve one worker serves briefly at the same time.
     pub(crate) fn hurried_max(workers: usize) -> usize {
         (HURRIED / workers.max(1)).max(2)
     }
 
-    /// A worker tells how many connections it has.
+    /// Stores the number of open connections of a worker.
     pub(crate) fn tell(&self, worker: u8, open: usize) {
         if let Some(own) = self.open.get(usize::from(worker)) {
             own.store(open, Ordering::Relaxed);
         }
     }
 
-    /// How many connections all workers have, whatever they speak.
+    /// Returns the number of open connections of all workers, of any protocol.
     pub(crate) fn open(&self) -> usize {
         self.open
             .iter()
@@ -63,7 +64,7 @@ impl Sockets {
             .sum()
     }
 
-    /// Whether only the reserve is left.
+    /// Returns whether only the reserve is left.
     pub(crate) fn are_full(&self) -> bool {
         self.open() > self.max
     }
@@ -77,7 +78,7 @@ fn open_files_max() -> usize {
     })
 }
 
-/// Sockets are not counted with files there.
+/// Sockets do not count as files on this system.
 #[cfg(not(unix))]
 fn open_files_max() -> usize {
     usize::MAX
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_reserve_stays_free_whatever_the_number_of_workers() {
-        // As many as the program starts with: see `process.rs`.
+        // The limit that the program sets at startup: see `process.rs`.
         for workers in [1, 2, 8, 64, 256] {
             let open_files = 64 + 8 * workers;
             let sockets = Sockets::within(open_files, workers, 1);

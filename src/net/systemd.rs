@@ -1,6 +1,6 @@
-//! Sockets that systemd hands over (`sd_listen_fds(3)`): descriptors from 3 on, with their names.
+//! Adopts the sockets that systemd passes (`sd_listen_fds(3)`): descriptors from 3 on, with their names.
 //!
-//! They stay open in systemd, so nobody is refused while the server restarts.
+//! They stay open in systemd, so no client is refused while the server restarts.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use listenfd::ListenFd;
 use super::{Listeners, Socket, tcp, unix};
 use crate::config::{Listen, Target};
 
-/// What was handed over and not taken yet.
+/// The passed sockets that no listener has taken yet.
 pub(super) struct Handed {
     sockets: ListenFd,
     names: Vec<String>,
-    /// Names that listeners ask for, which a listener without a name leaves alone.
+    /// Names that listeners request; a listener without a name does not take these.
     asked: Vec<String>,
 }
 
 impl Handed {
-    /// Looks into the environment if any of the places wants it, once in the life of a process.
+    /// Reads the environment if a listener needs it. This works once per process.
     pub(super) fn for_places(places: &[Listen]) -> Self {
         let mut asked = places.iter().filter_map(|listen| match &listen.target {
             Target::Systemd(name) => Some(name.clone()),
@@ -40,7 +40,7 @@ impl Handed {
         }
     }
 
-    /// The sockets that `listen` means, each for all workers.
+    /// Takes the sockets that `listen` selects, each for all workers.
     pub(super) fn take(
         &mut self,
         listen: &Listen,
@@ -50,17 +50,16 @@ impl Handed {
         let mut taken = Vec::new();
         for place in 0..self.sockets.len() {
             let own = self.names.get(place).map_or("unknown", String::as_str);
-            let is_meant = name.map_or_else(
+            let is_selected = name.map_or_else(
                 || !self.asked.iter().any(|asked| asked == own),
                 |name| name == own,
             );
-            if is_meant {
+            if is_selected {
                 taken.extend(self.take_one(place, listen, workers)?);
             }
         }
         if taken.is_empty() {
-            let what = "systemd has handed over no such socket; start it by a socket unit, whose FileDescriptorName= \
-                        is the name";
+            let what = "systemd has passed no such socket; start the server by a socket unit with this FileDescriptorName=";
             return Err(io::Error::other(what));
         }
         Ok(taken)

@@ -1,4 +1,4 @@
-//! TCP ports: how the workers share one, and what its sockets are set to.
+//! Binds TCP ports, shares them among the workers, and sets socket options.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -7,22 +7,23 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
-/// Connections that may wait to be accepted: a reconnect storm comes within one second.
+/// Listen backlog: a reconnect storm arrives within one second.
 const BACKLOG: i32 = 4096;
 
-/// Bytes that the kernel keeps of a connection beyond what is on its way to the client, about.
+/// Approximate bytes that the kernel buffers per connection in addition to those in flight.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 
-/// Whether the kernel divides connections between several sockets of one port. Elsewhere the workers share one.
+/// Whether the kernel balances connections among several sockets of one port. Elsewhere the workers share one.
 const KERNEL_BALANCES: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-/// Binds an address for `workers` workers; gives the address with its real port, and a socket for each. `[::]` takes IPv4 as well, and is `0.0.0.0` where there is no IPv6.
+/// Binds an address for `workers` workers. Returns the address with its actual port, and a socket for each worker.
+/// `[::]` also accepts IPv4, and becomes `0.0.0.0` on systems without IPv6.
 ///
 /// # Errors
 ///
-/// As the system says; a port that another process listens on is always an error, although sharing a port between
-/// workers would let two servers of one user share it too.
+/// Those of the system. A port that another process listens on is always an error, although port sharing among workers
+/// would also let two servers of one user share it.
 pub(super) fn bind(
     address: SocketAddr,
     workers: usize,
@@ -43,7 +44,7 @@ fn is_any_ipv6(address: SocketAddr) -> bool {
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {
-    // EAFNOSUPPORT has a stable name nowhere in std: 97 on Linux, 47 on BSD and macOS, 10047 on Windows.
+    // EAFNOSUPPORT has no stable name in std: 97 on Linux, 47 on BSD and macOS, 10047 on Windows.
     error.kind() == io::ErrorKind::AddrNotAvailable
         || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
 }
@@ -59,7 +60,7 @@ fn bind_exactly(
         .as_socket()
         .ok_or(io::ErrorKind::AddrNotAvailable)?;
     let sockets = if balanced {
-        // It was bound alone only to find the port, and to see that it is free.
+        // The first socket was bound only to find the port and to check that it is free.
         drop(first);
         let listening = |_| {
             let socket = socket(address, true)?;
@@ -74,7 +75,7 @@ fn bind_exactly(
     Ok((address, sockets))
 }
 
-/// A socket that somebody else bound, for all workers.
+/// Adopts a socket that another process bound, for all workers.
 #[cfg(unix)]
 pub(super) fn take(
     socket: StdListener,
@@ -86,7 +87,7 @@ pub(super) fn take(
     Ok((socket.local_addr()?, share(socket, workers)?))
 }
 
-/// One socket for all workers: each has a descriptor of its own, and takes what comes when it has time.
+/// Duplicates one socket for all workers: each has its own descriptor and accepts when it has time.
 fn share(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
     let mut sockets = (1..workers)
         .map(|_| socket.try_clone())
@@ -95,7 +96,7 @@ fn share(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
     Ok(sockets)
 }
 
-/// A socket that is bound as the listeners are, and does not listen yet.
+/// Binds a socket with the options of listeners; it does not listen yet.
 pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -104,21 +105,21 @@ pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     )?;
     if address.is_ipv6() {
         if address.ip().is_unspecified() {
-            // Some systems (OpenBSD) keep the families apart for good: IPv4 is not served then.
+            // Some systems (OpenBSD) always separate the families: IPv4 is then not served.
             let _ = socket.set_only_v6(false);
         } else {
             socket.set_only_v6(true)?;
         }
     }
-    // On Windows this option would let others take the port over.
+    // On Windows this option would let other processes take over the port.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_reuse_port(shared)?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = shared;
-    // Messages are written whole, so waiting for more would only delay them. Linux hands the option on to what is
-    // accepted, which saves a system call for each; elsewhere `set_up` does it.
+    // Messages are written whole, so waiting for more would only delay them. On Linux, accepted connections inherit the
+    // option, which saves a system call for each; elsewhere `set_up` sets it.
     socket.set_tcp_nodelay(true)?;
     keep_little(&socket);
     socket.set_nonblocking(true)?;
@@ -126,26 +127,27 @@ pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Lets the kernel keep only so much unsent of a connection, which it hands on to what is accepted: who takes nothing is seen sooner,
-/// and holds less. What is on its way is not counted, so nobody is sent anything more slowly.
+/// Limits the unsent bytes that the kernel buffers per connection; accepted connections inherit it. A client that does
+/// not read is detected sooner and uses less memory. Bytes in flight do not count, so this slows no transfer.
 fn keep_little(socket: &Socket) {
-    // Where there is no such option, buffers are the system's own affair.
+    // Systems without this option use their own buffer sizes.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = socket;
 }
 
-/// Sets what an accepted connection has not inherited from its listener. If it fails, the connection is gone.
+/// Sets the options that an accepted connection does not inherit from its listener. It fails only if the connection is
+/// closed.
 pub(super) fn set_up(accepted: &TcpStream) {
     if cfg!(not(target_os = "linux")) {
         let _ = accepted.set_nodelay(true);
     }
 }
 
-/// Closes a connection by a reset, which leaves nothing behind: closed in order, it would stay with the system for a minute.
+/// Closes a connection by a reset. An orderly close would leave it in the system (TIME_WAIT) for a minute.
 pub(super) fn reset(accepted: TcpStream) {
-    // If it fails, the connection is closed in order.
+    // If this fails, the connection is closed in an orderly way.
     let _ = SockRef::from(&accepted).set_linger(Some(Duration::ZERO));
     drop(accepted);
 }
@@ -168,7 +170,7 @@ mod tests {
             .map(|socket| socket.local_addr().expect("bound").port())
             .collect();
         assert_eq!(ports, vec![address.port(); 3]);
-        TcpStream::connect(address).expect("somebody listens");
+        TcpStream::connect(address).expect("a listener");
     }
 
     #[tokio::test]
@@ -176,7 +178,7 @@ mod tests {
         let (address, mut sockets) = bind(loopback(0), 1).expect("a free port");
         let listener = sockets.remove(0);
         let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
-        let _client = TcpStream::connect(address).expect("somebody listens");
+        let _client = TcpStream::connect(address).expect("a listener");
         let (accepted, _) = listener.accept().await.expect("a connection");
         set_up(&accepted);
         assert!(accepted.nodelay().expect("a socket"));
@@ -192,22 +194,22 @@ mod tests {
         let listener = tokio::net::TcpListener::from_std(sockets.remove(0)).expect("a runtime");
         let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         client.set_recv_buffer_size(4096).expect("smaller");
-        client.connect(&address.into()).expect("somebody listens");
+        client.connect(&address.into()).expect("a listener");
         let (mut accepted, _) = listener.accept().await.expect("a connection");
         let option = SockRef::from(&accepted).tcp_notsent_lowat();
         assert_eq!(option.expect("a socket"), UNSENT_BYTES_MAX);
-        let (piece, mut kept) = ([0; 4096], 0);
+        let (piece, mut buffered) = ([0; 4096], 0);
         while let Some(written) = futures::FutureExt::now_or_never(accepted.write(&piece)) {
-            kept += written.expect("it is open");
+            buffered += written.expect("it is open");
         }
-        assert!(kept < 4 * UNSENT_BYTES_MAX as usize, "{kept}");
+        assert!(buffered < 4 * UNSENT_BYTES_MAX as usize, "{buffered}");
     }
 
     #[test]
     fn workers_that_share_one_socket_each_accept_from_it() {
         let (address, sockets) = bind_exactly(loopback(0), 2, false).expect("a free port");
         for socket in &sockets {
-            let _client = TcpStream::connect(address).expect("somebody listens");
+            let _client = TcpStream::connect(address).expect("a listener");
             socket.set_nonblocking(false).expect("a socket");
             socket.accept().expect("a connection");
             socket.set_nonblocking(true).expect("a socket");

@@ -1,4 +1,4 @@
-//! Socket files: bound where a dead server left one behind, never where a live one listens, and removed at the end.
+//! Binds Unix domain sockets. Replaces a stale socket file, never one with a live server, and removes its own on drop.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -12,15 +12,15 @@ use super::look::check_folder;
 use super::{Listeners, Socket};
 use crate::config::{Listen, Target};
 
-/// Connecting takes the right to write: the owner's and the group's, so that a proxy of the same group gets in. The folder
-/// may restrict it further.
+/// A client needs write permission to connect: owner and group have it, so that a proxy of the same group can connect.
+/// The folder may restrict access further.
 const MODE: u32 = 0o660;
 
-/// A socket file of ours.
+/// A socket file that this process created; removed on drop.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and inode: another server may have put its own in the place.
+    /// Device and inode: another server may have replaced the file.
     identity: (u64, u64),
 }
 
@@ -41,16 +41,16 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|now| now == self.identity) {
-            // What is left behind is found to be dead by the next server.
+            // If this fails, the next server detects the file as stale.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Whether a socket file could be bound here, and why not: as far as that can be told without one. Where a server listens it is
-/// seen when it is bound.
+/// Checks whether a socket file could be bound at this path, without creating one. A live server is detected only at
+/// the bind.
 pub(super) fn look(path: &Path) -> io::Result<()> {
-    // Too long a path is none.
+    // Refuses a path that is too long.
     std::os::unix::net::SocketAddr::from_pathname(path)?;
     match check_is_socket(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -66,7 +66,7 @@ fn check_is_socket(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.file_type().is_socket() {
         return Ok(());
     }
-    let what = "there is a file of this name that is no socket; remove it, or choose another path with --listen";
+    let what = "a file of this name exists that is no socket; remove it, or choose another path with --listen";
     Err(io::Error::other(what))
 }
 
@@ -85,11 +85,11 @@ pub(super) fn bind(listen: &Listen, path: &Path, workers: usize) -> io::Result<L
     Ok(Listeners::new(listen, listen.target.clone(), sockets).with_file(file))
 }
 
-/// Removes a socket file on which nobody listens.
+/// Removes a socket file without a listening server.
 fn remove_dead(path: &Path) -> io::Result<()> {
     check_is_socket(path)?;
     let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A live server whose backlog is full would keep us waiting.
+    // A live server with a full backlog would block.
     probe.set_nonblocking(true)?;
     match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
@@ -97,7 +97,7 @@ fn remove_dead(path: &Path) -> io::Result<()> {
     }
 }
 
-/// One socket for all workers: each has a descriptor of its own, and takes what comes when it has time.
+/// Duplicates one socket for all workers: each has its own descriptor and accepts when it has time.
 pub(super) fn share(socket: UnixListener, workers: usize) -> io::Result<Vec<Socket>> {
     socket.set_nonblocking(true)?;
     let mut sockets = (1..workers)
@@ -107,7 +107,7 @@ pub(super) fn share(socket: UnixListener, workers: usize) -> io::Result<Vec<Sock
     Ok(sockets)
 }
 
-/// Where a socket is that somebody else bound; nothing if it has no file.
+/// Returns the path of a socket that another process bound; `None` if it has no file.
 pub(super) fn place(socket: &UnixListener) -> Option<Target> {
     let address = socket.local_addr().ok()?;
     Some(Target::Unix(address.as_pathname()?.to_owned()))

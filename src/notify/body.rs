@@ -1,7 +1,9 @@
-//! What receivers are sent: labels, words and times of an alert, in the forms of Alertmanager and by the operator's template.
+//! Builds request bodies: labels, texts and times of alerts, in Alertmanager's formats or by the operator's template.
 //!
-//! Sources: the webhook's data is `template.Data` of Alertmanager (notify/webhook, version "4"); what Alertmanagers take is
-//! `postableAlerts` of its API v2; a fingerprint is that of Prometheus' `model.LabelSet` (FNV-1a over the sorted labels).
+//! Sources: the webhook's data is `template.Data` of Alertmanager (notify/webhook, version "4"); the body for
+//! Alertmanagers
+//! is `postableAlerts` of its API v2; a fingerprint is that of Prometheus' `model.LabelSet` (FNV-1a over the sorted
+//! labels).
 
 use std::collections::BTreeMap;
 
@@ -12,19 +14,19 @@ use time::format_description::well_known::Rfc3339;
 use crate::config::template;
 use crate::insight::alerts::{Notice, Turn};
 
-/// Seconds that an Alertmanager believes in an alert without being told again: four times as long as between two repeats,
-/// as Prometheus has it.
+/// Seconds after which an Alertmanager resolves an alert that is not repeated: four times the repeat interval, as in
+/// Prometheus.
 const LASTS: f64 = 240.0;
-/// How Alertmanager writes "not yet".
+/// The time that means "not yet" in Alertmanager's format.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 type Labels = BTreeMap<&'static str, String>;
 
-/// Who tells.
+/// The server that sends the alerts.
 #[derive(Debug)]
 pub(super) struct Origin {
     instance: String,
-    /// Of the dashboard; empty if nobody said.
+    /// URL of the dashboard; empty if not configured.
     url: String,
 }
 
@@ -52,7 +54,7 @@ impl Origin {
         ])
     }
 
-    /// One line for people.
+    /// Returns one line for people.
     fn summary(&self, notice: &Notice) -> String {
         let (rule, instance) = (&notice.rule, &self.instance);
         if notice.is_test {
@@ -66,7 +68,7 @@ impl Origin {
     }
 }
 
-/// The body of a webhook, each alert by itself.
+/// Returns the body for a webhook, with one alert.
 pub(super) fn webhook(notice: &Notice, origin: &Origin) -> String {
     let (labels, annotations) = (origin.labels(notice), origin.annotations(notice));
     let status = status(notice.turn);
@@ -94,7 +96,7 @@ pub(super) fn webhook(notice: &Notice, origin: &Origin) -> String {
     body.to_string()
 }
 
-/// What an Alertmanager is told at the time `now`, Unix seconds.
+/// Returns the body for an Alertmanager at the time `now`, in Unix seconds.
 pub(super) fn alertmanager(notices: &[Notice], origin: &Origin, now: f64) -> String {
     let alerts = notices.iter().map(|notice| {
         let ends_at = notice.ends_at.unwrap_or(now + LASTS);
@@ -112,7 +114,7 @@ pub(super) fn alertmanager(notices: &[Notice], origin: &Origin, now: f64) -> Str
     Value::Array(alerts.collect()).to_string()
 }
 
-/// The body for a chat service, by its template.
+/// Returns the body for a chat service, from its template.
 pub(super) fn chat(notice: &Notice, origin: &Origin, template: &str) -> String {
     template::render(template, |place| match place {
         "summary" => origin.summary(notice),
@@ -120,21 +122,21 @@ pub(super) fn chat(notice: &Notice, origin: &Origin, template: &str) -> String {
         "name" => notice.rule.name.clone(),
         "status" => status(notice.turn).to_owned(),
         "severity" => notice.rule.severity.label().to_owned(),
-        // It may stand without quotes.
+        // A template may use it without quotes.
         "value" => notice.value.map_or_else(|| "null".to_owned(), short),
         "instance" => origin.instance.clone(),
         _ => String::new(),
     })
 }
 
-fn status(turn: Turn) -> &'static str {
-    match turn {
+fn status(transition: Turn) -> &'static str {
+    match transition {
         Turn::Firing => "firing",
         Turn::Resolved => "resolved",
     }
 }
 
-/// A number as a template gets it, in its own unit: whole if it is large, else three places.
+/// Formats a number for a template, in its own unit: an integer from 100 on, else up to three decimal places.
 fn short(value: f64) -> String {
     if value.abs() >= 100.0 {
         return format!("{value:.0}");
@@ -143,12 +145,9 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Unix seconds as RFC 3339 with milliseconds.
+/// Formats Unix seconds as RFC 3339 with milliseconds.
 fn rfc3339(seconds: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float becomes the nearest whole number there is"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
     let milliseconds = (seconds * 1000.0).round() as i128;
     let time = OffsetDateTime::from_unix_timestamp_nanos(milliseconds.saturating_mul(1_000_000));
     let text = time.ok().and_then(|time| time.format(&Rfc3339).ok());

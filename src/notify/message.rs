@@ -1,4 +1,4 @@
-//! One request to a receiver, and what its answer means.
+//! Builds the request to a receiver and evaluates its response.
 
 use std::fmt::{Display, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,11 +21,11 @@ use crate::net::client::ClientError;
 /// The header with the signature: `t=UNIX SECONDS,v1=HEX`, where HEX is HMAC-SHA256 of `UNIX SECONDS.BODY`.
 const SIGNATURE: &str = "x-swarmhub-signature";
 
-/// Why a notification did not arrive.
+/// Why a notification was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failed {
     pub(super) reason: String,
-    /// Whether it may go better later.
+    /// Whether a retry may succeed.
     pub(super) may_pass: bool,
 }
 
@@ -38,7 +38,7 @@ impl Failed {
     }
 }
 
-/// The request that tells a receiver of these.
+/// Builds the request that sends notifications to a receiver.
 pub(super) fn request(
     sink: &Sink,
     notices: &[Notice],
@@ -51,7 +51,7 @@ pub(super) fn request(
         (Kind::Webhook, [notice, ..]) => body::webhook(notice, origin),
         (Kind::Chat, [notice, ..]) => body::chat(notice, origin, &settings.chat_template),
         (Kind::Alertmanager, _) => body::alertmanager(notices, origin, seconds.as_secs_f64()),
-        (_, []) => return Err(Failed::for_good(&"there is nothing to tell")),
+        (_, []) => return Err(Failed::for_good(&"no notifications to send")),
     };
     let uri = match sink.kind {
         Kind::Alertmanager => below(sink.receiver.uri(), "/api/v2/alerts")?,
@@ -73,7 +73,7 @@ pub(super) fn request(
     request.body(body).map_err(|error| Failed::for_good(&error))
 }
 
-/// A path below the one that an address has.
+/// Appends a path to the one of a URL.
 fn below(uri: &Uri, path: &str) -> Result<Uri, Failed> {
     let base = uri.to_string();
     let base = base.split(['?', '#']).next().unwrap_or_default();
@@ -81,7 +81,7 @@ fn below(uri: &Uri, path: &str) -> Result<Uri, Failed> {
     whole.parse().map_err(|error| Failed::for_good(&error))
 }
 
-/// What signs in with the user and password of an address (RFC 7617).
+/// Returns the `Authorization` header for the user and password of a URL (RFC 7617).
 fn basic(receiver: &Receiver) -> Option<HeaderValue> {
     let user = percent_decode_str(receiver.user()?).collect::<Vec<_>>();
     let header = format!("Basic {}", BASE64_STANDARD.encode(user));
@@ -101,7 +101,9 @@ fn signature(secret: &Secret, seconds: u64, text: &str) -> String {
     header
 }
 
-/// Whether the receiver took it, and if not, whether it may later. A redirect is not followed: it could lead anywhere.
+/// Checks whether the receiver accepted it, and if not, whether a retry may succeed. Redirects are not followed: they
+/// could
+/// lead anywhere.
 pub(super) fn judge(answered: Result<Response<Bytes>, ClientError>) -> Result<(), Failed> {
     match answered {
         Ok(response) => {
@@ -109,9 +111,9 @@ pub(super) fn judge(answered: Result<Response<Bytes>, ClientError>) -> Result<()
             let reason = match status {
                 _ if status.is_success() => return Ok(()),
                 _ if status.is_redirection() => {
-                    format!("it answers {status}, and redirects are not followed")
+                    format!("the receiver answered {status}; redirects are not followed")
                 }
-                _ => format!("it answers {status}"),
+                _ => format!("the receiver answered {status}"),
             };
             let may_pass = status.is_server_error()
                 || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);

@@ -1,7 +1,8 @@
-//! Tells others of alerts: webhooks, Alertmanagers, a chat service.
+//! Sends alert notifications to webhooks, Alertmanagers and a chat service.
 //!
-//! Decides nothing: what is to be told comes from the alerts. Each receiver has a bounded queue of its own, so that one that is down
-//! keeps no other waiting. Runs on the server's own thread, and speaks through the client that all outgoing requests use.
+//! It decides nothing: the alerts say what to send. Each receiver has its own bounded queue, so that one that is down
+//! delays
+//! no other. It runs on the server's own thread, and uses the client of all outgoing requests.
 
 mod body;
 mod message;
@@ -23,25 +24,26 @@ use crate::net::client::{Client, Rules};
 use body::Origin;
 use sink::{Kind, Sink};
 
-/// Receivers answer with a word or two.
+/// The maximum size of a reply; receivers answer with a few words.
 const REPLY_BYTES_MAX: usize = 64 * 1024;
-/// How often an Alertmanager is told again of what fires; it forgets what it is not told of.
+/// The interval at which firing alerts are sent to an Alertmanager again; it drops alerts that are not repeated.
 const REPEAT_EVERY: Duration = Duration::from_mins(1);
 
-/// All receivers, and the way to them.
+/// All receivers, and the client to reach them.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     settings: config::Alerts,
     origin: Origin,
     client: Client,
     sinks: Vec<Sink>,
-    /// When Alertmanagers were told again.
+    /// When firing alerts were last sent again to Alertmanagers.
     repeated: Mutex<Option<Instant>>,
 }
 
 impl Notifier {
-    /// Tells those whom the settings name. `instance` says which server it is, and stays the same over a restart. What waits for a
-    /// receiver that `former` had as well goes on waiting.
+    /// Creates a notifier for the receivers in the settings. `instance` identifies the server, and is the same after a
+    /// restart.
+    /// Receivers that `former` had as well keep their queues.
     pub(crate) fn new(
         settings: &config::Alerts,
         instance: &str,
@@ -65,12 +67,12 @@ impl Notifier {
         ];
         let mut former = former.map_or_else(Vec::new, |former| former.sinks);
         let sinks = all.into_iter().flatten().map(|(kind, receiver)| {
-            let place = former
+            let index = former
                 .iter()
                 .position(|sink| sink.kind == kind && sink.receiver == receiver);
-            place.map_or_else(
+            index.map_or_else(
                 || Sink::new(kind, receiver),
-                |place| former.swap_remove(place),
+                |index| former.swap_remove(index),
             )
         });
         Ok(Self {
@@ -82,42 +84,42 @@ impl Notifier {
         })
     }
 
-    /// Whether it goes by these settings.
+    /// Returns whether it uses these settings.
     pub(crate) fn goes_by(&self, settings: &config::Alerts) -> bool {
         self.settings == *settings
     }
 
-    /// Has everybody told of these.
+    /// Queues notifications for all receivers.
     pub(crate) fn tell(&self, notices: &[Notice], counters: &Counters) {
         for sink in &self.sinks {
             sink.put(notices, self.settings.queue_max, counters);
         }
     }
 
-    /// The settings it goes by.
+    /// Returns its settings.
     pub(crate) fn settings(&self) -> &config::Alerts {
         &self.settings
     }
 
-    /// Has those told again who are not told all the time.
+    /// Queues reminders for the receivers that get no regular repeats.
     pub(crate) fn remind(&self, notices: &[Notice], counters: &Counters) {
         for sink in self.told_once() {
             sink.put(notices, self.settings.queue_max, counters);
         }
     }
 
-    /// The rules of which something waits for somebody who is not told again anyway.
+    /// Returns the rules with undelivered notifications, except those for receivers that get regular repeats.
     pub(crate) fn waiting(&self) -> BTreeSet<String> {
         self.told_once().flat_map(Sink::waiting).collect()
     }
 
-    /// All but Alertmanagers.
+    /// Returns the receivers that get no regular repeats: all but Alertmanagers.
     fn told_once(&self) -> impl Iterator<Item = &Sink> {
         let sinks = self.sinks.iter();
         sinks.filter(|sink| sink.kind != Kind::Alertmanager)
     }
 
-    /// Has Alertmanagers told again of all that fires, if it is time and they have nothing else to be told.
+    /// Queues all firing alerts again for Alertmanagers with an empty queue, if [`REPEAT_EVERY`] has passed.
     pub(crate) fn repeat(&self, firing: impl FnOnce() -> Vec<Notice>, counters: &Counters) {
         let now = Instant::now();
         let mut repeated = self.repeated.lock();
@@ -136,11 +138,11 @@ impl Notifier {
         }
     }
 
-    /// Has everybody told of an alert that is none, to try whether it arrives.
+    /// Queues a test notification for all receivers.
     pub(crate) fn test(&self, now: f64, counters: &Counters) {
         let rule = Rule {
             name: "test".to_owned(),
-            doc: "Somebody asked for it, to try whether notifications arrive.".to_owned(),
+            doc: "A test was requested, to check whether notifications arrive.".to_owned(),
             series: "alerts_firing".to_owned(),
             of: None,
             of_min: 0.0,
@@ -155,7 +157,7 @@ impl Notifier {
         let notice = Notice {
             rule,
             turn: Turn::Firing,
-            // A number for templates that want one.
+            // A number for templates that require one.
             value: Some(0.0),
             starts_at: now,
             ends_at: None,
@@ -164,12 +166,12 @@ impl Notifier {
         self.tell(&[notice], counters);
     }
 
-    /// How the receivers do.
+    /// Returns the status of the receivers.
     pub(crate) fn statuses(&self) -> Vec<SinkStatus> {
         self.sinks.iter().map(Sink::status).collect()
     }
 
-    /// Sends what waits, to all receivers at once; never completes.
+    /// Sends queued notifications to all receivers concurrently; never completes.
     pub(crate) async fn run(&self, counters: &Counters) {
         let running = self.sinks.iter().map(|sink| {
             let give_up_after = self.settings.give_up_after;
@@ -178,7 +180,7 @@ impl Notifier {
             })
         });
         join_all(running).await;
-        // Without receivers there is nothing to do.
+        // Without receivers `join_all` completes at once.
         std::future::pending::<()>().await;
     }
 

@@ -1,4 +1,4 @@
-//! One receiver: what waits for it, and trying until it takes that.
+//! One receiver: its queue, and delivery with retries.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::config::Receiver;
 use crate::insight::Counters;
 use crate::insight::alerts::{Notice, SinkStatus};
 
-/// The pause after a first failed attempt; each further one is twice as long.
+/// The delay after the first failed attempt; it doubles after each further one.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// The longest pause.
+/// The longest delay.
 const PAUSE_LAST: Duration = Duration::from_mins(1);
 
-/// How a receiver wants to be told.
+/// The protocol of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// As Alertmanager tells webhooks.
+    /// Alertmanager's webhook format.
     Webhook,
-    /// As Prometheus tells an Alertmanager.
+    /// Alertmanager's API, as Prometheus uses it.
     Alertmanager,
-    /// By a template of the operator.
+    /// A template of the operator.
     Chat,
 }
 
@@ -40,17 +40,17 @@ impl Kind {
     }
 }
 
-/// One receiver.
+/// One receiver and its queue.
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) kind: Kind,
     pub(super) receiver: Receiver,
     line: Mutex<Line>,
-    /// Told when something is put into an empty queue.
+    /// Notified when a message is queued.
     more: Notify,
 }
 
-/// What waits for it, the oldest first, and how it did.
+/// The queued messages, oldest first, and the delivery status.
 #[derive(Debug, Default)]
 struct Line {
     waiting: VecDeque<Job>,
@@ -78,30 +78,30 @@ impl Sink {
         }
     }
 
-    /// Puts notices into the queue: for an Alertmanager as one message, else one each. What is too much goes, the oldest
-    /// first.
+    /// Queues notices: for an Alertmanager as one message, else one message each. Drops the oldest messages if the
+    /// queue is full.
     pub(super) fn put(&self, notices: &[Notice], queue_max: usize, counters: &Counters) {
         let at_once = if self.kind == Kind::Alertmanager {
             notices.len().max(1)
         } else {
             1
         };
-        let mut line = self.line.lock();
+        let mut queue = self.line.lock();
         for notices in notices.chunks(at_once) {
-            line.put += 1;
-            let number = line.put;
-            line.waiting.push_back(Job {
+            queue.put += 1;
+            let number = queue.put;
+            queue.waiting.push_back(Job {
                 number,
                 notices: notices.into(),
                 since: Instant::now(),
             });
-            while line.waiting.len() > queue_max {
-                line.waiting.pop_front();
-                line.failed += 1;
+            while queue.waiting.len() > queue_max {
+                queue.waiting.pop_front();
+                queue.failed += 1;
                 counters.notifications_dropped_queue_max.add(1);
             }
         }
-        drop(line);
+        drop(queue);
         self.more.notify_one();
     }
 
@@ -109,26 +109,26 @@ impl Sink {
         self.line.lock().waiting.is_empty()
     }
 
-    /// The names of the rules of which something waits.
+    /// Returns the names of the rules in queued messages.
     pub(super) fn waiting(&self) -> Vec<String> {
-        let line = self.line.lock();
-        let waiting = line.waiting.iter().flat_map(|job| job.notices.iter());
+        let queue = self.line.lock();
+        let waiting = queue.waiting.iter().flat_map(|job| job.notices.iter());
         waiting.map(|notice| notice.rule.name.clone()).collect()
     }
 
     pub(super) fn status(&self) -> SinkStatus {
-        let line = self.line.lock();
+        let queue = self.line.lock();
         SinkStatus {
             kind: self.kind.label(),
             target: self.receiver.host().to_owned(),
-            queued: line.waiting.len(),
-            failed: line.failed,
-            last_error: line.last_error.clone(),
-            last_delivered: line.last_delivered,
+            queued: queue.waiting.len(),
+            failed: queue.failed,
+            last_error: queue.last_error.clone(),
+            last_delivered: queue.last_delivered,
         }
     }
 
-    /// Sends what waits, one after the other; never completes.
+    /// Sends queued messages one after the other; never completes.
     pub(super) async fn run<F>(
         &self,
         give_up_after: Duration,
@@ -137,7 +137,7 @@ impl Sink {
     ) where
         F: Future<Output = Result<(), Failed>>,
     {
-        let mut pause = PAUSE_FIRST;
+        let mut delay = PAUSE_FIRST;
         loop {
             let Some(job) = self.line.lock().waiting.front().cloned() else {
                 self.more.notified().await;
@@ -145,12 +145,12 @@ impl Sink {
             };
             let Err(failed) = send(Arc::clone(&job.notices)).await else {
                 counters.notifications_sent.add(1);
-                pause = PAUSE_FIRST;
+                delay = PAUSE_FIRST;
                 self.settle(&job, None);
                 continue;
             };
             counters.notification_attempts_failed.add(1);
-            let is_over = !failed.may_pass || job.since.elapsed() + pause > give_up_after;
+            let is_over = !failed.may_pass || job.since.elapsed() + delay > give_up_after;
             self.tell_failed(&failed, is_over);
             if is_over {
                 counters.notifications_given_up.add(1);
@@ -158,28 +158,28 @@ impl Sink {
                 continue;
             }
             self.line.lock().last_error = Some(failed.reason);
-            // Between half and all of it, so that many servers do not come back at the same moment.
-            let part = rand::rng().random_range(0.5..=1.0);
-            sleep(pause.mul_f64(part)).await;
-            pause = (pause * 2).min(PAUSE_LAST);
+            // Jitter between half and the whole delay, so that many servers do not retry at the same moment.
+            let jitter = rand::rng().random_range(0.5..=1.0);
+            sleep(delay.mul_f64(jitter)).await;
+            delay = (delay * 2).min(PAUSE_LAST);
         }
     }
 
-    /// A job is done, for better or worse. It may have been dropped for others in the meantime, which was counted then.
+    /// Removes a delivered or failed message. If the queue dropped it in the meantime, that was counted then.
     fn settle(&self, job: &Job, failed: Option<Failed>) {
-        let mut line = self.line.lock();
+        let mut queue = self.line.lock();
         if failed.is_none() {
-            line.last_delivered = Some(unix_now());
+            queue.last_delivered = Some(unix_now());
         }
-        if line
+        if queue
             .waiting
             .front()
             .is_some_and(|first| first.number == job.number)
         {
-            line.waiting.pop_front();
-            line.failed += u64::from(failed.is_some());
+            queue.waiting.pop_front();
+            queue.failed += u64::from(failed.is_some());
         }
-        line.last_error = failed.map(|failed| failed.reason);
+        queue.last_error = failed.map(|failed| failed.reason);
     }
 
     fn tell_failed(&self, failed: &Failed, is_over: bool) {
@@ -191,7 +191,7 @@ impl Sink {
                 kind,
                 host,
                 error,
-                "notification not sent yet; it is tried again"
+                "notification not delivered yet; it is retried"
             );
         }
     }

@@ -1,6 +1,6 @@
-//! What systemd is told about the program, if it listens: ready, reloading, stopping, alive.
+//! Notifies systemd of the program's state: ready, reloading, stopping, alive.
 //!
-//! Without `NOTIFY_SOCKET` in the environment, and outside of Linux, nothing of it happens.
+//! Does nothing without `NOTIFY_SOCKET` in the environment, or outside of Linux.
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -9,44 +9,44 @@ mod linux {
 
     use sd_notify::NotifyState;
 
-    /// Three times as long as it takes until it is asked for again.
+    /// Three times the interval between two requests for more time.
     const MORE_TIME: NotifyState<'_> = NotifyState::ExtendTimeoutUsec(15_000_000);
 
-    /// Connections are accepted.
+    /// Reports that connections are accepted.
     pub(crate) fn ready() {
         tell(&[NotifyState::Ready, NotifyState::Status("serving")]);
     }
 
-    /// The settings are read again; [`ready`] says when that is done.
+    /// Reports that a reload has started; [`ready`] reports its end.
     pub(crate) fn reloading() {
-        // Type=notify-reload wants to know since when.
+        // `Type=notify-reload` requires the start time.
         match NotifyState::monotonic_usec_now() {
             Ok(now) => tell(&[NotifyState::Reloading, now]),
             Err(error) => note(&error),
         }
     }
 
-    /// The program is about to end.
+    /// Reports that the shutdown has started.
     pub(crate) fn stopping() {
         tell(&[NotifyState::Stopping, MORE_TIME]);
     }
 
-    /// It is still about to, and how far it is. As long as that is said, `TimeoutStopSec=` is not the end of it.
+    /// Reports the shutdown progress. As long as it is called, `TimeoutStopSec=` does not end the process.
     pub(crate) fn leaving(how_far: &str) {
         tell(&[NotifyState::Status(how_far), MORE_TIME]);
     }
 
-    /// One line that `systemctl status` shows.
+    /// Sets the line shown by `systemctl status`.
     pub(crate) fn status(text: &str) {
         tell(&[NotifyState::Status(text)]);
     }
 
-    /// It is alive.
+    /// Reports that the program is alive.
     pub(crate) fn alive() {
         tell(&[NotifyState::Watchdog]);
     }
 
-    /// How long systemd waits for [`alive`], if it does.
+    /// Returns the time within which systemd expects [`alive`], if the watchdog is enabled.
     pub(crate) fn watchdog() -> Option<Duration> {
         sd_notify::watchdog_enabled().filter(|within| !within.is_zero())
     }
@@ -58,7 +58,7 @@ mod linux {
     }
 
     fn note(error: &io::Error) {
-        tracing::warn!(%error, "systemd cannot be told");
+        tracing::warn!(%error, "cannot notify systemd");
     }
 }
 

@@ -1,13 +1,13 @@
-//! What a client is told when its message cannot be served: the reason, and the form it is sent in.
+//! Defines the failures that clients receive: the reason, and the form of the message.
 
 use super::{InfoHash, InvalidId};
 
-/// Why a message was refused. Sorted by whose fault it is: the client's words first, then our policy.
+/// Why a message was refused. Sorted by who causes it: the client's message first, then our policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The message is not JSON.
     NotJson,
-    /// The message is JSON, but no object.
+    /// The message is JSON, but not an object.
     NotAnObject,
     /// Arrays and objects are nested deeper than `connection.json_depth_max`.
     NestedTooDeeply,
@@ -21,15 +21,15 @@ pub enum Failure {
     ScrapeHashes,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
-    /// A scrape without hashes, while somebody else is told every swarm.
+    /// A scrape without hashes, while another full scrape is running.
     FullScrapeBusy,
-    /// The swarm may not be here: `access.info_hashes_allowed`, `access.info_hashes_denied`.
+    /// The swarm is not allowed: `access.info_hashes_allowed`, `access.info_hashes_denied`.
     NotAllowed,
     /// The connection already has `tracker.memberships_max` memberships.
     Memberships,
-    /// A new swarm, where there are `limits.swarms_max` already or memory is short.
+    /// A new swarm, while there are `limits.swarms_max` already or memory is short.
     Swarms,
-    /// A new swarm, where the sender's address has as much as `limits.address_swarms_percent` allows.
+    /// A new swarm, while the sender's address has as many as `limits.address_swarms_percent` allows.
     AddressSwarms,
     /// Over `limits.origin_announces_per_second`.
     OriginTooFast,
@@ -42,7 +42,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The `failure reason` on the wire: short, English, never an echo of what the client wrote.
+    /// Returns the `failure reason` on the wire: short, English, never a copy of the client's input.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ impl Failure {
         }
     }
 
-    /// The label under which the failure is counted.
+    /// Returns the metric label of the failure.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl Failure {
         }
     }
 
-    /// Whether a working client never causes it, so that a flood of it ends the connection.
+    /// Returns whether a correct client never causes it. A flood of such failures closes the connection.
     #[must_use]
     pub const fn is_malformed(self) -> bool {
         !matches!(
@@ -125,7 +125,7 @@ impl Failure {
         ) && !self.is_too_fast()
     }
 
-    /// Whether the connection is over a limit of its own.
+    /// Returns whether the connection exceeds one of its own limits.
     #[must_use]
     pub const fn is_too_fast(self) -> bool {
         matches!(
@@ -135,21 +135,21 @@ impl Failure {
     }
 }
 
-/// What a failure is about, which decides the form in which clients survive it.
+/// The subject of a failure, which decides the form that clients can handle.
 ///
-/// A message with `action: "announce"` and no `info_hash` makes the reference client throw and libtorrent hang up;
-/// this type cannot express it.
+/// A message with `action: "announce"` and no `info_hash` makes the reference client throw and libtorrent disconnect.
+/// This type cannot express it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     /// An announce of this swarm.
     Announce(InfoHash),
     /// A scrape.
     Scrape,
-    /// Nothing that could be made out.
+    /// Unknown: the message could not be read that far.
     Nothing,
 }
 
-/// A message that is not served: why, and about what.
+/// A refused message: the reason and the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason.

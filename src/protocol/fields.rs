@@ -1,7 +1,7 @@
-//! Takes one message apart in a single pass, whatever types its values have.
+//! Splits one message into its fields in a single pass with `serde_json`, whatever types its values have.
 //!
-//! Clients write `null`, numbers beyond 2^63 and words of their own where one expects something else, and none of
-//! that may cost them the message: so each field is kept as the raw JSON text it came as, and judged by `request`.
+//! Clients send `null`, numbers beyond 2^63 and unknown words where another type is expected, and none of these may
+//! make the message fail. So each field is stored as received raw JSON text, and validated by `request`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use super::{Bounds, InvalidId, Offer, OfferId, Sdp};
 use super::{json, spelling};
 
-/// The fields of a message that mean something, most as raw JSON text. Of a repeated key the last one counts.
+/// The known fields of a message, most as raw JSON text. Of a repeated key the last one counts.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     pub(super) action: Option<&'a str>,
@@ -27,24 +27,24 @@ pub(super) struct Fields<'a> {
     pub(super) offer_id: Option<Id<'a>>,
     /// The valid offers, at most `bounds.offers_max`.
     pub(super) offers: SmallVec<[Offer<'a>; 10]>,
-    /// Offers that were left out because something in them was wrong.
+    /// Number of invalid offers, which were dropped.
     pub(super) bad_offers: u32,
-    /// Valid offers beyond the bound.
+    /// Number of valid offers beyond the bound.
     pub(super) surplus_offers: u32,
     pub(super) answer: Description<'a>,
 }
 
-/// The value in the place of an identifier.
+/// The value of an identifier field.
 #[derive(Clone, Copy)]
 pub(super) enum Id<'a> {
-    /// An identifier that is read already.
+    /// A decoded identifier.
     Read([u8; 20]),
     /// Any value, as raw JSON text.
     Raw(&'a str),
 }
 
 impl Id<'_> {
-    /// The identifier.
+    /// Returns the identifier.
     pub(super) fn bytes(self) -> Result<[u8; 20], InvalidId> {
         match self {
             Self::Read(bytes) => Ok(bytes),
@@ -56,29 +56,29 @@ impl Id<'_> {
 /// The value of `offer` or `answer`.
 #[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Description<'a> {
-    /// Not there, or what JavaScript takes for false.
+    /// Missing, or falsy in JavaScript.
     #[default]
     Absent,
-    /// There, but no object with a usable `sdp`.
+    /// Present, but not an object with a usable `sdp`.
     Unusable,
     /// Its `sdp`.
     Sdp(Sdp<'a>),
 }
 
-/// How values in the places of `offers`, `offer` and `answer` are read.
+/// How the values of `offers`, `offer` and `answer` are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Care {
-    /// As what they are. Numbers beyond all bounds and halves of surrogate pairs are errors there.
+    /// By their type. Numbers out of range and halves of surrogate pairs are errors.
     Fast,
-    /// As raw text first, which those can be stepped over in: a second look at each byte.
+    /// As raw text first, which can skip these errors: a second pass over each byte.
     Full,
 }
 
-/// What the pass over one message keeps an eye on.
+/// The bounds and the state of one pass over a message.
 pub(super) struct Watch<'b> {
     bounds: &'b Bounds,
     care: Care,
-    /// Set when the message was given up because it is nested too deeply.
+    /// Set when parsing stopped because the message is nested too deeply.
     pub(super) too_deep: Cell<bool>,
 }
 
@@ -91,7 +91,7 @@ impl<'b> Watch<'b> {
         }
     }
 
-    /// Shows a value of whatever type to a visitor.
+    /// Passes a value of any type to a visitor.
     fn show<'a, D: Deserializer<'a>, V: Visitor<'a>>(
         &self,
         from: D,
@@ -112,7 +112,7 @@ impl<'b> Watch<'b> {
         }
     }
 
-    /// The raw text of a value that stands inside of `level` arrays and objects.
+    /// Returns the raw text of a value nested in `level` arrays and objects.
     fn raw<'a, M: MapAccess<'a>>(&self, map: &mut M, level: usize) -> Result<&'a str, M::Error> {
         let value = map.next_value::<&RawValue>()?.get();
         self.check_depth(value, level)?;
@@ -129,10 +129,10 @@ impl<'b> Watch<'b> {
     }
 }
 
-/// Declares the keys of an object that mean something; every other one is `Other`.
+/// Declares the known keys of an object; every other one is `Other`.
 ///
-/// A key is taken as raw text first: read as a string, half of a surrogate pair in a key that means nothing would cost the client its
-/// whole message, and read as bytes, control characters would pass that JSON forbids.
+/// A key is read as raw text first. Read as a string, half of a surrogate pair in an unknown key would make the whole
+/// message fail. Read as bytes, control characters would pass that JSON forbids.
 macro_rules! keys {
     ($(#[$doc:meta])* $name:ident { $($key:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -213,7 +213,7 @@ keys! {
     }
 }
 
-/// The answers of a visitor to types that it has no use for: all of them mean the same.
+/// Defines the methods of a visitor for all types that it does not use. They all return the same value.
 macro_rules! otherwise {
     ($value:expr; $($kind:ident),+) => { $(otherwise!(@ $kind $value);)+ };
     (@ bool $value:expr) => { fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> { Ok($value) } };
@@ -242,7 +242,8 @@ macro_rules! otherwise {
     };
 }
 
-/// Reads `offers`: the valid ones, how many were not, and how many were too many. Anything but an array is no offers.
+/// Reads `offers`: the valid ones, the number of invalid ones, and the number beyond the bound. Any other type than an
+/// array means no offers.
 struct Offers<'w>(&'w Watch<'w>);
 
 impl<'w> Offers<'w> {
@@ -286,7 +287,7 @@ impl<'de> Visitor<'de> for Offers<'_> {
     otherwise!(Default::default(); bool, number, text, null, object);
 }
 
-/// Reads one item of `offers`; `None` if anything in it is wrong.
+/// Reads one item of `offers`. `None` if it is invalid.
 struct Item<'w>(&'w Watch<'w>);
 
 impl<'w> Item<'w> {
@@ -342,7 +343,7 @@ keys! {
     }
 }
 
-/// Reads the value of `offer` or `answer`, of which nothing but `sdp` counts.
+/// Reads the value of `offer` or `answer`, of which only `sdp` is used.
 struct Body<'w> {
     watch: &'w Watch<'w>,
     level: usize,

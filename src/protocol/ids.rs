@@ -1,4 +1,4 @@
-//! The identifiers of the protocol: 20 raw bytes each, written in JSON as 20 code points from U+0000 to U+00FF.
+//! Defines the identifiers of the protocol: 20 raw bytes each, written in JSON as 20 code points from U+0000 to U+00FF.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -8,13 +8,13 @@ use super::spelling;
 /// Why a JSON value is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidId {
-    /// The value is no JSON string.
+    /// The value is not a JSON string.
     NotText,
-    /// The string is 40 hexadecimal digits: the client forgot to turn them into 20 bytes.
+    /// The string is 40 hexadecimal digits: the client did not convert them to 20 bytes.
     Hexadecimal,
     /// The string has fewer or more than 20 characters.
     Length,
-    /// A character is no byte: above U+00FF, or half of a surrogate pair.
+    /// A character is not a byte: above U+00FF, or half of a surrogate pair.
     Character,
 }
 
@@ -24,7 +24,7 @@ macro_rules! identifier {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name([u8; 20]);
 
-        /// Without the length that an array's own hash begins with: it is the same for all.
+        /// Omits the length that the hash of an array begins with: it is the same for all.
         impl Hash for $name {
             fn hash<H: Hasher>(&self, state: &mut H) {
                 state.write(&self.0);
@@ -38,7 +38,7 @@ macro_rules! identifier {
                 Self(bytes)
             }
 
-            /// The 20 raw bytes.
+            /// Returns the 20 raw bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 20] {
                 &self.0
@@ -75,32 +75,32 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// Names a swarm: all who share the same content.
+    /// The identifier of a swarm: all members share the same content.
     InfoHash
 }
 identifier! {
-    /// Names a member inside a swarm. Chosen by the client; anybody may choose the same.
+    /// The identifier of a member in a swarm. Chosen by the client; any client may choose the same.
     PeerId
 }
 identifier! {
-    /// Names an offer. Chosen by the offering client; comes back with the answer.
+    /// The identifier of an offer. Chosen by the offering client and returned with the answer.
     OfferId
 }
 
-/// What kind of address a connection has.
+/// The address family of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AddressFamily {
     /// IPv4.
     Ipv4,
     /// IPv6.
     Ipv6,
-    /// None: it came through a socket file, and no proxy has named anybody.
+    /// None: the connection came through a socket file, and no proxy has named an address.
     #[default]
     Unix,
 }
 
 impl AddressFamily {
-    /// Its name in logs and in the API.
+    /// Returns its name in logs and in the API.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -111,17 +111,17 @@ impl AddressFamily {
     }
 }
 
-/// Names one connection of this process: its worker, its place there and a serial number, so that the id of a
-/// closed connection never means a later one. It also tells the family of its address, so that members can be counted by it.
+/// The identifier of one connection of this process: its worker, its slot there and a serial number, so that the id of
+/// a closed connection is not reused. It also contains the address family, so that members can be counted by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
-    /// Most workers that ids can tell apart.
+    /// Most workers that ids can distinguish.
     pub const WORKERS_MAX: usize = 1 << 8;
-    /// Most connections at once on one worker that ids can tell apart.
+    /// Most connections at once on one worker that ids can distinguish.
     pub const SLOTS_MAX: usize = 1 << 24;
-    /// By how much the serial numbers of connections grow, for the bits below to be free.
+    /// Step between serial numbers of connections. It leaves the bits below free.
     pub const SERIAL_STEP: u32 = 4;
     const FAMILY: u64 = 3;
 
@@ -131,7 +131,7 @@ impl ConnectionId {
         Self((worker as u64) << 56 | ((slot & 0x00ff_ffff) as u64) << 32 | serial as u64)
     }
 
-    /// The id of a connection whose address is of this family. It takes the two lowest bits of the serial number.
+    /// Returns the id with this address family, which takes the two lowest bits of the serial number.
     #[must_use]
     pub const fn with_family(self, family: AddressFamily) -> Self {
         let family = match family {
@@ -142,7 +142,7 @@ impl ConnectionId {
         Self(self.0 & !Self::FAMILY | family)
     }
 
-    /// The family of the connection's address.
+    /// Returns the family of the connection's address.
     #[must_use]
     pub const fn family(self) -> AddressFamily {
         match self.0 & Self::FAMILY {
@@ -152,25 +152,25 @@ impl ConnectionId {
         }
     }
 
-    /// The whole id as a number.
+    /// Returns the whole id as a number.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         self.0
     }
 
-    /// The id with this number.
+    /// Creates the id with this number.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// The worker that owns the connection.
+    /// Returns the worker that owns the connection.
     #[must_use]
     pub const fn worker(self) -> u8 {
         (self.0 >> 56) as u8
     }
 
-    /// The connection's place on its worker.
+    /// Returns the connection's slot on its worker.
     #[must_use]
     pub const fn slot(self) -> usize {
         (self.0 >> 32) as usize & (Self::SLOTS_MAX - 1)

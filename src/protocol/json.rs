@@ -1,19 +1,20 @@
-//! JSON at the level of characters: what a string says, and the check that lets an SDP pass undecoded.
+//! Reads JSON strings character by character, and checks SDPs without decoding them.
 //!
-//! Every function takes the text of one complete JSON value that `serde_json` has already accepted, so quotes pair
-//! up, escapes have their digits and the text is UTF-8. What `serde_json` leaves open there, surrogates, is checked here.
+//! Every function takes the text of one complete JSON value that `serde_json` has already accepted. So quotes are
+//! paired, escapes have their digits and the text is UTF-8. `serde_json` does not check surrogates in raw text; this
+//! file does.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem;
 
-/// The text between the quotes if the value is a string.
+/// Returns the text between the quotes if the value is a string.
 pub(super) fn inside_quotes(value: &str) -> Option<&str> {
     value.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// What a string says, escapes resolved; `None` if the value is no string, or not Unicode.
+/// Returns the decoded string; `None` if the value is not a string, or not Unicode.
 pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
     let text = inside_quotes(value)?;
     if text.contains('\\') {
@@ -23,37 +24,42 @@ pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether the value is a string that says exactly this, which is ASCII.
+/// Returns whether the value is a string equal to `ascii` when decoded.
 pub(super) fn says(value: &str, ascii: &str) -> bool {
     inside_quotes(value).is_some_and(|text| {
         text == ascii || text.contains('\\') && Units::of(text).eq(ascii.bytes().map(u32::from))
     })
 }
 
-/// An SDP as the raw JSON string it came as, quotes and escapes included.
+/// An SDP as the received raw JSON string, quotes and escapes included.
 ///
-/// What it says is never looked at: some clients put ciphertext there (trystero). Invariant: a JSON string without
-/// lone surrogates, so that strict parsers (libtorrent's) accept what is relayed.
+/// Its content is never parsed: some clients put ciphertext there (trystero). Invariant: a JSON string without lone
+/// surrogates, so that strict parsers (libtorrent's) accept what is relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sdp<'a>(&'a str);
 
 impl<'a> Sdp<'a> {
-    /// Checks the text of one JSON value. `None` if it is no string, longer than `bytes_max` between its quotes,
-    /// or holds half of a surrogate pair.
+    /// Checks the text of one JSON value. Returns `None` if it is not a string, is longer than `bytes_max` between its
+    /// quotes, or contains half of a surrogate pair.
     pub(super) fn check(value: &'a str, bytes_max: usize) -> Option<Self> {
-        // Few SDPs hold a \u escape at all, and the search for one costs a twentieth of reading the text.
-        let numbered = UNICODE_ESCAPE.find(value.as_bytes()).is_some();
-        Self::check_scanned(value, numbered, bytes_max)
+        // Few SDPs contain a \u escape, and the search for one takes a twentieth of the time to read the text.
+        let has_unicode_escape = UNICODE_ESCAPE.find(value.as_bytes()).is_some();
+        Self::check_scanned(value, has_unicode_escape, bytes_max)
     }
 
-    /// The same if it is known already that there is no `\u` escape, or that there may be one.
-    pub(super) fn check_scanned(value: &'a str, numbered: bool, bytes_max: usize) -> Option<Self> {
+    /// Does the same as [`Self::check`] when an earlier scan has found whether there may be a `\u` escape.
+    pub(super) fn check_scanned(
+        value: &'a str,
+        may_have_unicode_escape: bool,
+        bytes_max: usize,
+    ) -> Option<Self> {
         let text = inside_quotes(value)?;
-        let sound = text.len() <= bytes_max && (!numbered || surrogates_pair_up(text));
-        sound.then_some(Self(value))
+        let is_valid =
+            text.len() <= bytes_max && (!may_have_unicode_escape || surrogates_pair_up(text));
+        is_valid.then_some(Self(value))
     }
 
-    /// The raw JSON string, quotes included.
+    /// Returns the raw JSON string, quotes included.
     #[must_use]
     pub const fn as_json(&self) -> &'a str {
         self.0
@@ -74,7 +80,7 @@ fn surrogates_pair_up(text: &str) -> bool {
     true
 }
 
-/// How deeply arrays and objects are nested in a JSON value; 0 for a string, a number or a word.
+/// Returns the nesting depth of arrays and objects in a JSON value; 0 for a string, a number or a keyword.
 pub(super) fn depth(value: &str) -> usize {
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in value.bytes() {
@@ -93,13 +99,13 @@ pub(super) fn depth(value: &str) -> usize {
     deepest
 }
 
-/// The characters of a string as JSON spells them: escapes resolved one by one, surrogates left as they are.
+/// Iterates over the UTF-16 units or characters of a JSON string: escapes decoded one by one, surrogates unchanged.
 pub(super) struct Units<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Units<'a> {
-    /// Those of the text between the quotes of a string.
+    /// Iterates over the text between the quotes of a string.
     pub(super) fn of(text: &'a str) -> Self {
         Self {
             rest: text.as_bytes(),
@@ -124,7 +130,7 @@ impl Iterator for Units<'_> {
             [lead @ 0xc0..0xe0, next, ..] => {
                 (u32::from(lead & 0x1f) << 6 | u32::from(next & 0x3f), 2)
             }
-            // Longer characters only need to be known as "above U+00FF and no surrogate".
+            // Longer characters only need to be recognised as "above U+00FF and not a surrogate".
             [0xe0..0xf0, ..] => (0x1000, 3),
             [0xf0..=0xff, ..] => (0x1_0000, 4),
             [byte, ..] => (u32::from(byte), 1),
@@ -134,7 +140,7 @@ impl Iterator for Units<'_> {
     }
 }
 
-/// The character behind the backslash of a short escape, as what it means.
+/// Returns the character for a short escape, given the byte after its backslash.
 pub(super) fn unescape(short: u8) -> u8 {
     match short {
         b'b' => 0x08,

@@ -1,7 +1,7 @@
-//! The wire format: what a client may say, and what it is told.
+//! Defines the wire format: the requests of clients and the messages to them.
 //!
-//! Turns the text of one WebSocket message into a checked [`Request`] that borrows from it, and builds every
-//! message that goes out from checked parts. Knows no socket, no state and no time; the tracker and the hub call it.
+//! Turns the text of one WebSocket message into a checked [`Request`] that borrows from it, and builds every outgoing
+//! message from checked parts. Uses no socket, no state and no time. The tracker and the hub call it.
 
 mod failure;
 mod fields;

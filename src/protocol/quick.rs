@@ -1,13 +1,13 @@
-//! Reads messages as clients write them, in one pass and at a fraction of the cost of the general reading.
+//! Parses messages as clients usually write them, in one pass and at a fraction of the cost of the general parser.
 //!
-//! Either it is certain of the result, which is then exactly what `fields` would have read, or it gives up: at an
-//! error, and at legal JSON that no client has a reason to send. It never refuses a message. Only `request` calls it.
+//! It either returns exactly the result that `fields` would return, or gives up: at an error, and at legal JSON that no
+//! client has a reason to send. It never refuses a message. Only `request` calls it.
 
 use super::fields::{Description, Fields, Id};
 use super::{Bounds, Offer, OfferId, Sdp};
 use super::{spelling, strings};
 
-/// Reads a whole message into empty fields, or gives up with `None` and leaves anything there.
+/// Parses a whole message into empty fields. Returns `None` when it gives up; the fields are then undefined.
 pub(super) fn read<'a>(text: &'a str, bounds: &Bounds, fields: &mut Fields<'a>) -> Option<()> {
     let mut reader = Reader {
         text,
@@ -33,14 +33,14 @@ pub(super) fn read<'a>(text: &'a str, bounds: &Bounds, fields: &mut Fields<'a>) 
     reader.peek().is_none().then_some(())
 }
 
-/// A place in the text of a message. Each of its functions gives up with `None`.
+/// A position in the text of a message. Each of its functions returns `None` to give up.
 struct Reader<'a, 'b> {
     text: &'a str,
     at: usize,
     bounds: &'b Bounds,
 }
 
-/// A string, a number or a word, as the text it came as.
+/// A string, a number or a keyword, as the received text.
 #[derive(Clone, Copy)]
 struct Scalar<'a> {
     json: &'a str,
@@ -49,7 +49,7 @@ struct Scalar<'a> {
 }
 
 impl<'a> Reader<'a, '_> {
-    /// The next byte that is not white space. It stays where it is.
+    /// Returns the next byte that is not white space, without consuming it.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
@@ -72,7 +72,7 @@ impl<'a> Reader<'a, '_> {
         (self.next()? == byte).then_some(())
     }
 
-    /// Reads an object; `value` has to read the value that belongs to a key.
+    /// Reads an object. `value` must read the value of each key.
     #[inline]
     fn object(&mut self, value: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
         self.expect(b'{')?;
@@ -83,7 +83,7 @@ impl<'a> Reader<'a, '_> {
         self.entries(value)
     }
 
-    /// Reads an object from a key on.
+    /// Reads an object, starting at its first key.
     #[inline]
     fn entries(&mut self, mut value: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
         loop {
@@ -98,7 +98,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// The text of a key between its quotes. Nobody has a reason to escape anything in one.
+    /// Returns the text of a key between its quotes. No client has a reason to use escapes in one.
     #[inline]
     fn key(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
@@ -111,9 +111,9 @@ impl<'a> Reader<'a, '_> {
     fn scalar(&mut self) -> Option<Scalar<'a>> {
         let first = self.peek()?;
         let start = self.at;
-        let mut numbered = false;
+        let mut has_unicode_escape = false;
         match first {
-            b'"' => numbered = self.string()?,
+            b'"' => has_unicode_escape = self.string()?,
             b'-' | b'0'..=b'9' => self.integer()?,
             b't' => self.word("true")?,
             b'f' => self.word("false")?,
@@ -121,10 +121,13 @@ impl<'a> Reader<'a, '_> {
             _ => return None,
         }
         let json = self.text.get(start..self.at)?;
-        Some(Scalar { json, numbered })
+        Some(Scalar {
+            json,
+            numbered: has_unicode_escape,
+        })
     }
 
-    /// Steps over a string, and tells whether there is a `\u` escape in it.
+    /// Skips a string. Returns whether it contains a `\u` escape.
     #[inline]
     fn string(&mut self) -> Option<bool> {
         let bytes = self.text.as_bytes();
@@ -137,7 +140,7 @@ impl<'a> Reader<'a, '_> {
         Some(end.numbered)
     }
 
-    /// A number without fraction and exponent. If it has one, that is not what may follow a value.
+    /// Skips a number without fraction and exponent. These would fail as an invalid byte after a value.
     fn integer(&mut self) -> Option<()> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let digits = rest.strip_prefix(b"-").unwrap_or(rest);
@@ -197,10 +200,10 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// One item of `offers`; the inner `None` if anything in it is wrong.
+    /// Reads one item of `offers`. The inner `None` means that it is invalid.
     #[expect(
         clippy::option_option,
-        reason = "the outer one is this module's way to give up"
+        reason = "the outer `None` means that this parser gives up"
     )]
     fn offer(&mut self) -> Option<Option<Offer<'a>>> {
         let (mut offer_id, mut body) = (None, Description::Absent);
@@ -219,7 +222,7 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    /// The object in `offer` or `answer`.
+    /// Reads the object in `offer` or `answer`.
     fn body(&mut self) -> Option<Description<'a>> {
         let mut description = Description::Unusable;
         let value = |reader: &mut Self, key: &[u8]| {
@@ -233,13 +236,13 @@ impl<'a> Reader<'a, '_> {
         };
         self.peek()?;
         let rest = self.text.as_bytes().get(self.at..)?;
-        // Nearly always it begins so, and a `type` means nothing to us.
-        let behind = rest
+        // The usual beginning; `type` is ignored.
+        let after_type = rest
             .strip_prefix(b"{\"type\":\"offer\",")
             .or_else(|| rest.strip_prefix(b"{\"type\":\"answer\","));
-        match behind {
-            Some(behind) => {
-                self.at += rest.len() - behind.len();
+        match after_type {
+            Some(after_type) => {
+                self.at += rest.len() - after_type.len();
                 self.entries(value)?;
             }
             None => self.object(value)?,

@@ -11,7 +11,7 @@ const BOUNDS: Bounds = Bounds {
     scrape_hashes_max: 2,
 };
 
-/// Messages of clients; `SDP` stands for the text of one.
+/// Messages of clients; `SDP` is replaced by the text of one.
 const MESSAGES: [&str; 9] = [
     // webtorrent and bittorrent-tracker
     r#"{"numwant":5,"uploaded":0,"downloaded":0,"left":null,"event":"started","action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"-WW0207-pppppppppppp","offers":[{"offer":{"type":"offer","sdp":"SDP"},"offer_id":"aaaa\u0000aaaaaaaaaaaaaÿé"},{"offer":{"type":"offer","sdp":"SDP"},"offer_id":"bbbbbbbbbbbbbbbbbbbb"},{"offer":{"type":"offer","sdp":"SDP"},"offer_id":"cccccccccccccccccccc"}]}"#,
@@ -58,7 +58,7 @@ fn what_is_cut_or_goes_on_is_left_to_the_general_reading() {
     }
 }
 
-/// Values of every kind, right and wrong, common and odd.
+/// Values of every type, valid and invalid, usual and unusual.
 const VALUES: [&str; 48] = [
     "null",
     "nul",
@@ -124,7 +124,7 @@ const KEYS: [&str; 22] = [
     "sdp",
     "key",
     "a key of more bytes than a quick one may have",
-    // Halves of surrogate pairs, alone and beside what makes a pair or a known name of them.
+    // Halves of surrogate pairs, alone and next to text that completes a pair or a known name.
     "\\ud800",
     "\\ude00x",
     "\\ud83d\\ude00",
@@ -135,7 +135,7 @@ const KEYS: [&str; 22] = [
     "le\u{1}ft",
 ];
 
-/// Around `PAIR`, which may change what the message already says.
+/// Messages with `PAIR`, which may override fields of the message.
 const PLACES: [&str; 6] = [
     r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","to_peer_id":"tttttttttttttttttttt","offer_id":"oooooooooooooooooooo",PAIR}"#,
     r#"{PAIR,"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{}],"left":5}"#,
@@ -147,23 +147,23 @@ const PLACES: [&str; 6] = [
 
 #[test]
 fn every_value_means_the_same_to_both_readings_wherever_it_stands() {
-    let mut quickly = 0;
-    for (place, key, value) in PLACES.iter().flat_map(|place| {
+    let mut fast = 0;
+    for (template, key, value) in PLACES.iter().flat_map(|template| {
         KEYS.iter()
-            .flat_map(move |key| VALUES.map(|value| (place, key, value)))
+            .flat_map(move |key| VALUES.map(|value| (template, key, value)))
     }) {
-        let text = place.replace("PAIR", &format!("\"{key}\":{value}"));
+        let text = template.replace("PAIR", &format!("\"{key}\":{value}"));
         assert_eq!(
             parse(&text, &BOUNDS),
             parse_generally(&text, &BOUNDS),
             "{text}"
         );
-        quickly += usize::from(is_read(&text));
+        fast += usize::from(is_read(&text));
     }
-    assert!(quickly > 1_000, "{quickly} are read quickly");
+    assert!(fast > 1_000, "{fast} messages used the fast parser");
 }
 
-/// What makes one message another, or none.
+/// Text that changes a message or makes it invalid.
 const PIECES: [&str; 40] = [
     "",
     "null",

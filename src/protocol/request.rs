@@ -1,4 +1,4 @@
-//! What a client asks for, checked once here; nothing below checks again.
+//! Parses and validates the requests of clients; the layers below do not check again.
 
 use indexmap::IndexSet;
 use serde::de::DeserializeSeed;
@@ -7,16 +7,16 @@ use smallvec::SmallVec;
 use super::fields::{Care, Description, Fields, Id, Message, Watch};
 use super::{About, Failure, InfoHash, InvalidId, OfferId, PeerId, Refusal, Sdp, json, quick};
 
-/// The bounds on what a message may hold.
+/// The bounds on the content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// `connection.sdp_bytes_max`: most bytes of JSON text of one SDP.
     pub sdp_bytes_max: usize,
-    /// `connection.json_depth_max`: most arrays and objects inside of each other.
+    /// `connection.json_depth_max`: most arrays and objects nested in each other.
     pub json_depth_max: usize,
-    /// `tracker.offers_per_announce_max`: further offers of an announce are left out.
+    /// `tracker.offers_per_announce_max`: further offers of an announce are dropped.
     pub offers_max: usize,
-    /// `tracker.scrape_hashes_max`: further hashes of a scrape are left out.
+    /// `tracker.scrape_hashes_max`: further hashes of a scrape are dropped.
     pub scrape_hashes_max: usize,
 }
 
@@ -27,11 +27,11 @@ pub struct Bounds {
     reason = "it lives on the stack while one message is served; a box would be an allocation each"
 )]
 pub enum Request<'a> {
-    /// Join, refresh or leave a swarm, and perhaps offer connections to its members.
+    /// Join, refresh or leave a swarm, and optionally offer connections to its members.
     Announce(Announce<'a>),
     /// Answer an offer.
     Answer(Answer<'a>),
-    /// An answer that is unusable. Such messages are dropped: nobody waits for a reply to an answer.
+    /// An unusable answer. Such messages are dropped: no client waits for a reply to an answer.
     BadAnswer,
     /// Ask for the counts of swarms.
     Scrape(Scrape),
@@ -42,30 +42,30 @@ pub enum Request<'a> {
 pub struct Announce<'a> {
     /// The swarm.
     pub info_hash: InfoHash,
-    /// The id of the sender in it.
+    /// The id of the sender in the swarm.
     pub peer_id: PeerId,
-    /// What happened.
+    /// The reported event.
     pub event: Event,
-    /// What the sender lacks.
+    /// What the sender still has to download.
     pub left: Left,
-    /// The offers to be passed on, already cut to `numwant` and [`Bounds::offers_max`].
+    /// The offers to relay, already cut to `numwant` and [`Bounds::offers_max`].
     pub offers: SmallVec<[Offer<'a>; 10]>,
-    /// Offers that were left out because something in them was wrong.
+    /// Number of invalid offers, which were dropped.
     pub bad_offers: u32,
-    /// Valid offers beyond [`Bounds::offers_max`], which are left out too.
+    /// Number of valid offers beyond [`Bounds::offers_max`], which were dropped too.
     pub surplus_offers: u32,
 }
 
 /// One offer of an announce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer<'a> {
-    /// The id that comes back with the answer.
+    /// The id that the answer repeats.
     pub offer_id: OfferId,
     /// What the receiver needs to connect.
     pub sdp: Sdp<'a>,
 }
 
-/// What an announce reports. All that is none of these is [`Event::Update`], as clients invent words.
+/// The event of an announce. Every other word is [`Event::Update`], as clients invent words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// `started`
@@ -80,25 +80,25 @@ pub enum Event {
     Update,
 }
 
-/// What the sender of an announce says it lacks.
+/// What the sender of an announce still has to download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// `left` is 0: it has everything.
     Nothing,
     /// `left` is another number.
     Something,
-    /// `left` is missing, `null` (a magnet link in webtorrent) or no number.
+    /// `left` is missing, `null` (a magnet link in webtorrent) or not a number.
     Unknown,
 }
 
-/// An answer to an offer that this connection got.
+/// An answer to an offer that this connection received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer<'a> {
     /// The swarm.
     pub info_hash: InfoHash,
     /// The member that made the offer.
     pub to_peer_id: PeerId,
-    /// Its offer.
+    /// The answered offer.
     pub offer_id: OfferId,
     /// What the offering member needs to connect.
     pub sdp: Sdp<'a>,
@@ -107,7 +107,7 @@ pub struct Answer<'a> {
 /// A scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scrape {
-    /// The counts of these swarms. May be empty: some browser programs use that as a keep-alive.
+    /// The counts of these swarms. May be empty: some browser clients use that as a keep-alive.
     Swarms(Vec<InfoHash>),
     /// The counts of all swarms.
     Everything,
@@ -117,7 +117,7 @@ pub enum Scrape {
 ///
 /// # Errors
 ///
-/// [`Refusal`] says why the message cannot be served, and in which form the client shall be told.
+/// [`Refusal`] contains why the message cannot be served, and the form of the failure message.
 pub fn parse<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal> {
     let mut fields = Fields::default();
     match quick::read(text, bounds, &mut fields) {
@@ -126,9 +126,9 @@ pub fn parse<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal>
     }
 }
 
-/// Reads one message with `serde_json` alone, as [`parse`] does with all that is out of the ordinary.
+/// Reads one message with `serde_json` alone, as [`parse`] does with unusual messages.
 ///
-/// The two agree on every text; tests and the fuzzer call this to see that they do.
+/// Both return the same result for every text; tests and the fuzzer call this to check it.
 ///
 /// # Errors
 ///
@@ -161,9 +161,9 @@ fn refused(failure: Failure, about: About) -> Refusal {
 
 fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure> {
     let attempt = |watch: &Watch<'_>| {
-        let mut from = serde_json::Deserializer::from_str(text);
-        let fields = Message(watch).deserialize(&mut from);
-        fields.and_then(|fields| from.end().map(|()| fields))
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let fields = Message(watch).deserialize(&mut deserializer);
+        fields.and_then(|fields| deserializer.end().map(|()| fields))
     };
     let watch = Watch::new(bounds, Care::Fast);
     if let Ok(fields) = attempt(&watch) {
@@ -172,7 +172,7 @@ fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure>
     if watch.too_deep.get() {
         return Err(Failure::NestedTooDeeply);
     }
-    // Seldom: bad JSON, or a value in a strange place that only the careful way can step over.
+    // Rare: invalid JSON, or a value of an unexpected type that only the careful mode can skip.
     let watch = Watch::new(bounds, Care::Full);
     match attempt(&watch) {
         Ok(fields) => Ok(fields),
@@ -191,11 +191,11 @@ fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
         .and_then(Id::bytes);
     let info_hash = info_hash
         .map(InfoHash::new)
-        .map_err(|why| refused(Failure::InfoHash(why), About::Nothing))?;
+        .map_err(|reason| refused(Failure::InfoHash(reason), About::Nothing))?;
     let peer_id = fields.peer_id.ok_or(InvalidId::NotText).and_then(Id::bytes);
     let peer_id = peer_id
         .map(PeerId::new)
-        .map_err(|why| refused(Failure::PeerId(why), About::Announce(info_hash)))?;
+        .map_err(|reason| refused(Failure::PeerId(reason), About::Announce(info_hash)))?;
     let mut offers = fields.offers;
     if let Some(wanted) = fields.numwant.and_then(|number| number.parse().ok()) {
         offers.truncate(wanted);
@@ -217,7 +217,7 @@ fn event(value: Option<&str>) -> Event {
 }
 
 impl Event {
-    /// By its word.
+    /// Returns the event with this name.
     pub(super) fn named(word: &str) -> Self {
         match word {
             "started" => Self::Started,
@@ -229,7 +229,8 @@ impl Event {
     }
 }
 
-/// Numbers and strings of decimal digits count; the reference takes `null`, `[]` and `""` for 0, we do not.
+/// Accepts numbers and strings of decimal digits. The reference implementation also takes `null`, `[]` and `""` for 0;
+/// this one does not.
 fn left(value: Option<&str>) -> Left {
     let Some(value) = value else {
         return Left::Unknown;
@@ -270,7 +271,7 @@ fn scrape(value: Option<Id<'_>>, bounds: &Bounds) -> Result<Scrape, Failure> {
     let valid = items
         .iter()
         .filter_map(|item| InfoHash::from_json(item.get()).ok());
-    // Each once: a repeated hash would only be a repeated key of the reply.
+    // Each hash once: a repeated hash would repeat a key of the reply.
     let hashes: IndexSet<_> = valid.take(bounds.scrape_hashes_max).collect();
     if hashes.is_empty() && !items.is_empty() {
         return Err(Failure::ScrapeHashes);

@@ -1,38 +1,39 @@
-//! The messages that go out. Each is written once, from checked parts only, into the buffer that goes to the socket.
+//! Builds the outgoing messages. Each is written once, from checked parts only, into the buffer that goes to the
+//! socket.
 
 use super::{About, InfoHash, OfferId, PeerId, Refusal, Sdp};
 
-/// How many members of a swarm have everything, and how many do not.
+/// The counts of a swarm: seeders, leechers and downloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Seeders: members known to have everything.
     pub complete: u32,
     /// Leechers: all other members.
     pub incomplete: u32,
-    /// How often a member has reported that its download is complete, while the swarm has existed.
+    /// Number of completed downloads that members have reported since the swarm was created.
     pub downloaded: u32,
 }
 
-/// About the most that the fixed words of a message and three ids take. An id takes 22 to 122 bytes, mostly fewer
+/// Approximate upper bound for the fixed text of a message and three ids. An id takes 22 to 122 bytes, mostly fewer
 /// than 45.
 const FIXED_BYTES: usize = 224;
 
-/// About the size of a reply to an announce, or of a failure.
+/// Approximate size of a reply to an announce, or of a failure.
 pub const REPLY_BYTES: usize = FIXED_BYTES;
 
-/// About the size of the relay of an SDP.
+/// Returns the approximate size of a relayed SDP message.
 #[must_use]
 pub const fn relay_bytes(sdp: Sdp<'_>) -> usize {
     FIXED_BYTES + sdp.as_json().len()
 }
 
-/// About the size of the reply to a scrape of so many swarms.
+/// Returns the approximate size of the reply to a scrape of this many swarms.
 #[must_use]
 pub const fn scrape_bytes(swarms: usize) -> usize {
     64 + swarms * 128
 }
 
-/// The reply to an announce. `interval` in seconds is when the client shall announce again.
+/// Writes the reply to an announce. `interval` is the number of seconds until the next announce.
 pub fn announce_reply(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts, interval: u32) {
     begin_announce(out, info_hash);
     number(out, b",\"complete\":", counts.complete);
@@ -41,7 +42,7 @@ pub fn announce_reply(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts, i
     out.push(b'}');
 }
 
-/// An offer as its receiver gets it; `from` is the offering member.
+/// Writes an offer for its receiver; `from` is the offering member.
 pub fn relayed_offer(
     out: &mut Vec<u8>,
     info_hash: &InfoHash,
@@ -55,7 +56,7 @@ pub fn relayed_offer(
     out.extend_from_slice(b"}}");
 }
 
-/// An answer as the offering member gets it; `from` is the answering member.
+/// Writes an answer for the offering member; `from` is the answering member.
 pub fn relayed_answer(
     out: &mut Vec<u8>,
     info_hash: &InfoHash,
@@ -77,11 +78,12 @@ fn begin_relay(out: &mut Vec<u8>, info_hash: &InfoHash, from: &PeerId, offer_id:
     offer_id.write_json(out);
 }
 
-/// The reply to a scrape: one entry for every hash, zeros for unknown swarms (the reference client counts entries).
+/// Writes the reply to a scrape: one entry for every hash, zeros for unknown swarms (the reference client counts
+/// entries).
 pub fn scrape_reply(out: &mut Vec<u8>, files: &[(InfoHash, Counts)]) {
     out.extend_from_slice(b"{\"action\":\"scrape\",\"files\":{");
-    for (place, (info_hash, counts)) in files.iter().enumerate() {
-        if place > 0 {
+    for (index, (info_hash, counts)) in files.iter().enumerate() {
+        if index > 0 {
             out.push(b',');
         }
         info_hash.write_json(out);
@@ -93,7 +95,7 @@ pub fn scrape_reply(out: &mut Vec<u8>, files: &[(InfoHash, Counts)]) {
     out.extend_from_slice(b"}}");
 }
 
-/// A failure, in the form that clients survive. `interval` goes with an announce: libtorrent never announces a
+/// Writes a failure in the form that clients can handle. An announce gets an `interval`: libtorrent never announces a
 /// torrent again after a failure without it.
 pub fn failure(out: &mut Vec<u8>, refusal: &Refusal, interval: u32) {
     match refusal.about {

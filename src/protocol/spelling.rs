@@ -1,22 +1,22 @@
-//! How 20 bytes are spelled in JSON: as 20 code points up to U+00FF.
+//! Reads and writes 20 bytes as a JSON string of 20 code points up to U+00FF.
 //!
-//! Reads them from values that are checked already and from text that is not, and writes them. Knows nothing of what
-//! they name; `ids` and `quick` call it.
+//! Reads them from validated values and from unvalidated text. Does not depend on what they identify. `ids` and `quick`
+//! call it.
 
 use super::json::{Units, inside_quotes, unescape};
 use super::{InvalidId, strings};
 
-/// Reads 20 bytes from a JSON string of 20 code points up to U+00FF, in any legal spelling. The text is one complete
+/// Reads 20 bytes from a JSON string of 20 code points up to U+00FF, in any legal encoding. The text is one complete
 /// JSON value that `serde_json` has accepted.
 pub(super) fn bytes20(value: &str) -> Result<[u8; 20], InvalidId> {
     let text = inside_quotes(value).ok_or(InvalidId::NotText)?;
     let mut bytes = [0; 20];
-    let mut places = bytes.iter_mut();
+    let mut slots = bytes.iter_mut();
     for unit in Units::of(text) {
         let byte = u8::try_from(unit).map_err(|_| InvalidId::Character)?;
-        *places.next().ok_or_else(|| wrong_length(text))? = byte;
+        *slots.next().ok_or_else(|| wrong_length(text))? = byte;
     }
-    if places.next().is_some() {
+    if slots.next().is_some() {
         return Err(InvalidId::Length);
     }
     Ok(bytes)
@@ -30,8 +30,8 @@ fn wrong_length(text: &str) -> InvalidId {
     }
 }
 
-/// Reads the same from UTF-8 that begins with such a string and of which nothing else is known. Gives the length of
-/// the string, quotes included; `None` if it is none, or spelled as nobody spells it.
+/// Reads 20 bytes from such a string at the start of unvalidated UTF-8 text. Also returns the length of the string,
+/// quotes included. Returns `None` if it is not such a string, or encoded in a way that no client uses.
 pub(super) fn leading_bytes20(text: &[u8]) -> Option<([u8; 20], usize)> {
     if let Some([b'"', bytes @ .., b'"']) = text.first_chunk::<22>()
         && let Some(bytes) = bytes.first_chunk()
@@ -41,22 +41,22 @@ pub(super) fn leading_bytes20(text: &[u8]) -> Option<([u8; 20], usize)> {
     }
     let mut rest = text.strip_prefix(b"\"")?;
     let mut bytes = [0; 20];
-    for place in &mut bytes {
+    for slot in &mut bytes {
         let [first, second] = *rest.first_chunk()?;
         let length = *LENGTHS.get(usize::from(first))?;
         if length == 0 {
-            (*place, rest) = leading_escape(rest)?;
+            (*slot, rest) = leading_escape(rest)?;
             continue;
         }
         let joined = first << 6 | second & 0x3f;
-        *place = if length == 1 { first } else { joined };
+        *slot = if length == 1 { first } else { joined };
         rest = rest.get(usize::from(length)..)?;
     }
     let rest = rest.strip_prefix(b"\"")?;
     Some((bytes, text.len() - rest.len()))
 }
 
-/// How many bytes an unescaped character of an id has, by the first of them; 0 if that begins anything else.
+/// The length in bytes of an unescaped character of an id, by its first byte; 0 for any other first byte.
 #[expect(clippy::indexing_slicing, reason = "runs in the compiler")]
 const LENGTHS: [u8; 256] = {
     let mut lengths = [0; 256];
@@ -72,7 +72,7 @@ const LENGTHS: [u8; 256] = {
     lengths
 };
 
-/// The byte of an escape, and what stands behind it.
+/// Returns the byte of an escape, and the text after it.
 fn leading_escape(text: &[u8]) -> Option<(u8, &[u8])> {
     match text {
         [b'\\', b'u', b'0', b'0', high, low, rest @ ..] => {
@@ -91,39 +91,39 @@ fn leading_escape(text: &[u8]) -> Option<(u8, &[u8])> {
 
 /// Appends `bytes` as a JSON string: quotes, backslashes and control characters escaped, all else as UTF-8.
 pub(super) fn write_bytes(bytes: &[u8; 20], out: &mut Vec<u8>) {
-    let mut room = [0; ROOM_BYTES];
-    out.extend_from_slice(spell(bytes, &mut room));
+    let mut buffer = [0; ROOM_BYTES];
+    out.extend_from_slice(spell(bytes, &mut buffer));
 }
 
-/// Two quotes, twenty escapes of six bytes, and the rest of the last [`Spelled`].
+/// Two quotes, twenty escapes of six bytes, and the unused rest of the last [`Spelled`].
 const ROOM_BYTES: usize = 1 + 20 * 6 + 2;
 
-/// The bytes of a character, zeros behind them, and how many they are.
+/// The encoded bytes of a character, padded with zeros, and their number in the last byte.
 type Spelled = [u8; 8];
 
-fn spell<'r>(bytes: &[u8; 20], room: &'r mut [u8; ROOM_BYTES]) -> &'r [u8] {
+fn spell<'r>(bytes: &[u8; 20], buffer: &'r mut [u8; ROOM_BYTES]) -> &'r [u8] {
     if strings::is_plain_ascii(bytes)
-        && let Some([open, plain @ .., close]) = room.first_chunk_mut::<22>()
+        && let Some([open, plain @ .., close]) = buffer.first_chunk_mut::<22>()
     {
         (*open, *close) = (b'"', b'"');
         plain.copy_from_slice(bytes);
-        return room.get(..22).unwrap_or_default();
+        return buffer.get(..22).unwrap_or_default();
     }
-    room[0] = b'"';
+    buffer[0] = b'"';
     let mut length = 1;
     for &byte in bytes {
-        let spelled = SPELLED.get(usize::from(byte)).unwrap_or(&[0; 8]);
-        let place = room.get_mut(length..).and_then(<[u8]>::first_chunk_mut);
-        // All eight at once, as that is one store; the next character writes over what is too much.
-        if let Some(place) = place {
-            *place = *spelled;
+        let encoded = SPELLED.get(usize::from(byte)).unwrap_or(&[0; 8]);
+        let slot = buffer.get_mut(length..).and_then(<[u8]>::first_chunk_mut);
+        // Writes all eight at once, as that is one store. The next character overwrites the padding.
+        if let Some(slot) = slot {
+            *slot = *encoded;
         }
-        length += usize::from(spelled[7]);
+        length += usize::from(encoded[7]);
     }
-    if let Some(end) = room.get_mut(length) {
+    if let Some(end) = buffer.get_mut(length) {
         *end = b'"';
     }
-    room.get(..=length).unwrap_or_default()
+    buffer.get(..=length).unwrap_or_default()
 }
 
 #[expect(clippy::indexing_slicing, reason = "runs in the compiler")]

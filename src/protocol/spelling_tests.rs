@@ -10,7 +10,7 @@ proptest! {
         let text = String::from_utf8(text).unwrap();
         prop_assert_eq!(bytes20(&text), Ok(bytes));
         prop_assert_eq!(leading_bytes20(&format!("{text},").into_bytes()), Some((bytes, text.len())));
-        // The same as everybody else writes it.
+        // Equals the encoding of other JSON libraries.
         let characters: String = bytes.iter().map(|&byte| char::from(byte)).collect();
         prop_assert_eq!(serde_json::from_str::<String>(&text).unwrap(), characters.clone());
         prop_assert_eq!(bytes20(&serde_json::to_string(&characters).unwrap()), Ok(bytes));
@@ -51,7 +51,7 @@ fn every_short_escape_is_understood() {
 #[test]
 fn what_is_not_20_bytes_is_no_identifier() {
     let hex = format!("\"{}\"", "0a".repeat(20));
-    for (value, why) in [
+    for (value, reason) in [
         ("null", InvalidId::NotText),
         ("12345678901234567890", InvalidId::NotText),
         ("[]", InvalidId::NotText),
@@ -64,7 +64,7 @@ fn what_is_not_20_bytes_is_no_identifier() {
         (r#""aaaaaaaaaaaaaaaaaaa\ud800""#, InvalidId::Character),
         (&hex, InvalidId::Hexadecimal),
     ] {
-        assert_eq!(bytes20(value), Err(why), "{value}");
+        assert_eq!(bytes20(value), Err(reason), "{value}");
         assert_eq!(leading_bytes20(value.as_bytes()), None, "{value}");
     }
 }
@@ -72,19 +72,19 @@ fn what_is_not_20_bytes_is_no_identifier() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
-    /// From any text that is one JSON value, both read the same or the quicker one nothing.
+    /// From any text that is one JSON value, both return the same, or the fast parser returns nothing.
     #[test]
     fn two_readings_of_an_id_agree(units in prop::collection::vec(prop_oneof![
         10 => "[ -~]", 6 => "[\u{80}-\u{ff}]", 1 => "[\u{0}-\u{1f}]", 1 => any::<char>().prop_map(String::from),
         4 => "\\\\u00[0-9a-fA-F]{2}", 1 => "\\\\u[0-9a-f]{3,4}", 2 => "\\\\[\"\\\\/bfnrtx]"], 19..22)) {
         let value = format!("\"{}\"", units.concat());
         let is_json = serde_json::from_str::<&serde_json::value::RawValue>(&value).is_ok();
-        let quick = leading_bytes20(value.as_bytes());
+        let fast = leading_bytes20(value.as_bytes());
         if is_json {
-            if let Some((bytes, length)) = quick {
+            if let Some((bytes, length)) = fast {
                 prop_assert_eq!((bytes20(&value), length), (Ok(bytes), value.len()));
             }
-        } else if let Some((_, length)) = quick {
+        } else if let Some((_, length)) = fast {
             prop_assert!(length < value.len(), "a quote within");
         }
     }

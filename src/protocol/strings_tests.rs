@@ -2,14 +2,14 @@ use serde_json::value::RawValue;
 
 use super::*;
 
-/// The place behind the string at the beginning of `text`, and whether it is all right, as `serde_json` sees it.
+/// Returns the position after the string at the beginning of `text`, if `serde_json` accepts it.
 fn reference(text: &str) -> Option<usize> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     values.next()?.ok()?;
     Some(values.byte_offset())
 }
 
-/// Everything that a string may hold or not, at every place of strings as long as a few windows.
+/// Tests valid and invalid content at every position of strings as long as a few windows.
 #[test]
 fn a_string_ends_where_serde_json_says_whatever_it_holds_wherever() {
     const PIECES: [&str; 30] = [
@@ -46,14 +46,14 @@ fn a_string_ends_where_serde_json_says_whatever_it_holds_wherever() {
     ];
     for piece in PIECES {
         for second in ["", "\\r\\n", "\\q"] {
-            for place in 0..140 {
-                let (before, between) = ("v".repeat(place), "=".repeat(place % 7));
-                for behind in [
+            for position in 0..140 {
+                let (before, between) = ("v".repeat(position), "=".repeat(position % 7));
+                for after in [
                     "\"",
                     "\",\"key\":\"a value that is longer than sixteen bytes\"}",
                     "-- and no end",
                 ] {
-                    let text = format!("\"{before}{piece}{between}{second}{behind}");
+                    let text = format!("\"{before}{piece}{between}{second}{after}");
                     let expected = reference(&text);
                     let found = end(text.as_bytes(), 0);
                     assert_eq!(found.as_ref().map(|end| end.at), expected, "{text}");
@@ -79,11 +79,15 @@ fn a_string_ends_where_serde_json_says_whatever_it_holds_wherever() {
 #[test]
 fn twenty_characters_are_plain_only_if_each_is() {
     for byte in 0..=u8::MAX {
-        for place in 0..20 {
+        for position in 0..20 {
             let mut characters = [b'a'; 20];
-            characters[place] = byte;
+            characters[position] = byte;
             let expected = (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
-            assert_eq!(is_plain_ascii(&characters), expected, "{byte} at {place}");
+            assert_eq!(
+                is_plain_ascii(&characters),
+                expected,
+                "{byte} at {position}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Keeps the lists of `[access]` as their files say: reads them at the start, with each reload, and when they have changed.
+//! Loads the lists of `[access]` from their files: at the start, with each reload, and when the files change.
 //!
-//! Whether they have is told by the times and sizes of the files, as a list may have forty megabytes. Lists that cannot be used
-//! change nothing but a counter and a line in the log: the old ones stay.
+//! Changes are detected by file times and sizes, as a list may have forty megabytes. Invalid lists only increase a
+//! counter and are logged; the old lists stay active.
 
 use std::fs;
 use std::path::Path;
@@ -14,17 +14,18 @@ use tokio::time::sleep;
 use crate::config::{Access, AccessLists, InvalidConfig};
 use crate::hub::Node;
 
-/// How often the files are looked at. What has changed is read at the second look that finds it the same: nobody is writing then.
+/// How often the files are checked. A changed file is read at the second check that finds it the same, because then it
+/// is not being written.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What is known of a file without reading it; `None` if there is none.
+/// File metadata that detects a change without reading the file; `None` if there is no file.
 type Stamp = Option<(SystemTime, u64, Identity)>;
-/// The number of a file, and when it or its permissions changed, in seconds and nanoseconds.
+/// The inode number of a file, and the time when its content or permissions changed, in seconds and nanoseconds.
 type Identity = (u64, i64, i64);
-/// Of all files, in the order of [`Access::files`].
+/// The stamps of all files, in the order of [`Access::files`].
 type Stamps = [Stamp; 3];
 
-/// The files, and the node that goes by them.
+/// The files, and the node that uses their lists.
 #[derive(Debug)]
 pub(super) struct Lists {
     files: Access,
@@ -32,18 +33,18 @@ pub(super) struct Lists {
     seen: Mutex<Seen>,
 }
 
-/// What the looks at the files have found.
+/// The results of earlier checks.
 #[derive(Debug, Default)]
 struct Seen {
-    /// When they were read that are in force.
+    /// Of the files whose lists are active.
     in_force: Stamps,
-    /// At the last look.
+    /// At the last check.
     last: Stamps,
-    /// When they were tried in vain, and that was told.
+    /// Of the files last tried; those that failed are logged.
     refused: Option<Stamps>,
 }
 
-/// Files that were read and can be used.
+/// Valid lists that were read from the files.
 #[derive(Debug)]
 pub(super) struct Fresh {
     lists: AccessLists,
@@ -51,7 +52,7 @@ pub(super) struct Fresh {
 }
 
 impl Lists {
-    /// Reads nothing yet.
+    /// Creates the watcher without reading any file.
     pub(super) fn new(files: &Access, node: &Arc<Node>) -> Arc<Self> {
         Arc::new(Self {
             files: files.clone(),
@@ -60,15 +61,15 @@ impl Lists {
         })
     }
 
-    /// As [`read`], while others have their turn.
+    /// As [`read`], on a blocking thread.
     pub(super) async fn read_aside(&self) -> Result<Fresh, Vec<InvalidConfig>> {
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || read(&files)).await;
-        // Only a panic could end it otherwise.
+        // Fails only if the task panics.
         read.unwrap_or_else(|_| Err(Vec::new()))
     }
 
-    /// Puts what was read in force.
+    /// Activates lists that were read.
     pub(super) fn put_in_force(&self, fresh: Fresh) {
         let Fresh { lists, stamps } = fresh;
         if self.files != Access::default() {
@@ -86,16 +87,17 @@ impl Lists {
         seen.refused = None;
     }
 
-    /// Looks at the files again and again, and takes up what has changed; never completes.
+    /// Checks the files periodically and loads changed ones; never completes.
     pub(super) async fn keep(self: &Arc<Self>) {
         if self.files == Access::default() {
             return std::future::pending().await;
         }
         loop {
             sleep(EVERY).await;
-            let own = Arc::clone(self);
-            // A disk may be slow; only a panic could keep this from ending, and the next look is due anyway.
-            let _ = tokio::task::spawn_blocking(move || own.look()).await;
+            let watcher = Arc::clone(self);
+            // A disk may be slow, so this runs on a blocking thread. It fails only by a panic, and the next check
+            // follows anyway.
+            let _ = tokio::task::spawn_blocking(move || watcher.look()).await;
         }
     }
 
@@ -112,13 +114,13 @@ impl Lists {
             Err(problems) => {
                 counters.access_reloads_failed.add_shared(1);
                 for problem in problems {
-                    tracing::error!("{problem}; the lists of [access] stay as they were");
+                    tracing::error!("{problem}; the old lists of [access] stay active");
                 }
             }
         }
     }
 
-    /// Whether there is something new that nobody is writing, and that was not tried yet; from now on it was.
+    /// Returns whether the files have changed, have settled and were not tried yet; marks them as tried.
     fn has_changed(&self, now: Stamps) -> bool {
         let mut seen = self.seen.lock();
         let settled = std::mem::replace(&mut seen.last, now) == now;
@@ -130,13 +132,13 @@ impl Lists {
     }
 }
 
-/// Reads the files, which takes as long as the disk does; changes nothing.
+/// Reads the files, which blocks on the disk; changes nothing.
 ///
 /// # Errors
 ///
-/// Of each file that cannot be used the first mistake.
+/// The first mistake of each invalid file.
 pub(super) fn read(files: &Access) -> Result<Fresh, Vec<InvalidConfig>> {
-    // First, so that what changes while it is read is seen at the next look.
+    // Taken before reading, so that a change during the read is seen at the next check.
     let stamps = stamps(files);
     let lists = files.read()?;
     Ok(Fresh { lists, stamps })
@@ -147,15 +149,19 @@ fn stamps(files: &Access) -> Stamps {
 }
 
 fn stamp(file: &Path) -> Stamp {
-    let told = fs::metadata(file).ok()?;
-    Some((told.modified().ok()?, told.len(), identity(&told)))
+    let attributes = fs::metadata(file).ok()?;
+    Some((
+        attributes.modified().ok()?,
+        attributes.len(),
+        identity(&attributes),
+    ))
 }
 
-/// Tells a file from another one that was put in its place, and from itself with other permissions.
+/// Detects a file that was replaced, or whose permissions changed.
 #[cfg(unix)]
-fn identity(told: &fs::Metadata) -> Identity {
+fn identity(metadata: &fs::Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt;
-    (told.ino(), told.ctime(), told.ctime_nsec())
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]
@@ -213,7 +219,7 @@ mod tests {
         (0..3).for_each(|_| lists.look());
         assert_eq!(counted(), (0, 0));
 
-        // The sizes differ, so the test needs no clock.
+        // The sizes differ, so that the test does not depend on file times.
         write(&format!("{NEW} a friend"));
         lists.look();
         assert!(admits(&lists, OLD), "it may still be written");

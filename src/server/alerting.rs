@@ -1,7 +1,7 @@
-//! Looks at the rules each second, keeps what happened, and has it told.
+//! Evaluates the alert rules each second, stores the results, and sends notifications.
 //!
-//! How rules stand, changed rules and silences are a document in the store, so that they are the same after a restart; what began
-//! and ended is a journal.
+//! Rule states, changed rules and silences are stored as one document, so that they survive a restart. Firing and
+//! resolved events are stored in a journal.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,29 +15,29 @@ use crate::insight::alerts::{Alerts, Event, Rule, Turn, rounded};
 use crate::insight::history::Journal;
 use crate::notify::Notifier;
 
-/// Under which the alerts are kept.
+/// Name of the stored document.
 const DOCUMENT: &str = "alerts";
-/// How often they are kept while something only lasts: a restart costs at most so much of a `for`.
+/// How often the document is saved while a rule counts its `for` time: a restart loses at most this much of it.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// A document of earlier alerts that this version cannot read, so that none is lost for good.
+/// Name under which a document of an earlier run is saved that this version cannot read, so that it is not lost.
 const UNREADABLE: &str = "alerts-unreadable";
-/// How long a start waits for the disk; service is worth more than alerts.
+/// How long the start waits for the disk; serving is more important than alerts.
 const START_WITHIN: Duration = Duration::from_secs(3);
-/// How often the document is asked for until it can be read.
+/// How often the document is requested until it can be read.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
-/// Takes the alerts up as they were when the process ended, if that can be found out soon.
+/// Restores the alerts of the previous run, if they can be read soon.
 pub(super) async fn restore(node: &Node) {
     node.alerts().alerts().wait_for_document();
     if !timeout(START_WITHIN, take_up(node)).await.unwrap_or(false) {
         tracing::warn!(
-            "alert rules and silences of earlier runs cannot be read yet: the shipped rules are in force, and none can be changed until then"
+            "stored alert rules and silences cannot be read yet: the default rules are active and cannot be changed until then"
         );
     }
 }
 
-/// Whether it is known what an earlier run has kept, and taken up.
+/// Restores the stored document; returns false if it cannot be read or saved aside yet.
 async fn take_up(node: &Node) -> bool {
     let Ok(document) = node.store().load(DOCUMENT).await else {
         return false;
@@ -48,7 +48,7 @@ async fn take_up(node: &Node) -> bool {
         .as_deref()
         .map_or(Ok(()), |text| Alerts::restore(text, skip).map(drop));
     let is_whole = read.is_ok() && unread.is_empty();
-    // First, as what is taken up is soon kept in its place.
+    // Saved before restoring, because the restored alerts will soon overwrite the document.
     if !is_whole
         && !node
             .store()
@@ -56,46 +56,46 @@ async fn take_up(node: &Node) -> bool {
     {
         return false;
     }
-    let taken = node.alerts().alerts().take_up(document.as_deref(), |_| ());
-    if let Err(reason) = &taken {
+    let outcome = node.alerts().alerts().take_up(document.as_deref(), |_| ());
+    if let Err(reason) = &outcome {
         tracing::error!(
             reason,
             kept_as = UNREADABLE,
-            "the alerts of an earlier run cannot be read; the shipped rules are in force"
+            "stored alerts are invalid; the default rules are active"
         );
     } else if !unread.is_empty() {
         tracing::error!(
             rules = unread.join("; "),
             kept_as = UNREADABLE,
-            "alert rules of an earlier run cannot be read and are not in force"
+            "some stored alert rules are invalid and not active"
         );
     }
     true
 }
 
-/// Takes up what could not be read at the start as soon as it can be; never completes.
+/// Restores as soon as possible what could not be read at the start; never completes.
 async fn catch_up(node: &Node) {
     while node.alerts().alerts().is_unread() {
         if take_up(node).await {
-            tracing::info!("alert rules and silences of earlier runs are in force again");
+            tracing::info!("stored alert rules and silences restored");
         }
         sleep(ASK_EVERY).await;
     }
     std::future::pending::<()>().await;
 }
 
-/// What looks at the rules.
+/// The alert loop of the server.
 pub(super) struct Alerting {
     control: Arc<Control>,
-    /// Says in notifications which server it is.
+    /// Identifies this server in notifications.
     instance: String,
-    /// Who is told, once it runs.
+    /// Sends the notifications; set while the loop runs.
     notifier: Option<Arc<Notifier>>,
     kept: Instant,
 }
 
 impl Alerting {
-    /// `port` is the first that is listened on, if there is one: with the machine's name it tells servers apart.
+    /// Creates the loop. `port` is the first port listened on, if any; host name and port identify the server.
     pub(super) fn new(control: &Arc<Control>, port: Option<u16>) -> Self {
         let host = hostname::get()
             .ok()
@@ -109,7 +109,7 @@ impl Alerting {
         }
     }
 
-    /// Looks once a second; never completes.
+    /// Evaluates the rules once a second; never completes.
     pub(super) async fn run(&mut self) {
         let control = Arc::clone(&self.control);
         tokio::select! {
@@ -118,7 +118,7 @@ impl Alerting {
         }
     }
 
-    /// Keeps what the last second has brought, when it runs no more.
+    /// Saves the changes of the last second when the loop has stopped.
     pub(super) fn finish(&mut self) {
         let waiting = self.notifier.as_ref().map(|notifier| notifier.waiting());
         let mut alerts = self.control.node.alerts().alerts();
@@ -140,7 +140,7 @@ impl Alerting {
             let notifier = match Notifier::new(&settings, &self.instance, former) {
                 Ok(notifier) => Arc::new(notifier),
                 Err(error) => {
-                    tracing::error!(%error, "nobody can be told of alerts");
+                    tracing::error!(%error, "alert notifications cannot be sent");
                     return std::future::pending().await;
                 }
             };
@@ -152,12 +152,12 @@ impl Alerting {
         }
     }
 
-    /// Looks each second until other settings are in force.
+    /// Evaluates each second until the alert settings change.
     async fn watch(&mut self, notifier: &Notifier) {
         let control = Arc::clone(&self.control);
-        let mut board = control.node.board().follow();
-        while board.changed().await.is_ok() {
-            let statistics = Arc::clone(&board.borrow_and_update());
+        let mut updates = control.node.board().follow();
+        while updates.changed().await.is_ok() {
+            let statistics = Arc::clone(&updates.borrow_and_update());
             self.look(&statistics, notifier);
             if !notifier.goes_by(&control.in_force.borrow().config.alerts) {
                 return;
@@ -167,30 +167,30 @@ impl Alerting {
 
     fn look(&mut self, statistics: &Statistics, notifier: &Notifier) {
         let node = &self.control.node;
-        let (desk, counters) = (node.alerts(), node.own_counters());
-        let look = desk.alerts().look(statistics);
-        for event in &look.events {
-            let rule = desk.alerts().rule(&event.rule).cloned();
+        let (alert_state, counters) = (node.alerts(), node.own_counters());
+        let evaluation = alert_state.alerts().look(statistics);
+        for event in &evaluation.events {
+            let rule = alert_state.alerts().rule(&event.rule).cloned();
             tell(event, rule.as_ref());
             let json = serde_json::to_string(event).unwrap_or_default();
             node.store().note(Journal::Alerts, statistics.at, json);
         }
-        notifier.tell(&look.notices, counters);
+        notifier.tell(&evaluation.notices, counters);
         let every = notifier.settings().repeat.as_secs_f64();
-        let reminders = desk.alerts().reminders(every);
+        let reminders = alert_state.alerts().reminders(every);
         notifier.remind(&reminders, counters);
-        notifier.repeat(|| desk.alerts().firing(), counters);
-        if desk.take_test() {
+        notifier.repeat(|| alert_state.alerts().firing(), counters);
+        if alert_state.take_test() {
             let now = statistics.at.duration_since(UNIX_EPOCH).unwrap_or_default();
             notifier.test(now.as_secs_f64(), counters);
         }
-        desk.set_sinks(notifier.statuses());
-        desk.alerts().set_waiting(notifier.waiting());
+        alert_state.set_sinks(notifier.statuses());
+        alert_state.alerts().set_waiting(notifier.waiting());
         self.keep();
     }
 
-    /// Keeps the alerts for the next start, when something has changed or has lasted on. Not before those of the last run are
-    /// read: they would be lost.
+    /// Saves the alerts for the next start when they have changed, and regularly while a rule counts. Does nothing
+    /// before the alerts of the last run are read, because they would be lost.
     fn keep(&mut self) {
         let node = &self.control.node;
         let document = {
@@ -210,13 +210,13 @@ impl Alerting {
     }
 }
 
-/// `known` is the rule, unless it was deleted.
+/// Logs an event. `known` is the rule, unless it was deleted.
 fn tell(event: &Event, known: Option<&Rule>) {
     let (rule, value) = (&event.rule, event.value.map(rounded));
-    let what = known.map(|known| known.sentence(event.state, event.value));
+    let description = known.map(|known| known.sentence(event.state, event.value));
     match event.state {
-        Turn::Firing => tracing::warn!(rule, value, what, "alert"),
-        Turn::Resolved => tracing::info!(rule, value, what, "alert is over"),
+        Turn::Firing => tracing::warn!(rule, value, description, "alert"),
+        Turn::Resolved => tracing::info!(rule, value, description, "alert resolved"),
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
     use crate::insight::alerts::{ALL, Comparison, Severity};
     use crate::insight::history::Store;
 
-    /// A server that keeps things there.
+    /// Creates a server that uses this store.
     fn server(store: &Store) -> (Arc<Control>, Alerting) {
         let config = Config::default();
         let node = Arc::new(Node::new(&config, 0).with_store(store.clone()));
@@ -286,13 +286,13 @@ mod tests {
 
         let (control, mut alerting) = server(&store);
         restore(&control.node).await;
-        let desk = control.node.alerts();
-        assert_eq!(desk.alerts().summary().names, ["many_swarms"]);
-        assert_eq!(desk.alerts().silences()[0].comment, "why");
+        let alert_state = control.node.alerts();
+        assert_eq!(alert_state.alerts().summary().names, ["many_swarms"]);
+        assert_eq!(alert_state.alerts().silences()[0].comment, "why");
         alerting.look(&statistics(1.0), &notifier);
-        assert_eq!(desk.alerts().summary().firing, 0);
-        let noted = store.journal(Journal::Alerts, UNIX_EPOCH, 10).await;
-        let states = noted.newest.iter().map(|(_, json)| {
+        assert_eq!(alert_state.alerts().summary().firing, 0);
+        let journal = store.journal(Journal::Alerts, UNIX_EPOCH, 10).await;
+        let states = journal.newest.iter().map(|(_, json)| {
             let event: Event = serde_json::from_str(json).unwrap();
             (event.rule, event.state)
         });

@@ -1,4 +1,4 @@
-//! Counts who the members are, when somebody has asked: on the server's own thread, a slice of the swarms at a time.
+//! Runs the client census on request: on the server's own thread, one slice of the swarms at a time.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::protocol::http::Endpoint;
 use crate::protocol::{AddressFamily, ConnectionId};
 use crate::swarm::{self, Role, Walk};
 
-/// Counts whenever somebody has asked, and then not for a while; never completes.
+/// Runs a census after each request, then pauses; never completes.
 pub(super) async fn run(node: &Arc<Node>) {
     loop {
         node.census().asked().await;
@@ -26,11 +26,11 @@ async fn count(node: &Node) -> Census {
     let swarms = node.tracker().swarms();
     let totals = swarms.totals();
     let mut tally = Tally::new(totals.seeders + totals.leechers);
-    let (mut walk, mut goes_on) = (Walk::default(), true);
-    // A few kilobytes, so that a part of the table is locked for no more than it takes to copy them.
+    let (mut walk, mut has_more) = (Walk::default(), true);
+    // A few kilobytes, so that a shard is locked only for the time of copying them.
     let mut slice = Vec::new();
-    while goes_on {
-        goes_on = swarms.walk_slice(&mut walk, |member| slice.push(member));
+    while has_more {
+        has_more = swarms.walk_slice(&mut walk, |member| slice.push(member));
         for member in slice.drain(..) {
             let is_seeder = member.role == Role::Seeder;
             tally.add(member.peer_id.as_bytes(), is_seeder, way(member.way));
@@ -77,7 +77,7 @@ mod tests {
     use crate::protocol::{ConnectionId, InfoHash, PeerId};
     use crate::swarm::{Claim, Group, HttpSaid, Member};
 
-    /// Every fourth member seeds, every third announces over HTTP.
+    /// Creates a node in which every fourth member seeds and every third announces over HTTP.
     fn node(members: u32, in_swarm: u32) -> Node {
         let node = Node::new(&Config::default(), 0);
         for number in 0..members {
@@ -106,7 +106,7 @@ mod tests {
                         swarm.join((member, group), claim, false, Duration::ZERO);
                         return;
                     }
-                    let said = HttpSaid {
+                    let http_announce = HttpSaid {
                         peer_id,
                         key: None,
                         claim,
@@ -115,7 +115,11 @@ mod tests {
                         stale_before: 0,
                     };
                     let address = Ipv4Addr::from_bits(number).into();
-                    swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, (None, None));
+                    swarm.http_join(
+                        &Endpoint::new(address, NonZeroU16::MIN),
+                        http_announce,
+                        (None, None),
+                    );
                 },
             );
             joined.expect("room");
@@ -140,17 +144,20 @@ mod tests {
     #[tokio::test]
     async fn no_slice_shows_more_than_its_share() {
         let node = node(21_000, 21_000);
-        let (mut walk, mut slices, mut shown) = (Walk::default(), 0, 0);
+        let (mut walk, mut slices, mut total) = (Walk::default(), 0, 0);
         loop {
-            let mut own = 0;
-            let goes_on = node.tracker().swarms().walk_slice(&mut walk, |_| own += 1);
-            assert!(own <= 1024, "{own}");
-            (slices, shown) = (slices + 1, shown + own);
-            if !goes_on {
+            let mut count = 0;
+            let has_more = node
+                .tracker()
+                .swarms()
+                .walk_slice(&mut walk, |_| count += 1);
+            assert!(count <= 1024, "{count}");
+            (slices, total) = (slices + 1, total + count);
+            if !has_more {
                 break;
             }
         }
-        assert_eq!(shown, 21_000);
+        assert_eq!(total, 21_000);
         assert!(slices >= 256, "{slices}");
     }
 }

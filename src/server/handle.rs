@@ -1,6 +1,7 @@
-//! The way to tell a running server what to do: leave, hurry, go by other settings; and to see how it does.
+//! Controls a running server: drain, stop, change settings, observe progress and liveness.
 //!
-//! Holds what the server and its handles share. It decides nothing: the server leaves, the workers apply.
+//! This module stores the state shared by the server and its handles. It decides nothing: the server drains, the
+//! workers apply settings.
 
 use std::sync::{Arc, Weak};
 
@@ -14,25 +15,25 @@ use crate::http::Shared;
 use crate::hub::Node;
 use crate::worker::{InForce, Pulse};
 
-/// Tells a running server what to do. Clones speak to the same server.
+/// Controls a running server. All clones control the same server.
 #[derive(Debug, Clone)]
 pub struct Handle(pub(super) Arc<Control>);
 
-/// How far a server is on its way out.
+/// The phase of a server between serving and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// It is not: it serves.
+    /// Serving normally.
     Serving,
-    /// It refuses newcomers, says so at `/readyz`, and serves those it has.
+    /// New clients are refused, `/readyz` reports not ready, and existing clients are served.
     Quiet,
-    /// It listens no more, and closes its connections one after the other.
+    /// The listeners are closed, and connections are closed one after the other.
     Closing,
-    /// All have been told; the last ones end.
+    /// All connections have received a close; the last ones are ending.
     Ending,
 }
 
 impl Phase {
-    /// The label under which it is logged.
+    /// Returns the label used in log lines.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -44,16 +45,16 @@ impl Phase {
     }
 }
 
-/// What becomes of a server.
+/// The progress of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// How far it is.
+    /// The current phase.
     pub phase: Phase,
-    /// connections open when this was told, which is now and then.
+    /// Open connections when this value was sent; it is updated every few seconds.
     pub connections: u64,
 }
 
-/// What the server shall do; it never takes back what it was told.
+/// The requested state of the server; requests only increase it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wanted {
     Serve,
@@ -61,7 +62,7 @@ pub(super) enum Wanted {
     Stop,
 }
 
-/// What the server and its handles share.
+/// The state shared by the server and its handles.
 #[derive(Debug)]
 pub(super) struct Control {
     pub(super) node: Arc<Node>,
@@ -70,7 +71,7 @@ pub(super) struct Control {
     pub(super) wanted: watch::Sender<Wanted>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) pulses: Box<[Arc<Pulse>]>,
-    /// When a `membership_ttl` that was lowered comes into force.
+    /// When a lowered `membership_ttl` becomes active.
     pub(super) ttl_due: watch::Sender<Option<Instant>>,
     pub(super) access: Arc<Lists>,
     /// One reload or change at a time.
@@ -101,7 +102,7 @@ impl Control {
         control
     }
 
-    /// More than was wanted so far, never less.
+    /// Raises the requested state, and never lowers it.
     pub(super) fn want(&self, more: Wanted) {
         self.wanted.send_if_modified(|wanted| {
             let is_more = more > *wanted;
@@ -110,7 +111,7 @@ impl Control {
         });
     }
 
-    /// Lowers the lifetime of memberships when a reload has asked for it and nobody is forgotten for it any more.
+    /// Lowers the lifetime of memberships after a reload, as soon as no member expires because of it.
     pub(super) async fn lower_ttl_when_due(&self) {
         let mut due = self.ttl_due.subscribe();
         loop {
@@ -133,45 +134,47 @@ impl Control {
 }
 
 impl Handle {
-    /// Lets the server leave: `/readyz` says no, newcomers are refused, and after `drain.quiet` those there are
-    /// closed over `drain.spread`.
+    /// Drains the server: `/readyz` reports not ready, new clients are refused, and after `drain.quiet` the existing
+    /// connections are closed over `drain.spread`.
     pub fn drain(&self) {
         self.0.want(Wanted::Drain);
     }
 
-    /// Lets the server end at once: all connections are closed, and what has not ended a second later is dropped.
+    /// Stops the server at once: all connections are closed, and those that have not ended one second later are
+    /// dropped.
     pub fn stop(&self) {
         self.0.want(Wanted::Stop);
     }
 
-    /// How far the server is on its way out.
+    /// Returns a receiver of the shutdown progress.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.0.progress.subscribe()
     }
 
-    /// The settings in force.
+    /// Returns the active settings.
     #[must_use]
     pub fn config(&self) -> Config {
         self.0.config()
     }
 
-    /// Goes by other settings as far as they can change while the server runs, for open connections too; says in the
-    /// log what has changed and what needs a restart. Reads the files of `[access]` anew. When it returns the workers go by them.
+    /// Applies other settings as far as they can change at run time, also for open connections. Logs the changes and
+    /// which of them need a restart. Reads the files of `[access]` again. When it returns, the workers use the new
+    /// settings.
     ///
     /// # Errors
-    /// Every mistake found; all stays as it was.
+    /// Every mistake found; nothing is changed then.
     pub async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
         self.0.reload(wanted).await
     }
 
-    /// Tells of other settings in force, whoever has changed them.
+    /// Returns a receiver of configuration changes, from any source.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings(self.0.in_force.subscribe())
     }
 
-    /// Tells at each call whether all workers are alive.
+    /// Returns a check that reports at each call whether all workers are alive.
     #[must_use]
     pub fn heartbeats(&self) -> Heartbeats {
         let seen = vec![0; self.0.pulses.len()];
@@ -182,19 +185,19 @@ impl Handle {
     }
 }
 
-/// The settings in force, for who has to be told of others.
+/// A receiver of changes of the active settings.
 #[derive(Debug)]
 pub struct Settings(watch::Receiver<Arc<InForce>>);
 
 impl Settings {
-    /// Waits for a change, and gives what is in force then; `None` when the server is no more.
+    /// Waits for a change and returns the active settings; `None` if the server has ended.
     pub async fn next(&mut self) -> Option<Config> {
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().config.clone())
     }
 }
 
-/// Watches the loops of the workers.
+/// Checks the event loops of the workers.
 #[derive(Debug)]
 pub struct Heartbeats {
     control: Arc<Control>,
@@ -202,7 +205,7 @@ pub struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// Whether every worker's loop has turned since the last call; it does so four times a second.
+    /// Returns whether every worker has ticked since the last call; workers tick four times a second.
     pub fn all(&mut self) -> bool {
         let pulses = self.control.pulses.iter().zip(&mut self.seen);
         pulses.fold(true, |all, (pulse, seen)| {
@@ -220,9 +223,9 @@ mod tests {
     use super::*;
     use crate::config::{Layers, Setting, Takes, load};
 
-    /// A configuration in which only this setting differs from `base`.
+    /// Returns a configuration in which only this setting differs from `base`.
     fn changed(base: &Config, setting: &'static Setting) -> Config {
-        let words = [
+        let candidates = [
             "1",
             "7",
             "99",
@@ -240,13 +243,13 @@ mod tests {
             "/hub",
             "sixteen-characters-and-more",
         ];
-        let configs = words.into_iter().filter_map(|word| {
+        let configs = candidates.into_iter().filter_map(|candidate| {
             let layers = Layers {
-                flags: vec![(setting, vec![OsString::from(word)])],
+                flags: vec![(setting, vec![OsString::from(candidate)])],
                 ..Layers::default()
             };
             let read = load(layers).ok()?.config;
-            // Of a list of settings only this one is taken over.
+            // Only this setting may differ, so `web_dir` is copied.
             let (config, changes) = base
                 .reloaded(&Config {
                     web_dir: base.web_dir.clone(),
@@ -261,7 +264,7 @@ mod tests {
             .unwrap_or_else(|| panic!("another value for {}", setting.key))
     }
 
-    /// Who goes by these asks for the settings in force each time, so there is nothing to be told.
+    /// These settings are read at each use, so a reload has nothing to push.
     fn is_asked_for(key: &str) -> bool {
         let by_workers = [
             "connection.message_bytes_max",
@@ -278,7 +281,7 @@ mod tests {
 
     #[test]
     fn every_setting_that_a_reload_can_change_reaches_who_goes_by_it() {
-        // Served from a folder, so that the site is not described with all its files.
+        // Served from a folder, so that the debug output does not contain all embedded files.
         let base = Config {
             web_dir: Some("web".into()),
             ..Config::default()
@@ -311,20 +314,20 @@ mod tests {
         };
         let node = Arc::new(Node::new(&ttl(1000), 0));
         let server = Handle(Control::new(&ttl(1000), &node, 0));
-        let in_force = || node.tracker().rules().ttl.membership.as_secs();
+        let active_ttl = || node.tracker().rules().ttl.membership.as_secs();
         let control = Arc::clone(&server.0);
         tokio::spawn(async move { control.lower_ttl_when_due().await });
         server.reload(&ttl(300)).await.expect("valid");
         tokio::time::sleep(Duration::from_secs(999)).await;
-        assert_eq!(in_force(), 1000);
+        assert_eq!(active_ttl(), 1000);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(in_force(), 300);
-        // A longer one holds at once, and what was to be lowered is forgotten.
+        assert_eq!(active_ttl(), 300);
+        // A longer lifetime is active at once and cancels a pending decrease.
         server.reload(&ttl(200)).await.expect("valid");
         server.reload(&ttl(500)).await.expect("valid");
-        assert_eq!(in_force(), 500);
+        assert_eq!(active_ttl(), 500);
         tokio::time::sleep(Duration::from_secs(2000)).await;
-        assert_eq!(in_force(), 500);
+        assert_eq!(active_ttl(), 500);
     }
 
     #[tokio::test(start_paused = true)]
@@ -336,14 +339,14 @@ mod tests {
         };
         let node = Arc::new(Node::new(&interval(600), 0));
         let server = Handle(Control::new(&interval(600), &node, 0));
-        let in_force = || node.tracker().rules().ttl.http_membership.as_secs();
+        let active_ttl = || node.tracker().rules().ttl.http_membership.as_secs();
         let control = Arc::clone(&server.0);
         tokio::spawn(async move { control.lower_ttl_when_due().await });
         server.reload(&interval(100)).await.expect("valid");
         tokio::time::sleep(Duration::from_secs(1799)).await;
-        assert_eq!(in_force(), 1800);
+        assert_eq!(active_ttl(), 1800);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(in_force(), 300);
+        assert_eq!(active_ttl(), 300);
     }
 
     #[tokio::test]

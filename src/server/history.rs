@@ -1,4 +1,4 @@
-//! Starts the thread of the history, and looks at its file before.
+//! Starts the history thread, and checks before whether its file can be written.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute as made_absolute};
@@ -8,11 +8,11 @@ use crate::config::{History, InvalidConfig};
 use crate::insight::history::{Place, Store};
 use crate::net::look::{check_room, may_write};
 
-/// The name of the file in the folder for the server's own files.
+/// Name of the history file in the folder for the server's own files.
 const FILE: &str = "history.sqlite";
 
-/// Keeps history where the setting says, on a thread that ends when the store is closed or dropped. Without it the server
-/// does all else as well.
+/// Opens the history where the setting says, on a thread that ends when the store is closed or dropped. If the thread
+/// cannot start, the server runs without history.
 pub(super) fn keep(history: &History, state_folder: Option<&Path>) -> Store {
     let place = match (history, state_folder) {
         (History::Off, _) => return Store::none(),
@@ -20,25 +20,25 @@ pub(super) fn keep(history: &History, state_folder: Option<&Path>) -> Store {
         (History::File, Some(folder)) => Place::File(absolute(&folder.join(FILE))),
         (History::File, None) | (History::Memory, _) => Place::Memory,
     };
-    let (store, keeper) = Store::at(place);
-    let thread = thread::Builder::new().name("history".to_owned());
-    match thread.spawn(move || keeper.run()) {
+    let (store, writer) = Store::at(place);
+    let builder = thread::Builder::new().name("history".to_owned());
+    match builder.spawn(move || writer.run()) {
         Ok(_) => store,
         Err(error) => {
-            tracing::error!(%error, "no history is kept: its thread cannot be started");
+            tracing::error!(%error, "history disabled: its thread cannot be started");
             Store::none()
         }
     }
 }
 
-/// Looks whether the history can be kept where the setting says; makes nothing.
+/// Checks whether the history can be stored where the setting says; creates nothing.
 ///
-/// Gives a warning where it cannot and the server does without: nobody has named a file, or it is the disk that has a trouble, which
-/// may pass.
+/// Returns a warning if it cannot and the server continues without history: no file was named, or the disk has an error
+/// that may be temporary.
 ///
 /// # Errors
 ///
-/// The file that the operator has named can never be written.
+/// The file named by the operator can never be written.
 pub(super) fn look(
     history: &History,
     state_folder: Option<&Path>,
@@ -51,23 +51,23 @@ pub(super) fn look(
     let Err(reason) = check_file(&path) else {
         return Ok(None);
     };
-    let trouble = InvalidConfig {
+    let problem = InvalidConfig {
         place: "history".to_owned(),
         what: format!("\"{}\" cannot be written ({reason})", path.display()),
-        remedy: "give a file that this user may write, or memory or off".to_owned(),
+        remedy: "name a file that this user can write, or use memory or off".to_owned(),
     };
-    let may_pass = [
+    let temporary_errors = [
         ErrorKind::ReadOnlyFilesystem,
         ErrorKind::StorageFull,
         ErrorKind::QuotaExceeded,
     ];
-    if is_named && !may_pass.contains(&reason.kind()) {
-        return Err(trouble);
+    if is_named && !temporary_errors.contains(&reason.kind()) {
+        return Err(problem);
     }
-    Ok(Some(trouble.to_string()))
+    Ok(Some(problem.to_string()))
 }
 
-/// Whether a file can be written, or made with the folders above it.
+/// Checks whether a file can be written, or created together with its parent folders.
 fn check_file(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
@@ -75,12 +75,12 @@ fn check_file(path: &Path) -> io::Result<()> {
     if path.exists() {
         may_write(path)?;
     }
-    // Its log stands beside it.
+    // SQLite writes its log next to the file.
     check_room(path.parent().unwrap_or(Path::new("")))
 }
 
-/// Whole, so that the log says which file it is wherever the program was started.
+/// Returns the absolute path, so that log lines name the file independent of the working directory.
 fn absolute(path: &Path) -> PathBuf {
-    // Fails only where there is no working directory any more.
+    // Fails only without a working directory.
     made_absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,6 +1,7 @@
-//! How a server leaves: quiet, closing, ending. Each phase has its time and is over early when nobody is left.
+//! Shuts the server down in three phases: quiet, closing, ending. Each phase has a time limit and ends early when no
+//! connection is left.
 //!
-//! It only sets the pace: workers refuse, close and drop when they are told.
+//! This module only signals the workers; they refuse, close and drop connections.
 
 use std::io;
 use std::time::Duration;
@@ -12,16 +13,16 @@ use super::ServerError;
 use super::handle::{Control, Phase, Progress, Wanted};
 use crate::worker::Orders;
 
-/// What has not ended this long after a stop is dropped: time for a close to go to the other side of the world and back.
+/// Connections still open this long after a stop are dropped: the round-trip time of a close across the world.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
-/// A worker that has dropped everything and still runs after this is stuck.
+/// A worker that is still running this long after dropping all connections is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
-/// How often a phase looks whether somebody is left.
+/// How often a phase checks for open connections.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How often it is logged how many are left.
+/// How often the number of open connections is logged.
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
-/// The ends of the workers.
+/// Collects the results of the workers as they end.
 #[derive(Debug)]
 pub(super) struct Ends {
     told: mpsc::Receiver<(usize, io::Result<()>)>,
@@ -30,16 +31,16 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Of this many workers.
-    pub(super) fn new(told: mpsc::Receiver<(usize, io::Result<()>)>, workers: usize) -> Self {
+    /// Creates the collector for this many workers.
+    pub(super) fn new(exits: mpsc::Receiver<(usize, io::Result<()>)>, workers: usize) -> Self {
         Self {
-            told,
+            told: exits,
             running: workers,
             failed: None,
         }
     }
 
-    /// Completes when another one has ended; never if none is left.
+    /// Completes when another worker has ended; never completes if none is left.
     pub(super) async fn next(&mut self) {
         match self.told.recv().await {
             Some((number, ended)) => {
@@ -59,7 +60,7 @@ impl Ends {
         }
     }
 
-    /// How it ended: well, or why not.
+    /// Returns the overall result: the first error, or `Stuck` if workers are still running.
     pub(super) fn into_result(self) -> Result<(), ServerError> {
         match self.failed {
             Some(error) => Err(error),
@@ -71,10 +72,10 @@ impl Ends {
     }
 }
 
-/// Goes through the phases that are wanted until all workers have ended, or are known to be stuck.
+/// Runs the requested phases until all workers have ended or are considered stuck.
 pub(super) async fn leave(control: &Control, orders: &Orders, ends: &mut Ends) {
     let drain = control.in_force.borrow().config.drain.clone();
-    let began = Instant::now();
+    let start = Instant::now();
     let is_stop = || *control.wanted.borrow() == Wanted::Stop;
     let at_most = if is_stop() {
         STOP_WITHIN.min(drain.timeout)
@@ -98,17 +99,17 @@ pub(super) async fn leave(control: &Control, orders: &Orders, ends: &mut Ends) {
     orders.hurry.cancel();
     phase(control, ends, Phase::Ending, drain.timeout).await;
     orders.give_up.cancel();
-    // Whoever is not stuck ends now.
+    // Workers that are not stuck end now.
     let _ = timeout(STUCK_AFTER, ends.all()).await;
-    tracing::info!(seconds = began.elapsed().as_secs_f64(), "stopped");
+    tracing::info!(seconds = start.elapsed().as_secs_f64(), "stopped");
 }
 
-/// One phase, which lasts for `time` at most: until nobody is left for it, or a stop is wanted.
+/// Runs one phase for at most `time`: until no connection is left or a stop is requested.
 async fn phase(control: &Control, ends: &mut Ends, phase: Phase, time: Duration) {
-    let (end, mut stopped_end) = (Instant::now() + time, None);
-    let mut logged: Option<Instant> = None;
-    let mut looks = interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (end, mut stop_end) = (Instant::now() + time, None);
+    let mut logged_at: Option<Instant> = None;
+    let mut checks = interval(LOOK_EVERY);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let connections = control.node.connections();
         let is_stop = *control.wanted.borrow() == Wanted::Stop;
@@ -117,21 +118,21 @@ async fn phase(control: &Control, ends: &mut Ends, phase: Phase, time: Duration)
             _ => is_stop || connections == 0 || ends.failed.is_some(),
         };
         if is_stop {
-            stopped_end.get_or_insert(Instant::now() + STOP_WITHIN);
+            stop_end.get_or_insert(Instant::now() + STOP_WITHIN);
         }
-        let end = stopped_end.map_or(end, |stopped| stopped.min(end));
+        let end = stop_end.map_or(end, |stop| stop.min(end));
         if is_over || Instant::now() >= end {
             return;
         }
-        if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            logged = Some(Instant::now());
-            tracing::info!(phase = phase.label(), connections, "leaving");
+        if logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            logged_at = Some(Instant::now());
+            tracing::info!(phase = phase.label(), connections, "shutting down");
             control
                 .progress
                 .send_replace(Progress { phase, connections });
         }
         tokio::select! {
-            _ = looks.tick() => {}
+            _ = checks.tick() => {}
             () = ends.next() => {}
         }
     }

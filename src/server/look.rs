@@ -1,5 +1,5 @@
-//! What can be said of a configuration before the server starts: what it will refuse, and what it will warn of. The start looks
-//! first, with the same functions; `swarmhub check-config` only looks.
+//! Checks a configuration before the server starts: what the start will refuse and what it will warn about. The start
+//! runs the same checks first; `swarmhub check-config` runs only the checks.
 
 use std::path::{Path, PathBuf};
 
@@ -8,97 +8,99 @@ use crate::config::{Config, Target};
 use crate::net;
 use crate::net::tls::Tls;
 
-/// What a look has found.
+/// The results of the checks.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
-    /// Why the server does not start, in the order in which the start finds it.
+    /// Errors that prevent the start, in the order in which the start finds them.
     pub(super) problems: Vec<ServerError>,
-    /// What the log says at the start, but for the dates of certificates.
+    /// Warnings logged at the start, except those about certificate dates.
     pub(super) warnings: Vec<String>,
-    /// Certificates that browsers refuse for their dates.
+    /// Warnings about certificates that browsers refuse because of their dates.
     pub(super) dates: Vec<String>,
 }
 
 impl ServerBuilder {
-    /// Looks at everything that the start looks at: settings, certificates and keys, lists, folders, addresses. Makes no file and
-    /// binds no port, so it does not see whether a port is taken or needs a privilege. Gives what the start will warn of.
+    /// Checks everything that the start checks: settings, certificates and keys, lists, folders, addresses. Creates no
+    /// file and binds no port, so it does not detect a port that is in use or needs a privilege. Returns the warnings
+    /// of the start.
     ///
     /// # Errors
     ///
-    /// All that [`bind`](Self::bind) will refuse, in its words; never an empty list.
+    /// All errors that [`bind`](Self::bind) would return, with the same texts; never an empty list.
     pub fn check(&self) -> Result<Vec<String>, Vec<ServerError>> {
         let config = self.listening();
         if let Err(mistakes) = config.check() {
             return Err(vec![ServerError::Config(mistakes)]);
         }
         let lists = access::read(&config.access).map_err(ServerError::Config);
-        let looked = self.look(&config);
-        let problems: Vec<_> = lists.err().into_iter().chain(looked.problems).collect();
+        let report = self.look(&config);
+        let problems: Vec<_> = lists.err().into_iter().chain(report.problems).collect();
         if problems.is_empty() {
-            let warnings = looked.dates.into_iter().chain(looked.warnings);
+            let warnings = report.dates.into_iter().chain(report.warnings);
             Ok(warnings.collect())
         } else {
             Err(problems)
         }
     }
 
-    /// Looks at what a checked configuration names, but for the lists of `[access]`.
+    /// Checks what a valid configuration refers to, except the lists of `[access]`.
     pub(super) fn look(&self, config: &Config) -> Looked {
-        let mut looked = Looked::default();
+        let mut report = Looked::default();
         match Tls::look(&config.tls) {
-            Ok(dates) => looked.dates = dates,
-            Err(error) => looked.problems.push(ServerError::Tls(error)),
+            Ok(dates) => report.dates = dates,
+            Err(error) => report.problems.push(ServerError::Tls(error)),
         }
-        let unfit = net::look::look(&places(config)).into_iter();
-        let unfit = unfit.map(|(listen, reason)| ServerError::Listen { listen, reason });
-        looked.problems.extend(unfit);
+        let bad_listeners = net::look::look(&places(config)).into_iter();
+        let bad_listeners =
+            bad_listeners.map(|(listen, reason)| ServerError::Listen { listen, reason });
+        report.problems.extend(bad_listeners);
         match history::look(&config.history, self.state_folder.as_deref()) {
-            Ok(warning) => looked.warnings.extend(warning),
-            Err(mistake) => looked.problems.push(ServerError::Config(vec![mistake])),
+            Ok(warning) => report.warnings.extend(warning),
+            Err(mistake) => report.problems.push(ServerError::Config(vec![mistake])),
         }
-        looked.warnings.extend(plain_listeners(config));
-        looked.warnings.extend(open_introductions(config));
+        report.warnings.extend(plain_listeners(config));
+        report.warnings.extend(open_introductions(config));
         let secrets = self.secret_files.iter();
         let secrets = secrets
             .chain(&config.tls.key)
             .chain(&config.access.tokens_file);
-        looked.warnings.extend(secrets.filter(|file| is_readable_by_all(file)).map(|file| {
+        report.warnings.extend(secrets.filter(|file| is_readable_by_all(file)).map(|file| {
             format!(
-                "{} holds secrets and every user of this machine can read it; let its owner alone read it (chmod 600)",
+                "{} holds secrets and is readable by every user of this machine; make it readable by its owner only (chmod 600)",
                 file.display()
             )
         }));
-        looked
+        report
     }
 }
 
-/// Where the admin token would travel in the open.
+/// Returns a warning about listeners over which the admin token would be sent unencrypted.
 fn plain_listeners(config: &Config) -> Option<String> {
     config.admin_token.as_ref()?;
-    let open = config.listen.iter();
-    let open = open.filter(|listen| {
+    let exposed = config.listen.iter();
+    let exposed = exposed.filter(|listen| {
         !listen.tls && listen.role.has_pages() && is_beyond_loopback(&listen.target)
     });
-    let open: Vec<String> = open.map(ToString::to_string).collect();
-    (!open.is_empty()).then(|| {
+    let exposed: Vec<String> = exposed.map(ToString::to_string).collect();
+    (!exposed.is_empty()).then(|| {
         format!(
-            "admin_token: {} is without TLS and not on loopback, so whoever is on the way can read the token; \
-             use a tls+ listener, or listen on 127.0.0.1 or a socket file behind a proxy that speaks TLS",
-            open.join(", ")
+            "admin_token: {} is without TLS and not on loopback, so the token can be read on the network path; \
+             use a tls+ listener, or listen on 127.0.0.1 or a socket file behind a TLS proxy",
+            exposed.join(", ")
         )
     })
 }
 
-/// Where everybody may say in a PROXY header who it is.
+/// Returns a warning about listeners where any client may set its address by a PROXY header.
 fn open_introductions(config: &Config) -> Option<String> {
-    let places = config.listen.iter().chain(&config.metrics.listen);
-    let open = places.filter(|listen| listen.proxy && is_beyond_loopback(&listen.target));
-    let open: Vec<String> = open.map(ToString::to_string).collect();
-    (config.proxies.trusted.is_empty() && !open.is_empty()).then(|| {
+    let listeners = config.listen.iter().chain(&config.metrics.listen);
+    let exposed = listeners.filter(|listen| listen.proxy && is_beyond_loopback(&listen.target));
+    let exposed: Vec<String> = exposed.map(ToString::to_string).collect();
+    (config.proxies.trusted.is_empty() && !exposed.is_empty()).then(|| {
         format!(
-            "proxies.trusted is empty: whoever can connect to {} can take any address by a PROXY header; \
-             name the addresses of your proxies in proxies.trusted",
-            open.join(", ")
+            "proxies.trusted is empty: any client that can connect to {} can claim any address by a PROXY header; \
+             list the addresses of your proxies in proxies.trusted",
+            exposed.join(", ")
         )
     })
 }
@@ -107,7 +109,7 @@ fn is_beyond_loopback(target: &Target) -> bool {
     matches!(target, Target::Tcp(address) if !address.ip().to_canonical().is_loopback())
 }
 
-/// Whether users who are neither owner nor of the group may read a file.
+/// Returns whether users other than the owner and the group may read a file.
 fn is_readable_by_all(file: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -124,14 +126,14 @@ fn is_readable_by_all(file: &Path) -> bool {
 }
 
 impl ServerBuilder {
-    /// Files that the settings were read from and that hold secrets: the server warns if everybody may read them.
+    /// Sets the files with secrets that the settings were read from; the server warns if every user may read them.
     #[must_use]
     pub fn secret_files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
         self.secret_files = files.into_iter().collect();
         self
     }
 
-    /// The settings with the places of [`listen_on`](Self::listen_on).
+    /// Returns the settings with the listeners of [`listen_on`](Self::listen_on).
     pub(super) fn listening(&self) -> Config {
         let mut config = self.config.clone();
         if !self.listen.is_empty() {

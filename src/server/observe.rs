@@ -1,5 +1,5 @@
-//! Puts up the statistics once a second: what was counted, and what can be seen of the node, the process, the sockets and
-//! the certificates.
+//! Publishes the statistics once a second: the counters, and the gauges of the node, the process, the sockets and the
+//! certificates.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use crate::memory;
 use crate::net::Sockets;
 use crate::net::tls::Certificates;
 
-/// How often.
+/// How often statistics are published.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often the largest swarms are written down, and how many of them (`history_top_swarms`).
+/// How often the largest swarms are recorded, and how many of them (`history_top_swarms`).
 const TOP_SWARMS_EVERY: Duration = Duration::from_mins(10);
 const TOP_SWARMS_MAX: usize = 100;
 
-/// How often all swarms and addresses are gone through for the largest of them.
+/// How often all swarms and addresses are scanned for the largest.
 const LARGEST_EVERY: Duration = Duration::from_secs(10);
 
-/// What is looked at.
+/// Collects and publishes the statistics.
 pub(super) struct Observer {
     control: Arc<Control>,
     sockets: Arc<Sockets>,
     certificates: Option<Certificates>,
     started: Instant,
-    /// The same by the clock of the machine, in seconds since 1970.
+    /// The start time by the system clock, in seconds since 1970.
     start_time: f64,
     recent: Recent,
-    /// When, and the processor time up to then.
+    /// Time of the last sample, and the processor time up to then.
     before: Option<(Instant, Duration)>,
-    /// When the largest swarms were written down last, in steps of [`TOP_SWARMS_EVERY`] since 1970.
+    /// When the largest swarms were last recorded, in steps of [`TOP_SWARMS_EVERY`] since 1970.
     top_swarms_step: u64,
     largest: Option<Largest>,
     private_share: PrivateShare,
 }
 
-/// The largest swarm and address, and when that was found out.
+/// The sizes of the largest swarm and address, and the time of that scan.
 #[derive(Debug, Clone, Copy)]
 struct Largest {
     at: Instant,
@@ -72,12 +72,12 @@ impl Observer {
         }
     }
 
-    /// Looks once a second; never completes.
+    /// Samples once a second; never completes.
     pub(super) async fn run(mut self) {
-        let mut looks = interval(EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            looks.tick().await;
+            ticks.tick().await;
             let statistics = self.look();
             self.private_share.look(&statistics.gauges);
             self.control.node.store().record(&statistics);
@@ -86,14 +86,14 @@ impl Observer {
         }
     }
 
-    /// Writes down the largest swarms when it is time, if that is wanted.
+    /// Records the largest swarms when they are due, if enabled.
     fn keep_top_swarms(&mut self, now: SystemTime) {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let step = since.as_secs() / TOP_SWARMS_EVERY.as_secs();
-        let is_wanted = self.control.in_force.borrow().config.history_top_swarms;
+        let is_enabled = self.control.in_force.borrow().config.history_top_swarms;
         let node = &self.control.node;
         let swarms = node.tracker().swarms();
-        if !is_wanted || step == self.top_swarms_step || swarms.totals().swarms == 0 {
+        if !is_enabled || step == self.top_swarms_step || swarms.totals().swarms == 0 {
             return;
         }
         self.top_swarms_step = step;
@@ -130,18 +130,21 @@ impl Observer {
         let most = |of: fn(&Levels) -> &Level| {
             count(levels.iter().map(of).map(Level::get).max().unwrap_or(0))
         };
-        let loopback: u64 = levels.iter().map(|own| own.loopback.get()).sum();
+        let loopback: u64 = levels
+            .iter()
+            .map(|of_worker| of_worker.loopback.get())
+            .sum();
         let lag = levels.iter().map(Levels::take_loop_lag).max();
         let (history_works, history_size) = node.store().health();
-        let in_force = self.control.in_force.borrow();
-        let config = &in_force.config;
+        let active = self.control.in_force.borrow();
+        let config = &active.config;
         let (ipv4, ipv6, unix) = (
-            sum(|own| &own.ipv4),
-            sum(|own| &own.ipv6),
-            sum(|own| &own.unix),
+            sum(|of_worker| &of_worker.ipv4),
+            sum(|of_worker| &of_worker.ipv6),
+            sum(|of_worker| &of_worker.unix),
         );
         Gauges {
-            // Of the same look, so that the parts add up to it.
+            // From the same sample, so that the parts add up to it.
             connections: ipv4 + ipv6 + unix,
             connections_ipv4: ipv4,
             connections_ipv6: ipv6,
@@ -158,11 +161,11 @@ impl Observer {
             members: count(totals.seeders) + count(totals.leechers),
             http_peers: count(totals.http_peers),
             followers: count(self.control.site.followers_count()),
-            outbox: sum(|own| &own.outbox),
-            outbox_fill: most(|own| &own.outbox_fullest)
+            outbox: sum(|of_worker| &of_worker.outbox),
+            outbox_fill: most(|of_worker| &of_worker.outbox_fullest)
                 / count(config.connection.output_bytes_max),
             responses_waiting: count(node.response_bytes()),
-            http_blocked: sum(|own| &own.http_blocked),
+            http_blocked: sum(|of_worker| &of_worker.http_blocked),
             bans_in_force: count(node.bans_in_force(node.now())),
             addresses_known: count(node.addresses_known()),
             largest_address_connections: count(largest.address),
@@ -179,23 +182,25 @@ impl Observer {
             open_files: open_files().map_or(f64::NAN, count),
             open_files_max: self.sockets.open_files_max().map_or(f64::NAN, count),
             loop_lag: lag.unwrap_or_default().as_secs_f64(),
-            announce_interval: most(|own| &own.interval),
+            announce_interval: most(|of_worker| &of_worker.interval),
             certificate_left: self.certificate_left(),
             history_works,
             history_size,
             uptime: self.started.elapsed().as_secs_f64(),
             start_time: self.start_time,
-            // Those of the last minute.
+            // Gauges over the last minute are filled in later.
             ..Gauges::default()
         }
     }
 
-    /// Looked up anew now and then: it is the only look at each swarm and address.
+    /// Returns the largest swarm and address. Cached, because only this scan visits each swarm and address.
     fn largest(&mut self) -> Largest {
         let now = Instant::now();
         let node = &self.control.node;
-        let known = self.largest.filter(|known| now - known.at < LARGEST_EVERY);
-        *self.largest.insert(known.unwrap_or_else(|| Largest {
+        let recent = self
+            .largest
+            .filter(|recent| now - recent.at < LARGEST_EVERY);
+        *self.largest.insert(recent.unwrap_or_else(|| Largest {
             at: now,
             swarm: node.tracker().swarms().members_of_largest(),
             address: node.largest_address(),
@@ -203,7 +208,7 @@ impl Observer {
         }))
     }
 
-    /// Cores that this process kept busy since it was last asked.
+    /// Returns the average number of busy cores since the last call.
     fn cpu_cores(&mut self, spent: Duration) -> f64 {
         let now = Instant::now();
         match self.before.replace((now, spent)) {
@@ -215,49 +220,49 @@ impl Observer {
         }
     }
 
-    /// Until the first certificate ends; nothing is known without any.
+    /// Returns the seconds until the first certificate expires; NaN without certificates.
     fn certificate_left(&self) -> f64 {
-        let ends = self.certificates.iter().flat_map(Certificates::all);
-        let first = ends.map(|certificate| certificate.not_after).min();
-        first.map_or(f64::NAN, |end| {
+        let expiries = self.certificates.iter().flat_map(Certificates::all);
+        let first_expiry = expiries.map(|certificate| certificate.not_after).min();
+        first_expiry.map_or(f64::NAN, |end| {
             match end.duration_since(SystemTime::now()) {
                 Ok(left) => left.as_secs_f64(),
-                Err(ended) => -ended.duration().as_secs_f64(),
+                Err(expired) => -expired.duration().as_secs_f64(),
             }
         })
     }
 }
 
-/// Running totals that belong together, while others change them: read until two readings agree, or a few times.
+/// Reads totals that change concurrently: repeats until two readings agree, or gives up after a few.
 fn settled<T: PartialEq>(read: impl Fn() -> T) -> T {
     const READINGS_MAX: usize = 5;
-    let mut seen = read();
+    let mut previous = read();
     for _ in 0..READINGS_MAX {
         let now = read();
-        if now == seen {
+        if now == previous {
             break;
         }
-        seen = now;
+        previous = now;
     }
-    seen
+    previous
 }
 
-/// As a number of things, or bytes.
+/// Converts a count or a number of bytes.
 #[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
 fn count(number: impl TryInto<u64>) -> f64 {
     number.try_into().map_or(f64::NAN, |number| number as f64)
 }
 
-/// Descriptors in use. Linux tells them as the size of the folder since 6.2; counting the entries would take longer the
-/// more connections there are.
+/// Returns the number of open descriptors. Linux reports it as the size of the directory since 6.2. Counting the
+/// entries would take longer with more connections.
 fn open_files() -> Option<u64> {
     let folder = fs::metadata("/proc/self/fd").ok()?;
     Some(folder.len()).filter(|open| *open > 0)
 }
 
-/// Processor time of all threads so far; Linux only.
+/// Returns the processor time of all threads so far; Linux only.
 fn processor_time() -> Option<Duration> {
-    // One line for each process; the name, field 2, may hold blanks. Fields 14 and 15 are user and system time in
+    // One line per process; the name (field 2) may contain spaces. Fields 14 and 15 are user and system time in
     // hundredths of a second (proc_pid_stat(5)).
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;

@@ -1,22 +1,22 @@
-//! Says in the log when most connections come from one private address: mostly a proxy or a container's bridge that nobody has
-//! told the server of, so that limits take everybody behind it for one.
+//! Logs a warning when most connections come from one private address. This is usually an unconfigured proxy or
+//! container bridge, so that limits treat all its clients as one.
 
 use crate::insight::Gauges;
 
-/// Fewer connections say nothing: a household tries the server out.
+/// Fewer connections are not significant, such as a household that tries the server.
 const CONNECTIONS_MIN: f64 = 50.0;
-/// The share from which it is said, and the one below which it may be said again.
+/// Share of connections above which the warning is logged, and below which it is armed again.
 const SHARE: f64 = 0.5;
 const SHARE_AGAIN: f64 = 0.25;
 
-/// Whether it has been said.
+/// Whether the warning was logged.
 #[derive(Debug, Default)]
 pub(super) struct PrivateShare {
     is_told: bool,
 }
 
 impl PrivateShare {
-    /// Looks at the numbers of one second; true if it was said now.
+    /// Checks the gauges of one second; returns true if the warning was logged now.
     pub(super) fn look(&mut self, gauges: &Gauges) -> bool {
         let (connections, most) = (
             gauges.connections,
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn it_is_said_once_and_again_only_after_it_was_over() {
         let mut share = PrivateShare::default();
-        let looks = [
+        let samples = [
             (40.0, 40.0, false),
             (100.0, 50.0, false),
             (100.0, 51.0, true),
@@ -63,9 +63,9 @@ mod tests {
             (200.0, 40.0, false),
             (200.0, 190.0, true),
         ];
-        for (connections, most, is_said) in looks {
-            let said = share.look(&gauges(connections, most));
-            assert_eq!(said, is_said, "{most} of {connections}");
+        for (connections, most, is_logged) in samples {
+            let logged = share.look(&gauges(connections, most));
+            assert_eq!(logged, is_logged, "{most} of {connections}");
         }
         assert!(!PrivateShare::default().look(&Gauges::default()), "unknown");
     }

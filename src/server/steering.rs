@@ -1,6 +1,6 @@
-//! Settings changed while the server runs: by a reload, by the admin API, and taken back. One at a time.
+//! Changes settings while the server runs: by a reload, by the admin API, and by undo. One at a time.
 //!
-//! A change of the API holds until the next reload, which is whatever the configuration says.
+//! A change over the API lasts until the next reload, which restores the configuration as it is read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use crate::config::{Changed, Config, InvalidConfig, Takes};
 use crate::http::{Amend, Amended, Doing, Steering, SteeringInForce};
 use crate::worker::InForce;
 
-/// How long a reload waits for the workers. They need no time; one that is stuck shall not hold up the others.
+/// How long a reload waits for the workers. They apply settings at once; a stuck worker must not delay the others.
 const TAKEN_WITHIN: Duration = Duration::from_secs(2);
-/// Changes that can be taken back, one after the other.
+/// Number of changes that can be undone.
 const UNDO_MAX: usize = 16;
 
-/// What was changed since the configuration was read.
+/// The changes since the configuration was read.
 #[derive(Debug)]
 pub(super) struct Amendments {
     loaded: Config,
-    /// The settings before each change, the last one behind.
+    /// The settings before each change, the newest last.
     before: VecDeque<Config>,
 }
 
@@ -40,19 +40,19 @@ impl Control {
         self.in_force.borrow().config.clone()
     }
 
-    /// Goes by what was read anew, whatever was changed before.
+    /// Applies a newly read configuration and forgets earlier changes over the API.
     pub(super) async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
-        let _one = self.reloading.lock().await;
+        let _guard = self.reloading.lock().await;
         let access = self.access.read_aside().await?;
         let changes = self.put_in_force(wanted, "configuration").await?;
         self.access.put_in_force(access);
         *self.amendments.lock() = Amendments::new(&self.config());
-        self.audit("read again: ", &changes);
+        self.audit("reload: ", &changes);
         Ok(changes)
     }
 
     async fn amend(&self, amend: Amend) -> Amended {
-        let _one = self.reloading.lock().await;
+        let _guard = self.reloading.lock().await;
         let before = self.config();
         let changes = self.put_in_force(&amend(&before)?, "operator").await?;
         if !changes.is_empty() {
@@ -67,17 +67,17 @@ impl Control {
     }
 
     async fn undo(&self) -> Option<Amended> {
-        let _one = self.reloading.lock().await;
+        let _guard = self.reloading.lock().await;
         let before = self.amendments.lock().before.back().cloned()?;
         let undone = self.put_in_force(&before, "undo").await;
         if let Ok(changes) = &undone {
             self.amendments.lock().before.pop_back();
-            self.audit("taken back: ", changes);
+            self.audit("undo: ", changes);
         }
         Some(undone)
     }
 
-    /// Tells everybody who goes by settings, and the log by what they changed. When it returns the workers do.
+    /// Applies settings everywhere and logs the changes with their source. When it returns, the workers use them.
     async fn put_in_force(
         &self,
         wanted: &Config,
@@ -90,30 +90,30 @@ impl Control {
                 Takes::Restart => tracing::warn!(by, "{change}"),
             }
         }
-        // Those who go by a setting are told here, each in its own way.
+        // Each component is updated here in its own way.
         let lowered = self.node.apply(&config);
         self.site.apply(&config);
-        let in_force = InForce::new(config);
-        self.in_force.send_replace(Arc::clone(&in_force));
+        let active = InForce::new(config);
+        self.in_force.send_replace(Arc::clone(&active));
         let due = lowered.map(|after| Instant::now() + after);
         self.ttl_due.send_replace(due);
-        let taken = in_force.taken_by(self.pulses.len());
-        if timeout(TAKEN_WITHIN, taken).await.is_err() {
-            tracing::warn!("a worker has not taken over the settings yet");
+        let acknowledged = active.taken_by(self.pulses.len());
+        if timeout(TAKEN_WITHIN, acknowledged).await.is_err() {
+            tracing::warn!("a worker has not applied the settings yet");
         }
         Ok(changes)
     }
 
-    /// The log has them already.
-    fn audit(&self, how: &str, changes: &[Changed]) {
+    /// Writes the changes to the audit journal; they are logged already.
+    fn audit(&self, prefix: &str, changes: &[Changed]) {
         for Changed { setting, from, to } in changes {
-            let told = |value: &Option<String>| value.clone().unwrap_or("not set".to_owned());
-            let (key, from, to) = (setting.key, told(from), told(to));
-            let late = match setting.takes {
+            let shown = |value: &Option<String>| value.clone().unwrap_or("not set".to_owned());
+            let (key, from, to) = (setting.key, shown(from), shown(to));
+            let note = match setting.takes {
                 Takes::Live | Takes::Reload => "",
-                Takes::Restart => " (with the next start)",
+                Takes::Restart => " (after a restart)",
             };
-            let detail = format!("{how}{key}: {from} → {to}{late}");
+            let detail = format!("{prefix}{key}: {from} → {to}{note}");
             self.node.write_down("settings", &detail);
         }
     }

@@ -1,8 +1,9 @@
-//! Clients over HTTP that announce over IPv4 and IPv6: one client under two addresses counts once.
+//! Links the IPv4 and IPv6 memberships of an HTTP client, so that a client with two addresses counts once.
 //!
-//! A client is known by its `peer_id` and its `key` together: the first is told to others, the second is not, so nobody can pass for
-//! another one to take it out of the counts. Of each kind of address one membership of a client is linked, so a client is two at most,
-//! and who announces the same from many addresses counts as before.
+//! A client is identified by its `peer_id` and its `key` together. Others receive the first but not the second, so
+//! nobody can impersonate a client to remove it from the counts. In each address family one membership of a client is
+//! linked, so at most two memberships count as one. Further memberships of a client with many addresses count
+//! separately.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -14,18 +15,18 @@ use crate::protocol::http::ClientKey;
 
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// A client, as a hash.
+/// A hash that identifies a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client(u64);
 
 impl Client {
-    /// `None` for one that sends no key.
+    /// Returns `None` for a client without a key.
     pub(super) fn of(peer_id: PeerId, key: Option<ClientKey>) -> Option<Self> {
         key.map(|key| Self(KEY.hash_one((peer_id, key))))
     }
 }
 
-/// Which membership of each client is linked, among those with one kind of address.
+/// The linked membership of each client, in one address family.
 #[derive(Debug, Default)]
 pub(super) struct Clients<const N: usize>(HashTable<(u64, [u8; N])>);
 
@@ -39,7 +40,7 @@ impl<const N: usize> Clients<N> {
         found.map(|(_, at)| *at)
     }
 
-    /// Links a membership, if its client has no other. True if it is linked now.
+    /// Links a membership, if its client has no other. Returns true if it is linked now.
     pub(super) fn link(&mut self, client: Client, at: [u8; N]) -> bool {
         if let Some(known) = self.get(client) {
             return known == at;
@@ -49,7 +50,7 @@ impl<const N: usize> Clients<N> {
         true
     }
 
-    /// Unlinks a membership. False if it was not linked.
+    /// Unlinks a membership. Returns false if it was not linked.
     pub(super) fn unlink(&mut self, client: Client, at: [u8; N]) -> bool {
         let found = self
             .0
@@ -58,8 +59,8 @@ impl<const N: usize> Clients<N> {
             .map(hashbrown::hash_table::OccupiedEntry::remove)
             .is_ok();
         if self.0.capacity() > 16 && self.0.capacity() > 8 * self.0.len() {
-            let most = 2 * self.0.len();
-            self.0.shrink_to(most, |(client, _)| *client);
+            let capacity = 2 * self.0.len();
+            self.0.shrink_to(capacity, |(client, _)| *client);
         }
         is_linked
     }

@@ -1,5 +1,5 @@
-//! Members over HTTP with one kind of address, and what they have to do with those of the other kind: a client with an address of each
-//! counts once. Only `http` calls it.
+//! Stores the HTTP members of one address family, and links each client to its member in the other family: a client
+//! with an address in both counts once. Only `http` calls it.
 
 use rand::Rng;
 
@@ -14,12 +14,12 @@ use crate::protocol::http::ClientKey;
 
 #[derive(Debug, Default)]
 pub(super) struct Family<const N: usize> {
-    /// By address and port. The hash has a key, as a client may choose among many of both.
+    /// By address and port. The hash is keyed, as a client may choose among many of both.
     pub(super) list: List<[u8; N], State>,
     pub(super) clients: Clients<N>,
 }
 
-/// Clients that are members with an address of each kind, and count once. Both memberships have the same role.
+/// The number of clients with a member in both address families, which count once. Both memberships have the same role.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pairs {
     pub(super) leechers: u32,
@@ -35,11 +35,11 @@ impl Pairs {
     }
 }
 
-/// Small, as there is one for each member.
+/// The state of one HTTP member. Small, as there is one for each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
     owner: Owner,
-    /// What it was begun with.
+    /// The key that it was created with.
     key: Option<ClientKey>,
     pub(super) peer_id: PeerId,
     pub(super) heard: Heard,
@@ -52,21 +52,21 @@ impl<const N: usize> Family<N> {
         self.list.len()
     }
 
-    /// The member at a place: leechers come before seeders.
-    pub(super) fn at(&self, place: usize) -> Option<(&[u8; N], &State, Role)> {
-        let (at, state) = self.list.at(place)?;
-        Some((at, state, self.list.role_of(place)))
+    /// Returns the member at a position: leechers come before seeders.
+    pub(super) fn at(&self, position: usize) -> Option<(&[u8; N], &State, Role)> {
+        let (at, state) = self.list.at(position)?;
+        Some((at, state, self.list.role_of(position)))
     }
 
     pub(super) fn role(&self, at: &[u8; N]) -> Option<Role> {
-        let place = self.list.place_of(at)?;
-        Some(self.list.role_of(place))
+        let position = self.list.place_of(at)?;
+        Some(self.list.role_of(position))
     }
 
-    /// What a member was begun with.
+    /// Returns the key that a member was created with.
     pub(super) fn key(&self, at: &[u8; N]) -> Option<ClientKey> {
-        let place = self.list.place_of(at)?;
-        self.list.at(place).and_then(|(_, state)| state.key)
+        let position = self.list.place_of(at)?;
+        self.list.at(position).and_then(|(_, state)| state.key)
     }
 
     pub(super) fn seeds(&self, at: &[u8; N]) -> bool {
@@ -77,93 +77,93 @@ impl<const N: usize> Family<N> {
         self.list.iter()
     }
 
-    /// Whether its download is complete for the first time.
+    /// Updates a member. Returns whether its download is complete for the first time.
     ///
     /// # Errors
     ///
-    /// Why nothing was noted.
+    /// Why nothing was changed.
     pub(super) fn refresh<const M: usize>(
         &mut self,
         other: &mut Family<M>,
         pairs: &mut Pairs,
         at: [u8; N],
-        said: HttpSaid,
+        update: HttpSaid,
     ) -> Result<bool, HttpRefreshed> {
         let Some((_, state)) = self.list.get_mut(&at) else {
             return Err(HttpRefreshed::NoMember);
         };
-        let is_stale = state.heard.second() < said.stale_before;
-        if state.key.is_some() && state.key != said.key && !is_stale {
+        let is_stale = state.heard.second() < update.stale_before;
+        if state.key.is_some() && state.key != update.key && !is_stale {
             return Err(HttpRefreshed::OtherKey);
         }
         self.part(other, pairs, at);
         if let Some((_, state)) = self.list.get_mut(&at)
             && is_stale
         {
-            state.key = said.key;
+            state.key = update.key;
         }
-        Ok(self.note(other, pairs, at, said))
+        Ok(self.note(other, pairs, at, update))
     }
 
-    /// Whether its download is complete for the first time. It must be no member yet.
+    /// Adds a member, which must not exist yet. Returns whether its download is complete for the first time.
     pub(super) fn join<const M: usize>(
         &mut self,
         other: &mut Family<M>,
         pairs: &mut Pairs,
         at: [u8; N],
-        (said, owner, group): (HttpSaid, Owner, Group),
+        (update, owner, group): (HttpSaid, Owner, Group),
     ) -> bool {
         let state = State {
             owner,
-            key: said.key,
-            peer_id: said.peer_id,
+            key: update.key,
+            peer_id: update.peer_id,
             heard: Heard::default(),
         };
-        let twin = self.twin(other, at, said.peer_id, said.key);
-        let place = self.list.insert(at, group, state);
+        let twin = self.twin(other, at, update.peer_id, update.key);
+        let position = self.list.insert(at, group, state);
         if let Some(role) = twin.and_then(|twin| other.role(&twin)) {
-            self.list.set_role(place, role);
+            self.list.set_role(position, role);
         }
-        self.note(other, pairs, at, said)
+        self.note(other, pairs, at, update)
     }
 
-    /// Notes what is said of a member that is not counted with another, and counts it so if it can be. True if its download is complete
-    /// for the first time.
+    /// Applies an announce to a member that is not linked, and links it if possible. Returns true if its download is
+    /// complete for the first time.
     fn note<const M: usize>(
         &mut self,
         other: &mut Family<M>,
         pairs: &mut Pairs,
         at: [u8; N],
-        said: HttpSaid,
+        update: HttpSaid,
     ) -> bool {
-        let Some((place, state)) = self.list.get_mut(&at) else {
+        let Some((position, state)) = self.list.get_mut(&at) else {
             return false;
         };
-        state.peer_id = said.peer_id;
+        state.peer_id = update.peer_id;
         let key = state.key;
-        let twin = self.twin(other, at, said.peer_id, key);
+        let twin = self.twin(other, at, update.peer_id, key);
         let twin = twin.and_then(|twin| other.list.place_of(&twin));
-        let has_completed = |place| {
-            let (_, state) = other.list.at(place)?;
+        let has_completed = |position| {
+            let (_, state) = other.list.at(position)?;
             Some(state.heard.is(Heard::COMPLETED))
         };
         let twin_completed = twin.and_then(has_completed).unwrap_or(false);
-        let place = match said.role() {
-            Some(role) => self.list.set_role(place, role),
-            None => place,
+        let position = match update.role() {
+            Some(role) => self.list.set_role(position, role),
+            None => position,
         };
-        let role = self.list.role_of(place);
-        let Some((_, state)) = self.list.at_mut(place) else {
+        let role = self.list.role_of(position);
+        let Some((_, state)) = self.list.at_mut(position) else {
             return false;
         };
-        let is_first = state.hear(said, twin_completed);
+        let is_first = state.hear(update, twin_completed);
         let completed = state.heard.is(Heard::COMPLETED);
-        if let Some(client) = Client::of(said.peer_id, key) {
+        if let Some(client) = Client::of(update.peer_id, key) {
             self.clients.link(client, at);
         }
-        if let Some(place) = twin {
-            let place = other.list.set_role(place, role);
-            if let Some((_, state)) = other.list.at_mut(place) {
+        if let Some(position) = twin {
+            let position = other.list.set_role(position, role);
+            if let Some((_, state)) = other.list.at_mut(position) {
                 state.heard.set(Heard::COMPLETED, completed);
             }
             *pairs.of(role) += 1;
@@ -171,7 +171,7 @@ impl<const N: usize> Family<N> {
         is_first
     }
 
-    /// The membership with an address of the other kind that this one counts as one with, or would if it were linked.
+    /// Returns the membership in the other family that counts as one with this one, or would if this one were linked.
     fn twin<const M: usize>(
         &self,
         other: &Family<M>,
@@ -186,15 +186,15 @@ impl<const N: usize> Family<N> {
             .then(|| other.clients.get(client))?
     }
 
-    /// Counts a member by itself again.
+    /// Unlinks a member, so that it counts by itself again.
     fn part<const M: usize>(&mut self, other: &Family<M>, pairs: &mut Pairs, at: [u8; N]) {
-        let Some((place, state)) = self.list.get_mut(&at) else {
+        let Some((position, state)) = self.list.get_mut(&at) else {
             return;
         };
         let Some(client) = state.client() else {
             return;
         };
-        let role = self.list.role_of(place);
+        let role = self.list.role_of(position);
         if self.clients.unlink(client, at) && other.clients.get(client).is_some() {
             *pairs.of(role) -= 1;
         }
@@ -207,31 +207,31 @@ impl<const N: usize> Family<N> {
         at: [u8; N],
         (peer_id, key): (PeerId, Option<ClientKey>),
     ) -> Option<Owner> {
-        let (place, state) = self.list.get_mut(&at)?;
+        let (position, state) = self.list.get_mut(&at)?;
         let may = state.peer_id == peer_id && (state.key.is_none() || state.key == key);
-        may.then(|| self.remove(other, pairs, place))?
+        may.then(|| self.remove(other, pairs, position))?
     }
 
     fn remove<const M: usize>(
         &mut self,
         other: &Family<M>,
         pairs: &mut Pairs,
-        place: usize,
+        position: usize,
     ) -> Option<Owner> {
-        let (at, _) = self.list.at(place)?;
+        let (at, _) = self.list.at(position)?;
         self.part(other, pairs, *at);
-        self.list.remove(place).map(|(_, state)| state.owner)
+        self.list.remove(position).map(|(_, state)| state.owner)
     }
 
     pub(super) fn choose(
         &mut self,
-        (own, (peer_id, key)): (Option<&[u8; N]>, (PeerId, Option<ClientKey>)),
-        seeds: bool,
+        (own_address, (peer_id, key)): (Option<&[u8; N]>, (PeerId, Option<ClientKey>)),
+        is_seeder: bool,
         wanted: usize,
         rng: &mut impl Rng,
     ) -> Vec<([u8; N], PeerId)> {
         let mut chosen = Vec::with_capacity(wanted.min(self.len()));
-        let passes: &[Among] = if seeds {
+        let passes: &[Among] = if is_seeder {
             &[Among::Leechers, Among::Seeders]
         } else {
             &[Among::All]
@@ -241,7 +241,7 @@ impl<const N: usize> Family<N> {
             let limits = (wanted, &mut drawn);
             self.list.draw(*among, limits, rng, |at, state, _| {
                 let is_same_client = key.is_some() && (state.key, state.peer_id) == (key, peer_id);
-                let is_other = Some(at) != own && !is_same_client;
+                let is_other = Some(at) != own_address && !is_same_client;
                 if is_other {
                     chosen.push((*at, state.peer_id));
                 }
@@ -251,11 +251,11 @@ impl<const N: usize> Family<N> {
         chosen
     }
 
-    /// Whether the indexes are what a recount gives. For tests.
+    /// Returns whether the indexes equal a recount. For tests.
     pub(super) fn agrees(&self) -> bool {
         let is_linked = |(client, at): (Client, [u8; N])| {
-            let place = self.list.place_of(&at);
-            let state = place.and_then(|place| self.list.at(place));
+            let position = self.list.place_of(&at);
+            let state = position.and_then(|position| self.list.at(position));
             state.is_some_and(|(_, state)| state.client() == Some(client))
         };
         self.list.agrees() && self.clients.len() <= self.len() && self.clients.iter().all(is_linked)
@@ -277,20 +277,21 @@ impl State {
         Client::of(self.peer_id, self.key)
     }
 
-    /// True if its download is complete for the first time, `before` if that of the same client was with another address.
-    fn hear(&mut self, said: HttpSaid, before: bool) -> bool {
-        self.heard.hear(said.at);
-        let known = before || self.heard.is(Heard::COMPLETED);
-        self.heard.set(Heard::COMPLETED, known || said.completed);
-        said.completed && !known
+    /// Applies an announce. Returns true if the download is complete for the first time. `completed_before` is true if
+    /// the same client has completed it with its other address.
+    fn hear(&mut self, update: HttpSaid, completed_before: bool) -> bool {
+        self.heard.hear(update.at);
+        let known = completed_before || self.heard.is(Heard::COMPLETED);
+        self.heard.set(Heard::COMPLETED, known || update.completed);
+        update.completed && !known
     }
 }
 
-/// A look at a bounded number of members for those that have expired.
+/// A search for expired members that visits a bounded number of members.
 pub(super) struct Walk<'w> {
-    /// How many places the last look has passed already.
+    /// Number of positions that earlier slices have finished.
     pub(super) to_skip: usize,
-    /// How many are passed now.
+    /// Number of positions that are finished now.
     pub(super) passed: usize,
     pub(super) budget: &'w mut usize,
     pub(super) oldest: u32,
@@ -298,28 +299,28 @@ pub(super) struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// False if it has to end before the list does.
+    /// Returns false if the budget ends before the list.
     pub(super) fn go_through<const N: usize, const M: usize>(
         &mut self,
         family: &mut Family<N>,
         other: &mut Family<M>,
         pairs: &mut Pairs,
     ) -> bool {
-        let mut place = self.to_skip.min(family.len());
-        self.to_skip -= place;
-        while let Some((_, state, _)) = family.at(place) {
+        let mut position = self.to_skip.min(family.len());
+        self.to_skip -= position;
+        while let Some((_, state, _)) = family.at(position) {
             if *self.budget == 0 {
-                self.passed += place;
+                self.passed += position;
                 return false;
             }
             *self.budget -= 1;
             if state.heard.second() < self.oldest {
-                self.gone.extend(family.remove(other, pairs, place));
+                self.gone.extend(family.remove(other, pairs, position));
             } else {
-                place += 1;
+                position += 1;
             }
         }
-        self.passed += place;
+        self.passed += position;
         family.list.give_room_back();
         true
     }

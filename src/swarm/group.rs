@@ -1,4 +1,4 @@
-//! The address group of a member: who shares one stands together when receivers are chosen.
+//! Defines the address group of a member. Members of one group share their chances when receivers are chosen.
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
@@ -7,45 +7,46 @@ use std::sync::LazyLock;
 use crate::protocol::ConnectionId;
 use crate::protocol::http::Endpoint;
 
-/// An address group, as a number. Those of limited addresses are made where limits are counted; nothing here knows an address of a
-/// WebSocket.
+/// An address group, as a number. The limits create the numbers of limited addresses; this room never sees the address
+/// of a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Group(u64);
 
-/// Set in the groups of those whom no limit of addresses applies to, so that none of them is that of an address.
+/// Set in the groups of members without an address limit, so that none equals the group of an address.
 const ALONE: u64 = 1 << 63;
 
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Group {
-    /// The group of an address or network, by a number that strangers cannot choose.
+    /// Returns the group of an address or network, by a number that clients cannot choose.
     #[must_use]
     pub const fn of_address(number: NonZeroU64) -> Self {
         Self(number.get() & !ALONE)
     }
 
-    /// A group of its own for a connection whose address is not limited: behind such an address may be a proxy, and with it
-    /// everybody.
+    /// Returns a separate group for a connection whose address is not limited: such an address may be a proxy that
+    /// serves all clients.
     #[must_use]
     pub const fn of_connection(connection: ConnectionId) -> Self {
-        // All of its id but the highest bit of the serial number in its lower half.
+        // All bits of its id except the highest bit of the serial number in its lower half.
         let id = connection.to_bits();
         Self(ALONE | (id >> 32) << 31 | id & 0x7fff_ffff)
     }
 
-    /// A group of its own for somebody over HTTP whose address is not limited.
+    /// Returns a separate group for an HTTP member whose address is not limited.
     #[must_use]
     pub(super) fn of_endpoint(endpoint: &Endpoint) -> Self {
         Self(ALONE | KEY.hash_one(endpoint) | 1 << 62)
     }
 
-    /// The number, for a table of its own.
+    /// Returns the number, for the table of senders.
     #[must_use]
     pub(super) const fn bits(self) -> u64 {
         self.0
     }
 
-    /// For hash tables: numbers of addresses are random already, and those of connections differ in their low bits.
+    /// Returns a hash for hash tables. Numbers of addresses are random already, those of connections differ in their
+    /// low bits.
     pub(super) const fn hash(self) -> u64 {
         self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }

@@ -1,8 +1,8 @@
-//! The index of a list of members by address group: one unit for each group, so that a random group is one index away, however
+//! Indexes a list of members by address group: one unit for each group. So a random group is one index away, however
 //! many members it has.
 //!
-//! Units of leechers alone come first, then those of both roles, then those of seeders alone. Every change costs a bounded number of
-//! steps. Only `list` calls it, and tells it of every member that comes, goes or moves.
+//! Units with only leechers come first, then units with both roles, then units with only seeders. Every change costs a
+//! bounded number of steps. Only `list` calls it, for every member that is added, removed or moved.
 
 use std::hash::RandomState;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use slab::Slab;
 
 use super::{Group, Role};
 
-/// The members of a list by place.
+/// The members of a list by position.
 pub(super) type Entries<K, S> = IndexMap<K, Entry<S>, RandomState>;
 
 /// A member of a list.
@@ -24,12 +24,12 @@ pub(super) struct Entry<S> {
     pub(super) state: S,
 }
 
-/// Where the index has a member. Meaningless while there is no index.
+/// Where the index stores a member. Unused while there is no index.
 #[derive(Debug, Clone, Copy)]
 struct Link {
     /// Number of its unit, or of its shared group.
     number: u32,
-    /// Its place in the shared group, or [`Link::ALONE`].
+    /// Its position in the shared group, or [`Link::ALONE`].
     at: u32,
 }
 
@@ -57,13 +57,13 @@ impl<S> Entry<S> {
 /// A group that has members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// One, at this place.
+    /// One member, at this position.
     One(u32),
-    /// Several: the number of a shared group.
+    /// Several members: the number of a shared group.
     Shared(u32),
 }
 
-/// Several members of one group.
+/// The members of a group with several members.
 #[derive(Debug)]
 struct Shared {
     /// Leechers before seeders.
@@ -72,46 +72,46 @@ struct Shared {
     unit: u32,
 }
 
-/// Which units are meant.
+/// Selects units and members by role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Among {
     /// All groups and all their members.
     All,
-    /// Groups that have leechers, and these.
+    /// Groups that have leechers, and only their leechers.
     Leechers,
-    /// Groups that have seeders, and these.
+    /// Groups that have seeders, and only their seeders.
     Seeders,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     units: Vec<Unit>,
-    /// How many units at the beginning have no seeders.
+    /// Number of units at the beginning that have no seeders.
     without_seeders: usize,
-    /// How many units at the beginning have leechers.
+    /// Number of units at the beginning that have leechers.
     with_leechers: usize,
     shared: Slab<Shared>,
-    /// Numbers of units by group; empty while there are few, which are looked through.
+    /// Numbers of units by group. Empty while there are few units, which are searched linearly.
     index: HashTable<u32>,
 }
 
-/// How many units are looked through one by one.
+/// Most units that are searched linearly.
 const FEW: usize = 8;
 
 impl Groups {
-    /// Of all members, of which so many at the beginning are leechers.
+    /// Builds the index of all members. The first `leechers` of them are leechers.
     pub(super) fn of<K, S>(entries: &mut Entries<K, S>, leechers: usize) -> Self {
         let mut groups = Self {
             units: Vec::with_capacity(entries.len()),
             ..Self::default()
         };
-        for place in 0..entries.len() {
-            groups.add(entries, place, role_of(place, leechers));
+        for position in 0..entries.len() {
+            groups.add(entries, position, role_of(position, leechers));
         }
         groups
     }
 
-    /// The numbers of the units that are meant.
+    /// Returns the range of unit numbers that `among` selects.
     pub(super) fn among(&self, among: Among) -> Range<usize> {
         match among {
             Among::All => 0..self.units.len(),
@@ -124,7 +124,7 @@ impl Groups {
         self.units.get(unit).copied()
     }
 
-    /// The places of those of a shared group that are meant.
+    /// Returns the positions of the members of a shared group that `among` selects.
     pub(super) fn places(&self, shared: u32, among: Among) -> &[u32] {
         let Some(shared) = self.shared.get(shared as usize) else {
             return &[];
@@ -137,7 +137,7 @@ impl Groups {
         }
     }
 
-    /// How many members a group has.
+    /// Returns the number of members of a group.
     pub(super) fn count<K, S>(&self, entries: &Entries<K, S>, group: Group) -> usize {
         match self.find(entries, group).and_then(|unit| self.unit(unit)) {
             None => 0,
@@ -146,14 +146,14 @@ impl Groups {
         }
     }
 
-    /// Takes in the member at a place.
-    pub(super) fn add<K, S>(&mut self, entries: &mut Entries<K, S>, place: usize, role: Role) {
-        let Some((_, entry)) = entries.get_index(place) else {
+    /// Adds the member at a position.
+    pub(super) fn add<K, S>(&mut self, entries: &mut Entries<K, S>, position: usize, role: Role) {
+        let Some((_, entry)) = entries.get_index(position) else {
             return;
         };
         let group = entry.group;
         let Some(unit) = self.find(entries, group) else {
-            return self.begin(entries, place, role);
+            return self.begin(entries, position, role);
         };
         let shared = match self.unit(unit) {
             Some(Unit::Shared(shared)) => shared as usize,
@@ -164,7 +164,7 @@ impl Groups {
             return;
         };
         let mut at = known.places.len();
-        known.places.push(number(place));
+        known.places.push(number(position));
         if role == Role::Leecher {
             known.places.swap(at, known.leechers);
             link(entries, known, shared, at);
@@ -175,9 +175,14 @@ impl Groups {
         self.stand(entries, unit);
     }
 
-    /// Takes out the member at a place, which is still in the list.
-    pub(super) fn remove<K, S>(&mut self, entries: &mut Entries<K, S>, place: usize, role: Role) {
-        let Some((_, entry)) = entries.get_index(place) else {
+    /// Removes the member at a position, which is still in the list.
+    pub(super) fn remove<K, S>(
+        &mut self,
+        entries: &mut Entries<K, S>,
+        position: usize,
+        role: Role,
+    ) {
+        let Some((_, entry)) = entries.get_index(position) else {
             return;
         };
         let Link { number: of, mut at } = entry.link;
@@ -199,22 +204,31 @@ impl Groups {
         }
         let unit = known.unit as usize;
         if let [only] = *known.places {
-            let leeches = known.leechers > 0;
+            let has_leechers = known.leechers > 0;
             self.shared.remove(of as usize);
             if self.shared.is_empty() {
                 self.shared = Slab::new();
             }
             self.set(entries, unit, Unit::One(only));
-            let role = if leeches { Role::Leecher } else { Role::Seeder };
+            let role = if has_leechers {
+                Role::Leecher
+            } else {
+                Role::Seeder
+            };
             self.move_to(entries, unit, Stand::of_role(role));
         } else {
             self.stand(entries, unit);
         }
     }
 
-    /// Takes note that the member at a place has another role now. It has not moved yet.
-    pub(super) fn set_role<K, S>(&mut self, entries: &mut Entries<K, S>, place: usize, role: Role) {
-        let Some((_, entry)) = entries.get_index(place) else {
+    /// Updates the role of the member at a position. The list has not moved the member yet.
+    pub(super) fn set_role<K, S>(
+        &mut self,
+        entries: &mut Entries<K, S>,
+        position: usize,
+        role: Role,
+    ) {
+        let Some((_, entry)) = entries.get_index(position) else {
             return;
         };
         let Link { number: of, at } = entry.link;
@@ -239,24 +253,24 @@ impl Groups {
         self.stand(entries, unit);
     }
 
-    /// Takes note that a member has moved to this place.
-    pub(super) fn settle<K, S>(&mut self, entries: &Entries<K, S>, place: usize) {
-        let Some((_, entry)) = entries.get_index(place) else {
+    /// Updates the index after a member has moved to this position.
+    pub(super) fn settle<K, S>(&mut self, entries: &Entries<K, S>, position: usize) {
+        let Some((_, entry)) = entries.get_index(position) else {
             return;
         };
         let (of, at) = (entry.link.number as usize, entry.link.at);
         if at == Link::ALONE {
             if let Some(unit) = self.units.get_mut(of) {
-                *unit = Unit::One(number(place));
+                *unit = Unit::One(number(position));
             }
         } else if let Some(known) = self.shared.get_mut(of)
             && let Some(known) = known.places.get_mut(at as usize)
         {
-            *known = number(place);
+            *known = number(position);
         }
     }
 
-    /// Frees what is no longer needed.
+    /// Frees unused capacity.
     pub(super) fn give_room_back<K, S>(&mut self, entries: &Entries<K, S>) {
         if self.units.capacity() > 4 * self.units.len() {
             self.units.shrink_to(2 * self.units.len());
@@ -269,11 +283,11 @@ impl Groups {
         }
     }
 
-    /// A unit for the first member of a group.
-    fn begin<K, S>(&mut self, entries: &mut Entries<K, S>, place: usize, role: Role) {
+    /// Adds a unit for the first member of a group.
+    fn begin<K, S>(&mut self, entries: &mut Entries<K, S>, position: usize, role: Role) {
         let unit = self.units.len();
-        self.units.push(Unit::One(number(place)));
-        self.set(entries, unit, Unit::One(number(place)));
+        self.units.push(Unit::One(number(position)));
+        self.set(entries, unit, Unit::One(number(position)));
         let not_indexed = match self.units.len() {
             few if few <= FEW => unit..unit,
             many if many == FEW + 1 => 0..many,
@@ -285,11 +299,11 @@ impl Groups {
             let unit = number(unit);
             self.index.insert_unique(hash(&unit), unit, hash);
         }
-        // It stands last, as one of seeders alone does.
+        // It is last, in the section of units with only seeders.
         self.move_to(entries, unit, Stand::of_role(role));
     }
 
-    /// Ends the unit of the last member of a group.
+    /// Removes the unit of the last member of a group.
     fn end<K, S>(&mut self, entries: &mut Entries<K, S>, unit: usize) {
         let unit = self.move_to(entries, unit, Stand::Seeders);
         let last = self.units.len().saturating_sub(1);
@@ -304,7 +318,7 @@ impl Groups {
         }
     }
 
-    /// Makes a shared group of a unit with one member. Gives its number.
+    /// Turns a unit with one member into a shared group. Returns the number of the shared group.
     fn share<K, S>(&mut self, entries: &mut Entries<K, S>, unit: usize, only: u32) -> usize {
         let leechers = usize::from(unit < self.with_leechers);
         let shared = self.shared.insert(Shared {
@@ -319,7 +333,7 @@ impl Groups {
         shared
     }
 
-    /// Moves the unit of a shared group to where its roles belong.
+    /// Moves the unit of a shared group to the section that matches its roles.
     fn stand<K, S>(&mut self, entries: &mut Entries<K, S>, unit: usize) {
         let Some(Unit::Shared(shared)) = self.unit(unit) else {
             return;
@@ -327,39 +341,39 @@ impl Groups {
         let Some(known) = self.shared.get(shared as usize) else {
             return;
         };
-        let stand = match (known.leechers, known.places.len() - known.leechers) {
+        let section = match (known.leechers, known.places.len() - known.leechers) {
             (_, 0) => Stand::Leechers,
             (0, _) => Stand::Seeders,
             _ => Stand::Both,
         };
-        self.move_to(entries, unit, stand);
+        self.move_to(entries, unit, section);
     }
 
-    /// Gives the new number of the unit.
+    /// Moves a unit to a section. Returns its new number.
     fn move_to<K, S>(&mut self, entries: &mut Entries<K, S>, unit: usize, to: Stand) -> usize {
         let mut unit = unit;
-        let stands = |groups: &Self, unit| match unit {
+        let section_of = |groups: &Self, unit| match unit {
             unit if unit < groups.without_seeders => Stand::Leechers,
             unit if unit < groups.with_leechers => Stand::Both,
             _ => Stand::Seeders,
         };
-        while stands(self, unit) > to {
-            let border = match stands(self, unit) {
+        while section_of(self, unit) > to {
+            let boundary = match section_of(self, unit) {
                 Stand::Seeders => &mut self.with_leechers,
                 _ => &mut self.without_seeders,
             };
-            let first = *border;
-            *border += 1;
+            let first = *boundary;
+            *boundary += 1;
             self.swap(entries, unit, first);
             unit = first;
         }
-        while stands(self, unit) < to {
-            let border = match stands(self, unit) {
+        while section_of(self, unit) < to {
+            let boundary = match section_of(self, unit) {
                 Stand::Leechers => &mut self.without_seeders,
                 _ => &mut self.with_leechers,
             };
-            *border -= 1;
-            let last = *border;
+            *boundary -= 1;
+            let last = *boundary;
             self.swap(entries, unit, last);
             unit = last;
         }
@@ -372,12 +386,12 @@ impl Groups {
         }
         let [of_one, of_other] =
             [one, other].map(|unit| hash_of(entries, &self.units, &self.shared, number(unit)));
-        // Neither is taken for the other on the way.
-        let aside = u32::MAX;
+        // A temporary number keeps the two apart during the swap.
+        let temporary = u32::MAX;
         for (hash, from, to) in [
-            (of_one, number(one), aside),
+            (of_one, number(one), temporary),
             (of_other, number(other), number(one)),
-            (of_one, aside, number(other)),
+            (of_one, temporary, number(other)),
         ] {
             if let Some(known) = self.index.find_mut(hash, |&known| known == from) {
                 *known = to;
@@ -391,14 +405,14 @@ impl Groups {
         }
     }
 
-    /// Sets a unit, and what points back to it.
+    /// Sets a unit and the links that point back to it.
     fn set<K, S>(&mut self, entries: &mut Entries<K, S>, unit: usize, value: Unit) {
         if let Some(known) = self.units.get_mut(unit) {
             *known = value;
         }
         match value {
-            Unit::One(place) => {
-                if let Some((_, entry)) = entries.get_index_mut(place as usize) {
+            Unit::One(position) => {
+                if let Some((_, entry)) = entries.get_index_mut(position as usize) {
                     entry.link = Link::alone(unit);
                 }
             }
@@ -419,41 +433,42 @@ impl Groups {
         found.map(|&unit| unit as usize)
     }
 
-    /// Whether it is what the list says, counted member by member. For tests.
+    /// Returns whether the index matches the list, counted member by member. For tests.
     pub(super) fn agrees<K, S>(&self, entries: &Entries<K, S>, leechers: usize) -> bool {
         let mut seen = 0;
-        let is_right = |(number_of, unit): (usize, &Unit)| {
-            let places = match unit {
-                Unit::One(place) => std::slice::from_ref(place),
+        let is_consistent = |(number_of, unit): (usize, &Unit)| {
+            let positions = match unit {
+                Unit::One(position) => std::slice::from_ref(position),
                 Unit::Shared(shared) => self.places(*shared, Among::All),
             };
-            seen += places.len();
-            let roles: Vec<_> = places
+            seen += positions.len();
+            let roles: Vec<_> = positions
                 .iter()
-                .map(|&place| role_of(place as usize, leechers))
+                .map(|&position| role_of(position as usize, leechers))
                 .collect();
             let has = |role| roles.contains(&role);
-            let group = |&place: &u32| entries.get_index(place as usize).map(|(_, it)| it.group);
-            let first = places.first().and_then(group);
+            let group =
+                |&position: &u32| entries.get_index(position as usize).map(|(_, it)| it.group);
+            let first = positions.first().and_then(group);
             let is_shared = matches!(unit, Unit::Shared(_));
-            is_shared == (places.len() > 1)
+            is_shared == (positions.len() > 1)
                 && roles.is_sorted_by(|one, next| one >= next)
-                && places.iter().all(|place| group(place) == first)
+                && positions.iter().all(|position| group(position) == first)
                 && first.is_some_and(|group| self.find(entries, group) == Some(number_of))
                 && has(Role::Leecher) == (number_of < self.with_leechers)
                 && has(Role::Seeder) == (number_of >= self.without_seeders)
         };
-        let all_right = self.units.iter().enumerate().all(is_right);
+        let all_consistent = self.units.iter().enumerate().all(is_consistent);
         let indexed = if self.units.len() > FEW {
             self.units.len()
         } else {
             0
         };
-        all_right && seen == entries.len() && self.index.len() == indexed
+        all_consistent && seen == entries.len() && self.index.len() == indexed
     }
 }
 
-/// Where a unit stands, by the roles of its members.
+/// The section of a unit, by the roles of its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stand {
     Leechers,
@@ -470,23 +485,23 @@ impl Stand {
     }
 }
 
-fn role_of(place: usize, leechers: usize) -> Role {
-    if place < leechers {
+fn role_of(position: usize, leechers: usize) -> Role {
+    if position < leechers {
         Role::Leecher
     } else {
         Role::Seeder
     }
 }
 
-/// Places and numbers of units: there are never more than connections.
-fn number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
+/// Converts positions and unit numbers: there are never more than connections.
+fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-/// Tells the member at a place of a shared group that it is there.
+/// Writes its link into the member at a position of a shared group.
 fn link<K, S>(entries: &mut Entries<K, S>, known: &Shared, shared: usize, at: usize) {
-    let place = known.places.get(at).map(|&place| place as usize);
-    if let Some((_, entry)) = place.and_then(|place| entries.get_index_mut(place)) {
+    let position = known.places.get(at).map(|&position| position as usize);
+    if let Some((_, entry)) = position.and_then(|position| entries.get_index_mut(position)) {
         entry.link = Link {
             number: number(shared),
             at: number(at),
@@ -494,7 +509,7 @@ fn link<K, S>(entries: &mut Entries<K, S>, known: &Shared, shared: usize, at: us
     }
 }
 
-/// Exchanges two members of a shared group. Gives where the first one is now.
+/// Swaps two members of a shared group. Returns the new position of the first one.
 fn exchange<K, S>(
     entries: &mut Entries<K, S>,
     known: &mut Shared,
@@ -516,11 +531,11 @@ fn group_of<K, S>(
     shared: &Slab<Shared>,
     unit: u32,
 ) -> Option<Group> {
-    let place = match *units.get(unit as usize)? {
-        Unit::One(place) => place,
+    let position = match *units.get(unit as usize)? {
+        Unit::One(position) => position,
         Unit::Shared(number) => *shared.get(number as usize)?.places.first()?,
     };
-    let (_, entry) = entries.get_index(place as usize)?;
+    let (_, entry) = entries.get_index(position as usize)?;
     Some(entry.group)
 }
 

@@ -1,5 +1,5 @@
-//! The members of a swarm who announce over HTTP. They have an address to connect to instead of a connection to us, so they are
-//! told of each other and never given an offer; with the others they share nothing but the counts.
+//! Stores the members of a swarm that announce over HTTP. Other peers connect to their address, so they are listed to
+//! each other and never receive an offer. They share only the counts with WebSocket members.
 
 use std::num::NonZeroU64;
 
@@ -10,51 +10,52 @@ use super::{Claim, Group, Role, Shown, Swarm, Way};
 use crate::protocol::http::{ClientKey, Endpoint, Peers};
 use crate::protocol::{Counts, PeerId};
 
-/// Whom the caller counts a member for. It is kept with the member and handed back when that is gone; nothing here knows
-/// what it means.
+/// The owner that the caller counts a member for. It is stored with the member and returned when the member is removed;
+/// the swarm does not interpret it.
 pub type Owner = Option<NonZeroU64>;
 
-/// What an announce over HTTP says about its sender.
+/// The data of an announce over HTTP about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpSaid {
-    /// Its id, of which it may have another each time.
+    /// Its `peer_id`, which may change with each announce.
     pub peer_id: PeerId,
-    /// What proves that a later announce comes from the same client.
+    /// Proves that a later announce comes from the same client.
     pub key: Option<ClientKey>,
-    /// What it lacks.
+    /// Its reported role.
     pub claim: Claim,
-    /// Whether its download is complete just now.
+    /// Whether its download has just been completed.
     pub completed: bool,
     /// Second of the announce.
     pub at: u32,
-    /// A membership that was heard before this second may be taken over with any key: whoever began it has missed its turn.
+    /// A membership without an announce since this second may be taken over with any key: its creator has missed its
+    /// turn.
     pub stale_before: u32,
 }
 
-/// What came of an announce for a membership that may be there.
+/// The result of an announce for a membership that may exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpRefreshed {
-    /// It is noted.
+    /// The membership is updated.
     Noted,
-    /// It was begun with another key, so nothing has changed.
+    /// The membership was created with another key, so nothing has changed.
     OtherKey,
-    /// There is none.
+    /// There is no such membership.
     NoMember,
 }
 
-/// Whether an announce made its sender a member.
+/// Whether an announce added its sender as a new member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpJoined {
-    /// It was none before.
+    /// It was not a member before.
     New,
-    /// It was one already, and is noted unless that was begun with another key.
+    /// It was a member already, and is updated unless that was created with another key.
     Before,
-    /// It is none: its address group has as many members here as it may.
+    /// It was not added: its address group has reached the limit in this swarm.
     Full,
 }
 
-/// A member is its address and port, so nobody can speak for another address. Each kind of address has a list of its own, as it has
-/// in replies.
+/// The HTTP members of one swarm. A member is identified by its address and port, so nobody can act for another
+/// address. Each address family has its own list, as in replies.
 #[derive(Debug, Default)]
 pub(super) struct HttpMembers {
     v4: Family<6>,
@@ -63,47 +64,51 @@ pub(super) struct HttpMembers {
 }
 
 impl Swarm {
-    /// Notes what a member says.
-    pub fn http_refresh(&mut self, from: &Endpoint, said: HttpSaid) -> HttpRefreshed {
+    /// Updates an existing member.
+    pub fn http_refresh(&mut self, from: &Endpoint, update: HttpSaid) -> HttpRefreshed {
         let Some(http) = &mut self.http else {
             return HttpRefreshed::NoMember;
         };
         let pairs = &mut http.pairs;
         let refreshed = match from {
-            Endpoint::V4(at) => http.v4.refresh(&mut http.v6, pairs, *at, said),
-            Endpoint::V6(at) => http.v6.refresh(&mut http.v4, pairs, *at, said),
+            Endpoint::V4(at) => http.v4.refresh(&mut http.v6, pairs, *at, update),
+            Endpoint::V6(at) => http.v6.refresh(&mut http.v4, pairs, *at, update),
         };
         match refreshed {
             Ok(is_download) => {
                 self.downloaded = self.downloaded.saturating_add(u32::from(is_download));
                 HttpRefreshed::Noted
             }
-            Err(why) => why,
+            Err(reason) => reason,
         }
     }
 
-    /// Makes somebody a member, or notes what it says if it is one: then `owner` is not kept. With a group of its address there may be
-    /// no more than so many of it here.
+    /// Adds a member, or updates an existing one, which does not store `owner`. A group comes with the most members
+    /// that it may have here.
     pub fn http_join(
         &mut self,
         from: &Endpoint,
-        said: HttpSaid,
+        update: HttpSaid,
         (owner, group): (Owner, Option<(Group, usize)>),
     ) -> HttpJoined {
-        if self.http_refresh(from, said) != HttpRefreshed::NoMember {
+        if self.http_refresh(from, update) != HttpRefreshed::NoMember {
             return HttpJoined::Before;
         }
         let http = self.http.get_or_insert_default();
-        let (group, most) = group.unwrap_or_else(|| (Group::of_endpoint(from), usize::MAX));
-        let held = match from {
+        let (group, members_max) = group.unwrap_or_else(|| (Group::of_endpoint(from), usize::MAX));
+        let count = match from {
             Endpoint::V4(_) => http.v4.list.count(group),
             Endpoint::V6(_) => http.v6.list.count(group),
         };
-        let joined = (held < most).then(|| {
+        let joined = (count < members_max).then(|| {
             let pairs = &mut http.pairs;
             match from {
-                Endpoint::V4(at) => http.v4.join(&mut http.v6, pairs, *at, (said, owner, group)),
-                Endpoint::V6(at) => http.v6.join(&mut http.v4, pairs, *at, (said, owner, group)),
+                Endpoint::V4(at) => http
+                    .v4
+                    .join(&mut http.v6, pairs, *at, (update, owner, group)),
+                Endpoint::V6(at) => http
+                    .v6
+                    .join(&mut http.v4, pairs, *at, (update, owner, group)),
             }
         });
         if http.is_empty() {
@@ -116,7 +121,7 @@ impl Swarm {
         HttpJoined::New
     }
 
-    /// Whether there is a member that was begun with another key than this.
+    /// Returns whether there is a member that was created with another key.
     #[must_use]
     pub fn http_has_other_key(&self, from: &Endpoint, key: Option<ClientKey>) -> bool {
         let known = self.http.as_ref().and_then(|http| match from {
@@ -126,8 +131,8 @@ impl Swarm {
         known.is_some() && known != key
     }
 
-    /// Removes a member, and gives its owner. Nothing happens if it is none, is known by another id now, or was begun with another
-    /// key.
+    /// Removes a member and returns its owner. Does nothing if there is no such member, if it has another `peer_id`
+    /// now, or if it was created with another key.
     pub fn http_leave(
         &mut self,
         from: &Endpoint,
@@ -135,10 +140,10 @@ impl Swarm {
         key: Option<ClientKey>,
     ) -> Option<Owner> {
         let http = self.http.as_mut()?;
-        let (pairs, who) = (&mut http.pairs, (peer_id, key));
+        let (pairs, client) = (&mut http.pairs, (peer_id, key));
         let left = match from {
-            Endpoint::V4(at) => http.v4.leave(&mut http.v6, pairs, *at, who),
-            Endpoint::V6(at) => http.v6.leave(&mut http.v4, pairs, *at, who),
+            Endpoint::V4(at) => http.v4.leave(&mut http.v6, pairs, *at, client),
+            Endpoint::V6(at) => http.v6.leave(&mut http.v4, pairs, *at, client),
         };
         if http.is_empty() {
             self.http = None;
@@ -146,12 +151,12 @@ impl Swarm {
         left
     }
 
-    /// Chooses up to `wanted` others of each kind of address at random and independently each time, by address group first. A
-    /// seeder gets leechers first. Nobody is told of itself, with whatever address.
+    /// Chooses up to `wanted` other members of each address family at random, independently each time, by address group
+    /// first. A seeder gets leechers first. A client never gets its own addresses.
     pub fn http_peers(
         &mut self,
         from: &Endpoint,
-        who: (PeerId, Option<ClientKey>),
+        client: (PeerId, Option<ClientKey>),
         wanted: usize,
         rng: &mut impl Rng,
     ) -> Peers {
@@ -162,15 +167,15 @@ impl Swarm {
             Endpoint::V4(at) => (Some(at), None),
             Endpoint::V6(at) => (None, Some(at)),
         };
-        let seeds =
+        let is_seeder =
             own4.is_some_and(|at| http.v4.seeds(at)) || own6.is_some_and(|at| http.v6.seeds(at));
         Peers {
-            v4: http.v4.choose((own4, who), seeds, wanted, rng),
-            v6: http.v6.choose((own6, who), seeds, wanted, rng),
+            v4: http.v4.choose((own4, client), is_seeder, wanted, rng),
+            v6: http.v6.choose((own6, client), is_seeder, wanted, rng),
         }
     }
 
-    /// All who announce over HTTP with their roles, for recounts and views.
+    /// Returns all members that announce over HTTP with their roles, for recounts and views.
     pub fn http_members(&self) -> impl Iterator<Item = (Endpoint, Role)> + '_ {
         let families = self.http.iter().map(|http| (&http.v4, &http.v6));
         families.flat_map(|(v4, v6)| {
@@ -179,7 +184,7 @@ impl Swarm {
         })
     }
 
-    /// How many clients are members with an address of each kind, as seeders and as leechers.
+    /// Returns the numbers of clients with a member in both address families: seeders and leechers.
     #[must_use]
     pub fn http_pairs(&self) -> (usize, usize) {
         let pairs = self
@@ -190,7 +195,8 @@ impl Swarm {
         (pairs.seeders as usize, pairs.leechers as usize)
     }
 
-    /// Goes through those who announce over HTTP from the place `from` until `budget` is used up; `Some` is where to go on.
+    /// Expires HTTP members from the position `from` until `budget` is used up. Returns where to continue, or `None` at
+    /// the end.
     pub(super) fn expire_http(
         &mut self,
         from: usize,
@@ -199,7 +205,7 @@ impl Swarm {
         gone: &mut Vec<Owner>,
     ) -> Option<usize> {
         let http = self.http.as_mut()?;
-        let mut walk = Walk {
+        let mut sweep = Walk {
             to_skip: from,
             passed: 0,
             budget,
@@ -207,9 +213,9 @@ impl Swarm {
             gone,
         };
         let pairs = &mut http.pairs;
-        let is_through = walk.go_through(&mut http.v4, &mut http.v6, pairs)
-            && walk.go_through(&mut http.v6, &mut http.v4, pairs);
-        let next = (!is_through).then_some(walk.passed);
+        let is_finished = sweep.go_through(&mut http.v4, &mut http.v6, pairs)
+            && sweep.go_through(&mut http.v6, &mut http.v4, pairs);
+        let next = (!is_finished).then_some(sweep.passed);
         if http.is_empty() {
             self.http = None;
         }
@@ -226,12 +232,12 @@ impl HttpMembers {
         self.len() == 0
     }
 
-    /// The member at one of [`Self::len`] places, in the order in which expired ones are searched.
-    pub(super) fn shown_at(&self, place: usize) -> Option<Shown> {
-        let (at, state, role) = if let Some((key, state, role)) = self.v4.at(place) {
+    /// Returns the member at one of [`Self::len`] positions, in the order in which expired ones are searched.
+    pub(super) fn shown_at(&self, position: usize) -> Option<Shown> {
+        let (at, state, role) = if let Some((key, state, role)) = self.v4.at(position) {
             (Endpoint::V4(*key), state, role)
         } else {
-            let (key, state, role) = self.v6.at(place.checked_sub(self.v4.len())?)?;
+            let (key, state, role) = self.v6.at(position.checked_sub(self.v4.len())?)?;
             (Endpoint::V6(*key), state, role)
         };
         let heard = state.heard.second();
@@ -242,15 +248,15 @@ impl HttpMembers {
         })
     }
 
-    /// A client with an address of each kind counts once.
+    /// Adds the HTTP members to `counts`. A client in both address families counts once.
     pub(super) fn added_to(&self, counts: Counts) -> Counts {
-        let more = |one: usize, other: usize, twice: u32| {
+        let count = |one: usize, other: usize, twice: u32| {
             let members = u32::try_from(one + other).unwrap_or(u32::MAX);
             members.saturating_sub(twice)
         };
         let (v4, v6) = (&self.v4.list, &self.v6.list);
-        let seeders = more(v4.seeders(), v6.seeders(), self.pairs.seeders);
-        let leechers = more(v4.leechers(), v6.leechers(), self.pairs.leechers);
+        let seeders = count(v4.seeders(), v6.seeders(), self.pairs.seeders);
+        let leechers = count(v4.leechers(), v6.leechers(), self.pairs.leechers);
         Counts {
             complete: counts.complete.saturating_add(seeders),
             incomplete: counts.incomplete.saturating_add(leechers),
@@ -258,17 +264,17 @@ impl HttpMembers {
         }
     }
 
-    /// Whether the indexes and the pairs are what a recount gives. For tests.
+    /// Returns whether the indexes and the pairs equal a recount. For tests.
     pub(super) fn agrees(&self) -> bool {
         let mut pairs = Pairs::default();
-        let mut is_right = true;
+        let mut is_consistent = true;
         for (client, at) in self.v4.clients.iter() {
             if let Some(other) = self.v6.clients.get(client) {
                 let roles = (self.v4.role(&at), self.v6.role(&other));
-                is_right &= roles.0 == roles.1;
+                is_consistent &= roles.0 == roles.1;
                 *pairs.of(roles.0.unwrap_or(Role::Leecher)) += 1;
             }
         }
-        is_right && pairs == self.pairs && self.v4.agrees() && self.v6.agrees()
+        is_consistent && pairs == self.pairs && self.v4.agrees() && self.v6.agrees()
     }
 }

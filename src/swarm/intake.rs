@@ -1,42 +1,43 @@
-//! How many offers one member may be given: a bucket of four bytes beside each.
+//! Limits how many offers one member receives: a token bucket of four bytes for each.
 //!
-//! Counts as governor does (GCRA), on the time that the tracker hands in; a limiter of governor's takes eight bytes of
-//! state and a clock of its own. The choice of receivers asks it.
+//! Uses GCRA like governor, on the time that the tracker passes in. A limiter of governor takes eight bytes of state
+//! and a clock of its own. The choice of receivers calls it.
 
 use std::time::Duration;
 
-/// Units of the clock in a second. Its 32 bits come round after five days.
+/// Units of the clock in a second. Its 32 bits wrap around after five days.
 const UNITS_PER_SECOND: u32 = 10_000;
-/// Longest time that a full bucket takes to empty, so that what was left before the clock came round is told apart.
+/// Longest time that a full bucket takes to empty. It is short enough to recognise a level from before the clock
+/// wrapped around.
 const WINDOW_SECONDS_MAX: u32 = 3600;
 
-/// `limits.offers_received_per_second`, `limits.offers_received_burst` and `limits.offers_received_reserved_percent`, for one member of
-/// a swarm.
+/// `limits.offers_received_per_second`, `limits.offers_received_burst` and `limits.offers_received_reserved_percent`,
+/// for one member of a swarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intake {
-    /// Between two offers, in units; at most [`UNITS_PER_SECOND`].
+    /// Interval between two offers, in units; at most [`UNITS_PER_SECOND`].
     apart: u32,
-    /// For a whole burst, in units.
+    /// Time that a whole burst takes to drain, in units.
     window: u32,
-    /// How much of the window is for senders that have given little lately.
+    /// The part of the window that is reserved for senders that have sent few offers lately.
     reserved_percent: u32,
 }
 
-/// Why a member is not given an offer.
+/// Why a member does not receive an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Enough {
-    /// It was given as many as it may be.
+    /// It has received as many as its quota allows.
     All,
-    /// Only the part is left that is for senders who have given little.
+    /// Only the part reserved for senders of few offers is left.
     ForMany,
 }
 
-/// How full the bucket of one member is: when it will be empty, in units. In the past for an empty one; the default is the
-/// moment at which the clock comes round, which for the seconds before it is not.
+/// The level of one member's bucket: the time when it will be empty, in units. A time in the past means empty. The
+/// default is the moment at which the clock wraps around, which is in the future for the seconds before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Level(u32);
 
-/// A time as levels count it.
+/// A time in the units of levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tick(u32);
 
@@ -44,36 +45,41 @@ impl Tick {
     pub(super) fn of(now: Duration) -> Self {
         let units = now.as_secs().wrapping_mul(u64::from(UNITS_PER_SECOND))
             + u64::from(now.subsec_nanos() / (1_000_000_000 / UNITS_PER_SECOND));
-        // Comes round, which `take` knows.
+        // Wraps around, which `take` handles.
         Self(u32::try_from(units & u64::from(u32::MAX)).unwrap_or(0))
     }
 }
 
 impl Intake {
-    /// As many as there are.
+    /// No limit.
     pub const UNLIMITED: Self = Self {
         apart: 0,
         window: 0,
         reserved_percent: 0,
     };
 
-    /// So many offers a second for long, and so many at once; both at least one.
+    /// Creates a quota of `per_second` offers in the long run and `burst` at once; both at least one.
     #[must_use]
     pub const fn new(per_second: u32, burst: u32) -> Self {
         let per_second = if per_second == 0 { 1 } else { per_second };
         let apart = UNITS_PER_SECOND / per_second;
         let apart = if apart == 0 { 1 } else { apart };
-        let most = UNITS_PER_SECOND * WINDOW_SECONDS_MAX;
+        let window_max = UNITS_PER_SECOND * WINDOW_SECONDS_MAX;
         let burst = if burst == 0 { 1 } else { burst };
         let window = apart.saturating_mul(burst);
         Self {
             apart,
-            window: if window > most { most } else { window },
+            window: if window > window_max {
+                window_max
+            } else {
+                window
+            },
             reserved_percent: 0,
         }
     }
 
-    /// The same with so much of it, in percent up to 100, for senders whose address group has given little to the swarm lately.
+    /// Reserves `percent` of the quota (at most 100) for senders whose address group has sent few offers to the swarm
+    /// lately.
     #[must_use]
     pub const fn reserving(self, percent: u32) -> Self {
         Self {
@@ -82,13 +88,13 @@ impl Intake {
         }
     }
 
-    /// In one number, which may be shared.
+    /// Packs the quota into one number, which may be stored atomically.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         (self.reserved_percent as u64) << 48 | (self.apart as u64) << 32 | self.window as u64
     }
 
-    /// The one that this number stands for.
+    /// Unpacks the result of [`Self::to_bits`].
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self {
@@ -98,26 +104,26 @@ impl Intake {
         }
     }
 
-    /// Gives a member one offer, if its bucket has room for one of such a sender.
+    /// Charges one offer to the bucket of a member, if it has room for one from such a sender.
     pub(super) fn take(
         self,
         level: &mut Level,
-        gives_little: bool,
+        is_light_sender: bool,
         now: Tick,
     ) -> Result<(), Enough> {
-        let ahead = level.ahead(now, self.window);
-        let after = ahead + self.apart;
+        let backlog = level.ahead(now, self.window);
+        let after = backlog + self.apart;
         if after > self.window {
             return Err(Enough::All);
         }
-        if !gives_little && after > self.for_many() {
+        if !is_light_sender && after > self.for_many() {
             return Err(Enough::ForMany);
         }
         level.0 = now.0.wrapping_add(after);
         Ok(())
     }
 
-    /// The part of the window that is not reserved: room for one offer at least.
+    /// Returns the part of the window that is not reserved: room for one offer at least.
     fn for_many(self) -> u32 {
         // At most 3,600 seconds, so it fits.
         let reserved = u64::from(self.window) * u64::from(self.reserved_percent) / 100;
@@ -125,30 +131,32 @@ impl Intake {
         (self.window - reserved).max(self.apart)
     }
 
-    /// Whether anything is reserved.
+    /// Returns whether any part is reserved.
     pub(super) const fn reserves(self) -> bool {
         self.reserved_percent > 0 && self.apart > 0
     }
 
-    /// Takes note that an address group gives `offers` to a swarm, of which `level` tells how many it gave lately. True if these
-    /// were little before: no more than a quarter of what one member may be given.
+    /// Counts `offers` that an address group sends to a swarm; `level` holds what it sent lately. Returns true if that
+    /// was little before: no more than a quarter of what one member may receive.
     pub(super) fn note_given(self, level: &mut Level, offers: usize, now: Tick) -> bool {
-        // Whoever gives more has to pause for a whole window: a bucket that holds two empties to one.
-        let most = 2 * self.window;
-        let ahead = level.ahead(now, most);
+        // A sender above this must pause for a whole window: a bucket of two windows drains to one.
+        let backlog_max = 2 * self.window;
+        let backlog = level.ahead(now, backlog_max);
         let offers = u32::try_from(offers).unwrap_or(u32::MAX);
         let cost = offers.saturating_mul(4 * self.apart);
-        level.0 = now.0.wrapping_add(ahead.saturating_add(cost).min(most));
-        ahead <= self.window
+        level.0 = now
+            .0
+            .wrapping_add(backlog.saturating_add(cost).min(backlog_max));
+        backlog <= self.window
     }
 }
 
 impl Level {
-    /// For how many units it is not empty, in a bucket of `most`.
-    fn ahead(self, now: Tick, most: u32) -> u32 {
-        let ahead = self.0.wrapping_sub(now.0);
-        // Further ahead than a full bucket can be is the past.
-        if ahead > most { 0 } else { ahead }
+    /// Returns the units until the bucket is empty, in a bucket of `backlog_max`.
+    fn ahead(self, now: Tick, backlog_max: u32) -> u32 {
+        let backlog = self.0.wrapping_sub(now.0);
+        // A level further ahead than a full bucket is in the past.
+        if backlog > backlog_max { 0 } else { backlog }
     }
 
     pub(super) const fn to_bits(self) -> u32 {
@@ -170,15 +178,15 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_the_rate() {
-        let intake = Intake::new(10, 30);
-        // Also where the clock comes round, and long after.
+        let quota = Intake::new(10, 30);
+        // Also where the clock wraps around, and long after.
         for start in [10_000, 5_000_000, 429_496_729, 3 * 429_496_729 + 5] {
             let mut level = Level::default();
-            let _ = intake.take(&mut level, true, milliseconds(start - 10_000));
+            let _ = quota.take(&mut level, true, milliseconds(start - 10_000));
             let mut given = |at: u64, tries: u32| {
                 (0..tries)
                     .filter(|_| {
-                        intake
+                        quota
                             .take(&mut level, true, milliseconds(start + at))
                             .is_ok()
                     })
@@ -194,13 +202,13 @@ mod tests {
 
     #[test]
     fn who_got_nothing_for_days_has_all_of_its_burst() {
-        let intake = Intake::new(10, 30);
+        let quota = Intake::new(10, 30);
         let mut level = Level::default();
         for days in [0, 1, 3, 5, 7] {
             let now = Tick::of(Duration::from_hours(24 * days));
             assert_eq!(
                 (0..50)
-                    .filter(|_| intake.take(&mut level, true, now).is_ok())
+                    .filter(|_| quota.take(&mut level, true, now).is_ok())
                     .count(),
                 30,
                 "{days}"
@@ -221,23 +229,23 @@ mod tests {
 
     #[test]
     fn a_limit_survives_as_a_number() {
-        for intake in [
+        for quota in [
             Intake::UNLIMITED,
             Intake::new(10, 30),
             Intake::new(10, 30).reserving(25),
             Intake::new(1, u32::MAX).reserving(100),
         ] {
-            assert_eq!(Intake::from_bits(intake.to_bits()), intake);
+            assert_eq!(Intake::from_bits(quota.to_bits()), quota);
         }
     }
 
     #[test]
     fn the_largest_settings_stay_within_the_clock() {
         for (per_second, burst) in [(1, u32::MAX), (u32::MAX, u32::MAX), (0, 0)] {
-            let intake = Intake::new(per_second, burst);
+            let quota = Intake::new(per_second, burst);
             let mut level = Level::default();
-            assert_eq!(intake.take(&mut level, true, milliseconds(0)), Ok(()));
-            let (mut level, all) = (Level::default(), intake.reserving(100));
+            assert_eq!(quota.take(&mut level, true, milliseconds(0)), Ok(()));
+            let (mut level, all) = (Level::default(), quota.reserving(100));
             assert_eq!(
                 all.take(&mut level, false, milliseconds(0)),
                 Ok(()),
@@ -249,12 +257,12 @@ mod tests {
 
     #[test]
     fn a_part_is_kept_for_those_who_have_given_little() {
-        let intake = Intake::new(10, 40).reserving(25);
+        let quota = Intake::new(10, 40).reserving(25);
         let mut level = Level::default();
-        let mut given = |gives_little: bool, at: u64| {
+        let mut given = |is_light_sender: bool, at: u64| {
             let now = milliseconds(at);
             let mut results: Vec<_> = (0..100)
-                .map(|_| intake.take(&mut level, gives_little, now))
+                .map(|_| quota.take(&mut level, is_light_sender, now))
                 .collect();
             let refused = results.pop();
             (
@@ -264,7 +272,7 @@ mod tests {
         };
         assert_eq!(given(false, 0), (30, Some(Err(Enough::ForMany))));
         assert_eq!(given(true, 0), (10, Some(Err(Enough::All))));
-        // While others take all that there is, one that gives much gets nothing.
+        // While others use up everything, a sender of many offers gets nothing.
         assert_eq!(given(false, 900), (0, Some(Err(Enough::ForMany))));
         assert_eq!(given(true, 900).0, 9);
         assert_eq!(given(false, 2_900).0, 10);
@@ -272,17 +280,17 @@ mod tests {
 
     #[test]
     fn who_gives_much_has_to_pause_until_it_gives_little() {
-        let intake = Intake::new(10, 30).reserving(25);
+        let quota = Intake::new(10, 30).reserving(25);
         let mut level = Level::default();
-        let mut gives_little = |offers, at| intake.note_given(&mut level, offers, milliseconds(at));
-        assert!(gives_little(20, 0), "the first one of whatever size");
-        assert!(!gives_little(20, 10));
+        let mut is_light = |offers, at| quota.note_given(&mut level, offers, milliseconds(at));
+        assert!(is_light(20, 0), "the first announce of any size");
+        assert!(!is_light(20, 10));
         for at in 1..100 {
-            assert!(!gives_little(10, 10 + at * 20));
+            assert!(!is_light(10, 10 + at * 20));
         }
-        assert!(!gives_little(0, 4_000), "it has not paused for long enough");
-        assert!(gives_little(5, 5_100));
+        assert!(!is_light(0, 4_000), "its pause is too short");
+        assert!(is_light(5, 5_100));
         // Two offers a second are within a quarter of ten.
-        assert!((0..100).all(|at| gives_little(1, 20_000 + at * 500)));
+        assert!((0..100).all(|at| is_light(1, 20_000 + at * 500)));
     }
 }

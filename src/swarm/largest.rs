@@ -1,4 +1,4 @@
-//! The largest swarms, for people who want to know.
+//! Finds the largest swarms, for display.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,11 +7,11 @@ use super::Swarms;
 use crate::protocol::{Counts, InfoHash};
 
 impl Swarms {
-    /// The swarms with the most members, largest first, at most `most` of them. Looks at all, with one shard locked at a time:
-    /// not for a worker.
+    /// Returns the `most` swarms with the most members, largest first. Reads all swarms, with one shard locked at a
+    /// time: do not call it on a worker thread.
     #[must_use]
     pub fn largest(&self, most: usize) -> Vec<(InfoHash, Counts)> {
-        // The least of those chosen so far is on top.
+        // The smallest of the chosen swarms is on top.
         let mut chosen = BinaryHeap::with_capacity(most + 1);
         self.for_each(|info_hash, swarm| {
             let counts = swarm.counts();

@@ -1,8 +1,8 @@
-//! A list of members that announce in the same way: leechers first, seeders behind them, so that the counts are two lengths and a
-//! random member of either kind is one index away; and an index of them by address group, from which members are drawn.
+//! Stores members that announce in the same way: leechers first, seeders behind them. So the counts are two lengths,
+//! and a random member of either role is one index away. An index by address group serves random draws.
 //!
-//! The index is kept while there are more than a few members; that of a few is made when somebody is drawn. Knows nothing of what the
-//! state of a member means; `members` and `http` do.
+//! The index is stored while there are more than a few members. For a few it is built for each draw. This file does not
+//! interpret the state of a member; `members` and `http` do.
 
 use std::hash::Hash;
 use std::ops::Range;
@@ -16,10 +16,11 @@ use super::{Group, Role};
 
 pub(super) use super::groups::Among;
 
-/// Up to how many members have no index.
+/// Most members that need no stored index.
 const FEW: usize = 8;
 
-/// Invariant: the entries before `leechers` are leechers, those from there on seeders, and the index knows each by its group.
+/// Invariant: the entries before `leechers` are leechers, the others are seeders, and the index contains each one under
+/// its group.
 #[derive(Debug)]
 pub(super) struct List<K, S> {
     entries: Entries<K, S>,
@@ -37,17 +38,16 @@ impl<K, S> Default for List<K, S> {
     }
 }
 
-/// How far a draw has come.
+/// The progress of a draw.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Drawn {
     taken: usize,
     passed_over: usize,
 }
 
-/// How many members that are not taken are passed over before a draw ends: it bounds the work in a swarm where nearly nobody
-/// can be.
+/// Skipped members after which a draw ends. It bounds the work in a swarm where almost no member can be chosen.
 const PASSED_OVER_MAX: usize = 128;
-/// How many of them in one group before the others have their turn, so that one address cannot use up all of that.
+/// Skipped members in one group before the next group has its turn, so that one address cannot use up the whole bound.
 const PASSED_OVER_IN_TURN_MAX: usize = 8;
 
 impl<K: Hash + Eq, S> List<K, S> {
@@ -67,37 +67,37 @@ impl<K: Hash + Eq, S> List<K, S> {
         self.entries.get_index_of(key)
     }
 
-    pub(super) fn role_of(&self, place: usize) -> Role {
-        if place < self.leechers {
+    pub(super) fn role_of(&self, position: usize) -> Role {
+        if position < self.leechers {
             Role::Leecher
         } else {
             Role::Seeder
         }
     }
 
-    pub(super) fn at(&self, place: usize) -> Option<(&K, &S)> {
-        let (key, entry) = self.entries.get_index(place)?;
+    pub(super) fn at(&self, position: usize) -> Option<(&K, &S)> {
+        let (key, entry) = self.entries.get_index(position)?;
         Some((key, &entry.state))
     }
 
-    pub(super) fn at_mut(&mut self, place: usize) -> Option<(&K, &mut S)> {
-        let (key, entry) = self.entries.get_index_mut(place)?;
+    pub(super) fn at_mut(&mut self, position: usize) -> Option<(&K, &mut S)> {
+        let (key, entry) = self.entries.get_index_mut(position)?;
         Some((key, &mut entry.state))
     }
 
-    /// With its place.
+    /// Also returns the position.
     pub(super) fn get_mut(&mut self, key: &K) -> Option<(usize, &mut S)> {
-        let (place, _, entry) = self.entries.get_full_mut(key)?;
-        Some((place, &mut entry.state))
+        let (position, _, entry) = self.entries.get_full_mut(key)?;
+        Some((position, &mut entry.state))
     }
 
-    /// All of them in the order of their places.
+    /// Returns all keys and roles in the order of their positions.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, Role)> {
         let keys = self.entries.keys().enumerate();
-        keys.map(|(place, key)| (key, self.role_of(place)))
+        keys.map(|(position, key)| (key, self.role_of(position)))
     }
 
-    /// How many members of a group there are.
+    /// Returns the number of members of a group.
     pub(super) fn count(&self, group: Group) -> usize {
         if let Some(groups) = &self.groups {
             return groups.count(&self.entries, group);
@@ -106,36 +106,36 @@ impl<K: Hash + Eq, S> List<K, S> {
         groups.filter(|known| *known == group).count()
     }
 
-    /// Takes in a leecher that is not in the list. Returns its place.
+    /// Adds a leecher that is not in the list. Returns its position.
     pub(super) fn insert(&mut self, key: K, group: Group, state: S) -> usize {
         let (last, _) = self.entries.insert_full(key, Entry::new(group, state));
-        let place = self.leechers;
-        self.entries.swap_indices(last, place);
+        let position = self.leechers;
+        self.entries.swap_indices(last, position);
         self.leechers += 1;
         match &mut self.groups {
             Some(groups) => {
-                if last != place {
+                if last != position {
                     groups.settle(&self.entries, last);
                 }
-                groups.add(&mut self.entries, place, Role::Leecher);
+                groups.add(&mut self.entries, position, Role::Leecher);
             }
             None if self.entries.len() > FEW => {
                 self.groups = Some(Box::new(Groups::of(&mut self.entries, self.leechers)));
             }
             None => {}
         }
-        place
+        position
     }
 
-    /// Sets the role of the member at a place. Returns its new place.
-    pub(super) fn set_role(&mut self, place: usize, role: Role) -> usize {
-        if self.role_of(place) == role || place >= self.entries.len() {
-            return place;
+    /// Sets the role of the member at a position. Returns its new position.
+    pub(super) fn set_role(&mut self, position: usize, role: Role) -> usize {
+        if self.role_of(position) == role || position >= self.entries.len() {
+            return position;
         }
         if let Some(groups) = &mut self.groups {
-            groups.set_role(&mut self.entries, place, role);
+            groups.set_role(&mut self.entries, position, role);
         }
-        let border = match role {
+        let boundary = match role {
             Role::Leecher => {
                 self.leechers += 1;
                 self.leechers - 1
@@ -145,30 +145,31 @@ impl<K: Hash + Eq, S> List<K, S> {
                 self.leechers
             }
         };
-        self.swap(place, border);
-        border
+        self.swap(position, boundary);
+        boundary
     }
 
-    /// Removes the member at a place. The last of its role comes there, and the last of all to where that was.
-    pub(super) fn remove(&mut self, place: usize) -> Option<(K, S)> {
-        let role = self.role_of(place);
+    /// Removes the member at a position. The last of its role moves there, and the last of all moves to where that one
+    /// was.
+    pub(super) fn remove(&mut self, position: usize) -> Option<(K, S)> {
+        let role = self.role_of(position);
         if let Some(groups) = &mut self.groups {
-            groups.remove(&mut self.entries, place, role);
+            groups.remove(&mut self.entries, position, role);
         }
-        let mut place = place;
+        let mut position = position;
         if role == Role::Leecher {
             self.leechers -= 1;
-            self.entries.swap_indices(place, self.leechers);
+            self.entries.swap_indices(position, self.leechers);
             if let Some(groups) = &mut self.groups
-                && place != self.leechers
+                && position != self.leechers
             {
-                groups.settle(&self.entries, place);
+                groups.settle(&self.entries, position);
             }
-            place = self.leechers;
+            position = self.leechers;
         }
-        let (key, entry) = self.entries.swap_remove_index(place)?;
+        let (key, entry) = self.entries.swap_remove_index(position)?;
         if let Some(groups) = &mut self.groups {
-            groups.settle(&self.entries, place);
+            groups.settle(&self.entries, position);
         }
         if self.entries.len() <= FEW / 2 {
             self.groups = None;
@@ -176,7 +177,7 @@ impl<K: Hash + Eq, S> List<K, S> {
         Some((key, entry.state))
     }
 
-    /// Frees what a list that has shrunk no longer needs.
+    /// Frees unused capacity after a list has shrunk.
     pub(super) fn give_room_back(&mut self) {
         if self.entries.capacity() > 4 * self.entries.len() {
             self.entries.shrink_to(2 * self.entries.len());
@@ -186,8 +187,8 @@ impl<K: Hash + Eq, S> List<K, S> {
         }
     }
 
-    /// Offers members to `take` in random order until it has taken `wanted` in all: groups first, each as likely as any other, then
-    /// a member of the group. No group is asked for a second one before each was asked for one.
+    /// Calls `take` with members in random order until it has taken `wanted` in all: groups first, each equally likely,
+    /// then a member of the group. No group gets a second turn before each has had one.
     pub(super) fn draw(
         &mut self,
         among: Among,
@@ -196,45 +197,45 @@ impl<K: Hash + Eq, S> List<K, S> {
         mut take: impl FnMut(&K, &mut S, usize) -> bool,
     ) {
         drawn.passed_over = 0;
-        let kept = self.groups.take();
-        let made;
-        let groups = if let Some(groups) = &kept {
+        let stored = self.groups.take();
+        let built;
+        let groups = if let Some(groups) = &stored {
             groups.as_ref()
         } else {
-            made = Groups::of(&mut self.entries, self.leechers);
-            &made
+            built = Groups::of(&mut self.entries, self.leechers);
+            &built
         };
         let entries = &mut self.entries;
-        let mut offer = |place: u32| {
-            let place = place as usize;
-            let found = entries.get_index_mut(place);
-            found.is_some_and(|(key, entry)| take(key, &mut entry.state, place))
+        let mut try_take = |position: u32| {
+            let position = position as usize;
+            let found = entries.get_index_mut(position);
+            found.is_some_and(|(key, entry)| take(key, &mut entry.state, position))
         };
-        let goes_on = |drawn: &Drawn| drawn.taken < wanted && drawn.passed_over < PASSED_OVER_MAX;
-        let mut again: SmallVec<[Turns<'_>; 2]> = SmallVec::new();
+        let continues = |drawn: &Drawn| drawn.taken < wanted && drawn.passed_over < PASSED_OVER_MAX;
+        let mut repeated: SmallVec<[Turns<'_>; 2]> = SmallVec::new();
         let mut units = Shuffled::new(groups.among(among));
-        while goes_on(drawn)
+        while continues(drawn)
             && let Some(unit) = units.next(rng)
         {
             match groups.unit(unit) {
-                Some(Unit::One(place)) => drawn.count(offer(place)),
+                Some(Unit::One(position)) => drawn.count(try_take(position)),
                 Some(Unit::Shared(shared)) => {
                     let mut turns = Turns::new(groups.places(shared, among));
-                    if turns.take_one(drawn, rng, &mut offer) {
-                        again.push(turns);
+                    if turns.take_one(drawn, rng, &mut try_take) {
+                        repeated.push(turns);
                     }
                 }
                 None => {}
             }
         }
-        while goes_on(drawn) && !again.is_empty() {
-            again.retain(|turns| !goes_on(drawn) || turns.take_one(drawn, rng, &mut offer));
+        while continues(drawn) && !repeated.is_empty() {
+            repeated.retain(|turns| !continues(drawn) || turns.take_one(drawn, rng, &mut try_take));
         }
-        drop(again);
-        self.groups = kept;
+        drop(repeated);
+        self.groups = stored;
     }
 
-    /// Whether the index is what the list says. For tests.
+    /// Returns whether the index matches the list. For tests.
     pub(super) fn agrees(&self) -> bool {
         let indexed = |groups: &Groups| groups.agrees(&self.entries, self.leechers);
         let is_few = self.entries.len() <= FEW;
@@ -260,7 +261,7 @@ impl Drawn {
     }
 }
 
-/// Members of one group in random order, one in each turn.
+/// The members of one group in random order, one for each turn.
 struct Turns<'g> {
     places: &'g [u32],
     shuffled: Shuffled,
@@ -275,19 +276,19 @@ impl<'g> Turns<'g> {
         }
     }
 
-    /// False when all have been offered.
+    /// Returns false when all members have been tried.
     fn take_one(
         &mut self,
         drawn: &mut Drawn,
         rng: &mut impl Rng,
-        offer: &mut impl FnMut(u32) -> bool,
+        try_take: &mut impl FnMut(u32) -> bool,
     ) -> bool {
         for _ in 0..PASSED_OVER_IN_TURN_MAX {
             let next = self.shuffled.next(rng);
-            let Some(&place) = next.and_then(|place| self.places.get(place)) else {
+            let Some(&position) = next.and_then(|position| self.places.get(position)) else {
                 return false;
             };
-            let is_taken = offer(place);
+            let is_taken = try_take(position);
             drawn.count(is_taken);
             if is_taken || drawn.passed_over >= PASSED_OVER_MAX {
                 break;

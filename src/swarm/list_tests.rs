@@ -10,33 +10,33 @@ fn group(number: u64) -> Group {
     Group::of_address(NonZeroU64::new(number + 1).expect("not 0"))
 }
 
-/// Lets things happen to a list of at most `most` members in a few groups, and to a map beside it.
-fn simulate(seed: u64, most: u32, groups: u64) {
+/// Runs random operations on a list of at most `members_max` members in a few groups, and on a map beside it.
+fn simulate(seed: u64, members_max: u32, groups: u64) {
     let mut rng = SmallRng::seed_from_u64(seed);
     let (mut list, mut known) = (List::<u32, u64>::default(), BTreeMap::new());
     for step in 0..600 {
-        let key = rng.random_range(0..most);
-        let place = list.place_of(&key);
-        assert_eq!(place.is_some(), known.contains_key(&key));
-        match (place, rng.random_range(0..3)) {
+        let key = rng.random_range(0..members_max);
+        let position = list.place_of(&key);
+        assert_eq!(position.is_some(), known.contains_key(&key));
+        match (position, rng.random_range(0..3)) {
             (None, _) => {
-                let of = rng.random_range(0..groups);
-                let place = list.insert(key, group(of), of);
-                assert_eq!(list.at(place), Some((&key, &of)));
-                known.insert(key, (of, Role::Leecher));
+                let group_number = rng.random_range(0..groups);
+                let position = list.insert(key, group(group_number), group_number);
+                assert_eq!(list.at(position), Some((&key, &group_number)));
+                known.insert(key, (group_number, Role::Leecher));
             }
-            (Some(place), 0) => {
-                let (of, _) = known.remove(&key).expect("known");
-                assert_eq!(list.remove(place), Some((key, of)));
+            (Some(position), 0) => {
+                let (group_number, _) = known.remove(&key).expect("known");
+                assert_eq!(list.remove(position), Some((key, group_number)));
             }
-            (Some(place), role) => {
+            (Some(position), role) => {
                 let role = if role == 1 {
                     Role::Leecher
                 } else {
                     Role::Seeder
                 };
-                let place = list.set_role(place, role);
-                assert_eq!(list.at(place).map(|(known, _)| *known), Some(key));
+                let position = list.set_role(position, role);
+                assert_eq!(list.at(position).map(|(known, _)| *known), Some(key));
                 known.get_mut(&key).expect("known").1 = role;
             }
         }
@@ -47,9 +47,12 @@ fn simulate(seed: u64, most: u32, groups: u64) {
         let listed: BTreeMap<_, _> = list.iter().map(|(key, role)| (*key, role)).collect();
         let roles: BTreeMap<_, _> = known.iter().map(|(key, (_, role))| (*key, *role)).collect();
         assert_eq!(listed, roles);
-        for of in 0..groups.min(3) {
-            let members = known.values().filter(|(known, _)| *known == of).count();
-            assert_eq!(list.count(group(of)), members);
+        for group_number in 0..groups.min(3) {
+            let members = known
+                .values()
+                .filter(|(known, _)| *known == group_number)
+                .count();
+            assert_eq!(list.count(group(group_number)), members);
         }
         if step % 7 == 0 {
             check_draw(&mut list, &known, &mut rng);
@@ -57,18 +60,19 @@ fn simulate(seed: u64, most: u32, groups: u64) {
     }
 }
 
-/// As many as are wanted and there, no one twice, and no group has two more than another that has some left.
+/// Checks a draw: as many members as wanted or available, each once, and no group has two more than another that has
+/// some left.
 fn check_draw(list: &mut List<u32, u64>, known: &BTreeMap<u32, (u64, Role)>, rng: &mut SmallRng) {
     let wanted = rng.random_range(0..20);
     for among in [Among::All, Among::Leechers, Among::Seeders] {
-        let is_meant = |role: Role| match among {
+        let is_selected = |role: Role| match among {
             Among::All => true,
             Among::Leechers => role == Role::Leecher,
             Among::Seeders => role == Role::Seeder,
         };
-        let meant: Vec<_> = known
+        let selected: Vec<_> = known
             .iter()
-            .filter(|(_, (_, role))| is_meant(*role))
+            .filter(|(_, (_, role))| is_selected(*role))
             .collect();
         let mut taken: Vec<u32> = Vec::new();
         let mut drawn = Drawn::default();
@@ -76,10 +80,10 @@ fn check_draw(list: &mut List<u32, u64>, known: &BTreeMap<u32, (u64, Role)>, rng
             taken.push(*key);
             true
         });
-        assert_eq!(taken.len(), wanted.min(meant.len()), "{among:?}");
+        assert_eq!(taken.len(), wanted.min(selected.len()), "{among:?}");
         let mut of_group: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
-        for (key, (of, _)) in meant {
-            let (all, chosen) = of_group.entry(*of).or_default();
+        for (key, (group_number, _)) in selected {
+            let (all, chosen) = of_group.entry(*group_number).or_default();
             *all += 1;
             *chosen += taken.iter().filter(|taken| *taken == key).count();
         }
@@ -87,11 +91,11 @@ fn check_draw(list: &mut List<u32, u64>, known: &BTreeMap<u32, (u64, Role)>, rng
         assert_eq!(
             chosen,
             taken.len(),
-            "{among:?}: one that is not meant, or twice"
+            "{among:?}: one that is not selected, or twice"
         );
-        let most = of_group.values().map(|(_, chosen)| *chosen).max();
+        let chosen_max = of_group.values().map(|(_, chosen)| *chosen).max();
         for (all, chosen) in of_group.into_values() {
-            assert!(chosen == all || Some(chosen + 1) >= most, "{among:?}");
+            assert!(chosen == all || Some(chosen + 1) >= chosen_max, "{among:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The members of one swarm who announce over WebSockets, in a list by role and address group.
+//! Stores the members of one swarm that announce over WebSockets, in a list by role and address group.
 
 use rand::Rng;
 
@@ -8,8 +8,8 @@ use super::list::{Among, Drawn, List};
 use super::{Group, Intake, Joined};
 use crate::protocol::{ConnectionId, PeerId};
 
-/// A member of a swarm: the connection is part of its identity, so nobody can speak for a member of another
-/// connection, and a client that comes back is served while its old connection still dies.
+/// A member of a swarm. The connection is part of its identity, so nobody can act for a member of another connection,
+/// and a client that reconnects is served while its old connection has not ended yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Member {
     /// The connection it announced on.
@@ -18,57 +18,57 @@ pub struct Member {
     pub peer_id: PeerId,
 }
 
-/// Whether a member has everything.
+/// The role of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// It has.
+    /// It has everything.
     Seeder,
-    /// It has not, or did not say so.
+    /// It lacks something, or does not report that it has everything.
     Leecher,
 }
 
-/// Small, as there is one for each member.
+/// The state of one member. Small, as there is one for each.
 #[derive(Debug)]
 struct State {
-    /// The slots of its unanswered offers, oldest first.
+    /// The slots of its pending offers, oldest first.
     offers: Vec<u32>,
-    /// How many offers it was given lately.
+    /// The level of its receiver quota.
     received: Level,
     heard: Heard,
 }
 
 const _: () = assert!(size_of::<Entry<State>>() == 48);
 
-/// A member to whom an offer may be given.
+/// A member that may receive an offer.
 pub(super) struct Receiver<'s>(&'s mut State);
 
 impl Receiver<'_> {
-    /// Whether its output is stuck.
+    /// Returns whether its output is stuck.
     pub(super) fn is_blocked(&self) -> bool {
         self.0.heard.is(Heard::BLOCKED)
     }
 
-    /// Gives it one offer; `gives_little` says so of the address group of the sender.
+    /// Charges one offer to its quota. The flag is true if the address group of the sender has sent few offers lately.
     ///
     /// # Errors
     ///
-    /// It was given enough.
+    /// Its quota is used up.
     pub(super) fn give(
         &mut self,
-        (intake, gives_little, now): (Intake, bool, Tick),
+        (quota, is_light_sender, now): (Intake, bool, Tick),
     ) -> Result<(), Enough> {
-        intake.take(&mut self.0.received, gives_little, now)
+        quota.take(&mut self.0.received, is_light_sender, now)
     }
 }
 
-/// Second of the last announce or answer, for 34 years, and what else fits into four bytes.
+/// The second of the last announce or answer, for 34 years, and flags, in four bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Heard(u32);
 
 impl Heard {
     /// Its output is stuck.
     const BLOCKED: u32 = 1 << 31;
-    /// It has told that it has everything.
+    /// It has reported a completed download.
     pub(super) const COMPLETED: u32 = 1 << 30;
     const SECONDS: u32 = Self::COMPLETED - 1;
 
@@ -107,7 +107,7 @@ impl Members {
         u32::try_from(self.list.seeders()).unwrap_or(u32::MAX)
     }
 
-    /// Offers members to `take` in random order, by address group first, until it has taken so many.
+    /// Calls `take` with members in random order, by address group first, until it has taken the wanted number.
     pub(super) fn draw(
         &mut self,
         among: Among,
@@ -115,7 +115,8 @@ impl Members {
         rng: &mut impl Rng,
         mut take: impl FnMut(&Member, Receiver<'_>, usize) -> bool,
     ) {
-        let take = |member: &Member, state: &mut State, place| take(member, Receiver(state), place);
+        let take =
+            |member: &Member, state: &mut State, position| take(member, Receiver(state), position);
         self.list.draw(among, limits, rng, take);
     }
 
@@ -123,52 +124,52 @@ impl Members {
         self.list.place_of(&member)
     }
 
-    /// Makes somebody a member of that group, or notes that it was heard. Also gives its place.
+    /// Adds a member to that group, or refreshes it. Also returns its position.
     pub(super) fn touch(
         &mut self,
         member: Member,
         group: Group,
-        heard: u32,
+        second: u32,
         blocked: bool,
     ) -> (Joined, usize) {
-        if let Some((place, state)) = self.list.get_mut(&member) {
-            state.heard.hear(heard);
-            return (Joined::Before, place);
+        if let Some((position, state)) = self.list.get_mut(&member) {
+            state.heard.hear(second);
+            return (Joined::Before, position);
         }
         let mut state = State {
             offers: Vec::new(),
             received: Level::default(),
             heard: Heard(0),
         };
-        state.heard.hear(heard);
+        state.heard.hear(second);
         state.heard.set(Heard::BLOCKED, blocked);
         (Joined::New, self.list.insert(member, group, state))
     }
 
-    /// `place` is where it was last.
-    pub(super) fn refresh(&mut self, member: Member, place: usize, heard: u32) {
-        if let Some(state) = self.find(member, place) {
-            state.heard.hear(heard);
+    /// Refreshes a member; `position` is its last known position.
+    pub(super) fn refresh(&mut self, member: Member, position: usize, second: u32) {
+        if let Some(state) = self.find(member, position) {
+            state.heard.hear(second);
         }
     }
 
-    /// Looks where it was last before it hashes: few move between an offer and its answer.
-    fn find(&mut self, member: Member, place: usize) -> Option<&mut State> {
-        let known = self.list.at(place);
-        let place = if known.is_some_and(|(known, _)| *known == member) {
-            place
+    /// Checks the last known position before it hashes: few members move between an offer and its answer.
+    fn find(&mut self, member: Member, position: usize) -> Option<&mut State> {
+        let known = self.list.at(position);
+        let position = if known.is_some_and(|(known, _)| *known == member) {
+            position
         } else {
             self.list.place_of(&member)?
         };
-        self.list.at_mut(place).map(|(_, state)| state)
+        self.list.at_mut(position).map(|(_, state)| state)
     }
 
-    /// Sets the role of the member at a place. Returns its new place.
-    pub(super) fn set_role(&mut self, place: usize, role: Role) -> usize {
-        self.list.set_role(place, role)
+    /// Sets the role of the member at a position. Returns its new position.
+    pub(super) fn set_role(&mut self, position: usize, role: Role) -> usize {
+        self.list.set_role(position, role)
     }
 
-    /// True the first time.
+    /// Marks a download as completed. Returns true the first time.
     pub(super) fn complete(&mut self, member: Member) -> bool {
         let Some((_, state)) = self.list.get_mut(&member) else {
             return false;
@@ -178,10 +179,10 @@ impl Members {
         is_first
     }
 
-    /// Removes the member and gives back the slots of its unanswered offers; `None` if it was none.
+    /// Removes the member and returns the slots of its pending offers; `None` if there is no such member.
     pub(super) fn remove(&mut self, member: Member) -> Option<Vec<u32>> {
-        let place = self.list.place_of(&member)?;
-        self.list.remove(place).map(|(_, state)| state.offers)
+        let position = self.list.place_of(&member)?;
+        self.list.remove(position).map(|(_, state)| state.offers)
     }
 
     pub(super) fn set_blocked(&mut self, member: Member, blocked: bool) {
@@ -190,40 +191,43 @@ impl Members {
         }
     }
 
-    /// The slots of the unanswered offers of a member; `place` is where it was last.
-    pub(super) fn offers_of(&mut self, member: Member, place: usize) -> Option<&mut Vec<u32>> {
-        self.find(member, place).map(|state| &mut state.offers)
+    /// Returns the slots of the pending offers of a member; `position` is its last known position.
+    pub(super) fn offers_of(&mut self, member: Member, position: usize) -> Option<&mut Vec<u32>> {
+        self.find(member, position).map(|state| &mut state.offers)
     }
 
-    /// The slots of the unanswered offers of the member at a place.
-    pub(super) fn offers_at(&mut self, place: usize) -> Option<&mut Vec<u32>> {
-        self.list.at_mut(place).map(|(_, state)| &mut state.offers)
-    }
-
-    /// The member at a place, when it was last heard, and the slots of its unanswered offers.
-    pub(super) fn aged_at(&mut self, place: usize) -> Option<(Member, u32, &mut Vec<u32>)> {
+    /// Returns the slots of the pending offers of the member at a position.
+    pub(super) fn offers_at(&mut self, position: usize) -> Option<&mut Vec<u32>> {
         self.list
-            .at_mut(place)
+            .at_mut(position)
+            .map(|(_, state)| &mut state.offers)
+    }
+
+    /// Returns the member at a position, the second of its last announce or answer, and the slots of its pending
+    /// offers.
+    pub(super) fn aged_at(&mut self, position: usize) -> Option<(Member, u32, &mut Vec<u32>)> {
+        self.list
+            .at_mut(position)
             .map(|(member, state)| (*member, state.heard.second(), &mut state.offers))
     }
 
-    /// Frees what a swarm that has shrunk no longer needs.
+    /// Frees unused capacity after a swarm has shrunk.
     pub(super) fn give_room_back(&mut self) {
         self.list.give_room_back();
     }
 
-    /// All members with their roles.
+    /// Returns all members with their roles.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.list.iter().map(|(member, role)| (*member, role))
     }
 
-    /// The member at a place and its role.
-    pub(super) fn role_at(&self, place: usize) -> Option<(Member, Role)> {
-        let (member, _) = self.list.at(place)?;
-        Some((*member, self.list.role_of(place)))
+    /// Returns the member at a position and its role.
+    pub(super) fn role_at(&self, position: usize) -> Option<(Member, Role)> {
+        let (member, _) = self.list.at(position)?;
+        Some((*member, self.list.role_of(position)))
     }
 
-    /// Whether the index by address group is what the list says. For tests.
+    /// Returns whether the index by address group matches the list. For tests.
     pub(super) fn agrees(&self) -> bool {
         self.list.agrees()
     }

@@ -1,7 +1,7 @@
-//! Who is in which swarm.
+//! Stores the members of all swarms.
 //!
-//! Owns the members of each swarm, the choice of receivers for offers, the offers that wait for an answer, and the
-//! table of all swarms. Does no I/O, reads no clock and sends nothing; the tracker calls it.
+//! Owns the members of each swarm, the choice of receivers for offers, the pending offers, and the table of all swarms.
+//! Does no I/O, reads no clock and sends nothing. The tracker calls it.
 
 mod clients;
 mod family;
@@ -43,38 +43,38 @@ use offers::{Moment, PendingOffers};
 pub struct Swarm {
     members: Members,
     pending: PendingOffers,
-    /// Those who announce over HTTP, if there are any: never an empty list.
+    /// The members that announce over HTTP, if there are any: never an empty list.
     http: Option<Box<HttpMembers>>,
     downloaded: u32,
 }
 
-/// What an announce says about its sender's role.
+/// The role that an announce reports for its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     /// It has everything.
     Seeder,
     /// It lacks something.
     Leecher,
-    /// It does not say: a new member is a leecher, an old one stays what it is.
+    /// Not reported: a new member becomes a leecher, an existing one keeps its role.
     Unsaid,
 }
 
-/// The place of a member in its swarm, until somebody joins, leaves or changes its role.
+/// The position of a member in its swarm. Valid until a member joins, leaves or changes its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(usize);
 
-/// Whether an announce made its sender a member.
+/// Whether an announce added its sender as a new member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
-    /// It was none before.
+    /// It was not a member before.
     New,
-    /// It was one already.
+    /// It was a member already.
     Before,
 }
 
 impl Swarm {
-    /// Joins a member, or refreshes it, and tells its place. `group` is that of its address, `blocked` says that the connection's
-    /// output is stuck.
+    /// Adds or refreshes a member, and returns its position. `group` is its address group. `blocked` is true if the
+    /// output of the connection is stuck.
     pub fn join(
         &mut self,
         (member, group): (Member, Group),
@@ -82,41 +82,41 @@ impl Swarm {
         blocked: bool,
         now: Duration,
     ) -> (Joined, Place) {
-        let (joined, place) = self.members.touch(member, group, seconds(now), blocked);
-        let place = match claim {
-            Claim::Seeder => self.members.set_role(place, Role::Seeder),
-            Claim::Leecher => self.members.set_role(place, Role::Leecher),
-            Claim::Unsaid => place,
+        let (joined, position) = self.members.touch(member, group, seconds(now), blocked);
+        let position = match claim {
+            Claim::Seeder => self.members.set_role(position, Role::Seeder),
+            Claim::Leecher => self.members.set_role(position, Role::Leecher),
+            Claim::Unsaid => position,
         };
-        (joined, Place(place))
+        (joined, Place(position))
     }
 
-    /// Counts a download as complete, once per member.
+    /// Counts a completed download, once per member.
     pub fn complete(&mut self, member: Member) {
         if self.members.complete(member) {
             self.downloaded = self.downloaded.saturating_add(1);
         }
     }
 
-    /// Removes a member together with its unanswered offers. Nothing happens if it is none.
+    /// Removes a member together with its pending offers. Does nothing if there is no such member.
     pub fn leave(&mut self, member: Member) {
         if let Some(offers) = self.members.remove(member) {
             self.pending.forget(offers);
         }
     }
 
-    /// Whether somebody is a member.
+    /// Returns whether this is a member.
     #[must_use]
     pub fn contains(&self, member: Member) -> bool {
         self.members.place_of(member).is_some()
     }
 
-    /// Marks a member as one whose output is stuck, or no longer is: it is left out when receivers are chosen.
+    /// Sets whether the output of a member is stuck. Such members are not chosen as receivers.
     pub fn set_blocked(&mut self, member: Member, blocked: bool) {
         self.members.set_blocked(member, blocked);
     }
 
-    /// The counts as they go into replies: of all members, however they announce.
+    /// Returns the counts for replies: of all members, over WebSockets and HTTP.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let counts = Counts {
@@ -130,29 +130,29 @@ impl Swarm {
         }
     }
 
-    /// Where a member is, so that it need not be looked up again and again.
+    /// Returns the position of a member, to avoid repeated lookups.
     #[must_use]
     pub fn place_of(&self, member: Member) -> Option<Place> {
         self.members.place_of(member).map(Place)
     }
 
-    /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first: never the sender,
-    /// its connection or its `peer_id`, and nobody whose output is stuck or who was given as many as `intake` allows: others
-    /// are chosen instead. A seeder's offers go to leechers first. `gives_little` says so of the sender's address group
-    /// ([`Senders::note`]).
+    /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first. Skips the
+    /// sender, its connection, its `peer_id`, members with stuck output, and members that reached their quota; others
+    /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`Senders::note`]
+    /// for the sender's address group.
     pub fn choose(
         &mut self,
         sender: Place,
         wanted: usize,
-        (intake, gives_little, now): (Intake, bool, Duration),
+        (quota, is_light_sender, now): (Intake, bool, Duration),
         rng: &mut impl rand::Rng,
     ) -> Chosen {
-        let intake = (intake, gives_little, Tick::of(now));
-        selection::choose(&mut self.members, sender.0, wanted, intake, rng)
+        let quota = (quota, is_light_sender, Tick::of(now));
+        selection::choose(&mut self.members, sender.0, wanted, quota, rng)
     }
 
-    /// Remembers that an offer of the member at `from` is given to another, so that this one may answer it.
-    /// `pending_max` bounds how many offers of one member wait; the oldest is forgotten.
+    /// Stores that an offer of the member at `from` was given to another member, which may answer it. `pending_max`
+    /// limits the pending offers of one member; the oldest is dropped.
     pub fn give_offer(
         &mut self,
         from: Place,
@@ -168,9 +168,9 @@ impl Swarm {
             })
     }
 
-    /// Takes the offers that an answer from connection `from` is for: those with this id that a member `to_peer_id`
-    /// made and that were given to `from`. Mostly one, none if the answer is not wanted. Also for how long each has waited.
-    /// The answering member counts as alive.
+    /// Removes and returns the offers that an answer from connection `from` matches, each with the time it was pending.
+    /// These have this id, come from a member `to_peer_id`, and were given to `from`. Mostly one; none if the answer is
+    /// unmatched. Also refreshes the answering member.
     pub fn take_answered(
         &mut self,
         from: ConnectionId,
@@ -192,38 +192,38 @@ impl Swarm {
         waited.map(|(_, offer, age)| (offer, age.into())).collect()
     }
 
-    /// Whether nobody is left.
+    /// Returns whether the swarm has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.len() == 0 && self.http.is_none()
     }
 
-    /// How many offers wait for an answer.
+    /// Returns the number of pending offers.
     #[must_use]
     pub fn pending_offers(&self) -> usize {
         self.pending.len()
     }
 
-    /// How many members announce over WebSockets.
+    /// Returns the number of members that announce over WebSockets.
     #[must_use]
     pub fn connected(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether what is kept beside the lists of members (their indexes by address group, clients with two addresses) is what a recount
-    /// gives. For tests.
+    /// Returns whether the indexes beside the member lists (by address group, clients with two addresses) equal a
+    /// recount. For tests.
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.members.agrees() && self.http.as_ref().is_none_or(|http| http.agrees())
     }
 
-    /// All members who announce over WebSockets, with their roles, for recounts and views.
+    /// Returns all members that announce over WebSockets with their roles, for recounts and views.
     pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.members.iter()
     }
 }
 
-/// Whole seconds since the process started, which is fine enough for expiry and keeps a member small.
+/// Returns whole seconds since the process started, which is precise enough for expiry and keeps a member small.
 fn seconds(now: Duration) -> u32 {
     u32::try_from(now.as_secs()).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
-//! The offers of one swarm that were given to a member and not yet answered.
+//! Stores the pending offers of one swarm: given to a member and not yet answered.
 //!
-//! They decide who may answer whom: an answer counts only from the connection that got the offer, once. The slots of
-//! a member's offers are kept with the member, oldest first; this file owns the slots and finds them again.
+//! They decide which answers are relayed: an answer counts only from the connection that received the offer, once. The
+//! slots of a member's offers are stored with the member, oldest first. This file owns the slots and finds them again.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -14,44 +14,44 @@ use smallvec::SmallVec;
 use super::{Member, Place};
 use crate::protocol::{ConnectionId, OfferId, PeerId};
 
-/// An offer on its way.
+/// An offer that was given to a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GivenOffer {
-    /// The id that the offering client chose.
+    /// The id from the offering client.
     pub offer_id: OfferId,
-    /// Who made it.
+    /// The offering member.
     pub from: Member,
-    /// Who got it.
+    /// The receiving member.
     pub to: Member,
-    /// Where the one who made it was then.
+    /// The position of the offering member at that time.
     pub from_place: Place,
-    /// Where the one who got it was then.
+    /// The position of the receiving member at that time.
     pub to_place: Place,
 }
 
-/// What became of an offer that is to be given to a member.
+/// The result of giving an offer to a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Given {
-    /// It waits for its answer.
+    /// It is pending.
     New,
-    /// It was given before, and waits for its answer anew.
+    /// The same offer was pending already; its lifetime starts again.
     Again,
-    /// It waits, and the oldest offer of its member no longer does.
+    /// It is pending, and the oldest offer of its member was dropped.
     InsteadOfOldest,
-    /// It shall not be relayed: `COPIES_MAX` others gave the same receiver the same `offer_id` under the same
-    /// `peer_id`.
+    /// It must not be relayed: `COPIES_MAX` other connections have given the same receiver the same `offer_id` under
+    /// the same `peer_id`.
     TooManyCopies,
 }
 
-/// Offers taken by an answer, with their slots, and for how long they have waited.
+/// Offers matched by an answer, with their slots and ages.
 pub(super) type Taken = SmallVec<[(u32, GivenOffer, Age); 1]>;
 
-/// When an offer was given: milliseconds since the process started. They come round after 49 days, and no offer waits
-/// so long.
+/// The time an offer was given: milliseconds since the process started. The value wraps around after 49 days; no offer
+/// is pending that long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment(u32);
 
-/// For how many milliseconds an offer has waited.
+/// The time an offer has been pending, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Age(u32);
 
@@ -78,11 +78,11 @@ impl From<Age> for Duration {
     }
 }
 
-/// How many connections may give one receiver the same `offer_id` under the same `peer_id`. More than one does only
-/// a client that came back while its old connection still dies, or a copycat.
+/// Most connections that may give one receiver the same `offer_id` under the same `peer_id`. More than one is only
+/// possible for a client that reconnected while its old connection has not ended yet, or an impostor.
 const COPIES_MAX: usize = 4;
 
-/// Keyed per process, so that nobody outside can make entries collide.
+/// Keyed per process, so that clients cannot cause hash collisions.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 #[derive(Debug, Default)]
@@ -96,7 +96,7 @@ impl PendingOffers {
         self.slots.len()
     }
 
-    /// `own` are the slots of the offering member, oldest first.
+    /// Stores an offer. `own` are the slots of the offering member, oldest first.
     pub(super) fn remember(
         &mut self,
         offer: GivenOffer,
@@ -124,7 +124,7 @@ impl PendingOffers {
         };
         if own.len() >= max {
             let oldest = own.remove(0);
-            // The freed slot may now be the first vacant one, so it is looked up again.
+            // The freed slot may now be the first vacant one, so the vacant slot is looked up again.
             self.forget([oldest]);
             self.remember(offer, own, now, max);
             return Given::InsteadOfOldest;
@@ -136,7 +136,8 @@ impl PendingOffers {
         Given::New
     }
 
-    /// Takes all offers with this id, made under `to_peer_id` and given to `from`, that are not older than `oldest`.
+    /// Removes and returns all offers with this id, made under `to_peer_id` and given to `from`, that are not older
+    /// than `oldest`.
     pub(super) fn take(
         &mut self,
         from: ConnectionId,
@@ -166,7 +167,7 @@ impl PendingOffers {
         taken
     }
 
-    /// Forgets the slots of `own` that are older than `oldest`.
+    /// Removes the slots of `own` that are older than `oldest`.
     pub(super) fn expire(&mut self, own: &mut Vec<u32>, (now, oldest): (Moment, Age)) {
         let is_old = |slot: &u32| {
             self.slots
@@ -194,7 +195,7 @@ impl PendingOffers {
         self.slots.try_remove(slot as usize);
     }
 
-    /// A swarm lives longer than a burst of offers.
+    /// Frees all memory once nothing is pending: a swarm lives longer than a burst of offers.
     fn give_room_back(&mut self) {
         if self.slots.is_empty() {
             *self = Self::default();

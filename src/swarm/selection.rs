@@ -1,5 +1,6 @@
-//! Chooses who gets the offers of an announce: different members at random, independently each time; first an address group, each as
-//! likely as any other, then a member of it. So a thousand members of one address are chosen as often as one of another.
+//! Chooses the receivers of the offers of an announce: different members at random, independently each time. It first
+//! draws an address group, each equally likely, then a member of it. So a thousand members of one address are chosen as
+//! often as one member of another.
 
 use std::ops::Range;
 
@@ -11,23 +12,24 @@ use super::list::{Among, Drawn};
 use super::members::Members;
 use super::{Intake, Member, Place, Role};
 
-/// Who gets the offers of an announce.
+/// The receivers of the offers of an announce.
 #[derive(Debug, Default)]
 pub struct Chosen {
-    /// The chosen members and their places, no one twice.
+    /// The chosen members and their positions, each once.
     pub receivers: SmallVec<[(Member, Place); 10]>,
-    /// How many members were passed over because they were given enough offers already.
+    /// Number of members skipped because their quota was used up.
     pub had_enough: u32,
-    /// How many of whom only the part is left that is for senders who have given little.
+    /// Number of members skipped because only the part reserved for senders of few offers was left.
     pub had_enough_for_many: u32,
 }
 
-/// For the sender at a place. `intake` also says whether its address group has given little to this swarm lately.
+/// Chooses receivers for the sender at a position. `quota` also contains whether the sender's address group has sent
+/// few offers to this swarm lately.
 pub(super) fn choose(
     members: &mut Members,
     sender: usize,
     wanted: usize,
-    intake: (Intake, bool, Tick),
+    quota: (Intake, bool, Tick),
     rng: &mut impl Rng,
 ) -> Chosen {
     let mut chosen = Chosen::default();
@@ -41,15 +43,15 @@ pub(super) fn choose(
     let mut drawn = Drawn::default();
     for among in passes {
         let limits = (wanted, &mut drawn);
-        members.draw(*among, limits, rng, |member, mut receiver, place| {
+        members.draw(*among, limits, rng, |member, mut receiver, position| {
             let is_other =
                 member.connection != sender.connection && member.peer_id != sender.peer_id;
             if !is_other || receiver.is_blocked() {
                 return false;
             }
-            let is_given = receiver.give(intake);
+            let is_given = receiver.give(quota);
             match is_given {
-                Ok(()) => chosen.receivers.push((*member, Place(place))),
+                Ok(()) => chosen.receivers.push((*member, Place(position))),
                 Err(Enough::All) => chosen.had_enough += 1,
                 Err(Enough::ForMany) => chosen.had_enough_for_many += 1,
             }
@@ -59,8 +61,8 @@ pub(super) fn choose(
     chosen
 }
 
-/// Gives the numbers of a range in random order, each once, without writing the range down: a Fisher–Yates shuffle
-/// that remembers only the places it has touched.
+/// Yields the numbers of a range in random order, each once, without storing the range: a Fisher–Yates shuffle that
+/// stores only the positions it has touched.
 pub(super) struct Shuffled {
     start: usize,
     left: usize,
@@ -78,21 +80,21 @@ impl Shuffled {
 
     pub(super) fn next(&mut self, rng: &mut impl Rng) -> Option<usize> {
         self.left = self.left.checked_sub(1)?;
-        let place = rng.random_range(0..=self.left);
-        let picked = self.value(place);
+        let position = rng.random_range(0..=self.left);
+        let picked = self.value(position);
         let last = self.value(self.left);
-        match self.moved.iter_mut().find(|(at, _)| *at == place) {
+        match self.moved.iter_mut().find(|(at, _)| *at == position) {
             Some((_, value)) => *value = last,
-            None => self.moved.push((place, last)),
+            None => self.moved.push((position, last)),
         }
         Some(self.start + picked)
     }
 
-    fn value(&self, place: usize) -> usize {
+    fn value(&self, position: usize) -> usize {
         self.moved
             .iter()
-            .find(|(at, _)| *at == place)
-            .map_or(place, |(_, value)| *value)
+            .find(|(at, _)| *at == position)
+            .map_or(position, |(_, value)| *value)
     }
 }
 
@@ -109,17 +111,20 @@ mod tests {
     use crate::protocol::{ConnectionId, PeerId};
     use crate::swarm::{Group, Role};
 
-    /// The members only, each found at the place it is said to have.
+    /// Returns the members only, and checks that each is at its reported position.
     fn choose(
         members: &mut Members,
         sender: usize,
         wanted: usize,
         rng: &mut impl Rng,
     ) -> Vec<Member> {
-        let intake = (Intake::UNLIMITED, true, Tick::of(Duration::ZERO));
-        let chosen = super::choose(members, sender, wanted, intake, rng);
-        let member = |(member, Place(place))| {
-            assert_eq!(members.role_at(place).map(|(known, _)| known), Some(member));
+        let quota = (Intake::UNLIMITED, true, Tick::of(Duration::ZERO));
+        let chosen = super::choose(members, sender, wanted, quota, rng);
+        let member = |(member, Place(position))| {
+            assert_eq!(
+                members.role_at(position).map(|(known, _)| known),
+                Some(member)
+            );
             member
         };
         chosen.receivers.into_iter().map(member).collect()
@@ -248,8 +253,8 @@ mod tests {
         let mut given = |seconds| {
             let sender = place(&members, 0);
             let now = Tick::of(Duration::from_secs(seconds));
-            let intake = (Intake::new(1, 2), true, now);
-            let chosen = super::choose(&mut members, sender, 1, intake, &mut rng);
+            let quota = (Intake::new(1, 2), true, now);
+            let chosen = super::choose(&mut members, sender, 1, quota, &mut rng);
             (chosen.receivers.len(), chosen.had_enough)
         };
         let first: Vec<_> = (0..6).map(|_| given(10)).collect();
@@ -258,7 +263,8 @@ mod tests {
         assert_eq!(given(11).0, 1);
     }
 
-    /// A swarm of 10 members of addresses of their own, `crowd` of one other address, and the sender, which comes first.
+    /// Creates a swarm of the sender, which comes first, 10 members with an address each, and `crowd` members of one
+    /// other address.
     fn crowded(crowd: u32, blocked: bool) -> Members {
         let mut members = Members::default();
         for number in 0..11 {
@@ -277,7 +283,7 @@ mod tests {
         members
     }
 
-    /// The share of offers that go to the ten.
+    /// Returns the share of offers that go to the ten.
     fn share_of_others(members: &mut Members, wanted: usize) -> f64 {
         let mut rng = SmallRng::seed_from_u64(7);
         let (mut others, mut all) = (0, 0);
@@ -303,7 +309,7 @@ mod tests {
                 "{crowd} {wanted} {share}"
             );
         }
-        // What is wanted beyond the groups that there are goes to the crowd.
+        // Offers beyond the number of groups go to the crowd.
         let share = share_of_others(&mut crowded(1_000, false), 20);
         assert!((share - 0.5).abs() < 0.001, "{share}");
     }

@@ -1,8 +1,9 @@
-//! How many offers each address group has given to each swarm lately, in a table of fixed size.
+//! Counts how many offers each address group has sent to each swarm lately, in a table of fixed size.
 //!
-//! Two rows of buckets, as in a count-min sketch: a group counts in one of each, and the emptier one tells. Groups that share both with
-//! one that gives much are taken for it, so with many of these at once hardly anybody is told apart, and the table never grows. It
-//! outlives memberships: who leaves and comes again is known still.
+//! Two rows of buckets, as in a count-min sketch: a group counts in one bucket of each row, and the emptier one
+//! decides. A group that shares both with a sender of many offers is treated like it. With very many such senders at
+//! once nearly all groups are, and the table never grows. It outlives memberships, so leaving and joining again resets
+//! nothing.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::AtomicU32;
@@ -13,14 +14,14 @@ use super::intake::{Level, Tick};
 use super::{Group, Intake};
 use crate::protocol::InfoHash;
 
-/// How many buckets a row has: 256 KiB in all.
+/// Buckets in a row: 256 KiB in all.
 const BUCKETS: usize = 1 << 15;
 
-/// All senders of this node.
+/// The recent offers of all senders of this process.
 #[derive(Debug)]
 pub struct Senders {
     rows: [Box<[AtomicU32]>; 2],
-    /// So that nobody outside can choose a bucket.
+    /// Keyed per process, so that clients cannot choose a bucket.
     secrets: [u64; 2],
 }
 
@@ -36,39 +37,40 @@ impl Default for Senders {
 }
 
 impl Senders {
-    /// Takes note that a group gives so many offers to a swarm. True if it has given little until now.
+    /// Counts `offers` that a group sends to a swarm. Returns true if it has sent few until now.
     ///
-    /// Two workers at once may lose one of two notes, which tells nobody apart who gives much again and again.
+    /// Two workers at once may lose one of two updates, which does not hide a group that sends many offers repeatedly.
     #[must_use]
     pub fn note(
         &self,
         group: Group,
         info_hash: &InfoHash,
         offers: usize,
-        (intake, now): (Intake, Duration),
+        (quota, now): (Intake, Duration),
     ) -> bool {
-        if !intake.reserves() {
+        if !quota.reserves() {
             return true;
         }
         let [first, second] = self.secrets;
         let mixed = (group.bits() ^ first).wrapping_mul(leading(info_hash) ^ second | 1);
         let mixed = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let now = Tick::of(now);
-        let mut gives_little = false;
+        let mut is_light_sender = false;
         for (row, hash) in self.rows.iter().zip([mixed >> 48, mixed >> 32]) {
-            let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
-            let Some(bucket) = row.get(place) else {
+            let index = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
+            let Some(bucket) = row.get(index) else {
                 continue;
             };
             let mut level = Level::from_bits(bucket.load(Relaxed));
-            gives_little |= intake.note_given(&mut level, offers, now);
+            is_light_sender |= quota.note_given(&mut level, offers, now);
             bucket.store(level.to_bits(), Relaxed);
         }
-        gives_little
+        is_light_sender
     }
 }
 
-/// Enough of an info-hash to tell swarms apart: of one with the same beginning only the group itself has a disadvantage.
+/// Returns enough of an info-hash to distinguish swarms. A sender that uses hashes with the same beginning harms only
+/// its own group.
 fn leading(info_hash: &InfoHash) -> u64 {
     let leading = info_hash.as_bytes().first_chunk();
     u64::from_le_bytes(*leading.unwrap_or(&[0; 8]))
@@ -91,18 +93,17 @@ mod tests {
     #[test]
     fn a_flood_of_one_group_in_one_swarm_says_nothing_of_others() {
         let senders = Senders::default();
-        let intake = Intake::new(10, 30).reserving(25);
+        let quota = Intake::new(10, 30).reserving(25);
         let now = Duration::from_secs(5);
-        let note =
-            |number, hash: &InfoHash, at| senders.note(group(number), hash, 10, (intake, at));
+        let note = |number, hash: &InfoHash, at| senders.note(group(number), hash, 10, (quota, at));
         assert!(note(1, &HASH, now));
         assert!((0..50).all(|_| !note(1, &HASH, now)));
         let other = InfoHash::new([b'i'; 20]);
         assert!(note(1, &other, now), "another swarm");
-        let told_apart = (2..1_002)
+        let light_senders = (2..1_002)
             .filter(|&number| note(number, &HASH, now))
             .count();
-        assert!(told_apart > 980, "{told_apart}");
+        assert!(light_senders > 980, "{light_senders}");
         assert!(
             note(1, &HASH, now + Duration::from_secs(4)),
             "after a pause"

@@ -1,4 +1,4 @@
-//! All swarms, behind sharded locks.
+//! Stores all swarms behind sharded locks.
 //!
 //! The lock rule: a method locks one shard, calls back, unlocks and returns values; no lock is taken while another
 //! is held, and none is held while anything is sent.
@@ -15,16 +15,16 @@ use super::offers::Moment;
 use super::{Member, Owner, Role, Shown, Swarm, seconds};
 use crate::protocol::InfoHash;
 
-/// How many locks the table is divided into: enough that two workers seldom meet.
+/// Number of shards, each with its lock: enough that two workers rarely contend.
 const SHARDS: usize = 256;
 
-/// How many members are looked at under one lock while expired ones are searched.
+/// Most members that are checked under one lock while expired ones are searched.
 const SLICE: usize = 1024;
 
-/// Swarms for which a part of the table keeps room whatever goes: half a megabyte in all.
+/// Capacity that a shard keeps in any case: half a megabyte in all.
 const ROOM_KEPT: usize = 8;
 
-/// The swarms of this node.
+/// The swarms of this process.
 #[derive(Debug)]
 pub struct Swarms {
     shards: Box<[Mutex<Shard>]>,
@@ -32,39 +32,39 @@ pub struct Swarms {
     count: AtomicUsize,
     seeders: AtomicUsize,
     leechers: AtomicUsize,
-    /// Members who announce over HTTP, and those who are about to join.
+    /// Members that announce over HTTP, and those that are about to join.
     http_peers: AtomicUsize,
     /// `limits.swarms_max`
     most: AtomicUsize,
-    /// Whether no swarm may begin at all.
+    /// Whether no swarm may be created at all.
     closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// Hashed with the key of the whole table, by those who look: once for the shard and the place in it.
+    /// Callers hash with the key of the whole table: once for the shard and the position in it.
     swarms: IndexMap<InfoHash, Swarm, ()>,
-    /// Where the search for expired members goes on: a swarm's place, and a member's in it.
+    /// Where the search for expired members continues: the position of a swarm, and of a member in it.
     cursor: (usize, usize),
 }
 
 impl Shard {
-    /// Frees a swarm, and room when there is four times as much as is needed.
-    fn remove(&mut self, place: usize) {
-        self.swarms.swap_remove_index(place);
-        let room = (2 * self.swarms.len()).max(ROOM_KEPT);
-        if self.swarms.capacity() > 2 * room {
-            self.swarms.shrink_to(room);
+    /// Removes a swarm, and frees capacity when it is four times the need.
+    fn remove(&mut self, position: usize) {
+        self.swarms.swap_remove_index(position);
+        let capacity = (2 * self.swarms.len()).max(ROOM_KEPT);
+        if self.swarms.capacity() > 2 * capacity {
+            self.swarms.shrink_to(capacity);
         }
     }
 }
 
-/// Why a swarm may not begin.
+/// Why a swarm cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// There are too many, or none may begin at all.
+    /// There are too many, or creating swarms is disabled.
     Table,
-    /// Too many for the one who would begin it.
+    /// The sender has too many.
     Sender,
 }
 
@@ -77,11 +77,11 @@ pub struct Totals {
     pub seeders: usize,
     /// Leechers over all swarms.
     pub leechers: usize,
-    /// Those of both who announce over HTTP.
+    /// Members of both roles that announce over HTTP.
     pub http_peers: usize,
 }
 
-/// How long memberships and unanswered offers live without being renewed.
+/// Lifetimes of memberships and pending offers that are not renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl {
     /// Since the last announce.
@@ -92,16 +92,16 @@ pub struct Ttl {
     pub http_membership: Duration,
 }
 
-/// A membership that ended because nothing was heard for too long.
+/// A membership that ended because its last announce was too long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
     /// The swarm.
     pub info_hash: InfoHash,
-    /// Who was a member of it.
+    /// The former member.
     pub member: Member,
 }
 
-/// How far a look at all members has come.
+/// The progress of a scan over all members.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Walk {
     shard: usize,
@@ -111,26 +111,26 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Of how many swarms a member was shown.
+    /// Returns the number of swarms of which a member was visited.
     #[must_use]
     pub const fn swarms_shown(&self) -> usize {
         self.swarms_shown
     }
 }
 
-/// What a sweep has ended.
+/// The memberships that a sweep has ended.
 #[derive(Debug, Default)]
 pub struct Swept {
     /// Memberships of connections.
     pub expired: Vec<Expired>,
-    /// For each membership over HTTP, whom it was counted for.
+    /// The owner of each membership over HTTP.
     pub http: Vec<Owner>,
 }
 
 impl Swarms {
-    /// None yet, and at most so many at once.
+    /// Creates an empty table for at most `swarms_max` swarms.
     #[must_use]
-    pub fn new(most: usize) -> Self {
+    pub fn new(swarms_max: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             key: RandomState::new(),
@@ -138,50 +138,50 @@ impl Swarms {
             seeders: AtomicUsize::new(0),
             leechers: AtomicUsize::new(0),
             http_peers: AtomicUsize::new(0),
-            most: AtomicUsize::new(most),
+            most: AtomicUsize::new(swarms_max),
             closed: AtomicBool::new(false),
         }
     }
 
-    /// Sets how many there may be at once; those that there are stay.
-    pub fn set_most(&self, most: usize) {
-        self.most.store(most, Ordering::Relaxed);
+    /// Sets the limit of swarms. Existing swarms stay.
+    pub fn set_most(&self, swarms_max: usize) {
+        self.most.store(swarms_max, Ordering::Relaxed);
     }
 
-    /// Whether no swarm may begin, although there are not too many.
+    /// Sets whether creating swarms is disabled even below the limit.
     pub fn set_closed(&self, closed: bool) {
         self.closed.store(closed, Ordering::Relaxed);
     }
 
-    /// Calls `act` with the swarm, if there is one; frees it if nobody is left afterwards.
+    /// Calls `act` with the swarm, if it exists. Removes it if it is empty afterwards.
     pub fn with<R>(&self, info_hash: &InfoHash, act: impl FnOnce(&mut Swarm) -> R) -> Option<R> {
         let hash = self.key.hash_one(info_hash);
         let mut shard = self.shard_of(hash)?.lock();
-        let place = shard
+        let position = shard
             .swarms
             .raw_entry_v1()
             .index_from_hash(hash, |key| key == info_hash)?;
-        let (_, swarm) = shard.swarms.get_index_mut(place)?;
+        let (_, swarm) = shard.swarms.get_index_mut(position)?;
         let before = swarm.counts();
         let result = act(swarm);
         self.account(before.complete, before.incomplete, swarm);
         if swarm.is_empty() {
-            shard.remove(place);
+            shard.remove(position);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
         Some(result)
     }
 
-    /// Calls `act` with the swarm, which is created if there is none; frees it if nobody is in it afterwards. A new one
-    /// begins only if `may_begin` lets it, which is told for how many there is room.
+    /// Calls `act` with the swarm, which is created if it does not exist. Removes it if it is empty afterwards. A new
+    /// one is only created if `may_create` returns true; its argument is the number of swarms that still fit.
     ///
     /// # Errors
     ///
-    /// It would be one too many.
+    /// The swarm would exceed a limit.
     pub fn with_new<R>(
         &self,
         info_hash: &InfoHash,
-        may_begin: impl FnOnce(usize) -> bool,
+        may_create: impl FnOnce(usize) -> bool,
         act: impl FnOnce(&mut Swarm) -> R,
     ) -> Result<R, Full> {
         let hash = self.key.hash_one(info_hash);
@@ -190,13 +190,13 @@ impl Swarms {
             .swarms
             .raw_entry_mut_v1()
             .from_hash(hash, |key| key == info_hash);
-        let place = entry.index();
+        let position = entry.index();
         let (is_new, swarm) = match entry {
             RawEntryMut::Occupied(entry) => (false, entry.into_mut()),
             RawEntryMut::Vacant(entry) => {
                 match self.free() {
                     0 => return Err(Full::Table),
-                    free if !may_begin(free) => return Err(Full::Sender),
+                    free if !may_create(free) => return Err(Full::Sender),
                     _ => {}
                 }
                 let (_, swarm) = entry.insert_hashed_nocheck(hash, *info_hash, Swarm::default());
@@ -216,18 +216,18 @@ impl Swarms {
             _ => {}
         }
         if swarm.is_empty() {
-            shard.remove(place);
+            shard.remove(position);
         }
         Ok(result)
     }
 
-    /// For how many more there is room.
+    /// Returns how many more swarms fit.
     fn free(&self) -> usize {
         if self.closed.load(Ordering::Relaxed) {
             return 0;
         }
-        let most = self.most.load(Ordering::Relaxed);
-        most.saturating_sub(self.count.load(Ordering::Relaxed))
+        let swarms_max = self.most.load(Ordering::Relaxed);
+        swarms_max.saturating_sub(self.count.load(Ordering::Relaxed))
     }
 
     fn account(&self, seeders: u32, leechers: u32, swarm: &Swarm) {
@@ -236,7 +236,7 @@ impl Swarms {
             (&self.seeders, seeders, after.complete),
             (&self.leechers, leechers, after.incomplete),
         ] {
-            // Shared between workers, so it is touched only when something changed.
+            // Shared between workers, so it is written only when something changed.
             if after > before {
                 total.fetch_add((after - before) as usize, Ordering::Relaxed);
             } else if after < before {
@@ -245,15 +245,15 @@ impl Swarms {
         }
     }
 
-    /// How many parts [`Self::sweep_slice`] and [`Self::for_each_in`] divide the table into.
+    /// Returns the number of parts for [`Self::sweep_slice`] and [`Self::for_each_in`].
     #[must_use]
     pub fn parts(&self) -> usize {
         self.shards.len()
     }
 
-    /// Removes what has expired from a slice of one part of the table, and gives room back. A slice is a bounded number
-    /// of members, from where the last one has stopped, so that a part with a huge swarm keeps nobody waiting. `None`
-    /// when the part has been gone through.
+    /// Removes expired members and offers from a slice of one part of the table, and frees capacity. A slice is a
+    /// bounded number of members from where the last one stopped, so a part with a huge swarm delays no other work.
+    /// Returns `None` when the part is finished.
     pub fn sweep_slice(
         &self,
         part: usize,
@@ -262,10 +262,10 @@ impl Swarms {
         swept: &mut Swept,
     ) -> Option<()> {
         let mut shard = self.shards.get(part)?.lock();
-        let (mut place, mut from) = shard.cursor;
+        let (mut position, mut from) = shard.cursor;
         let mut budget = SLICE;
         while budget > 0 {
-            let Some((info_hash, swarm)) = shard.swarms.get_index_mut(place) else {
+            let Some((info_hash, swarm)) = shard.swarms.get_index_mut(position) else {
                 shard.cursor = (0, 0);
                 return None;
             };
@@ -274,47 +274,47 @@ impl Swarms {
             self.account(before.complete, before.incomplete, swarm);
             self.give_up_http_peers(swept.http.len() - http);
             if swarm.is_empty() {
-                shard.remove(place);
+                shard.remove(position);
                 self.count.fetch_sub(1, Ordering::Relaxed);
                 from = 0;
             } else if let Some(next) = next {
                 from = next;
             } else {
-                (place, from) = (place + 1, 0);
+                (position, from) = (position + 1, 0);
             }
         }
-        shard.cursor = (place, from);
+        shard.cursor = (position, from);
         Some(())
     }
 
-    /// Shows a bounded number of members, from where `walk` stands, and lets that go on; false when all were shown. Who
-    /// comes, goes or changes its role between two slices may be shown twice or not at all.
-    pub fn walk_slice(&self, walk: &mut Walk, mut show: impl FnMut(Shown)) -> bool {
-        let Some(shard) = self.shards.get(walk.shard) else {
+    /// Calls `visit` with a bounded number of members and advances `cursor`. Returns false when all were visited.
+    /// Members that join, leave or change their role between two slices may be visited twice or not at all.
+    pub fn walk_slice(&self, cursor: &mut Walk, mut visit: impl FnMut(Shown)) -> bool {
+        let Some(shard) = self.shards.get(cursor.shard) else {
             return false;
         };
         let shard = shard.lock();
         for _ in 0..SLICE {
-            let Some((_, swarm)) = shard.swarms.get_index(walk.swarm) else {
-                *walk = Walk {
-                    shard: walk.shard + 1,
-                    swarms_shown: walk.swarms_shown,
+            let Some((_, swarm)) = shard.swarms.get_index(cursor.swarm) else {
+                *cursor = Walk {
+                    shard: cursor.shard + 1,
+                    swarms_shown: cursor.swarms_shown,
                     ..Walk::default()
                 };
-                return walk.shard < self.shards.len();
+                return cursor.shard < self.shards.len();
             };
-            if let Some(shown) = swarm.shown_at(walk.member) {
-                show(shown);
-                walk.swarms_shown += usize::from(walk.member == 0);
-                walk.member += 1;
+            if let Some(member) = swarm.shown_at(cursor.member) {
+                visit(member);
+                cursor.swarms_shown += usize::from(cursor.member == 0);
+                cursor.member += 1;
             } else {
-                (walk.swarm, walk.member) = (walk.swarm + 1, 0);
+                (cursor.swarm, cursor.member) = (cursor.swarm + 1, 0);
             }
         }
         true
     }
 
-    /// The sizes, from running counters.
+    /// Returns the sizes from running counters.
     #[must_use]
     pub fn totals(&self) -> Totals {
         Totals {
@@ -325,26 +325,26 @@ impl Swarms {
         }
     }
 
-    /// Makes room for one more member who announces over HTTP; false if there are `most` already.
+    /// Reserves a place for one more HTTP member. Returns false if there are `peers_max` already.
     #[must_use]
-    pub fn take_http_peer(&self, most: usize) -> bool {
-        let one_more = |count: usize| (count < most).then_some(count + 1);
+    pub fn take_http_peer(&self, peers_max: usize) -> bool {
+        let one_more = |count: usize| (count < peers_max).then_some(count + 1);
         let taken = self
             .http_peers
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.is_ok()
     }
 
-    /// Gives the room of so many back.
+    /// Releases the places of `count` HTTP members.
     pub fn give_up_http_peers(&self, count: usize) {
         if count > 0 {
             self.http_peers.fetch_sub(count, Ordering::Relaxed);
         }
     }
 
-    /// The sizes, counted member by member, and whether every swarm is in order: somebody in it, indexes that agree with its members,
-    /// and as many seeders and leechers as their roles say; a client over HTTP with an address of each kind counts once. For tests; it
-    /// locks one shard after another.
+    /// Returns the sizes, counted member by member. Returns `None` if a swarm is inconsistent: empty, with indexes that
+    /// do not match its members, or with counts that differ from the roles. An HTTP client in both address families
+    /// counts once. For tests; it locks one shard after another.
     #[must_use]
     pub fn recount(&self) -> Option<Totals> {
         let mut totals = Totals::default();
@@ -380,7 +380,7 @@ impl Swarms {
         }
     }
 
-    /// Calls `visit` with every swarm of one of [`Self::parts`], which is locked meanwhile.
+    /// Calls `visit` with every swarm of one of [`Self::parts`], which stays locked meanwhile.
     pub fn for_each_in(&self, part: usize, mut visit: impl FnMut(&InfoHash, &Swarm)) {
         if let Some(shard) = self.shards.get(part) {
             let shard = shard.lock();
@@ -389,8 +389,8 @@ impl Swarms {
         }
     }
 
-    /// Calls `visit` with some swarms of one of [`Self::parts`], from a place on; false when there are no more there. What comes
-    /// or goes in between may be shown twice or not at all.
+    /// Calls `visit` with at most `most` swarms of one of [`Self::parts`], starting at `from`. Returns false when there
+    /// are no more. Swarms created or removed in between may be visited twice or not at all.
     #[must_use]
     pub fn for_some_in(
         &self,
@@ -410,7 +410,7 @@ impl Swarms {
         to < shard.swarms.len()
     }
 
-    /// How many members the largest swarm has. It looks at all of them, one part after the other.
+    /// Returns the number of members of the largest swarm. Reads all swarms, one part after the other.
     #[must_use]
     pub fn members_of_largest(&self) -> u32 {
         let mut largest = 0;
@@ -421,7 +421,7 @@ impl Swarms {
         largest
     }
 
-    /// The shard by bits from the middle of a hash: the table in it uses those at both ends.
+    /// Returns the shard for a hash, by bits from its middle: the table in it uses those at both ends.
     fn shard_of(&self, hash: u64) -> Option<&Mutex<Shard>> {
         let number = (hash >> 32) % SHARDS as u64;
         self.shards.get(usize::try_from(number).unwrap_or(0))
@@ -429,8 +429,8 @@ impl Swarms {
 }
 
 impl Swarm {
-    /// Goes through members from the place `from` until `budget` is used up; `Some` is where to go on. The cost of one
-    /// member is one, so even a swarm of a million is left after a bounded time.
+    /// Expires members from the position `from` until `budget` is used up. Returns where to continue, or `None` at the
+    /// end. One member costs one, so even a swarm of a million stops after a bounded time.
     fn expire(
         &mut self,
         info_hash: &InfoHash,
@@ -445,12 +445,16 @@ impl Swarm {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.aged_at(from) else {
                 self.members.give_room_back();
-                // The places of those who announce over HTTP come behind the others'.
-                let others = self.members.len();
+                // HTTP members have the positions after the WebSocket members.
+                let websocket_members = self.members.len();
                 let oldest = seconds(now.saturating_sub(ttl.http_membership));
-                let next =
-                    self.expire_http(from.saturating_sub(others), budget, oldest, &mut swept.http);
-                return next.map(|next| others + next);
+                let next = self.expire_http(
+                    from.saturating_sub(websocket_members),
+                    budget,
+                    oldest,
+                    &mut swept.http,
+                );
+                return next.map(|next| websocket_members + next);
             };
             if heard < oldest_announce {
                 self.leave(member);

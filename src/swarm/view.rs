@@ -1,15 +1,15 @@
-//! The members of a swarm one by one, as views and counts show them: those over WebSockets first, then those over HTTP.
+//! Gives views and counts access to single members of a swarm: WebSocket members first, then HTTP members.
 
 use super::{Role, Swarm};
 use crate::protocol::http::Endpoint;
 use crate::protocol::{ConnectionId, PeerId};
 
-/// A member as a view shows it.
+/// A member as shown in a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
-    /// The id that it announces.
+    /// Its announced `peer_id`.
     pub peer_id: PeerId,
-    /// Whether it has everything.
+    /// Seeder or leecher.
     pub role: Role,
     /// How it announces.
     pub way: Way,
@@ -22,34 +22,34 @@ pub enum Way {
     WebSocket(ConnectionId),
     /// Over HTTP.
     Http {
-        /// Where it takes connections.
+        /// The endpoint where it accepts connections.
         at: Endpoint,
-        /// Second of its last announce, since the process started.
+        /// Time of its last announce, in seconds since the process started.
         heard: u32,
     },
 }
 
 impl Swarm {
-    /// How many members there are, however they announce.
+    /// Returns the number of all members.
     #[must_use]
     pub fn len(&self) -> usize {
         let http = self.http.as_ref().map_or(0, |http| http.len());
         self.members.len() + http
     }
 
-    /// The member at one of [`Self::len`] places. Of each kind leechers stand before seeders, and who announces over HTTP comes
-    /// behind the others. A place is good until somebody joins, leaves or changes its role.
+    /// Returns the member at one of [`Self::len`] positions. WebSocket members come before HTTP members; in each kind
+    /// leechers come before seeders. A position is valid until a member joins, leaves or changes its role.
     #[must_use]
-    pub fn shown_at(&self, place: usize) -> Option<Shown> {
-        if let Some((member, role)) = self.members.role_at(place) {
+    pub fn shown_at(&self, position: usize) -> Option<Shown> {
+        if let Some((member, role)) = self.members.role_at(position) {
             return Some(Shown {
                 peer_id: member.peer_id,
                 role,
                 way: Way::WebSocket(member.connection),
             });
         }
-        let place = place.checked_sub(self.members.len())?;
-        self.http.as_ref()?.shown_at(place)
+        let position = position.checked_sub(self.members.len())?;
+        self.http.as_ref()?.shown_at(position)
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
         }
         for address in ["192.0.2.1", "2001:db8::1"] {
             for (port, claim) in (1..).zip(claims) {
-                let said = HttpSaid {
+                let update = HttpSaid {
                     peer_id: PeerId::new([2; 20]),
                     key: None,
                     claim,
@@ -87,17 +87,19 @@ mod tests {
                 };
                 let port = std::num::NonZeroU16::new(port).expect("not 0");
                 let at = Endpoint::new(address.parse().expect("an address"), port);
-                swarm.http_join(&at, said, (None, None));
-                let heard = said.at;
+                swarm.http_join(&at, update, (None, None));
+                let heard = update.at;
                 expected.push((Way::Http { at, heard }, claim));
             }
         }
         assert_eq!(swarm.len(), 9);
-        let shown: Vec<_> = (0..9).filter_map(|place| swarm.shown_at(place)).collect();
+        let shown: Vec<_> = (0..9)
+            .filter_map(|position| swarm.shown_at(position))
+            .collect();
         assert_eq!(swarm.shown_at(9), None);
         for (way, claim) in expected {
-            let of_way = |shown: &&Shown| shown.way == way;
-            let mut found = shown.iter().filter(of_way);
+            let has_transport = |shown: &&Shown| shown.way == way;
+            let mut found = shown.iter().filter(has_transport);
             let one = found.next().expect("it is shown");
             assert_eq!(found.next(), None, "{way:?} is shown twice");
             let id = if matches!(way, Way::Http { .. }) {

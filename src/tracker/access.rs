@@ -1,6 +1,6 @@
-//! Which swarms may be here, by lists of info-hashes that the operator gives.
+//! Decides which swarms are allowed, by lists of info-hashes from the operator.
 //!
-//! A list is never changed, only replaced as a whole. Without any, an announce reads one flag.
+//! A list is never changed, only replaced as a whole. Without lists an announce reads one flag.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use arc_swap::ArcSwap;
 
 use crate::protocol::InfoHash;
 
-/// The info-hashes that may be tracked: 20 bytes for each one that is listed.
+/// Lists of allowed and denied info-hashes: 20 bytes for each entry.
 #[derive(Clone, Default)]
 pub struct InfoHashes {
-    /// Sorted. `None` for all.
+    /// Sorted. `None` allows all.
     allowed: Option<Box<[InfoHash]>>,
-    /// Sorted; these win over `allowed`.
+    /// Sorted. These take precedence over `allowed`.
     denied: Option<Box<[InfoHash]>>,
 }
 
 impl InfoHashes {
-    /// With a list of the only ones that are allowed, or of those that are not, or with both: what is denied is not allowed.
+    /// Creates the lists. With `allowed`, only these are allowed. What is in `denied` is never allowed.
     #[must_use]
     pub fn new(allowed: Option<Vec<InfoHash>>, denied: Option<Vec<InfoHash>>) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl InfoHashes {
         }
     }
 
-    /// Whether a swarm may be here.
+    /// Returns whether a swarm is allowed.
     #[must_use]
     pub fn allows(&self, info_hash: &InfoHash) -> bool {
         let lists = |list: &[InfoHash]| list.binary_search(info_hash).is_ok();
@@ -45,7 +45,7 @@ fn sorted(mut list: Vec<InfoHash>) -> Box<[InfoHash]> {
 }
 
 impl fmt::Debug for InfoHashes {
-    /// Their number; there may be a million.
+    /// Writes the lengths only; there may be a million entries.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InfoHashes")
             .field("allowed", &self.allowed.as_deref().map(<[_]>::len))
@@ -54,10 +54,10 @@ impl fmt::Debug for InfoHashes {
     }
 }
 
-/// The lists in force.
+/// The active lists.
 #[derive(Debug, Default)]
 pub(super) struct Access {
-    /// Whether there is a list at all: all that an announce looks at mostly.
+    /// Whether there is any list. Most announces read only this.
     is_limited: AtomicBool,
     lists: ArcSwap<InfoHashes>,
 }

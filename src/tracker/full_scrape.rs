@@ -1,9 +1,9 @@
-//! A scrape of everything in pieces, for whoever tells it as it is taken.
+//! Serves a full scrape in pieces, for a caller that sends each piece before it asks for the next.
 
 use super::Tracker;
 use crate::protocol::{Counts, InfoHash};
 
-/// How far a scrape of everything has come.
+/// The progress of a full scrape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScrapeCursor {
     part: usize,
@@ -11,14 +11,14 @@ pub struct ScrapeCursor {
 }
 
 impl Tracker {
-    /// Whether everything may be scraped (`tracker.full_scrape`).
+    /// Returns whether a full scrape is allowed (`tracker.full_scrape`).
     #[must_use]
     pub fn allows_full_scrape(&self) -> bool {
         self.rules.full_scrape()
     }
 
-    /// The next swarms of all, at most so many; none at the end. What comes or goes in the meantime may be told twice or not at
-    /// all.
+    /// Returns the next swarms, at most `most` of them; none at the end. Swarms created or removed in the meantime may
+    /// appear twice or not at all.
     pub fn next_swarms(&self, cursor: &mut ScrapeCursor, most: usize) -> Vec<(InfoHash, Counts)> {
         let mut files = Vec::new();
         while files.is_empty() && cursor.part < self.swarms.parts() {
@@ -60,7 +60,7 @@ impl Tracker {
     }
 }
 
-/// The first bits of an info-hash: a scrape in the order of the info-hashes is made one after the other.
+/// The first bits of an info-hash. A scrape in the order of info-hashes handles one prefix after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScrapePrefix {
     bits: u32,
@@ -68,7 +68,7 @@ pub struct ScrapePrefix {
 }
 
 impl ScrapePrefix {
-    /// All that begin with `bits` bits, at most eight, in their order.
+    /// Returns all prefixes of `bits` bits (at most eight) in ascending order.
     pub fn all(bits: u32) -> impl Iterator<Item = Self> {
         let bits = bits.min(8);
         let last = u8::MAX.checked_shr(8 - bits).unwrap_or(0);

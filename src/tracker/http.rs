@@ -1,4 +1,5 @@
-//! The rules for those who announce over HTTP: the counts are everybody's, the peers they are told of are each other.
+//! Applies the rules of tracking to announces over HTTP: the counts include all members, the listed peers are HTTP
+//! members only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +12,24 @@ use crate::protocol::http::{Announce, Endpoint, Failure, Reply as Told};
 use crate::protocol::{Counts, Event, InfoHash, Scrape};
 use crate::swarm::{Full, Group, HttpJoined, HttpRefreshed, HttpSaid, Owner, Swarm};
 
-/// What comes of an announce over HTTP.
+/// The result of an announce over HTTP.
 #[derive(Debug)]
 pub struct HttpOutcome {
-    /// What its sender is told.
+    /// The reply to its sender.
     pub told: Result<Told, Failure>,
-    /// Whom somebody no longer counts for: a member that has left, or one that has not become one.
+    /// The owner of a member that has left, or of one that did not join: the member no longer counts for it.
     pub released: Option<Owner>,
-    /// Whether it was for a membership that was begun with another key, so that nothing has changed.
+    /// Whether the membership was created with another key, so nothing has changed.
     pub has_other_key: bool,
 }
 
-/// Room for one more member: whom it counts for, and the share of the swarm table in which it does; `None` for one that is
-/// not limited.
+/// A reservation for one more member: the owner it counts for, and the quota it counts in. The quota is `None` for an
+/// address that is not limited.
 #[derive(Debug, Default)]
 pub struct HttpRoom {
-    /// What the swarm keeps of it.
+    /// Stored with the member in the swarm.
     pub owner: Owner,
-    /// It is counted in there.
+    /// The quota that already counts this member.
     pub share: Option<Arc<Share>>,
 }
 
@@ -51,8 +52,8 @@ impl HttpOutcome {
 }
 
 impl Tracker {
-    /// Serves an announce over HTTP of somebody at `from`. `room` is asked before it becomes a member: it
-    /// counts it, or says why it must not be one.
+    /// Serves an announce over HTTP from the client at `from`. `room` is called before a new member is added: it counts
+    /// the member, or returns why it is refused.
     pub fn announce_http(
         &self,
         from: &Endpoint,
@@ -68,9 +69,10 @@ impl Tracker {
             return HttpOutcome::refused(Failure::NotAllowed, left.released);
         }
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        // Two of three intervals: who began it has missed its turn, and whoever announces is mostly the same client under a new key.
+        // Two of three intervals: the creator has missed its turn, and the sender is most likely the same client with a
+        // new key.
         let stale_before = now.saturating_sub(self.rules.http_membership_ttl() * 2 / 3);
-        let said = HttpSaid {
+        let update = HttpSaid {
             peer_id: announce.peer_id,
             key: announce.key,
             claim: claim(announce.event, announce.left),
@@ -78,14 +80,14 @@ impl Tracker {
             at: seconds(now),
             stale_before: seconds(stale_before),
         };
-        let who = (announce.peer_id, announce.key);
-        let mut tell = |swarm: &mut Swarm| Told {
+        let client = (announce.peer_id, announce.key);
+        let mut make_reply = |swarm: &mut Swarm| Told {
             counts: swarm.counts(),
-            peers: swarm.http_peers(from, who, announce.wanted, rng),
+            peers: swarm.http_peers(from, client, announce.wanted, rng),
         };
         let refreshed = self.swarms.with(&announce.info_hash, |swarm| {
-            let refreshed = swarm.http_refresh(from, said);
-            (refreshed != HttpRefreshed::NoMember).then(|| (refreshed, tell(swarm)))
+            let refreshed = swarm.http_refresh(from, update);
+            (refreshed != HttpRefreshed::NoMember).then(|| (refreshed, make_reply(swarm)))
         });
         match refreshed.flatten() {
             Some((refreshed, told)) => HttpOutcome {
@@ -93,7 +95,7 @@ impl Tracker {
                 ..HttpOutcome::told(told)
             },
             None => match room() {
-                Ok(room) => self.join_http(from, announce.info_hash, (said, room), tell),
+                Ok(room) => self.join_http(from, announce.info_hash, (update, room), make_reply),
                 Err(failure) => HttpOutcome::refused(failure, None),
             },
         }
@@ -103,30 +105,33 @@ impl Tracker {
         &self,
         from: &Endpoint,
         info_hash: InfoHash,
-        (said, room): (HttpSaid, HttpRoom),
-        tell: impl FnOnce(&mut Swarm) -> Told,
+        (update, room): (HttpSaid, HttpRoom),
+        make_reply: impl FnOnce(&mut Swarm) -> Told,
     ) -> HttpOutcome {
         let owner = room.owner;
         if !self.swarms.take_http_peer(self.rules.http_peers_max()) {
             return HttpOutcome::refused(Failure::Peers, Some(owner));
         }
-        let may_begin = |free| {
-            let portion = self.rules.address_swarms();
-            let share = room.share.as_deref();
-            share.is_none_or(|share| share.may_begin_counted(free, portion))
+        let may_create = |free| {
+            let swarm_quota = self.rules.address_swarms();
+            let quota_usage = room.share.as_deref();
+            quota_usage.is_none_or(|quota_usage| quota_usage.may_begin_counted(free, swarm_quota))
         };
         let group = room.share.as_deref().and_then(Share::group);
-        let most = self.rules.address_http_peers_per_swarm_max();
-        let whose = (owner, group.map(|group| (Group::of_address(group), most)));
-        let joined = self.swarms.with_new(&info_hash, may_begin, |swarm| {
-            match swarm.http_join(from, said, whose) {
+        let members_max = self.rules.address_http_peers_per_swarm_max();
+        let owner_and_limit = (
+            owner,
+            group.map(|group| (Group::of_address(group), members_max)),
+        );
+        let joined = self.swarms.with_new(&info_hash, may_create, |swarm| {
+            match swarm.http_join(from, update, owner_and_limit) {
                 HttpJoined::Full => (HttpJoined::Full, Told::default()),
-                joined => (joined, tell(swarm)),
+                joined => (joined, make_reply(swarm)),
             }
         });
         match joined {
             Ok((HttpJoined::New, told)) => HttpOutcome::told(told),
-            // The same client was quicker on another connection.
+            // The same client joined first on another connection.
             Ok((HttpJoined::Before, told)) => {
                 self.swarms.give_up_http_peers(1);
                 HttpOutcome {
@@ -153,7 +158,7 @@ impl Tracker {
         let left = self.swarms.with(&announce.info_hash, |swarm| {
             let has_other_key = swarm.http_has_other_key(from, announce.key);
             let released = swarm.http_leave(from, announce.peer_id, announce.key);
-            // The last one takes the swarm along, with the downloads that it had.
+            // When the last member leaves, the swarm and its download count are removed.
             let counts = (!swarm.is_empty()).then(|| swarm.counts());
             (released, counts.unwrap_or_default(), has_other_key)
         });
@@ -174,7 +179,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// It asks for everything, which is not allowed.
+    /// The scrape asks for all swarms, which is not allowed.
     pub fn scrape_http(&self, scrape: Scrape) -> Result<Vec<(InfoHash, Counts)>, Failure> {
         match self.scrape(scrape) {
             Reply::Scrape(files) => Ok(files),

@@ -1,7 +1,7 @@
-//! The swarms that one connection is in, as far as it was told: its books.
+//! Stores the memberships of one connection, as far as the tracker has reported them to it.
 //!
-//! Most connections are in one swarm, which takes no allocation; a few are looked through one by one; of many there is a
-//! table, so that a connection in thousands of swarms joins the next one as fast as the first.
+//! Most connections are in one swarm, which takes no allocation. A few memberships are searched linearly. Many are
+//! stored in a hash table, so a connection in thousands of swarms joins the next one as fast as the first.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -10,13 +10,13 @@ use hashbrown::HashTable;
 
 use crate::protocol::{InfoHash, PeerId};
 
-/// What a connection is in: a swarm, under an id.
+/// One membership: a swarm and the `peer_id` in it.
 pub(super) type Membership = (InfoHash, PeerId);
 
-/// How many are looked through one by one: ten cache lines.
+/// Most memberships that are searched linearly: ten cache lines.
 const FEW_MAX: usize = 16;
 
-/// Keyed per process, so that nobody outside can make entries collide.
+/// Keyed per process, so that clients cannot cause hash collisions.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The memberships of one connection, each once.
@@ -36,7 +36,8 @@ pub(super) struct Many {
     next: u32,
 }
 
-/// A membership of many; the lower number is the older one. Comes round after four billion joins of one connection.
+/// A membership in the hash table. The lower number is the older one. Numbers wrap around after four billion joins of
+/// one connection.
 #[derive(Debug)]
 struct Numbered {
     membership: Membership,
@@ -44,7 +45,7 @@ struct Numbered {
 }
 
 impl Memberships {
-    /// None.
+    /// Creates an empty list.
     pub(super) const fn new() -> Self {
         Self::Few(Vec::new())
     }
@@ -56,7 +57,7 @@ impl Memberships {
         }
     }
 
-    /// All of them. Those of one swarm stand in no order when there are many.
+    /// Returns all memberships. In a hash table those of one swarm have no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Membership> + '_ {
         let many = match self {
             Self::Many(many) => Some(many.table.iter()),
@@ -73,10 +74,11 @@ impl Memberships {
         }
     }
 
-    /// Notes a new membership as the youngest. Where there are `most` of the same swarm already, the oldest of these goes,
-    /// and its id is returned.
+    /// Adds a membership as the youngest. If the same swarm already has `most` of them, removes its oldest one and
+    /// returns that `peer_id`.
     ///
-    /// The same one may be in the books still, if it has expired and nobody has said so yet: it is replaced.
+    /// The same membership may still be stored if it has expired and its removal is not reported yet. Then it is
+    /// replaced.
     pub(super) fn add(&mut self, membership: Membership, most: usize) -> Option<PeerId> {
         self.remove(membership);
         let (info_hash, _) = membership;
@@ -92,14 +94,14 @@ impl Memberships {
         oldest
     }
 
-    /// Nothing happens if it is none.
+    /// Does nothing if there is no such membership.
     pub(super) fn remove(&mut self, membership: Membership) {
         match self {
             Self::One(known) if *known == membership => *self = Self::new(),
             Self::One(_) => {}
             Self::Few(few) => {
-                if let Some(place) = few.iter().position(|known| *known == membership) {
-                    few.remove(place);
+                if let Some(index) = few.iter().position(|known| *known == membership) {
+                    few.remove(index);
                 }
                 if let [only] = **few {
                     *self = Self::One(only);
@@ -131,7 +133,7 @@ impl Memberships {
         }
     }
 
-    /// Those that are not in a table.
+    /// Returns the memberships outside of the hash table.
     fn few(&self) -> &[Membership] {
         match self {
             Self::One(membership) => std::slice::from_ref(membership),
@@ -141,7 +143,7 @@ impl Memberships {
     }
 }
 
-/// How many there are of a swarm, and the id of the oldest.
+/// Returns the number of memberships in a swarm, and the `peer_id` of the oldest.
 fn of_swarm(oldest_first: &[Membership], info_hash: InfoHash) -> (usize, Option<PeerId>) {
     let mut own = oldest_first.iter().filter(|known| known.0 == info_hash);
     let oldest = own.next().map(|(_, peer_id)| *peer_id);
@@ -202,7 +204,7 @@ mod tests {
         (InfoHash::new([swarm; 20]), PeerId::new([peer; 20]))
     }
 
-    /// What [`Memberships::add`] does, on a plain list.
+    /// Does the same as [`Memberships::add`] on a plain list.
     fn add(list: &mut Vec<Membership>, new: Membership, most: usize) -> Option<PeerId> {
         list.retain(|known| *known != new);
         let own: Vec<_> = list
@@ -228,26 +230,26 @@ mod tests {
             steps in prop::collection::vec((0..3_u8, (0..12_u8, 0..8_u8)), 0..400),
             most in 1..6_usize,
         ) {
-            let (mut books, mut list) = (Memberships::new(), Vec::new());
+            let (mut memberships, mut list) = (Memberships::new(), Vec::new());
             let mut largest = 0;
             for (kind, name) in steps {
-                let named = membership(name);
+                let chosen = membership(name);
                 if kind == 0 {
-                    books.remove(named);
-                    list.retain(|known| *known != named);
+                    memberships.remove(chosen);
+                    list.retain(|known| *known != chosen);
                 } else {
-                    prop_assert_eq!(books.add(named, most), add(&mut list, named, most));
+                    prop_assert_eq!(memberships.add(chosen, most), add(&mut list, chosen, most));
                 }
                 largest = largest.max(list.len());
-                prop_assert_eq!(books.len(), list.len());
-                prop_assert_eq!(books.contains(named), list.contains(&named));
-                prop_assert_eq!(sorted(books.iter()), sorted(list.clone()));
+                prop_assert_eq!(memberships.len(), list.len());
+                prop_assert_eq!(memberships.contains(chosen), list.contains(&chosen));
+                prop_assert_eq!(sorted(memberships.iter()), sorted(list.clone()));
             }
             for known in list {
-                books.remove(known);
+                memberships.remove(known);
             }
-            prop_assert_eq!(books.len(), 0);
-            prop_assert!(matches!(books, Memberships::Few(few) if few.capacity() == 0));
+            prop_assert_eq!(memberships.len(), 0);
+            prop_assert!(matches!(memberships, Memberships::Few(few) if few.capacity() == 0));
         }
     }
 
@@ -256,18 +258,18 @@ mod tests {
         let names: Vec<_> = (0..=255_u8)
             .map(|peer| membership((peer % 2, peer)))
             .collect();
-        let mut books = Memberships::new();
+        let mut memberships = Memberships::new();
         for name in &names {
-            assert_eq!(books.add(*name, usize::MAX), None);
+            assert_eq!(memberships.add(*name, usize::MAX), None);
         }
-        assert!(matches!(books, Memberships::Many(_)));
-        // The oldest of a swarm is known however many there are.
-        assert_eq!(books.add(membership((1, 0)), 128), Some(names[1].1));
+        assert!(matches!(memberships, Memberships::Many(_)));
+        // The oldest membership of a swarm is found however many there are.
+        assert_eq!(memberships.add(membership((1, 0)), 128), Some(names[1].1));
         for name in &names[4..] {
-            books.remove(*name);
+            memberships.remove(*name);
         }
         let left = [names[0], names[2], names[3], membership((1, 0))];
-        assert!(matches!(books, Memberships::Few(_)));
-        assert_eq!(books.iter().collect::<Vec<_>>(), left);
+        assert!(matches!(memberships, Memberships::Few(_)));
+        assert_eq!(memberships.iter().collect::<Vec<_>>(), left);
     }
 }

@@ -1,4 +1,4 @@
-//! One connection as the tracker sees it: which swarms it is in, and with whom it shares what it may have.
+//! Holds the tracker's state of one connection: its memberships, and the quota that it shares with its address.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -9,26 +9,28 @@ use crate::limits::Share;
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::{Group, Member};
 
-/// One connection as the tracker sees it. Owned by the hub, which hands it to [`Tracker::close`](super::Tracker::close) in the
-/// end.
+/// The tracker's state of one connection. The hub owns it and passes it to [`Tracker::close`](super::Tracker::close) at
+/// the end.
 #[derive(Debug)]
 pub struct Participant {
     pub(super) connection: ConnectionId,
-    /// A membership is here exactly while the swarm knows it, or until [`Tracker::forget`](super::Tracker::forget) is told.
+    /// A membership is stored here exactly while it exists in the swarm, or until
+    /// [`Tracker::forget`](super::Tracker::forget) is called.
     pub(super) memberships: Memberships,
-    /// Counts the memberships of all connections of its address, as they stand here; `None` for one that is not limited.
+    /// Counts the memberships of all connections of its address, equal to the sum of these lists. `None` if the address
+    /// is not limited.
     pub(super) share: Option<Arc<Share>>,
     pub(super) tally: Tally,
 }
 
 impl Participant {
-    /// A connection that is in no swarm, and not limited by its address.
+    /// Creates a participant without memberships whose address is not limited.
     #[must_use]
     pub const fn new(connection: ConnectionId) -> Self {
         Self::of_address(connection, None)
     }
 
-    /// A connection that is in no swarm, and has a share together with the others of its address.
+    /// Creates a participant without memberships that shares a quota with other connections of its address.
     #[must_use]
     pub const fn of_address(connection: ConnectionId, share: Option<Arc<Share>>) -> Self {
         Self {
@@ -39,34 +41,34 @@ impl Participant {
         }
     }
 
-    /// Its memberships: oldest first, unless there are many.
+    /// Returns its memberships: oldest first, unless there are many.
     pub fn memberships(&self) -> impl Iterator<Item = (InfoHash, PeerId)> + '_ {
         self.memberships.iter()
     }
 
-    /// How many memberships it has.
+    /// Returns the number of its memberships.
     #[must_use]
     pub fn memberships_count(&self) -> usize {
         self.memberships.len()
     }
 
-    /// Takes note of offers of its that were relayed.
+    /// Counts relayed offers of this connection.
     pub fn count_offers(&mut self, number: usize) {
         self.tally.count_offers(number);
     }
 
-    /// Takes note of an answer of its that was relayed.
+    /// Counts a relayed answer of this connection.
     pub fn count_answer(&mut self) {
         self.tally.count_answer();
     }
 
-    /// How many of its offers were relayed, in all swarms.
+    /// Returns the number of its relayed offers, in all swarms.
     #[must_use]
     pub const fn offers(&self) -> u32 {
         self.tally.offers()
     }
 
-    /// How many of its answers were relayed, in all swarms.
+    /// Returns the number of its relayed answers, in all swarms.
     #[must_use]
     pub const fn answers(&self) -> u32 {
         self.tally.answers()
@@ -79,13 +81,13 @@ impl Participant {
         }
     }
 
-    /// The address group of its connection; `None` for one that stands for itself.
+    /// Returns the number of its address group. `None` if the connection is a group of its own.
     #[must_use]
     pub fn address_group(&self) -> Option<NonZeroU64> {
         self.share.as_ref().and_then(|share| share.group())
     }
 
-    /// Whose offers and receivers its own stand together with.
+    /// Returns the address group whose offers are counted together.
     pub(super) fn group(&self) -> Group {
         let group = self.address_group();
         group.map_or_else(|| Group::of_connection(self.connection), Group::of_address)
@@ -97,7 +99,7 @@ impl Participant {
         self.note_share(before);
     }
 
-    /// Takes note that it had `before` memberships.
+    /// Updates the shared quota after a change from `before` memberships.
     pub(super) fn note_share(&self, before: usize) {
         if let Some(share) = &self.share {
             share.note(before, self.memberships.len());
@@ -105,7 +107,7 @@ impl Participant {
     }
 }
 
-/// Whatever way it goes, its address has it back.
+/// Returns the memberships to the quota of the address, however the connection ends.
 impl Drop for Participant {
     fn drop(&mut self) {
         if let Some(share) = &self.share {

@@ -1,6 +1,6 @@
-//! The bounds and lifetimes of tracking, and the place where they stand while they may change.
+//! Stores the limits and lifetimes of tracking, which a reload may change.
 //!
-//! Every message reads them and a reload writes them, so each is an atomic number: read as fast as a plain one.
+//! Every message reads them and a reload writes them, so each is an atomic number: as fast to read as a plain one.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::limits::Portion;
 use crate::swarm::{Intake, Ttl};
 
-/// The bounds and lifetimes of tracking, named as in the configuration.
+/// The limits and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// `tracker.memberships_max`, for one connection.
@@ -28,13 +28,14 @@ pub struct Rules {
     pub address_http_peers_per_swarm_max: usize,
     /// `limits.address_swarms_percent` and `limits.network_factor`
     pub address_swarms: Portion,
-    /// `limits.offers_received_per_second`, `limits.offers_received_burst` and `limits.offers_received_reserved_percent`
+    /// `limits.offers_received_per_second`, `limits.offers_received_burst` and
+    /// `limits.offers_received_reserved_percent`
     pub intake: Intake,
     /// `tracker.membership_ttl`, `tracker.pending_offer_ttl` and `tracker.http_membership_ttl`
     pub ttl: Ttl,
 }
 
-/// The rules in force. A reader may see some of new rules and some of the old for a moment; each is right by itself.
+/// The active rules. During an update a reader may see some new and some old values; each value is valid by itself.
 #[derive(Debug, Default)]
 pub(super) struct InForce {
     memberships_max: AtomicUsize,
@@ -53,9 +54,9 @@ pub(super) struct InForce {
 
 impl InForce {
     pub(super) fn new(rules: Rules) -> Self {
-        let in_force = Self::default();
-        in_force.set(rules);
-        in_force
+        let active_rules = Self::default();
+        active_rules.set(rules);
+        active_rules
     }
 
     pub(super) fn set(&self, rules: Rules) {
@@ -81,7 +82,7 @@ impl InForce {
             .store(ms(rules.ttl.http_membership), Relaxed);
     }
 
-    /// All of them.
+    /// Returns all rules.
     pub(super) fn get(&self) -> Rules {
         Rules {
             memberships_max: self.memberships_max(),
@@ -97,7 +98,7 @@ impl InForce {
         }
     }
 
-    // One by one, because the compiler reads every atomic number that it is asked for, used or not.
+    // One method for each, because the compiler emits every atomic load, used or not.
 
     pub(super) fn memberships_max(&self) -> usize {
         self.memberships_max.load(Relaxed)
@@ -171,9 +172,9 @@ mod tests {
                 http_membership: Duration::from_secs(2) * n,
             },
         };
-        let in_force = InForce::new(rules(1));
-        assert_eq!(in_force.get(), rules(1));
-        in_force.set(rules(10));
-        assert_eq!(in_force.get(), rules(10));
+        let active_rules = InForce::new(rules(1));
+        assert_eq!(active_rules.get(), rules(1));
+        active_rules.set(rules(10));
+        assert_eq!(active_rules.get(), rules(10));
     }
 }

@@ -1,9 +1,9 @@
-//! What is counted of one connection, in the eight bytes that its place has free.
+//! Counts the relayed messages of one connection in eight bytes, which fit into its entry without padding.
 
-/// How many offers and answers of a connection were relayed, and whether its output is stuck.
+/// The number of relayed offers and answers of a connection, and whether its output is stuck.
 ///
-/// 32 bits for offers, 31 for answers, one for the rest, so that counting is a plain add. Nobody gets to their ends within
-/// years, and who did would only be shown wrong numbers.
+/// 32 bits for offers, 31 for answers, one for the flag, so that counting is a plain add. Overflow takes years and
+/// affects displayed numbers only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tally(u64);
 

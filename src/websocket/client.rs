@@ -1,18 +1,18 @@
-//! Frames as a client sends them, the wrong ones too, for tests: made from their first byte, which has FIN, the reserved
-//! bits and the opcode. Written by tungstenite, not by what is tested. Unit tests and `tests/integration` use it.
+//! Builds frames as a client sends them, invalid ones too, for tests. The first byte of a frame has FIN, the reserved
+//! bits and the opcode. Written by tungstenite, not by the tested code. Unit tests and `tests/integration` use it.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 
-/// That of the examples of RFC 6455.
+/// The mask of the examples in RFC 6455.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A whole frame.
+/// Builds a whole frame.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     masked(first, payload, MASK)
 }
 
-/// A whole frame with this mask.
+/// Builds a whole frame with this mask.
 pub(crate) fn masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let frame = Frame::from_payload(header(first, mask), payload.to_vec().into());
@@ -20,7 +20,7 @@ pub(crate) fn masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     bytes
 }
 
-/// All of a frame but its payload, which has this length.
+/// Builds the header of a frame with a payload of this length.
 pub(crate) fn head(first: u8, length: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     let header = header(first, MASK);

@@ -1,4 +1,4 @@
-//! Frames in: found in the bytes that were read, checked, unmasked in place, and put together when they are fragments.
+//! Decodes received frames: finds them in the input, checks them, unmasks them in place, and reassembles fragments.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ use super::{Message, mask};
 /// Longest payload of a control frame (RFC 6455, 5.5).
 const CONTROL_BYTES_MAX: usize = 125;
 
-/// A frame whose header has come and is in order.
+/// A frame whose header is complete and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     header: FrameHeader,
@@ -20,29 +20,29 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Bytes of header and payload.
+    /// Returns the bytes of header and payload.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.header_bytes + self.payload_bytes
     }
 
-    /// Whether it completes a message, or is a control frame, which is one by itself.
+    /// Returns whether it completes a message or is a control frame, which is a message by itself.
     #[must_use]
     pub const fn ends_message(&self) -> bool {
         self.header.is_final
     }
 
-    /// Whether it is a ping, a pong or a close, which may stand between the fragments of a message.
+    /// Returns whether it is a ping, a pong or a close, which may come between the fragments of a message.
     #[must_use]
     pub const fn is_control(&self) -> bool {
         matches!(self.header.opcode, OpCode::Control(_))
     }
 }
 
-/// What is to be remembered between frames: the fragments of a message that has not ended, and nothing else.
+/// The state between frames: only the fragments of an unfinished message.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// Boxed, as hardly any client sends fragments.
+    /// Boxed, as few clients send fragments.
     fragments: Option<Box<Fragments>>,
 }
 
@@ -50,19 +50,20 @@ pub struct Decoder {
 struct Fragments {
     is_text: bool,
     payload: Vec<u8>,
-    /// Up to where a text is known to be UTF-8.
+    /// Number of bytes of a text that are checked to be UTF-8.
     checked: usize,
-    /// Set when the message has been given out.
+    /// Set when the message has been returned.
     done: bool,
 }
 
 impl Decoder {
-    /// Looks at the start of `input` for a frame. `None` if its header has not come whole. The payload may still be on
-    /// its way: wait until `input` has [`Frame::bytes`], then [`Self::take`] it.
+    /// Parses the frame header at the start of `input`. Returns `None` if the header is incomplete. The payload may be
+    /// incomplete: wait until `input` has [`Frame::bytes`], then call [`Self::take`].
     ///
     /// # Errors
     ///
-    /// A frame against RFC 6455, or one that makes a message longer than `message_bytes_max`: the length alone tells.
+    /// A frame that violates RFC 6455, or one that makes a message longer than `message_bytes_max`, judged by the
+    /// length alone.
     pub fn peek(&self, input: &[u8], message_bytes_max: usize) -> Result<Option<Frame>, Error> {
         let mut cursor = Cursor::new(input);
         let Some((header, length)) = FrameHeader::parse(&mut cursor)? else {
@@ -70,7 +71,10 @@ impl Decoder {
         };
         self.check(&header, length)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let size = length.saturating_add(self.waiting().map_or(0, |waiting| waiting.payload.len()));
+        let size = length.saturating_add(
+            self.waiting()
+                .map_or(0, |unfinished| unfinished.payload.len()),
+        );
         if matches!(header.opcode, OpCode::Data(_)) && size > message_bytes_max {
             return Err(Error::Capacity(CapacityError::MessageTooLong {
                 size,
@@ -84,21 +88,23 @@ impl Decoder {
         }))
     }
 
-    /// Whether a message has begun that has not ended.
+    /// Returns whether a message has begun but not ended.
     #[must_use]
     pub fn is_within_message(&self) -> bool {
         self.waiting().is_some()
     }
 
-    /// Bytes of memory that fragments take.
+    /// Returns the memory that fragments take, in bytes.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
         self.waiting()
-            .map_or(0, |waiting| waiting.payload.capacity())
+            .map_or(0, |unfinished| unfinished.payload.capacity())
     }
 
     fn waiting(&self) -> Option<&Fragments> {
-        self.fragments.as_deref().filter(|waiting| !waiting.done)
+        self.fragments
+            .as_deref()
+            .filter(|unfinished| !unfinished.done)
     }
 
     fn check(&self, header: &FrameHeader, length: u64) -> Result<(), ProtocolError> {
@@ -123,12 +129,12 @@ impl Decoder {
         }
     }
 
-    /// Takes the frame that [`Self::peek`] has just found at the start of `input`, all of which must have come. `None`
-    /// if the message goes on, which is so unless [`Frame::ends_message`].
+    /// Takes the frame that [`Self::peek`] has just found at the start of `input`, which must contain all of it.
+    /// Returns `None` if the message continues, which is the case unless [`Frame::ends_message`].
     ///
     /// # Errors
     ///
-    /// A text that is not UTF-8, noticed at the first fragment that shows it; a close frame without a valid code.
+    /// A text that is not UTF-8, detected at the first invalid fragment; a close frame without a valid code.
     pub fn take<'a>(
         &'a mut self,
         frame: &Frame,
@@ -181,14 +187,14 @@ impl Decoder {
         })
     }
 
-    /// Frees the fragments of a message that was given out.
+    /// Frees the fragments of a message that was returned.
     pub fn tidy(&mut self) {
         self.fragments.take_if(|fragments| fragments.done);
     }
 }
 
 impl Fragments {
-    /// A character may be cut between two fragments, but not broken.
+    /// A character may be split between two fragments, but must not be invalid.
     fn check_text(&mut self) -> Result<(), std::str::Utf8Error> {
         let unchecked = self.payload.get(self.checked..).unwrap_or_default();
         match std::str::from_utf8(unchecked) {
@@ -202,14 +208,14 @@ impl Fragments {
     }
 }
 
-/// A whole text, checked by wide steps, as most of it is ASCII.
+/// Checks a whole text in wide steps, as most of it is ASCII.
 fn text(payload: &[u8]) -> Result<&str, Error> {
     simdutf8::basic::from_utf8(payload)
         .or_else(|_| std::str::from_utf8(payload))
         .map_err(Error::from)
 }
 
-/// The code of a close frame's payload (RFC 6455, 5.5.1).
+/// Returns the code in a close frame's payload (RFC 6455, 5.5.1).
 fn close_code(payload: &[u8]) -> Result<Option<CloseCode>, Error> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return match payload {

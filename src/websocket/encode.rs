@@ -1,9 +1,9 @@
-//! Frames out, each written into the buffer that goes to the socket: no message exists a second time.
+//! Writes frames, each directly into the buffer that goes to the socket, so no message is copied.
 
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// Bytes of the header of a payload from 126 bytes to 64 KiB, as most are.
+/// Header bytes for a payload from 126 bytes to 64 KiB, the usual size.
 const USUAL_HEADER_BYTES: usize = 4;
 
 /// Appends a text message; `write` appends its payload, which must be UTF-8.
@@ -16,7 +16,7 @@ pub fn write_ping(out: &mut Vec<u8>) {
     write_frame(out, OpCode::Control(Control::Ping), |_| {});
 }
 
-/// Appends the answer to a ping.
+/// Appends the reply to a ping.
 pub fn write_pong(out: &mut Vec<u8>, payload: &[u8]) {
     write_frame(out, OpCode::Control(Control::Pong), |out| {
         out.extend_from_slice(payload);
@@ -33,7 +33,7 @@ pub fn write_close(out: &mut Vec<u8>, code: Option<(u16, &str)>) {
     });
 }
 
-/// Appends one whole frame; `write` appends its payload. It must not take anything away.
+/// Appends one whole frame; `write` appends its payload and must not remove anything.
 pub fn write_frame(out: &mut Vec<u8>, opcode: OpCode, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; USUAL_HEADER_BYTES]);
@@ -52,8 +52,8 @@ pub fn write_frame(out: &mut Vec<u8>, opcode: OpCode, write: impl FnOnce(&mut Ve
         out.resize(start + header_bytes + length, 0);
         out.copy_within(payload..payload + length, start + header_bytes);
     }
-    if let Some(mut room) = out.get_mut(start..start + header_bytes) {
-        // A slice of the header's own length takes it whole.
-        let _ = header.format(length as u64, &mut room);
+    if let Some(mut space) = out.get_mut(start..start + header_bytes) {
+        // The slice has the length of the header, so the write cannot fail.
+        let _ = header.format(length as u64, &mut space);
     }
 }

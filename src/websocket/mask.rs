@@ -1,9 +1,9 @@
-//! Masking (RFC 6455, 5.3).
+//! Masks and unmasks payloads (RFC 6455, 5.3).
 
-/// How many bytes are masked at once: what the compiler makes two wide steps of.
+/// Bytes that are masked at once: the compiler turns them into two wide steps.
 const BLOCK_BYTES: usize = 32;
 
-/// Masks, or unmasks, in place.
+/// Masks or unmasks in place.
 pub(super) fn apply(mask: [u8; 4], payload: &mut [u8]) {
     let mut wide = [0; BLOCK_BYTES];
     for part in wide.as_chunks_mut::<4>().0 {

@@ -7,7 +7,7 @@ use super::*;
 const MAX: usize = 1000;
 const FIN: u8 = 0x80;
 
-/// What one message was, kept beyond its buffer.
+/// Describes a message, so that it outlives its buffer.
 fn keep(message: Message<'_>) -> String {
     match message {
         Message::Text(text) => format!("text {text}"),
@@ -18,21 +18,21 @@ fn keep(message: Message<'_>) -> String {
     }
 }
 
-/// Decodes bytes that come in the given portions; also gives what was left over.
+/// Decodes bytes that arrive in the given portions. Also returns the number of remaining bytes.
 fn decode(portions: &[&[u8]]) -> Result<(Vec<String>, usize), Error> {
-    let (mut decoder, mut input, mut heard) = (Decoder::default(), Vec::new(), Vec::new());
+    let (mut decoder, mut input, mut messages) = (Decoder::default(), Vec::new(), Vec::new());
     for portion in portions {
         input.extend_from_slice(portion);
         while let Some(frame) = decoder.peek(&input, MAX)? {
             if input.len() < frame.bytes() {
                 break;
             }
-            heard.extend(decoder.take(&frame, &mut input)?.map(keep));
+            messages.extend(decoder.take(&frame, &mut input)?.map(keep));
             decoder.tidy();
             input.drain(..frame.bytes());
         }
     }
-    Ok((heard, input.len()))
+    Ok((messages, input.len()))
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn broken_text_is_noticed_at_the_fragment_that_breaks_it() {
 
 #[test]
 fn a_close_needs_a_code_that_may_be_sent() {
-    for (payload, heard) in [
+    for (payload, message) in [
         (&[][..], Some("close None")),
         (b"\x03\xe8", Some("close Some(Normal)")),
         (b"\x0f\xa0why", Some("close Some(Library(4000))")),
@@ -111,8 +111,8 @@ fn a_close_needs_a_code_that_may_be_sent() {
     ] {
         let decoded = decode(&[&frame(FIN | 8, payload)]);
         assert_eq!(
-            decoded.ok().map(|(heard, _)| heard.concat()).as_deref(),
-            heard,
+            decoded.ok().map(|(message, _)| message.concat()).as_deref(),
+            message,
             "{payload:x?}"
         );
     }
@@ -140,7 +140,7 @@ fn the_length_alone_refuses_what_is_too_long() {
 }
 
 proptest! {
-    /// However the bytes are cut on their way, the same messages come out.
+    /// The same messages come out however the input is split.
     #[test]
     fn cuts_do_not_matter(
         parts in prop::collection::vec((0_u8..4, any::<bool>(), "\\PC{0,60}", any::<[u8; 4]>()), 0..8),

@@ -1,4 +1,4 @@
-//! From an accepted connection to a WebSocket: room for it, PROXY header, HTTP, upgrade.
+//! Turns an accepted connection into a WebSocket: handshake slot, PROXY header, TLS, HTTP, upgrade.
 
 use std::io;
 use std::net::IpAddr;
@@ -20,14 +20,14 @@ use crate::net::proxy::{self, Source};
 use crate::net::tls::HandshakeCost;
 use crate::net::{Accept, Stream};
 
-/// How long accepting rests when the system refuses for want of file descriptors or memory.
+/// How long accepting pauses when the system is out of file descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
-/// How often the same trouble is logged at most.
+/// Shortest time between two log lines about the same error.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-/// How long a connection that was accepted without room for it may take for a request, and again for the response.
+/// Time limit of a brief connection for sending its request, and again for receiving the response.
 const HURRIED: Duration = Duration::from_secs(1);
 
-/// What is done with the connections of one listener.
+/// The options of one listener.
 #[derive(Debug, Clone, Copy)]
 struct Door {
     tls: bool,
@@ -39,9 +39,10 @@ struct Door {
 /// How a connection is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
-    /// For as long as it likes.
+    /// Without a time limit.
     Full,
-    /// Its requests of a second are answered, and it does not become a WebSocket: there is no room, or it is banned.
+    /// Requests are answered for one second, without an upgrade to WebSocket: there is no room, or the address is
+    /// banned.
     Brief,
 }
 
@@ -52,13 +53,13 @@ impl Running {
         listener: A,
         (number, listen): (u16, Listen),
     ) {
-        let door = Door {
+        let options = Door {
             listener: number,
             tls: listen.tls,
             proxy: listen.proxy,
             role: listen.role,
         };
-        let mut logged: Option<Instant> = None;
+        let mut logged_at: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -66,18 +67,18 @@ impl Running {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    // For whom a proxy connects is known when its header has come.
-                    let service = if door.proxy {
+                    // The client behind a proxy is known only after the PROXY header.
+                    let level = if options.proxy {
                         Some(Service::Full)
                     } else {
-                        self.service_for(peer, door)
+                        self.service_for(peer, options)
                     };
-                    let Some(service) = service else {
+                    let Some(level) = level else {
                         stream.reset();
                         continue;
                     };
                     tokio::select! {
-                        () = self.begin(stream, peer, door, service) => {}
+                        () = self.begin(stream, peer, options, level) => {}
                         () = self.seat.orders.leave.cancelled() => return,
                     }
                 }
@@ -86,9 +87,9 @@ impl Running {
                 }
                 Err(error) => {
                     self.hub.counters().accepts_failed.add(1);
-                    if is_due(logged) {
-                        logged = Some(Instant::now());
-                        tracing::error!(%error, %listen, "new connections cannot be accepted");
+                    if is_due(logged_at) {
+                        logged_at = Some(Instant::now());
+                        tracing::error!(%error, %listen, "cannot accept connections");
                     }
                     sleep(ACCEPT_REST).await;
                 }
@@ -96,19 +97,19 @@ impl Running {
         }
     }
 
-    /// Begins a connection as soon as there is room for its handshake; the next ones wait with the system. When
-    /// descriptors run short it is a brief one, out of the reserve, so that `/healthz` and the like are still answered;
-    /// the oldest of these gives way.
+    /// Starts a connection as soon as its handshake has a slot; later connections wait in the kernel's queue. When
+    /// descriptors run short, the connection is a brief one from the reserve, so that requests such as `/healthz` are
+    /// still answered. The oldest brief connection is ended for it.
     async fn begin<S: Stream>(
         self: &Rc<Self>,
         stream: S,
         peer: Option<IpAddr>,
-        door: Door,
-        service: Service,
+        options: Door,
+        level: Service,
     ) {
         self.tell_sockets(1);
         let is_full = self.seat.sockets.are_full();
-        let service = if is_full { Service::Brief } else { service };
+        let level = if is_full { Service::Brief } else { level };
         let counters = self.hub.counters();
         let handshakes = if is_full {
             counters.open_files_short.add(1);
@@ -122,21 +123,21 @@ impl Running {
         }
         handshakes.begin(|handshake| {
             let worker = Rc::clone(self);
-            let task = worker.receive(stream, peer, door, service, handshake);
+            let task = worker.receive(stream, peer, options, level, handshake);
             self.tasks.spawn_local(task).abort_handle()
         });
     }
 
-    /// How a connection is served whose client has this address, so far as it is no proxy's; `None` if it is to be closed at once.
-    fn service_for(&self, address: Option<IpAddr>, door: Door) -> Option<Service> {
+    /// Returns how to serve a client at this address (not a proxy's address); `None` if the connection is to be reset.
+    fn service_for(&self, address: Option<IpAddr>, options: Door) -> Option<Service> {
         let Some(client) = self.site.client_of(address) else {
             return Some(Service::Full);
         };
         self.hub.advance_to(self.seat.started.elapsed());
         match self.hub.accept(client) {
             Accepted::Serve => Some(Service::Full),
-            // To tell it within TLS why would cost a signature.
-            Accepted::Banned if door.tls => {
+            // A response over TLS would cost a signature.
+            Accepted::Banned if options.tls => {
                 self.hub.counters().refused_bans.add(1);
                 None
             }
@@ -150,38 +151,38 @@ impl Running {
             self.told_full.set(Some(Instant::now()));
             tracing::error!(
                 connections_max = self.seat.sockets.max(),
-                "no room for more connections: raise the limit of open files"
+                "file descriptors exhausted: raise the limit of open files"
             );
         }
     }
 
-    /// The stages of a connection: who it is for, then what it asks. TLS stands between the two.
+    /// Runs the stages of a connection: PROXY header, then TLS if the listener uses it, then HTTP.
     async fn receive<S: Stream>(
         self: Rc<Self>,
         mut stream: S,
         peer: Option<IpAddr>,
-        door: Door,
-        mut service: Service,
+        options: Door,
+        mut level: Service,
         handshake: Handshake,
     ) {
         let (mut peer, mut introduced) = (peer, Introduced::No);
-        if door.proxy {
+        if options.proxy {
             match self.introduced(&mut stream, peer).await {
-                Some(Source::Client(told)) if Proxies::may_tell(peer, told) => {
-                    (peer, introduced) = (Some(told), Introduced::Named);
+                Some(Source::Client(address)) if Proxies::may_tell(peer, address) => {
+                    (peer, introduced) = (Some(address), Introduced::Named);
                 }
                 Some(Source::Client(_)) => introduced = Introduced::Unnamed,
                 Some(Source::Proxy) => {}
                 None => return,
             }
-            match self.service_for(peer, door) {
+            match self.service_for(peer, options) {
                 Some(Service::Full) => {}
-                Some(Service::Brief) => service = Service::Brief,
+                Some(Service::Brief) => level = Service::Brief,
                 None => return stream.reset(),
             }
         }
-        let is_hurried = service == Service::Brief;
-        // A brief connection has its place as long as it lasts.
+        let is_hurried = level == Service::Brief;
+        // A brief connection holds its slot until it ends.
         let (_brief, handshake) = if is_hurried {
             (Some(handshake), None)
         } else {
@@ -191,22 +192,22 @@ impl Running {
             stream,
             peer,
             introduced,
-            role: door.role,
-            listener: door.listener,
-            is_tls: door.tls,
+            role: options.role,
+            listener: options.listener,
+            is_tls: options.tls,
             is_hurried,
             handshake,
         };
-        if door.tls {
+        if options.tls {
             self.serve_tls(arrival).await;
         } else {
             self.serve_http(arrival).await;
         }
     }
 
-    /// Serves HTTP within TLS. A type of connection of its own, so that plain ones carry nothing of it.
+    /// Serves HTTP over TLS. A separate future, so that plain connections do not carry its state.
     async fn serve_tls<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
-        // A checked configuration has certificates where it has such listeners.
+        // The configuration check guarantees certificates for TLS listeners.
         let Some(tls) = &self.seat.tls else { return };
         let cost = Cost {
             hub: &self.hub,
@@ -231,7 +232,7 @@ impl Running {
         self.serve_http(arrival).await;
     }
 
-    /// For whom a proxy has opened a connection; `None` if it is not to be served.
+    /// Reads the PROXY header and returns its source; `None` if the connection is not to be served.
     async fn introduced<S: Stream>(&self, stream: &mut S, peer: Option<IpAddr>) -> Option<Source> {
         let read = async {
             if self.site.may_introduce(peer) {
@@ -246,13 +247,13 @@ impl Running {
         };
         match read {
             Ok(Ok(source)) => source,
-            failed => {
+            failure => {
                 self.hub.counters().proxy_headers_failed.add(1);
-                let reason = match failed {
+                let reason = match failure {
                     Ok(Err(error)) => error.to_string(),
-                    _ => "too late".to_owned(),
+                    _ => "timeout".to_owned(),
                 };
-                tracing::debug!(reason, "no PROXY header");
+                tracing::debug!(reason, "PROXY header missing or invalid");
                 None
             }
         }
@@ -282,19 +283,19 @@ impl Running {
             origin = visitor.origin.as_deref(),
             "WebSocket opened"
         );
-        // A task of its own, so that nothing of HTTP stays in memory.
+        // A separate task, so that no HTTP state stays in memory.
         self.tasks.spawn_local(connection::serve(
             upgraded.stream,
             upgraded.read_ahead,
             &visitor,
             Rc::clone(&self.around),
         ));
-        // From here on it is counted by its place in the hub.
+        // From here on the hub counts the connection.
         drop(upgraded.guest);
     }
 }
 
-/// What a TLS handshake costs the address of its client.
+/// Charges a TLS handshake to the address of its client.
 struct Cost<'a> {
     hub: &'a Hub,
     client: Option<IpAddr>,
@@ -323,11 +324,12 @@ impl Drop for Cost<'_> {
     }
 }
 
-fn is_due(logged: Option<Instant>) -> bool {
-    logged.is_none_or(|at| at.elapsed() >= LOG_EVERY)
+fn is_due(logged_at: Option<Instant>) -> bool {
+    logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY)
 }
 
-/// The client had gone before it was accepted: no reason to rest.
+/// Returns whether the error concerns one client only, such as a disconnect before accept, so that accepting need not
+/// pause.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(

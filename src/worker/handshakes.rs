@@ -1,8 +1,9 @@
-//! The connections of one worker that have not sent a whole request yet: how many there may be, and which one gives way.
+//! Limits the connections of one worker that have not sent a whole request yet, and selects the one to end.
 //!
-//! When there are too many, accepting waits until one ends, and a handshake that has had a second is ended for the next
-//! one. Ending the oldest at once would end honest ones in a storm of reconnects, where many more come within one round
-//! trip than there is room for; only waiting would let a few hundred silent connections a second keep everybody out.
+//! At the limit, accepting waits until a handshake ends. A handshake older than one second is ended for the next
+//! connection. Ending the oldest at once would end honest clients in a reconnect storm, where more connections arrive
+//! within one round trip than there are slots. Only waiting would let a few hundred silent connections a second block
+//! all others.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,11 +14,11 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep_until};
 
-/// Handshakes under way, the oldest first.
+/// The handshakes in progress, oldest first.
 #[derive(Debug)]
 pub(super) struct Handshakes {
     max: usize,
-    /// How long one is safe from newer ones.
+    /// How long a handshake cannot be displaced.
     grace: Duration,
     queue: RefCell<Queue>,
     ended: Notify,
@@ -25,11 +26,11 @@ pub(super) struct Handshakes {
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Those that have ended leave their place empty until it is the first.
+    /// Ended handshakes leave an empty slot until it is the first.
     places: VecDeque<Option<UnderWay>>,
-    /// The number of the first place.
+    /// Number of the first slot.
     first: u64,
-    /// Places that are not empty.
+    /// Slots that are not empty.
     under_way: usize,
 }
 
@@ -49,7 +50,7 @@ impl Handshakes {
         })
     }
 
-    /// Waits until there is room for one more; true if an old one was ended for it.
+    /// Waits for a free slot; returns true if an old handshake was ended for it.
     pub(super) async fn room(&self) -> bool {
         loop {
             let ended = self.ended.notified();
@@ -58,7 +59,7 @@ impl Handshakes {
             };
             if Instant::now() >= safe_until {
                 self.queue.borrow_mut().end_oldest();
-                // Its descriptor is closed when the runtime comes by there.
+                // Its descriptor is closed when the runtime polls the aborted task.
                 yield_now().await;
                 return true;
             }
@@ -69,25 +70,28 @@ impl Handshakes {
         }
     }
 
-    /// Until when the oldest is safe, if there is no room.
+    /// Returns the end of the oldest handshake's grace period if there is no free slot.
     fn full_until(&self) -> Option<Instant> {
         let queue = self.queue.borrow();
         let oldest = queue.places.front()?.as_ref()?;
         (queue.under_way >= self.max).then(|| oldest.began + self.grace)
     }
 
-    /// Begins one, which `start` makes a task of. It ends when what `start` is given is dropped.
+    /// Starts a handshake as the task that `start` spawns. It ends when the [`Handshake`] passed to `start` is dropped.
     pub(super) fn begin(self: &Rc<Self>, start: impl FnOnce(Handshake) -> AbortHandle) {
         let number = self.queue.borrow().next();
         let handshake = Handshake {
             of: Rc::clone(self),
             number,
         };
-        // The task runs later, so its place is there when it ends.
+        // The task runs later, so its slot exists before it ends.
         let task = start(handshake);
-        let began = Instant::now();
+        let started = Instant::now();
         let queue = &mut *self.queue.borrow_mut();
-        queue.places.push_back(Some(UnderWay { began, task }));
+        queue.places.push_back(Some(UnderWay {
+            began: started,
+            task,
+        }));
         queue.under_way += 1;
     }
 }
@@ -104,8 +108,8 @@ impl Queue {
     }
 
     fn remove(&mut self, number: u64) -> Option<UnderWay> {
-        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let removed = self.places.get_mut(place)?.take()?;
+        let slot = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let removed = self.places.get_mut(slot)?.take()?;
         self.under_way -= 1;
         while let Some(None) = self.places.front() {
             self.places.pop_front();
@@ -115,7 +119,7 @@ impl Queue {
     }
 }
 
-/// One handshake; over when dropped.
+/// One handshake, which ends when dropped.
 #[derive(Debug)]
 pub(super) struct Handshake {
     of: Rc<Handshakes>,
@@ -140,14 +144,14 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(1);
 
-    /// A handshake that lasts until it is told to end, or is ended.
+    /// Starts a handshake that lasts until it is signalled or aborted.
     fn begin(handshakes: &Rc<Handshakes>) -> (oneshot::Sender<()>, JoinHandle<()>) {
-        let (end, told) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
         let mut task = None;
         handshakes.begin(|handshake| {
             let spawned = spawn_local(async move {
                 let _handshake = handshake;
-                let _ = told.await;
+                let _ = ended.await;
             });
             let abort = spawned.abort_handle();
             task = Some(spawned);
@@ -185,7 +189,7 @@ mod tests {
         assert!(since.elapsed() <= GRACE / 2 + Duration::from_millis(2));
         assert!(oldest.await.expect_err("ended").is_cancelled());
         assert!(!younger.is_finished());
-        // Its end was counted once.
+        // Its end is counted once.
         let third = begin(&handshakes);
         assert_eq!(room_at_once(&handshakes).await, None);
         drop(third);
@@ -194,10 +198,10 @@ mod tests {
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn nothing_is_kept_of_those_that_have_ended() {
         let handshakes = Handshakes::new(1000, GRACE);
-        let mut begun: Vec<_> = (0..1000).map(|_| begin(&handshakes)).collect();
-        // From the middle outwards.
-        while !begun.is_empty() {
-            let (end, task) = begun.swap_remove(begun.len() / 2);
+        let mut running: Vec<_> = (0..1000).map(|_| begin(&handshakes)).collect();
+        // Ends them from the middle outwards.
+        while !running.is_empty() {
+            let (end, task) = running.swap_remove(running.len() / 2);
             end.send(()).expect("it waits");
             task.await.expect("no panic");
         }

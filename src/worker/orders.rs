@@ -1,4 +1,4 @@
-//! What the server tells its workers: the settings in force, and how far its leaving has come.
+//! Carries the active configuration and the shutdown signals from the server to its workers.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// A configuration that the workers are to go by.
+/// A configuration for the workers to apply.
 #[derive(Debug)]
 pub(crate) struct InForce {
     /// The configuration.
     pub(crate) config: Config,
-    /// One permit of each worker that goes by it.
+    /// One permit for each worker that has applied it.
     takers: Semaphore,
 }
 
 impl InForce {
-    /// A configuration that no worker goes by yet.
+    /// Creates a configuration that no worker has applied yet.
     pub(crate) fn new(config: Config) -> Arc<Self> {
         Arc::new(Self {
             config,
@@ -25,33 +25,33 @@ impl InForce {
         })
     }
 
-    /// Said by each worker, once.
+    /// Acknowledges the configuration; each worker calls it once.
     pub(super) fn taken(&self) {
         self.takers.add_permits(1);
     }
 
-    /// Waits until this many workers go by it.
+    /// Waits until this many workers have applied it.
     pub(crate) async fn taken_by(&self, workers: usize) {
         let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-        // Fails only for a semaphore that was closed, and nobody closes it.
+        // Fails only for a closed semaphore, and this one is never closed.
         let _ = self.takers.acquire_many(workers).await;
     }
 }
 
-/// One worker's copy of the orders. Each token is cancelled once, in this order.
+/// One worker's view of the configuration and the shutdown signals. Each token is cancelled once, in this order.
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
     in_force: watch::Receiver<Arc<InForce>>,
-    /// Listeners close, requests under way are answered, connections are closed over `drain.spread`.
+    /// Listeners close, running requests are answered, connections are closed over `drain.spread`.
     pub(crate) leave: CancellationToken,
     /// All connections are closed now.
     pub(crate) hurry: CancellationToken,
-    /// What has not ended is dropped.
+    /// Connections that have not ended are dropped.
     pub(crate) give_up: CancellationToken,
 }
 
 impl Orders {
-    /// To serve, by the settings that come through `in_force`.
+    /// Creates the signals of a serving server; settings arrive through `in_force`.
     pub(crate) fn new(in_force: watch::Receiver<Arc<InForce>>) -> Self {
         Self {
             in_force,
@@ -61,12 +61,12 @@ impl Orders {
         }
     }
 
-    /// The settings in force now.
+    /// Returns the active configuration.
     pub(super) fn in_force(&self) -> Arc<InForce> {
         Arc::clone(&self.in_force.borrow())
     }
 
-    /// Tells of other settings.
+    /// Returns a receiver of configuration changes.
     pub(super) fn news(&self) -> watch::Receiver<Arc<InForce>> {
         self.in_force.clone()
     }

@@ -1,12 +1,12 @@
-//! Whether a worker's loop still turns: it beats with each tick, and the server counts.
+//! Detects stuck workers: each worker counts its ticks, and the server compares the counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The beats of one worker.
+/// The tick counter of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Pulse(AtomicU64);
 
-/// What the count of a worker says that has ended: it is not stuck.
+/// The count of a worker that has ended; it is not stuck.
 const ENDED: u64 = u64::MAX;
 
 impl Pulse {
@@ -15,17 +15,17 @@ impl Pulse {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The worker has ended.
+    /// Marks the worker as ended.
     pub(crate) fn end(&self) {
         self.0.store(ENDED, Ordering::Relaxed);
     }
 
-    /// Whether it has beaten since it was `before`, which becomes what it is now.
+    /// Returns whether the count has changed since `before`, and stores the current count there.
     pub(crate) fn has_beaten_since(&self, before: &mut u64) -> bool {
         let now = self.0.load(Ordering::Relaxed);
-        let has_beaten = now == ENDED || now != *before;
+        let is_alive = now == ENDED || now != *before;
         *before = now;
-        has_beaten
+        is_alive
     }
 }
 
@@ -35,12 +35,12 @@ mod tests {
 
     #[test]
     fn a_worker_beats_until_it_is_stuck_and_one_that_has_ended_is_not_stuck() {
-        let (pulse, mut before) = (Pulse::default(), 0);
-        assert!(!pulse.has_beaten_since(&mut before));
-        pulse.beat();
-        assert!(pulse.has_beaten_since(&mut before));
-        assert!(!pulse.has_beaten_since(&mut before));
-        pulse.end();
-        assert!(pulse.has_beaten_since(&mut before) && pulse.has_beaten_since(&mut before));
+        let (liveness, mut before) = (Pulse::default(), 0);
+        assert!(!liveness.has_beaten_since(&mut before));
+        liveness.beat();
+        assert!(liveness.has_beaten_since(&mut before));
+        assert!(!liveness.has_beaten_since(&mut before));
+        liveness.end();
+        assert!(liveness.has_beaten_since(&mut before) && liveness.has_beaten_since(&mut before));
     }
 }

@@ -1,8 +1,8 @@
-"""What attacks have in common."""
+"""The base class of attacks."""
 
 
 class Attack:
-    """What attacks have in common, and what most of them leave as it is."""
+    """The base class of attacks, with the defaults of most of them."""
 
     connections = 64
     addresses = 16
@@ -12,42 +12,42 @@ class Attack:
     receive_bytes = None
     """Size of the socket's receive buffer, if not the system's."""
     ramp_seconds_max = 5
-    """How long to wait for all connections before the honest ones come."""
+    """How long to wait for all connections before the measurement."""
     segment_bytes = None
-    """Size of the segments that the server may send, if not loopback's 64 KiB: lines on the internet have small ones."""
+    """Maximum segment size of the server, if not 64 KiB as on loopback: segments on the internet are small."""
     half_closes = False
-    """Whether the sending side is shut down as soon as everything has been said."""
+    """Whether the write side is shut down as soon as everything is sent."""
     tls = False
     server_arguments = ()
-    """What the server is started with beside the bench's own; one of them wins over the same flag of the bench."""
+    """Extra arguments of the server; they override the same flags of the bench."""
     history = False
-    """Whether the server has three hours of history from the start."""
+    """Whether the server starts with three hours of history."""
     memory_growth_bytes_max = None
-    """How much the attack may make the server grow, where the attack is about that."""
+    """Maximum memory growth of the server, for attacks on memory."""
     witnesses = ()
-    """Honest visitors of this attack (`guests.py`), beside the newcomers."""
-    said = 0
+    """Honest clients of this attack (`guests.py`), in addition to the newcomers."""
+    sent_count = 0
     """Messages or frames handed to sockets."""
 
-    def first(self, connection):
-        """What a connection says when it is open."""
+    def on_open(self, connection):
+        """Returns what a connection sends when it opens."""
 
     def is_flooding(self, connection):
-        """Whether this connection of a flood says as much as the socket takes."""
+        """Whether this connection sends as much as the socket accepts."""
         return self.floods
 
-    def more(self, connection):
-        """What it says whenever the socket takes something, if it floods."""
+    def flood_data(self, connection):
+        """Returns the next data of a flooding connection."""
 
     def each_second(self, connection):
-        """What it says once a second."""
+        """Returns what a connection sends once a second."""
 
-    hear = None
-    """What is done with a message that has come: a function of crowd, connection and payload; `None` if they are only counted."""
+    on_message = None
+    """Handles a received message: a function of crowd, connection and payload; `None` if messages are only counted."""
 
     def prepare(self, port):
-        """Looks around before the attack begins."""
+        """Prepares the attack before it begins."""
 
     def run(self, crowd, until, on_reached):
-        """Attacks until then, and says when it is at full strength."""
+        """Attacks until then; calls `on_reached` at full strength."""
         crowd.run(until, on_reached)

@@ -1,6 +1,6 @@
-"""The attacks. Each says how many connections it holds, from how many addresses, and what they say; `crowd.py` does the rest.
+"""The attacks over WebSockets. Each defines its number of connections and addresses, and the data they send; `crowd.py` runs them.
 
-The connections of an attack that are closed are opened again at once, for as long as it lasts.
+Closed connections of an attack are reopened at once while it lasts.
 """
 
 import itertools
@@ -13,46 +13,46 @@ import wire
 from attack import Attack
 
 FLOOD_BYTES = 1 << 16
-"""What a flood hands to the socket at a time."""
+"""Bytes of one write of a flood."""
 
 
 class SlowHead(Attack):
-    """The head of a request, a byte a second, never its end"""
+    """The head of a request, one byte per second, never complete"""
 
     connections, addresses, upgrades = 4000, 256, False
     HEAD = wire.REQUEST[:-2] + b"X-Slow: " + bytes(b"a" * 500)
 
-    def first(self, connection):
+    def on_open(self, connection):
         connection.notes = iter(self.HEAD)
         return b"G"
 
     def each_second(self, connection):
-        self.said += 1
+        self.sent_count += 1
         return bytes((next(connection.notes),))
 
 
 class SlowTls(SlowHead):
-    """The start of a TLS handshake, a byte a second, never its end"""
+    """The start of a TLS handshake, one byte per second, never complete"""
 
     tls = True
-    # A record of type handshake that announces a client hello of 500 bytes.
+    # A handshake record with a ClientHello of 500 bytes.
     HEAD = b"\x16\x03\x01\x01\xf4\x01\x00\x01\xf0\x03\x03" + bytes(480)
 
-    def first(self, connection):
+    def on_open(self, connection):
         connection.notes = iter(self.HEAD[1:])
         return self.HEAD[:1]
 
 
 class SlowFrames(Attack):
-    """A message of 100 kB, a byte a second; every other connection in fragments of one byte that never end"""
+    """A message of 100 kB, one byte per second; every other connection in endless fragments of one byte"""
 
     connections, addresses = 2000, 128
 
-    def first(self, connection):
+    def on_open(self, connection):
         return wire.frame(wire.TEXT_BEGINS, b" ") if connection.number % 2 else wire.head(wire.TEXT, 100_000)
 
     def each_second(self, connection):
-        self.said += 1
+        self.sent_count += 1
         return wire.frame(wire.GOES_ON, b" ") if connection.number % 2 else b" "
 
 
@@ -62,27 +62,27 @@ class EmptyFragments(Attack):
     floods = True
     FLOOD = wire.frame(wire.GOES_ON) * (FLOOD_BYTES // 6)
 
-    def first(self, connection):
+    def on_open(self, connection):
         return wire.frame(wire.TEXT_BEGINS)
 
-    def more(self, connection):
-        self.said += FLOOD_BYTES // 6
+    def flood_data(self, connection):
+        self.sent_count += FLOOD_BYTES // 6
         return self.FLOOD
 
 
 class PingFlood(Attack):
-    """Pings with 125 bytes, and their pongs read"""
+    """Pings with 125 bytes; the pongs are read"""
 
     floods = True
     FLOOD = wire.frame(wire.PING, b"p" * 125) * (FLOOD_BYTES // 131)
 
-    def more(self, connection):
-        self.said += FLOOD_BYTES // 131
+    def flood_data(self, connection):
+        self.sent_count += FLOOD_BYTES // 131
         return self.FLOOD
 
 
 class Json(Attack):
-    """Messages of 128 kB, huge and deep: nested to the bound and beyond, a hundred thousand escapes, numbers and keys"""
+    """Messages of 128 kB: nested up to the limit and beyond, with many escapes, long numbers and many keys"""
 
     floods = True
     BYTES = 131_000
@@ -100,13 +100,13 @@ class Json(Attack):
         ]
         self.messages = itertools.cycle([wire.frame(wire.TEXT, body.encode()) for body in bodies])
 
-    def more(self, connection):
-        self.said += 1
+    def flood_data(self, connection):
+        self.sent_count += 1
         return next(self.messages)
 
 
 class InfoHashes(Attack):
-    """Announces that each make a new swarm"""
+    """Announces that each create a new swarm"""
 
     connections, addresses, floods = 2000, 256, True
     BATCH = 50
@@ -117,14 +117,14 @@ class InfoHashes(Attack):
         before, _, self.after = whole.partition(b"H" * 20)
         self.before = wire.head(wire.TEXT, len(whole)) + before
 
-    def more(self, connection):
-        self.said += self.BATCH
+    def flood_data(self, connection):
+        self.sent_count += self.BATCH
         hashes = (b"%020d" % number for number in itertools.islice(self.numbers, self.BATCH))
         return b"".join(self.before + info_hash + self.after for info_hash in hashes)
 
 
 class OfferSpam(Attack):
-    """Announces with 20 offers of 2 kB to one swarm, whose members the attackers are, and one victim"""
+    """Announces with 20 offers of 2 kB in one swarm of the attackers and one victim"""
 
     floods, witnesses = True, (guests.Victim,)
 
@@ -132,14 +132,14 @@ class OfferSpam(Attack):
         self.numbers = itertools.count()
         self.sdp = "v=0" + "x" * 1997
 
-    def more(self, connection):
-        self.said += 1
+    def flood_data(self, connection):
+        self.sent_count += 1
         offers = [wire.offer(wire.identifier("spam", next(self.numbers)), self.sdp) for _ in range(20)]
         return wire.text(wire.announce(wire.SWARM, wire.identifier("spammer", connection.number), numwant=20, offers=offers))
 
 
 class AnswerSpam(Attack):
-    """Answers to offers never made; every 4th answers the victim's offers three times each, and those made to others as well"""
+    """Answers to invented offers; every 4th connection answers the victim's offers three times each, also those sent to others"""
 
     floods, witnesses = True, (guests.Victim,)
     BATCH = 50
@@ -150,24 +150,24 @@ class AnswerSpam(Attack):
     def is_flooding(self, connection):
         return connection.number % 4
 
-    def first(self, connection):
+    def on_open(self, connection):
         return wire.text(wire.announce(wire.SWARM, wire.identifier("spammer", connection.number)))
 
-    def more(self, connection):
-        self.said += self.BATCH
-        made_up = wire.identifier("made-up", random.randrange(10**9))
-        return wire.text(wire.answer(made_up, wire.identifier("spammer", connection.number), wire.VICTIM)) * self.BATCH
+    def flood_data(self, connection):
+        self.sent_count += self.BATCH
+        invented = wire.identifier("invented", random.randrange(10**9))
+        return wire.text(wire.answer(invented, wire.identifier("spammer", connection.number), wire.VICTIM)) * self.BATCH
 
-    def hear(self, crowd, connection, payload):
+    def on_message(self, crowd, connection, payload):
         message = json.loads(payload)
         if "offer" in message:
             self.known = [*self.known[-2:], message["offer_id"]]
             peer_id = wire.identifier("spammer", connection.number)
-            crowd.say(connection, b"".join(wire.text(wire.answer(known, peer_id, wire.VICTIM)) * 3 for known in reversed(self.known)))
+            crowd.send(connection, b"".join(wire.text(wire.answer(known, peer_id, wire.VICTIM)) * 3 for known in reversed(self.known)))
 
 
 class DeafReaders(Attack):
-    """Members that ask for 255 swarms at a time and never read; every 50th announces 20 offers of 5 kB to the others"""
+    """Members that scrape 255 swarms at a time and never read; every 50th announces 20 offers of 5 kB to the others"""
 
     connections, addresses, floods, reads, receive_bytes = 1000, 128, True, False, 4096
 
@@ -176,11 +176,11 @@ class DeafReaders(Attack):
         self.scrape = wire.text({"action": "scrape", "info_hash": hashes})
         self.numbers, self.sdp = itertools.count(), "v=0" + "x" * 4997
 
-    def first(self, connection):
+    def on_open(self, connection):
         return wire.text(wire.announce(self._swarm(connection), wire.identifier("deaf", connection.number)))
 
-    def more(self, connection):
-        self.said += 1
+    def flood_data(self, connection):
+        self.sent_count += 1
         if connection.number % 50:
             return self.scrape
         offers = [wire.offer(wire.identifier("deaf", next(self.numbers)), self.sdp) for _ in range(20)]
@@ -192,36 +192,36 @@ class DeafReaders(Attack):
 
 
 class ConnectionFlood(Attack):
-    """Connections that join a swarm and stay, as many as file descriptors allow"""
+    """Connections that join a swarm and stay open, as many as file descriptors allow"""
 
     connections, addresses, ramp_seconds_max = 1_000_000, 4096, 15
 
-    def first(self, connection):
-        self.said += 1
+    def on_open(self, connection):
+        self.sent_count += 1
         number = connection.number
         return wire.text(wire.announce(wire.identifier("flood", number // 50), wire.identifier("flood", number)))
 
 
 class ReconnectStorm(Attack):
-    """Connections that join, hear the reply, end, and come back at once; half of them end by RST"""
+    """Connections that join, read the reply, close, and reconnect at once; half of them close with RST"""
 
     connections, addresses = 256, 256
     BYE = wire.frame(wire.CLOSE, (1001).to_bytes(2, "big"))
 
-    def first(self, connection):
-        self.said += 1
+    def on_open(self, connection):
+        self.sent_count += 1
         return wire.text(wire.announce(wire.identifier("storm", connection.number % 8), wire.identifier("storm", connection.number)))
 
-    def hear(self, crowd, connection, payload):
+    def on_message(self, crowd, connection, payload):
         if connection.number % 2:
             crowd.end(connection, "left by RST", reset=True)
         elif connection.notes is None:
             connection.notes = "leaving"
-            crowd.say(connection, self.BYE)
+            crowd.send(connection, self.BYE)
 
 
 class ReconnectBurst(Attack):
-    """One address whose connections say 500 announces at once, hear what comes, end, and come back"""
+    """One address whose connections send 500 announces at once, read the replies, close, and reconnect"""
 
     connections, addresses = 16, 1
     BURST = 500
@@ -229,12 +229,12 @@ class ReconnectBurst(Attack):
     def __init__(self):
         self.message = wire.text(wire.announce(wire.identifier("burst", 1), wire.identifier("burst", 1)))
 
-    def first(self, connection):
-        self.said += self.BURST
+    def on_open(self, connection):
+        self.sent_count += self.BURST
         connection.notes = 0
         return self.message * self.BURST
 
-    def hear(self, crowd, connection, payload):
+    def on_message(self, crowd, connection, payload):
         connection.notes += 1
         if connection.notes == self.BURST:
             crowd.end(connection, "left after the last reply")
@@ -243,31 +243,31 @@ class ReconnectBurst(Attack):
 class StarvedSwarm(Attack):
     """1,000 members of one address, on 250 connections, in a swarm of ten honest members and their newcomers"""
 
-    connections, addresses, witnesses = 250, 1, (guests.Inside,)
+    connections, addresses, witnesses = 250, 1, (guests.HonestMembers,)
 
-    def first(self, connection):
-        self.said += 4
+    def on_open(self, connection):
+        self.sent_count += 4
         ids = (wire.identifier("idle", 4 * connection.number + number) for number in range(4))
         return b"".join(wire.text(wire.announce(wire.SWARM, peer_id)) for peer_id in ids)
 
 
 class OfferDrain(Attack):
-    """40 connections of one address under one peer id, which give all members of a swarm as many offers as they may have"""
+    """40 connections of one address with one peer_id that exhaust the offer limit of all members of a swarm"""
 
-    connections, addresses, floods, witnesses = 40, 1, True, (guests.Inside,)
+    connections, addresses, floods, witnesses = 40, 1, True, (guests.HonestMembers,)
 
     def __init__(self):
         self.numbers = itertools.count()
         self.sdp = "v=0" + "x" * 500
 
-    def more(self, connection):
-        self.said += 1
+    def flood_data(self, connection):
+        self.sent_count += 1
         offers = [wire.offer(wire.identifier("drain", next(self.numbers)), self.sdp) for _ in range(10)]
         return wire.text(wire.announce(wire.SWARM, wire.identifier("drain", 1), numwant=10, offers=offers))
 
 
 class Mailboxes(OfferSpam):
-    """The same with two workers: most offers go from one worker's mailbox to the other's"""
+    """Offer spam with two workers: most offers pass through the mailbox of the other worker"""
 
     server_arguments = ("--workers", "2")
 

@@ -1,7 +1,7 @@
-"""One row: a fresh server with its default limits, 100 honest clients, and an attack beside them.
+"""One row: a new server with default limits, 100 honest clients, and an attack.
 
-The server has the first core. Honest clients and attackers share the second one, attackers only what the others leave. With
-`realtime` the server and the honest come before all else on the machine, and the attackers before nobody.
+The server has the first core. Honest clients and attackers share the second one; attackers get only idle time. With `realtime`
+the server and the honest clients have priority over everything else on the machine, and the attackers none.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from watch import Watch
 
 HERE = pathlib.Path(__file__).resolve().parent
 ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
-# By default nobody on this machine is limited by address; here everybody comes from it.
+# By default clients on this machine are exempt from limits per address; here all clients are on it.
 EXEMPT_ARGUMENTS = "--limits-exempt 192.0.2.1".split()
 HISTORY_FLAG = "--history"
 TLS_ARGUMENTS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()
@@ -31,19 +31,19 @@ READY_SECONDS_MAX = 30
 HONEST = 100
 HONEST_SOURCES = "127.200.0.1-127.200.0.25"
 RATE_PER_S = 100
-"""One announce a second for each honest client, with five offers, all answered: what browsers do when they are busy."""
+"""One announce per second and honest client, with five offers, all answered, as from busy browsers."""
 RAMP_SECONDS = 5
 LEAD_SECONDS = 2
 QUIET, QUIET_TLS = "quiet", "quiet-tls"
 QUIETS, QUIETS_TLS = (QUIET, BYSTANDER), (QUIET_TLS, BYSTANDER_TLS)
-"""Rows without an attack, plain and within TLS: with the attackers' core idle, and busy."""
+"""Rows without an attack, plain and over TLS: with the core of the attackers idle and busy."""
 EXIT_INCORRECT = 3
 
 
 def has_flag(binary, flag):
-    """Whether a build knows this flag: older ones can be attacked too."""
-    told = subprocess.run([binary, "--help"], capture_output=True, text=True, check=False)
-    return flag in told.stdout
+    """Whether a build has this flag: older builds can be tested too."""
+    shown = subprocess.run([binary, "--help"], capture_output=True, text=True, check=False)
+    return flag in shown.stdout
 
 
 def has_tls(binary):
@@ -51,7 +51,7 @@ def has_tls(binary):
 
 
 class Bench:
-    """The server and the load tool under test, and where to put their logs."""
+    """The server and the load generator under test, and the folder of their logs."""
 
     def __init__(self, binary, cores, folder, seconds, realtime):
         self.binary, self.seconds, self.folder, self.realtime = binary, seconds, folder, realtime
@@ -64,14 +64,14 @@ class Bench:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
     def row(self, name):
-        """Runs a row: an attack's name, `bystander` for a busy core alone, or `quiet`; the last two with `-tls` as well."""
+        """Runs a row: the name of an attack, `bystander` for a busy core without attack, or `quiet`; the last two also with `-tls`."""
         self.runs += 1
         attack = attacks.ALL.get(name)
         uses_tls = name in QUIETS_TLS or bool(attack and attack.tls)
         arguments = self._arguments(attack, uses_tls)
         with Child([self.binary, *arguments], self.log("server"), self.server_cores) as server:
             url = server.wait_for(r"^tracker\s+(wss://\S+)" if uses_tls else r"^tracker\s+(ws://\S+)", READY_SECONDS_MAX).group(1)
-            found = self._beside(server, url, name, attack)
+            found = self._measure(server, url, name, attack)
             if not server.alive():
                 raise Failed(f"the server ended:\n{tail(server.log)}")
             return found
@@ -87,7 +87,7 @@ class Bench:
                 arguments = arguments[:at] + arguments[at + 2 :]
         return arguments + own
 
-    def _beside(self, server, url, name, attack):
+    def _measure(self, server, url, name, attack):
         port = int(url.rsplit(":", 1)[1].rstrip("/"))
         tls = guests.any_certificate() if url.startswith("wss") else None
         watch = Watch(server.pid)
@@ -115,7 +115,7 @@ class Bench:
         return {
             "report": report,
             "newcomers": {"waited_s": visitors[0].waited, "turned_away": visitors[0].turned_away},
-            "guests": [{"complaints": guest.complaints(), "summary": guest.summary()} for guest in visitors[1:]],
+            "guests": [{"problems": guest.problems(), "summary": guest.summary()} for guest in visitors[1:]],
             "memory_growth_bytes_max": attack.memory_growth_bytes_max if attack else None,
             "memory_bytes": {"before": watch.before_bytes, "peak": watch.peak_bytes, "after": after},
             "cpu_share": cpu_share,
@@ -136,7 +136,7 @@ class Bench:
         until = time.monotonic() + READY_SECONDS_MAX
         while watch.descriptors() < HONEST:
             if not honest.alive() or time.monotonic() > until:
-                raise Failed(f"the honest clients did not get in:\n{tail(honest.log)}")
+                raise Failed(f"the honest clients could not connect:\n{tail(honest.log)}")
             time.sleep(0.02)
 
     def _report(self, honest):
@@ -149,7 +149,7 @@ class Bench:
         return json.loads(output)
 
     def _attacker(self, name, port):
-        # Longer than any row: it ends when told to.
+        # Longer than any row: it is ended by a signal.
         command = [sys.executable, HERE / "attacker.py", name, port, self.seconds + 120, "other" if self.realtime else "idle"]
         return Child(command, self.log("attacker"), self.load_cores)
 

@@ -1,6 +1,6 @@
-"""Many connections of an attacker in one thread: opened again and again, fed with what the attack says, and counted.
+"""The connections of an attacker in one thread: opens and reopens them, sends the data of the attack, and counts results.
 
-Knows sockets and the upgrade; what is said after that is the attack's affair (`attacks.py`). Linux only, for `epoll`.
+It handles sockets and the upgrade; the attacks define what is sent afterwards (`attacks.py`). Linux only (`epoll`).
 """
 
 import collections
@@ -16,21 +16,21 @@ import wire
 
 READ_BYTES = 1 << 16
 CONNECTING_MAX = 128
-"""Connections on their way at the same time: more would only wait in the listener's queue."""
+"""Pending connects at the same time: more would only wait in the backlog of the listener."""
 TICK_SECONDS = 1.0
 IP_BIND_ADDRESS_NO_PORT = 24
 RESET = struct.pack("ii", 1, 0)
 ENDED = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 
 CLOSE = re.compile(rb"\x88[\x02-\x7d](..)[^\x80-\xff]*$", re.DOTALL)
-"""A close frame at the end of what came."""
+"""A close frame at the end of the received data."""
 CLOSE_BYTES_MAX = 127
 
-CONNECTING, UPGRADING, OPEN, GONE = range(4)
+CONNECTING, UPGRADING, OPEN, CLOSED = range(4)
 
 
 class Connection:
-    """One socket: what waits to be sent, what has come, and room for the attack's own memory."""
+    """One socket: pending output, received data, and notes of the attack."""
 
     __slots__ = ("socket", "number", "state", "waiting", "buffer", "notes", "watched")
 
@@ -48,11 +48,10 @@ class Crowd:
         self.connections, self.epoll = {}, select.epoll()
         self.connecting = self.open = self.numbers = 0
         self.seen = collections.Counter()
-        self.over = threading.Event()
+        self.stopped = threading.Event()
 
     def run(self, until, on_reached):
-        """Attacks until then. `on_reached` is told once: as many connections are open as there shall be, or the time for
-        that is over."""
+        """Attacks until then. Calls `on_reached` once, when all connections are open or the time for that is over."""
         start = time.monotonic()
         next_tick, reached = start + TICK_SECONDS, False
         while (now := time.monotonic()) < until:
@@ -68,7 +67,7 @@ class Crowd:
                 next_tick = now + TICK_SECONDS
                 for connection in list(self.connections.values()):
                     if connection.state == OPEN:
-                        self._say_guarded(connection, self.attack.each_second(connection))
+                        self._send_guarded(connection, self.attack.each_second(connection))
         self.seen["open at the end"] = self.open
 
     def _open_more(self):
@@ -78,7 +77,7 @@ class Crowd:
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.EADDRNOTAVAIL):
                     raise
-                # Out of descriptors or ports: as many as there are have to do.
+                # Out of descriptors or ports: continues with the open connections.
                 self.attack.connections = len(self.connections)
                 self.seen[f"no more for {name(error)}"] += 1
 
@@ -103,15 +102,15 @@ class Crowd:
         self.seen["tried"] += 1
 
     def end(self, connection, how, reset=False):
-        """Gives a connection up; the loop opens another one in its place."""
-        if connection.state == GONE:
+        """Ends a connection; the loop opens another one in its place."""
+        if connection.state == CLOSED:
             return
         self.seen[how] += 1
         if connection.state == OPEN:
             self.open -= 1
         else:
             self.connecting -= 1
-        connection.state = GONE
+        connection.state = CLOSED
         if reset:
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         del self.connections[connection.socket.fileno()]
@@ -121,7 +120,7 @@ class Crowd:
         try:
             if events & (select.EPOLLIN | ENDED) and connection.state != CONNECTING:
                 self._read(connection, events)
-            if events & (select.EPOLLOUT | ENDED) and connection.state != GONE:
+            if events & (select.EPOLLOUT | ENDED) and connection.state != CLOSED:
                 self._write(connection)
         except BlockingIOError:
             pass
@@ -139,7 +138,7 @@ class Crowd:
             else:
                 self._opened(connection)
         if not connection.waiting and connection.state == OPEN and self.attack.is_flooding(connection):
-            connection.waiting = self.attack.more(connection)
+            connection.waiting = self.attack.flood_data(connection)
         if connection.waiting:
             sent = connection.socket.send(connection.waiting)
             self.seen["bytes sent"] += sent
@@ -153,17 +152,17 @@ class Crowd:
         self.open += 1
         self.seen["open"] += 1
         connection.state = OPEN
-        connection.waiting = self.attack.first(connection) or b""
+        connection.waiting = self.attack.on_open(connection) or b""
         self._watch(connection)
 
-    def say(self, connection, data):
-        """Sends this after what waits already."""
+    def send(self, connection, data):
+        """Queues data behind the pending output."""
         if data and connection.state == OPEN:
             connection.waiting = bytes(connection.waiting) + data if connection.waiting else data
             self._watch(connection)
 
-    def _say_guarded(self, connection, data):
-        self.say(connection, data)
+    def _send_guarded(self, connection, data):
+        self.send(connection, data)
         if connection.waiting and connection.state == OPEN and not self.attack.is_flooding(connection):
             self._serve(connection, select.EPOLLOUT)
 
@@ -183,14 +182,14 @@ class Crowd:
             return
         data = connection.socket.recv(READ_BYTES)
         if not data:
-            said = CLOSE.search(connection.buffer)
+            close = CLOSE.search(connection.buffer)
             otherwise = "before the upgrade" if connection.state == UPGRADING or not self.attack.upgrades else "without a code"
-            return self.end(connection, f"closed {int.from_bytes(said[1], 'big') if said else otherwise}")
+            return self.end(connection, f"closed {int.from_bytes(close[1], 'big') if close else otherwise}")
         self.seen["bytes received"] += len(data)
         connection.buffer += data
         if connection.state == UPGRADING:
             self._read_head(connection)
-        if connection.state == OPEN and self.attack.hear is None:
+        if connection.state == OPEN and self.attack.on_message is None:
             self._skim(connection, data)
         elif connection.state == OPEN:
             self._read_frames(connection)
@@ -207,7 +206,7 @@ class Crowd:
             self.end(connection, f"refused with {status}")
 
     def _skim(self, connection, data):
-        """Counts without taking frames apart, which would cost more than the attack itself."""
+        """Counts without parsing frames, which would cost more than the attack itself."""
         self.seen["failures received"] += data.count(b'"failure reason"')
         self.seen["replies received"] += data.count(b'"complete"')
         del connection.buffer[:-CLOSE_BYTES_MAX]
@@ -218,10 +217,10 @@ class Crowd:
                 code = int.from_bytes(payload[:2], "big") if payload else "without a code"
                 return self.end(connection, f"closed {code}")
             if first == wire.PING:
-                self.say(connection, wire.frame(wire.PONG, payload))
+                self.send(connection, wire.frame(wire.PONG, payload))
             elif first == wire.TEXT:
                 self.seen["failures received" if b'"failure reason"' in payload else "messages received"] += 1
-                self.attack.hear(self, connection, payload)
+                self.attack.on_message(self, connection, payload)
                 if connection.state != OPEN:
                     return
 

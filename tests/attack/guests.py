@@ -1,6 +1,6 @@
-"""Honest visitors beside the load: one that stands in the attacked swarm, and others that come one after the other.
+"""Honest clients in addition to the load: a member of the attacked swarm, newcomers, HTTP peers and an operator.
 
-Each is a thread of the driver with a blocking socket, and does so little that it is always in time.
+Each is a thread of the driver with a blocking socket and little work, so that it is never late itself.
 """
 
 import json
@@ -16,42 +16,42 @@ NEWCOMERS_ADDRESS = "127.201.0.1"
 VICTIM_ADDRESS = "127.202.0.1"
 NEWCOMER_EVERY_SECONDS = 0.5
 VICTIM_EVERY_SECONDS = 1.0
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
 TOKEN = "the-token-of-the-operator"
 
 
 class Refused(Exception):
-    """The server did not let the visitor in, or ended the visit."""
+    """The server refused or closed an honest connection."""
 
 
-class Visit:
-    """An honest connection that says one thing at a time."""
+class HonestConnection:
+    """An honest WebSocket connection that sends one message at a time."""
 
     def __init__(self, port, address, tls):
         self.buffer = bytearray()
-        plain = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS, (address, 0))
+        plain = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS, (address, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
         self.socket.sendall(wire.REQUEST)
         while b"\r\n\r\n" not in self.buffer:
-            self._more()
+            self._receive_more()
         head, _, rest = bytes(self.buffer).partition(b"\r\n\r\n")
         self.buffer[:] = rest
         status = head.split(b" ", 2)[1].decode()
         if status != "101":
             raise Refused(f"status {status}")
 
-    def _more(self):
+    def _receive_more(self):
         data = self.socket.recv(1 << 16)
         if not data:
             raise Refused("closed")
         self.buffer += data
 
-    def say(self, value):
+    def send(self, value):
         self.socket.sendall(wire.text(value))
 
     def messages(self, until):
-        """Messages that come until then; pings are answered."""
+        """Yields the messages received until then; answers pings."""
         while True:
             for first, payload in wire.frames_in(self.buffer):
                 if first == wire.CLOSE:
@@ -65,49 +65,49 @@ class Visit:
                 return
             self.socket.settimeout(left)
             try:
-                self._more()
+                self._receive_more()
             except TimeoutError:
                 return
             finally:
-                self.socket.settimeout(PATIENCE_SECONDS)
+                self.socket.settimeout(TIMEOUT_SECONDS)
 
     def close(self):
         self.socket.close()
 
 
-class Guest(threading.Thread):
-    """Something honest in a thread of its own until it is stopped."""
+class Witness(threading.Thread):
+    """An honest client in a separate thread until it is stopped."""
 
     def __init__(self, port, tls=None):
         super().__init__(daemon=True)
         self.port, self.tls = port, tls
-        self.over = threading.Event()
-        self.trouble = None
+        self.stopped = threading.Event()
+        self.error = None
 
     def run(self):
         try:
             self.visit()
         except (OSError, Refused) as error:
-            self.trouble = str(error) or type(error).__name__
+            self.error = str(error) or type(error).__name__
 
     def visit(self):
-        """What it does until `over` is set."""
+        """Runs until `stopped` is set."""
 
     def stop(self):
-        self.over.set()
-        self.join(3 * PATIENCE_SECONDS)
+        self.stopped.set()
+        self.join(3 * TIMEOUT_SECONDS)
 
-    def complaints(self):
-        """What went wrong; empty if nothing did."""
-        return [self.trouble] if self.trouble else []
+    def problems(self):
+        """Returns the problems found."""
+        return [self.error] if self.error else []
 
     def summary(self):
-        """What it saw, in a few words."""
+        """Returns a short summary."""
         return ""
 
 
-class Newcomers(Guest):
-    """One visitor after the other: comes, joins a swarm, hears the reply, leaves."""
+class Newcomers(Witness):
+    """One client after the other: connects, joins a swarm, reads the reply, closes."""
 
     def __init__(self, port, tls):
         super().__init__(port, tls)
@@ -115,28 +115,28 @@ class Newcomers(Guest):
 
     def run(self):
         number = 0
-        while not self.over.wait(NEWCOMER_EVERY_SECONDS):
+        while not self.stopped.wait(NEWCOMER_EVERY_SECONDS):
             number += 1
-            begun = time.monotonic()
+            start = time.monotonic()
             try:
                 self._visit(number)
-                self.waited.append(time.monotonic() - begun)
+                self.waited.append(time.monotonic() - start)
             except (OSError, Refused) as error:
                 self.turned_away.append(str(error) or type(error).__name__)
 
     def _visit(self, number):
-        visit = Visit(self.port, NEWCOMERS_ADDRESS, self.tls)
+        visit = HonestConnection(self.port, NEWCOMERS_ADDRESS, self.tls)
         try:
-            visit.say(wire.announce(wire.identifier("newcomer", number), wire.identifier("newcomer", number)))
-            reply = next(visit.messages(time.monotonic() + PATIENCE_SECONDS), None)
+            visit.send(wire.announce(wire.identifier("newcomer", number), wire.identifier("newcomer", number)))
+            reply = next(visit.messages(time.monotonic() + TIMEOUT_SECONDS), None)
             if reply is None or "complete" not in reply:
                 raise Refused((reply or {}).get("failure reason", "no reply"))
         finally:
             visit.close()
 
 
-class Victim(Guest):
-    """A member of the attacked swarm: announces with two offers a second, and counts what it is given."""
+class Victim(Witness):
+    """A member of the attacked swarm: announces with two offers a second, and counts received messages."""
 
     def __init__(self, port, tls=None):
         super().__init__(port, tls)
@@ -145,34 +145,34 @@ class Victim(Guest):
         self.began = self.ended = 0.0
 
     def visit(self):
-        visit = Visit(self.port, VICTIM_ADDRESS, None)
+        visit = HonestConnection(self.port, VICTIM_ADDRESS, None)
         self.began = time.monotonic()
-        while not self.over.is_set():
+        while not self.stopped.is_set():
             offers = [wire.identifier("victim", len(self.offers_made) + number) for number in range(2)]
             self.offers_made.update(dict.fromkeys(offers, 0))
             offered = [wire.offer(offer_id, "v=0") for offer_id in offers]
-            visit.say(wire.announce(wire.SWARM, wire.VICTIM, numwant=2, offers=offered))
+            visit.send(wire.announce(wire.SWARM, wire.VICTIM, numwant=2, offers=offered))
             self.announces += 1
             for message in visit.messages(time.monotonic() + VICTIM_EVERY_SECONDS):
-                self._hear(message)
+                self._receive(message)
         for message in visit.messages(time.monotonic() + VICTIM_EVERY_SECONDS):
-            self._hear(message)
+            self._receive(message)
         visit.close()
         self.ended = time.monotonic()
 
-    def complaints(self):
-        wrong = super().complaints()
+    def problems(self):
+        wrong = super().problems()
         if self.replies < self.announces:
             wrong.append(f"lost {self.announces - self.replies} replies")
         if self.false_answers:
-            wrong.append(f"got {self.false_answers} answers to offers that it had not made, or twice")
+            wrong.append(f"got {self.false_answers} answers to foreign offers, or repeated ones")
         return wrong
 
     def summary(self):
         seconds = max(self.ended - self.began, 1e-9)
         return f"{self.offers / seconds:.1f} offers/s, {self.answers} answers"
 
-    def _hear(self, message):
+    def _receive(self, message):
         if "offer" in message:
             self.offers += 1
         elif "answer" in message:
@@ -186,9 +186,9 @@ class Victim(Guest):
             self.replies += 1
 
 
-class Inside(Guest):
-    """Ten honest members of the attacked swarm, and newcomers with five offers each, one after the other: what part of their
-    offers reaches an honest member?"""
+class HonestMembers(Witness):
+    """Ten honest members of the attacked swarm, and newcomers with five offers each: measures the share of their offers that
+    reaches an honest member."""
 
     MEMBERS, OFFERS = 10, 5
     SHARE_MIN = 0.5
@@ -198,11 +198,11 @@ class Inside(Guest):
         self.made = self.reached = 0
 
     def visit(self):
-        members = [Visit(self.port, f"127.203.0.{number}", None) for number in range(1, self.MEMBERS + 1)]
+        members = [HonestConnection(self.port, f"127.203.0.{number}", None) for number in range(1, self.MEMBERS + 1)]
         for number, member in enumerate(members):
-            member.say(wire.announce(wire.SWARM, wire.identifier("member", number)))
+            member.send(wire.announce(wire.SWARM, wire.identifier("member", number)))
         number = 0
-        while not self.over.is_set():
+        while not self.stopped.is_set():
             number += 1
             self._newcomer(number)
             until = time.monotonic() + NEWCOMER_EVERY_SECONDS / self.MEMBERS
@@ -211,15 +211,15 @@ class Inside(Guest):
                 until = max(until, time.monotonic()) + NEWCOMER_EVERY_SECONDS / self.MEMBERS
 
     def _newcomer(self, number):
-        visit = Visit(self.port, f"127.204.{number // 250 % 250}.{number % 250 + 1}", None)
+        visit = HonestConnection(self.port, f"127.204.{number // 250 % 250}.{number % 250 + 1}", None)
         offers = [wire.offer(wire.identifier("inside", self.made + place), "v=0") for place in range(self.OFFERS)]
-        visit.say(wire.announce(wire.SWARM, wire.identifier("comer", number), numwant=self.OFFERS, offers=offers))
+        visit.send(wire.announce(wire.SWARM, wire.identifier("comer", number), numwant=self.OFFERS, offers=offers))
         self.made += self.OFFERS
-        next(visit.messages(time.monotonic() + PATIENCE_SECONDS), None)
+        next(visit.messages(time.monotonic() + TIMEOUT_SECONDS), None)
         visit.close()
 
-    def complaints(self):
-        wrong = super().complaints()
+    def problems(self):
+        wrong = super().problems()
         if self.made == 0 or self.reached < self.SHARE_MIN * self.made:
             wrong.append(f"of {self.made} offers of newcomers only {self.reached} reached an honest member")
         return wrong
@@ -228,24 +228,24 @@ class Inside(Guest):
         return f"{self.reached} of {self.made} offers of newcomers reached an honest member"
 
 
-class HttpInside(Guest):
-    """50 honest peers over HTTP in the attacked swarm, and newcomers: what part of the peers that they are told of is honest?"""
+class HonestHttpPeers(Witness):
+    """50 honest HTTP peers in the attacked swarm, and newcomers: measures the share of honest peers in their replies."""
 
     PEERS = 50
     SHARE_MIN = 0.5
 
     def __init__(self, port, tls=None):
         super().__init__(port, tls)
-        self.told = self.honest = 0
+        self.listed = self.honest = 0
 
     def visit(self):
         for number in range(1, self.PEERS + 1):
             self._announce(f"127.205.0.{number}", number, 0)
         number = self.PEERS
-        while not self.over.wait(NEWCOMER_EVERY_SECONDS):
+        while not self.stopped.wait(NEWCOMER_EVERY_SECONDS):
             number += 1
             peers = self._announce(f"127.206.{number // 250 % 250}.{number % 250 + 1}", number, 50)
-            self.told += len(peers)
+            self.listed += len(peers)
             self.honest += sum(peer[1] in (205, 206) for peer in peers)
 
     def _announce(self, address, number, wanted):
@@ -257,18 +257,18 @@ class HttpInside(Guest):
         length, _, rest = rest.partition(b":")
         return [rest[at : at + 6] for at in range(0, int(length), 6)]
 
-    def complaints(self):
-        wrong = super().complaints()
-        if self.told == 0 or self.honest < self.SHARE_MIN * self.told:
-            wrong.append(f"of {self.told} peers that newcomers were told of only {self.honest} are honest")
+    def problems(self):
+        wrong = super().problems()
+        if self.listed == 0 or self.honest < self.SHARE_MIN * self.listed:
+            wrong.append(f"of {self.listed} peers in replies to newcomers only {self.honest} are honest")
         return wrong
 
     def summary(self):
-        return f"{self.honest} of {self.told} peers that newcomers were told of are honest"
+        return f"{self.honest} of {self.listed} peers in replies to newcomers are honest"
 
 
-class Operator(Guest):
-    """Looks at the live numbers and at the history with the admin token, twice a second."""
+class Operator(Witness):
+    """Requests live statistics and history with the admin token, twice a second."""
 
     ADDRESS = "127.207.0.1"
 
@@ -277,8 +277,8 @@ class Operator(Guest):
         self.served, self.refused = 0, []
 
     def visit(self):
-        history = f"/api/v1/history?series={kept_series(self.port)}&from=-9900"
-        while not self.over.wait(NEWCOMER_EVERY_SECONDS):
+        history = f"/api/v1/history?series={recorded_series(self.port)}&from=-9900"
+        while not self.stopped.wait(NEWCOMER_EVERY_SECONDS):
             for path, whole in ((history, True), ("/api/v1/live", False)):
                 try:
                     fetch(self.port, path, self.ADDRESS, TOKEN, whole)
@@ -286,17 +286,17 @@ class Operator(Guest):
                 except (OSError, Refused) as error:
                     self.refused.append(f"{path.partition('?')[0]}: {error}")
 
-    def complaints(self):
-        wrong = super().complaints() + ([f"{len(self.refused)} refused: {self.refused[0]}"] if self.refused else [])
-        return wrong if self.served or wrong else ["nothing was asked"]
+    def problems(self):
+        wrong = super().problems() + ([f"{len(self.refused)} refused: {self.refused[0]}"] if self.refused else [])
+        return wrong if self.served or wrong else ["no request was sent"]
 
     def summary(self):
         return f"{self.served} served, {len(self.refused)} refused"
 
 
 def fetch(port, path, address, token=None, whole=True):
-    """The body of an answer; of one without end only what comes first."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS, (address, 0)) as plain:
+    """Returns the body of a response; of an endless one (`whole` false) only its start."""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS, (address, 0)) as plain:
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         plain.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n{authorization}\r\n".encode())
         data = bytearray()
@@ -311,14 +311,14 @@ def fetch(port, path, address, token=None, whole=True):
     return body
 
 
-def kept_series(port):
-    """The names of all series that the history keeps, as a list in a query."""
+def recorded_series(port):
+    """Returns the names of all series with history, as a list for a query."""
     series = json.loads(fetch(port, "/api/v1/series", NEWCOMERS_ADDRESS))
     return ",".join(one["name"] for one in series if one["kept"])
 
 
 def any_certificate():
-    """For a server that made its certificate itself."""
+    """Returns a TLS context that accepts a self-signed certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

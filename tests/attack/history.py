@@ -1,4 +1,4 @@
-"""A history for the server to begin with, in a file of its own for each row."""
+"""Creates the initial history file of the server for each row."""
 
 import random
 import sqlite3
@@ -13,19 +13,19 @@ WRITTEN_SECONDS_MAX = 60
 
 
 def file(bench, full):
-    """Where the server shall keep its history: in a new file, or in one with numbers of the last three hours."""
+    """Returns the path of the history file: a new one, or one with data of the last three hours."""
     path = bench.log("history").with_suffix(".sqlite")
     if full:
         template = bench.folder / "template.sqlite"
         if not template.exists():
-            _begin(bench, template)
+            _create(bench, template)
         path.write_bytes(template.read_bytes())
         _fill(path)
     return path
 
 
-def _begin(bench, path):
-    """Lets the server itself make the file, with its first sample."""
+def _create(bench, path):
+    """Runs the server to create the file with a first sample."""
     with Child([bench.binary, *bench.arguments, "--history", path], bench.log("history"), bench.server_cores) as server:
         server.wait_for(r"^tracker\s", WRITTEN_SECONDS_MAX)
         until = time.monotonic() + WRITTEN_SECONDS_MAX

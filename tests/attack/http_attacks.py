@@ -1,4 +1,4 @@
-"""Attacks over HTTP, and within TLS before there is any HTTP."""
+"""The attacks over HTTP and on TLS handshakes."""
 
 import itertools
 import socket
@@ -24,14 +24,14 @@ def announce(swarm, peer_id, port, **more):
     return request(f"/announce?{urllib.parse.urlencode(query)}")
 
 
-class Asking(Attack):
-    """Connections that say requests, not frames."""
+class HttpAttack(Attack):
+    """Connections that send HTTP requests, not frames."""
 
     upgrades = False
     paths = ("/",)
 
     def prepare(self, port):
-        kept = guests.kept_series(port)
+        kept = guests.recorded_series(port)
         history = f"/api/v1/history?series={kept}&from=-9900"
         self.paths = [path.replace("HISTORY", history) for path in self.paths]
 
@@ -39,8 +39,8 @@ class Asking(Attack):
         return self.paths[connection.number % len(self.paths)]
 
 
-class UnreadAnswers(Asking):
-    """Requests for everything that has a long answer, again and again, of which nothing is read"""
+class UnreadAnswers(HttpAttack):
+    """Requests for all long responses, repeated, without reading them"""
 
     connections, addresses, reads, floods, history = 400, 4, False, True, True
     receive_bytes, segment_bytes = 2048, 300
@@ -49,78 +49,78 @@ class UnreadAnswers(Asking):
     SCRAPE = "/scrape?" + "&".join(f"info_hash={wire.identifier('unread', number)}" for number in range(150))
     paths = ("HISTORY", "HISTORY", "HISTORY&format=csv", "/api/v1/live", "/metrics", "/stats.json", "/", SCRAPE)
 
-    def more(self, connection):
-        self.said += 1
+    def flood_data(self, connection):
+        self.sent_count += 1
         return request(self.path(connection))
 
 
-class ApiFlood(Asking):
-    """Requests of all kinds as fast as the server takes them, and their answers read"""
+class ApiFlood(HttpAttack):
+    """Requests of all kinds as fast as the server accepts them; the responses are read"""
 
     connections, addresses, floods, history = 64, 16, True, True
     paths = ("/api/v1/stats", "/api/v1/series", "HISTORY", "/stats.json", "/stats", "/metrics", "/", "/api/v1/clients")
 
-    def more(self, connection):
-        self.said += 1
+    def flood_data(self, connection):
+        self.sent_count += 1
         return request(self.path(connection))
 
 
-class Pipelining(Asking):
-    """One connection that sends 400 requests for heads at once, again and again"""
+class Pipelining(HttpAttack):
+    """One connection that sends 400 HEAD requests at once, repeatedly"""
 
     connections, addresses, floods = 1, 1, True
     BATCH = 400
 
-    def more(self, connection):
-        self.said += self.BATCH
+    def flood_data(self, connection):
+        self.sent_count += self.BATCH
         return request("/api/v1/series", "HEAD") * self.BATCH
 
 
-class HalfClose(Asking):
-    """Requests whose senders shut their side down at once and never read: half of them a head that is not whole"""
+class HalfClose(HttpAttack):
+    """Requests whose senders half-close at once and never read; half of the requests are incomplete"""
 
     connections, addresses, reads, half_closes, receive_bytes = 2000, 128, False, True, 2048
 
-    def first(self, connection):
-        self.said += 1
+    def on_open(self, connection):
+        self.sent_count += 1
         whole = request("/")
         return whole if connection.number % 2 else whole[:-2]
 
 
-class Eclipse(Asking):
-    """One address that announces port after port over HTTP in a swarm of 50 honest peers"""
+class Eclipse(HttpAttack):
+    """One address that announces ever new ports over HTTP in a swarm of 50 honest peers"""
 
-    connections, addresses, floods, witnesses = 1, 1, True, (guests.HttpInside,)
+    connections, addresses, floods, witnesses = 1, 1, True, (guests.HonestHttpPeers,)
     BATCH = 50
 
     def __init__(self):
         self.ports = itertools.cycle(range(1024, 65536))
 
-    def more(self, connection):
-        self.said += self.BATCH
+    def flood_data(self, connection):
+        self.sent_count += self.BATCH
         some = itertools.islice(self.ports, self.BATCH)
         return b"".join(announce(wire.SWARM, "-TR4050-attacker0000", port, numwant=0) for port in some)
 
 
-class PlacesTaken(Asking):
-    """300 live streams and 40 questions for all of the history, of one address, while the operator looks at both"""
+class PlacesTaken(HttpAttack):
+    """300 live streams and 40 requests for the whole history from one address, while the operator uses both"""
 
     connections, addresses, history, witnesses = 340, 1, True, (guests.Operator,)
     paths = ("HISTORY",)
     server_arguments = ("--admin-token", guests.TOKEN)
 
-    def first(self, connection):
-        self.said += 1
+    def on_open(self, connection):
+        self.sent_count += 1
         return request("/api/v1/live" if connection.number % 17 else self.path(connection))
 
 
 class TlsChurn(Attack):
-    """Handshakes within TLS that finish, and hellos that leave when they are answered, of one address, without a pause"""
+    """TLS handshakes from one address without a pause: complete ones, and ones closed after the ServerHello"""
 
     addresses, tls = 1, True
     THREADS = 16
     PAUSE_SECONDS = 0.01
-    """After a refusal: an attacker's own core is not the point."""
+    """Pause after a refusal, so that the attacker does not only load its own core."""
 
     def run(self, crowd, until, on_reached):
         hello = client_hello()
@@ -133,20 +133,20 @@ class TlsChurn(Attack):
 
     def _churn(self, crowd, until, hello):
         context = guests.any_certificate()
-        while time.monotonic() < until and not crowd.over.is_set():
+        while time.monotonic() < until and not crowd.stopped.is_set():
             crowd.seen["tried"] += 1
             try:
                 plain = socket.create_connection(("127.0.0.1", crowd.port), 5, (crowd.addresses[0], 0))
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 with plain:
-                    crowd.seen[self._shake(plain, context, hello)] += 1
-                self.said += 1
+                    crowd.seen[self._handshake(plain, context, hello)] += 1
+                self.sent_count += 1
             except OSError:
                 crowd.seen["refused"] += 1
                 time.sleep(self.PAUSE_SECONDS)
 
     @staticmethod
-    def _shake(plain, context, hello):
+    def _handshake(plain, context, hello):
         if hello is None:
             with context.wrap_socket(plain, server_hostname="localhost"):
                 return "handshakes finished"
@@ -157,7 +157,7 @@ class TlsChurn(Attack):
 
 
 def client_hello():
-    """What a client says first, to be said again by whoever has no cryptography."""
+    """Returns a ClientHello for repeated sending without cryptography."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = guests.any_certificate().wrap_bio(incoming, outgoing, server_hostname="localhost")
     try:

@@ -1,10 +1,10 @@
-"""Judges rows against the quiet one, and writes the table."""
+"""Compares rows with the quiet row and writes the table."""
 
 import statistics
 
 RATIO_MAX = 3.0
-"""An honest p99 may be less than so many times the quiet one."""
-# Whoever takes every descriptor a process may have keeps newcomers out; honest clients that are in must not notice.
+"""An honest p99 must be below this multiple of the quiet one."""
+# An attack that takes all descriptors of the process keeps newcomers out; connected honest clients must not be affected.
 MAY_TURN_AWAY = {"connection-flood"}
 MIB = 1 << 20
 
@@ -14,7 +14,7 @@ def p99_us(found, which):
 
 
 def figures(found, quiets):
-    """What the table says of a row, beside rows in which nobody is attacked: the slowest of them is what it is held against."""
+    """Returns the table figures of a row, relative to the slowest of the rows without an attack."""
     reply, answer = p99_us(found, "reply_latency_us"), p99_us(found, "answer_latency_us")
     quiet_reply, quiet_answer = (max(p99_us(quiet, which) for quiet in quiets) for which in ("reply_latency_us", "answer_latency_us"))
     return {
@@ -28,14 +28,14 @@ def figures(found, quiets):
 
 
 def median_of(rounds):
-    """The figures of several rounds: medians, and everything that was ever lost."""
+    """Returns the figures of several rounds: medians, and all losses."""
     first = rounds[0]
     middle = {key: statistics.median(row[key] for row in rounds) for key in first if key != "lost"}
     return middle | {"lost": [text for row in rounds for text in row["lost"]]}
 
 
-def complaints(name, row, found):
-    """Why a row fails; empty if it does not."""
+def problems(name, row, found):
+    """Returns why a row fails."""
     wrong = [f"lost: {text}" for text in row["lost"]]
     for what in ("reply", "answer"):
         if row[f"{what}_ratio"] >= RATIO_MAX:
@@ -44,7 +44,7 @@ def complaints(name, row, found):
     if away and name not in MAY_TURN_AWAY:
         wrong.append(f"{len(away)} newcomers turned away: {away[0]}")
     for guest in found["guests"]:
-        wrong += [f"inside: {it}" for it in guest["complaints"]]
+        wrong += [f"inside: {it}" for it in guest["problems"]]
     memory, most = found["memory_bytes"], found["memory_growth_bytes_max"]
     if most and memory["peak"] - memory["before"] > most:
         wrong.append(f"memory grew by {(memory['peak'] - memory['before']) / MIB:.0f} MiB, more than {most / MIB:.0f}")
@@ -55,13 +55,13 @@ def milliseconds(micros):
     return f"{micros / 1000:.2f}"
 
 
-def fate(found):
-    """What became of the attack, in a cell."""
+def outcome(found):
+    """Returns the outcome of the attack as a table cell."""
     seen = found["attack"]
     if not seen:
         return "–"
-    order = ["open at the end", "tried", "said", "bytes sent"]
-    words = {"open at the end": "open at the end", "tried": "tried", "said": "said", "bytes sent": "MB sent"}
+    order = ["open at the end", "tried", "sent", "bytes sent"]
+    words = {"open at the end": "open at the end", "tried": "tried", "sent": "sent", "bytes sent": "MB sent"}
     parts = [f"{count(seen[key] / 1e6 if key == 'bytes sent' else seen[key])} {words[key]}" for key in order if seen.get(key)]
     hidden = {*order, "connected", "open", "bytes received", "replies received", "messages received"}
     parts += [f"{count(value)} {key}" for key, value in sorted(seen.items(), key=lambda item: -item[1]) if key not in hidden and value]
@@ -86,7 +86,7 @@ def newcomers(found):
 def table(rows):
     """Rows of name, figures and findings as Markdown."""
     head = ["attack", "announce → reply p99 ms", "× quiet", "offer → answer p99 ms", "× quiet", "lost", "newcomers served"]
-    head += ["server MiB before / peak / after", "server CPU", "what became of the attack"]
+    head += ["server MiB before / peak / after", "server CPU", "outcome of the attack"]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * 5 + "---|" + "---:|" * 2 + "---|"]
     for name, row, found in rows:
         memory = found["memory_bytes"]
@@ -100,7 +100,7 @@ def table(rows):
             newcomers(found),
             " / ".join(f"{memory[key] / MIB:.0f}" for key in ("before", "peak", "after")),
             f"{found['cpu_share'] * 100:.0f} %",
-            fate(found),
+            outcome(found),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What the server's process uses: memory from before the attack to after it, and CPU time under it."""
+"""Measures the process of the server: memory before, during and after the attack, and CPU time."""
 
 import os
 import threading
@@ -9,11 +9,11 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 SETTLE_SECONDS_MAX = 6
 SETTLED_SECONDS = 2.5
-"""The server gives memory back at a tick that comes every second: so long without a change is the end of it."""
+"""The server releases memory at a tick every second: after this time without a change it is done."""
 
 
 class Watch(threading.Thread):
-    """Looks at a process until it is stopped."""
+    """Samples the memory of a process until it is stopped."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
@@ -33,7 +33,7 @@ class Watch(threading.Thread):
             return int(file.read().split()[1]) * PAGE_BYTES
 
     def settled_bytes(self):
-        """Memory when it no longer falls."""
+        """Returns resident memory once it no longer falls."""
         least, since = self.resident_bytes(), time.monotonic()
         until = since + SETTLE_SECONDS_MAX
         while time.monotonic() < min(until, since + SETTLED_SECONDS):

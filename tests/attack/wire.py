@@ -1,6 +1,6 @@
-"""What attackers put on the wire: the upgrade, frames, messages, and how an answer of the server is read.
+"""Builds the upgrade request, frames and messages of attackers, and parses frames of the server.
 
-Every mask is zero, so that bytes can be made once and sent a million times.
+Every mask is zero, so that data can be built once and sent many times.
 """
 
 import json
@@ -11,7 +11,7 @@ REQUEST = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-# The swarm that the victim is in, if there is one.
+# The attacked swarm, with the victim if there is one.
 SWARM = "the-attacked-swarm--"
 VICTIM = "-WW0208-victim------"
 
@@ -45,12 +45,12 @@ def answer(offer_id, peer_id, to_peer_id, sdp="v=0"):
 
 
 def identifier(kind, number):
-    """Twenty characters that begin with `kind`, which has at most eight."""
+    """Returns an id of twenty characters: `kind` (at most eight characters) and a number."""
     return f"{kind:-<8}{number:012}"
 
 
 def frames_in(buffer):
-    """Takes whole frames of the server, which have no mask, out of a bytearray: pairs of first byte and payload."""
+    """Removes complete, unmasked frames from a bytearray; yields pairs of first byte and payload."""
     at = 0
     while len(buffer) - at >= 2:
         length, start = buffer[at + 1], at + 2

@@ -1,5 +1,5 @@
-// The Autobahn WebSocket suite against the tracker's own connections, which send back what they hear
-// (examples/echo.rs). One test for each case of the suite; the full report is in target/autobahn/.
+// Runs the Autobahn WebSocket suite against the connection code of the tracker, which echoes messages
+// (examples/echo.rs). Each case of the suite is one test; the full report is in target/autobahn/.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -15,20 +15,20 @@ const START_MS = 20_000
 const SUITE_MS = 300_000
 const AGENT = 'swarmhub'
 
-/** Compression, which the tracker never agrees to. */
+/** Cases of compression, which the tracker never negotiates. */
 const EXCLUDED = ['12.*', '13.*']
 
-/** Cases that may be less than strict, and why. */
+/** Cases that may be non-strict, and the reason. */
 const LENIENT = {
-  '6.4.3': 'a text is checked at the end of each frame, not while a frame is still on its way',
-  '6.4.4': 'a text is checked at the end of each frame, not while a frame is still on its way'
+  '6.4.3': 'text is checked at the end of each frame, not while a frame arrives',
+  '6.4.4': 'text is checked at the end of each frame, not while a frame arrives'
 }
 
 const wstest = process.env.WSTEST ?? ''
 const echo = process.env.ECHO_BIN ?? ''
 const folder = join(process.env.TESTS_TARGET ?? join(root, 'target'), 'autobahn')
 
-/** Runs the whole suite and gives its cases: number, behaviour, behaviour at the close. */
+/** Runs the suite and returns its cases: number, behaviour, behaviour at the close. */
 async function runSuite () {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
@@ -72,7 +72,7 @@ async function runClient (spec) {
 }
 
 if (!existsSync(wstest) || !existsSync(echo)) {
-  test('the Autobahn suite', { skip: 'it needs WSTEST and ECHO_BIN; tests/run autobahn sets both' }, () => {})
+  test('the Autobahn suite', { skip: 'WSTEST and ECHO_BIN are not set; tests/run autobahn sets both' }, () => {})
 } else {
   const cases = await runSuite()
   const remarkable = cases.filter(([, found]) => found.behavior !== 'OK' || found.behaviorClose !== 'OK')
@@ -84,7 +84,7 @@ if (!existsSync(wstest) || !existsSync(echo)) {
   ]
   await writeFile(join(folder, 'summary.txt'), lines.join('\n') + '\n')
 
-  test('the suite ran whole', () => {
+  test('the suite ran completely', () => {
     const chapters = new Set(cases.map(([id]) => id.split('.')[0]))
     assert.deepEqual([...chapters], ['1', '2', '3', '4', '5', '6', '7', '9', '10'])
     assert.ok(cases.length >= 300, `${cases.length} cases`)

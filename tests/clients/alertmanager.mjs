@@ -1,9 +1,9 @@
-// A real Alertmanager for a test, which tells one webhook of everything at once.
+// Starts a real Alertmanager that notifies one webhook of every alert at once.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createServer as listen } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually, within } from '../support/index.mjs'
@@ -11,8 +11,8 @@ import { eventually, within } from '../support/index.mjs'
 const START_MS = 20_000
 const program = process.env.ALERTMANAGER || 'prometheus-alertmanager'
 
-/** Why there can be no Alertmanager here, or nothing. */
-export function whyNot () {
+/** Returns why Alertmanager cannot be run here, or nothing. */
+export function skipReason () {
   try {
     execFileSync(program, ['--version'], { stdio: 'ignore' })
   } catch (error) {
@@ -20,33 +20,33 @@ export function whyNot () {
   }
 }
 
-/** Somebody who is told of alerts by webhook, and keeps what came. */
+/** Starts a webhook receiver that stores all notifications. */
 export async function startReceiver () {
-  const got = []
+  const requests = []
   const server = createServer((request, response) => {
     let text = ''
     request.setEncoding('utf8').on('data', part => { text += part }).on('end', () => {
-      got.push({ headers: request.headers, text, body: JSON.parse(text) })
+      requests.push({ headers: request.headers, text, body: JSON.parse(text) })
       response.end()
     })
   }).listen(0, '127.0.0.1')
   await within(START_MS, new Promise(resolve => server.once('listening', resolve)), 'a receiver')
   return {
     url: `http://127.0.0.1:${server.address().port}/hook`,
-    got,
+    requests,
     stop: () => new Promise(resolve => { server.close(resolve); server.closeAllConnections() })
   }
 }
 
 async function freePort () {
-  const probe = listen().listen(0, '127.0.0.1')
+  const probe = createTcpServer().listen(0, '127.0.0.1')
   await within(START_MS, new Promise(resolve => probe.once('listening', resolve)), 'a free port')
   const { port } = probe.address()
   await new Promise(resolve => probe.close(resolve))
   return port
 }
 
-/** @param {string} webhook where it tells of alerts */
+/** @param {string} webhook URL of the receiver */
 export async function startAlertmanager (webhook) {
   const folder = await mkdtemp(join(tmpdir(), 'alertmanager-'))
   const config = join(folder, 'config.yml')
@@ -65,7 +65,7 @@ export async function startAlertmanager (webhook) {
   await eventually(START_MS, ready, `Alertmanager\n${log}`)
   return {
     url,
-    /** What it shows of one alert, if it has it. */
+    /** Returns one alert, if Alertmanager has it. */
     alert: async name => {
       const reply = await fetch(`${url}/api/v2/alerts?filter=${encodeURIComponent(`alertname="${name}"`)}`)
       return (await reply.json())[0]

@@ -1,31 +1,31 @@
-// Alerts with a real Alertmanager: it takes what is pushed, forgets it when it is over, and tells webhooks the same as we do.
+// Alerts with a real Alertmanager: it accepts pushed alerts, drops resolved ones, and sends the same webhooks.
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { request } from 'node:http'
 import { test } from 'node:test'
 import { eventually, startServer, within } from '../support/index.mjs'
-import { startAlertmanager, startReceiver, whyNot } from './alertmanager.mjs'
+import { startAlertmanager, startReceiver, skipReason } from './alertmanager.mjs'
 
 const STEP_MS = 30_000
 const TOKEN = '0123456789abcdef0123456789abcdef'
 const SECRET = 'fedcba9876543210'
-const skip = whyNot()
+const skip = skipReason()
 
-/** All keys of a value, with those below them; of a list those of its first entry. */
+/** Returns the nested keys and types of a value; of a list those of its first entry. */
 function shape (value) {
   if (Array.isArray(value)) return value.slice(0, 1).map(shape)
   if (value === null || typeof value !== 'object') return typeof value
   return Object.fromEntries(Object.keys(value).sort().map(key => [key, shape(value[key])]))
 }
 
-/** An open WebSocket that says nothing. */
+/** Opens a WebSocket that sends nothing. */
 const connect = page => within(STEP_MS, new Promise((resolve, reject) => {
   const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
   request(page, { headers }).on('upgrade', (response, socket) => resolve(socket)).on('error', reject).end()
 }), 'a WebSocket')
 
-test('an alert is pushed, resolved, and told to webhooks as Alertmanager does', { skip }, async t => {
+test('an alert is pushed, resolved, and sent to webhooks as Alertmanager does', { skip }, async t => {
   const [ours, theirs] = [await startReceiver(), await startReceiver()]
   t.after(() => Promise.all([ours.stop(), theirs.stop()]))
   const manager = await startAlertmanager(theirs.url)
@@ -46,25 +46,25 @@ test('an alert is pushed, resolved, and told to webhooks as Alertmanager does', 
   assert.equal(shown.status.state, 'active')
   assert.equal(shown.labels.severity, 'critical')
   assert.equal(shown.annotations.description, 'Somebody is here.')
-  // It is to be believed for minutes, not for ever.
-  const lasts = Date.parse(shown.endsAt) - Date.now()
-  assert.ok(lasts > 60_000 && lasts < 300_000, `${lasts}`)
+  // The alert expires after minutes unless it is renewed.
+  const lifetime = Date.parse(shown.endsAt) - Date.now()
+  assert.ok(lifetime > 60_000 && lifetime < 300_000, `${lifetime}`)
 
-  const told = (receiver, status) => eventually(STEP_MS, () => receiver.got.find(({ body }) => body.status === status), `${status}\n${manager.log()}`)
+  const notified = (receiver, status) => eventually(STEP_MS, () => receiver.requests.find(({ body }) => body.status === status), `${status}\n${manager.log()}`)
   for (const status of ['firing', 'resolved']) {
     if (status === 'resolved') socket.destroy()
-    const [mine, real] = [await told(ours, status), await told(theirs, status)]
-    assert.deepEqual(shape({ ...mine.body }), shape(real.body), status)
+    const [own, real] = [await notified(ours, status), await notified(theirs, status)]
+    assert.deepEqual(shape({ ...own.body }), shape(real.body), status)
     for (const key of ['version', 'status', 'groupLabels', 'commonLabels', 'groupKey', 'truncatedAlerts']) {
-      assert.deepEqual(mine.body[key], real.body[key], key)
+      assert.deepEqual(own.body[key], real.body[key], key)
     }
-    const [alert, realAlert] = [mine.body.alerts[0], real.body.alerts[0]]
+    const [alert, realAlert] = [own.body.alerts[0], real.body.alerts[0]]
     for (const key of ['status', 'labels', 'fingerprint', 'startsAt']) assert.deepEqual(alert[key], realAlert[key], key)
     if (status === 'firing') assert.equal(alert.endsAt, realAlert.endsAt)
-    assert.match(mine.headers['user-agent'], /^swarmhub\//)
-    const [, time, tag] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(mine.headers['x-swarmhub-signature'])
-    assert.equal(tag, createHmac('sha256', SECRET).update(`${time}.${mine.text}`).digest('hex'))
+    assert.match(own.headers['user-agent'], /^swarmhub\//)
+    const [, time, tag] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(own.headers['x-swarmhub-signature'])
+    assert.equal(tag, createHmac('sha256', SECRET).update(`${time}.${own.text}`).digest('hex'))
   }
-  assert.equal(shown.fingerprint, ours.got[0].body.alerts[0].fingerprint)
-  await eventually(STEP_MS, async () => !(await manager.alert('somebody')), 'that Alertmanager forgets it')
+  assert.equal(shown.fingerprint, ours.requests[0].body.alerts[0].fingerprint)
+  await eventually(STEP_MS, async () => !(await manager.alert('somebody')), 'that Alertmanager drops it')
 })

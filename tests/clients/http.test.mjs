@@ -1,5 +1,5 @@
-// Programs that are no browsers, over the HTTP tracker of the real binary: libtorrent and aria2 find each other by it
-// alone, and the reference client (npm bittorrent-tracker) reads its replies.
+// Non-browser clients on the HTTP tracker of the real binary: libtorrent and aria2 find each other only through it, and
+// the reference client (npm bittorrent-tracker) parses its replies.
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -17,7 +17,7 @@ const EXPECTED = { length: LENGTH, sha256: sha256(pattern(LENGTH)) }
 const TRANSFER_MS = 90_000
 const STEP_MS = 20_000
 
-const noLibtorrent = libtorrent.missing()
+const noLibtorrent = libtorrent.skipReason()
 const noAria2 = spawnSync('aria2c', ['--version']).status === 0 ? false : 'aria2 is not installed'
 
 let server, tracker, folder
@@ -31,14 +31,14 @@ after(async () => {
   if (folder) await rm(folder, { recursive: true, force: true })
 })
 
-/** A folder of its own for one side of a transfer. */
-async function side (name) {
+/** Creates a folder for one makeFolder of a transfer. */
+async function makeFolder (name) {
   const path = join(folder, name)
   await mkdir(path)
   return path
 }
 
-/** Seeders, leechers and downloads of a swarm. */
+/** Returns seeders, leechers and downloads of a swarm. */
 async function scrape (magnet) {
   const [, hash] = /btih:([0-9a-f]{40})/i.exec(magnet)
   const escaped = hash.replaceAll(/../g, '%$&')
@@ -48,15 +48,15 @@ async function scrape (magnet) {
   return [seeders, leechers, downloads].map(Number)
 }
 
-/** Waits until a scrape tells of so many seeders and leechers; gives the downloads. */
-async function counted (magnet, wanted) {
-  let told
+/** Waits until a scrape returns these seeders and leechers; returns the downloads. */
+async function waitForCounts (magnet, wanted) {
+  let last
   const agree = async () => {
-    told = await scrape(magnet)
-    return told.slice(0, 2).join('/') === wanted
+    last = await scrape(magnet)
+    return last.slice(0, 2).join('/') === wanted
   }
-  await eventually(STEP_MS, agree, `a swarm of ${wanted}`).catch(error => { throw new Error(`${error.message}, but ${told}`) })
-  return told[2]
+  await eventually(STEP_MS, agree, `a swarm of ${wanted}`).catch(error => { throw new Error(`${error.message}, but ${last}`) })
+  return last[2]
 }
 
 async function assertWhole (file) {
@@ -64,28 +64,28 @@ async function assertWhole (file) {
   assert.deepEqual({ length: got.length, sha256: sha256(got) }, EXPECTED)
 }
 
-/** A libtorrent that seeds; its torrent and magnet link are all that others need. */
+/** Starts a libtorrent that seeds; others need only its torrent or magnet link. */
 async function libtorrentSeeds (t, name) {
-  const file = join(await side(`${name}-from`), `${name}.bin`)
+  const file = join(await makeFolder(`${name}-from`), `${name}.bin`)
   await writeFile(file, pattern(LENGTH))
   const peer = await libtorrent.startPeer(t, 'seed', file, tracker, 'tcp')
-  await peer.has(STEP_MS, 'reply')
-  await counted(peer.magnet, '1/0')
+  await peer.waitFor(STEP_MS, 'reply')
+  await waitForCounts(peer.magnet, '1/0')
   return { ...peer, file, torrent: `${file}.torrent` }
 }
 
-/** An aria2 that ends with the test, with the tracker as its only way to others. */
+/** Starts an aria2 that ends with the test and finds peers only through the tracker. */
 async function startAria2 (t, path, ...args) {
-  const alone = ['dht', 'dht6', 'peer-exchange'].map(way => `--enable-${way}=false`)
-  const child = spawn('aria2c', ['--no-conf', ...alone, '--bt-enable-lpd=false', '--disable-ipv6', '--show-console-readout=false',
+  const trackerOnly = ['dht', 'dht6', 'peer-exchange'].map(method => `--enable-${method}=false`)
+  const child = spawn('aria2c', ['--no-conf', ...trackerOnly, '--bt-enable-lpd=false', '--disable-ipv6', '--show-console-readout=false',
     '--summary-interval=0', '--dir', path, `--listen-port=${await freePort()}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { said += text })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { output += text })
   const exited = new Promise(resolve => child.once('close', resolve))
   t.after(() => { child.kill('SIGKILL'); return exited })
   return {
-    said: () => said,
-    ended: ms => within(ms, exited, 'end of aria2').catch(error => { throw new Error(`${error.message}\n${said}`) }),
+    output: () => output,
+    ended: ms => within(ms, exited, 'end of aria2').catch(error => { throw new Error(`${error.message}\n${output}`) }),
     async stop () {
       child.kill('SIGINT')
       await this.ended(STEP_MS)
@@ -95,35 +95,35 @@ async function startAria2 (t, path, ...args) {
 
 test('aria2 downloads what libtorrent seeds', { skip: noLibtorrent || noAria2 }, async t => {
   const from = await libtorrentSeeds(t, 'libtorrent-aria2')
-  const path = await side('libtorrent-aria2-to')
+  const path = await makeFolder('libtorrent-aria2-to')
   const to = await startAria2(t, path, '--seed-time=0', from.torrent)
-  assert.equal(await to.ended(TRANSFER_MS), 0, to.said())
+  assert.equal(await to.ended(TRANSFER_MS), 0, to.output())
   await assertWhole(join(path, 'libtorrent-aria2.bin'))
-  // It leaves with "stopped".
-  await counted(from.magnet, '1/0')
+  // aria2 sends "stopped" when it ends.
+  await waitForCounts(from.magnet, '1/0')
   await from.end()
-  assert.deepEqual(from.events.filter(it => it.event === 'trouble'), [])
+  assert.deepEqual(from.events.filter(it => it.event === 'error'), [])
 })
 
 test('libtorrent downloads what aria2 seeds', { skip: noLibtorrent || noAria2 }, async t => {
   const maker = await libtorrentSeeds(t, 'aria2-libtorrent')
   await maker.end()
-  await counted(maker.magnet, '0/0')
+  await waitForCounts(maker.magnet, '0/0')
   const from = await startAria2(t, join(folder, 'aria2-libtorrent-from'), '--check-integrity=true', '--seed-ratio=0', maker.torrent)
-  await counted(maker.magnet, '1/0')
-  const path = await side('aria2-libtorrent-to')
+  await waitForCounts(maker.magnet, '1/0')
+  const path = await makeFolder('aria2-libtorrent-to')
   const to = await libtorrent.startPeer(t, 'download', maker.magnet, path, 'tcp')
-  await to.has(TRANSFER_MS, 'finished')
-  assert.equal(await counted(maker.magnet, '2/0'), 1, 'one has said that its download is complete')
+  await to.waitFor(TRANSFER_MS, 'finished')
+  assert.equal(await waitForCounts(maker.magnet, '2/0'), 1, 'one client has announced "completed"')
   await to.end()
   await assertWhole(join(path, 'aria2-libtorrent.bin'))
-  assert.deepEqual(to.events.filter(it => it.event === 'trouble'), [])
+  assert.deepEqual(to.events.filter(it => it.event === 'error'), [])
   await from.stop()
-  await counted(maker.magnet, '0/0')
+  await waitForCounts(maker.magnet, '0/0')
 })
 
 describe('the reference client over HTTP', () => {
-  /** A client on this port that ends with the test. */
+  /** Creates a client on this port that ends with the test. */
   function client (t, options, at = tracker) {
     const it = newClient(at, { offers: 50, ...options })
     t.after(() => within(STEP_MS, it.destroy(), 'destroy'))
@@ -131,7 +131,7 @@ describe('the reference client over HTTP', () => {
   }
   const counts = (it, wanted, what) => eventually(STEP_MS, () => it.counts() === wanted, `${what}: counts ${wanted}`)
 
-  test('finds the others, and its counts follow started, completed and stopped', async t => {
+  test('finds other peers, and its counts follow started, completed and stopped', async t => {
     const infoHash = randomId()
     const a = client(t, { infoHash, port: 7001 })
     const b = client(t, { infoHash, port: 7002 })
@@ -150,7 +150,7 @@ describe('the reference client over HTTP', () => {
     assert.equal(a.seen.updates[0].interval, 600)
   })
 
-  test('shares its counts with the one over WebSockets, but is not told of it', async t => {
+  test('shares counts with WebSocket members but does not get them as peers', async t => {
     const infoHash = 'ff'.repeat(20)
     const web = client(t, { infoHash, offers: 0 }, server.tracker)
     const classic = client(t, { infoHash, port: 7003, left: 0 })
@@ -167,7 +167,7 @@ describe('the reference client over HTTP', () => {
     assert.deepEqual([result.complete, result.incomplete], [1, 1])
   })
 
-  test('is told why it is not served', async t => {
+  test('gets the reason of a refusal', async t => {
     const strict = await startServer({ args: ['--limits-http-peers-max', '1'] })
     t.after(() => strict.stop())
     const at = new URL('/announce', strict.page).href

@@ -1,5 +1,5 @@
-// libtorrent (qBittorrent's and Deluge's library) as a process of its own. The Python with it is named by
-// LIBTORRENT_PYTHON; tests/run installs one under target/.
+// Runs libtorrent (the library of qBittorrent and Deluge) as a separate process. LIBTORRENT_PYTHON names the Python
+// with it; tests/run installs one under target/.
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -11,8 +11,8 @@ import { eventually, root, within } from '../support/index.mjs'
 
 const python = process.env.LIBTORRENT_PYTHON ?? join(root, 'target/test-python/bin/python')
 
-/** Why there can be no libtorrent here, or false. */
-export function missing () {
+/** Returns why libtorrent cannot be run here, or false. */
+export function skipReason () {
   if (!existsSync(python)) return `no Python with libtorrent at ${python.replace(root, '')}`
   const { status, stdout, stderr } = spawnSync(python, ['-c', 'import libtorrent; print(libtorrent.version)'], { encoding: 'utf8' })
   if (status !== 0) return `libtorrent does not load: ${stderr.trim().split('\n').at(-1)}`
@@ -20,7 +20,7 @@ export function missing () {
   return major > 2 || (major === 2 && minor >= 1) ? false : `libtorrent ${stdout.trim()} has no WebTorrent; 2.1 has`
 }
 
-/** A libtorrent process that ends with the test; `events` is what it has said so far. */
+/** Starts a libtorrent process that ends with the test; `events` are its events so far. */
 export async function startPeer (t, ...args) {
   const script = fileURLToPath(new URL('libtorrent_peer.py', import.meta.url))
   const child = spawn(python, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -30,11 +30,11 @@ export async function startPeer (t, ...args) {
   t.after(() => { child.kill('SIGKILL'); return exited })
   const peer = {
     events,
-    has: (ms, event) => eventually(ms, () => events.find(it => it.event === event), `"${event}" of libtorrent`),
+    waitFor: (ms, event) => eventually(ms, () => events.find(it => it.event === event), `"${event}" of libtorrent`),
     async end () {
       child.stdin.end()
       assert.equal(await within(20_000, exited, 'exit of libtorrent'), 0)
     }
   }
-  return { ...peer, magnet: (await peer.has(20_000, 'added')).magnet }
+  return { ...peer, magnet: (await peer.waitFor(20_000, 'added')).magnet }
 }

@@ -1,6 +1,6 @@
 // Runs in a page: one viewer of a stream with the engine of p2p-media-loader, for p2p-media-loader.test.mjs.
-// No player is needed: the test asks for segments as a player would. `window.seen` keeps who was met and
-// where each segment came from.
+// The test requests segments in place of a player. `window.seen` contains the connected peers and the source of each
+// segment.
 
 import { Core } from 'p2p-media-loader-core'
 
@@ -8,7 +8,7 @@ const SEGMENT_SECONDS = 4
 const seen = { peers: [], sources: {} }
 let core, addresses
 
-/** Opens a stream of segments at `urls`. With `httpErrorRetries` 0 it never asks their server, only other viewers. */
+/** Opens a stream of segments at `urls`. With `httpErrorRetries` 0 it uses only other viewers, never their server. */
 function open ({ tracker, swarmId, urls, httpErrorRetries }) {
   core = new Core({ swarmId, httpErrorRetries, announceTrackers: [tracker], rtcConfig: { iceServers: [] } })
   addresses = urls
@@ -21,7 +21,7 @@ function open ({ tracker, swarmId, urls, httpErrorRetries }) {
   })))
 }
 
-/** Plays on to one segment, loads it and gives its SHA-256. */
+/** Plays up to one segment, loads it and returns its SHA-256. */
 async function load (url) {
   core.updatePlayback(addresses.indexOf(url) * SEGMENT_SECONDS, 1)
   const { data } = await new Promise((resolve, reject) => {

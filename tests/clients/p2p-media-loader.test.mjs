@@ -34,7 +34,7 @@ async function viewer (t, httpErrorRetries) {
   return user
 }
 
-test('a viewer who asks only other viewers gets every segment', async t => {
+test('a viewer that uses only other viewers gets every segment', async t => {
   const first = await viewer(t, 3)
   for (const [i, url] of urls.entries()) assert.equal(await first.call('load', url), hashes[i])
 

@@ -1,4 +1,4 @@
-// The pages in which the browser tests run other people's libraries, and users who open them.
+// The pages in which browser tests run third-party libraries, and users that open them.
 
 import { fileURLToPath } from 'node:url'
 import { newUser, startStatic, within } from '../support/index.mjs'
@@ -17,7 +17,7 @@ const page = script => `<!doctype html><html lang="en"><title>${script}</title>
 const LIBRARIES = ['webtorrent', 'trystero', 'p2p-media-loader']
 
 /**
- * A server with one page for each library: `/webtorrent` and so on.
+ * Starts a web server with one page for each library: `/webtorrent` and so on.
  * @param {Record<string, string>} [mounts] further folders
  */
 export const startSite = mounts => startStatic({
@@ -26,8 +26,8 @@ export const startSite = mounts => startStatic({
 })
 
 /**
- * A user with `url` open and its module loaded. At the end of the test its page must be free of errors and
- * of requests to other hosts.
+ * Opens `url` as a new user and waits for its module. At the end of the test the page must have no errors and no
+ * requests to other hosts.
  * @param {import('node:test').TestContext} t
  */
 export async function openPage (t, browser, url, options) {
@@ -40,7 +40,7 @@ export async function openPage (t, browser, url, options) {
   await user.page.waitForFunction(() => window.ready)
   return {
     ...user,
-    /** The result of the page's global function `name`, within `ms`. */
+    /** Calls the global function `name` of the page and returns its result within `ms`. */
     call: (name, argument, ms = 30_000) =>
       within(ms, user.page.evaluate(([name, argument]) => window[name](argument), [name, argument]), `${name}() in the page`),
     seen: () => within(10_000, user.page.evaluate(() => window.seen), 'what the page has seen')

@@ -1,5 +1,5 @@
-// A real ACME directory for a test: Pebble, the test server of Let's Encrypt, with names that all lead to this
-// machine. It validates and issues as the real one does, under an authority that it makes at each start.
+// Starts a real ACME directory: Pebble, the test server of Let's Encrypt, with a name server that resolves all names to
+// this machine. It validates and issues like the real one, under a CA that it creates at each start.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -14,8 +14,8 @@ const START_MS = 20_000
 const QUESTION_BYTES_MIN = 17
 const TYPE_A = 1
 
-/** Why there can be no directory here, or nothing. */
-export function whyNot () {
+/** Returns why Pebble cannot be run here, or nothing. */
+export function skipReason () {
   for (const [program, ...args] of [['pebble', '-h'], ['openssl', 'version']]) {
     try {
       execFileSync(program, args, { stdio: 'ignore' })
@@ -26,7 +26,7 @@ export function whyNot () {
   }
 }
 
-/** A port that was free a moment ago: Pebble takes no "any". */
+/** Returns a port that was free just now: Pebble does not support port 0. */
 export async function freePort () {
   const probe = createServer().listen(0, '127.0.0.1')
   await within(START_MS, new Promise(resolve => probe.once('listening', resolve)), 'a free port')
@@ -36,7 +36,7 @@ export async function freePort () {
 }
 
 /**
- * Starts a directory that looks for every name at `tlsPort` of this machine.
+ * Starts a directory that validates every name at `tlsPort` of this machine.
  * @param {{ tlsPort: number }} options
  */
 export async function startPebble ({ tlsPort }) {
@@ -45,7 +45,7 @@ export async function startPebble ({ tlsPort }) {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
     '-subj', '/CN=directory', '-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE',
     '-config', await bareConfig(file('openssl.cnf')), '-keyout', file('key.pem'), '-out', file('cert.pem')], { stdio: 'ignore' })
-  const names = await startNames()
+  const names = await startNameServer()
   const [listen, management] = [await freePort(), await freePort()]
   await writeFile(file('config.json'), JSON.stringify({
     pebble: {
@@ -59,7 +59,7 @@ export async function startPebble ({ tlsPort }) {
     }
   }))
   const args = ['-config', file('config.json'), '-dnsserver', `127.0.0.1:${names.port}`]
-  // It looks at once; that every twentieth request is refused as a test of clients stays as it is.
+  // Validates without delay. Pebble still rejects every twentieth request, as a test of clients.
   const child = spawn('pebble', args, { env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
@@ -72,7 +72,7 @@ export async function startPebble ({ tlsPort }) {
     directory: `https://127.0.0.1:${listen}/dir`,
     /** A file with the certificate of the directory itself. */
     authority: file('cert.pem'),
-    /** The authority that it issues under. */
+    /** Returns the root certificate of its CA. */
     root: () => fetchText(`https://127.0.0.1:${management}/roots/0`, ca),
     log: () => log,
     async stop () {
@@ -85,7 +85,7 @@ export async function startPebble ({ tlsPort }) {
   }
 }
 
-/** Without the settings of the system, which would say once more what is said here. */
+/** Writes a configuration in place of that of the system, which would repeat these extensions. */
 async function bareConfig (path) {
   await writeFile(path, '[req]\ndistinguished_name = dn\n[dn]\n')
   return path
@@ -98,8 +98,8 @@ const fetchText = (url, ca) => new Promise((resolve, reject) => {
   }).on('error', reject)
 })
 
-/** A name server for which every name is this machine, by IPv4 alone (RFC 1035, 4). */
-async function startNames () {
+/** Starts a name server that resolves every name to this machine, IPv4 only (RFC 1035, 4). */
+async function startNameServer () {
   const socket = createSocket('udp4')
   socket.on('message', (question, from) => {
     if (question.length < QUESTION_BYTES_MIN) return

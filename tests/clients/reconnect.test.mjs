@@ -1,5 +1,5 @@
-// The reference client (npm bittorrent-tracker) comes back by itself after the server went away. A file of its
-// own, because it replaces Math.random for the whole process.
+// The reference client (npm bittorrent-tracker) reconnects by itself after the server has ended. It is a separate file
+// because it replaces Math.random for the whole process.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -8,15 +8,15 @@ import { newClient } from './reference.mjs'
 
 const STEP_MS = 20_000
 
-// The client waits 10 s and a random time of up to 5 min more. Here the torrents come back 1.5 s apart: one that
-// finds the shared connection just being opened by another is forgotten by the client for good.
+// The client waits 10 s plus a random time of up to 5 min. Here the torrents reconnect 1.5 s apart: the client drops a
+// torrent for good if another is just opening the shared connection.
 let calls = 0
 Math.random = () => 0.005 * (calls++ % 8)
 
-// Side by side, since most of the time is the client's wait.
-describe('after the server went away', { concurrency: 2 }, () => {
+// In parallel, since most of the time is spent waiting for the client.
+describe('after the server has ended', { concurrency: 2 }, () => {
   for (const end of ['stop', 'kill']) {
-    test(`swarms are whole again after ${end} and start on the same port`, async t => {
+    test(`swarms are complete again after ${end} and start on the same port`, async t => {
       let server = await startServer()
       t.after(() => server.stop())
       const infoHash = randomId()

@@ -1,24 +1,24 @@
-// The reference client (npm bittorrent-tracker) in Node, with everything that it emits written down. All
-// clients of one process and one URL share a connection, as the torrents of one webtorrent program do; give
-// a tracker URL another path to get another connection.
+// The reference client (npm bittorrent-tracker) in Node; records all its events. All clients of one process and one URL
+// share a connection, as the torrents of one webtorrent process do. Another path in the tracker URL gives another
+// connection.
 
 import { EventEmitter } from 'node:events'
 import Client from 'bittorrent-tracker/client'
 import { randomId } from '../support/index.mjs'
 
-// Every torrent listens on the shared connection.
+// Every torrent adds listeners to the shared connection.
 EventEmitter.defaultMaxListeners = 1000
 
 export { Client }
 
-/** ICE stays on 127.0.0.1 and asks no STUN server. */
+/** ICE uses only 127.0.0.1 and no STUN server. */
 export const rtcConfig = { iceServers: [], bindAddress: '127.0.0.1' }
 
 /**
  * @param {string} tracker
  * @param {{ infoHash?: string, peerId?: string, left?: number, offers?: number, port?: number }} [options]
- *   `offers` per announce; 0 spares the 5 s that the client gathers candidates in Node. Over HTTP, where a peer is its
- *   address and port, it is how many peers are wanted.
+ *   `offers` per announce; 0 saves the 5 s in which the client gathers candidates in Node. Over HTTP it is the number of
+ *   wanted peers.
  */
 export function newClient (tracker, { infoHash = randomId(), peerId = randomId(), left = 1000, offers = 0, port = 6881 } = {}) {
   const state = { left }
@@ -29,12 +29,12 @@ export function newClient (tracker, { infoHash = randomId(), peerId = randomId()
   const seen = { updates: [], warnings: [], scrapes: [], peers: [] }
   client.on('update', update => seen.updates.push(update))
   client.on('scrape', scrape => seen.scrapes.push(scrape))
-  // The client also warns of WebRTC connections that fail, which is not the tracker's doing: with hundreds of
-  // them at once the native library now and then drops one.
+  // The client also warns of failed WebRTC connections, which are not caused by the tracker: with hundreds at once the
+  // native library sometimes drops one.
   client.on('warning', ({ message }) => { if (!message.startsWith('Connection error:')) seen.warnings.push(message) })
   client.on('peer', peer => {
     seen.peers.push(peer)
-    // A test that ends closes its peers; what they then report is nobody's concern. Over HTTP a peer is an address.
+    // A test closes its peers at the end; their errors are ignored. Over HTTP a peer is an address.
     peer.on?.('error', () => {})
   })
   return {

@@ -1,4 +1,4 @@
-// The reference client (npm bittorrent-tracker) against the real binary: what every webtorrent program does.
+// The reference client (npm bittorrent-tracker) against the real binary, as used by all webtorrent clients.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -11,7 +11,7 @@ let server
 before(async () => { server = await startServer() })
 after(() => server.stop())
 
-/** A client of the shared server that ends with the test. `path` chooses its connection. */
+/** Creates a client of the shared server that ends with the test. `path` selects its connection. */
 function client (t, path, options, tracker = server.tracker) {
   const it = newClient(new URL(path, tracker).href, options)
   t.after(() => within(STEP_MS, it.destroy(), 'destroy'))
@@ -24,9 +24,9 @@ const scrape = (infoHash, path) => within(STEP_MS, new Promise((resolve, reject)
   Client.scrape({ infoHash, announce: new URL(path, server.tracker).href }, (error, result) => error ? reject(error) : resolve(result))
 }), 'scrape')
 
-// Most of the time goes into waits that the client itself prescribes, so the tests run side by side.
+// Most of the time is spent in waits of the client, so the tests run in parallel.
 describe('the reference client', { concurrency: 4 }, () => {
-  test('two hundred torrents announced at once on one connection are all served and all introduced', async t => {
+  test('two hundred torrents on one connection are all served and introduced', async t => {
     const infoHashes = Array.from({ length: 200 }, randomId)
     const first = infoHashes.map(infoHash => client(t, '/many/1', { infoHash, left: 1 }))
     for (const { client } of first) client.start()
@@ -64,10 +64,10 @@ describe('the reference client', { concurrency: 4 }, () => {
     assert.deepEqual([...a.seen.warnings, ...b.seen.warnings], [])
   })
 
-  test('the client announces again at the interval that it was given', async t => {
-    const quick = await startServer({ args: ['--interval', '1'] })
-    t.after(() => quick.stop())
-    const a = client(t, '/', {}, quick.tracker)
+  test('the client announces again at the given interval', async t => {
+    const fastServer = await startServer({ args: ['--interval', '1'] })
+    t.after(() => fastServer.stop())
+    const a = client(t, '/', {}, fastServer.tracker)
     a.client.start()
     await eventually(STEP_MS, () => a.seen.updates.length >= 4, 'four replies')
     assert.ok(a.seen.updates.every(update => update.interval === 1 && update.incomplete === 1))
@@ -100,7 +100,7 @@ describe('the reference client', { concurrency: 4 }, () => {
     assert.deepEqual([all[unknown].complete, all[unknown].incomplete, all[unknown].downloaded], [0, 0, 0])
   })
 
-  test('two clients are introduced and talk over WebRTC, both ways', async t => {
+  test('two clients are introduced and exchange data over WebRTC', async t => {
     const infoHash = randomId()
     const a = client(t, '/talk/a', { infoHash })
     const b = client(t, '/talk/b', { infoHash, offers: 2 })
@@ -123,20 +123,20 @@ describe('the reference client', { concurrency: 4 }, () => {
 
   test('a destroyed client leaves its swarm when its connection closes', async t => {
     const infoHash = randomId()
-    const stays = client(t, '/destroy/stays', { infoHash })
-    const goes = client(t, '/destroy/goes', { infoHash })
-    goes.client.start()
-    await counts(goes, '0/1', 'the first')
-    stays.client.start()
-    await counts(stays, '0/2', 'the second')
+    const staying = client(t, '/destroy/staying', { infoHash })
+    const leaving = client(t, '/destroy/leaving', { infoHash })
+    leaving.client.start()
+    await counts(leaving, '0/1', 'the first')
+    staying.client.start()
+    await counts(staying, '0/2', 'the second')
 
-    await within(STEP_MS, goes.destroy(), 'destroy')
+    await within(STEP_MS, leaving.destroy(), 'destroy')
     await eventually(STEP_MS, async () => {
-      const replies = stays.seen.updates.length
-      stays.client.update()
-      await eventually(STEP_MS, () => stays.seen.updates.length > replies, 'reply')
-      return stays.counts() === '0/1'
-    }, 'the destroyed client is gone')
+      const replies = staying.seen.updates.length
+      staying.client.update()
+      await eventually(STEP_MS, () => staying.seen.updates.length > replies, 'reply')
+      return staying.counts() === '0/1'
+    }, 'that the destroyed client has left')
   })
 
   test('one torrent leaves while the others of its connection stay', async t => {
@@ -147,24 +147,24 @@ describe('the reference client', { concurrency: 4 }, () => {
     await counts(left, '0/0', 'stop')
     await within(STEP_MS, left.destroy(), 'destroy')
     kept.client.update()
-    await eventually(STEP_MS, () => kept.seen.updates.length === 2, 'reply to the one that stays')
+    await eventually(STEP_MS, () => kept.seen.updates.length === 2, 'reply to the remaining torrent')
     assert.equal(kept.counts(), '0/1')
   })
 
-  test('a refused announce is a warning to that torrent, and the others of its connection go on', async t => {
+  test('a refused announce is a warning for that torrent only', async t => {
     const good = client(t, '/refused')
     const bad = client(t, '/refused', { peerId: 'abcd' })
     good.client.start()
-    await counts(good, '0/1', 'the good one')
+    await counts(good, '0/1', 'the good client')
     bad.client.start()
     await eventually(STEP_MS, () => bad.seen.warnings.length, 'a warning')
     good.client.update()
-    await eventually(STEP_MS, () => good.seen.updates.length === 2, 'a reply to the good one')
+    await eventually(STEP_MS, () => good.seen.updates.length === 2, 'a reply to the good client')
     assert.equal(bad.seen.updates.length, 0)
     assert.deepEqual(good.seen.warnings, [])
   })
 
-  test('an announce for no info-hash is a warning and ends neither client nor server', async t => {
+  test('an invalid info-hash is a warning and ends neither client nor server', async t => {
     const bad = client(t, '/no-hash', { infoHash: 'abcd' })
     bad.client.start()
     await eventually(STEP_MS, () => bad.seen.warnings.length, 'a warning')

@@ -1,5 +1,5 @@
-// Runs in a page: one trystero room, for trystero.test.mjs. Who came, who went and what they said is kept in
-// `window.seen`.
+// Runs in a page: one trystero room, for trystero.test.mjs. `window.seen` contains joined and left peers and received
+// messages.
 
 import { selfId } from '@trystero-p2p/core'
 import { joinRoom } from '@trystero-p2p/torrent'
@@ -7,7 +7,7 @@ import { joinRoom } from '@trystero-p2p/torrent'
 const seen = { joined: [], left: [], messages: [] }
 let action
 
-/** Enters `room` by way of `tracker`. */
+/** Joins `room` through `tracker`. */
 function join ({ tracker, room }) {
   const joined = joinRoom({ appId: 'swarmhub-tests', relayConfig: { urls: [tracker] }, rtcConfig: { iceServers: [] } }, room)
   joined.onPeerJoin = id => seen.joined.push(id)

@@ -1,5 +1,5 @@
 // Runs in a page: seeds and downloads with the webtorrent browser bundle, for webtorrent.test.mjs and
-// libtorrent.test.mjs. What happened is kept in `window.seen`.
+// libtorrent.test.mjs. `window.seen` contains the recorded events.
 
 import WebTorrent from '/nm/webtorrent/dist/webtorrent.min.js'
 import { pattern } from '/support/pattern.mjs'
@@ -18,7 +18,7 @@ function watch (torrent) {
   return torrent
 }
 
-/** Seeds `length` bytes of the pattern and gives the magnet link. */
+/** Seeds `length` bytes of the pattern and returns the magnet link. */
 function seed ({ length, name, tracker }) {
   return new Promise(resolve => {
     const torrent = client.seed(new Blob([pattern(length)]), { name, announce: [tracker] }, ({ magnetURI }) => resolve(magnetURI))
@@ -26,7 +26,7 @@ function seed ({ length, name, tracker }) {
   })
 }
 
-/** Downloads what `magnet` names and gives length and SHA-256. */
+/** Downloads the file of `magnet` and returns length and SHA-256. */
 function download ({ magnet }) {
   return new Promise((resolve, reject) => {
     const torrent = watch(client.add(magnet))

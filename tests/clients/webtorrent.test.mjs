@@ -1,4 +1,4 @@
-// webtorrent's browser bundle in Chromium pages that know of each other through the real binary only.
+// The browser bundle of webtorrent in Chromium pages that find each other only through the real binary.
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -19,7 +19,7 @@ after(async () => {
   await server?.stop()
 })
 
-/** A page that seeds, after its offers are with the tracker. */
+/** Opens a page that seeds, and waits until it has sent its offers to the tracker. */
 async function seeder (t) {
   const user = await openPage(t, browser, `${site.url}webtorrent`)
   const magnet = await user.call('seed', { length: LENGTH, name: 'five.bin', tracker: server.tracker })
@@ -28,7 +28,7 @@ async function seeder (t) {
   return { ...user, magnet }
 }
 
-/** Every byte must have come over data channels. */
+/** Asserts that every byte was received over data channels. */
 async function assertPeerToPeer (user) {
   const { wires, warnings } = await user.seen()
   assert.ok(wires.length > 0)
@@ -38,14 +38,14 @@ async function assertPeerToPeer (user) {
   assert.ok(stats.bytesReceived >= LENGTH, `received ${stats.bytesReceived} bytes over data channels`)
 }
 
-test('a file of 5 MB goes from one page to another', async t => {
+test('one page downloads a 5 MB file from another', async t => {
   const from = await seeder(t)
   const to = await openPage(t, browser, `${site.url}webtorrent`)
   assert.deepEqual(await to.call('download', { magnet: from.magnet }, TRANSFER_MS), EXPECTED)
   await assertPeerToPeer(to)
 })
 
-test('five pages share a file of 5 MB, and each meets every other one', async t => {
+test('five pages share a 5 MB file, and each connects to every other', async t => {
   const from = await seeder(t)
   const receivers = []
   const downloads = []
@@ -53,7 +53,7 @@ test('five pages share a file of 5 MB, and each meets every other one', async t 
     const user = await openPage(t, browser, `${site.url}webtorrent`)
     receivers.push(user)
     downloads.push(user.call('download', { magnet: from.magnet }, TRANSFER_MS))
-    // One after the other, so that no offers cross.
+    // Sequentially, so that no offers cross.
     await eventually(TRANSFER_MS, async () => (await user.seen()).peerIds.length >= i + 1, `page ${i + 2} meets the ${i + 1} before it`)
   }
   for (const got of await Promise.all(downloads)) assert.deepEqual(got, EXPECTED)

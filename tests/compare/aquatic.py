@@ -1,4 +1,4 @@
-"""aquatic_ws: built from crates.io, with the few settings changed that would end connections or drop messages."""
+"""aquatic_ws: built from crates.io; only settings that would close connections or drop messages are changed."""
 
 import pathlib
 import re
@@ -17,7 +17,7 @@ class Aquatic:
     def __init__(self, cache, certificate=None):
         self.name = "aquatic_ws-tls" if certificate else "aquatic_ws"
         self.certificate = certificate
-        # Of one version only: another one is built beside it.
+        # One folder per version.
         self.root = cache / f"aquatic-{VERSION}"
         self.binary = self.root / "bin/aquatic_ws"
 
@@ -41,7 +41,7 @@ class Aquatic:
         return child, f"{'wss' if self.certificate else 'ws'}://127.0.0.1:{port}/"
 
     def _settings(self, port):
-        """The program's own defaults with a few lines changed; all of them have to be there."""
+        """Returns the default settings of the program with a few lines changed; all of them must exist."""
         printed = subprocess.run([self.binary, "-p"], capture_output=True, text=True, check=True)
         text = printed.stdout
         changes = {
@@ -80,4 +80,4 @@ def _wait_for_port(child, port):
                 break
             time.sleep(0.05)
     child.stop()
-    raise Failed(f"nothing listens on the port it was given:\n{tail(child.log)}")
+    raise Failed(f"aquatic_ws does not listen on its port:\n{tail(child.log)}")

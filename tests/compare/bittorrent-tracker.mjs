@@ -1,4 +1,4 @@
-// The reference implementation as a WebSocket-only server on any free port of the loopback, with room for every peer.
+// Runs the reference implementation as a WebSocket-only server on a free loopback port, with capacity for all peers.
 import { Server } from 'bittorrent-tracker'
 
 const KEEP_MS = 30 * 60 * 1000

@@ -1,6 +1,6 @@
-"""Child processes: started on chosen cores with their output in a log, waited for, and ended by their own pid.
+"""Child processes: starts them on given cores with their output in a log, waits for them, and ends them by pid.
 
-Nothing else is ever signalled. Children also end when this process is killed.
+No other process is signalled. Children also end when this process is killed.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class Failed(Exception):
-    """A server or the load tool did not do its part; the text is for the reader."""
+    """A server or the load generator failed; the text is for the user."""
 
 
 def tail(path, lines=8):
@@ -26,7 +26,7 @@ def tail(path, lines=8):
 
 
 def run_tool(what, command, **options):
-    """Builds or installs something; what it says is shown only if it fails."""
+    """Builds or installs something; shows the output only on failure."""
     done = subprocess.run(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -43,7 +43,7 @@ def run_tool(what, command, **options):
 
 
 def _prepare(cores):
-    """What happens in the child before it becomes the program."""
+    """Returns the function that runs in the child before exec."""
 
     def prepare():
         if _libc:
@@ -55,7 +55,7 @@ def _prepare(cores):
 
 
 class Child:
-    """A running program. A context manager: it has ended when the block is left."""
+    """A running program. As a context manager it ends the program at the end of the block."""
 
     def __init__(self, command, log, cores=None, stdout=None, cwd=None):
         self.log = log
@@ -67,7 +67,7 @@ class Child:
                     stdout=output if stdout is None else stdout,
                     stderr=output,
                     cwd=cwd,
-                    # Ctrl-C reaches this process only, which then ends the others in order.
+                    # Ctrl-C reaches only this process, which then ends the children.
                     start_new_session=True,
                     preexec_fn=_prepare(cores),
                 )

@@ -1,4 +1,4 @@
-"""Runs `swarmhub load` against a server and returns what it found."""
+"""Runs `swarmhub load` against a server and returns its report."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ EXIT_INCORRECT = 3
 
 
 class Load:
-    """The load tool, on its own core."""
+    """The load generator, on its own core."""
 
     def __init__(self, binary, cores, folder):
         self.binary = binary
@@ -21,7 +21,7 @@ class Load:
     def run(self, url, pid, arguments, seconds_max):
         self.runs += 1
         log = self.folder / f"load-{self.runs}.log"
-        # Checking the certificate would cost the load tool time and show nothing.
+        # Verifying the certificate would only cost time in the load generator.
         trust = ["--insecure"] if url.startswith("wss:") else []
         command = [self.binary, "load", url, "--server-pid", pid, "--json", "--quiet", *trust, *arguments]
         with Child(command, log, self.cores, stdout=subprocess.PIPE) as child:

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine of a measurement."""
 
 import os
 import platform
@@ -17,10 +17,10 @@ def cpu_name():
 
 def version(*command):
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
-    return said.split("\n")[0].strip()
+    return output.split("\n")[0].strip()
 
 
 def describe(server_cores, load_cores):
@@ -37,7 +37,7 @@ def describe(server_cores, load_cores):
 
 
 def divide():
-    """Cores for the server and for the load tool; the same ones if there is only one."""
+    """Returns the cores for the server and for the load generator; the same if there is only one."""
     if not hasattr(os, "sched_getaffinity"):
         return None, None
     cores = sorted(os.sched_getaffinity(0))

@@ -1,8 +1,8 @@
-"""The tables for people, as Markdown."""
+"""Formats the results as Markdown tables."""
 
 
 def number(value, digits=3):
-    """Three digits that count, thousands separated."""
+    """Formats a number with three significant digits and thousands separators."""
     if abs(value) >= 100 or value == round(value):
         return f"{value:,.0f}"
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
@@ -87,7 +87,7 @@ def machine(of):
 
 
 def places(of):
-    """Which cores were whose."""
+    """Returns which cores were used."""
     server, load = of["server_cores"], of["load_cores"]
     if server is None:
         return "Server and load tool on whatever core the system chose"
@@ -96,7 +96,7 @@ def places(of):
 
 
 def under_half(half):
-    """What the rate of the last table is half of."""
+    """Returns the title of the table at half the rate."""
     of = half["of"][0] if len(half["of"]) == 1 else f"the slower of {' and '.join(half['of'])}"
     text = f"The same at {half['per_s']:,.0f} announces/s, half of what {of} did in the closed loop of the first round"
     if half["load_tool_was_full"]:
@@ -105,7 +105,7 @@ def under_half(half):
 
 
 def report(result):
-    """Everything, ready for a page of documentation."""
+    """Returns the complete report, ready for a documentation page."""
     sizes = result["sizes"]
     servers = [
         (f"{name} (failed, see below)" if name in result["failures"] else name, own)

@@ -1,11 +1,11 @@
-"""What is measured: the runs of the load tool that every server goes through in each round, each on a fresh server."""
+"""The measurements: the load runs of every server in each round, each on a new server."""
 
 from dataclasses import dataclass
 
 from child import Failed
 from results import LEAN, Results
 
-# Largest time a run may take besides its measured window: connecting, joining, settling, closing.
+# Maximum time of a run besides its measured window: connecting, joining, settling, closing.
 MARGIN_SECONDS = 120
 SYSCALL_CONNECTIONS = 500
 
@@ -21,21 +21,21 @@ class Sizes:
     swarm_size: int = 50
 
     def closed(self, offers, connections=None, swarm_size=None):
-        """As many announces as can be, a fixed number of them under way."""
+        """As many announces as possible, with a fixed number in flight."""
         return [
             *self._common(offers, connections or self.connections, swarm_size or self.swarm_size),
             *("--closed", str(self.under_way)),
         ]
 
     def open(self, rate_per_s, connections=None):
-        """Announces at a fixed rate, whatever the server does."""
+        """Announces at a fixed rate, independent of the server."""
         return [
             *self._common(5, connections or self.connections, self.swarm_size),
             *("--rate", str(round(rate_per_s))),
         ]
 
     def idle(self):
-        """Connections that join and then stay."""
+        """Connections that join and then stay idle."""
         common = ["--connections", str(self.idle_connections), "--swarm-size", str(self.swarm_size)]
         return [*common, "--duration", "0"]
 
@@ -54,7 +54,7 @@ QUICK = {"connections": 500, "idle_connections": 1000, "warmup_s": 0.5, "duratio
 
 
 class Bench:
-    """One machine's division of cores, the load tool, and the results so far."""
+    """The assignment of cores, the load generator, and the results so far."""
 
     def __init__(self, load, server_cores, folder, sizes, say):
         self.load = load
@@ -67,7 +67,7 @@ class Bench:
         self.round = 1
 
     def measure(self, server, measurement, arguments, cores=None):
-        """A fresh server, one run of the load tool. What goes wrong is noted, and the others go on."""
+        """Runs one load run on a new server. Failures are recorded, and other measurements continue."""
         self.started += 1
         log = self.folder / f"{server.name}-{self.started}.log"
         try:

@@ -1,4 +1,4 @@
-"""Line plots as self-contained SVG files, readable on light and on dark pages."""
+"""Draws line plots as self-contained SVG files, readable on light and dark pages."""
 
 import math
 from html import escape
@@ -23,14 +23,14 @@ STYLE = """
 
 
 def nice_step(top, lines=5):
-    """A step of 1, 2 or 5 times a power of ten that makes about so many lines."""
+    """Returns a step of 1, 2 or 5 times a power of ten that gives about `lines` lines."""
     raw = top / lines
     power = 10 ** math.floor(math.log10(raw))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= raw)
 
 
 class Axes:
-    """Where a value stands: x logarithmic, y from zero."""
+    """Maps values to positions: x logarithmic, y from zero."""
 
     def __init__(self, points):
         xs = [x for x, *_ in points]

@@ -1,14 +1,14 @@
-"""What came out of the runs: the load tool's reports with the number of their round, and the failures."""
+"""The results of the runs: load reports with their round numbers, and failures."""
 
 from dataclasses import dataclass, field
 
-# Who is compared at half of its capacity; the others would be full at that rate.
+# Servers that are also compared at half of their capacity; the others would be overloaded at that rate.
 LEAN = ("floor", "swarmhub")
 
 
 @dataclass
 class Results:
-    """What came out, by server and measurement; failures are kept beside it."""
+    """Load reports by server and measurement, and failures by server."""
 
     runs: dict = field(default_factory=dict)
     failures: dict = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Results:
         return self.runs.get(server, {}).get(measurement, [])
 
     def half(self):
-        """Half of what the slower of the lean servers did in the first closed loop, for latency under the same load."""
+        """Returns half of the rate of the slower lean server in the first closed loop, for latency under the same load."""
         closed = [(name, run) for name in LEAN for run in self.get(name, "offers")]
         first = min((run["round"] for _, run in closed), default=None)
         closed = [(name, run) for name, run in closed if run["round"] == first]

@@ -1,4 +1,4 @@
-"""How cost goes with size: by connections, by swarms, by workers, and of the core alone in process. Tables and plots."""
+"""Measures cost by number of connections, swarms and workers, and of the core alone in process; makes tables and plots."""
 
 import json
 import resource
@@ -14,7 +14,7 @@ CONNECTIONS = (100, 1_000, 5_000, 10_000, 20_000)
 # At 10,000 connections; the smallest swarm still has a receiver for each of five offers.
 SWARM_CONNECTIONS = 10_000
 SWARM_SIZES = (1_000, 100, 10, 6)
-# Descriptors that are no connections, on either side.
+# Descriptors for other uses than connections, on both sides.
 SPARE_DESCRIPTORS = 200
 SERVERS = [servers.Floor(), servers.Hub()]
 WORKERS = {count: servers.Hub(f"swarmhub, --workers {count}", workers=count) for count in (1, 2)}
@@ -53,7 +53,7 @@ def run(bench, pair, rounds, images):
 
 
 def gather(bench, pair, kind, counts):
-    """Server → count → spread of µs of CPU per announce."""
+    """Returns server → count → spread of CPU µs per announce."""
     found = {}
     for server in pair:
         for count in counts:
@@ -65,7 +65,7 @@ def gather(bench, pair, kind, counts):
 
 
 def core(bench):
-    """The core without sockets, by benches/scale.rs."""
+    """Measures the core without sockets with benches/scale.rs."""
     bench.say("the core in process")
     log = bench.folder / "core.log"
     command = ["cargo", "bench", "--locked", "--bench", "scale", "--", "--json"]
@@ -101,7 +101,7 @@ def draw(found, images):
 
 
 def by_count(label, by_server):
-    # Saved figures have texts for keys.
+    # Keys of saved figures are strings.
     by_server = {name: {int(count): value for count, value in found.items()} for name, found in by_server.items()}
     names = list(by_server)
     counts = sorted({count for found in by_server.values() for count in found})

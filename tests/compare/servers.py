@@ -1,6 +1,6 @@
-"""The servers that are compared: how each is got, and how each is started with room for the load and nothing in its way.
+"""The compared servers: how to build or install each, and how to start it with enough capacity for the load.
 
-Rate limits are not switched off where they exist: they are raised, so that their accounting is part of the price.
+Existing rate limits are raised instead of disabled, so that the cost of their accounting is measured.
 """
 
 import os
@@ -26,7 +26,7 @@ HUB_ARGUMENTS = """--interval 1800 --log-level warn
 
 
 class Hub:
-    """swarmhub, of this tree or another build of it."""
+    """swarmhub: of this tree or another build."""
 
     def __init__(self, name="swarmhub", binary=None, workers=1, certificate=None):
         self.name = name
@@ -49,9 +49,9 @@ class Hub:
         if self.certificate:
             files = ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
             listen = ["--listen", "tls+127.0.0.1:0", *files]
-        # Older builds keep none.
-        told = subprocess.run([self.binary, "--help"], capture_output=True, text=True, check=False)
-        history = ["--history", "off"] if "--history" in told.stdout else []
+        # Older builds have no history.
+        shown = subprocess.run([self.binary, "--help"], capture_output=True, text=True, check=False)
+        history = ["--history", "off"] if "--history" in shown.stdout else []
         child = Child([self.binary, *listen, *HUB_ARGUMENTS, *history, "--workers", self.workers], log, cores)
         return child, _ready(child)
 
@@ -74,7 +74,7 @@ class BittorrentTracker:
     name = "bittorrent-tracker"
 
     def prepare(self):
-        # The version is the one that the other tests use, from their lock file.
+        # The version is that of the other tests, from their lock file.
         script = "exec 3>&1; . tests/tools/install.sh; npm_packages tests"
         run_tool("installing bittorrent-tracker", ["bash", "-euc", script], cwd=ROOT)
 
@@ -93,5 +93,5 @@ def _ready(child):
 
 ALL = [Floor(), Hub(), Aquatic(CACHE), BittorrentTracker()]
 CERTIFICATE = Certificate(CACHE / "tls")
-# With --tls, beside those of them that are chosen.
+# Added by --tls for the chosen servers.
 TLS = {"swarmhub": Hub("swarmhub-tls", certificate=CERTIFICATE), "aquatic_ws": Aquatic(CACHE, CERTIFICATE)}

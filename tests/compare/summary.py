@@ -1,10 +1,10 @@
-"""Medians and spread of what the load tool reported, as one plain structure: server → figure → value."""
+"""Computes medians and spreads of load reports as one structure: server → figure → value."""
 
 import statistics
 
 MIB = 1024 * 1024
 
-# Figure: measurement, path into the load tool's report, factor.
+# Figure: measurement, path in the load report, factor.
 FIGURES = {
     "offers_cpu_us": ("offers", "load.server.cpu_us_per_unit", 1),
     "offers_user_us": ("offers", "load.server.user_us_per_unit", 1),
@@ -32,7 +32,7 @@ FIGURES = {
     "half_answer_p99_ms": ("half", "load.answer_latency_us.p99", 1e-3),
     "syscalls": ("syscalls", "server.syscalls.per_request", 1),
 }
-# Each of these also as a multiple of the floor's of the same round.
+# Figures that are also given as a multiple of the floor's figure of the same round.
 TIMES_FLOOR = ("offers_cpu_us", "presence_cpu_us", "opened_cpu_us", "open_reply_p99_ms", "half_reply_p99_ms")
 
 
@@ -50,13 +50,13 @@ def spread(values):
 
 
 def by_round(runs, path, factor):
-    """Round → value: a round that failed is missing, and the others keep their numbers."""
+    """Returns round → value; failed rounds are missing."""
     found = {run["round"]: dig(run, path) for run in runs}
     return {turn: value * factor for turn, value in found.items() if value is not None}
 
 
 def figures(results, server):
-    """All figures of one server; those that were not measured are left out."""
+    """Returns all measured figures of one server."""
     found = {}
     for name, (measurement, path, factor) in FIGURES.items():
         own = by_round(results.get(server, measurement), path, factor)

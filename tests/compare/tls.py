@@ -1,4 +1,4 @@
-"""One certificate for all servers that speak TLS themselves: P-256, as browsers meet it most. Made anew for each comparison."""
+"""One certificate for all servers with TLS: P-256, the most common type on the web."""
 
 import shutil
 
@@ -14,11 +14,11 @@ class Certificate:
         self.key = folder / "key.pem"
 
     def make(self):
-        """PEM files, the key as PKCS #8. What is there already does."""
+        """Creates the PEM files, the key as PKCS #8, unless they exist."""
         if self.certificate.exists() and self.key.exists():
             return
         if shutil.which("openssl") is None:
-            raise Failed("openssl is not installed: it makes the certificate")
+            raise Failed("openssl is not installed; it is needed to create the certificate")
         self.folder.mkdir(parents=True, exist_ok=True)
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         files = ["-keyout", self.key, "-out", self.certificate]

@@ -1,5 +1,5 @@
-"""Many WebSocket clients in one thread, as plain as can be: they join swarms of 50, announce with 5 offers of 2 kB, answer
-what they are offered, and check that every message is the one that was due. The guards and the profile use it."""
+"""Many simple WebSocket clients in one thread: they join swarms of 50, announce with 5 offers of 2 kB, answer received
+offers, and check that every message is the expected one. The guards and the profile use it."""
 
 import itertools
 import json
@@ -13,12 +13,12 @@ SWARM_MEMBERS = 50
 OFFERS = 5
 OFFER_SDP_BYTES = 2000
 ANSWER_SDP_BYTES = 1600
-UNDER_WAY = 64
-"""Announces at the same time."""
+IN_FLIGHT = 64
+"""Announces in flight at the same time."""
 STRIDE = 7919
-"""Who announces next is this many places on: a prime, so that everybody's turn comes once in a round."""
+"""Distance to the next announcing member: a prime, so that each member announces once per round."""
 SILENCE_SECONDS_MAX = 60
-"""A server under valgrind is slow, but never as slow as this."""
+"""A server under valgrind is slow, but never this slow."""
 REQUEST = (
     b"GET /announce HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -26,13 +26,13 @@ REQUEST = (
 
 
 class Member:
-    """One connection, and what its announce under way still lacks."""
+    """One connection, and the number of messages that its current announce still expects."""
 
     def __init__(self, number, port, swarm, tls):
         self.number, self.swarm = number, identifier("swarm", swarm)
         self.peer_id = f"-WW0208-{number:012}"
         self.buffer, self.waiting = bytearray(), bytearray()
-        self.lacks = 0
+        self.missing = 0
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(SILENCE_SECONDS_MAX)
@@ -51,39 +51,39 @@ class Member:
 
 
 class Crowd:
-    """Connections in swarms of 50, numbered from `first_swarm` on; within TLS if a context for it is given."""
+    """Connections in swarms of 50, numbered from `first_swarm` on; over TLS if a TLS context is given."""
 
     def __init__(self, port, first_swarm=0, tls=None):
         self.port, self.first_swarm, self.tls = port, first_swarm, tls
         self.members, self.offers = [], {}
         self.selector = selectors.DefaultSelector()
         self.offer_numbers = itertools.count()
-        self.turn = self.to_start = self.under_way = self.offers_each = 0
+        self.turn = self.to_start = self.in_flight = self.offers_each = 0
         self.offer_sdp, self.answer_sdp = sdp(OFFER_SDP_BYTES), sdp(ANSWER_SDP_BYTES)
 
     def open(self, more):
-        """Opens so many more connections."""
+        """Opens `more` connections."""
         for number in range(len(self.members), len(self.members) + more):
             member = Member(number, self.port, self.first_swarm + number // SWARM_MEMBERS, self.tls)
             self.members.append(member)
             self.selector.register(member.socket, selectors.EVENT_READ, member)
 
     def close(self):
-        """Cuts all connections."""
+        """Closes all connections."""
         for member in self.members:
             member.socket.close()
         self.members.clear()
         self.selector.close()
 
-    def announce(self, how_many, offers_each):
-        """Lets so many announces be made in turn, and waits for all that belongs to them."""
-        self.to_start, self.offers_each = how_many, offers_each
-        while self.under_way < min(UNDER_WAY, len(self.members)) and self.to_start:
+    def announce(self, count, offers_each):
+        """Makes announces in turn, and waits for all their messages."""
+        self.to_start, self.offers_each = count, offers_each
+        while self.in_flight < min(IN_FLIGHT, len(self.members)) and self.to_start:
             self._announce_next()
-        while self.under_way:
+        while self.in_flight:
             ready = self.selector.select(SILENCE_SECONDS_MAX)
             if not ready:
-                raise TimeoutError(f"{self.under_way} announces still lack messages, and nothing comes")
+                raise TimeoutError(f"{self.in_flight} announces still expect messages, but nothing arrives")
             for key, events in ready:
                 self._serve(key.data, events)
 
@@ -91,19 +91,19 @@ class Crowd:
         while True:
             self.turn = (self.turn + STRIDE) % len(self.members)
             member = self.members[self.turn]
-            if not member.lacks:
+            if not member.missing:
                 break
         self.to_start -= 1
-        self.under_way += 1
-        member.lacks = 1 + self.offers_each
+        self.in_flight += 1
+        member.missing = 1 + self.offers_each
         offers = []
         for number in itertools.islice(self.offer_numbers, self.offers_each):
             offer_id = identifier("offer", number)
             self.offers[offer_id] = member
             offers.append({"offer_id": offer_id, "offer": {"type": "offer", "sdp": self.offer_sdp}})
-        self._say(member, uploaded=0, downloaded=0, left=1, numwant=self.offers_each, offers=offers)
+        self._send_message(member, uploaded=0, downloaded=0, left=1, numwant=self.offers_each, offers=offers)
 
-    def _say(self, member, **more):
+    def _send_message(self, member, **more):
         message = {"action": "announce", "info_hash": member.swarm, "peer_id": member.peer_id, **more}
         self._send(member, frame(json.dumps(message, ensure_ascii=False, separators=(",", ":"))))
 
@@ -126,7 +126,7 @@ class Crowd:
             if not member.waiting:
                 self.selector.modify(member.socket, selectors.EVENT_READ, member)
         if events & selectors.EVENT_READ:
-            # What TLS has already decrypted is nothing the selector knows of, so it is read to its end.
+            # The selector does not see data that TLS has already decrypted, so read everything.
             try:
                 while True:
                     data = member.socket.recv(1 << 18)
@@ -143,7 +143,7 @@ class Crowd:
                 elif opcode == TEXT:
                     self._receive(member, json.loads(payload))
                 else:
-                    raise ConnectionError(f"a frame of a kind that was not due: {opcode:#x}")
+                    raise ConnectionError(f"an unexpected kind of frame: {opcode:#x}")
 
     def _receive(self, member, message):
         if message["info_hash"] != member.swarm:
@@ -151,17 +151,17 @@ class Crowd:
         if "offer" in message:
             sender = self.offers[message["offer_id"]]
             if sender is member or message["peer_id"] != sender.peer_id or message["offer"]["sdp"] != self.offer_sdp:
-                raise AssertionError("an offer that was not made so")
+                raise AssertionError("an offer that was not sent like this")
             answer = {"type": "answer", "sdp": self.answer_sdp}
-            self._say(member, to_peer_id=message["peer_id"], offer_id=message["offer_id"], answer=answer)
+            self._send_message(member, to_peer_id=message["peer_id"], offer_id=message["offer_id"], answer=answer)
             return
         if "answer" in message:
             if self.offers.pop(message["offer_id"]) is not member or message["answer"]["sdp"] != self.answer_sdp:
-                raise AssertionError("an answer that was not made so")
+                raise AssertionError("an answer that was not sent like this")
         elif "interval" not in message:
             raise AssertionError(f"neither reply nor relay: {message}")
-        member.lacks -= 1
-        if not member.lacks:
-            self.under_way -= 1
+        member.missing -= 1
+        if not member.missing:
+            self.in_flight -= 1
             if self.to_start:
                 self._announce_next()

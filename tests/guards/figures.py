@@ -1,5 +1,5 @@
-"""The committed figures and the rule by which new ones are held against them. Reads and writes figures.json, measures
-nothing. Called by `check`."""
+"""The committed figures and their comparison with new ones. Reads and writes figures.json; measures nothing. Called by
+`check`."""
 
 import json
 import os
@@ -9,9 +9,9 @@ import subprocess
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "figures.json")
 CHANGE_MAX = {"instructions": 0.05, "memory": 0.10}
-"""Share of the committed figure by which a new one may exceed it, or be smaller without a remark."""
+"""Allowed relative increase of a figure; a larger decrease is reported."""
 BYTES_SLACK = 100
-"""Memory may always differ by so much, on the mean of 2,000 connections: holes in the heap, and figures near nothing."""
+"""Memory may always differ by this many bytes, as the mean of 2,000 connections: heap fragmentation, and figures near zero."""
 
 NEW, GROWN, SHRUNK = "not committed yet", "TOO MUCH", "smaller"
 
@@ -22,18 +22,18 @@ def load():
 
 
 def save(committed, measured, names):
-    """Writes what was measured; what was not stays, unless it is no longer among the names."""
+    """Writes measured figures; others are kept unless their name no longer exists."""
     for group, known in names.items():
         both = committed[group] | measured[group]
         committed[group] = {name: both[name] for name in known if name in both}
-    committed["measured_with"] = here()
+    committed["measured_with"] = environment()
     with open(PATH, "w", encoding="utf-8") as file:
         json.dump(committed, file, indent=2, ensure_ascii=False)
         file.write("\n")
 
 
 def verdict(group, committed, now):
-    """What is to be said of a figure, and whether it fails."""
+    """Returns the verdict on a figure, and whether it fails."""
     if committed is None:
         return NEW, True
     room = committed * CHANGE_MAX[group]
@@ -44,17 +44,17 @@ def verdict(group, committed, now):
     return (SHRUNK if now < committed - room else ""), False
 
 
-def here():
-    """What the figures depend on besides the code."""
+def environment():
+    """Returns the environment that the figures depend on."""
     return {
-        "rustc": said("rustc", "-V"),
-        "valgrind": said("valgrind", "--version"),
+        "rustc": output_of("rustc", "-V"),
+        "valgrind": output_of("valgrind", "--version"),
         "libc": " ".join(platform.libc_ver()),
         "processor": processor(),
     }
 
 
-def said(*command):
+def output_of(*command):
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -62,7 +62,7 @@ def said(*command):
 
 
 def processor():
-    """The level of x86-64, by which libraries choose their code; valgrind shows a program none above 3."""
+    """Returns the level of x86-64 by which libraries choose their code; valgrind supports at most level 3."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             flags = set(re.search(r"^flags\s*:(.*)$", file.read(), re.MULTILINE)[1].split())

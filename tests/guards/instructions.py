@@ -1,9 +1,9 @@
-"""Instructions of the cases in benches/instructions, counted by callgrind inside of the function `measured` only; and of one
+"""Counts instructions with callgrind: of the cases in benches/instructions, only within the function `measured`, and of one
 unit of the whole server. Called by `check`.
 
-Two runs differ by less than 0.1 % although hash keys are random, the whole server by less than 1 %: it depends on how
-messages fall together in one turn. A change elsewhere in the crate can move a small piece too, when the compiler inlines
-differently; the whole server then says whether it matters."""
+Two runs differ by less than 0.1 % although hash keys are random, the whole server by less than 1 %: it depends on how many
+messages are served in one turn. A change elsewhere in the crate can change a small case too, if the compiler inlines
+differently; the whole server then shows whether it matters."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ WHOLE = "whole server, announce with 5 offers, all answered"
 TOGGLE = "--toggle-collect=*instructions*measured*"
 
 
-def why_not():
-    """Why nothing can be counted here, or None."""
+def skip_reason():
+    """Returns why instructions cannot be counted here, or None."""
     if os.uname().machine != "x86_64":
         return f"the committed instruction counts are those of x86_64, this is {os.uname().machine}"
     if not shutil.which("valgrind"):
-        return "valgrind is not installed and could not be"
+        return "valgrind is not installed and cannot be installed"
     return None
 
 
@@ -32,7 +32,7 @@ def names(bench):
 
 
 def count(name, bench, binary):
-    """Instructions of one repetition."""
+    """Returns the instructions of one repetition."""
     if name == WHOLE:
         return round(unit.per_unit(binary, unit.CALLGRIND, unit.total_instructions)["instructions"])
     with tempfile.TemporaryDirectory() as folder:
@@ -44,5 +44,5 @@ def count(name, bench, binary):
         with open(out, encoding="utf-8") as file:
             total = unit.total_instructions(file)["instructions"]
     if total == 0:
-        raise RuntimeError(f"{name}: callgrind has not seen `measured`; did it lose its name?")
+        raise RuntimeError(f"{name}: callgrind found no function `measured`; was it renamed?")
     return round(total / int(run.stdout))

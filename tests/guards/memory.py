@@ -1,6 +1,6 @@
-"""Memory of the real program per connection: open, joined, and after it was once active; and what stays when all have gone.
-The same within TLS. A few connections join and go first, so that what the server needs only once is not counted; they make
-no offers, because the holes that large buffers leave behind would differ from run to run. Called by `check`."""
+"""Measures the memory of the real program per connection: open, joined, after activity, and left after all have closed; plain
+and over TLS. A few connections join and close first, so that one-time costs are not counted. They make no offers, because
+the heap fragmentation of large buffers would differ between runs. Called by `check`."""
 
 import os
 import resource
@@ -12,21 +12,21 @@ from server import PLAIN, TLS, Server
 
 CONNECTIONS = 2000
 ACTIVE_ROUNDS = 3
-"""Announces with offers of each, all answered."""
+"""Announces with offers per connection, all answered."""
 WARM_SWARM = 1_000_000
-"""A swarm that only the first few connections are in."""
+"""The swarm of the first few connections."""
 SETTLE_SECONDS_MAX = 20
 READING_SECONDS = 0.1
 QUIET_SECONDS = 0.3
-QUIET_AFTER_EBB_SECONDS = 2.5
-"""The server gives memory back at its next tick, which comes every second."""
+QUIET_AFTER_CLOSE_SECONDS = 2.5
+"""The server releases memory at its next tick, every second."""
 
 STEPS = ("open connection", "joined connection", "connection that was active", "left when all have closed")
 NAMES = (*STEPS, *(f"TLS: {name}" for name in STEPS))
 
 
-def why_not():
-    """Why nothing can be measured here, or None."""
+def skip_reason():
+    """Returns why memory cannot be measured here, or None."""
     if not os.path.exists("/proc/self/smaps_rollup"):
         return "memory is read from /proc/PID/smaps_rollup, which this system lacks"
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -36,40 +36,40 @@ def why_not():
 
 
 def per_connection(binary, wanted):
-    """Bytes by name, each a mean over all connections. Plain or TLS is left out where nothing of it is wanted."""
+    """Returns bytes by name, each the mean of all connections. Skips plain or TLS if none of its figures is wanted."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     plain, secure = NAMES[:len(STEPS)], NAMES[len(STEPS):]
     sizes = {}
     if set(plain) & set(wanted):
-        sizes |= zip(plain, each(binary, PLAIN, None))
+        sizes |= zip(plain, bytes_per_step(binary, PLAIN, None))
     if set(secure) & set(wanted):
-        sizes |= zip(secure, each(binary, TLS, who_trusts_anybody()))
+        sizes |= zip(secure, bytes_per_step(binary, TLS, accept_any_certificate()))
     return sizes
 
 
-def who_trusts_anybody():
+def accept_any_certificate():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
 
-def each(binary, listen, tls):
-    """Bytes per connection after each step."""
+def bytes_per_step(binary, listen, tls):
+    """Returns bytes per connection after each step."""
     with Server(binary, listen=listen) as server:
         warm = Crowd(server.port, WARM_SWARM, tls)
         warm.open(SWARM_MEMBERS)
-        # Not sooner: the worker opens some as it starts.
+        # Not earlier: the worker opens files at its start.
         files = open_files(server) - SWARM_MEMBERS
         warm.announce(SWARM_MEMBERS, 0)
-        readings = [when_closed(server, warm, files)]
+        readings = [memory_after_close(server, warm, files)]
         crowd = Crowd(server.port, tls=tls)
         crowd.open(CONNECTIONS)
-        readings.append(settled(server, QUIET_SECONDS))
+        readings.append(stable_memory(server, QUIET_SECONDS))
         for announces, offers in ((CONNECTIONS, 0), (ACTIVE_ROUNDS * CONNECTIONS, OFFERS)):
             crowd.announce(announces, offers)
-            readings.append(settled(server, QUIET_SECONDS))
-        readings.append(when_closed(server, crowd, files))
+            readings.append(stable_memory(server, QUIET_SECONDS))
+        readings.append(memory_after_close(server, crowd, files))
     fresh = readings[0]
     return [max(0, round((reading - fresh) / CONNECTIONS)) for reading in readings[1:]]
 
@@ -78,19 +78,19 @@ def open_files(server):
     return len(os.listdir(f"/proc/{server.pid}/fd"))
 
 
-def when_closed(server, crowd, files):
-    """Closes all; memory once the server has noticed and had time to give back."""
+def memory_after_close(server, crowd, files):
+    """Closes all connections; returns the memory once the server has noticed and had time to release it."""
     crowd.close()
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     while open_files(server) > files:
         if time.monotonic() > deadline:
-            raise TimeoutError("the server keeps connections that are gone")
+            raise TimeoutError("the server keeps closed connections open")
         time.sleep(READING_SECONDS)
-    return settled(server, QUIET_AFTER_EBB_SECONDS)
+    return stable_memory(server, QUIET_AFTER_CLOSE_SECONDS)
 
 
-def settled(server, quiet):
-    """The memory once it has stayed the same for so long."""
+def stable_memory(server, quiet):
+    """Returns the memory once it has been stable for `quiet` seconds."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     before, since = None, 0
     while True:

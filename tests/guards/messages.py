@@ -1,5 +1,5 @@
-"""What the clients send, sized and spelled like the messages of real ones, and the WebSocket frames around it. Holds no state;
-`client` uses it."""
+"""Builds the messages of the clients, like those of real clients in size and format, and WebSocket frames. Stateless; `client`
+uses it."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ TEXT, PING, PONG = 0x81, 0x89, 0x8A
 
 
 def sdp(size):
-    """Many short lines, as in a real one; `size` bytes as JSON text."""
+    """Returns an SDP of many short lines, like a real one; `size` bytes as JSON text."""
     line = "a=candidate:1811406225 1 udp 2122260223 192.0.2.1 49152 typ host generation 0\r\n"
     text = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
     while len(json.dumps(text + line)) <= size:
@@ -19,12 +19,12 @@ def sdp(size):
 
 
 def identifier(kind, number):
-    """20 arbitrary bytes, each as one character."""
+    """Returns 20 arbitrary bytes, each as one character."""
     return hashlib.sha1(f"{kind} {number}".encode()).digest().decode("latin-1")
 
 
 def frame(text, opcode=TEXT):
-    """A masked frame."""
+    """Returns a masked frame."""
     payload = text if isinstance(text, bytes) else text.encode()
     size = len(payload)
     if size < 126:
@@ -38,7 +38,7 @@ def frame(text, opcode=TEXT):
 
 
 def frames_in(buffer):
-    """Takes whole frames off the front of a buffer: opcode and payload."""
+    """Removes complete frames from the start of a buffer; yields opcode and payload."""
     while len(buffer) >= 2:
         size, start = buffer[1], 2
         if size == 126:

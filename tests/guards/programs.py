@@ -1,5 +1,5 @@
-"""Builds what is measured. The server comes last: building a bench builds it as well, with what only tests need, and both go
-to the same place. Called by `check`."""
+"""Builds the measured programs. The server is built last: building a bench builds it too, with features for tests only, to the
+same path. Called by `check`."""
 
 import json
 import os
@@ -10,7 +10,7 @@ BUILD = ("cargo", "build", "--release", "--locked", "--message-format=json-rende
 
 
 def build():
-    """Paths of the bench and of the server."""
+    """Returns the paths of the bench and of the server."""
     return built("instructions", "--bench", "instructions"), built("swarmhub", "--bin", "swarmhub")
 
 

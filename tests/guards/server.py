@@ -1,5 +1,5 @@
-"""The real program as the guards start it: one worker, a port of the system's choice, all else as by default, but that no
-history is kept and members may be given as many offers as the few clients here make; perhaps under a tool of valgrind. Ends it as an operator would. The guards and the profile use it."""
+"""Starts and ends the real program for the guards and the profile: one worker, a free port, defaults except for history (off) and
+the offer limits of members (raised for the few clients here); optionally under a valgrind tool."""
 
 import ctypes
 import os
@@ -17,7 +17,7 @@ PR_SET_THP_DISABLE = 41
 
 
 class Server:
-    """A running server; leaves the `with` by a signal to stop, and complains if that does not end well."""
+    """A running server; at the end of the `with` block it gets SIGINT, and a failure to end cleanly is an error."""
 
     def __init__(self, binary, wrapper=(), environment=None, listen=PLAIN):
         self.process = subprocess.Popen(
@@ -34,7 +34,7 @@ class Server:
             raise
 
     def _port(self):
-        # The output ends with the process, so this ends too.
+        # The output ends with the process, and so does this loop.
         for line in self.process.stdout:
             found = re.match(r"tracker\s+wss?://127\.0\.0\.1:(\d+)/", line)
             if found:
@@ -42,7 +42,7 @@ class Server:
         raise RuntimeError(f"{self.process.args[0]} ended without listening")
 
     def _program(self):
-        """Valgrind becomes the program, strace has it as its child and takes no signal for it."""
+        """Returns the pid to signal: valgrind runs in the process itself, strace in its parent, which ignores signals."""
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
             return int((file.read().split() or [self.pid])[0])
 
@@ -63,13 +63,13 @@ class Server:
             raise RuntimeError(f"the server ended with {code}")
 
     def anonymous_bytes(self):
-        """What the program itself has asked for and touched: heap and stacks.
+        """Returns the anonymous memory of the program: heap and stacks.
 
-        Not PSS: that counts pages of the binary too, as they are first run, and depends on who else runs it."""
+        Not PSS, which also counts executed pages of the binary and depends on other processes that run it."""
         with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
             return sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("Anonymous:", "Swap:")))
 
 
 def small_pages():
-    """A huge page would be 1 kB for each of 2,000 connections: whether the system gives one must not matter."""
+    """Disables huge pages: one is 1 kB for each of 2,000 connections, and its use varies."""
     ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)

@@ -1,6 +1,6 @@
-"""What one unit costs the whole server: an announce with 5 offers, its reply, the five relays, the five answers and their
-relays; 6 messages in, 11 out. The server runs under a tool that counts, for two lengths; the difference is what the
-units cost, without start, handshakes and first announces. The guards and the profile use it."""
+"""Measures the cost of one unit for the whole server: an announce with 5 offers, its reply, the five relays, the five answers and
+their relays; 6 messages in, 11 out. The server runs under a counting tool with two numbers of units; the difference is the
+cost of the units, without start, handshakes and first announces. The guards and the profile use it."""
 
 import collections
 import json
@@ -21,7 +21,7 @@ SYSTEM_CALLS = ("strace", "-f", "-c", "-qq", "-o", "{out}")
 
 
 def per_unit(binary, tool, read):
-    """What `read` finds in the tool's file, a Counter, per unit."""
+    """Returns the counts that `read` finds in the file of the tool, per unit."""
     short, long = (counted(binary, tool, read, units) for units in UNITS)
     difference = collections.Counter(long)
     difference.subtract(short)
@@ -42,12 +42,12 @@ def counted(binary, tool, read, units):
 
 
 def total_instructions(file):
-    """The one total of a file of callgrind."""
+    """Returns the total of a callgrind file."""
     return {"instructions": int(next(line for line in file if line.startswith("totals:")).split()[1])}
 
 
 def instructions_by_function(file):
-    """Instructions in each function itself, without what it calls."""
+    """Returns the instructions of each function, without called functions."""
     names, costs, function, is_call = {}, collections.Counter(), None, False
     for line in file:
         if line[0].isdigit() or line[0] in "+-*":
@@ -64,7 +64,7 @@ def instructions_by_function(file):
 
 
 def blocks_and_bytes_by_function(file):
-    """Allocations, or copies, of a file of dhat; by the innermost function of the crate, or the nearest one with a name."""
+    """Returns allocations or copies of a dhat file by the innermost function of the crate, or the nearest named one."""
     content = json.load(file)
     counts = collections.Counter()
     for point in content["pps"]:
@@ -76,6 +76,6 @@ def blocks_and_bytes_by_function(file):
 
 
 def system_calls(file):
-    """Calls by name, of a table of strace."""
+    """Returns the calls by name from an strace table."""
     rows = (line.split() for line in file)
     return {row[-1]: int(row[3]) for row in rows if len(row) >= 5 and row[0][0].isdigit() and row[-1] != "total"}

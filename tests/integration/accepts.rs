@@ -1,4 +1,4 @@
-//! Limits and bans that hold before a byte of TLS or HTTP is read.
+//! Accept limits and bans that apply before a byte of TLS or HTTP is read.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore};
 use crate::listeners::{page, upgrade};
 use crate::support::{PATIENCE, TestServer, until};
 
-/// Begins a TLS handshake and says what came back: nothing if the connection was closed.
+/// Begins a TLS handshake and returns the response, empty if the connection was closed.
 async fn hello(address: SocketAddr) -> Vec<u8> {
-    // A record that announces a ClientHello of four bytes, which is none.
+    // A record with a malformed ClientHello of four bytes.
     say(address, &[0x16, 3, 1, 0, 8, 1, 0, 0, 4, 3, 3, 0, 0]).await
 }
 
-/// The hello of a client that trusts nobody, as one may send it again and again.
+/// The ClientHello of a client without trusted roots, for repeated sending.
 fn recorded_hello() -> Vec<u8> {
     let name = ServerName::try_from("a.example").unwrap();
     let mut client = ClientConnection::new(Arc::new(distrusting()), name).unwrap();
@@ -31,7 +31,7 @@ fn recorded_hello() -> Vec<u8> {
     hello
 }
 
-/// Sends a recorded hello; the connection, if it is answered with a signature.
+/// Sends a recorded hello. Returns the connection if the server answers with a signature.
 async fn replay(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.write_all(&recorded_hello()).await.ok()?;
@@ -48,7 +48,7 @@ fn distrusting() -> ClientConfig {
 }
 
 async fn say(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
-    // It may be closed by now.
+    // The server may have closed it already.
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return Vec::new();
     };
@@ -57,15 +57,15 @@ async fn say(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
-    let mut heard = Vec::new();
-    // A reset is an end as well.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut received = Vec::new();
+    // A reset counts as an end.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time");
-    heard
+    received
 }
 
-/// A server with a plain listener, one with TLS, and one that requires PROXY headers within which is TLS.
+/// A server with three listeners: plain, TLS, and TLS behind PROXY headers.
 fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::start(|config| {
         let listen = ["127.0.0.1:0", "tls+127.0.0.1:0", "tls+proxy+127.0.0.1:0"];
@@ -83,19 +83,19 @@ async fn tls_handshakes_of_an_address_are_bounded_before_their_first_byte() {
         config.limits.address_accepts_per_second = Some(1);
     });
     let tls = server.address_of(1);
-    let mut heard = 0;
+    let mut answered = 0;
     for _ in 0..20 {
-        // It hangs up when the signature has been made.
-        heard += u64::from(replay(tls).await.is_some());
+        // The client closes after the server has signed.
+        answered += u64::from(replay(tls).await.is_some());
     }
-    // Each that fails counts as ten.
-    assert!((1..=6).contains(&heard), "{heard}");
+    // Each failed handshake counts as ten.
+    assert!((1..=6).contains(&answered), "{answered}");
     let counters = || server.node.counters();
     until("each is charged", || {
-        counters().charged_failed_handshake_cost == heard
+        counters().charged_failed_handshake_cost == answered
     })
     .await;
-    assert_eq!(counters().refused_address_accepts_per_second, 20 - heard);
+    assert_eq!(counters().refused_address_accepts_per_second, 20 - answered);
 }
 
 #[tokio::test]
@@ -104,11 +104,11 @@ async fn hellos_that_are_held_open_are_charged_while_they_are() {
         config.limits.address_accepts_burst = Some(25);
         config.limits.address_accepts_per_second = Some(1);
     });
-    let mut held = Vec::new();
+    let mut open = Vec::new();
     for _ in 0..20 {
-        held.extend(replay(server.address_of(1)).await);
+        open.extend(replay(server.address_of(1)).await);
     }
-    assert!((1..=6).contains(&held.len()), "{}", held.len());
+    assert!((1..=6).contains(&open.len()), "{}", open.len());
     assert_eq!(server.node.counters().charged_failed_handshake_cost, 0);
 }
 
@@ -119,7 +119,7 @@ async fn a_page_that_has_its_visitor_fail_leaves_it_room() {
         config.limits.address_accepts_per_second = Some(1);
     });
     let (plain, tls) = (server.address_of(0), server.address_of(1));
-    // TLS on the plain port, plain HTTP within it on the other, and certificates that the browser refuses.
+    // TLS on the plain port, plain HTTP on the TLS port, and certificates that the browser refuses.
     for _ in 0..10 {
         say(plain, &recorded_hello()).await;
         say(tls, page("/", "").as_bytes()).await;
@@ -143,7 +143,7 @@ async fn connections_that_say_nothing_or_garbage_are_bounded_too() {
     });
     let plain = server.address_of(0);
     let refused = || server.node.counters().refused_address_accepts_per_second;
-    // Browsers open some that they never use: each counts as one.
+    // Browsers open some connections that they never use: each counts as one.
     for _ in 0..5 {
         drop(TcpStream::connect(plain).await);
     }
@@ -167,7 +167,7 @@ async fn a_banned_address_gets_no_tls_and_plainly_reads_why_within_a_second() {
         config.connection.malformed_per_minute_max = 1;
     });
     let (plain, tls) = (server.address_of(0), server.address_of(1));
-    // Two messages of one byte that is no JSON.
+    // One-byte messages that are not JSON.
     let misbehaving = [
         upgrade("").as_bytes(),
         &[0x81, 0x81, 0, 0, 0, 0, b'{'].repeat(3),
@@ -178,12 +178,12 @@ async fn a_banned_address_gets_no_tls_and_plainly_reads_why_within_a_second() {
     }
     assert_eq!(hello(tls).await, b"", "not even an alert");
     assert_eq!(server.node.counters().tls_handshakes_malformed, 0);
-    let told = say(plain, page("/", "").as_bytes()).await;
-    let told = String::from_utf8(told).unwrap();
-    assert!(told.starts_with("HTTP/1.1 403 "), "{told}");
+    let response = say(plain, page("/", "").as_bytes()).await;
+    let response = String::from_utf8(response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
     let health = say(plain, page("/healthz", "").as_bytes()).await;
     assert!(health.starts_with(b"HTTP/1.1 200 "));
-    // Who says nothing is gone long before `connection.handshake_timeout`.
+    // Silent connections are closed long before `connection.handshake_timeout`.
     let since = Instant::now();
     let mut silent = TcpStream::connect(plain).await.unwrap();
     read_all(&mut silent).await;
@@ -205,15 +205,15 @@ async fn behind_a_proxy_header_its_client_is_bounded_and_not_the_proxy() {
     };
     let garbage = [0x16, 3, 1, 0, 8, 1, 0, 0, 4, 3, 3, 0, 0];
     for client in 1..=5 {
-        // The first of each is served, and each has room again only in a second.
-        let mut answers = 0;
+        // The first connection of each client is served; each has room again only after a second.
+        let mut responses = 0;
         while !say(behind, &from(client, &garbage)).await.is_empty() {
-            answers += 1;
-            assert!(answers < 50, "never refused");
+            responses += 1;
+            assert!(responses < 50, "never refused");
         }
-        assert!(answers > 0, "{client}");
+        assert!(responses > 0, "{client}");
     }
-    // A trusted proxy without PROXY protocol has no limit of its own: its clients' are those of their headers.
+    // A trusted proxy without PROXY protocol has no limit of its own: its clients are identified by headers.
     for _ in 0..20 {
         assert_ne!(hello(server.address_of(1)).await, b"");
     }

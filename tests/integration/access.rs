@@ -1,4 +1,4 @@
-//! Lists of info-hashes and tokens, from outside: who is refused and how that reads, and what becomes of files that change.
+//! Access lists of info-hashes and tokens: refusals, their texts, and the reload of changed files.
 
 #![cfg(unix)]
 
@@ -22,7 +22,7 @@ fn file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// As it stands in a list.
+/// The info-hash of a swarm as a line of an access list.
 fn hex(swarm: &str) -> String {
     let digits = |byte: u8| format!("{byte:02X}");
     id(swarm).bytes().map(digits).collect::<Vec<_>>().concat()
@@ -82,13 +82,13 @@ async fn an_announce_of_a_denied_info_hash_fails_in_a_form_that_clients_survive(
     assert_eq!(client.hear().await["files"][id("taken")]["incomplete"], 0);
     assert_eq!(client.join("other", "peer").await["incomplete"], 1);
 
-    let told = body(&server, &format!("/announce?{}", query("taken"))).await;
+    let output = body(&server, &format!("/announce?{}", query("taken"))).await;
     assert_eq!(
-        told,
+        output,
         "d14:failure reason45:This info_hash is not allowed on this tracker8:intervali1800e12:min intervali1800e8:retry ini30ee"
     );
-    let told = body(&server, &format!("/announce?{}", query("other"))).await;
-    assert!(told.starts_with("d8:completei0e"), "{told}");
+    let output = body(&server, &format!("/announce?{}", query("other"))).await;
+    assert!(output.starts_with("d8:completei0e"), "{output}");
     let counters = server.node.counters();
     assert_eq!(counters.failures_info_hash_not_allowed, 2);
     assert_eq!(counters.offers_without_receiver, 1);
@@ -105,7 +105,7 @@ async fn only_info_hashes_of_the_allow_list_are_tracked_and_a_reload_reads_it_ag
     assert_eq!(one.join("own", "a").await["incomplete"], 1);
     assert!(other.join("foreign", "b").await["failure reason"].is_string());
 
-    // What is denied wins.
+    // The deny list wins.
     file(&folder, "denied", &hex("own"));
     file(
         &folder,
@@ -120,12 +120,12 @@ async fn only_info_hashes_of_the_allow_list_are_tracked_and_a_reload_reads_it_ag
     assert!(other.hear().await["failure reason"].is_string());
     assert!(
         one.join("own", "a").await["failure reason"].is_string(),
-        "no offer came before"
+        "no offer came first"
     );
     assert_eq!(
         server.node.tracker().swarms().totals().swarms,
         1,
-        "it has left"
+        "it left the swarm"
     );
 
     // A list that cannot be used changes nothing.
@@ -187,8 +187,8 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
         format!("/announce.php/{TOKEN}?{query}"),
         format!("/hub/{TOKEN}/scrape.php?{query}"),
     ] {
-        let told = body(&server, &path).await;
-        assert!(!told.contains("failure"), "{path}: {told}");
+        let output = body(&server, &path).await;
+        assert!(!output.contains("failure"), "{path}: {output}");
     }
     for path in [
         format!("/announce?{query}"),
@@ -196,23 +196,23 @@ async fn where_a_token_is_needed_only_who_shows_one_is_served() {
         format!("/scrape?{query}&token=x"),
         format!("/{TOKEN}/{TOKEN}x/announce?{query}"),
     ] {
-        let told = body(&server, &path).await;
-        assert!(told.contains("This tracker needs a token"), "{told}");
-        assert!(told.ends_with("8:retry ini30ee"), "{told}");
+        let output = body(&server, &path).await;
+        assert!(output.contains("This tracker needs a token"), "{output}");
+        assert!(output.ends_with("8:retry ini30ee"), "{output}");
     }
     assert_eq!(server.node.counters().failures_token, 4);
-    // Pages need none.
+    // Pages need no token.
     for path in ["/", "/?token=x", "/stats.json", "/dashboard"] {
         body(&server, path).await;
     }
-    // What pages are told for their connections may have passwords in it.
-    let told = body(&server, &format!("/ice?token={TOKEN}")).await;
-    assert!(told.contains("iceServers"), "{told}");
+    // The ICE servers for pages may contain passwords.
+    let output = body(&server, &format!("/ice?token={TOKEN}")).await;
+    assert!(output.contains("iceServers"), "{output}");
     for path in ["/ice", "/ice?token=", "/ice?token=wrong-token-wrong-token"] {
-        let told = ask(server.address, path, "Connection: close\r\n").await;
-        assert!(told.starts_with("HTTP/1.1 403 "), "{told}");
-        assert!(told.contains("needs a token"), "{told}");
-        assert!(!told.contains("iceServers"), "{told}");
+        let output = ask(server.address, path, "Connection: close\r\n").await;
+        assert!(output.starts_with("HTTP/1.1 403 "), "{output}");
+        assert!(output.contains("needs a token"), "{output}");
+        assert!(!output.contains("iceServers"), "{output}");
     }
     assert_eq!(server.node.counters().failures_token, 7);
 }
@@ -239,15 +239,15 @@ async fn wrong_tokens_have_the_limits_of_connections_and_requests() {
     }
     assert_eq!(guessed[..3], ["403", "403", "403"]);
     assert!(guessed.iter().any(|status| status == "429"), "{guessed:?}");
-    let mut told = String::new();
+    let mut output = String::new();
     for number in 0..5 {
         let path = format!("/guess-number-{number:08}/announce?{}", query("swarm"));
-        told += &body(&server, &path).await;
+        output += &body(&server, &path).await;
     }
-    assert!(told.contains("needs a token"), "{told}");
+    assert!(output.contains("needs a token"), "{output}");
     assert!(
-        told.contains("limits.address_http_requests_per_second"),
-        "{told}"
+        output.contains("limits.address_http_requests_per_second"),
+        "{output}"
     );
     let refused = ask(server.address, "/ice?token=guess", "Connection: close\r\n").await;
     assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
@@ -269,7 +269,7 @@ async fn who_is_connected_stays_when_its_token_is_withdrawn() {
     assert!(connect(&server, &format!("/{OTHER}")).await.is_ok());
 }
 
-/// What the program says of lists, and how it ends, when it is only to check them.
+/// Runs the program and returns its exit code and standard error.
 fn checked(args: &[&str]) -> (Option<i32>, String) {
     let output = command(args).output().unwrap();
     let code = output.status.code();
@@ -290,27 +290,27 @@ fn wrong_lists_are_named_by_file_and_line_at_the_start_and_when_checked() {
         &text(&tokens),
     ];
     for before in [&["check-config"][..], &["--listen", "127.0.0.1:0"]] {
-        let (code, told) = checked(&[before, &lists].concat());
-        assert!(code.is_some_and(|code| code > 0), "{before:?}: {told}");
-        for words in ["denied:2: ", "tokens:1: ", "40 hexadecimal digits"] {
-            assert!(told.contains(words), "{before:?}: {words}: {told}");
+        let (code, output) = checked(&[before, &lists].concat());
+        assert!(code.is_some_and(|code| code > 0), "{before:?}: {output}");
+        for part in ["denied:2: ", "tokens:1: ", "40 hexadecimal digits"] {
+            assert!(output.contains(part), "{before:?}: {part}: {output}");
         }
         assert!(
-            !told.contains(secret) && !told.contains("nonsense"),
-            "{told}"
+            !output.contains(secret) && !output.contains("nonsense"),
+            "{output}"
         );
     }
     let missing = ["check-config", "--access-tokens-file", "no-such-file"];
-    let (code, told) = checked(&missing);
+    let (code, output) = checked(&missing);
     assert_eq!(code, Some(2));
     assert!(
-        told.contains("--access-tokens-file: there is no file"),
-        "{told}"
+        output.contains("--access-tokens-file: there is no file"),
+        "{output}"
     );
     file(&folder, "denied", &hex("taken"));
     file(&folder, "tokens", TOKEN);
-    let (code, told) = checked(&[&["check-config"][..], &lists].concat());
-    assert_eq!((code, told.as_str()), (Some(0), ""));
+    let (code, output) = checked(&[&["check-config"][..], &lists].concat());
+    assert_eq!((code, output.as_str()), (Some(0), ""));
 }
 
 #[tokio::test]
@@ -334,15 +334,15 @@ async fn lists_that_change_are_taken_up_with_a_signal_or_by_themselves() {
     program.logged("configuration reloaded", 1).await;
     assert!(client.join("swarm", "peer").await["failure reason"].is_string());
 
-    file(&folder, "denied", "no list");
+    file(&folder, "denied", "not a list");
     program.signal("-HUP");
     program
-        .logged("the configuration was not reloaded", 1)
+        .logged("reload failed: the configuration is unchanged", 1)
         .await;
-    program.logged("stay as they were", 1).await;
+    program.logged("stay active", 1).await;
     assert!(client.join("swarm", "peer").await["failure reason"].is_string());
 
-    file(&folder, "denied", "# nothing any more\n");
+    file(&folder, "denied", "# empty now\n");
     program.logged("access lists read", 3).await;
     assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
     drop(client);
@@ -350,6 +350,6 @@ async fn lists_that_change_are_taken_up_with_a_signal_or_by_themselves() {
     let (code, log) = program.end().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains(TOKEN), "{log}");
-    let told = "; the lists of [access] stay as they were";
-    assert_eq!(log.matches(told).count(), 1, "{log}");
+    let warning = "; the old lists of [access] stay active";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
 }

@@ -1,4 +1,4 @@
-//! The tracker over HTTP, from outside: what each of its BEPs asks for, who is refused and how that reads.
+//! Announces and scrapes over HTTP: the requirements of each BEP, refusals and their texts.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::support::{PATIENCE, TestServer, announce as websocket_announce, until};
 
-/// A server that believes this machine about clients, so that a test can be several of them.
+/// A server that trusts this machine as a proxy, so that a test can act as several clients.
 fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::start(|config| {
         config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
@@ -18,21 +18,21 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// Sends a request and gives the head of the response, and its body.
+/// Sends a request and returns head and body of the response.
 async fn ask(server: &TestServer, path: &str, headers: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    let mut received = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
     read.expect("in time").unwrap();
-    let end = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let body = heard.split_off(end.expect("a head") + 4);
-    (String::from_utf8(heard).unwrap().to_lowercase(), body)
+    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let body = received.split_off(end.expect("a head") + 4);
+    (String::from_utf8(received).unwrap().to_lowercase(), body)
 }
 
-/// The dictionary that a client at this address gets; it has to be in the canonical form.
+/// Returns the dictionary that a client at this address receives; checks that it is canonical.
 pub(crate) async fn ask_from(server: &TestServer, address: &str, path: &str) -> Value {
     let (head, body) = ask(server, path, &format!("X-Forwarded-For: {address}\r\n")).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
@@ -43,7 +43,7 @@ pub(crate) async fn ask_from(server: &TestServer, address: &str, path: &str) -> 
     value
 }
 
-/// An announce of swarm `h` by the peer of a client at this address.
+/// Announces swarm `h` for the peer of a client at this address.
 async fn announce(server: &TestServer, address: &str, more: &str) -> Value {
     let (hash, peer) = ("h".repeat(20), "%ff".repeat(20));
     let path = format!("/announce?info_hash={hash}&peer_id={peer}&port=6881{more}");
@@ -55,8 +55,8 @@ async fn scrape(server: &TestServer, query: &str) -> Value {
 }
 
 fn bytes<'v>(value: &'v Value, key: &str) -> &'v [u8] {
-    let found = value.get(key).unwrap_or_else(|| panic!("{key}: {value:?}"));
-    found.as_byte_str().expect("a string")
+    let entry = value.get(key).unwrap_or_else(|| panic!("{key}: {value:?}"));
+    entry.as_byte_str().expect("a string")
 }
 
 fn number(value: &Value, key: &str) -> Option<u64> {
@@ -72,11 +72,11 @@ fn counts(value: &Value) -> (u64, u64) {
 fn assert_failed(value: &Value, reason: &str, retry: &str) {
     let text = str::from_utf8(bytes(value, "failure reason")).unwrap();
     assert!(text.contains(reason), "{text}");
-    let again = &value["retry in"];
-    let again = again.as_str().map(str::to_owned);
-    let again = again.or_else(|| Some(number(value, "retry in")?.to_string()));
-    assert_eq!(again.as_deref(), Some(retry));
-    // For clients that know no `retry in`; what never succeeds has none.
+    let retry_in = &value["retry in"];
+    let retry_in = retry_in.as_str().map(str::to_owned);
+    let retry_in = retry_in.or_else(|| Some(number(value, "retry in")?.to_string()));
+    assert_eq!(retry_in.as_deref(), Some(retry));
+    // For clients without support for `retry in`; a permanent failure has none.
     let interval = retry.parse::<u64>().ok().map(|minutes| minutes * 60);
     assert_eq!(number(value, "interval"), interval, "{value:?}");
     assert_eq!(number(value, "min interval"), interval, "{value:?}");
@@ -91,7 +91,7 @@ const TWO: [u8; 6] = [192, 0, 2, 2, 0x1a, 0xe1];
 async fn bep_3_an_announce_joins_and_is_told_of_the_others_in_dictionaries() {
     let server = server(|_| {});
     let first = announce(&server, "192.0.2.1", "&event=started&left=7&compact=0").await;
-    assert_eq!(first["peers"].as_list().unwrap().len(), 0, "not of itself");
+    assert_eq!(first["peers"].as_list().unwrap().len(), 0, "without itself");
     assert_eq!(number(&first, "interval"), Some(600));
     assert_eq!(number(&first, "min interval"), Some(60));
     let second = announce(&server, "192.0.2.2", "&left=0&compact=0").await;
@@ -105,7 +105,7 @@ async fn bep_3_an_announce_joins_and_is_told_of_the_others_in_dictionaries() {
     assert_eq!(
         counts(&without),
         (1, 1),
-        "who does not say stays what it is"
+        "without `left` the role is unchanged"
     );
     let done = announce(&server, "192.0.2.1", "&event=completed").await;
     assert_eq!(counts(&done), (2, 0));
@@ -122,9 +122,9 @@ async fn bep_3_an_announce_joins_and_is_told_of_the_others_in_dictionaries() {
 async fn bep_7_peers_with_ipv6_are_listed_apart_and_both_kinds_are_told() {
     let server = server(|_| {});
     announce(&server, "192.0.2.1", "").await;
-    let six = announce(&server, "2001:db8::1", "").await;
-    assert_eq!(bytes(&six, "peers"), ONE);
-    assert!(six.get("peers6").is_none(), "none to be listed");
+    let ipv6 = announce(&server, "2001:db8::1", "").await;
+    assert_eq!(bytes(&ipv6, "peers"), ONE);
+    assert!(ipv6.get("peers6").is_none(), "no IPv6 peer to list");
     let third = announce(&server, "192.0.2.2", "").await;
     assert_eq!(bytes(&third, "peers"), ONE);
     let mut expected = [0_u8; 18];
@@ -132,7 +132,7 @@ async fn bep_7_peers_with_ipv6_are_listed_apart_and_both_kinds_are_told() {
     expected[15..].copy_from_slice(&[1, 0x1a, 0xe1]);
     assert_eq!(bytes(&third, "peers6"), expected);
     let mapped = announce(&server, "::ffff:192.0.2.1", "").await;
-    assert_eq!(bytes(&mapped, "peers"), TWO, "it is the first one");
+    assert_eq!(bytes(&mapped, "peers"), TWO, "it is the first peer");
     let all = announce(&server, "192.0.2.3", "&compact=0").await;
     assert_eq!(all["peers"].as_list().unwrap().len(), 3);
 }
@@ -142,21 +142,21 @@ async fn bep_23_peers_are_compact_unless_that_is_refused() {
     let server = server(|_| {});
     announce(&server, "192.0.2.1", "").await;
     for more in ["", "&compact=1", "&compact=1&no_peer_id=1"] {
-        let told = announce(&server, "192.0.2.2", more).await;
-        assert_eq!(bytes(&told, "peers"), ONE, "{more}");
+        let response = announce(&server, "192.0.2.2", more).await;
+        assert_eq!(bytes(&response, "peers"), ONE, "{more}");
     }
-    let told = announce(&server, "192.0.2.2", "&compact=0").await;
-    assert!(told["peers"].as_list().is_some());
+    let response = announce(&server, "192.0.2.2", "&compact=0").await;
+    assert!(response["peers"].as_list().is_some());
 }
 
 #[tokio::test]
 async fn bep_24_a_client_is_told_its_address() {
     let server = server(|_| {});
-    let told = announce(&server, "192.0.2.1", "").await;
-    assert_eq!(bytes(&told, "external ip"), [192, 0, 2, 1]);
-    let told = announce(&server, "2001:db8::1", "").await;
+    let response = announce(&server, "192.0.2.1", "").await;
+    assert_eq!(bytes(&response, "external ip"), [192, 0, 2, 1]);
+    let response = announce(&server, "2001:db8::1", "").await;
     let expected: std::net::Ipv6Addr = "2001:db8::1".parse().unwrap();
-    assert_eq!(bytes(&told, "external ip"), expected.octets());
+    assert_eq!(bytes(&response, "external ip"), expected.octets());
 }
 
 #[tokio::test]
@@ -208,8 +208,8 @@ async fn bep_48_a_scrape_has_raw_keys_and_the_counts_of_all() {
     );
 
     let (hash, unknown) = ("h".repeat(20), "%FF".repeat(20));
-    let told = scrape(&server, &format!("info_hash={unknown}&info_hash={hash}")).await;
-    let files = told["files"].as_dict().unwrap();
+    let response = scrape(&server, &format!("info_hash={unknown}&info_hash={hash}")).await;
+    let files = response["files"].as_dict().unwrap();
     assert_eq!(files.len(), 2, "one entry for each hash");
     let file = &files[hash.as_bytes()];
     assert_eq!(
@@ -235,9 +235,9 @@ async fn bep_48_a_scrape_has_raw_keys_and_the_counts_of_all() {
 async fn nobody_can_announce_another_than_its_own_address() {
     let server = TestServer::start(|_| {});
     let more = "&ip=192.0.2.66&ipv4=192.0.2.66&ipv6=2001:db8::66";
-    // Nobody is trusted, so the header does not count either.
-    let told = announce(&server, "192.0.2.66", more).await;
-    assert_eq!(bytes(&told, "external ip"), [127, 0, 0, 1]);
+    // No proxy is trusted, so the header is ignored too.
+    let response = announce(&server, "192.0.2.66", more).await;
+    assert_eq!(bytes(&response, "external ip"), [127, 0, 0, 1]);
     let (_, body) = ask(
         &server,
         &format!(
@@ -247,8 +247,8 @@ async fn nobody_can_announce_another_than_its_own_address() {
         "",
     )
     .await;
-    let told: Value = bt_bencode::from_slice(&body).unwrap();
-    assert_eq!(bytes(&told, "peers"), [127, 0, 0, 1, 0x1a, 0xe1]);
+    let response: Value = bt_bencode::from_slice(&body).unwrap();
+    assert_eq!(bytes(&response, "peers"), [127, 0, 0, 1, 0x1a, 0xe1]);
 }
 
 #[tokio::test]
@@ -301,8 +301,8 @@ async fn an_address_that_asks_too_often_over_http_is_told_when_to_come_again() {
     }
     let limit = "limits.address_http_requests_per_second";
     assert_failed(&announce(&server, "192.0.2.1", "").await, limit, "1");
-    let told = ask_from(&server, "192.0.2.1", "/scrape").await;
-    assert_failed(&told, limit, "1");
+    let response = ask_from(&server, "192.0.2.1", "/scrape").await;
+    assert_failed(&response, limit, "1");
     assert_eq!(
         server
             .node
@@ -312,8 +312,8 @@ async fn an_address_that_asks_too_often_over_http_is_told_when_to_come_again() {
     );
     assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 2));
     for _ in 0..10 {
-        let at_home = announce(&server, "10.0.0.1", "").await;
-        assert_eq!(counts(&at_home), (0, 3), "exempt");
+        let exempt = announce(&server, "10.0.0.1", "").await;
+        assert_eq!(counts(&exempt), (0, 3), "exempt");
     }
 }
 
@@ -331,8 +331,8 @@ async fn an_address_has_so_many_peers_over_http_and_no_more() {
     assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 3));
     let stopped = format!("{}&event=stopped", port(1));
     announce(&server, "192.0.2.1", &stopped).await;
-    let told = announce(&server, "192.0.2.1", &port(3)).await;
-    assert_eq!(counts(&told), (0, 3), "there is room again");
+    let response = announce(&server, "192.0.2.1", &port(3)).await;
+    assert_eq!(counts(&response), (0, 3), "there is room again");
 }
 
 #[tokio::test]
@@ -353,11 +353,8 @@ async fn an_address_with_too_many_peers_over_http_in_a_swarm_is_told_so() {
         (0, 3)
     );
     for number in 1..=10 {
-        let at_home = announce(&server, "127.0.0.9", &port(number)).await;
-        assert!(
-            at_home.get("failure reason").is_none(),
-            "exempt: {at_home:?}"
-        );
+        let exempt = announce(&server, "127.0.0.9", &port(number)).await;
+        assert!(exempt.get("failure reason").is_none(), "exempt: {exempt:?}");
     }
 }
 
@@ -365,21 +362,21 @@ async fn an_address_with_too_many_peers_over_http_in_a_swarm_is_told_so() {
 async fn a_neighbour_behind_the_same_address_ends_no_membership_that_has_a_key() {
     let server = server(|_| {});
     announce(&server, "192.0.2.1", "&key=secret&left=0").await;
-    // It learns id and port of the other, and comes from the same address.
-    let told = announce(
+    // The neighbour learns id and port of the other peer, and has the same address.
+    let response = announce(
         &server,
         "192.0.2.2",
         "&compact=0&peer_id=yyyyyyyyyyyyyyyyyyyy",
     )
     .await;
-    assert_eq!(bytes(&told["peers"][0], "peer id"), [0xff; 20]);
+    assert_eq!(bytes(&response["peers"][0], "peer id"), [0xff; 20]);
     for more in [
         "&event=stopped",
         "&event=stopped&key=guess",
         "&left=9&peer_id=zzzzzzzzzzzzzzzzzzzz",
     ] {
-        let told = announce(&server, "192.0.2.1", more).await;
-        assert_eq!(counts(&told), (1, 1), "{more}");
+        let response = announce(&server, "192.0.2.1", more).await;
+        assert_eq!(counts(&response), (1, 1), "{more}");
     }
     assert_eq!(server.node.counters().http_key_mismatches, 3);
     let left = announce(&server, "192.0.2.1", "&key=secret&event=stopped").await;
@@ -390,8 +387,11 @@ async fn a_neighbour_behind_the_same_address_ends_no_membership_that_has_a_key()
 async fn a_client_with_two_kinds_of_address_counts_once() {
     let server = server(|_| {});
     announce(&server, "192.0.2.1", "&key=k").await;
-    let told = announce(&server, "2001:db8::1", "&key=k").await;
-    assert_eq!((counts(&told), bytes(&told, "peers")), ((0, 1), &[][..]));
+    let response = announce(&server, "2001:db8::1", "&key=k").await;
+    assert_eq!(
+        (counts(&response), bytes(&response, "peers")),
+        ((0, 1), &[][..])
+    );
     let other = announce(&server, "192.0.2.2", "&key=other").await;
     assert_eq!((counts(&other), bytes(&other, "peers")), ((0, 2), &ONE[..]));
     assert_eq!(bytes(&other, "peers6").len(), 18);
@@ -408,8 +408,8 @@ async fn peers_over_http_that_expire_no_longer_count_for_their_address() {
     let expired = |count| server.node.counters().http_peers_expired == count;
     for round in 1..=2 {
         for port in 1..=2 {
-            let told = announce(&server, "192.0.2.1", &format!("&port=68{round}{port}")).await;
-            assert!(told.get("failure reason").is_none(), "{told:?}");
+            let response = announce(&server, "192.0.2.1", &format!("&port=68{round}{port}")).await;
+            assert!(response.get("failure reason").is_none(), "{response:?}");
         }
         until("they expire", || expired(2 * round)).await;
         assert_eq!(server.node.tracker().swarms().totals().swarms, 0);
@@ -420,8 +420,8 @@ async fn peers_over_http_that_expire_no_longer_count_for_their_address() {
 async fn a_tracker_full_of_peers_over_http_says_so() {
     let server = server(|config| config.limits.http_peers_max = 1);
     announce(&server, "192.0.2.1", "").await;
-    let told = announce(&server, "192.0.2.2", "").await;
-    assert_failed(&told, "limits.http_peers_max", "10");
+    let response = announce(&server, "192.0.2.2", "").await;
+    assert_failed(&response, "limits.http_peers_max", "10");
     assert_eq!(server.node.counters().failures_http_peers_max, 1);
     assert_eq!(counts(&announce(&server, "192.0.2.1", "").await), (0, 1));
     assert_eq!(
@@ -437,29 +437,29 @@ async fn a_reply_over_http_lists_so_many_peers_and_no_more() {
         announce(&server, &format!("192.0.2.{number}"), "&numwant=0").await;
         announce(&server, &format!("2001:db8::{number}"), "&numwant=0").await;
     }
-    let told = async |more| {
-        let told = announce(&server, "192.0.2.1", more).await;
+    let lengths = async |more| {
+        let response = announce(&server, "192.0.2.1", more).await;
         (
-            bytes(&told, "peers").len() / 6,
-            bytes(&told, "peers6").len() / 18,
+            bytes(&response, "peers").len() / 6,
+            bytes(&response, "peers6").len() / 18,
         )
     };
-    assert_eq!(told("&numwant=3").await, (3, 3));
+    assert_eq!(lengths("&numwant=3").await, (3, 3));
     assert_eq!(server.node.counters().http_replies_cut, 0);
-    assert_eq!(told("&numwant=1000000").await, (4, 4));
-    assert_eq!(told("").await, (4, 4));
+    assert_eq!(lengths("&numwant=1000000").await, (4, 4));
+    assert_eq!(lengths("").await, (4, 4));
     assert_eq!(server.node.counters().http_replies_cut, 2);
 }
 
 #[tokio::test]
 async fn who_is_not_let_in_reads_over_http_why_and_when_to_come_again() {
     let server = server(|config| config.limits.address_connections_max = 1);
-    let keep = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    let request = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
     let mut open = TcpStream::connect(server.address).await.unwrap();
-    open.write_all(keep.as_bytes()).await.unwrap();
+    open.write_all(request.as_bytes()).await.unwrap();
     open.read_u8().await.unwrap();
-    let told = announce(&server, "192.0.2.1", "").await;
-    assert_failed(&told, "limits.address_connections_max", "1");
+    let response = announce(&server, "192.0.2.1", "").await;
+    assert_failed(&response, "limits.address_connections_max", "1");
     assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 1));
 }
 
@@ -476,8 +476,8 @@ async fn who_has_no_address_cannot_announce_over_http() {
     let query = format!("info_hash={0}&peer_id={0}&port=6881", "h".repeat(20));
     let request = format!("GET /announce?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = String::new();
-    stream.read_to_string(&mut heard).await.unwrap();
-    assert!(heard.contains("proxies.trusted"), "{heard}");
+    let mut received = String::new();
+    stream.read_to_string(&mut received).await.unwrap();
+    assert!(received.contains("proxies.trusted"), "{received}");
     assert_eq!(server.node.counters().failures_http_no_address, 1);
 }

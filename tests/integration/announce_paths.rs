@@ -1,4 +1,4 @@
-//! Announces and scrapes under whatever address users gave their clients and proxies made of it.
+//! Announces and scrapes under every URL path that users configure or proxies produce.
 
 use bt_bencode::Value;
 use swarmhub::config::Role;
@@ -11,7 +11,7 @@ use crate::support::{PATIENCE, TestServer};
 const HASH: &str = "info_hash=hhhhhhhhhhhhhhhhhhhh";
 const REST: &str = "peer_id=-TR4050-pppppppppppp&port=6881&left=0";
 
-/// The status of the response, its head, and its body.
+/// Sends a request and returns status, head and body of the response.
 async fn ask(server: &TestServer, method: &str, path: &str) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request =
@@ -64,16 +64,16 @@ const PATHS: [&str; 15] = [
 async fn an_announce_is_served_under_any_path() {
     let server = TestServer::start(|_| {});
     for path in PATHS {
-        let told = bencoded(&server, &format!("{path}?{HASH}&{REST}")).await;
-        assert_eq!(reason(&told), "", "{path}");
-        assert_eq!(told["complete"].as_u64(), Some(1), "{path}");
+        let value = bencoded(&server, &format!("{path}?{HASH}&{REST}")).await;
+        assert_eq!(reason(&value), "", "{path}");
+        assert_eq!(value["complete"].as_u64(), Some(1), "{path}");
     }
-    let told = bencoded(
+    let value = bencoded(
         &server,
         &format!("/x?passkey=1&{HASH}&{REST}&event=stopped"),
     )
     .await;
-    assert_eq!(told["complete"].as_u64(), Some(0));
+    assert_eq!(value["complete"].as_u64(), Some(0));
 }
 
 #[tokio::test]
@@ -84,8 +84,8 @@ async fn a_scrape_is_served_under_any_path_that_ends_in_it() {
             "/" | "/tracker" | "/tracker/" | "/dashboard" | "/healthz" => "/scrape".to_owned(),
             path => path.replace("announce", "scrape"),
         };
-        let told = bencoded(&server, &format!("{path}?{HASH}")).await;
-        assert!(told.get("files").is_some(), "{path}: {told:?}");
+        let value = bencoded(&server, &format!("{path}?{HASH}")).await;
+        assert!(value.get("files").is_some(), "{path}: {value:?}");
     }
 }
 
@@ -93,25 +93,25 @@ async fn a_scrape_is_served_under_any_path_that_ends_in_it() {
 async fn what_is_missing_is_told_in_bencode_under_any_path_that_names_the_tracker() {
     let server = TestServer::start(|_| {});
     for path in PATHS.iter().filter(|path| path.contains("announce")) {
-        let told = bencoded(&server, path).await;
-        assert!(reason(&told).contains("info_hash is missing"), "{path}");
-        let told = bencoded(&server, &format!("{path}?{HASH}")).await;
-        assert!(reason(&told).contains("peer_id is missing"), "{path}");
+        let value = bencoded(&server, path).await;
+        assert!(reason(&value).contains("info_hash is missing"), "{path}");
+        let value = bencoded(&server, &format!("{path}?{HASH}")).await;
+        assert!(reason(&value).contains("peer_id is missing"), "{path}");
     }
     for path in ["/?", "/x?", "/x/?y=z&"] {
-        let told = bencoded(&server, &format!("{path}{HASH}")).await;
-        assert!(reason(&told).contains("peer_id is missing"), "{path}");
+        let value = bencoded(&server, &format!("{path}{HASH}")).await;
+        assert!(reason(&value).contains("peer_id is missing"), "{path}");
     }
-    // A question mark of the user and one of an old client.
+    // One question mark from the user and one from an old client.
     for before in ["passkey=x?", "?", "token=x?"] {
-        let told = bencoded(&server, &format!("/announce?{before}{HASH}&{REST}")).await;
-        assert_eq!(reason(&told), "", "{before}: {told:?}");
+        let value = bencoded(&server, &format!("/announce?{before}{HASH}&{REST}")).await;
+        assert_eq!(reason(&value), "", "{before}: {value:?}");
     }
-    let told = bencoded(&server, "/announce/index.php").await;
-    assert!(reason(&told).contains("info_hash is missing"), "{told:?}");
+    let value = bencoded(&server, "/announce/index.php").await;
+    assert!(reason(&value).contains("info_hash is missing"), "{value:?}");
     for path in ["/full_scrape", "/scrape-x", "/announce-scrape", "/scrape;x"] {
-        let told = bencoded(&server, &format!("{path}?{HASH}")).await;
-        assert!(told.get("files").is_some(), "{path}: {told:?}");
+        let value = bencoded(&server, &format!("{path}?{HASH}")).await;
+        assert!(value.get("files").is_some(), "{path}: {value:?}");
     }
     assert!(reason(&bencoded(&server, "/x/scrape.php").await).contains("name the info_hash"));
     let (status, _, body) = ask(&server, "GET", "/x").await;
@@ -131,8 +131,8 @@ async fn only_a_get_announces() {
             let (status, head, body) = ask(&server, method, &path).await;
             assert_eq!(status, 405, "{method} {path}");
             assert!(head.contains("allow: get, head\r\n"), "{head}");
-            let told: Value = bt_bencode::from_slice(&body).unwrap();
-            assert!(reason(&told).contains("GET"), "{told:?}");
+            let value: Value = bt_bencode::from_slice(&body).unwrap();
+            assert!(reason(&value).contains("GET"), "{value:?}");
         }
     }
     assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
@@ -145,8 +145,8 @@ async fn an_announce_is_refused_in_bencode_where_the_tracker_is_not_served() {
     let tracker = TestServer::start(|config| config.listen[0].role = Role::Tracker);
     for path in PATHS {
         let path = format!("{path}?{HASH}&{REST}");
-        let told = bencoded(&pages, &path).await;
-        assert!(reason(&told).contains("no HTTP tracker"), "{path}");
+        let value = bencoded(&pages, &path).await;
+        assert!(reason(&value).contains("no HTTP tracker"), "{path}");
         assert_eq!(reason(&bencoded(&tracker, &path).await), "", "{path}");
     }
 }
@@ -164,10 +164,10 @@ async fn who_watches_the_server_is_still_not_limited_but_who_announces_there_is(
     open.read_u8().await.unwrap();
     let (status, _, body) = ask(&server, "GET", "/healthz").await;
     assert_eq!((status, &*body), (200, &b"ok\n"[..]));
-    let told = bencoded(&server, &format!("/healthz?{HASH}&{REST}")).await;
+    let value = bencoded(&server, &format!("/healthz?{HASH}&{REST}")).await;
     assert!(
-        reason(&told).contains("limits.address_connections_max"),
-        "{told:?}"
+        reason(&value).contains("limits.address_connections_max"),
+        "{value:?}"
     );
 }
 
@@ -178,11 +178,11 @@ async fn no_peer_is_listed_at_a_port_of_another_service_and_it_may_leave() {
         format!("/announce?{HASH}&peer_id=-TR4050-pppppppppppp&port={port}{more}")
     };
     for port in [1, 25, 80, 443, 1023, 2049, 5060, 6000, 6667, 10080] {
-        let told = bencoded(&server, &query(port, "")).await;
-        assert!(reason(&told).contains("This port"), "{port}: {told:?}");
-        assert_eq!(told["interval"].as_u64(), Some(1800), "{port}");
-        let told = bencoded(&server, &query(port, "&event=stopped")).await;
-        assert_eq!(reason(&told), "", "{port}");
+        let value = bencoded(&server, &query(port, "")).await;
+        assert!(reason(&value).contains("This port"), "{port}: {value:?}");
+        assert_eq!(value["interval"].as_u64(), Some(1800), "{port}");
+        let value = bencoded(&server, &query(port, "&event=stopped")).await;
+        assert_eq!(reason(&value), "", "{port}");
     }
     assert_eq!(server.node.counters().failures_http_port, 10);
     assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
@@ -198,9 +198,9 @@ async fn who_leaves_is_never_told_to_stay_away() {
         format!("{HASH}&peer_id=-TR4050-pppppppppppp&event=stopped"),
         format!("{HASH}&{HASH}&{REST}&event=stopped"),
     ] {
-        let told = bencoded(&server, &format!("/announce?{query}")).await;
-        assert_eq!(told["retry in"].as_u64(), Some(1), "{told:?}");
-        assert_eq!(told["interval"].as_u64(), Some(60), "{told:?}");
-        assert_eq!(told["min interval"].as_u64(), Some(60), "{told:?}");
+        let value = bencoded(&server, &format!("/announce?{query}")).await;
+        assert_eq!(value["retry in"].as_u64(), Some(1), "{value:?}");
+        assert_eq!(value["interval"].as_u64(), Some(60), "{value:?}");
+        assert_eq!(value["min interval"].as_u64(), Some(60), "{value:?}");
     }
 }

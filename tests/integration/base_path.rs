@@ -1,4 +1,4 @@
-//! Under a path of a proxy that keeps it (`base_path`): everything is there in both spellings, by the same rules.
+//! `base_path`, for proxies that keep their path prefix: every route works with and without it, by the same rules.
 
 use std::net::SocketAddr;
 
@@ -52,9 +52,9 @@ async fn everything_is_served_under_the_base_path_and_at_the_root() {
         }
         for other in ["/a", "/hub", "/a/hubs", "/a/hub/a/hub", "/a//hub"] {
             let response = get(server.address, &format!("{other}{path}"), "").await;
-            // Announces are taken on any path.
-            let is_there = status(&response) == "200" && !path.starts_with("/announce");
-            assert!(!is_there, "{other}{path}: {response}");
+            // Announces are accepted on any path.
+            let is_served = status(&response) == "200" && !path.starts_with("/announce");
+            assert!(!is_served, "{other}{path}: {response}");
         }
     }
     for path in ["/a/hub", "/a/hub/", "/a/hub/announce"] {
@@ -79,7 +79,7 @@ async fn without_its_slash_the_base_path_leads_to_the_page() {
         let expected = format!("\r\nlocation: {location}\r\n");
         assert!(response.to_lowercase().contains(&expected), "{response}");
     }
-    // Nobody is led away where no base path is set.
+    // Without a base path there is no redirect.
     let server = TestServer::start(|_| {});
     for path in ["/hub", "/a/hub", "/hub/", "//x.example/"] {
         let response = get(server.address, path, "").await;
@@ -136,7 +136,7 @@ async fn limits_origins_and_tokens_are_the_same_under_the_base_path() {
             "{base}"
         );
     }
-    // A listener that has no pages has none there either, and the limit of an address counts both together.
+    // A listener without pages has none under the base path either. The limit of an address counts both together.
     let server = TestServer::start(|config| {
         under_hub(config);
         config.listen = vec!["tracker+127.0.0.1:0".parse().unwrap()];
@@ -144,10 +144,10 @@ async fn limits_origins_and_tokens_are_the_same_under_the_base_path() {
         config.limits.address_connections_max = 2;
     });
     assert_eq!(status(&get(server.address, "/a/hub/", "").await), "404");
-    let mut guests = Vec::new();
+    let mut connections = Vec::new();
     for path in ["/announce", "/a/hub/announce"] {
         let url = format!("ws://{}{path}", server.address);
-        guests.push(tokio_tungstenite::connect_async(url).await.unwrap());
+        connections.push(tokio_tungstenite::connect_async(url).await.unwrap());
     }
     for path in ["/announce", "/a/hub/announce"] {
         let url = format!("ws://{}{path}", server.address);

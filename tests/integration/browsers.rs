@@ -1,7 +1,7 @@
-//! Heads as real browsers and real torrent programs sent them: no page makes its visitor a peer, and every program is served.
+//! Recorded request heads of browsers and torrent clients: no page makes its visitor a peer; every client is served.
 //!
-//! Those of browsers were recorded with a page that makes its browser GET from another host in every way that there is,
-//! those of programs with a tracker that only listens; `heads/README.md` says how.
+//! The browser heads were recorded with a page that makes its browser GET from another host in every possible way.
+//! The client heads were recorded with a tracker that only listens; `heads/README.md` says how.
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,7 +21,7 @@ const WITHIN_TLS: [&str; 2] = [
 const EMBEDDED: &str = include_str!("heads/embedded.txt");
 const PROGRAMS: &str = include_str!("heads/programs.txt");
 
-/// The names and heads of a file.
+/// Returns the names and request heads in a file.
 fn heads(file: &str) -> Vec<(&str, String)> {
     let heads = file.split("# ").filter(|head| !head.is_empty());
     let heads = heads.map(|head| {
@@ -35,7 +35,7 @@ fn heads(file: &str) -> Vec<(&str, String)> {
     heads.collect()
 }
 
-/// Sends a head as it is, with a body if it is to have one, and gives the response.
+/// Sends a head unchanged, with a body if its headers require one, and returns the response.
 async fn send(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> String {
     let body = head.to_lowercase().contains("content-length: 1");
     let request = format!("{head}\r\n{}", if body { "x" } else { "" });
@@ -47,10 +47,10 @@ async fn send(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> St
     String::from_utf8_lossy(&received).into_owned()
 }
 
-fn assert_refused(server: &TestServer, name: &str, heard: &str) {
-    let is_refused = heard.contains("Web pages announce over WebSockets");
-    let is_no_get = heard.starts_with("HTTP/1.1 405 ");
-    assert!(is_refused || is_no_get, "{name}: {heard}");
+fn assert_refused(server: &TestServer, name: &str, response: &str) {
+    let is_refused = response.contains("Web pages announce over WebSockets");
+    let is_not_get = response.starts_with("HTTP/1.1 405 ");
+    assert!(is_refused || is_not_get, "{name}: {response}");
     let totals = server.node.tracker().swarms().totals();
     assert_eq!(totals.http_peers, 0, "{name}");
 }
@@ -73,7 +73,7 @@ async fn no_way_in_which_a_page_makes_its_browser_get_lists_the_visitor() {
 async fn no_way_lists_the_visitor_within_tls_either() {
     let certified = Certified::new();
     let (server, _folder) = start(&certified, |_| {});
-    // Some browsers send to plain servers what these send within TLS, and the other way round.
+    // Some browsers send over plain HTTP the heads that these send over TLS, and vice versa.
     for (name, head) in WITHIN_TLS.iter().chain(&PLAIN).flat_map(|file| heads(file)) {
         let stream = certified.dial(server.address).await.unwrap();
         assert_refused(&server, name, &send(stream, &head).await);
@@ -98,9 +98,9 @@ async fn torrent_programs_are_no_browsers() {
     let mut count = 0;
     for (name, head) in heads(PROGRAMS) {
         let stream = TcpStream::connect(server.address).await.unwrap();
-        let heard = send(stream, &head).await;
-        assert!(heard.starts_with("HTTP/1."), "{name}: {heard}");
-        assert!(!heard.contains("failure reason"), "{name}: {heard}");
+        let response = send(stream, &head).await;
+        assert!(response.starts_with("HTTP/1."), "{name}: {response}");
+        assert!(!response.contains("failure reason"), "{name}: {response}");
         count += 1;
     }
     assert!(count >= 8, "{count}");

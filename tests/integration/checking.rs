@@ -1,4 +1,4 @@
-//! `check-config` and the start look at the same things and say the same words.
+//! `check-config` and the start of the server accept the same configurations and report the same errors.
 
 #![cfg(unix)]
 
@@ -13,14 +13,14 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use crate::process::command;
 
-/// How a program took its arguments: exit code if it ended, and what it said that is no log line.
+/// Whether a program accepted its arguments, or the error lines with which it refused them.
 #[derive(Debug, PartialEq, Eq)]
 enum Taken {
     Accepted,
     Refused(Vec<String>),
 }
 
-/// The lines that are the program's own words.
+/// Returns the error lines, without log lines.
 fn own_words(text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| line.starts_with("swarmhub: "));
     lines.map(str::to_owned).collect()
@@ -29,8 +29,8 @@ fn own_words(text: &str) -> Vec<String> {
 fn checked(args: &[&str], folder: &Path) -> (Taken, String) {
     let args = [&["check-config"], args].concat();
     let output = prepared(&args, folder).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    let taken = match output.status.code() {
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let outcome = match output.status.code() {
         Some(0) => {
             let summary = String::from_utf8(output.stdout).unwrap();
             assert!(summary.contains("the configuration is valid"), "{summary}");
@@ -38,14 +38,14 @@ fn checked(args: &[&str], folder: &Path) -> (Taken, String) {
         }
         Some(2) => {
             assert!(output.stdout.is_empty(), "{args:?}");
-            Taken::Refused(own_words(&said))
+            Taken::Refused(own_words(&errors))
         }
-        code => panic!("{args:?} {code:?} {said}"),
+        code => panic!("{args:?} {code:?} {errors}"),
     };
-    (taken, said)
+    (outcome, errors)
 }
 
-/// Starts it, and ends it when it serves.
+/// Starts the server and kills it once it serves.
 fn started(args: &[&str], folder: &Path) -> (Taken, String) {
     let mut child = prepared(args, folder)
         .stdout(Stdio::piped())
@@ -58,15 +58,15 @@ fn started(args: &[&str], folder: &Path) -> (Taken, String) {
     if !first.is_empty() {
         child.kill().unwrap();
     }
-    let mut said = String::new();
+    let mut log = String::new();
     let mut stderr = child.stderr.take().unwrap();
-    stderr.read_to_string(&mut said).unwrap();
+    stderr.read_to_string(&mut log).unwrap();
     let code = child.wait().unwrap().code();
     if first.is_empty() {
-        assert!(matches!(code, Some(1 | 2)), "{args:?} {code:?} {said}");
-        return (Taken::Refused(own_words(&said)), said);
+        assert!(matches!(code, Some(1 | 2)), "{args:?} {code:?} {log}");
+        return (Taken::Refused(own_words(&log)), log);
     }
-    (Taken::Accepted, said)
+    (Taken::Accepted, log)
 }
 
 fn prepared(args: &[&str], folder: &Path) -> std::process::Command {
@@ -76,7 +76,7 @@ fn prepared(args: &[&str], folder: &Path) -> std::process::Command {
     command
 }
 
-/// Files of all kinds, by names.
+/// Creates files of all kinds in a folder.
 fn fill(folder: &Path) {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
@@ -115,7 +115,7 @@ fn fill(folder: &Path) {
     drop(UnixListener::bind(folder.join("dead.sock")).unwrap());
 }
 
-/// Arguments, and what is said of them; nothing where they are right.
+/// Arguments and the expected error text; empty if they are valid, `?` if the result depends on the user.
 const CASES: &[(&str, &str)] = &[
     // Certificates and keys.
     ("--tls-certificate a.crt --tls-key a.key", ""),
@@ -168,7 +168,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "--tls-acme-domain a.example --tls-acme-cache text",
-        "is no folder",
+        "is not a folder",
     ),
     (
         "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority junk.pem",
@@ -178,7 +178,7 @@ const CASES: &[(&str, &str)] = &[
         "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority text",
         "tls.acme_authority",
     ),
-    // Where it keeps things, and what it reads.
+    // Files and folders.
     ("--history folder/h.sqlite", ""),
     ("--history new/folder/h.sqlite", ""),
     (
@@ -187,8 +187,8 @@ const CASES: &[(&str, &str)] = &[
     ),
     ("--history folder/", "is a folder"),
     ("--admin-token-file token", ""),
-    ("--admin-token-file empty", "letters, digits and signs"),
-    ("--admin-token-file short", "letters, digits and signs"),
+    ("--admin-token-file empty", "printable ASCII characters"),
+    ("--admin-token-file short", "printable ASCII characters"),
     ("--admin-token-file folder", "is a folder"),
     ("--admin-token-file none", "there is no file"),
     ("--admin-token-file unreadable", "?"),
@@ -203,9 +203,9 @@ const CASES: &[(&str, &str)] = &[
         "bad-tokens:1: access.tokens_file",
     ),
     ("--access-tokens-file unreadable", "?"),
-    ("--web-dir folder", "holds no share/index.html"),
-    ("--web-dir none", "holds no share/index.html"),
-    // Where it listens.
+    ("--web-dir folder", "does not contain share/index.html"),
+    ("--web-dir none", "does not contain share/index.html"),
+    // Listeners.
     ("--listen unix:folder/hub.sock", ""),
     ("--listen unix:dead.sock", ""),
     ("--listen unix:none/hub.sock", "its folder does not exist"),
@@ -215,11 +215,11 @@ const CASES: &[(&str, &str)] = &[
     ),
     ("--listen unix:text", "no socket"),
     ("--listen unix:folder", "no socket"),
-    ("--listen tls+127.0.0.1:0", "has no certificate to show"),
+    ("--listen tls+127.0.0.1:0", "has no certificate"),
     ("--listen 192.0.2.1:0", "does not have that address"),
     ("--listen [fe80::1]:9000", "[fe80::1%2]:9000"),
-    ("--listen [ff02::1]:9000", "takes no connections"),
-    ("--listen 224.0.0.1:9000", "takes no connections"),
+    ("--listen [ff02::1]:9000", "accepts no connections"),
+    ("--listen 224.0.0.1:9000", "accepts no connections"),
     ("--listen [::ffff:127.0.0.1]:0", "give 127.0.0.1:0"),
     (
         "--listen 127.0.0.1:7777 --listen 127.0.0.1:7777",
@@ -227,69 +227,69 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "--listen 0.0.0.0:7777 --listen 127.0.0.1:7777",
-        "take the same port",
+        "use the same port",
     ),
     (
         "--listen [::1]:7777 --listen [::]:7777",
-        "take the same port",
+        "use the same port",
     ),
     (
         "--listen [::]:7777 --metrics-listen 127.0.0.1:7777",
-        "is in listen as well",
+        "is also in listen",
     ),
 ];
 
 #[test]
 fn what_check_config_accepts_starts_and_what_it_refuses_does_not() {
-    for (words, said) in CASES {
-        // One for each, so that nothing that a start has made helps the next check.
+    for (arguments, expected) in CASES {
+        // A new folder for each, so that files made by one start do not help the next check.
         let folder = tempfile::tempdir().unwrap();
         fill(folder.path());
-        let mut args: Vec<&str> = words.split(' ').collect();
-        if !words.contains("--listen") {
-            let tls = if words.contains("--tls-") {
+        let mut args: Vec<&str> = arguments.split(' ').collect();
+        if !arguments.contains("--listen") {
+            let tls = if arguments.contains("--tls-") {
                 "tls+127.0.0.1:0"
             } else {
                 "127.0.0.1:0"
             };
             args.extend(["--listen", tls]);
         }
-        if !words.contains("--history") {
+        if !arguments.contains("--history") {
             args.extend(["--history", "off"]);
         }
         let before = names(folder.path());
-        let (checked, told) = checked(&args, folder.path());
+        let (checked, output) = checked(&args, folder.path());
         assert_eq!(
             names(folder.path()),
             before,
-            "{words}: the check has made something"
+            "{arguments}: the check created files"
         );
         let (started, log) = started(&args, folder.path());
         match (&checked, &started) {
             (Taken::Accepted, Taken::Accepted) => {}
-            // The start may stop at the first.
+            // The start may stop at the first error.
             (Taken::Refused(all), Taken::Refused(first)) => {
                 assert!(
                     first.iter().all(|line| all.contains(line)),
-                    "{words}: {all:?} {first:?}"
+                    "{arguments}: {all:?} {first:?}"
                 );
-                assert!(!first.is_empty(), "{words}: {log}");
+                assert!(!first.is_empty(), "{arguments}: {log}");
             }
-            _ => panic!("{words}: checked {checked:?} {told}, started {started:?} {log}"),
+            _ => panic!("{arguments}: checked {checked:?} {output}, started {started:?} {log}"),
         }
-        // Who is root can read everything.
-        if *said != "?" {
+        // Root can read everything.
+        if *expected != "?" {
             assert_eq!(
-                said.is_empty(),
+                expected.is_empty(),
                 checked == Taken::Accepted,
-                "{words}: {told}"
+                "{arguments}: {output}"
             );
-            assert!(told.contains(said), "{words}: {told}");
+            assert!(output.contains(expected), "{arguments}: {output}");
         }
     }
 }
 
-/// All files below a folder.
+/// Returns the paths of all files below a folder.
 fn names(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -309,11 +309,11 @@ fn several_mistakes_are_all_told_at_once() {
     let args = "--tls-certificate a.crt --tls-key b.key --listen tls+unix:none/hub.sock --history text/h.sqlite \
                 --access-tokens-file bad-tokens";
     let args: Vec<&str> = args.split(' ').collect();
-    let (checked, told) = checked(&args, folder.path());
+    let (checked, stderr) = checked(&args, folder.path());
     let Taken::Refused(lines) = checked else {
         panic!("accepted");
     };
-    assert_eq!(lines.len(), 4, "{told}");
+    assert_eq!(lines.len(), 4, "{stderr}");
 }
 
 #[test]
@@ -328,23 +328,23 @@ fn a_warning_of_the_check_stands_in_the_log_of_the_start() {
         fs::Permissions::from_mode(0o644),
     )
     .unwrap();
-    // A state folder that can never be made: history is not worth more than the tracker.
+    // A state folder that cannot be created: the tracker starts without history.
     let state = folder.path().join("text/state");
     let args = "--config hub.toml --listen 0.0.0.0:0 --listen proxy+tracker+0.0.0.0:0 --listen tls+127.0.0.1:0 --tls-certificate over.crt --tls-key over.key";
     let args: Vec<&str> = args.split(' ').collect();
     let mut check = prepared(&[&["check-config"], &args[..]].concat(), folder.path());
     let output = check.env("STATE_DIRECTORY", &state).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let summary = String::from_utf8(output.stdout).unwrap();
     assert_eq!(
         (output.status.code(), output.stderr.len()),
         (Some(0), 0),
-        "{told}"
+        "{summary}"
     );
-    let warnings: Vec<_> = told
+    let warnings: Vec<_> = summary
         .lines()
         .filter(|line| line.starts_with("warning: "))
         .collect();
-    assert_eq!(warnings.len(), 6, "{told}");
+    assert_eq!(warnings.len(), 6, "{summary}");
 
     let mut start = prepared(&args, folder.path());
     start.env("STATE_DIRECTORY", &state).env("NO_COLOR", "1");
@@ -369,7 +369,7 @@ fn a_warning_of_the_check_stands_in_the_log_of_the_start() {
     child.wait().unwrap();
     for warning in warnings {
         let words = warning.strip_prefix("warning: ").unwrap();
-        // The name of a certificate is a field of its own there.
+        // In the log, the name of a certificate is a separate field.
         let words = words.split("; browsers refuse it").next().unwrap();
         let in_log = log
             .lines()
@@ -377,15 +377,15 @@ fn a_warning_of_the_check_stands_in_the_log_of_the_start() {
         assert!(in_log, "{words}:\n{log}");
     }
 
-    // All as it should be: nothing to warn of.
+    // A correct configuration has no warnings.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let quiet =
         "check-config --config hub.toml --listen 127.0.0.1:0 --listen unix:hub.sock --history off";
     let quiet: Vec<&str> = quiet.split(' ').collect();
     let output = prepared(&quiet, folder.path()).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let summary = String::from_utf8(output.stdout).unwrap();
     assert!(
-        !told.contains("warning") && output.status.success(),
-        "{told}"
+        !summary.contains("warning") && output.status.success(),
+        "{summary}"
     );
 }

@@ -1,4 +1,4 @@
-//! Many connections that come and go: the server lives, others are served, and memory returns.
+//! Process memory when many connections, handshakes or swarms end: it does not grow and is released.
 
 #![cfg(target_os = "linux")]
 
@@ -37,7 +37,7 @@ async fn ten_thousand_connections_come_and_go() {
         after.push(resident(pid));
     }
     let reply = honest.join("swarm", "honest").await;
-    // The closes of the last round may still be under way; they are counted down, not up.
+    // Some closes of the last round may still be in progress; the count only falls.
     assert!(reply["incomplete"].as_u64().unwrap() <= 250, "{reply}");
     let (first, last) = (after[0], after[ROUNDS - 1]);
     assert!(
@@ -49,7 +49,7 @@ async fn ten_thousand_connections_come_and_go() {
     assert_eq!(code, Some(0), "{log}");
 }
 
-/// The allocator of other C libraries cannot be asked.
+/// The allocators of other C libraries cannot be asked to release memory.
 #[cfg(target_env = "gnu")]
 #[tokio::test]
 async fn memory_returns_when_connections_have_gone() {
@@ -69,11 +69,11 @@ async fn memory_returns_when_connections_have_gone() {
     // Linux counts resident pages lazily, so a small part may lag behind.
     assert!(open > before + (1 << 20), "{before} {open}");
     drop(clients);
-    let enough = before + (open - before) / 2;
-    until("memory returns", || resident(pid) < enough).await;
+    let target = before + (open - before) / 2;
+    until("memory is released", || resident(pid) < target).await;
 }
 
-/// The allocator of other C libraries cannot be asked.
+/// The allocators of other C libraries cannot be asked to release memory.
 #[cfg(target_env = "gnu")]
 #[tokio::test]
 async fn memory_returns_when_handshakes_have_gone_that_never_became_websockets() {
@@ -91,11 +91,11 @@ async fn memory_returns_when_handshakes_have_gone_that_never_became_websockets()
     until("heads are read", || resident(pid) > before + (8 << 20)).await;
     let open = resident(pid);
     drop(heads);
-    let enough = before + (open - before) / 2;
-    until("memory returns", || resident(pid) < enough).await;
+    let target = before + (open - before) / 2;
+    until("memory is released", || resident(pid) < target).await;
 }
 
-/// The allocator of other C libraries cannot be asked.
+/// The allocators of other C libraries cannot be asked to release memory.
 #[cfg(target_env = "gnu")]
 #[tokio::test]
 async fn memory_returns_when_swarms_have_gone_and_the_connections_stay() {
@@ -128,13 +128,13 @@ async fn memory_returns_when_swarms_have_gone_and_the_connections_stay() {
                 resident(pid)
             );
         } else {
-            let enough = before + (peak - before) / 2;
-            until("memory returns", || resident(pid) < enough).await;
+            let target = before + (peak - before) / 2;
+            until("memory is released", || resident(pid) < target).await;
         }
     }
 }
 
-/// One visitor: every third says goodbye, every third just vanishes, every third is cut in the middle of a message.
+/// One connection: a third of them stop and close, a third vanish, a third end in the middle of a message.
 async fn one(address: std::net::SocketAddr, round: usize, number: usize) {
     let mut client = Client::connect(address).await;
     let peer = format!("{round}-{number}-");

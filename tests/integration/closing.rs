@@ -1,4 +1,4 @@
-//! Requests of clients that close at once: each that arrived is served, on every route, and the half-closed get their answer.
+//! HTTP clients that close or half-close right after a request: each request is served, on every route.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::support::{PATIENCE, TestServer, until};
 use crate::tls::{Certified, start};
 
-/// An announce of one of a hundred peers behind this machine's address.
+/// An announce of one of a hundred peers at the address of this machine.
 fn announce(number: u16, more: &str, headers: &str) -> String {
     let (hash, peer) = ("h".repeat(20), "p".repeat(20));
     let port = 2100 + number;
@@ -23,7 +23,7 @@ fn peers(server: &TestServer) -> usize {
     server.node.tracker().swarms().totals().http_peers
 }
 
-/// A hundred connections, of which each has announced a peer and stays.
+/// Opens a hundred connections that each announce a peer and stay open.
 async fn crowd(server: &TestServer) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
     for number in 0..100 {
@@ -36,14 +36,14 @@ async fn crowd(server: &TestServer) -> Vec<TcpStream> {
     crowd
 }
 
-/// Writes a request, closes that side, and reads what comes until the end.
+/// Writes a request, closes the write side, and reads the response to its end.
 async fn half_closed(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> String {
     stream.write_all(request).await.unwrap();
     stream.shutdown().await.unwrap();
-    let mut heard = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    let mut received = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
     read.expect("in time").unwrap();
-    String::from_utf8_lossy(&heard).into_owned()
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 #[tokio::test]
@@ -51,9 +51,9 @@ async fn a_stop_whose_sender_closes_at_once_is_counted() {
     for (headers, is_reset) in [("", false), ("Connection: close\r\n", false), ("", true)] {
         let server = TestServer::start(|_| {});
         for (number, mut stream) in (0..).zip(crowd(&server).await) {
-            // What it was answered is read, or closing would be a reset by itself.
-            let mut heard = [0; 4096];
-            let read = timeout(PATIENCE, stream.read(&mut heard)).await;
+            // Read the response first: closing with unread data would be a reset.
+            let mut received = [0; 4096];
+            let read = timeout(PATIENCE, stream.read(&mut received)).await;
             assert_ne!(read.expect("in time").unwrap(), 0);
             let request = announce(number, "&event=stopped", headers);
             stream.write_all(request.as_bytes()).await.unwrap();
@@ -117,10 +117,13 @@ async fn every_route_answers_a_half_closed_client() {
             let request = format!(
                 "GET {path} HTTP/{version}\r\nAuthorization: Bearer 0123456789abcdef\r\n{headers}\r\n"
             );
-            let heard = half_closed(stream, request.as_bytes()).await;
-            assert!(heard.starts_with("HTTP/1."), "{path} {version}: {heard:?}");
-            statuses.insert(heard[9..12].to_owned());
-            let (start, body) = heard.split_once("\r\n\r\n").unwrap();
+            let received = half_closed(stream, request.as_bytes()).await;
+            assert!(
+                received.starts_with("HTTP/1."),
+                "{path} {version}: {received:?}"
+            );
+            statuses.insert(received[9..12].to_owned());
+            let (start, body) = received.split_once("\r\n\r\n").unwrap();
             let length = start.to_lowercase();
             let length = length.split("content-length: ").nth(1);
             if let Some(length) = length.and_then(|rest| rest.lines().next()) {
@@ -129,7 +132,7 @@ async fn every_route_answers_a_half_closed_client() {
         }
     }
     assert_eq!(statuses, BTreeSet::from(["200", "404"].map(str::to_owned)));
-    // A change counts as well.
+    // A changing request is served too.
     let stream = TcpStream::connect(server.address).await.unwrap();
     let body = r#"{"tracker.scrape_hashes_max": 7}"#;
     let request = format!(
@@ -137,8 +140,8 @@ async fn every_route_answers_a_half_closed_client() {
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let heard = half_closed(stream, request.as_bytes()).await;
-    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+    let received = half_closed(stream, request.as_bytes()).await;
+    assert!(received.starts_with("HTTP/1.1 200 "), "{received}");
 }
 
 #[tokio::test]
@@ -153,8 +156,8 @@ async fn a_half_closed_client_behind_a_proxy_header_is_answered() {
         announce(1, "&event=stopped", "")
     );
     let stream = TcpStream::connect(server.address).await.unwrap();
-    let heard = half_closed(stream, request.as_bytes()).await;
-    assert_eq!(heard.matches("HTTP/1.1 200 ").count(), 2, "{heard}");
+    let received = half_closed(stream, request.as_bytes()).await;
+    assert_eq!(received.matches("HTTP/1.1 200 ").count(), 2, "{received}");
     assert_eq!(peers(&server), 0);
 }
 
@@ -165,18 +168,18 @@ async fn a_half_closed_client_within_tls_is_answered() {
     for _ in 0..2 {
         let stream = certified.dial(server.address).await.unwrap();
         let all: String = (0..100).map(|number| announce(number, "", "")).collect();
-        let heard = half_closed(stream, all.as_bytes()).await;
-        assert_eq!(heard.matches("HTTP/1.1 200 ").count(), 100);
-        // One that waits for nothing, and one that does not even say that it ends.
-        for is_said in [true, false] {
+        let received = half_closed(stream, all.as_bytes()).await;
+        assert_eq!(received.matches("HTTP/1.1 200 ").count(), 100);
+        // One client sends close_notify without reading, one just drops the connection.
+        for is_notified in [true, false] {
             let all: String = (0..100)
-                .filter(|number| (number % 2 == 0) == is_said)
+                .filter(|number| (number % 2 == 0) == is_notified)
                 .map(|number| announce(number, "&event=stopped", ""))
                 .collect();
             let mut stream = certified.dial(server.address).await.unwrap();
             stream.write_all(all.as_bytes()).await.unwrap();
             stream.flush().await.unwrap();
-            if is_said {
+            if is_notified {
                 stream.shutdown().await.unwrap();
             }
         }

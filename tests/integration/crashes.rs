@@ -1,4 +1,4 @@
-//! The history under what ends processes and disks: no file is lost, and the server goes on.
+//! The history database under kills, full disks and damaged files: no file is lost, and the server keeps running.
 
 #![cfg(unix)]
 
@@ -14,22 +14,22 @@ use crate::process::{Program, command};
 const KILLS: u64 = 50;
 const TOKEN: &str = "0123456789abcdef";
 
-/// The example that writes samples without end, which was built with this test.
+/// The path of the example that writes samples endlessly; it is built together with this test.
 fn writer() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let folder = this.parent().and_then(Path::parent).unwrap();
     folder.join("examples/history")
 }
 
-/// What is in a file that nobody has open: whole, with so many samples.
+/// Checks the integrity of a file that no process has open, and returns its number of samples.
 fn samples_in(path: &Path) -> i64 {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let connection = Connection::open_with_flags(path, flags).unwrap();
-    let told: String = connection
+    let check: String = connection
         .query_row("PRAGMA integrity_check", (), |row| row.get(0))
         .unwrap();
-    assert_eq!(told, "ok");
-    // Killed before its tables were made, which is done all at once, it has none.
+    assert_eq!(check, "ok");
+    // A writer killed before it created its tables, in one transaction, leaves none.
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))
         .unwrap();
@@ -55,7 +55,7 @@ fn a_kill_at_any_moment_costs_no_sample_that_was_written_and_never_the_file() {
         writer.display()
     );
     let folder = tempfile::tempdir().unwrap();
-    let mut told_in_all = 0;
+    let mut total_reported = 0;
     for round in 0..KILLS {
         let path = folder.path().join(format!("{}.sqlite", round % 5));
         let before = if path.exists() { samples_in(&path) } else { 0 };
@@ -64,42 +64,45 @@ fn a_kill_at_any_moment_costs_no_sample_that_was_written_and_never_the_file() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // Sometimes while it makes its tables, mostly in the midst of a sample.
-        let (written, later) = (
+        // Kills some writers while they create their tables, most in the middle of a sample.
+        let (lines_before_kill, delay) = (
             i64::try_from(round / 5).unwrap(),
             Duration::from_micros(round % 5 * 700),
         );
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut told = 0;
-        while told < written
+        let mut reported = 0;
+        while reported < lines_before_kill
             && let Some(Ok(line)) = lines.next()
         {
-            told = line.parse().unwrap();
+            reported = line.parse().unwrap();
         }
-        let began = Instant::now();
-        while began.elapsed() < later {
+        let start = Instant::now();
+        while start.elapsed() < delay {
             std::hint::spin_loop();
         }
         kill(child);
         for line in lines.map_while(Result::ok) {
-            told = line.parse().unwrap_or(told);
+            reported = line.parse().unwrap_or(reported);
         }
         if !path.exists() || std::fs::metadata(&path).unwrap().len() == 0 {
-            assert_eq!(told, 0);
+            assert_eq!(reported, 0);
             continue;
         }
-        // The wall clock has moved less than the samples, so some are written over those of the round before.
+        // The wall clock advances less than the samples, so some overwrite those of the previous round.
         let after = samples_in(&path);
-        assert!(after >= before.max(told), "{after} of {told} and {before}");
-        told_in_all += told;
+        assert!(
+            after >= before.max(reported),
+            "{after} of {reported} and {before}"
+        );
+        total_reported += reported;
     }
     assert!(
-        told_in_all > 100,
-        "it was killed while it wrote: {told_in_all}"
+        total_reported > 100,
+        "too few samples before the kills: {total_reported}"
     );
 }
 
-/// Waits until the program tells this of its statistics.
+/// Waits until the statistics of the program contain a text, and returns the response.
 fn wait_for(program: &Program, what: &str) -> String {
     use std::io::{Read, Write};
     let began = Instant::now();
@@ -126,8 +129,8 @@ fn program(path: &Path) -> Command {
     command
 }
 
-/// Has the program write without a pause, as an operator who is very busy: each request is an entry of the audit, and changes
-/// the document of the alerts. Gives how many were answered in that time.
+/// Makes the program write without a pause: each request adds an audit entry and changes the alert document.
+/// Returns how many requests were answered.
 fn keep_busy(program: &Program, time: Duration) -> i64 {
     use std::io::{Read, Write};
     let body = "{\"series\":\"swarms\",\"comparison\":\">\",\"threshold\":1}";
@@ -159,14 +162,14 @@ fn the_program_is_killed_fifty_times_while_it_writes_and_its_file_stays_whole() 
     let start = || {
         let mut program = program(&path);
         program.env("SWARMHUB_ADMIN_TOKEN", TOKEN);
-        // Nobody reads what it logs of each change while it is kept busy.
+        // The log of these changes is not read, so keep it short.
         program.env("SWARMHUB_LOG_LEVEL", "warn");
         Program::of(&mut program)
     };
     let (mut entries, mut answered) = (0, 0);
     for round in 0..KILLS {
         let mut program = start();
-        // Sometimes while it makes its tables, mostly in the midst of an entry or a document.
+        // Kills some programs while they create their tables, most in the middle of an entry or a document.
         answered += keep_busy(&program, Duration::from_micros(round * 1_700));
         program.child.kill().unwrap();
         program.child.wait().unwrap();
@@ -185,7 +188,7 @@ fn the_program_is_killed_fifty_times_while_it_writes_and_its_file_stays_whole() 
     }
     assert!(
         entries > 500,
-        "it was killed while it wrote: {entries} of {answered}"
+        "too few entries before the kills: {entries} of {answered}"
     );
     let program = start();
     wait_for(&program, "\"history_works\":1");
@@ -226,29 +229,29 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
     std::fs::write(&damaged, "SQLite format 3\0 and no more".repeat(100)).unwrap();
     let settings = folder.path().join("swarmhub.toml");
     std::fs::write(&settings, "interval = 60\n").unwrap();
-    let in_no_folder = Path::new("/proc/nowhere/history.sqlite");
-    for (path, works, says) in [
+    let without_folder = Path::new("/proc/nowhere/history.sqlite");
+    for (path, works, log_text) in [
         (newer.as_path(), 0, "a later version of swarmhub wrote it"),
-        (damaged.as_path(), 1, "history begins anew"),
-        (in_no_folder, 0, "no history is kept for now"),
-        (settings.as_path(), 0, "no SQLite database"),
+        (damaged.as_path(), 1, "new history file started"),
+        (without_folder, 0, "history unavailable"),
+        (settings.as_path(), 0, "not an SQLite database"),
     ] {
         let before = std::fs::read(path).ok();
         let program = Program::of(&mut program(path));
-        let told = wait_for(&program, &format!("\"history_works\":{works}"));
-        assert!(told.contains("\"history_failures\":"), "{told}");
-        assert!(!told.contains("\"history_failures\":0,"), "{told}");
+        let stats = wait_for(&program, &format!("\"history_works\":{works}"));
+        assert!(stats.contains("\"history_failures\":"), "{stats}");
+        assert!(!stats.contains("\"history_failures\":0,"), "{stats}");
         program.signal("-INT");
         let (code, log) = program.end();
         assert_eq!(code, Some(0), "{log}");
-        assert_eq!(log.matches(says).count(), 1, "{log}");
+        assert_eq!(log.matches(log_text).count(), 1, "{log}");
         assert_eq!(
-            log.matches("history is kept place=").count(),
+            log.matches("history started place=").count(),
             works,
             "{log}"
         );
         if path == newer || path == settings {
-            assert_eq!(std::fs::read(path).ok(), before, "it is left alone");
+            assert_eq!(std::fs::read(path).ok(), before, "the file is unchanged");
         }
     }
     let aside = folder.path().join("damaged.sqlite.damaged");
@@ -263,7 +266,7 @@ fn trouble_with_the_file_costs_history_and_is_said_once() {
 fn a_limit_of_file_sizes_costs_history_and_is_said_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
-    // Too little for the tables (it counts in 512 or 1024 bytes).
+    // Too small for the tables (the unit is 512 or 1024 bytes).
     let limited = |path: &Path| {
         let program = program(path);
         let mut limited = Command::new("sh");
@@ -282,22 +285,18 @@ fn a_limit_of_file_sizes_costs_history_and_is_said_once() {
     };
     let program = Program::of(&mut limited(&path));
     wait_for(&program, "\"history_works\":0");
-    // It is tried again after one second, three, and so on; the service goes on.
+    // The server retries after one second, three, and so on, and keeps serving.
     std::thread::park_timeout(Duration::from_secs(4));
-    let told = wait_for(&program, "\"history_works\":0");
-    assert!(!told.contains("\"history_failures\":0,"), "{told}");
+    let stats = wait_for(&program, "\"history_works\":0");
+    assert!(!stats.contains("\"history_failures\":0,"), "{stats}");
     program.signal("-INT");
     let (code, log) = program.end();
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(
-        log.matches("no history is kept for now").count(),
-        1,
-        "{log}"
-    );
+    assert_eq!(log.matches("history unavailable").count(), 1, "{log}");
     assert!(log.contains("may not grow any more"), "{log}");
 }
 
-/// A disk of 512 KiB, if this user may make one.
+/// A tmpfs of 512 KiB, if this user may mount one.
 #[cfg(target_os = "linux")]
 struct SmallDisk(PathBuf);
 
@@ -328,8 +327,7 @@ fn a_full_disk_costs_samples_until_there_is_room() {
 
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path()) else {
-        let reason =
-            "skipped: a_full_disk_costs_samples_until_there_is_room: may not mount a tmpfs\n";
+        let reason = "skipped: a_full_disk_pauses_history_until_space_is_free: mounting a tmpfs is not permitted\n";
         std::io::stderr().write_all(reason.as_bytes()).unwrap();
         return;
     };
@@ -341,31 +339,31 @@ fn a_full_disk_costs_samples_until_there_is_room() {
         .unwrap();
     let stdout = child.stdout.take().unwrap();
     assert!(stdout.as_raw_fd() > 0);
-    // Lines go on when samples do not.
+    // The writer prints lines even if it cannot write samples.
     let mut lines = BufReader::new(stdout)
         .lines()
         .map(|line| line.unwrap().parse::<u64>().unwrap());
     let mut last = lines.next().unwrap();
-    let began = Instant::now();
+    let start = Instant::now();
     let mut same = 0;
     while same < 100 {
-        let told = lines.next().unwrap();
-        same = if told == last { same + 1 } else { 0 };
-        last = told;
+        let reported = lines.next().unwrap();
+        same = if reported == last { same + 1 } else { 0 };
+        last = reported;
         assert!(
-            began.elapsed() < crate::support::PATIENCE,
-            "the disk is never full"
+            start.elapsed() < crate::support::PATIENCE,
+            "the disk did not fill up"
         );
     }
-    let grown = Command::new("mount")
+    let remounted = Command::new("mount")
         .args(["-o", "remount,size=64m"])
         .arg(folder.path())
         .status();
-    assert!(grown.unwrap().success());
+    assert!(remounted.unwrap().success());
     while lines.next().unwrap() < last + 10 {
         assert!(
-            began.elapsed() < crate::support::PATIENCE,
-            "it does not go on"
+            start.elapsed() < crate::support::PATIENCE,
+            "writing did not resume"
         );
     }
     kill(child);

@@ -1,4 +1,4 @@
-//! What is in deploy/ for Prometheus and Grafana: its own checker understands it, and it names what the server tells.
+//! The Prometheus rules and the Grafana dashboard in deploy/: valid, and using exported metrics only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -13,27 +13,27 @@ const RULES: &str = "deploy/prometheus-rules.yml";
 const CASES: &str = "tests/prometheus/alerts.yml";
 const DASHBOARD: &str = "deploy/grafana.json";
 
-/// What Prometheus adds to each series.
+/// The labels that Prometheus adds to each series.
 const OF_PROMETHEUS: [&str; 2] = ["job", "instance"];
 
 /// The values of each label of each metric.
 type Known = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// One metric in an expression: its name, and its matchers as label, whether by pattern, and value.
+/// One metric in an expression: its name and its matchers (label, whether a pattern, value).
 #[derive(Debug, PartialEq)]
 struct Selector {
     metric: String,
     matchers: Vec<(String, bool, String)>,
 }
 
-/// An expression, and the labels that are made use of in words beside it.
+/// An expression and the labels that its annotations or legend use.
 #[derive(Debug)]
 struct Expression {
     text: String,
     used: Vec<String>,
 }
 
-/// The metrics in an expression, or of one sample. No value has a comma or a brace in it.
+/// Returns the metrics in an expression or a sample. Values contain no comma and no brace.
 fn selectors(text: &str) -> Vec<Selector> {
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let mut found = Vec::new();
@@ -72,7 +72,7 @@ fn matcher(text: &str) -> (String, bool, String) {
     (label.to_owned(), left.contains('~'), value.to_owned())
 }
 
-/// The labels that an expression keeps, if it says which.
+/// Returns the labels of a `by` clause, if there is one.
 fn kept(text: &str) -> Option<Vec<&str>> {
     let (_, after) = text.split_once("by (")?;
     let (labels, _) = after.split_once(')')?;
@@ -92,48 +92,48 @@ fn known(text: &str) -> Known {
     known
 }
 
-/// What is wrong with an expression, by what a server tells.
+/// Returns the errors of an expression, given the metrics of a server.
 fn wrong(expression: &Expression, known: &Known) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut labels: BTreeSet<&str> = OF_PROMETHEUS.into();
     for Selector { metric, matchers } in selectors(&expression.text) {
-        let Some(own) = known.get(&metric) else {
+        let Some(known_labels) = known.get(&metric) else {
             wrong.push(format!("there is no metric {metric}"));
             continue;
         };
-        labels.extend(own.keys().map(String::as_str));
+        labels.extend(known_labels.keys().map(String::as_str));
         for (label, is_pattern, value) in matchers {
             if OF_PROMETHEUS.contains(&label.as_str()) {
                 continue;
             }
-            let Some(values) = own.get(&label) else {
+            let Some(values) = known_labels.get(&label) else {
                 wrong.push(format!("{metric} has no label {label}"));
                 continue;
             };
             let alternatives = value.split(|letter| is_pattern && letter == '|');
-            let none = alternatives.filter(|one| !values.contains(*one));
-            wrong.extend(none.map(|one| format!("{metric} has no {label} {one}")));
+            let unknown = alternatives.filter(|one| !values.contains(*one));
+            wrong.extend(unknown.map(|one| format!("{metric} has no {label} {one}")));
         }
     }
     let kept = kept(&expression.text);
     for label in kept.iter().flatten() {
         if !labels.contains(label) {
-            wrong.push(format!("nothing there has a label {label}"));
+            wrong.push(format!("no metric has a label {label}"));
         }
     }
     for label in &expression.used {
-        let is_there = kept.as_ref().map_or_else(
+        let is_selected = kept.as_ref().map_or_else(
             || labels.contains(label.as_str()),
             |kept| kept.contains(&label.as_str()),
         );
-        if !is_there {
-            wrong.push(format!("{label} is named beside it and not in it"));
+        if !is_selected {
+            wrong.push(format!("label {label} is used but not selected"));
         }
     }
     wrong
 }
 
-/// The words that stand between these marks.
+/// Returns the texts between two marks.
 fn between<'a>(
     text: &'a str,
     before: &'a str,
@@ -149,7 +149,7 @@ fn between<'a>(
     })
 }
 
-/// Every expression of the rules, each on a line of its own.
+/// Returns the expressions of all rules; each is on one line.
 fn of_rules() -> Vec<Expression> {
     let text = read(RULES);
     let rules = text.split("- alert: ").skip(1);
@@ -166,7 +166,7 @@ fn text(value: &Value) -> String {
 
 fn panels() -> Vec<Map<String, Value>> {
     let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).expect("JSON");
-    // As Grafana 10 writes it; later ones bring it up to theirs.
+    // The format of Grafana 10; later versions upgrade it.
     assert_eq!(
         (&dashboard["uid"], &dashboard["schemaVersion"]),
         (&"swarmhub".into(), &38.into())
@@ -177,7 +177,7 @@ fn panels() -> Vec<Map<String, Value>> {
         .collect()
 }
 
-/// Every expression of the dashboard: of panels, annotations and variables.
+/// Returns the expressions of all panels, annotations and variables of the dashboard.
 fn of_dashboard() -> Vec<Expression> {
     let mut expressions = Vec::new();
     for panel in panels() {
@@ -227,7 +227,7 @@ async fn dashboard_and_alerts_name_metrics_labels_and_values_that_exist() {
     until_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
     until_sample(&server, "swarmhub_history_works", 1.0).await;
     let mut known = known(&fetch(server.address, "/metrics", "").await.body);
-    // Not every system tells open files at once.
+    // Not every system reports open files at once.
     known.entry("process_open_fds".to_owned()).or_default();
     let (rules, dashboard) = (of_rules(), of_dashboard());
     assert!(rules.len() > 10 && dashboard.len() > 40);
@@ -259,12 +259,12 @@ async fn dashboard_and_alerts_name_metrics_labels_and_values_that_exist() {
         (
             "sum by (kind) (swarmhub_swarms)",
             "",
-            "nothing there has a label kind",
+            "no metric has a label kind",
         ),
         (
             "sum by (job) (swarmhub_failures_total)",
             "kind",
-            "kind is named beside it and not in it",
+            "label kind is used but not selected",
         ),
     ] {
         let used = Some(used.to_owned()).filter(|used| !used.is_empty());
@@ -276,29 +276,29 @@ async fn dashboard_and_alerts_name_metrics_labels_and_values_that_exist() {
     }
 }
 
-/// What promtool says of its arguments, if it does not like what they name.
+/// Runs promtool; returns its output if it reports an error.
 fn promtool(arguments: &[&str]) -> Result<(), String> {
     let checked = Command::new("promtool")
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    let text = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
     checked
         .status
         .success()
         .then_some(())
-        .ok_or_else(|| said.into_owned())
+        .ok_or_else(|| text.into_owned())
 }
 
-/// Whether Prometheus can read these, with something in place of the variables of Grafana.
+/// Checks that Prometheus can parse the expressions, with values in place of the Grafana variables.
 fn readable(expressions: &[Expression]) -> Result<(), String> {
     let mut rules = vec!["groups:\n  - name: dashboard\n    rules:\n".to_owned()];
     for (number, expression) in expressions.iter().enumerate() {
         let text = expression.text.replace("$__rate_interval", "5m");
         let text = text.replace("$job", ".*").replace("$instance", ".*");
         assert!(!text.contains('$'), "{text}");
-        // A JSON string is one of YAML.
+        // A JSON string is a valid YAML string.
         let text = Value::from(text);
         rules.push(format!(
             "      - record: dashboard:{number}\n        expr: {text}\n"
@@ -339,7 +339,7 @@ fn no_panel_of_the_dashboard_lies_on_another() {
     assert!(ids.len() > 30);
 }
 
-/// Of all cases, the alerts that fire in one, and those that do not in one.
+/// Returns the alerts that fire in some case, and those that are silent in some case.
 fn cases() -> (BTreeSet<String>, BTreeSet<String>) {
     let text = read(CASES);
     let cases = text.split("alertname: ").skip(1).map(|case| {
@@ -356,8 +356,8 @@ fn the_alert_rules_are_valid_and_each_fires_when_it_should_and_else_not() {
     let alerts: BTreeSet<_> = between(&read(RULES), "- alert: ", "\n").collect();
     assert!(alerts.len() > 10, "{alerts:?}");
     let (firing, silent) = cases();
-    assert_eq!(firing, alerts, "{CASES}: each fires in a case");
-    assert_eq!(silent, alerts, "{CASES}: each is silent in a case");
+    assert_eq!(firing, alerts, "{CASES}: each must fire in a case");
+    assert_eq!(silent, alerts, "{CASES}: each must be silent in a case");
     if !found("promtool") {
         return;
     }

@@ -1,4 +1,4 @@
-//! Holds the documents to the code: every test that they name exists, and every counter.
+//! Checks docs/*.md against the code: each named test, counter and setting exists, and generated tables are current.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The text of all files with this ending below a folder.
+/// Returns the text of all files with this ending below a folder.
 pub(crate) fn all(folder: &Path, ending: &str) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -39,7 +39,7 @@ fn every_test_and_counter_that_the_protocol_page_names_exists() {
     let rows = page.lines().filter(|line| line.starts_with('|'));
     let mut known = BTreeSet::new();
     for row in rows {
-        // The last column names tests: sentences in snake case are ours, sentences with spaces the clients'.
+        // The last column names tests: Rust tests in snake case, tests in tests/clients with spaces.
         let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
         for name in tests.split('`').skip(1).step_by(2) {
             if name.contains(' ') {
@@ -57,8 +57,8 @@ fn every_test_and_counter_that_the_protocol_page_names_exists() {
         }
     }
     assert!(known.len() > 80, "{}", known.len());
-    let beside = "the_tracker_agrees_with_the_model_whatever_happens";
-    assert!(page.contains(beside) && rust.contains(&format!("fn {beside}()")));
+    let simulation = "the_tracker_agrees_with_the_model_whatever_happens";
+    assert!(page.contains(simulation) && rust.contains(&format!("fn {simulation}()")));
 
     let bounds = page
         .split("## Bounds")
@@ -90,7 +90,7 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
         };
         column.push(setting.name);
     }
-    let words = |names: &[&str]| {
+    let quoted = |names: &[&str]| {
         let words: Vec<_> = names
             .iter()
             .filter(|name| !name.is_empty())
@@ -99,7 +99,7 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
         words.concat()
     };
     let lines = rows.iter().map(|(section, live, restart)| {
-        let row = [&[*section][..], live, restart].map(words);
+        let row = [&[*section][..], live, restart].map(quoted);
         format!("| {}| {}| {}|\n", row[0], row[1], row[2])
     });
     let table: String = lines.collect();
@@ -156,11 +156,11 @@ fn every_limit_in_metrics_is_a_setting() {
     }
 }
 
-/// Counters of failures that stand in no family: a sum of others.
+/// Counters of failures outside of the family: sums of other counters.
 const SUMS: [&str; 1] = ["failures_malformed"];
-/// Counters that name a limit of which they are not the count: other reasons are in them as well.
+/// Counters that name a limit but also count other reasons.
 const MIXED: [&str; 2] = ["handshakes_failed", "proxy_headers_failed"];
-/// What these say, the hits of other settings count: they bound what is done then, or who is meant.
+/// Settings without a counter of their own: they qualify other limits, whose hits are counted.
 const PARTS_OF_OTHERS: [&str; 14] = [
     "limits.delay_max",
     "limits.patience",
@@ -178,7 +178,7 @@ const PARTS_OF_OTHERS: [&str; 14] = [
     "memory.budget_bytes",
 ];
 
-/// Names of settings in the sentence about a series.
+/// Returns the setting names in the description of a series.
 fn settings_in(doc: &str) -> impl Iterator<Item = &str> {
     let words = doc.split('`').skip(1).step_by(2);
     words.filter(|word| Setting::find(word).is_some())
@@ -230,7 +230,7 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = read("docs/alerts.md");
     let rows = shipped().into_iter().map(|rule| {
-        // Of what is there or not, such as a budget, one is no bound.
+        // A denominator of one only means that the value exists, such as a budget.
         let part = rule.of.as_ref().and_then(|of| match is_counter(of) {
             true => Some(format!(", of at least {} `{of}` a second", rule.of_min)),
             false if rule.of_min > 1.0 => Some(format!(", of at least {} `{of}`", rule.of_min)),
@@ -255,13 +255,13 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     let rows: Vec<Vec<_>> = rows
         .map(|row| row.split('|').map(str::trim).collect())
         .collect();
-    let named = |word: &str| word.trim_matches('`').to_owned();
+    let unquoted = |word: &str| word.trim_matches('`').to_owned();
     for row in &rows {
-        let setting = named(row[1]);
+        let setting = unquoted(row[1]);
         assert!(Setting::find(&setting).is_some(), "there is no {setting}");
         if let [_, _, _, _, metric, test, _] = row[..] {
-            assert!(is_counter(&named(metric)), "{metric}");
-            assert!(rust.contains(&format!("fn {}(", named(test))), "{test}");
+            assert!(is_counter(&unquoted(metric)), "{metric}");
+            assert!(rust.contains(&format!("fn {}(", unquoted(test))), "{test}");
         }
     }
     assert_eq!(rows.len(), 6, "three receivers, three limits");

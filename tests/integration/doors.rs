@@ -1,4 +1,4 @@
-//! Handshakes under way, file descriptors that run out, and deadlines of those who send slowly.
+//! Limits on pending handshakes and file descriptors, and deadlines for slow senders.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn old_handshakes_give_way_and_what_is_beyond_them_stays() {
         config.workers = 1;
         config.connection.handshakes_max = 4;
     });
-    // These are through with their handshakes, and take no place.
+    // Connections that completed their handshake do not count.
     let mut open = server.connect().await;
     let mut idle = connect(server.address).await;
     idle.write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -26,7 +26,7 @@ async fn old_handshakes_give_way_and_what_is_beyond_them_stays() {
     for _ in 0..6 {
         silent.push(connect(server.address).await);
     }
-    // Whoever comes is served, though it has to wait for a second.
+    // A new connection is served after waiting for at most a second.
     let since = Instant::now();
     let response = ask(
         connect(server.address).await,
@@ -40,11 +40,11 @@ async fn old_handshakes_give_way_and_what_is_beyond_them_stays() {
         since.elapsed()
     );
     until(
-        "two gave way for silent ones and one for the request",
+        "two handshakes are displaced by silent connections and one by the request",
         || server.node.counters().handshakes_displaced >= 3,
     )
     .await;
-    // The oldest have gone, the youngest has not.
+    // The oldest were closed, the youngest is open.
     let youngest = silent.pop().unwrap();
     for stream in &mut silent[..3] {
         let ended = timeout(PATIENCE, stream.read_u8()).await;
@@ -85,13 +85,13 @@ async fn when_descriptors_run_short_health_is_answered_and_room_is_found_again()
     };
     assert_eq!(refused, "503");
     assert!(clients.len() > 60, "{}", clients.len());
-    // Now and in a flood, whose connections say nothing.
+    // Health is answered also during a flood of silent connections.
     let flood = futures::future::join_all((0..64).map(|_| connect(address))).await;
     for _ in 0..20 {
         let response = ask(connect(address).await, page("/healthz", "").as_bytes()).await;
         assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     }
-    // Those who were there before are served as ever.
+    // After the flood, new connections are accepted again.
     drop(flood);
     let half = clients.len() / 2;
     clients.truncate(half);
@@ -111,11 +111,11 @@ async fn when_descriptors_run_short_health_is_answered_and_room_is_found_again()
         tokio::task::spawn_blocking(|| program.end()).await.unwrap()
     };
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("no room for more connections"), "{log}");
-    assert!(!log.contains("cannot be accepted"), "{log}");
+    assert!(log.contains("file descriptors exhausted"), "{log}");
+    assert!(!log.contains("cannot accept connections"), "{log}");
 }
 
-/// The status of a response; 000 if the connection ends without one.
+/// Returns the status of a response; 000 if the connection ends without one.
 async fn status(stream: &mut TcpStream) -> String {
     let mut head = [0; 12];
     let read = timeout(PATIENCE, stream.read_exact(&mut head)).await;

@@ -1,6 +1,6 @@
-//! The header fields of every response, whatever is asked: none stands twice.
+//! Response headers of every route: no header occurs twice, and each asset has one correct content type.
 //!
-//! Of two lines `Content-Type` nginx and Apache hand on the first, which left page and dashboard blank behind them.
+//! Of two `Content-Type` lines nginx and Apache forward the first, which once left the pages blank behind them.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use tokio::time::timeout;
 use crate::support::{PATIENCE, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
-/// Fields of which several lines mean several values.
+/// Headers that may occur in several lines, one value each.
 const REPEATABLE: [&str; 4] = ["link", "set-cookie", "vary", "www-authenticate"];
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// The heads that a server answered with, each held to the rule.
+/// Sends requests, and checks and collects the response heads of one server.
 struct Heads {
     address: SocketAddr,
     statuses: BTreeSet<u16>,
@@ -35,7 +35,7 @@ impl Heads {
         }
     }
 
-    /// Asks, and gives the head of the answer in lower case.
+    /// Sends a request and returns the response head in lower case.
     async fn ask(&mut self, method: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let request = format!("{method} {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
@@ -53,14 +53,14 @@ impl Heads {
             let (name, _) = line.split_once(':').expect("a field");
             assert!(
                 seen.insert(name.to_owned()) || REPEATABLE.contains(&name),
-                "{method} {path}: {name} stands twice in\n{head}"
+                "{method} {path}: {name} occurs twice in\n{head}"
             );
         }
         head
     }
 }
 
-/// The paths of all routes, found in the source, with something in place of their parameters.
+/// Returns the paths of all routes in the source, with values in place of their parameters.
 fn routes() -> BTreeSet<String> {
     fn walk(folder: &Path, routes: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -97,7 +97,7 @@ fn routes() -> BTreeSet<String> {
     filled.collect()
 }
 
-/// Every file of the pages, by its path below `web/`.
+/// Returns the path below `web/` of every file of the pages.
 fn assets() -> Vec<String> {
     fn walk(folder: &Path, below: &str, assets: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -157,7 +157,7 @@ async fn no_field_stands_twice_in_any_answer() {
                 heads.ask(method, &path, headers).await;
             }
         }
-        // What changes something is not asked for with the token.
+        // Changing requests are sent without the token.
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
             heads.ask(method, &path, "Content-Length: 0\r\n").await;
         }
@@ -222,7 +222,7 @@ async fn every_asset_has_one_content_type_which_is_its_own() {
 
 #[tokio::test]
 async fn no_field_stands_twice_in_a_refusal() {
-    // Who is denied, over a limit, without token, or at a listener that does not serve it.
+    // A denied origin, over a limit, without token, and at a listener that does not serve the path.
     let folder = tempfile::tempdir().unwrap();
     let tokens = folder.path().join("tokens");
     std::fs::write(&tokens, format!("{TOKEN}\n")).unwrap();
@@ -260,17 +260,17 @@ async fn no_field_stands_twice_in_a_refusal() {
     for status in [200, 403, 404, 429] {
         assert!(heads.statuses.contains(&status), "{:?}", heads.statuses);
     }
-    // While it leaves, which without anybody to wait for is over at once.
-    let leaving = TestServer::start(|config| {
+    // While draining. Without an open connection draining would end at once.
+    let draining = TestServer::start(|config| {
         config.drain.quiet = PATIENCE;
     });
-    let mut guest = leaving.connect().await;
-    guest.join("swarm", "guest").await;
-    leaving.handle.drain();
-    let mut heads = Heads::of(leaving.address);
-    let began = std::time::Instant::now();
+    let mut client = draining.connect().await;
+    client.join("swarm", "peer").await;
+    draining.handle.drain();
+    let mut heads = Heads::of(draining.address);
+    let start = std::time::Instant::now();
     while !heads.statuses.contains(&503) {
-        assert!(began.elapsed() < PATIENCE, "it never leaves");
+        assert!(start.elapsed() < PATIENCE, "it never drains");
         heads.ask("GET", "/readyz", "").await;
     }
     heads.ask("GET", "/", UPGRADE).await;

@@ -1,4 +1,4 @@
-//! Frames against RFC 6455 over TCP: the code of the close, and that the connection ends in order.
+//! WebSocket frames against RFC 6455 over TCP: close codes, and an orderly end of the connection.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ const ENDS: u8 = 0x80;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 
-/// A connection that has joined a swarm; from here on only bytes count.
+/// Returns the raw stream of a connection that has joined a swarm.
 async fn joined(address: SocketAddr) -> TcpStream {
     let mut client = Client::connect(address).await;
     client.join("swarm", "peer").await;
@@ -28,27 +28,27 @@ async fn joined(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// What the server says to these bytes until it ends the connection, which it does without a reset.
+/// Sends bytes and returns what the server sends until it closes without a reset.
 async fn heard(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     stream.write_all(bytes).await.expect("the server reads");
-    let mut heard = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut received = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time")
         .expect("no reset");
-    heard
+    received
 }
 
-/// Sends each of these on a connection of its own, and expects one close frame and the end.
+/// Sends each violation on a new connection; expects one close frame and the end of the connection.
 async fn all_close_with(code: u16, violations: &[Vec<u8>]) {
     let server = TestServer::start(|_| {});
     for bytes in violations {
         let mut stream = joined(server.address).await;
-        let heard = heard(&mut stream, bytes).await;
+        let received = heard(&mut stream, bytes).await;
         let shown = &bytes[..bytes.len().min(40)];
-        assert_eq!(heard[0], CLOSE, "{shown:x?}");
-        assert_eq!(usize::from(heard[1]), heard.len() - 2, "{shown:x?}");
-        assert_eq!(heard[2..4], code.to_be_bytes(), "{shown:x?}");
+        assert_eq!(received[0], CLOSE, "{shown:x?}");
+        assert_eq!(usize::from(received[1]), received.len() - 2, "{shown:x?}");
+        assert_eq!(received[2..4], code.to_be_bytes(), "{shown:x?}");
     }
     let node = &server.node;
     let counters = node.counters();
@@ -79,17 +79,17 @@ async fn violations_of_the_protocol_close_with_1002() {
             frame(0x87, b"{}"),
             frame(0x8b, b""),
             frame(0x8f, b"{}"),
-            // Control frames in pieces, or too long; the header says so, whatever follows.
+            // Control frames that are fragmented or too long; the header is enough.
             frame(PING & 0x7f, b""),
             frame(CLOSE & 0x7f, &[0x03, 0xe8]),
             frame(PING, &[b'x'; 126]),
             head(PING, 1 << 20),
-            // A continuation of nothing, a message within a message.
+            // A continuation without a first frame; a message within a message.
             frame(GOES_ON, b"{}"),
             frame(ENDS, b"{}"),
             together(&[frame(TEXT_BEGINS, b"{"), frame(TEXT, b"}")]),
             together(&[frame(TEXT_BEGINS, b"{"), frame(TEXT_BEGINS, b"}")]),
-            // Closes with half a code, or one that is not to be sent.
+            // Closes with half a code or a reserved code.
             frame(CLOSE, &[3]),
             frame(CLOSE, &0_u16.to_be_bytes()),
             frame(CLOSE, &999_u16.to_be_bytes()),
@@ -112,10 +112,10 @@ async fn text_that_is_not_utf8_closes_with_1007() {
             frame(TEXT, b"{\"a\":\"\xc0\xaf\"}"),
             frame(TEXT, b"\xed\xa0\x80"),
             frame(TEXT, b"\xf4\x90\x80\x80"),
-            // Cut off within a character.
+            // Truncated within a character.
             frame(TEXT, b"\xf0\x9f\x98"),
             [frame(TEXT_BEGINS, b"\xf0\x9f"), frame(ENDS, b"\x98")].concat(),
-            // Broken by its second piece; the message never ends.
+            // Invalid from the second fragment on; the message is unfinished.
             [frame(TEXT_BEGINS, b"\xf0\x9f"), frame(GOES_ON, b"a")].concat(),
             frame(CLOSE, b"\x03\xe8\xff"),
         ],
@@ -152,11 +152,11 @@ async fn a_close_comes_back_with_its_code_after_what_was_asked_before() {
             frame(TEXT, announce("swarm", "peer").to_string().as_bytes()),
             frame(PING, b"there?"),
             frame(CLOSE, payload),
-            // Nobody hears what comes after a close.
+            // Frames after a close are ignored.
             frame(PING, b"more"),
         ];
-        let heard = heard(&mut stream, &bytes.concat()).await;
-        let rest = heard.strip_suffix(answer).expect("the close at the end");
+        let received = heard(&mut stream, &bytes.concat()).await;
+        let rest = received.strip_suffix(answer).expect("the close at the end");
         let reply = rest.strip_suffix(b"\x8a\x06there?").expect("the pong");
         assert!(reply.windows(10).any(|text| text == b"\"complete\""));
     }

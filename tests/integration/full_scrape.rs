@@ -1,4 +1,4 @@
-//! Scrapes of everything, where they are allowed: in pieces, and one at a time for all.
+//! Full scrapes: sent in pieces, one at a time per server.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::listeners::upgrade;
 use crate::support::{Client, PATIENCE, TestServer, announce, id, until};
 
-/// A server with so many swarms, and who is in them.
+/// Starts a server with this many swarms; returns it with their only member.
 async fn server_with(swarms: usize) -> (TestServer, Client) {
     let server = TestServer::start(|config| {
         config.tracker.full_scrape = true;
@@ -32,19 +32,19 @@ async fn server_with(swarms: usize) -> (TestServer, Client) {
     (server, member)
 }
 
-/// All that is answered until the server ends the connection, without the head.
+/// Requests a full scrape and returns the response body.
 async fn scrape(server: &TestServer) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    // Without chunks, so that the body is all that follows.
+    // HTTP/1.0: no chunks, so the body is everything after the head.
     stream
         .write_all(b"GET /scrape HTTP/1.0\r\n\r\n")
         .await
         .unwrap();
-    let mut heard = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    let mut received = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
     read.expect("in time").unwrap();
-    let end = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    heard.split_off(end.expect("a head") + 4)
+    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    received.split_off(end.expect("a head") + 4)
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_scrape_of_everything_over_http_is_canonical_whatever_its_pieces() {
 async fn a_scrape_of_everything_over_a_websocket_comes_in_several_replies() {
     let (_server, mut member) = server_with(700).await;
     let mut seen = HashSet::new();
-    // Twice: the first one has to be over before the second begins.
+    // Twice: the first scrape must be complete before the second begins.
     for _ in 0..2 {
         seen.clear();
         member.say(&json!({"action": "scrape"})).await;
@@ -76,7 +76,7 @@ async fn a_scrape_of_everything_over_a_websocket_comes_in_several_replies() {
             replies += 1;
         }
         assert!(replies > 5, "{replies}");
-        // What is said then is answered after the last piece.
+        // The next message is answered after the last piece.
         member.join("0-swarm", "member").await;
     }
     assert!(seen.contains(&id("699-swarm")));
@@ -92,7 +92,7 @@ async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come
         .write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    until("it is under way", || {
+    until("the scrape is in progress", || {
         server.node.counters().http_scrapes == 1
     })
     .await;
@@ -109,11 +109,13 @@ async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, all).await.expect("it is free again");
+    timeout(PATIENCE, all)
+        .await
+        .expect("a scrape is possible again");
 }
 
-/// Reads a few bytes a second, until the server has counted that it gave the connection up.
-async fn read_slowly(mut stream: TcpStream, is_given_up: impl Fn() -> bool) {
+/// Reads a few bytes a second until the server has counted the connection as stuck.
+async fn read_slowly(mut stream: TcpStream, is_dropped: impl Fn() -> bool) {
     let reading = async {
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -122,7 +124,7 @@ async fn read_slowly(mut stream: TcpStream, is_given_up: impl Fn() -> bool) {
     };
     tokio::select! {
         () = reading => {}
-        () = until("it is given up", is_given_up) => {}
+        () = until("the connection is dropped", is_dropped) => {}
     }
 }
 
@@ -138,7 +140,7 @@ async fn who_takes_a_scrape_of_everything_a_byte_at_a_time_gives_its_place_up() 
     slow.write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    until("it is under way", || {
+    until("the scrape is in progress", || {
         server.node.counters().http_scrapes == 1
     })
     .await;

@@ -1,4 +1,4 @@
-//! History over HTTP: what is told, to whom, and that a restart does not end it.
+//! Statistics and history over HTTP: contents, permissions, errors, and history across restarts.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,13 +17,13 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-/// Status, head and body.
+/// Returns status, head and body of the response.
 async fn get(server: &TestServer, path: &str) -> (u16, String, String) {
     get_with(server, path, "").await
 }
 
 async fn get_with(server: &TestServer, path: &str, header: &str) -> (u16, String, String) {
-    let asking = async {
+    let exchange = async {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}Connection: close\r\n\r\n");
@@ -34,7 +34,7 @@ async fn get_with(server: &TestServer, path: &str, header: &str) -> (u16, String
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, head.to_lowercase(), body.to_owned())
     };
-    timeout(PATIENCE, asking).await.expect("in time")
+    timeout(PATIENCE, exchange).await.expect("in time")
 }
 
 async fn json(server: &TestServer, path: &str) -> Value {
@@ -44,10 +44,10 @@ async fn json(server: &TestServer, path: &str) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// The sentence of a refusal.
+/// Returns the error text of a refusal.
 async fn refused(server: &TestServer, path: &str, status: u16) -> String {
-    let (found, _, body) = get(server, path).await;
-    assert_eq!(found, status, "{path}: {body}");
+    let (actual, _, body) = get(server, path).await;
+    assert_eq!(actual, status, "{path}: {body}");
     let body: Value = serde_json::from_str(&body).unwrap();
     body["error"].as_str().unwrap().to_owned()
 }
@@ -56,7 +56,7 @@ fn kept_at(history: History) -> impl FnOnce(&mut Config) {
     move |config| config.history = history
 }
 
-/// Records a minute before `end`, in which announces grow by five a second.
+/// Records the minute before `end`, with five announces a second.
 async fn record(server: &TestServer, end: SystemTime) {
     let mut statistics = Statistics::default();
     for second in 0..60 {
@@ -83,7 +83,7 @@ async fn a_restart_keeps_history() {
     server.stop().unwrap();
     assert!(
         !path.with_extension("sqlite-wal").exists(),
-        "closed in order"
+        "the database was closed"
     );
 
     let server = TestServer::start(kept_at(History::At(path)));
@@ -136,7 +136,7 @@ async fn statistics_and_their_meaning_are_told() {
     let server = TestServer::start(kept_at(History::Memory));
     let mut client = server.connect().await;
     client.join("swarm", "peer").await;
-    // The statistics are those of the last second.
+    // The statistics may be one second old.
     let stats = loop {
         let stats = json(&server, "/api/v1/stats").await;
         if stats["series"]["announces"] == 1 {
@@ -148,7 +148,7 @@ async fn statistics_and_their_meaning_are_told() {
     assert_eq!(
         stats["series"]["certificate_left"],
         Value::Null,
-        "there is none"
+        "there is no certificate"
     );
     assert_eq!(stats["series"]["history_works"], 1);
     assert_eq!(stats["phase"], "serving");
@@ -179,7 +179,7 @@ async fn history_in_memory_lasts_as_long_as_the_server() {
     let rates = answer["series"]["announces"]["mean"].as_array().unwrap();
     assert!(rates.contains(&5.into()), "{answer}");
     server.stop().unwrap();
-    // A server inside of another program has no folder for its own files.
+    // A server embedded in another program has no folder for its files.
     let server = TestServer::start(kept_at(History::File));
     let answer = json(&server, "/api/v1/history?series=announces").await;
     assert_eq!(
@@ -191,8 +191,8 @@ async fn history_in_memory_lasts_as_long_as_the_server() {
 #[tokio::test]
 async fn without_history_the_rest_is_told() {
     let server = TestServer::start(kept_at(History::Off));
-    let says = refused(&server, "/api/v1/history?series=swarms", 404).await;
-    assert!(says.contains("`history` is off"), "{says}");
+    let error = refused(&server, "/api/v1/history?series=swarms", 404).await;
+    assert!(error.contains("`history` is off"), "{error}");
     let stats = json(&server, "/api/v1/stats").await;
     assert_eq!(stats["series"]["history_works"], Value::Null);
 }
@@ -200,21 +200,21 @@ async fn without_history_the_rest_is_told() {
 #[tokio::test]
 async fn what_cannot_be_answered_is_a_sentence() {
     let server = TestServer::start(kept_at(History::Memory));
-    for (query, says) in [
-        ("", "say which series"),
-        ("series=nothing", "there is no series"),
-        ("series=uptime", "is not kept"),
-        ("series=swarms&from=x", "from is to be seconds"),
-        ("series=swarms&to=1e13", "to is to be seconds"),
+    for (query, expected) in [
+        ("", "missing series"),
+        ("series=nothing", "unknown series"),
+        ("series=uptime", "has no history"),
+        ("series=swarms&from=x", "from must be seconds"),
+        ("series=swarms&to=1e13", "to must be seconds"),
         ("series=swarms&from=20&to=10", "from is later than to"),
-        ("series=swarms&format=xml", "json or csv"),
+        ("series=swarms&format=xml", "`json` or `csv`"),
     ] {
-        let said = refused(&server, &format!("/api/v1/history?{query}"), 400).await;
-        assert!(said.contains(says), "{query}: {said}");
+        let error = refused(&server, &format!("/api/v1/history?{query}"), 400).await;
+        assert!(error.contains(expected), "{query}: {error}");
     }
-    // What is shared is for administrators, and there are none.
-    let says = refused(&server, "/api/v1/history/swarms", 404).await;
-    assert!(says.contains("admin_token"), "{says}");
+    // The largest swarms are for administrators only, and no token is set.
+    let error = refused(&server, "/api/v1/history/swarms", 404).await;
+    assert!(error.contains("admin_token"), "{error}");
 }
 
 #[tokio::test]
@@ -230,8 +230,8 @@ async fn totals_can_be_kept_from_the_public() {
         "/api/v1/series",
         "/api/v1/history?series=swarms",
     ] {
-        let says = refused(&server, path, 403).await;
-        assert!(says.contains("public_stats"), "{says}");
+        let error = refused(&server, path, 403).await;
+        assert!(error.contains("public_stats"), "{error}");
         assert_eq!(get_with(&server, path, &right).await.0, 200, "{path}");
         assert_eq!(get_with(&server, path, &wrong).await.0, 401, "{path}");
     }
@@ -239,20 +239,20 @@ async fn totals_can_be_kept_from_the_public() {
 
 #[tokio::test]
 async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
-    for is_wanted in [false, true] {
+    for is_enabled in [false, true] {
         let server = TestServer::start(|config| {
             config.history = History::Memory;
-            config.history_top_swarms = is_wanted;
+            config.history_top_swarms = is_enabled;
             config.admin_token = Some(Secret::new(TOKEN));
         });
         let mut client = server.connect().await;
         client.join("swarm", "peer").await;
         let found = async {
             loop {
-                // What was seen was also written down, or never is.
+                // A swarm in the statistics is also recorded, or never.
                 let stats = json(&server, "/api/v1/stats").await;
                 let found = server.node.store().top_swarms(0, i64::MAX).await.unwrap();
-                if stats["series"]["swarms"] == 1 && is_wanted != found.is_empty() {
+                if stats["series"]["swarms"] == 1 && is_enabled != found.is_empty() {
                     break found;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -263,15 +263,18 @@ async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
         refused(&server, path, 401).await;
         let (status, _, body) = get_with(&server, path, &bearer(TOKEN)).await;
         assert_eq!(status, 200, "{body}");
-        let told: Value = serde_json::from_str(&body).unwrap();
-        if !is_wanted {
-            assert_eq!((found.len(), &told["moments"]), (0, &serde_json::json!([])));
+        let response: Value = serde_json::from_str(&body).unwrap();
+        if !is_enabled {
+            assert_eq!(
+                (found.len(), &response["moments"]),
+                (0, &serde_json::json!([]))
+            );
             continue;
         }
         let digits = id("swarm").into_bytes().into_iter();
         let digits: Vec<_> = digits.map(|byte| format!("{byte:02x}")).collect();
         let hex = digits.concat();
-        let moment = &told["moments"][0];
+        let moment = &response["moments"][0];
         assert_eq!(moment["at"].as_i64().unwrap() % 600, 0);
         let swarm = serde_json::json!([{"info_hash": hex, "seeders": 0, "leechers": 1}]);
         assert_eq!(moment["swarms"], swarm);

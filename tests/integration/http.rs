@@ -1,3 +1,5 @@
+//! HTTP and upgrades: WebSocket handshakes, origins, deadlines, pages and their assets.
+
 use std::time::Duration;
 
 use swarmhub::config::Config;
@@ -14,12 +16,12 @@ const HANDSHAKE: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r
 async fn raw(server: &TestServer, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(request).await.unwrap();
-    let mut heard = Vec::new();
-    // A reset after the response is an end as well.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut received = Vec::new();
+    // A reset after the response counts as an end.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time");
-    String::from_utf8_lossy(&heard).into_owned()
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 async fn get(server: &TestServer, path: &str, headers: &str) -> String {
@@ -40,16 +42,16 @@ async fn upgrade(server: &TestServer, path: &str, headers: &str) -> String {
 }
 
 async fn head(stream: &mut TcpStream) -> String {
-    let mut heard = Vec::new();
-    while !heard.ends_with(b"\r\n\r\n") {
-        heard.push(
+    let mut received = Vec::new();
+    while !received.ends_with(b"\r\n\r\n") {
+        received.push(
             timeout(PATIENCE, stream.read_u8())
                 .await
                 .expect("in time")
                 .expect("a head"),
         );
     }
-    String::from_utf8(heard).unwrap()
+    String::from_utf8(received).unwrap()
 }
 
 fn content_length(response: &str) -> usize {
@@ -102,7 +104,7 @@ async fn handshakes_are_refused_with_the_reason() {
     assert_eq!(server.node.counters().upgrades_refused, 3);
 }
 
-/// A tracker with a list of sites once shut out its own page, which then said that it could not be reached.
+/// Regression: a tracker with an origin list refused its own page.
 #[tokio::test]
 async fn the_own_page_may_use_the_tracker_whatever_sites_are_listed() {
     let server = TestServer::start(|config| {
@@ -110,11 +112,11 @@ async fn the_own_page_may_use_the_tracker_whatever_sites_are_listed() {
         config.alerts.external_url = Some("https://hub.example/dashboard".to_owned());
         config.proxies.trusted = vec!["127.0.0.1".parse().unwrap()];
     });
-    let stranger = TestServer::start(|config| {
+    let strict = TestServer::start(|config| {
         config.origin = vec!["https://a.example".into()];
         config.origin_denied = vec!["https://tracker.example".into()];
     });
-    let asked = async |server: &TestServer, host: &str, more: &str| {
+    let upgrade_status = async |server: &TestServer, host: &str, more: &str| {
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{HANDSHAKE}{more}\r\n");
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -148,14 +150,21 @@ async fn the_own_page_may_use_the_tracker_whatever_sites_are_listed() {
         ("tracker.example", "Origin: null\r\n", "403"),
         ("tracker.example", "", "101"),
     ] {
-        assert_eq!(asked(&server, host, more).await, expected, "{host} {more}");
+        assert_eq!(
+            upgrade_status(&server, host, more).await,
+            expected,
+            "{host} {more}"
+        );
     }
-    // Only a proxy that is trusted is believed about the host, and who is denied is denied.
-    let told = "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n";
-    assert_eq!(asked(&stranger, "hub.example", told).await, "403");
+    // Only a trusted proxy may set the host, and denied origins stay denied.
+    let forwarded = "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n";
+    assert_eq!(
+        upgrade_status(&strict, "hub.example", forwarded).await,
+        "403"
+    );
     let own = "Origin: https://tracker.example\r\n";
-    assert_eq!(asked(&stranger, "tracker.example", own).await, "403");
-    assert_eq!(stranger.node.counters().refused_origin, 2);
+    assert_eq!(upgrade_status(&strict, "tracker.example", own).await, "403");
+    assert_eq!(strict.node.counters().refused_origin, 2);
 }
 
 #[tokio::test]
@@ -190,13 +199,13 @@ async fn a_handshake_cut_anywhere_leaves_nothing_behind() {
     let program = crate::process::Program::start(&["--listen", "127.0.0.1:0"]);
     let open_files = format!("/proc/{}/fd", program.child.id());
     let count = || std::fs::read_dir(&open_files).unwrap().count();
-    // With 16 connections both workers are up with near certainty; then none is left when the count has settled.
-    let visit = async || {
+    // With 16 connections both workers are almost certainly running; then wait for a stable count.
+    let connect_all = async || {
         for _ in 0..16 {
             crate::support::Client::connect(program.address).await;
         }
     };
-    visit().await;
+    connect_all().await;
     let (mut before, mut settled) = (0, 0);
     until("the count settles", || {
         let last = std::mem::replace(&mut before, count());
@@ -209,9 +218,9 @@ async fn a_handshake_cut_anywhere_leaves_nothing_behind() {
         let mut stream = TcpStream::connect(program.address).await.unwrap();
         stream.write_all(&request.as_bytes()[..cut]).await.unwrap();
     }
-    // Who is answered now stood behind all of them.
-    visit().await;
-    until("all are gone", || count() <= before).await;
+    // These connections are accepted after all of the above.
+    connect_all().await;
+    until("all are closed", || count() <= before).await;
 }
 
 #[tokio::test]
@@ -224,7 +233,7 @@ async fn who_never_ends_the_head_is_dropped() {
         response.is_empty() || status(&response) == "408",
         "{response}"
     );
-    // Also who sends nothing at all.
+    // Also a client that sends nothing.
     assert_eq!(raw(&server, b"").await, "");
     until("both are counted", || {
         server.node.counters().handshakes_failed == 2
@@ -248,7 +257,7 @@ async fn who_never_reads_the_page_is_dropped() {
     );
     let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n\r\n");
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    // Far more than the buffers of the system hold.
+    // Far more than the buffers of the system.
     stream
         .write_all(request.repeat(40).as_bytes())
         .await
@@ -267,13 +276,13 @@ async fn a_head_has_a_bound() {
         "x".repeat(100_000)
     );
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    // The server may hang up before it has read all of it.
+    // The server may close before it has read everything.
     let _ = stream.write_all(request.as_bytes()).await;
-    let mut heard = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut received = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time");
-    let response = String::from_utf8_lossy(&heard);
+    let response = String::from_utf8_lossy(&received);
     assert!(
         response.is_empty() || status(&response) == "431",
         "{response}"
@@ -310,13 +319,13 @@ async fn the_page_comes_with_a_strict_policy_and_its_assets_for_good() {
             .to_lowercase()
             .contains("content-type: text/javascript")
     );
-    let packed = get(&server, &script, "Accept-Encoding: br, gzip\r\n").await;
-    assert!(packed.to_lowercase().contains("content-encoding: gzip"));
-    assert!(content_length(&packed) < content_length(&plain) / 2);
+    let compressed = get(&server, &script, "Accept-Encoding: br, gzip\r\n").await;
+    assert!(compressed.to_lowercase().contains("content-encoding: gzip"));
+    assert!(content_length(&compressed) < content_length(&plain) / 2);
     let other = get(&server, &script.replace(base, &base[1..]), "").await;
     assert!(
         other.to_lowercase().contains("cache-control: no-cache"),
-        "another version's name is not kept"
+        "another version is not cached"
     );
     let worker = get(&server, "/sw.js", "").await;
     assert_eq!(status(&worker), "200");

@@ -1,4 +1,4 @@
-//! What requests over HTTP cost: their address pays, others go on, and the operator is always served.
+//! Processor time of HTTP requests: it is charged to their address, others are served, and so is the operator.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::support::{PATIENCE, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
-/// A server that believes this machine about clients, on which an address may take little.
+/// A server that trusts this machine as a proxy, with a small time budget per address.
 fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::start(|config| {
         config.admin_token = Some(Secret::new(TOKEN));
         config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
-        // 200 of the smallest requests.
+        // 200 requests of the minimum cost.
         config.limits.address_http_time_burst = Duration::from_millis(10);
         config.limits.address_http_time_per_second = Duration::from_millis(1);
         change(config);
     })
 }
 
-/// What is answered to requests of an address on one connection, until the server ends it.
+/// Sends requests of an address on one connection and returns all responses.
 async fn ask_with(
     server: &TestServer,
     address: &str,
@@ -36,12 +36,12 @@ async fn ask_with(
         format!("{request} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n{headers}\r\n");
     let last = request.replacen("Host", "Connection: close\r\nHost", 1);
     let all = request.repeat(times - 1) + &last;
-    // The server may hang up before it has read all.
+    // The server may close before it has read everything.
     let _ = stream.write_all(all.as_bytes()).await;
-    let mut heard = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    let mut response = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut response)).await;
     let _ = read.expect("in time");
-    String::from_utf8_lossy(&heard).into_owned()
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 async fn ask(server: &TestServer, address: &str, request: &str, times: usize) -> String {
@@ -53,79 +53,82 @@ async fn ask_as_operator(server: &TestServer, address: &str, request: &str) -> S
     ask_with(server, address, &token, (request, 1)).await
 }
 
-/// Lets an address, or its requests that ask whether the server is well, take so much that it is over its bound for a minute.
+/// Charges an account of an address so much that it is over its limit for a minute.
 fn overdraw(server: &TestServer, address: &str, account: fn(Whence) -> Payer) {
     let node = &server.node;
     let payer = node.payer(address.parse().ok(), account);
-    let spent = Duration::from_secs(1);
+    let usage = Duration::from_secs(1);
     node.http_use()
-        .spend(payer.expect("limited"), spent, node.now());
+        .spend(payer.expect("limited"), usage, node.now());
 }
 
-/// A page of another site can make its visitor's browser ask for what costs most.
+/// A foreign page can make the browser of its visitor send the most expensive requests.
 #[tokio::test]
 async fn what_the_api_takes_leaves_room_for_pages_and_announces() {
     let server = server(|_| {});
     let visitor = "192.0.2.1";
-    let heard = ask(&server, visitor, "HEAD /api/v1/series", 400).await;
-    assert_eq!(heard.matches("HTTP/1.1 429 ").count(), 1);
+    let response = ask(&server, visitor, "HEAD /api/v1/series", 400).await;
+    assert_eq!(response.matches("HTTP/1.1 429 ").count(), 1);
     let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
     for request in ["GET /", &announce, "GET /sw.js"] {
-        let heard = ask(&server, visitor, request, 1).await;
+        let response = ask(&server, visitor, request, 1).await;
         assert!(
-            heard.starts_with("HTTP/1.1 200 "),
-            "{request}: {heard:.200}"
+            response.starts_with("HTTP/1.1 200 "),
+            "{request}: {response:.200}"
         );
-        assert!(!heard.contains("failure reason"), "{heard}");
+        assert!(!response.contains("failure reason"), "{response}");
     }
-    let heard = ask(&server, visitor, "GET /api/v1/stats", 1).await;
-    assert!(heard.starts_with("HTTP/1.1 429 "), "{heard:.200}");
+    let response = ask(&server, visitor, "GET /api/v1/stats", 1).await;
+    assert!(response.starts_with("HTTP/1.1 429 "), "{response:.200}");
 }
 
 #[tokio::test]
 async fn an_address_that_takes_too_much_processor_time_is_told_when_to_come_again() {
     let server = server(|_| {});
-    let (greedy, other) = ("192.0.2.1", "198.51.100.1");
-    let heard = ask(&server, greedy, "HEAD /api/v1/series", 400).await;
-    let answered = heard.matches("HTTP/1.1 200 ").count();
+    let (over_limit, other) = ("192.0.2.1", "198.51.100.1");
+    let response = ask(&server, over_limit, "HEAD /api/v1/series", 400).await;
+    let answered = response.matches("HTTP/1.1 200 ").count();
     assert!((1..400).contains(&answered), "{answered}");
-    assert_eq!(heard.matches("HTTP/1.1 429 ").count(), 1);
-    let end = heard.rsplit("HTTP/1.1 ").next().unwrap().to_lowercase();
+    assert_eq!(response.matches("HTTP/1.1 429 ").count(), 1);
+    let end = response.rsplit("HTTP/1.1 ").next().unwrap().to_lowercase();
     assert!(
         end.contains("retry-after: ") && end.contains("connection: close"),
         "{end}"
     );
-    // Whatever it asks for.
-    overdraw(&server, greedy, Payer::Address);
+    // On every route.
+    overdraw(&server, over_limit, Payer::Address);
     for request in ["GET /", "GET /api/v1/stats", "GET /ice", "GET /nothing"] {
-        let heard = ask(&server, greedy, request, 1).await;
-        assert!(heard.starts_with("HTTP/1.1 429 "), "{request}: {heard}");
+        let response = ask(&server, over_limit, request, 1).await;
+        assert!(
+            response.starts_with("HTTP/1.1 429 "),
+            "{request}: {response}"
+        );
     }
     let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
-    let heard = ask(&server, greedy, &announce, 1).await;
-    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
-    assert!(heard.contains("address_http_time_per_second") && heard.contains("8:retry ini"));
+    let response = ask(&server, over_limit, &announce, 1).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.contains("address_http_time_per_second") && response.contains("8:retry ini"));
     assert!(server.node.counters().refused_address_http_time_per_second >= 6);
-    // Others, who asks whether the server is well, and the operator at that address.
-    let heard = ask(&server, other, "GET /api/v1/stats", 1).await;
-    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+    // Other addresses, health checks, and the operator at that address are served.
+    let response = ask(&server, other, "GET /api/v1/stats", 1).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     for path in ["/healthz", "/readyz", "/metrics"] {
-        let heard = ask(&server, greedy, &format!("GET {path}"), 1).await;
-        assert!(heard.starts_with("HTTP/1.1 200 "), "{path}: {heard}");
+        let response = ask(&server, over_limit, &format!("GET {path}"), 1).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
     }
-    let heard = ask_as_operator(&server, greedy, "GET /api/v1/session").await;
-    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+    let response = ask_as_operator(&server, over_limit, "GET /api/v1/session").await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
 #[tokio::test]
 async fn who_watches_has_a_bound_as_well() {
     let server = server(|_| {});
     overdraw(&server, "192.0.2.1", Payer::Watcher);
-    let heard = ask(&server, "192.0.2.1", "GET /healthz", 1).await;
-    assert!(heard.starts_with("HTTP/1.1 429 "), "{heard}");
+    let response = ask(&server, "192.0.2.1", "GET /healthz", 1).await;
+    assert!(response.starts_with("HTTP/1.1 429 "), "{response}");
     for (address, path) in [("192.0.2.1", "/ice"), ("192.0.2.2", "/healthz")] {
-        let heard = ask(&server, address, &format!("GET {path}"), 1).await;
-        assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+        let response = ask(&server, address, &format!("GET {path}"), 1).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     }
 }
 
@@ -136,11 +139,11 @@ async fn a_head_request_for_history_is_checked_and_reads_nothing() {
         config.limits.address_http_time_burst = Duration::from_hours(1);
     });
     let history = "HEAD /api/v1/history?series=connections";
-    let heard = ask(&server, "192.0.2.1", history, 20).await;
-    assert_eq!(heard.matches("HTTP/1.1 200 ").count(), 20, "{heard}");
-    assert!(heard.contains("application/json"), "{heard}");
-    let heard = ask(&server, "192.0.2.1", "HEAD /api/v1/history?series=x", 1).await;
-    assert!(heard.starts_with("HTTP/1.1 400 "), "{heard}");
+    let response = ask(&server, "192.0.2.1", history, 20).await;
+    assert_eq!(response.matches("HTTP/1.1 200 ").count(), 20, "{response}");
+    assert!(response.contains("application/json"), "{response}");
+    let response = ask(&server, "192.0.2.1", "HEAD /api/v1/history?series=x", 1).await;
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
     let post = ask(&server, "192.0.2.1", "POST /api/v1/stats", 1).await;
     assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
 }

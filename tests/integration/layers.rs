@@ -1,4 +1,4 @@
-//! Holds the code to its layers: a module uses only what stands below it. `docs/architecture.md` draws the same table.
+//! Checks the layers of the code: a module uses only modules below it. `docs/architecture.md` shows the same table.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -60,7 +60,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
 ];
 const GROUND: [&str; 4] = ["protocol", "insight", "config", "websocket"];
 
-/// Words that the core must not know: tasks, clocks, sockets, and randomness that is not handed in.
+/// Words that the core must not contain: tasks, clocks, sockets, and randomness that is not a parameter.
 const NOT_IN_CORE: [&str; 9] = [
     "tokio",
     "async ",
@@ -107,7 +107,7 @@ fn is_test(file: &Path) -> bool {
     text.contains("/tests/") || text.ends_with("tests.rs")
 }
 
-/// The code of a file without its tests and comments.
+/// Returns the code of a file without tests and comments.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let code = text.split("#[cfg(test)]").next().unwrap();
@@ -121,12 +121,12 @@ fn is_program(room: &str) -> bool {
     ["main", "conduct", "cli", "process"].contains(&room)
 }
 
-/// The rooms of ours that a file names.
+/// Returns the rooms of this crate that a file uses.
 fn used(file: &Path) -> BTreeSet<String> {
     let code = code(file);
     assert!(
         !code.contains("crate::{"),
-        "{}: one room a line, please",
+        "{}: write one room per line",
         file.display()
     );
     let (library, program) = (code.split("crate::"), code.split("swarmhub::"));
@@ -158,14 +158,14 @@ fn files() -> Vec<PathBuf> {
 
 #[test]
 fn every_module_uses_only_what_stands_below_it() {
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     let mut edges = 0;
     for file in files() {
         let room = room(&file);
         if room == "lib" {
             continue;
         }
-        // The program is a user of the library, of which it needs the settings and the server.
+        // The program uses settings and server of the library.
         let name = if GROUND.contains(&room.as_str()) {
             "ground"
         } else {
@@ -173,18 +173,18 @@ fn every_module_uses_only_what_stands_below_it() {
         };
         let (_, allowed) = LAYERS
             .iter()
-            .find(|(known, _)| *known == name)
+            .find(|(listed, _)| *listed == name)
             .unwrap_or_else(|| panic!("no room {room}"));
         for used in used(&file) {
             edges += 1;
             let is_library = is_program(&room) && ["config"].contains(&used.as_str());
             if used != room && !is_library && !allowed.contains(&used.as_str()) {
-                wrong.push(format!("{} uses {used}", file.display()));
+                violations.push(format!("{} uses {used}", file.display()));
             }
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(edges > 30, "the test reads the code");
+    assert!(violations.is_empty(), "{violations:#?}");
+    assert!(edges > 30, "the test found no code");
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn the_table_has_no_circle() {
     let place = |name: &str| LAYERS.iter().position(|(room, _)| *room == name);
     for (room, uses) in LAYERS {
         for used in uses {
-            let below = GROUND.contains(used) || place(used) > place(room);
-            assert!(below, "{room} stands below {used}");
+            let is_below = GROUND.contains(used) || place(used) > place(room);
+            assert!(is_below, "{room} is is_below {used}");
         }
     }
 }
@@ -209,7 +209,7 @@ fn the_core_knows_no_task_clock_or_socket() {
     for file in files {
         let text = code(&file);
         for word in NOT_IN_CORE {
-            assert!(!text.contains(word), "{} says {word}", file.display());
+            assert!(!text.contains(word), "{} contains {word}", file.display());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How the program leaves: what clients, load balancers and operators see of it.
+//! Graceful shutdown: what clients, load balancers and operators see while the program drains.
 
 #![cfg(unix)]
 
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::process::Program;
 use crate::support::{Client, PATIENCE, announce, until};
 
-/// A program whose log can be read while it runs.
+/// A program whose log is readable while it runs.
 pub(crate) struct Watched {
     program: Program,
     pub(crate) address: SocketAddr,
@@ -35,10 +35,10 @@ impl Watched {
     pub(crate) fn watch(mut program: Program) -> Self {
         let log = Arc::new(Mutex::new(String::new()));
         let lines = BufReader::new(program.child.stderr.take().unwrap()).lines();
-        let writing = Arc::clone(&log);
+        let shared_log = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let mut text = writing.lock();
+                let mut text = shared_log.lock();
                 text.push_str(&line);
                 text.push('\n');
             }
@@ -58,15 +58,15 @@ impl Watched {
         self.log.lock().clone()
     }
 
-    /// Waits until the log has these words as often.
+    /// Waits until the log contains a text at least this many times.
     pub(crate) async fn logged(&self, words: &str, times: usize) {
-        until(&format!("the log says {words:?}"), || {
+        until(&format!("the log contains {words:?}"), || {
             self.log().matches(words).count() >= times
         })
         .await;
     }
 
-    /// Waits for its end; gives its exit code and its log.
+    /// Waits for the end of the program; returns its exit code and log.
     pub(crate) async fn end(mut self) -> (Option<i32>, String) {
         let mut status = None;
         until("it ends", || {
@@ -76,32 +76,32 @@ impl Watched {
         .await;
         let log = Arc::clone(&self.log);
         drop(self);
-        // The writer has the other one until it has read all.
+        // The reading thread holds the other reference until it has read everything.
         until("the log ends", || Arc::strong_count(&log) == 1).await;
         (status.unwrap().code(), log.lock().clone())
     }
 }
 
-/// The response to a request, with its head.
+/// Sends a GET request and returns the whole response.
 pub(crate) async fn ask(address: SocketAddr, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut received = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time")
         .unwrap();
-    String::from_utf8(heard).unwrap()
+    String::from_utf8(received).unwrap()
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {
     ask(address, path, "Connection: close\r\n").await
 }
 
-/// Waits until a page of the small kind begins with this status.
+/// Repeats a GET request until the response has this status, and returns the response.
 async fn becomes(address: SocketAddr, path: &str, status: &str) -> String {
-    let asking = async {
+    let polling = async {
         loop {
             let response = get(address, path).await;
             if response.get(9..12) == Some(status) {
@@ -109,10 +109,10 @@ async fn becomes(address: SocketAddr, path: &str, status: &str) -> String {
             }
         }
     };
-    timeout(PATIENCE, asking).await.expect("in time")
+    timeout(PATIENCE, polling).await.expect("in time")
 }
 
-/// Waits for the close and gives its code and when it came.
+/// Waits for the close and returns its code and time.
 pub(crate) async fn closed(client: &mut Client) -> (Option<u16>, Instant) {
     loop {
         match timeout(PATIENCE, client.socket.next())
@@ -160,8 +160,8 @@ async fn while_it_is_quiet_who_is_there_is_served_and_nobody_else() {
     assert_eq!(closed(&mut client).await.0, Some(1001));
     let (code, log) = program.end().await;
     assert_eq!(code, Some(0), "{log}");
-    for words in ["draining", "phase=\"quiet\"", "second signal", "stopped"] {
-        assert!(log.contains(words), "{words}: {log}");
+    for text in ["draining", "phase=\"quiet\"", "second signal", "stopped"] {
+        assert!(log.contains(text), "{text}: {log}");
     }
 }
 
@@ -179,27 +179,27 @@ async fn connections_are_closed_evenly_over_the_spread() {
     ]);
     let mut clients: Vec<_> =
         join_all((0..CLIENTS).map(|_| Client::connect(program.address))).await;
-    // A reply shows that a connection has become one that is to be closed.
+    // A reply shows that the connection is registered with its worker.
     for (number, client) in clients.iter_mut().enumerate() {
         client.join("swarm", &format!("{number}-")).await;
     }
-    let began = Instant::now();
+    let signalled = Instant::now();
     program.signal("-TERM");
-    let heard = join_all(clients.iter_mut().map(closed)).await;
-    let mut times: Vec<_> = heard
+    let closes = join_all(clients.iter_mut().map(closed)).await;
+    let mut times: Vec<_> = closes
         .iter()
-        .map(|(_, at)| at.duration_since(began))
+        .map(|(_, at)| at.duration_since(signalled))
         .collect();
     times.sort();
-    assert!(heard.iter().all(|(code, _)| *code == Some(1001)));
-    let by = |share: f64| {
+    assert!(closes.iter().all(|(code, _)| *code == Some(1001)));
+    let closed_by = |share: f64| {
         let end = spread.mul_f64(share);
         times.iter().filter(|time| **time <= end).count()
     };
-    // The signal took its time as well, so the beginning may be late, but nobody is early.
-    assert!(by(0.25) <= CLIENTS * 40 / 100, "{times:?}");
-    assert!(by(0.5) <= CLIENTS * 60 / 100, "{times:?}");
-    assert!(by(0.75) >= CLIENTS * 40 / 100, "{times:?}");
+    // The signal takes time too, so closes may be late but not early.
+    assert!(closed_by(0.25) <= CLIENTS * 40 / 100, "{times:?}");
+    assert!(closed_by(0.5) <= CLIENTS * 60 / 100, "{times:?}");
+    assert!(closed_by(0.75) >= CLIENTS * 40 / 100, "{times:?}");
     assert!(times[CLIENTS - 1] > spread.mul_f64(0.8), "{times:?}");
     drop(clients);
     let (code, log) = program.end().await;
@@ -222,7 +222,7 @@ async fn the_port_is_free_for_a_successor_while_connections_are_still_served() {
     client.join("swarm", "a").await;
     program.signal("-TERM");
     program.logged("phase=\"closing\"", 1).await;
-    until("nobody new is taken", || {
+    until("new connections are refused", || {
         std::net::TcpStream::connect(program.address).is_err()
     })
     .await;
@@ -275,8 +275,8 @@ async fn ctrl_c_closes_all_at_once() {
         client.hear().await;
     }
     program.signal("-INT");
-    let heard = join_all(clients.iter_mut().map(closed)).await;
-    assert!(heard.iter().all(|(code, _)| *code == Some(1001)));
+    let closes = join_all(clients.iter_mut().map(closed)).await;
+    assert!(closes.iter().all(|(code, _)| *code == Some(1001)));
     drop(clients);
     let (code, log) = program.end().await;
     assert_eq!(code, Some(0), "{log}");
@@ -289,7 +289,7 @@ async fn ctrl_c_closes_all_at_once() {
 #[tokio::test]
 async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_all() {
     let program = Watched::start(&["--drain-timeout", "600"]);
-    // It neither reads the close nor ends, and so keeps the server from ending by itself.
+    // This client neither reads the close nor disconnects, so the server has to drop it.
     let mut client = Client::connect(program.address).await;
     client.join("swarm", "a").await;
     program.signal("-INT");
@@ -302,13 +302,13 @@ async fn a_stop_waits_a_second_for_who_does_not_end_and_a_third_signal_not_at_al
     client.join("swarm", "a").await;
     program.signal("-TERM");
     program.logged("draining", 1).await;
-    // Both wait while it is stopped, and come one right after the other, in whatever order.
+    // Both signals are pending while the program is stopped and arrive together, in any order.
     for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
         program.signal(signal);
     }
     let (code, log) = program.end().await;
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("ending without waiting"), "{log}");
+    assert!(log.contains("exiting without waiting"), "{log}");
     drop(client);
 }
 
@@ -324,11 +324,11 @@ async fn workers_have_a_heartbeat_only_while_they_run() {
         .await
         .unwrap();
     let handle = server.handle();
-    // Who asks for the first time hears whether they have ever beaten.
+    // The first check reports whether each worker has ticked at all.
     let all = || handle.heartbeats().all();
     assert!(!all());
     let running = async {
-        until("both beat", all).await;
+        until("both workers tick", all).await;
         handle.stop();
     };
     let (ended, ()) = tokio::join!(server.run(std::future::pending()), running);

@@ -1,4 +1,4 @@
-//! Limits that are met before a WebSocket is open: what a client gets to read over TCP.
+//! Limits and bans of connections that apply before a WebSocket is open, and the responses that clients receive.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// A server that counts clients on this machine like all others.
+/// A server on which clients of this machine are not exempt from limits.
 fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::start(|config| {
         config.limits.exempt = Vec::new();
@@ -21,21 +21,21 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// Sends a request and reads the response: its head, and a body as long as that says. The connection stays with the caller.
+/// Sends a request and reads the response by its content length. The caller keeps the connection open.
 async fn ask(server: &TestServer, path: &str, headers: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    while !is_whole(&heard) {
+    let mut received = Vec::new();
+    while !is_whole(&received) {
         let byte = timeout(PATIENCE, stream.read_u8()).await.expect("in time");
-        heard.push(byte.expect("a response"));
+        received.push(byte.expect("a response"));
     }
-    (stream, String::from_utf8(heard).unwrap().to_lowercase())
+    (stream, String::from_utf8(received).unwrap().to_lowercase())
 }
 
-fn is_whole(heard: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(heard).to_lowercase();
+fn is_whole(received: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(received).to_lowercase();
     let Some((top, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
@@ -44,9 +44,9 @@ fn is_whole(heard: &[u8]) -> bool {
     body.len() >= length
 }
 
-/// That a response has this status, says when to come again, and names the limit.
+/// Asserts that a response has this status, a retry time and the name of the limit.
 #[track_caller]
-fn assert_refused(response: &str, status: &str, named: &str) {
+fn assert_refused(response: &str, status: &str, limit: &str) {
     assert!(
         response.starts_with(&format!("http/1.1 {status} ")),
         "{response}"
@@ -55,7 +55,7 @@ fn assert_refused(response: &str, status: &str, named: &str) {
     let seconds: u64 = retry.lines().next().unwrap().parse().unwrap();
     assert!((1..=3601).contains(&seconds), "{response}");
     assert!(response.contains("connection: close"), "{response}");
-    assert!(response.contains(named), "{response}");
+    assert!(response.contains(limit), "{response}");
 }
 
 fn is_websocket(response: &str) -> bool {
@@ -67,7 +67,7 @@ async fn an_address_with_too_many_connections_is_told_so_and_served_when_one_has
     let server = server(|config| config.limits.address_connections_max = 2);
     let (one, response) = ask(&server, "/", HANDSHAKE).await;
     assert!(is_websocket(&response));
-    // A page counts as well, as long as its connection lives.
+    // A page counts too while its connection is open.
     let (_page, response) = ask(&server, "/ice", "").await;
     assert!(response.starts_with("http/1.1 200 "), "{response}");
     for headers in [HANDSHAKE, ""] {
@@ -76,7 +76,10 @@ async fn an_address_with_too_many_connections_is_told_so_and_served_when_one_has
     }
     assert_eq!(server.node.counters().refused_address_connections_max, 2);
     drop(one);
-    until("its place is free", || server.node.connections_held() == 1).await;
+    until("the connection has ended", || {
+        server.node.connections_held() == 1
+    })
+    .await;
     assert!(is_websocket(&ask(&server, "/", HANDSHAKE).await.1));
 }
 
@@ -90,12 +93,12 @@ async fn new_connections_of_an_address_wait_and_are_refused_when_too_many_wait()
     assert!(is_websocket(&ask(&server, "/", HANDSHAKE).await.1));
     let since = Instant::now();
     let (second, third) = tokio::join!(ask(&server, "/", HANDSHAKE), ask(&server, "/", HANDSHAKE));
-    let (passed, refused) = if is_websocket(&second.1) {
+    let (accepted, refused) = if is_websocket(&second.1) {
         (second, third)
     } else {
         (third, second)
     };
-    assert!(is_websocket(&passed.1), "{}", passed.1);
+    assert!(is_websocket(&accepted.1), "{}", accepted.1);
     assert!(
         since.elapsed() >= Duration::from_millis(250),
         "{:?}",
@@ -105,7 +108,7 @@ async fn new_connections_of_an_address_wait_and_are_refused_when_too_many_wait()
     let counters = server.node.counters();
     assert_eq!(counters.delayed_address_connections_per_second, 1);
     assert_eq!(counters.refused_address_connections_per_second, 1);
-    // Pages are not slowed.
+    // Pages are not delayed.
     assert!(
         ask(&server, "/ice", "")
             .await
@@ -174,9 +177,9 @@ async fn a_full_server_says_so_and_still_tells_that_it_lives() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn short_of_memory_new_connections_are_refused_and_read_why() {
-    // Far less than any process has: both steps are passed with the first look.
+    // Far less than any process uses: both steps are exceeded at the first check.
     let server = TestServer::start(|config| config.memory.budget_bytes = 1_000_000);
-    until("memory is looked at", || {
+    until("memory is checked", || {
         server.node.pressure().step() == swarmhub::limits::Step::Shed
     })
     .await;
@@ -212,14 +215,14 @@ async fn a_peer_over_http_leaves_a_full_server() {
     assert_eq!(peers(), 0);
 }
 
-/// Has an address banned that sends these headers, on a server whose `bans.strikes_max` is 0 and that counts every strike.
+/// Makes the server ban the address that sends these headers. Needs `bans.strikes_max = 0` and `bans.strike_every = 0`.
 pub(crate) async fn ban(server: &TestServer, headers: &str) {
     let handshake = format!("{HANDSHAKE}{headers}");
     let message = [0x81, 0x81, 0, 0, 0, 0, b'{'];
     let flood = message.repeat(1000);
     while server.node.counters().bans == 0 {
         let (mut stream, _) = ask(server, "/", &handshake).await;
-        // It may be closed before all is sent.
+        // The server may close before everything is sent.
         let _ = stream.write_all(&flood).await;
         let mut rest = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut rest))
@@ -250,11 +253,11 @@ async fn a_banned_address_reads_why_and_for_how_long() {
             );
             return;
         }
-        // Two messages of one byte that is no JSON.
+        // One-byte messages that are not JSON.
         let message = [0x81, 0x81, 0, 0, 0, 0, b'{'];
         stream.write_all(&message.repeat(3)).await.unwrap();
         let mut rest = Vec::new();
-        // A reset after the close is an end as well.
+        // A reset after the close counts as an end.
         let _ = timeout(PATIENCE, stream.read_to_end(&mut rest))
             .await
             .expect("in time");
@@ -262,14 +265,14 @@ async fn a_banned_address_reads_why_and_for_how_long() {
     panic!("never banned");
 }
 
-/// A client from this address of the machine.
+/// Connects from this local address.
 async fn client(server: &TestServer, from: [u8; 4]) -> Client<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((from, 0).into()).unwrap();
     Client::over(socket.connect(server.address).await.unwrap()).await
 }
 
-/// What a member was sent up to the reply to another announce of its, counted by what it is.
+/// Announces and returns the number of offers received before the reply.
 async fn offers_to(member: &mut Client<TcpStream>, peer: &str) -> usize {
     member.say(&announce("crowded", peer)).await;
     let mut offers = 0;
@@ -309,7 +312,7 @@ async fn a_crowd_of_one_address_does_not_keep_newcomers_from_others() {
     for (number, member) in honest.iter_mut().enumerate() {
         reached += offers_to(member, &format!("h{number}")).await;
     }
-    // Some newcomers are members still, and ten of the other eleven groups are honest.
+    // Some newcomers are still members, and ten of the other eleven groups are honest.
     assert!((60..=100).contains(&reached), "{reached} of 100");
     assert_eq!(
         server.node.tracker().swarms().recount(),
@@ -319,7 +322,7 @@ async fn a_crowd_of_one_address_does_not_keep_newcomers_from_others() {
 
 #[tokio::test]
 async fn a_program_that_names_a_site_leaves_its_pages_room() {
-    // Both sides of the test have loopback addresses, so clients are told apart by what a proxy says.
+    // All clients have loopback addresses, so a proxy header identifies them.
     let server = server(|config| {
         config.limits.origin_connections_max = Some(20);
         config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
@@ -367,12 +370,12 @@ async fn an_unreadable_header_of_a_trusted_proxy_makes_nobody_exempt() {
             let (stream, response) = ask(&server, "/", &headers).await;
             assert_eq!(is_websocket(&response), number < 2, "{header}: {value}");
             open.push(stream);
-            // Two lines are as unreadable as one.
+            // Two header lines are malformed too.
             let twice = format!("{header}: {value}\r\n{header}: {value}\r\n");
             let (_, response) = ask(&server, "/ice", &twice).await;
             let is_served = response.starts_with("http/1.1 200 ");
             assert_eq!(is_served, number < 1, "{header}: {value}");
-            until("the page's place is free", || {
+            until("the connection of the page has ended", || {
                 server.node.connections_held() == 2.min(number + 1)
             })
             .await;

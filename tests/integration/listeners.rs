@@ -1,4 +1,4 @@
-//! Where the server listens, and what it serves there.
+//! Listeners: roles, IPv6, socket files, and sockets of systemd.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -14,13 +14,13 @@ const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSoc
 
 /// Sends bytes and reads until the server ends the connection.
 pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, bytes: &[u8]) -> String {
-    // The server may hang up before it has read all of it, and a reset is an end as well.
+    // The server may close before it has read everything, and a reset counts as an end.
     let _ = stream.write_all(bytes).await;
-    let mut heard = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut heard))
+    let mut received = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time");
-    String::from_utf8_lossy(&heard).into_owned()
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 pub(crate) fn page(path: &str, headers: &str) -> String {
@@ -55,7 +55,7 @@ async fn pages_and_tracker_may_have_listeners_of_their_own() {
         let response = get(tracker, path).await;
         assert_eq!(status(&response), "404", "{path}");
         assert!(
-            response.contains("There are no pages at this address"),
+            response.contains("This address serves no pages"),
             "{response}"
         );
     }
@@ -72,13 +72,13 @@ async fn pages_and_tracker_may_have_listeners_of_their_own() {
     .await;
     assert_eq!(status(&refused), "404");
     assert!(
-        refused.contains("There is no tracker at this address"),
+        refused.contains("This address serves only pages"),
         "{refused}"
     );
 
     assert_eq!(status(&get(both, "/").await), "200");
     let mut client = Client::connect(both).await;
-    // All listeners lead to the same swarms.
+    // All listeners share the swarms.
     assert_eq!(client.join("swarm", "other").await["incomplete"], 1);
 }
 
@@ -109,7 +109,7 @@ async fn a_socket_file_serves_all_that_a_port_does() {
     let stream = UnixStream::connect(&path).await.unwrap();
     let response = ask(stream, page("/healthz", "").as_bytes()).await;
     assert_eq!(status(&response), "200");
-    // Several, as any worker may take them.
+    // Several connections, as any worker may accept them.
     let mut clients = Vec::new();
     for number in 1..=8 {
         let stream = UnixStream::connect(&path).await.unwrap();
@@ -120,17 +120,17 @@ async fn a_socket_file_serves_all_that_a_port_does() {
             .unwrap();
         let text = crate::support::announce("swarm", &format!("peer{number}")).to_string();
         socket.send(text.into()).await.unwrap();
-        let heard = timeout(PATIENCE, socket.next()).await.expect("in time");
-        let heard = heard.expect("a message").unwrap().into_text().unwrap();
+        let reply = timeout(PATIENCE, socket.next()).await.expect("in time");
+        let reply = reply.expect("a message").unwrap().into_text().unwrap();
         assert!(
-            heard.contains(&format!("\"incomplete\":{number}")),
-            "{heard}"
+            reply.contains(&format!("\"incomplete\":{number}")),
+            "{reply}"
         );
         clients.push(socket);
     }
     drop(clients);
     server.stop().unwrap();
-    assert!(!path.exists(), "the file goes with the server");
+    assert!(!path.exists(), "the server removes the file");
 }
 
 #[cfg(unix)]
@@ -143,7 +143,7 @@ mod program {
     use super::*;
     use crate::process::Program;
 
-    /// Starts the program with two sockets handed over as systemd does it, named `web` and `unknown`.
+    /// Starts the program with two sockets passed as systemd does, named `web` and `unknown`.
     fn handed_over(
         args: &str,
         first: OwnedFd,
@@ -162,13 +162,13 @@ mod program {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said: Vec<_> = said.take(lines).map(Result::unwrap).collect();
+        let lines_read = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines_read: Vec<_> = lines_read.take(lines).map(Result::unwrap).collect();
         let program = Program {
             child,
             address: ([127, 0, 0, 1], 0).into(),
         };
-        (program, said)
+        (program, lines_read)
     }
 
     #[tokio::test]
@@ -180,9 +180,9 @@ mod program {
         let file = UnixListener::bind(&path).unwrap();
         let (first, second) = (tcp.try_clone().unwrap(), file.try_clone().unwrap());
         let args = "--listen tracker+systemd:web --listen pages+systemd";
-        let (program, said) = handed_over(args, first.into(), second.into(), 2);
-        assert_eq!(said[0], format!("tracker  ws://{address}/"));
-        assert_eq!(said[1], format!("page     unix:{}", path.display()));
+        let (program, lines_read) = handed_over(args, first.into(), second.into(), 2);
+        assert_eq!(lines_read[0], format!("tracker  ws://{address}/"));
+        assert_eq!(lines_read[1], format!("page     unix:{}", path.display()));
 
         let mut clients = Vec::new();
         for number in 1..=16 {
@@ -204,7 +204,7 @@ mod program {
             }
         });
         ended.await.expect("it ends");
-        // Who comes now waits for the next server.
+        // New connections wait for the next server.
         UnixStream::connect(&path).unwrap();
         std::net::TcpStream::connect(address).unwrap();
     }
@@ -223,7 +223,7 @@ mod program {
             assert_eq!(output.status.code(), Some(1));
             assert!(
                 stderr.starts_with(&format!(
-                    "swarmhub: cannot listen on {listen}: systemd has handed over no such socket"
+                    "swarmhub: cannot listen on {listen}: systemd has passed no such socket"
                 )),
                 "{stderr}"
             );
@@ -237,14 +237,14 @@ mod program {
         let path = folder.path().join("hub.sock");
         let _other = UnixListener::bind(&path).unwrap();
         let file = format!("unix:{}", path.display());
-        for (listen, code, words) in [
+        for (listen, code, expected) in [
             (file.as_str(), 1, "another program listens on this socket"),
             (
                 "unix:/nowhere/at/all/hub.sock",
                 1,
                 "its folder does not exist",
             ),
-            ("tls+127.0.0.1:0", 2, "has no certificate to show"),
+            ("tls+127.0.0.1:0", 2, "has no certificate"),
         ] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
             let output = command
@@ -254,7 +254,7 @@ mod program {
                 .unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(code), "{stderr}");
-            assert!(stderr.contains(words), "{stderr}");
+            assert!(stderr.contains(expected), "{stderr}");
             assert_eq!(stderr.lines().count(), 1, "{stderr}");
         }
     }

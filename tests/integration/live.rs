@@ -1,4 +1,4 @@
-//! The live statistics over HTTP, and the page that shows them.
+//! The live statistics stream (`/api/v1/live`) and the dashboard page.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::support::{PATIENCE, TestServer, until};
 
-/// Somebody who follows, and what it has heard and not yet taken.
+/// A client of the live stream, with received text that is not consumed yet.
 struct Follower {
     stream: TcpStream,
     heard: String,
@@ -35,7 +35,7 @@ impl Follower {
         }
     }
 
-    /// All up to and with `end`; what came before the connection ended if it does not come.
+    /// Reads up to and including `end`, or to the end of the connection.
     async fn up_to(&mut self, end: &str) -> String {
         let mut buffer = [0; 4096];
         loop {
@@ -55,7 +55,7 @@ impl Follower {
         self.up_to("\r\n\r\n").await
     }
 
-    /// The next event's data.
+    /// Returns the data of the next event.
     async fn event(&mut self) -> Value {
         self.up_to("event: stats\ndata: ").await;
         let data = self.up_to("\n").await;
@@ -68,7 +68,7 @@ async fn who_follows_gets_the_numbers_at_once_and_every_second() {
     let server = TestServer::start(|_| {});
     let mut client = server.connect().await;
     client.join("swarm", "peer").await;
-    // From this machine all is told, not totals alone.
+    // Clients on this machine receive all series, not only totals.
     let mut follower = Follower::at(&server, "localhost", "").await;
     let head = follower.head().await.to_lowercase();
     assert!(head.starts_with("http/1.1 200 "), "{head}");
@@ -79,7 +79,7 @@ async fn who_follows_gets_the_numbers_at_once_and_every_second() {
     assert_eq!(first["node"], server.node.id.to_string());
     assert_eq!(first["phase"], "serving");
     let mut latest = first.clone();
-    // What was put up before the client joined may come first.
+    // Events from before the client joined may arrive first.
     while latest["series"]["leechers"] != 1.0 {
         latest = follower.event().await;
     }
@@ -104,9 +104,9 @@ async fn followers_beyond_the_bound_are_told_so_and_a_place_is_free_again() {
     assert_eq!(server.node.counters().refused_followers_max, 1);
     let followers = || server.node.board().latest().gauges.followers;
     // The latest statistics may be older than the follower.
-    until("it is counted", || followers() > 0.0).await;
+    until("the follower is counted", || followers() > 0.0).await;
     drop(first);
-    until("the place is free", || followers() == 0.0).await;
+    until("the follower has ended", || followers() == 0.0).await;
     Follower::new(&server).await.event().await;
 }
 
@@ -135,15 +135,15 @@ async fn a_server_that_leaves_lets_its_followers_go_at_once() {
     let server = TestServer::start(|_| {});
     let mut follower = Follower::new(&server).await;
     follower.event().await;
-    let began = Instant::now();
+    let stop_time = Instant::now();
     let ended = tokio::task::spawn_blocking(move || server.stop());
     // The end of the chunked body, then of the connection.
     follower.up_to("\r\n0\r\n\r\n").await;
-    ended.await.unwrap().expect("it ends well");
+    ended.await.unwrap().expect("a clean end");
     assert!(
-        began.elapsed() < Duration::from_secs(5),
+        stop_time.elapsed() < Duration::from_secs(5),
         "{:?}",
-        began.elapsed()
+        stop_time.elapsed()
     );
 }
 
@@ -158,7 +158,8 @@ async fn the_dashboard_is_a_page_with_a_strict_policy_and_files_that_exist() {
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     let head = page.to_lowercase();
     let policy = "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
+                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                  require-trusted-types-for 'script'; trusted-types 'none'\r\n";
     assert!(head.contains(policy), "{head}");
     assert!(head.contains("cache-control: no-cache"));
     assert!(!page.contains("{{"));

@@ -1,6 +1,6 @@
-//! `swarmhub load` against a real server, through TLS, and against trackers that do something wrong.
+//! `swarmhub load` against a real server, over TLS, and against faulty trackers.
 
-#![expect(clippy::print_stdout, reason = "a skip is told with its reason")]
+#![expect(clippy::print_stdout, reason = "prints the reason of a skipped test")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -23,14 +23,14 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::process::Program;
 use crate::support::TestServer;
 
-/// How long a message is waited for that does not come.
+/// Timeout for messages that do not arrive.
 const SHORT: Duration = Duration::from_millis(200);
 
 fn server() -> TestServer {
     TestServer::start(|config| config.no_limits = true)
 }
 
-/// A small load that takes exactly so many requests.
+/// A small load of exactly 100 requests.
 fn options(url: &str) -> Options {
     Options {
         connections: 30,
@@ -66,17 +66,17 @@ fn a_closed_loop_counts_every_message() {
     let mut options = on(server.address);
     options.server_pid = cfg!(target_os = "linux").then(std::process::id);
     let (mut phases, mut measuring) = (Vec::new(), Duration::ZERO);
-    let mut watch = |progress: &Progress| {
+    let mut record_phase = |progress: &Progress| {
         phases.push(progress.phase);
         if progress.phase == "measuring" {
             measuring = progress.elapsed;
         }
     };
-    let report = run(&options, &mut watch).unwrap();
+    let report = run(&options, &mut record_phase).unwrap();
     assert_correct(&report);
     let load = report.load.as_ref().unwrap();
-    // After the last announce the load listens on for a tenth of a second, which counts for nothing. Progress is told a
-    // few times in it.
+    // After the last announce the load keeps reading for a tenth of a second, which is not counted. Progress is
+    // reported a few times in it.
     assert!(
         load.elapsed_s > 0.0 && load.elapsed_s + 0.05 < measuring.as_secs_f64(),
         "{} {measuring:?}",
@@ -92,10 +92,10 @@ fn a_closed_loop_counts_every_message() {
     );
     assert_eq!((load.sent_messages, load.received_messages), (600, 1100));
     assert_eq!((report.open.units, report.join.units), (30, 30));
-    let counted = &report.correctness;
-    assert_eq!(counted.offers_sent, counted.offers_relayed);
-    assert_eq!(counted.answers_sent, counted.answers_received);
-    assert_eq!(counted.counts_off, 0);
+    let counts = &report.correctness;
+    assert_eq!(counts.offers_sent, counts.offers_relayed);
+    assert_eq!(counts.answers_sent, counts.answers_received);
+    assert_eq!(counts.counts_off, 0);
     for phase in ["connecting", "joining", "measuring", "closing"] {
         assert!(phases.contains(&phase), "{phases:?}");
     }
@@ -134,7 +134,7 @@ fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
     assert_eq!(report.own.threads, 2);
 }
 
-/// A swarm of few gets all offers of the warm-up, which begins at once.
+/// All offers of the warm-up, which begins at once, go to the few members of one swarm.
 #[test]
 fn a_load_of_few_connections_is_served_completely_too() {
     for connections in [3, 5, 10] {
@@ -149,39 +149,39 @@ fn a_load_of_few_connections_is_served_completely_too() {
     }
 }
 
-/// Who starts both programs without a flag must not be told that the tracker is broken.
+/// Both programs without flags must not report a faulty tracker.
 #[test]
 fn the_default_load_is_served_completely_by_a_tracker_with_default_limits() {
     let server = TestServer::start(|_| {});
-    let asked = Options {
+    let options = Options {
         connections: 60,
         swarm_size: SwarmSize::Fixed(20),
         warmup: Duration::ZERO,
         amount: Amount::For(Duration::from_secs(2)),
         ..Options::new(format!("ws://{}/", server.address).parse().unwrap())
     };
-    let report = ran(&asked);
+    let report = ran(&options);
     assert_correct(&report);
     assert_eq!(report.plan.rate_per_s, Some(60.0));
-    let counted = &report.correctness;
-    assert_eq!(counted.offers_sent, counted.offers_relayed);
+    let counts = &report.correctness;
+    assert_eq!(counts.offers_sent, counts.offers_relayed);
 
-    // All that it can do is more than its members may be given, and that is said as what it is.
+    // A closed loop exceeds the limits of its members; the report must say so.
     let report = ran(&Options {
         pace: Some(Loop::Closed { under_way: 16 }),
         timeout: Duration::from_secs(4),
-        ..asked
+        ..options
     });
     let text = report.to_text();
     assert_eq!((report.correct, report.exit_code), (false, 3));
     assert!(
-        text.contains("\nNOT COMPLETE: all that came was right"),
+        text.contains("\nNOT COMPLETE: all received messages were right"),
         "{text}"
     );
     assert!(text.contains("--no-limits"), "{text}");
 }
 
-/// A load whose members come and go all the time.
+/// A load whose members leave and rejoin all the time.
 fn stormy(address: SocketAddr) -> Options {
     let every = Duration::from_millis(200);
     Options {
@@ -201,16 +201,16 @@ fn waves_and_storms_pass_without_a_fault() {
     let server = server();
     let report = ran(&stormy(server.address));
     assert_correct(&report);
-    let counted = &report.correctness;
+    let counts = &report.correctness;
     assert!(
-        counted.offers_relayed * 10 > counted.offers_sent * 9,
-        "{counted:?}"
+        counts.offers_relayed * 10 > counts.offers_sent * 9,
+        "{counts:?}"
     );
     assert!(
-        counted.answers_received * 10 > counted.answers_sent * 9,
-        "{counted:?}"
+        counts.answers_received * 10 > counts.answers_sent * 9,
+        "{counts:?}"
     );
-    // Those who come back are in the lines of their storms and waves.
+    // Rejoining members are counted in their storms and waves only.
     assert_eq!(
         (report.open.latency_us.count, report.join.latency_us.count),
         (30, 30)
@@ -220,7 +220,7 @@ fn waves_and_storms_pass_without_a_fault() {
     assert!(report.storms.iter().any(|storm| storm.closed > 0));
 }
 
-/// The plots over time were once empty where the number of requests was given.
+/// Regression: the plots over time were empty if the number of requests was given.
 #[test]
 fn a_load_of_so_many_requests_has_its_course_in_the_report() {
     let server = server();
@@ -255,7 +255,7 @@ fn what_is_asked_for_is_spread_over_the_threads_exactly() {
     for (pace, under_way) in [
         (closed(1), Some(1)),
         (closed(8), Some(8)),
-        // A member has one request under way at most.
+        // A member has at most one request in flight.
         (closed(64), Some(30)),
         (Loop::Open { per_second: 700.0 }, None),
     ] {
@@ -271,7 +271,7 @@ fn what_is_asked_for_is_spread_over_the_threads_exactly() {
     }
 }
 
-/// Each thread once had its own line for the same storm.
+/// Regression: each thread reported its own line for the same storm.
 #[test]
 fn a_storm_or_wave_over_several_threads_is_one() {
     let server = server();
@@ -316,7 +316,7 @@ fn connections_alone_are_a_load_too_and_may_come_from_several_addresses() {
     assert_eq!(report.close.connections, 30);
 }
 
-/// A tracker in front of `behind` that may change, drop or repeat what it says. Runs until the test ends.
+/// A proxy in front of the tracker `behind` that changes, drops or repeats messages. Runs until the test ends.
 fn spoiling(
     behind: SocketAddr,
     spoil: impl Fn(String) -> Vec<String> + Send + Sync + 'static,
@@ -344,8 +344,8 @@ fn spoiling(
     })
 }
 
-/// Serves every connection with `what` on a thread that ends with the process.
-fn serve<F>(what: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> SocketAddr
+/// Serves every connection with `handler` on a thread that ends with the process.
+fn serve<F>(handler: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = Option<()>> + Send + 'static,
 {
@@ -360,29 +360,33 @@ where
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             while let Ok((tcp, _)) = listener.accept().await {
-                tokio::spawn(what(tcp));
+                tokio::spawn(handler(tcp));
             }
         });
     });
     address
 }
 
-/// Does something to every sixtieth message that has this in it.
+/// Applies `change` to every sixtieth message that contains `part`.
 fn each_sixtieth(
     part: &'static str,
-    what: impl Fn(String) -> Vec<String> + Send + Sync + 'static,
+    change: impl Fn(String) -> Vec<String> + Send + Sync + 'static,
 ) -> impl Fn(String) -> Vec<String> + Send + Sync + 'static {
     let seen = AtomicUsize::new(0);
     move |text| {
-        let is_it = text.contains(part) && seen.fetch_add(1, Ordering::Relaxed) % 60 == 59;
-        if is_it { what(text) } else { vec![text] }
+        let is_sixtieth = text.contains(part) && seen.fetch_add(1, Ordering::Relaxed) % 60 == 59;
+        if is_sixtieth {
+            change(text)
+        } else {
+            vec![text]
+        }
     }
 }
 
-/// What is counted of a tracker that does this to every sixtieth message with `part` in it.
-fn found_out(part: &'static str, what: fn(String) -> Vec<String>) -> Tally {
+/// Returns the counts for a tracker that changes every sixtieth message that contains `part`.
+fn found_out(part: &'static str, change: fn(String) -> Vec<String>) -> Tally {
     let server = server();
-    let address = spoiling(server.address, each_sixtieth(part, what));
+    let address = spoiling(server.address, each_sixtieth(part, change));
     let report = ran(&Options {
         timeout: SHORT,
         ..on(address)
@@ -398,7 +402,7 @@ fn a_tracker_that_drops_messages_is_found_out() {
     assert!(found_out("\"interval\":", |_| Vec::new()).replies_lost > 0);
 }
 
-/// Who comes and goes excuses offers in number, not all of them as long as it lasts.
+/// Leaving members excuse some lost offers, not all offers of the period.
 #[test]
 fn a_tracker_that_drops_offers_is_found_out_in_waves_and_storms_too() {
     let server = server();
@@ -412,9 +416,9 @@ fn a_tracker_that_drops_offers_is_found_out_in_waves_and_storms_too() {
             timeout: SHORT,
             ..stormy(address)
         });
-        let counted = &report.correctness;
+        let counts = &report.correctness;
         assert_eq!((report.correct, report.exit_code), (false, 3));
-        assert!(counted.offers_lost > 0, "{counted:?}");
+        assert!(counts.offers_lost > 0, "{counts:?}");
     }
 }
 
@@ -482,16 +486,16 @@ fn wss_is_spoken_with_who_is_trusted() {
 
 #[test]
 fn what_is_no_tracker_is_told_in_words() {
-    let free = TcpListener::bind("127.0.0.1:0")
+    let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let error = failed(&on(free));
+    let error = failed(&on(closed));
     assert!(matches!(error, LoadError::Connect { .. }), "{error}");
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answering = thread::spawn(move || {
+    let responder = thread::spawn(move || {
         let (mut tcp, _) = listener.accept().unwrap();
         let mut request = [0; 1024];
         let read = tcp.read(&mut request).unwrap();
@@ -503,7 +507,7 @@ fn what_is_no_tracker_is_told_in_words() {
     let error = failed(&on(address)).to_string();
     assert!(error.contains("404 Not Found"), "{error}");
     assert!(error.ends_with(": \"there is none\u{fffd}\""), "{error}");
-    let request = answering.join().unwrap();
+    let request = responder.join().unwrap();
     for header in [
         &format!("Origin: http://{address}\r\n"),
         "Sec-WebSocket-Version: 13\r\n",
@@ -582,21 +586,21 @@ fn the_program_prints_json_alone_and_exits_with_the_verdict() {
 
     let bad = spoiling(server.address, each_sixtieth("\"answer\":", |_| Vec::new()));
     assert_eq!(load(bad).status.code(), Some(3));
-    let nobody = TcpListener::bind("127.0.0.1:0")
+    let closed_port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let output = load(nobody);
+    let output = load(closed_port);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     assert!(
         std::fs::read_to_string(&page)
             .unwrap()
             .ends_with("</html>\n"),
-        "a load that could not run leaves the page of the one before"
+        "a load that could not run keeps the previous page"
     );
 }
 
-/// It once went on for the rest of its time with nobody connected.
+/// Regression: the load went on for the rest of its time without connections.
 #[test]
 fn a_load_ends_with_a_report_when_its_tracker_is_gone() {
     let server = server();
@@ -604,19 +608,19 @@ fn a_load_ends_with_a_report_when_its_tracker_is_gone() {
         amount: Amount::For(Duration::from_mins(10)),
         ..on(server.address)
     };
-    let began = std::time::Instant::now();
-    let mut told = 0;
+    let start = std::time::Instant::now();
+    let mut reports = 0;
     let report = run(&options, &mut |progress: &Progress| {
         if progress.phase == "measuring" && progress.announces > 50 {
             server.handle.stop();
         }
-        told += 1;
+        reports += 1;
     })
     .unwrap_or_else(|error| panic!("{error}"));
-    assert!(began.elapsed() < Duration::from_mins(2) && told > 1);
+    assert!(start.elapsed() < Duration::from_mins(2) && reports > 1);
     assert_eq!((report.correct, report.exit_code), (false, 4));
     assert_eq!(report.ended_early, Some(EndedEarly::TrackerGone));
-    let load = report.load.as_ref().expect("what was measured until then");
+    let load = report.load.as_ref().expect("a partial measurement");
     assert!(load.announces > 0 && load.elapsed_s < 120.0, "{load:?}");
     for text in [report.to_text(), report.to_html()] {
         assert!(text.contains("THE TRACKER IS GONE"), "{text}");
@@ -628,7 +632,7 @@ fn a_load_ends_with_a_report_when_its_tracker_is_gone() {
     );
 }
 
-/// As when its machine loses power: no connection ends, and nothing comes.
+/// As in a power failure: connections stay open without data.
 #[cfg(unix)]
 #[test]
 fn a_load_ends_with_a_report_when_its_tracker_says_nothing_any_more() {
@@ -650,7 +654,7 @@ fn a_load_ends_with_a_report_when_its_tracker_says_nothing_any_more() {
         timeout: Duration::from_secs(2),
         ..on(program.address)
     };
-    let began = std::time::Instant::now();
+    let since = std::time::Instant::now();
     let mut is_stopped = false;
     let report = run(&options, &mut |progress: &Progress| {
         if progress.phase == "measuring" && progress.announces > 50 && !is_stopped {
@@ -660,7 +664,7 @@ fn a_load_ends_with_a_report_when_its_tracker_says_nothing_any_more() {
     });
     signal("-CONT");
     let report = report.unwrap_or_else(|error| panic!("{error}"));
-    assert!(began.elapsed() < Duration::from_mins(2));
+    assert!(since.elapsed() < Duration::from_mins(2));
     assert_eq!((report.correct, report.exit_code), (false, 4));
     assert_eq!(report.ended_early, Some(EndedEarly::TrackerSilent));
     assert!(report.to_text().contains("THE TRACKER IS SILENT"));
@@ -688,7 +692,7 @@ fn a_load_reports_what_it_has_when_it_is_interrupted() {
         let mut lines = BufReader::new(child.stderr.take().unwrap())
             .lines()
             .map(Result::unwrap);
-        // The first line of a phase says nothing of its rate, a later one of this phase does.
+        // The first line of a phase has no rate; later lines have one.
         let measuring =
             |line: &String| line.starts_with("measuring") && line.contains("announces/s");
         assert!(lines.any(|line| measuring(&line)), "it ended by itself");
@@ -700,10 +704,7 @@ fn a_load_reports_what_it_has_when_it_is_interrupted() {
         let text = lines.collect::<Vec<_>>().join("\n");
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{text}");
-        assert!(
-            text.contains("the load ended before its time: interrupted"),
-            "{text}"
-        );
+        assert!(text.contains("the load ended early: interrupted"), "{text}");
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(
             (&json["ended_early"], &json["correct"]),
@@ -712,14 +713,14 @@ fn a_load_reports_what_it_has_when_it_is_interrupted() {
         );
         assert!(json["load"]["announces"].as_u64().unwrap() > 0, "{json}");
         let html = std::fs::read_to_string(&page).unwrap();
-        assert!(html.contains("before its time") && html.ends_with("</html>\n"));
+        assert!(html.contains("ended early") && html.ends_with("</html>\n"));
     }
 }
 
 #[test]
 fn a_page_that_cannot_be_written_is_told_before_the_load() {
     let folder = tempfile::tempdir().unwrap();
-    // Nobody listens there: had anything begun, the error would be another.
+    // This port is closed: had the load begun, the error would be different.
     let output = Command::new(env!("CARGO_BIN_EXE_swarmhub"))
         .args(["load", "ws://127.0.0.1:1/", "--html"])
         .arg(folder.path().join("no-such-folder").join("report.html"))
@@ -733,14 +734,14 @@ fn a_page_that_cannot_be_written_is_told_before_the_load() {
     );
 }
 
-/// A missing strace once threw away all that had been measured.
+/// Regression: a missing strace discarded all measurements.
 #[test]
 fn without_strace_everything_else_is_measured() {
     if !cfg!(target_os = "linux") {
         return println!("skipped: processes are observed on Linux only");
     }
     let server = server();
-    let nothing = tempfile::tempdir().unwrap();
+    let empty = tempfile::tempdir().unwrap();
     let pid = std::process::id().to_string();
     let flags =
         "--connections 20 --swarm-size 10 --warmup 0 --announces 60 --json --syscalls --server-pid";
@@ -748,11 +749,11 @@ fn without_strace_everything_else_is_measured() {
         .args(["load", &format!("ws://{}/", server.address)])
         .args(flags.split(' '))
         .arg(&pid)
-        .env("PATH", nothing.path())
+        .env("PATH", empty.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{told}");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{log}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["load"]["announces"], 60);
     assert!(json["server"]["syscalls"].is_null());

@@ -1,4 +1,4 @@
-//! The server from outside: over TCP, as a program, and the core against a model of it.
+//! Integration tests: the server over TCP, the program as a process, and the core against a naive model.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The program: what it prints, how it ends, and what it says when it cannot start.
+//! The program: output, exit codes, signals, and errors at the start.
 
 #![cfg(unix)]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Client, PATIENCE};
 
-/// The running program; killed if a test forgets it.
+/// The running program; killed when dropped.
 pub(crate) struct Program {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
@@ -21,7 +21,7 @@ impl Program {
         Self::of(&mut command)
     }
 
-    /// What a command starts.
+    /// Starts the program with this command.
     pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -53,14 +53,14 @@ impl Program {
         assert!(sent.success());
     }
 
-    /// Waits for its end; gives its exit code and what it wrote to standard error.
+    /// Waits for the end of the program; returns its exit code and standard error.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let since = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(since.elapsed() < PATIENCE, "it does not end");
+            assert!(since.elapsed() < PATIENCE, "the program does not end");
             std::thread::park_timeout(Duration::from_millis(10));
         };
         let mut stderr = String::new();
@@ -91,7 +91,7 @@ pub(crate) fn command(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    // Tests leave no files; those of the history say otherwise.
+    // Tests leave no files; tests of the history override this.
     command.env("SWARMHUB_HISTORY", "off");
     command
 }
@@ -140,7 +140,7 @@ async fn who_does_not_end_is_dropped_when_the_drain_timeout_is_over() {
     let mut client = Client::connect(program.address).await;
     client.join("swarm", "peer").await;
     program.signal("-TERM");
-    // Nobody reads the close at the client's side, nor answers it.
+    // The client neither reads nor answers the close.
     let (code, log) = tokio::task::spawn_blocking(|| program.end()).await.unwrap();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("connections dropped"), "{log}");
@@ -294,7 +294,7 @@ fn what_print_config_writes_check_config_accepts() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
 }
 
-/// Elsewhere the loopback network has one address.
+/// On other systems the loopback network has only one address.
 #[cfg(target_os = "linux")]
 #[test]
 fn several_addresses_are_served() {

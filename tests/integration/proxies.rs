@@ -1,4 +1,4 @@
-//! Behind proxies: PROXY headers, required or forbidden, and who is believed about clients.
+//! Reverse proxies: PROXY headers, required or forbidden, and trust in forwarded addresses.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::listeners::{ask, connect, page, upgrade};
 use crate::support::{PATIENCE, TestServer, until};
 
 const LINE: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 4096 80\r\n";
-/// Version 2, LOCAL: a proxy's own health check.
+/// Version 2, LOCAL: a health check of the proxy itself.
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 /// Version 2, for 203.0.113.7.
 const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x10\0\0\x50";
 
-/// A server with a listener that requires PROXY headers and one that forbids them, and these trusted networks.
+/// Starts a server with these trusted networks, a listener that requires PROXY headers and one that forbids them.
 fn start(trusted: &[&str]) -> (TestServer, SocketAddr, SocketAddr) {
     let server = TestServer::start(|config| {
         let listen = ["proxy+127.0.0.1:0", "127.0.0.1:0"];
@@ -28,7 +28,7 @@ fn start(trusted: &[&str]) -> (TestServer, SocketAddr, SocketAddr) {
     (server, required, forbidden)
 }
 
-/// Opens a WebSocket with bytes before the handshake and headers in it; it stays open.
+/// Opens a WebSocket with bytes before the handshake and extra headers; returns the open connection.
 async fn open(address: SocketAddr, before: &[u8], headers: &str) -> impl Sized {
     open_over(connect(address).await, before, headers).await
 }
@@ -91,7 +91,7 @@ async fn where_a_proxy_header_is_required_nothing_goes_without() {
         assert_eq!(ask(connect(required).await, bytes).await, "");
     }
     assert_eq!(server.node.counters().proxy_headers_failed, 3);
-    // Who says nothing is dropped when the time is over.
+    // A silent connection is dropped after the timeout.
     assert_eq!(ask(silent, b"").await, "");
     let mut slow = connect(required).await;
     slow.write_all(&LINE[..20]).await.unwrap();
@@ -100,7 +100,7 @@ async fn where_a_proxy_header_is_required_nothing_goes_without() {
         server.node.counters().proxy_headers_failed == 5
     })
     .await;
-    // A port check, which says nothing and hangs up, is no failure; the next connection shows that it is over.
+    // A port check, which closes without data, is no failure. The next connection shows that it has ended.
     drop(connect(required).await);
     ask(
         connect(required).await,
@@ -139,23 +139,23 @@ async fn only_trusted_networks_may_send_proxy_headers_once_there_are_some() {
 
 #[tokio::test]
 async fn forwarded_headers_count_only_from_the_address_that_the_proxy_header_names() {
-    let named = "X-Forwarded-For: 198.51.100.1\r\n";
+    let forwarded_for = "X-Forwarded-For: 198.51.100.1\r\n";
     let forwarded = |server: &TestServer| server.node.counters().addresses_forwarded;
-    // The proxy itself is trusted, but the client it names is none.
+    // The proxy is trusted, but the client it names is not.
     let (server, required, forbidden) = start(&["127.0.0.0/8"]);
-    open(required, LINE, named).await;
+    open(required, LINE, forwarded_for).await;
     assert_eq!(forwarded(&server), 0);
-    // Without a PROXY header, and with one that means the proxy, the proxy's word counts.
-    open(forbidden, b"", named).await;
+    // Without a PROXY header, and with a LOCAL one, the forwarded header counts.
+    open(forbidden, b"", forwarded_for).await;
     assert_eq!(forwarded(&server), 1);
-    open(required, LOCAL, named).await;
+    open(required, LOCAL, forwarded_for).await;
     assert_eq!(forwarded(&server), 2);
     open(forbidden, b"", "X-Forwarded-For: nonsense\r\n").await;
     assert_eq!(forwarded(&server), 2);
     assert_eq!(server.node.counters().forwarded_malformed, 1);
     // A proxy behind a proxy.
     let (server, required, _) = start(&["127.0.0.0/8", "203.0.113.0/24"]);
-    open(required, LINE, named).await;
+    open(required, LINE, forwarded_for).await;
     assert_eq!(forwarded(&server), 1);
 }
 
@@ -175,19 +175,19 @@ async fn over_socket_files_proxies_say_who_the_client_is_as_well() {
         config.listen.extend(files);
         config.proxies.trusted = vec!["unix".parse().unwrap()];
     });
-    let named = "X-Forwarded-For: 198.51.100.1\r\n";
+    let forwarded_for = "X-Forwarded-For: 198.51.100.1\r\n";
     let connect = async |path| UnixStream::connect(path).await.unwrap();
     let forwarded = || server.node.counters().addresses_forwarded;
-    open_over(connect(&plain).await, b"", named).await;
+    open_over(connect(&plain).await, b"", forwarded_for).await;
     assert_eq!(forwarded(), 1);
     // TCP is not trusted here.
-    open(server.address, b"", named).await;
+    open(server.address, b"", forwarded_for).await;
     assert_eq!(forwarded(), 1);
-    // The proxy's own connection, then one for a client, whose word counts for nothing.
-    open_over(connect(&proxied).await, LOCAL, named).await;
+    // A connection of the proxy itself, then one of a client, whose forwarded header is ignored.
+    open_over(connect(&proxied).await, LOCAL, forwarded_for).await;
     assert_eq!(forwarded(), 2);
     for header in [LINE, BINARY] {
-        open_over(connect(&proxied).await, header, named).await;
+        open_over(connect(&proxied).await, header, forwarded_for).await;
     }
     assert_eq!(forwarded(), 2);
     let failed = ask(connect(&proxied).await, page("/", "").as_bytes()).await;

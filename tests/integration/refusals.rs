@@ -1,5 +1,5 @@
-//! What an operator learns of those who do not get in: proxies that drop `Upgrade`, sites that are not listed, requests that are
-//! against the rules of HTTP.
+//! The record of refusals for the operator (`/api/v1/refusals`): lost `Upgrade` headers, unlisted origins, invalid
+//! `Host` headers, requests over limits.
 
 use serde_json::{Value, json};
 use swarmhub::config::Secret;
@@ -22,27 +22,27 @@ fn server() -> TestServer {
     })
 }
 
-/// Sends a request and reads to the end of the connection, which the client asks for by closing its side.
+/// Sends a request, closes the write side, and reads to the end of the connection.
 async fn raw(server: &TestServer, request: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
-    let mut heard = String::new();
-    let read = timeout(PATIENCE, stream.read_to_string(&mut heard)).await;
+    let mut response = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut response)).await;
     read.expect("in time").unwrap();
-    heard
+    response
 }
 
-/// The rows of the record: kind, detail, count.
+/// Returns the rows of the record: kind, detail, count.
 async fn rows(server: &TestServer) -> Vec<(String, String, u64)> {
     let request = format!(
         "GET /api/v1/refusals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
     );
-    let heard = raw(server, &request).await;
-    let body = heard.split_once("\r\n\r\n").expect("a body").1;
-    let told: Value = serde_json::from_str(body).unwrap();
-    let since = told["since"].as_u64().expect("seconds");
-    let rows = told["refusals"].as_array().expect("rows").iter();
+    let response = raw(server, &request).await;
+    let body = response.split_once("\r\n\r\n").expect("a body").1;
+    let record: Value = serde_json::from_str(body).unwrap();
+    let since = record["since"].as_u64().expect("seconds");
+    let rows = record["refusals"].as_array().expect("rows").iter();
     let rows = rows.map(|row| {
         let (first, last) = (
             row["first"].as_u64().unwrap(),
@@ -77,16 +77,16 @@ async fn a_handshake_that_lost_its_upgrade_is_told_of_the_proxy_and_counted() {
         format!("CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n{VERSION}Origin: https://a.example\r\n"),
     ];
     for request in &requests {
-        let heard = raw(&server, &format!("{request}\r\n")).await;
-        assert_eq!(&heard[9..12], "426", "{request} {heard}");
-        let lower = heard.to_lowercase();
-        assert!(lower.contains("\r\nupgrade: websocket\r\n"), "{heard}");
-        assert!(heard.contains("proxy_set_header Upgrade"), "{heard}");
+        let response = raw(&server, &format!("{request}\r\n")).await;
+        assert_eq!(&response[9..12], "426", "{request} {response}");
+        let lower = response.to_lowercase();
+        assert!(lower.contains("\r\nupgrade: websocket\r\n"), "{response}");
+        assert!(response.contains("proxy_set_header Upgrade"), "{response}");
     }
     let old = format!("GET / HTTP/1.0\r\n{UPGRADE}{VERSION}{KEY}\r\n");
-    let heard = raw(&server, &old).await;
-    assert_eq!(&heard[9..12], "400");
-    assert!(heard.contains("proxy_http_version 1.1"), "{heard}");
+    let response = raw(&server, &old).await;
+    assert_eq!(&response[9..12], "400");
+    assert!(response.contains("proxy_http_version 1.1"), "{response}");
     let count = requests.len() as u64 + 1;
     let counters = server.node.counters();
     assert_eq!(
@@ -100,7 +100,7 @@ async fn a_handshake_that_lost_its_upgrade_is_told_of_the_proxy_and_counted() {
             row("upgrade_missing", "HTTP/1.1", count - 2)
         ]
     );
-    // What proxies add to each request says nothing.
+    // Headers that proxies add to each request are not recorded.
     for headers in ["Connection: upgrade\r\n", "Upgrade: websocket\r\n"] {
         let page = format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         assert_eq!(&raw(&server, &page).await[9..12], "200", "{headers}");
@@ -149,9 +149,9 @@ async fn who_is_refused_stands_in_the_record_with_a_name() {
             row("port", "25", 1),
         ]
     );
-    // It is the operator's alone.
-    let asked = "GET /api/v1/refusals HTTP/1.0\r\n\r\n";
-    assert_eq!(&raw(&server, asked).await[9..12], "401");
+    // The record is for the operator only.
+    let request = "GET /api/v1/refusals HTTP/1.0\r\n\r\n";
+    assert_eq!(&raw(&server, request).await[9..12], "401");
 }
 
 #[tokio::test]
@@ -179,12 +179,12 @@ async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
             (announce, ""),
         ] {
             let request = format!("GET {path} HTTP/1.1\r\n{hosts}{headers}\r\n");
-            // A second one would be a request that a proxy had not seen.
-            let heard = raw(&server, &request.repeat(2)).await;
-            assert_eq!(&heard[9..12], "400", "{hosts} {path}: {heard}");
-            assert_eq!(heard.matches("HTTP/1.1 400").count(), 1, "{heard}");
-            assert!(heard.contains("exactly one"), "{heard}");
-            assert_eq!(heard.contains("failure reason"), path == announce);
+            // A second response would mean request smuggling.
+            let response = raw(&server, &request.repeat(2)).await;
+            assert_eq!(&response[9..12], "400", "{hosts} {path}: {response}");
+            assert_eq!(response.matches("HTTP/1.1 400").count(), 1, "{response}");
+            assert!(response.contains("exactly one"), "{response}");
+            assert_eq!(response.contains("failure reason"), path == announce);
         }
     }
     assert_eq!(
@@ -193,8 +193,8 @@ async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
     );
     for target in targets {
         let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        let heard = raw(&server, &request).await;
-        assert_eq!(&heard[9..12], "400", "{target}: {heard}");
+        let response = raw(&server, &request).await;
+        assert_eq!(&response[9..12], "400", "{target}: {response}");
     }
     assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
     for request in [
@@ -203,8 +203,8 @@ async fn a_request_of_http_1_1_has_exactly_one_valid_host() {
         "GET /ice HTTP/1.1\r\nHost: a:8000\r\n\r\n",
         "GET http://a/ice HTTP/1.1\r\nHost: A:80\r\n\r\n",
     ] {
-        let heard = raw(&server, request).await;
-        assert_eq!(&heard[9..12], "200", "{request}");
+        let response = raw(&server, request).await;
+        assert_eq!(&response[9..12], "200", "{request}");
     }
     let twice = "GET /ice HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n";
     assert_eq!(&raw(&server, twice).await[9..12], "400");
@@ -232,11 +232,11 @@ async fn browsers_are_told_within_tls_to_come_back_over_tls() {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut heard = Vec::new();
-        // A WebSocket whose client has gone ends without a word.
-        let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+        let mut response = Vec::new();
+        // A WebSocket ends without a close frame after its client has closed.
+        let read = timeout(PATIENCE, stream.read_to_end(&mut response)).await;
         let _ = read.expect("in time");
-        String::from_utf8_lossy(&heard).to_lowercase()
+        String::from_utf8_lossy(&response).to_lowercase()
     };
     let socket = format!("{UPGRADE}{VERSION}{KEY}");
     let policy = "\r\nstrict-transport-security: max-age=15552000\r\n";
@@ -250,17 +250,17 @@ async fn browsers_are_told_within_tls_to_come_back_over_tls() {
         ("/", &socket),
         ("/", KEY),
     ] {
-        let heard = ask(path, headers).await;
-        assert_eq!(heard.matches(policy).count(), 1, "{path}: {heard}");
+        let response = ask(path, headers).await;
+        assert_eq!(response.matches(policy).count(), 1, "{path}: {response}");
     }
-    // Never in plain, where anybody could have written it.
+    // Never over plain HTTP, where anyone could have added it.
     let mut stream = TcpStream::connect(server.address_of(1)).await.unwrap();
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
-    let mut heard = String::new();
-    stream.read_to_string(&mut heard).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
     assert!(
-        !heard.to_lowercase().contains("strict-transport"),
-        "{heard}"
+        !response.to_lowercase().contains("strict-transport"),
+        "{response}"
     );
 }
 
@@ -276,7 +276,7 @@ async fn what_settings_refuse_over_websockets_stands_in_the_record_as_well() {
         json!({"action": "scrape"}),
         announce("swarm", "member"),
         announce("other", "member"),
-        // What a client writes wrongly is nothing that a setting changes.
+        // Malformed messages are not recorded: no setting changes them.
         json!({"action": "sing"}),
     ] {
         client.say(&message).await;

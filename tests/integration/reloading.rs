@@ -1,4 +1,4 @@
-//! What a reload changes while the program runs, what it leaves alone, and what it says about it.
+//! Configuration reload on SIGHUP: changed settings, settings that need a restart, invalid files, and the log.
 
 #![cfg(unix)]
 
@@ -8,7 +8,7 @@ use crate::leaving::{Watched, ask};
 use crate::support::{Client, announce};
 use crate::tls::Certified;
 
-/// A program with a configuration file.
+/// A running program with a configuration file.
 struct Configured {
     program: Watched,
     file: tempfile::NamedTempFile,
@@ -28,7 +28,7 @@ impl Configured {
         }
     }
 
-    /// Writes the file anew and has it read.
+    /// Rewrites the file and reloads it.
     async fn reload(&mut self, text: &str) {
         std::fs::write(self.file.path(), text).unwrap();
         self.program.signal("-HUP");
@@ -38,10 +38,10 @@ impl Configured {
             .await;
     }
 
-    /// The same, of a file that is to be refused.
+    /// Rewrites the file and expects a refused reload.
     async fn reload_badly(&mut self, text: &str) {
         std::fs::write(self.file.path(), text).unwrap();
-        let refused = "the configuration was not reloaded";
+        let refused = "reload failed: the configuration is unchanged";
         let before = self.program.log().matches(refused).count();
         self.program.signal("-HUP");
         self.program.logged(refused, before + 1).await;
@@ -59,7 +59,7 @@ impl Configured {
     }
 }
 
-/// How many of these announces, all sent at once, are served rather than refused.
+/// Sends announces all at once and returns how many are served.
 async fn served(client: &mut Client, announces: usize) -> usize {
     for _ in 0..announces {
         client.say(&announce("swarm", "peer")).await;
@@ -87,7 +87,7 @@ async fn limits_change_for_open_connections() {
     configured.reload("no_limits = true").await;
     assert_eq!(served(&mut client, 1000).await, 1000);
 
-    // What was used up under the tight limits is not held against it under generous ones.
+    // Usage under the tight limits does not count under the generous ones.
     configured.reload(tight).await;
     assert!(served(&mut client, 100).await < 20);
     configured.reload("").await;
@@ -124,12 +124,12 @@ async fn rules_interval_origins_and_ice_servers_change() {
     assert_eq!(crate::leaving::closed(&mut client).await.0, Some(1009));
 
     let log = configured.end().await;
-    for words in [
+    for text in [
         "interval changed from 50 to 60",
         "origin changed from [] to [\"https://a.example\"]",
         "tracker.memberships_max changed from 2000 to 1",
     ] {
-        assert_eq!(log.matches(words).count(), 1, "{words}: {log}");
+        assert_eq!(log.matches(text).count(), 1, "{text}: {log}");
     }
     assert!(!log.contains("by the operator"), "{log}");
     assert!(!log.contains("needs a restart"), "{log}");
@@ -143,7 +143,7 @@ async fn a_bad_file_changes_nothing_and_every_mistake_is_said() {
         .reload_badly("interval = 60\nworkerss = 1\n[limits]\nmessages_burst = 0\n")
         .await;
     assert_eq!(client.join("one", "peer").await["interval"], 50);
-    // Each right by itself, but not together.
+    // Each value is valid alone, but not together.
     configured
         .reload_badly("interval = 60\n[connection]\nping_after = 100\ndead_after = 50\n")
         .await;
@@ -160,13 +160,13 @@ async fn a_bad_file_changes_nothing_and_every_mistake_is_said() {
     assert_eq!(client.join("one", "peer").await["interval"], 70);
     drop(client);
     let log = configured.end().await;
-    for words in [
+    for text in [
         "workerss",
         "limits.messages_burst",
         "connection.ping_after",
         ":2: ",
     ] {
-        assert!(log.contains(words), "{words}: {log}");
+        assert!(log.contains(text), "{text}: {log}");
     }
 }
 
@@ -218,7 +218,7 @@ async fn certificates_are_read_at_once_even_when_the_settings_are_wrong() {
     std::fs::write(key, "no key").unwrap();
     configured.reload(&text).await;
     configured.program.logged(refused, 1).await;
-    // Who only looks at the files now and then says of a bad one once that it is bad.
+    // Periodic checks report a bad file once; each reload reports it again.
     configured.reload_badly("no_such_setting = 1").await;
     configured.program.logged(refused, 2).await;
 

@@ -1,5 +1,5 @@
-//! Holds `SECURITY.md` to the code: every test, setting and attack that its threat table names exists, and every attack of
-//! the bench is in it.
+//! Checks the threat table of `SECURITY.md` against the code: named tests, settings and attacks exist, and every
+//! attack of tests/attack is listed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use swarmhub::config::Setting;
 
 use crate::docs::{all, read};
 
-/// The words in backticks.
+/// Returns the words in backticks.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -23,16 +23,16 @@ fn everything_that_the_threat_table_names_exists() {
     let page = read("SECURITY.md");
     let threats = page.split("## Threats").nth(1).expect("the table");
     let mut tests = BTreeSet::new();
-    let mut attacked = BTreeSet::new();
+    let mut listed = BTreeSet::new();
     for row in threats.lines().filter(|line| line.starts_with("| ")) {
         let columns: Vec<_> = row.split('|').map(str::trim).collect();
-        let [_, attack, defence, shown, _] = columns[..] else {
+        let [_, attack, defence, evidence, _] = columns[..] else {
             panic!("not three columns: {row}");
         };
         if attack == "attack" {
             continue;
         }
-        attacked.extend(words(attack));
+        listed.extend(words(attack));
         for setting in words(defence).filter(|word| word.contains('.') && !word.contains('/')) {
             let (start, is_several) = (setting.trim_end_matches('*'), setting.ends_with('*'));
             let is_known = |known: &Setting| {
@@ -44,8 +44,8 @@ fn everything_that_the_threat_table_names_exists() {
                 "there is no setting {setting}"
             );
         }
-        assert!(words(shown).next().is_some(), "nothing shows it: {row}");
-        for name in words(shown) {
+        assert!(words(evidence).next().is_some(), "no test named: {row}");
+        for name in words(evidence) {
             let exists = if let Some(stage) = name.strip_prefix("tests/run ") {
                 stages.contains(&format!("stage_{stage}()"))
             } else if name.contains('/') {
@@ -63,5 +63,5 @@ fn everything_that_the_threat_table_names_exists() {
     let rows = attacks.split("ALL = {").nth(1).expect("the list");
     let known: BTreeSet<_> = rows.split('"').skip(1).step_by(2).collect();
     assert!(known.len() > 10, "{known:?}");
-    assert_eq!(attacked, known, "attacks of the table, and of the bench");
+    assert_eq!(listed, known, "attacks of the table, and of tests/attack");
 }

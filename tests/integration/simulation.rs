@@ -1,5 +1,5 @@
-//! The seeded simulation: random operations against the tracker and the naive model. Also the bodies of the fuzz
-//! targets, as property tests.
+//! The seeded simulation: random operations on the tracker and on a naive model, whose results must agree. Also runs
+//! the bodies of the fuzz targets as property tests.
 //!
 //! `SIMULATION_RUNS=10000` extends it, `SIMULATION_SEED=17 SIMULATION_RUNS=1` repeats one run.
 
@@ -34,7 +34,7 @@ mod stream;
 const RUNS: u64 = 200;
 const OPERATIONS: usize = 2_000;
 
-/// How many of the last operations are shown if even the shortest list that fails is long.
+/// How many of the last operations are printed if the shortest failing list is long.
 const TAIL: usize = 40;
 
 #[test]
@@ -58,12 +58,12 @@ fn from_environment(name: &str) -> Option<u64> {
     Some(
         value
             .parse()
-            .unwrap_or_else(|_| panic!("{name} is no number: {value}")),
+            .unwrap_or_else(|_| panic!("{name} is not a number: {value}")),
     )
 }
 
 fn simulate(seed: u64) {
-    let _announced = Announced(seed);
+    let _seed_printer = Announced(seed);
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut bytes = std::iter::repeat_with(move || rng.random::<u8>());
     let setup = Setup::read(&mut bytes).expect("bytes without end");
@@ -81,14 +81,14 @@ fn simulate(seed: u64) {
         .map(|operation| format!("  {operation:?}"))
         .collect();
     panic!(
-        "after operation {} of seed {seed}: {why}\n{setup:?}\nthe last of {} operations that do it:\n{}",
+        "after operation {} of seed {seed}: {why}\n{setup:?}\nthe last of {} operations that reproduce it:\n{}",
         broken.at,
         shortest.len(),
         list.join("\n")
     );
 }
 
-/// Leaves out operations, half of them at a time and then fewer, as long as the rest still fails.
+/// Removes operations, half of them at a time and then fewer, while the rest still fails.
 fn shorten(setup: Setup, operations: &[Operation], seed: u64) -> Vec<Operation> {
     let mut list = operations.to_vec();
     let mut step = list.len().div_ceil(2);
@@ -111,7 +111,7 @@ fn shorten(setup: Setup, operations: &[Operation], seed: u64) -> Vec<Operation> 
     }
 }
 
-/// Names the seed when the tracker itself panics.
+/// Prints the seed if the tracker panics.
 struct Announced(u64);
 
 impl Drop for Announced {
@@ -122,7 +122,7 @@ impl Drop for Announced {
     }
 }
 
-/// The committed inputs of a fuzz target.
+/// Returns the committed inputs of a fuzz target.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/seeds")
@@ -137,7 +137,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// What makes one message another, or none.
+/// Fragments that turn a message into another or an invalid one.
 const PIECES: [&str; 32] = [
     "",
     "null",
@@ -173,7 +173,7 @@ const PIECES: [&str; 32] = [
     "[[[[[[[[]]]]]]]]",
 ];
 
-/// What makes one configuration file another, or none.
+/// Fragments that turn a configuration file into another or an invalid one.
 const TOML_PIECES: [&str; 24] = [
     "",
     "\n",
@@ -201,7 +201,7 @@ const TOML_PIECES: [&str; 24] = [
     "\\u0000",
 ];
 
-/// What makes one query another, or none.
+/// Fragments that turn a query into another or an invalid one.
 const QUERY_PIECES: [&str; 25] = [
     "",
     "?",
@@ -230,7 +230,7 @@ const QUERY_PIECES: [&str; 25] = [
     "&event=completed",
 ];
 
-/// A seed of a target that reads text, in a few places of which something is written over.
+/// Generates texts: a seed of a target with a few places overwritten.
 fn texts(target: &str, pieces: &'static [&'static str]) -> impl Strategy<Value = String> + use<> {
     let texts = seeds(target)
         .into_iter()
@@ -248,7 +248,7 @@ fn texts(target: &str, pieces: &'static [&'static str]) -> impl Strategy<Value =
     })
 }
 
-/// Any bytes, or a seed of the target with a few of its bytes written over, put in or left out.
+/// Generates bytes: any, or a seed of the target with a few bytes overwritten, inserted or removed.
 fn streams(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let edit = (
         any::<Index>(),
@@ -257,10 +257,10 @@ fn streams(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     );
     let edits = prop::collection::vec(edit, 0..4);
     let edited = (select(seeds(target)), edits).prop_map(|(mut bytes, edits)| {
-        for (at, removed, put_in) in edits {
+        for (at, removed, inserted) in edits {
             let from = at.index(bytes.len() + 1);
             let to = bytes.len().min(from + removed);
-            bytes.splice(from..to, put_in);
+            bytes.splice(from..to, inserted);
         }
         bytes
     });

@@ -1,4 +1,4 @@
-//! A server on a port of its own, and a client that says what it means.
+//! Test support: a server on a free port, and a WebSocket client of the tracker.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// Longest wait for anything that should happen at once.
+/// Maximum wait for anything that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server inside of this process.
+/// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
-    /// All places it listens on, with real ports.
+    /// All its listeners, with actual ports.
     listening: Vec<Listen>,
     pub(crate) node: Arc<Node>,
     pub(crate) handle: Handle,
@@ -32,7 +32,7 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts one with two workers and whatever `change` sets.
+    /// Starts a server with two workers and the settings of `change`.
     pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
         let mut config = Config {
@@ -78,13 +78,13 @@ impl TestServer {
         }
     }
 
-    /// Stops it and gives how it ended.
+    /// Stops the server and returns its result.
     pub(crate) fn stop(mut self) -> Result<(), ServerError> {
         drop(self.stop.take());
         self.thread.take().unwrap().join().expect("no panic")
     }
 
-    /// The address of the listener with this number.
+    /// Returns the address of the listener with this index.
     pub(crate) fn address_of(&self, listener: usize) -> SocketAddr {
         match self.listening[listener].target {
             Target::Tcp(address) => address,
@@ -127,7 +127,7 @@ impl Client {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    /// The same over a connection that is there already.
+    /// Performs the handshake on an existing connection.
     pub(crate) async fn over(stream: S) -> Self {
         let connected = tokio_tungstenite::client_async("ws://localhost/announce", stream);
         let (socket, _) = timeout(PATIENCE, connected)
@@ -157,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// The code and the reason of the close that comes next.
+    /// Waits for the close; returns its code and reason.
     pub(crate) async fn hear_close(&mut self) -> (u16, String) {
         loop {
             let next = timeout(PATIENCE, self.socket.next())
@@ -173,14 +173,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// Joins a swarm and gives the reply.
+    /// Joins a swarm and returns the reply.
     pub(crate) async fn join(&mut self, swarm: &str, peer: &str) -> Value {
         self.say(&announce(swarm, peer)).await;
         self.hear().await
     }
 }
 
-/// Twenty characters that begin with `name`.
+/// Returns an id: `name` padded to twenty characters.
 pub(crate) fn id(name: &str) -> String {
     format!("{name:-<20}")
 }

@@ -1,4 +1,4 @@
-//! What systemd hears of the program, through a socket that the test listens on instead of it.
+//! Notifications to systemd (`sd_notify`), received by a test socket, and the unit file in deploy/.
 
 #![cfg(target_os = "linux")]
 
@@ -13,7 +13,7 @@ use crate::leaving::Watched;
 use crate::process::{Program, command};
 use crate::support::{Client, PATIENCE};
 
-/// In the place of systemd.
+/// A notification socket in place of systemd.
 struct Manager {
     socket: UnixDatagram,
     path: PathBuf,
@@ -45,22 +45,22 @@ impl Manager {
         Watched::watch(Program::of(&mut command))
     }
 
-    /// The next notification.
+    /// Returns the next notification.
     fn hear(&self) -> String {
         let mut bytes = [0; 1024];
         let length = self.socket.recv(&mut bytes).expect("a notification");
         String::from_utf8(bytes[..length].to_vec()).unwrap()
     }
 
-    /// The next one with these words; those in between may be of any kind.
+    /// Returns the next notification that contains a text, and skips others.
     fn hear_of(&self, words: &str) -> String {
         let since = Instant::now();
         loop {
-            let heard = self.hear();
-            if heard.contains(words) {
-                return heard;
+            let notification = self.hear();
+            if notification.contains(words) {
+                return notification;
             }
-            assert!(since.elapsed() < PATIENCE, "{words} is not said");
+            assert!(since.elapsed() < PATIENCE, "no notification with {words}");
         }
     }
 }
@@ -85,7 +85,7 @@ async fn systemd_is_told_of_readiness_reload_and_stop() {
     assert_eq!(manager.hear(), format!("STOPPING=1\n{more}"));
     let quiet = format!("STATUS=quiet: 1 connections\n{more}");
     assert_eq!(manager.hear(), quiet);
-    // And again, for as long as it takes.
+    // The status is repeated until draining ends.
     assert_eq!(manager.hear(), quiet);
     program.signal("-INT");
     drop(client);
@@ -124,7 +124,7 @@ async fn the_watchdog_hears_of_live_workers_twice_as_often_as_it_asks() {
 
     let other = manager.start(&[], &[("WATCHDOG_USEC", "2000000"), ("WATCHDOG_PID", "1")]);
     manager.hear_of("READY=1");
-    // What is for another process is not answered.
+    // A watchdog of another process gets no notifications.
     manager
         .socket
         .set_read_timeout(Some(Duration::from_millis(1500)))
@@ -134,7 +134,7 @@ async fn the_watchdog_hears_of_live_workers_twice_as_often_as_it_asks() {
     assert_eq!(other.end().await.0, Some(0));
 }
 
-/// What a setting of the unit in `deploy/` is.
+/// Returns a setting of the unit file in `deploy/`.
 fn of_the_unit(name: &str) -> String {
     let unit = crate::docs::read("deploy/swarmhub.service");
     let start = format!("{name}=");
@@ -142,16 +142,16 @@ fn of_the_unit(name: &str) -> String {
     value.unwrap_or_else(|| panic!("{name}")).to_owned()
 }
 
-/// What is kept and where socket files are stands in the documentation as the unit has it.
+/// The folders in the documentation are those of the unit file.
 #[test]
 fn the_unit_has_the_folders_that_are_documented() {
     let page = crate::docs::read("docs/upgrading.md");
-    for (name, below) in [
+    for (name, parent) in [
         ("ConfigurationDirectory", "/etc"),
         ("StateDirectory", "/var/lib"),
         ("RuntimeDirectory", "/run"),
     ] {
-        let folder = format!("| `{below}/{}` |", of_the_unit(name));
+        let folder = format!("| `{parent}/{}` |", of_the_unit(name));
         assert!(page.contains(&folder), "{folder}");
     }
     assert_eq!(of_the_unit("StateDirectoryMode"), "0700");
@@ -161,9 +161,9 @@ fn the_unit_has_the_folders_that_are_documented() {
 fn the_unit_gives_the_time_that_leaving_takes() {
     let value = of_the_unit;
     let drain = Config::default().drain;
-    let whole = drain.quiet + drain.spread + drain.timeout;
+    let total = drain.quiet + drain.spread + drain.timeout;
     let allowed: u64 = value("TimeoutStopSec").parse().unwrap();
-    assert!(Duration::from_secs(allowed) >= whole + Duration::from_secs(5));
+    assert!(Duration::from_secs(allowed) >= total + Duration::from_secs(5));
     assert_eq!(value("Type"), "notify");
     assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
 }

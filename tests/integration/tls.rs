@@ -1,4 +1,4 @@
-//! TLS as clients meet it: page and tracker within it, certificates that change under open connections, deadlines.
+//! TLS: page and tracker over TLS, certificate changes with open connections, handshake deadlines, slow readers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
 
-/// A certificate for `localhost` in files, and a client that trusts nobody else.
+/// A self-signed certificate for `localhost`, and clients that trust only it.
 pub(crate) struct Certified {
     certificate: String,
     key: String,
@@ -68,7 +68,7 @@ impl Certified {
     }
 }
 
-/// A server with a TLS listener and a plain one, and the folder of its certificate.
+/// Starts a server with a TLS and a plain listener; returns it with the folder of its certificate.
 pub(crate) fn start(
     certified: &Certified,
     change: impl FnOnce(&mut Config),
@@ -95,18 +95,18 @@ async fn members_meet_whether_they_came_plain_or_by_tls() {
     let mut message = announce("swarm", "plain");
     message["offers"] = json!([offer("one", &sdp)]);
     plain.say(&message).await;
-    let heard = secure.hear().await;
-    assert_eq!(heard["offer"]["sdp"], sdp);
+    let message_in = secure.hear().await;
+    assert_eq!(message_in["offer"]["sdp"], sdp);
     let answer = json!({"action": "announce", "info_hash": id("swarm"), "peer_id": id("secure"),
         "to_peer_id": id("plain"), "offer_id": id("one"), "answer": {"type": "answer", "sdp": sdp}});
     secure.say(&answer).await;
-    let heard = loop {
-        let heard = plain.hear().await;
-        if heard.get("answer").is_some() {
-            break heard;
+    let message_in = loop {
+        let message_in = plain.hear().await;
+        if message_in.get("answer").is_some() {
+            break message_in;
         }
     };
-    assert_eq!(heard["answer"]["sdp"], sdp);
+    assert_eq!(message_in["answer"]["sdp"], sdp);
     assert_eq!(server.node.counters().tls_handshakes, 1);
 }
 
@@ -118,15 +118,15 @@ async fn the_page_comes_by_https() {
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut response = String::new();
-    // Read to its end, which rustls takes for an error unless it is said (close_notify).
+    // rustls reports an end without close_notify as an error.
     let read = timeout(PATIENCE, stream.read_to_string(&mut response)).await;
-    read.expect("in time").expect("an end in order");
+    read.expect("in time").expect("a close_notify");
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(response.contains("connect-src 'self' ws://localhost wss://localhost;"));
     assert!(response.trim_end().ends_with("</html>"));
 }
 
-/// As Kubernetes swaps a secret: the files are links through one link, and that is what moves.
+/// As Kubernetes updates a secret: the files are links through one link, which is replaced.
 #[cfg(unix)]
 #[tokio::test]
 async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
@@ -161,7 +161,7 @@ async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
         .await;
 
     std::fs::write(at("..2/tls.key"), "no key").unwrap();
-    until("the bad key is seen", || {
+    until("the bad key is detected", || {
         counted().certificate_reloads_failed == 1
     })
     .await;
@@ -191,11 +191,11 @@ async fn who_never_ends_the_tls_handshake_is_dropped() {
     let (server, _folder) = start(&certified, |config| {
         config.tls.handshake_timeout = Duration::from_millis(300);
     });
-    for begun in [&b""[..], &[0x16, 3, 1, 1, 0]] {
+    for start_bytes in [&b""[..], &[0x16, 3, 1, 1, 0]] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(begun).await.unwrap();
-        let mut heard = Vec::new();
-        let read = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+        stream.write_all(start_bytes).await.unwrap();
+        let mut received = Vec::new();
+        let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
         assert_eq!(read.expect("in time").unwrap_or_default(), 0);
     }
     until("both are counted", || {
@@ -212,17 +212,17 @@ async fn who_speaks_plain_to_tls_or_tls_to_plain_gets_nothing() {
     let mut plain = TcpStream::connect(server.address).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     plain.write_all(request).await.unwrap();
-    let mut heard = Vec::new();
-    let read = timeout(PATIENCE, plain.read_to_end(&mut heard)).await;
-    // An alert, which is no HTTP.
-    assert!(read.expect("in time").is_err() || heard.first() != Some(&b'H'));
-    until("it is counted", || {
+    let mut received = Vec::new();
+    let read = timeout(PATIENCE, plain.read_to_end(&mut received)).await;
+    // An alert, not HTTP.
+    assert!(read.expect("in time").is_err() || received.first() != Some(&b'H'));
+    until("the failed handshake is counted", || {
         server.node.counters().tls_handshakes_malformed == 1
     })
     .await;
 }
 
-/// Every message is checked by the load tool, so nothing may be stuck, lost or doubled within TLS.
+/// The load generator checks every message, so nothing may be stuck, lost or duplicated over TLS.
 #[test]
 fn a_load_over_a_self_signed_certificate_loses_nothing() {
     let server = TestServer::start(|config| {
@@ -252,37 +252,41 @@ async fn a_client_that_stops_reading_within_tls_is_dropped() {
         config.connection.stuck_after = Duration::from_millis(500);
         config.no_limits = true;
     });
-    let mut deaf = certified.connect(server.address).await;
-    deaf.join("swarm", "deaf").await;
-    let mut talks = certified.connect(server.address).await;
-    let mut message = announce("swarm", "talks");
+    let mut slow = certified.connect(server.address).await;
+    slow.join("swarm", "slow").await;
+    let mut sender = certified.connect(server.address).await;
+    let mut message = announce("swarm", "sender");
     let sdp = "v=0 ".repeat(7000);
     let offers: Vec<_> = (0..4).map(|n| offer(&format!("offer-{n}"), &sdp)).collect();
     message["offers"] = json!(offers);
     let dropped = || server.node.counters().connections_stuck == 1;
-    // Until the buffers of the system are full, and what rustls holds does not hide it.
-    let talking = async {
+    // Until the buffers of the system are full; buffering in rustls must not hide that.
+    let sending = async {
         while !dropped() {
-            talks.say(&message).await;
-            talks.hear().await;
+            sender.say(&message).await;
+            sender.hear().await;
         }
     };
-    timeout(PATIENCE, talking).await.expect("it is dropped");
+    timeout(PATIENCE, sending)
+        .await
+        .expect("the client is dropped");
 }
 
 #[tokio::test]
 async fn who_does_not_read_within_tls_is_answered_no_more_and_ends() {
-    const ASKED: usize = 4000;
+    const REQUESTS: usize = 4000;
     let certified = Certified::new();
     let (server, _folder) = start(&certified, |config| {
         config.connection.stuck_after = Duration::from_secs(1);
     });
     let mut stream = certified.dial(server.address_of(0)).await.unwrap();
-    let request = "GET /api/v1/series HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(ASKED);
+    let request = "GET /api/v1/series HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(REQUESTS);
     let writing = timeout(PATIENCE, stream.write_all(request.as_bytes()));
-    let ended = until("it ends", || server.node.counters().http_stuck == 1);
-    // It ends with an error, as the server reads no more.
+    let ended = until("the connection ends", || {
+        server.node.counters().http_stuck == 1
+    });
+    // The write fails, as the server stops reading.
     let (_, ()) = tokio::join!(writing, ended);
     let answered = server.node.counters().http_requests;
-    assert!((1..ASKED as u64 / 2).contains(&answered), "{answered}");
+    assert!((1..REQUESTS as u64 / 2).contains(&answered), "{answered}");
 }

@@ -1,3 +1,5 @@
+//! Tracking over WebSockets: introductions across workers, malformed messages, disconnects, expiry and shutdown.
+
 use std::collections::BTreeSet;
 
 use futures::{SinkExt, StreamExt};
@@ -19,26 +21,26 @@ async fn members_on_different_workers_are_introduced() {
         assert_eq!(reply["incomplete"], number + 1);
         clients.push(client);
     }
-    let mut offering = clients.remove(0);
+    let mut offerer = clients.remove(0);
     let mut message = announce("swarm", "peer0-");
     message["offers"] = (0..15)
         .map(|number| offer(&format!("offer{number}-"), "v=0"))
         .collect();
-    offering.say(&message).await;
-    assert_eq!(offering.hear().await["incomplete"], 16);
+    offerer.say(&message).await;
+    assert_eq!(offerer.hear().await["incomplete"], 16);
     for (number, client) in clients.iter_mut().enumerate() {
-        let heard = client.hear().await;
-        assert_eq!(heard["peer_id"], id("peer0-"));
+        let received = client.hear().await;
+        assert_eq!(received["peer_id"], id("peer0-"));
         let answer = json!({"action": "announce", "info_hash": id("swarm"),
-            "peer_id": id(&format!("peer{}-", number + 1)), "to_peer_id": heard["peer_id"],
-            "offer_id": heard["offer_id"], "answer": {"type": "answer", "sdp": heard["offer_id"]}});
+            "peer_id": id(&format!("peer{}-", number + 1)), "to_peer_id": received["peer_id"],
+            "offer_id": received["offer_id"], "answer": {"type": "answer", "sdp": received["offer_id"]}});
         client.say(&answer).await;
     }
     let mut answered = BTreeSet::new();
     for _ in 0..15 {
-        let heard = offering.hear().await;
-        assert_eq!(heard["offer_id"], heard["answer"]["sdp"]);
-        answered.insert(heard["peer_id"].to_string());
+        let received = offerer.hear().await;
+        assert_eq!(received["offer_id"], received["answer"]["sdp"]);
+        answered.insert(received["peer_id"].to_string());
     }
     assert_eq!(answered.len(), 15);
     assert_eq!(server.node.counters().answers_relayed, 15);
@@ -85,15 +87,15 @@ async fn whatever_is_said_the_server_lives_and_others_are_served() {
         // The connection stays: the next message is served.
         bad.say(&announce("other", "bad")).await;
         loop {
-            let heard = bad.hear().await;
+            let received = bad.hear().await;
             assert!(
-                heard["action"] != "announce"
-                    || heard["info_hash"]
+                received["action"] != "announce"
+                    || received["info_hash"]
                         .as_str()
                         .is_some_and(|hash| hash.len() == 20),
-                "{text:.80}: {heard}"
+                "{text:.80}: {received}"
             );
-            if heard["info_hash"] == id("other") {
+            if received["info_hash"] == id("other") {
                 break;
             }
         }
@@ -111,7 +113,7 @@ async fn the_counts_are_right_at_once_when_connections_vanish() {
         client.join("swarm", "peer").await;
         drop(client);
     }
-    until("vanished members are gone", || {
+    until("members without a connection are removed", || {
         server.node.tracker().swarms().totals() == Totals::default()
     })
     .await;
@@ -126,7 +128,7 @@ async fn an_announce_and_a_close_at_once_leave_no_ghost() {
         client.say(&announce("swarm", "peer")).await;
         let _ = client.socket.close(None).await;
     }
-    until("no ghosts", || {
+    until("all connections are closed", || {
         let counters = server.node.counters();
         counters.connections_closed == counters.connections_opened
             && counters.connections_opened == 200
@@ -159,7 +161,7 @@ async fn a_membership_without_announces_expires_while_the_connection_lives() {
         server.node.tracker().swarms().recount(),
         Some(Totals::default())
     );
-    // Each connection has been told, whichever worker found out: it may join another swarm.
+    // Each connection was notified, whichever worker expired the membership: it may join another swarm.
     for mut client in clients {
         let since = std::time::Instant::now();
         while client
@@ -170,7 +172,7 @@ async fn a_membership_without_announces_expires_while_the_connection_lives() {
         {
             assert!(
                 since.elapsed() < PATIENCE,
-                "its books still hold the old membership"
+                "the connection still counts the old membership"
             );
         }
     }
@@ -227,7 +229,7 @@ async fn a_client_that_goes_on_sending_hears_the_close_and_no_reset() {
     let tokio_tungstenite::MaybeTlsStream::Plain(mut stream) = client.socket.into_inner() else {
         unreachable!("no TLS")
     };
-    // Little fits into the buffers, so that writing shows whether the server reads.
+    // Small buffers: a completed write shows that the server reads.
     socket2::SockRef::from(&stream)
         .set_send_buffer_size(16 << 10)
         .unwrap();
@@ -236,11 +238,11 @@ async fn a_client_that_goes_on_sending_hears_the_close_and_no_reset() {
     stream
         .write_all(&vec![b'x'; 0x8_0000])
         .await
-        .expect("it is read away");
-    let mut heard = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut heard))
+        .expect("the server reads and discards it");
+    let mut received = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut received))
         .await
         .expect("in time")
         .expect("no reset");
-    assert_eq!(heard[2..4], 1009_u16.to_be_bytes());
+    assert_eq!(received[2..4], 1009_u16.to_be_bytes());
 }

@@ -1,4 +1,4 @@
-//! Clients that ask and do not read: what they make a real server hold, seen by the memory of its process.
+//! HTTP clients that send requests and do not read the responses: the memory that the server process holds for them.
 
 #![cfg(target_os = "linux")]
 
@@ -21,17 +21,17 @@ use crate::support::{Client, PATIENCE, TestServer, announce, id};
 
 /// Connections that do not read.
 const UNREAD: usize = 120;
-/// Bytes by which the process may grow for them, with all that such a number of connections takes by itself.
+/// Allowed growth of the process in bytes, including the cost of the connections themselves.
 const GROWTH_MAX: u64 = 40_000_000;
 
-/// Writes three hours of every series that is kept, as a server has them that has run so long.
+/// Writes three hours of history of every recorded series.
 async fn write_history(file: &Path) {
     let server = TestServer::start(|config| config.history = History::At(file.to_owned()));
     let mut statistics = Statistics::default();
     let start = SystemTime::now() - Duration::from_mins(175);
     for step in 0..1040_u64 {
         statistics.at = start + Duration::from_secs(10 * step);
-        // Numbers as long as those of a server that has much to do.
+        // Numbers with as many digits as those of a busy server.
         statistics.counters.announces = 12_345 * step;
         statistics.gauges.connections = 12_345.678;
         statistics.gauges.memory_resident = 1_234_567_890.5;
@@ -44,7 +44,7 @@ async fn write_history(file: &Path) {
     server.stop().unwrap();
 }
 
-/// A server for which this machine is as strange as any other.
+/// Starts a server on which clients of this machine are not exempt from limits.
 fn start(more: &[&str]) -> Program {
     let mut args = vec!["--listen", "127.0.0.1:0", "--workers", "1"];
     args.extend(["--limits-exempt", "unix", "--log-level", "error"]);
@@ -52,7 +52,7 @@ fn start(more: &[&str]) -> Program {
     Program::of(&mut command(&args))
 }
 
-/// A line of `/proc/PID/status`, in bytes.
+/// Returns a line of `/proc/PID/status` in bytes.
 fn memory(program: &Program, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.child.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -60,20 +60,20 @@ fn memory(program: &Program, name: &str) -> u64 {
     number.trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Asks once, as another address of this machine, and reads all.
+/// Sends a GET request from another address of this machine and reads the whole response.
 async fn get(address: SocketAddr, path: &str) -> String {
-    let asking = async {
+    let exchange = async {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(([127, 0, 9, 9], 0).into()).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut heard = String::new();
-        stream.read_to_string(&mut heard).await.unwrap();
-        heard
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     };
-    timeout(PATIENCE, asking).await.expect("in time")
+    timeout(PATIENCE, exchange).await.expect("in time")
 }
 
 async fn series(address: SocketAddr) -> Value {
@@ -83,25 +83,25 @@ async fn series(address: SocketAddr) -> Value {
     serde_json::from_str::<Value>(body).unwrap()["series"].clone()
 }
 
-/// A connection of `host` that has sent this, takes next to nothing, and that is kept open.
+/// Opens a connection from `host`, sends a request, and reads only the start of the response.
 async fn unread(address: SocketAddr, host: [u8; 4], request: &[u8]) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
-    // Small segments, as on the internet: of large ones the kernel holds more than the process.
+    // Small segments, as on the internet: with large ones the kernel holds more than the process.
     SockRef::from(&socket).set_tcp_mss(536).unwrap();
     socket.bind((host, 0).into()).unwrap();
     let mut stream = socket.connect(address).await.unwrap();
     let sending = stream.write_all(request);
-    // A server that does not read on any more is what this is about.
+    // The server may stop reading; that is expected here.
     let _ = timeout(Duration::from_millis(100), sending).await;
-    // Whether it is answered is known when the first answer begins.
+    // The first bytes show whether the request is answered.
     let mut status = [0; 12];
     let begun = timeout(PATIENCE, stream.read_exact(&mut status)).await;
     begun.expect("in time").expect("an answer");
     stream
 }
 
-/// Waits until the server has answered what it will answer.
+/// Waits until the server has answered everything it will answer.
 async fn settle(address: SocketAddr) -> Value {
     let settling = async {
         let (mut last, mut same) = (Value::Null, 0);
@@ -121,14 +121,14 @@ async fn settle(address: SocketAddr) -> Value {
     timeout(3 * PATIENCE, settling).await.expect("in time")
 }
 
-/// Sends `request` on many connections, from one address or from many, and gives the statistics when all is as it stays. The
-/// process must not have grown by more than is allowed, and others must be served.
+/// Sends `request` on many connections, from one address or from many, and returns the final statistics. Asserts that
+/// the process has not grown by more than `GROWTH_MAX`, and that others are served.
 async fn hold(program: &Program, request: &str, hosts: u8) -> Value {
     let address = program.address;
     let mut honest = Client::connect(address).await;
     honest.join("honest", "member").await;
     get(address, "/api/v1/history?series=connections").await;
-    // From here on the peak is counted anew.
+    // Resets the peak of resident memory.
     std::fs::write(format!("/proc/{}/clear_refs", program.child.id()), "5").unwrap();
     let before = memory(program, "VmRSS");
     let open = join_all((0..UNREAD).map(|number| {
@@ -136,22 +136,22 @@ async fn hold(program: &Program, request: &str, hosts: u8) -> Value {
         unread(address, host, request.as_bytes())
     }));
     let open = open.await;
-    let seen = settle(address).await;
+    let stats = settle(address).await;
     let most = memory(program, "VmHWM");
     let growth = most.saturating_sub(before);
     assert!(
         growth < GROWTH_MAX,
-        "{request:.60}: it grew by {growth} bytes: {seen}"
+        "{request:.60}: the process grew by {growth} bytes: {stats}"
     );
     honest.join("honest", "member").await;
     drop(open);
-    seen
+    stats
 }
 
 fn all_history(form: &str) -> String {
-    let kept = kept_series().join(",");
+    let recorded = kept_series().join(",");
     format!(
-        "GET /api/v1/history?series={kept}&from=-9900&format={form} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        "GET /api/v1/history?series={recorded}&from=-9900&format={form} HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
 }
 
@@ -183,8 +183,8 @@ async fn history_that_nobody_reads_is_bounded_for_an_address_and_for_all() {
             "--limits-address-http-time-burst",
             "3600",
         ]);
-        let seen = hold(&program, &all_history(form), hosts).await;
-        let waiting = seen["responses_waiting"].as_u64().unwrap();
+        let stats = hold(&program, &all_history(form), hosts).await;
+        let waiting = stats["responses_waiting"].as_u64().unwrap();
         let most = if hosts == 1 { bound } else { 2 * bound };
         assert!(waiting > most / 4 && waiting <= most, "{waiting} of {most}");
         let refused = if hosts == 1 {
@@ -192,7 +192,7 @@ async fn history_that_nobody_reads_is_bounded_for_an_address_and_for_all() {
         } else {
             "refused_response_bytes_max"
         };
-        assert!(seen[refused].as_u64().unwrap() > 0, "{seen}");
+        assert!(stats[refused].as_u64().unwrap() > 0, "{stats}");
     }
 }
 
@@ -211,14 +211,14 @@ async fn history_that_nobody_takes_ends_its_connection_and_is_given_back() {
     let _unread = unread(program.address, [127, 0, 7, 1], request.as_bytes()).await;
     let ended = async {
         loop {
-            let seen = series(program.address).await;
-            if seen["http_stuck"] == 1 && seen["responses_waiting"] == 0 {
+            let stats = series(program.address).await;
+            if stats["http_stuck"] == 1 && stats["responses_waiting"] == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, ended).await.expect("it is ended");
+    timeout(PATIENCE, ended).await.expect("the connection ends");
 }
 
 #[tokio::test]
@@ -282,10 +282,10 @@ async fn a_scrape_of_everything_that_nobody_reads_holds_a_part_of_it() {
     .await;
     let before = memory(&program, "VmRSS");
     for member in &mut members {
-        // They hear no more.
+        // The members do not read the replies.
         member.say(&json!({"action": "scrape"})).await;
     }
-    let seen = settle(program.address).await;
+    let stats = settle(program.address).await;
     let growth = memory(&program, "VmRSS").saturating_sub(before);
-    assert!(growth < 10_000_000, "{growth}: {seen}");
+    assert!(growth < 10_000_000, "{growth}: {stats}");
 }

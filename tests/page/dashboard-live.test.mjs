@@ -1,5 +1,5 @@
-// The dashboard at a real tracker, with clients of `swarmhub load` on it: numbers move, tables fill, settings change, the
-// server goes away and comes back with its history.
+// The dashboard on a real tracker under `swarmhub load`: live numbers, tables, settings, and a server restart with its
+// history.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -28,7 +28,7 @@ after(async () => {
   if (folder) await rm(folder, { recursive: true, force: true })
 })
 
-/** Three hundred browsers in some swarms, for longer than the tests take. */
+/** Three hundred clients in some swarms, for longer than the tests run. */
 const startLoad = url => spawn(binary, ['load', url, '--connections', '300', '--rate', '100', '--duration', '600', '--swarm-size', 'zipf:40', '--scrapes', '0.05'], { stdio: 'ignore' })
 
 const tile = (page, name) => page.locator('.tile', { hasText: name }).locator('dd > :first-child').innerText()
@@ -47,7 +47,7 @@ const enter = async (page, view) => {
   await page.getByRole('heading', { level: 1, name: view, exact: true }).waitFor()
 }
 
-test('the public page moves with the load, and the history grows', withUsers(1, async ({ page }) => {
+test('the public page shows the load, and the history grows', withUsers(1, async ({ page }) => {
   await page.goto(`${server.page}dashboard`)
   await page.locator('.fresh.live').waitFor()
   await eventually(STEP_MS, async () => await number(page, 'Connections') >= 300 && await number(page, 'Announces') > 10 && await number(page, 'Swarms') > 5, 'the load on the page')
@@ -64,7 +64,7 @@ test('the public page moves with the load, and the history grows', withUsers(1, 
   await rows(page, 'Limits that were met').first().waitFor()
 }, { user: WIDE }))
 
-test('signed in, swarms are opened down to who was introduced to whom', withUsers(1, async ({ page }) => {
+test('signed in, swarms show peers and introductions', withUsers(1, async ({ page }) => {
   await page.goto(`${server.page}dashboard`)
   await signIn(page)
   await enter(page, 'Swarms')
@@ -81,7 +81,7 @@ test('signed in, swarms are opened down to who was introduced to whom', withUser
   await page.getByText(/^The connection of .* is closed\.$/).waitFor()
 }, { user: WIDE }))
 
-test('settings are changed, refused and taken back, and the audit list says so', withUsers(1, async ({ page }) => {
+test('settings are changed, refused and undone, and the audit log shows it', withUsers(1, async ({ page }) => {
   await page.goto(`${server.page}dashboard`)
   await signIn(page)
   await enter(page, 'Settings')
@@ -89,7 +89,7 @@ test('settings are changed, refused and taken back, and the audit list says so',
   await field.fill('0')
   await page.getByRole('button', { name: 'Save changes' }).click()
   await page.locator('.field-error:visible', { hasText: '0 is out of range: it may be from 1 to 1,000,000,000.' }).waitFor()
-  // What only the server knows.
+  // An error that only the server can detect.
   await page.getByLabel('tracker.interval_min', { exact: true }).fill('1 h')
   await field.fill('900000')
   await page.getByRole('button', { name: 'Save changes' }).click()
@@ -114,7 +114,7 @@ test('settings are changed, refused and taken back, and the audit list says so',
   await page.getByText('This is not the admin token').waitFor()
 }, { user: WIDE, allow: [FAILED_LOAD] }))
 
-test('a server that goes and comes back is told and found again, with its history', withUsers(1, async ({ page }) => {
+test('a server restart is shown, and the history continues', withUsers(1, async ({ page }) => {
   await page.goto(`${server.page}dashboard`)
   await page.locator('.fresh.live').waitFor()
   const { port } = server
@@ -124,6 +124,6 @@ test('a server that goes and comes back is told and found again, with its histor
   await page.locator('.fresh.live').waitFor()
   await notice(page, 'The tracker does not answer').waitFor({ state: 'detached' })
   await page.getByRole('radio', { name: 'the last hour' }).check({ force: true })
-  // What was before the restart.
+  // The values from before the restart.
   await eventually(STEP_MS, async () => /highest 3\d\d/.test(await page.getByRole('group', { name: /^Connections, the last hour/ }).getAttribute('aria-label')), 'the connections before the restart')
 }, { user: WIDE, allow: [FAILED_LOAD] }))

@@ -1,5 +1,5 @@
-// The dashboard in Chromium against a mock of the tracker's API: every view and look, trouble and recovery, admin work,
-// keyboard, and 100,000 peers in 20,000 swarms. tests/page/dashboard-live.test.mjs has it at a real tracker.
+// The dashboard in Chromium against a mock of the tracker's API: all views and themes, errors and recovery, admin work,
+// keyboard, and 100,000 peers in 20,000 swarms. tests/page/dashboard-live.test.mjs tests it with a real tracker.
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -12,13 +12,13 @@ const DARK = { colorScheme: 'dark' }
 const WIDE = { viewport: { width: 1360, height: 2300 } }
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 const LOOKS = { light: WIDE, dark: { ...WIDE, ...DARK }, phone: PHONE, 'phone-dark': { ...PHONE, ...DARK } }
-/** The browser says so itself when a request fails; that belongs to these stories. */
+/** The browser logs this when a request fails, which is expected in these tests. */
 const FAILED_LOAD = /Failed to load resource/
 
 let mock
 before(async () => { mock = await startMock() })
 after(async () => { await mock?.stop() })
-/** Longer than good news stays. */
+/** Longer than a success message is shown. */
 const LONG_MS = 20_000
 const fresh = async () => { await mock?.stop(); mock = await startMock() }
 
@@ -38,8 +38,8 @@ const enter = async (page, view) => {
   await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
   await page.getByRole('heading', { level: 1, name: view }).waitFor()
 }
-/** Whether all of it is on the screen, in front of everything else. */
-const inSight = locator => locator.evaluate(element => {
+/** Whether the assertFits element is on the screen and not covered. */
+const isInView = locator => locator.evaluate(element => {
   const { top, right, bottom, left } = element.getBoundingClientRect()
   const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2)
   return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth && element.contains(there)
@@ -48,8 +48,8 @@ const range = (page, name) => page.getByRole('radio', { name, exact: true })
 const rows = (page, name) => page.getByRole('region', { name, exact: true }).locator('tbody tr')
 
 for (const [look, context] of Object.entries(LOOKS)) {
-  test(`every view can be used and read: ${look}`, withUsers(1, async ({ page }) => {
-    // Names and roles are the same on a phone; its colours are those of the others.
+  test(`every view is accessible: ${look}`, withUsers(1, async ({ page }) => {
+    // Names and roles are the same on a phone, and so are colours; axe-core runs on wide screens only.
     const see = async state => {
       assert.equal(await overflow(page), 0, `"${state}" is wider than the screen`)
       await inspect(page, `dashboard-${state}-${look}`, { axe: context.viewport === WIDE.viewport })
@@ -92,7 +92,7 @@ for (const [look, context] of Object.entries(LOOKS)) {
   }, { user: { context } }))
 }
 
-test('without the token there are totals, and nothing else is asked for', withUsers(1, async ({ page }) => {
+test('without the token only totals are requested', withUsers(1, async ({ page }) => {
   await fresh()
   await open(page)
   for (const view of ['Swarms', 'Clients', 'Limits', 'Alerts', 'Settings', 'Audit']) {
@@ -105,7 +105,7 @@ test('without the token there are totals, and nothing else is asked for', withUs
   assert.deepEqual([...paths].sort(), ['alerts/summary', 'clients', 'history', 'live', 'series', 'stats'].filter(path => paths.has(path)))
 }))
 
-test('a feed that fails is told with the age of the numbers, and it recovers by itself', withUsers(1, async ({ page }) => {
+test('a failed live feed shows the age of the data and recovers', withUsers(1, async ({ page }) => {
   await fresh()
   await open(page)
   await mock.stop()
@@ -116,7 +116,7 @@ test('a feed that fails is told with the age of the numbers, and it recovers by 
   await notice(page, 'The tracker does not answer').waitFor({ state: 'detached' })
 }, { allow: [FAILED_LOAD] }))
 
-test('where the stream is refused or falls silent the numbers are asked for, and the stream again later', withUsers(1, async ({ page }) => {
+test('without a live stream the page polls, and retries the stream later', withUsers(1, async ({ page }) => {
   await fresh()
   mock.state.liveStatus = 503
   await page.goto(mock.page)
@@ -133,7 +133,7 @@ test('where the stream is refused or falls silent the numbers are asked for, and
   await page.locator('.fresh.live').waitFor()
 }, { allow: [FAILED_LOAD] }))
 
-test('statistics that are not public are said to be so, and the token opens and closes them', withUsers(1, async ({ page }) => {
+test('private statistics are shown only while signed in', withUsers(1, async ({ page }) => {
   await fresh()
   mock.state.publicStats = false
   await page.goto(mock.page)
@@ -144,7 +144,7 @@ test('statistics that are not public are said to be so, and the token opens and 
   await page.locator('.u-over').first().waitFor()
   await page.getByRole('button', { name: 'Sign out' }).click()
   await notice(page, 'not public').waitFor()
-  // What was seen with the token is not left in the page, and no empty numbers stand below the notice.
+  // Data loaded with the token is removed from the page, and no empty tiles are shown below the notice.
   await eventually(STEP_MS, async () => ((await page.locator('.tile', { hasText: 'Connections' }).textContent()) ?? '').includes('–'), 'no numbers')
   await page.locator('.tile, .ranges').first().waitFor({ state: 'hidden' })
   assert.equal(await page.locator('.tile:visible, .ranges:visible').count(), 0)
@@ -152,7 +152,7 @@ test('statistics that are not public are said to be so, and the token opens and 
   assert.equal(await page.getByText('Loading …').count(), 0)
 }, { allow: [FAILED_LOAD] }))
 
-test('a wrong token, too many of them and an API that is off are told apart; the token is kept in this tab only', withUsers(1, async ({ page, context }) => {
+test('sign-in errors are distinguished; the token stays in this tab', withUsers(1, async ({ page, context }) => {
   await fresh()
   await open(page)
   await signIn(page, 'wrong-token-wrong-token')
@@ -182,7 +182,7 @@ test('a wrong token, too many of them and an API that is off are told apart; the
   assert.ok(!await page.evaluate(token => Object.values(sessionStorage).includes(token), TOKEN))
 }, { allow: [FAILED_LOAD] }))
 
-test('settings: errors stand beside their fields, changes are sent alone, and can be taken back', withUsers(1, async ({ page }) => {
+test('settings: errors are shown at their fields, changes can be undone', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Settings')
   const burst = page.getByLabel('limits.messages_burst')
@@ -194,7 +194,7 @@ test('settings: errors stand beside their fields, changes are sent alone, and ca
   await page.getByText('“2 million” is not understood').waitFor()
   assert.ok(await page.getByLabel('tracker.interval_min').evaluate(element => element === document.activeElement), 'the first of them')
   await page.getByLabel('tracker.interval_min').fill('45 s')
-  // What only the server knows to be wrong.
+  // An error that only the server can detect.
   await burst.fill('13')
   await save.click()
   await page.getByText('limits.messages_burst: 13 brings bad luck').waitFor()
@@ -215,7 +215,7 @@ test('settings: errors stand beside their fields, changes are sent alone, and ca
   await page.getByText('limits.messages_burst: 500 → 700').waitFor()
 }, { allow: [FAILED_LOAD] }))
 
-test('settings are found by section, by words and by what differs from the default', withUsers(1, async ({ page }) => {
+test('settings are found by section, by text and by difference from the default', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Settings')
   const labels = () => page.locator('.setting-group .field:visible label').allTextContents()
@@ -241,7 +241,7 @@ test('settings are found by section, by words and by what differs from the defau
   await eventually(STEP_MS, () => heading.evaluate(element => element === document.activeElement), 'the focus there again')
 }, { user: { context: { viewport: { width: 1280, height: 700 } } } }))
 
-test('settings are written as people write them: choices, units, and lists by line', withUsers(1, async ({ page }) => {
+test('settings are edited with choices, units and one list entry per line', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Settings')
   const [level, size, exempt] = [page.getByLabel('log_level'), page.getByLabel('connection.message_bytes_max'), page.getByLabel('limits.exempt')]
@@ -270,7 +270,7 @@ test('settings are written as people write them: choices, units, and lists by li
   assert.equal(await other.inputValue(), 'info,swarmhub::hub=debug')
 }))
 
-test('what was changed is shown as TOML, to be kept', withUsers(1, async ({ page, context }) => {
+test('changed settings are shown as TOML', withUsers(1, async ({ page, context }) => {
   await fresh()
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await enter(page, 'Settings')
@@ -311,7 +311,7 @@ test('a dialog closes when the view under it changes', withUsers(1, async ({ pag
     await page.goForward()
     await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor()
   }
-  // A question that nobody answered is not answered with yes.
+  // Leaving a confirmation dialog does not confirm it.
   await page.goto(`${mock.page}#/settings`)
   await page.getByRole('button', { name: 'Drain this server' }).click()
   await page.goBack()
@@ -320,7 +320,7 @@ test('a dialog closes when the view under it changes', withUsers(1, async ({ pag
   assert.equal(mock.state.isDraining, false)
 }))
 
-test('who was refused is shown with what it means, and a proxy that takes upgrades away above the overview', withUsers(1, async ({ page }) => {
+test('refusals are explained, and lost upgrades give a warning on the overview', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
   const refused = rows(page, 'Refused')
@@ -335,7 +335,7 @@ test('who was refused is shown with what it means, and a proxy that takes upgrad
   await inspect(page, 'dashboard-upgrade')
   await page.getByRole('navigation').getByRole('link', { name: 'Swarms', exact: true }).click()
   await warning.waitFor({ state: 'detached' })
-  // When it was mended an hour ago, or nothing is known, nothing is said.
+  // No warning if the last refusal is an hour old or nothing is known.
   for (const one of mock.state.refusals.refusals) one.last -= 3600
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
   await page.waitForResponse(/refusals/)
@@ -347,7 +347,7 @@ test('who was refused is shown with what it means, and a proxy that takes upgrad
   await rows(page, 'Bans').first().waitFor()
 }, { allow: [FAILED_LOAD] }))
 
-test('what is not told without the token is not shown without it, and shown with it', withUsers(1, async ({ page }) => {
+test('private series are shown only while signed in', withUsers(1, async ({ page }) => {
   await fresh()
   for (const name of ['loop_lag', 'handle_time_p50', 'handle_time_p99', 'memory_resident', 'memory_budget', 'connections_max', 'cpu_cores', 'offers_answered', 'refused_bans', 'http_announces']) mock.state.notPublic.add(name)
   await open(page)
@@ -371,7 +371,7 @@ test('what is not told without the token is not shown without it, and shown with
   await eventually(STEP_MS, async () => (await titles()).includes('Time in the server') && (await tiles()).includes('Memory'), 'all of it')
   await page.getByRole('button', { name: 'Sign out' }).click()
   await eventually(STEP_MS, async () => !(await titles()).includes('Time in the server') && !(await tiles()).includes('Memory'), 'less again')
-  // A server that lists series which it then does not tell.
+  // A server that lists series but does not send them.
   mock.state.notPublic.clear()
   await page.route('**/api/v1/live', route => route.abort())
   await page.route('**/api/v1/stats', async route => {
@@ -385,12 +385,12 @@ test('what is not told without the token is not shown without it, and shown with
   await eventually(STEP_MS, async () => !(await tiles()).includes('Memory') && !(await titles()).includes('Processor'), 'no processor')
 }, { allow: [FAILED_LOAD], user: { context: WIDE } }))
 
-test('a rule says what it finds now and whether it would fire, and shares are given in percent', withUsers(1, async ({ page }) => {
+test('a rule dialog shows the current value and whether it would fire', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Alerts')
   const dialog = page.getByRole('dialog')
   await page.getByRole('button', { name: 'New rule' }).click()
-  // Over is a side of the threshold, and nothing else.
+  // The word "over" is used only for the comparison.
   assert.equal(await dialog.locator('label').filter({ hasText: /\bover\b/i }).count(), 0)
   await dialog.getByText(/^Now: [\d,]+$/).waitFor()
   await dialog.getByLabel('Threshold').fill('10')
@@ -436,7 +436,7 @@ test('a warning does not look like a critical alert', withUsers(1, async ({ page
   await page.locator('.tile.warn', { hasText: '1 alert' }).waitFor()
 }))
 
-test('a ban is offered only where there can be one, and it is said why not', withUsers(1, async ({ page }) => {
+test('a ban is offered only where it is possible, else with the reason', withUsers(1, async ({ page }) => {
   await fresh()
   mock.state.hostile[0].ban_refused = 'its address cannot be banned: it is exempt from limits (limits.exempt)'
   await enter(page, 'Limits')
@@ -456,10 +456,10 @@ test('a ban is offered only where there can be one, and it is said why not', wit
   assert.equal(await count(/^Close the connection/), await count(/^Ban the address/) + 1, 'one of them is exempt')
 }))
 
-test('on a phone nothing of a table is beyond an edge, and rows can be sorted and acted on', withUsers(1, async ({ page }) => {
+test('on a phone tables fit the screen, and rows can be sorted and acted on', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
-  const whole = async () => {
+  const assertFits = async () => {
     await page.locator('tbody tr').first().waitFor()
     assert.equal(await overflow(page), 0)
     const beyond = await page.locator('.table-scroll').evaluateAll(parts => parts.filter(part => part.scrollWidth > part.clientWidth).map(part => part.getAttribute('aria-label')))
@@ -470,21 +470,21 @@ test('on a phone nothing of a table is beyond an edge, and rows can be sorted an
   for (const view of ['Limits', 'Swarms', 'Clients', 'Alerts', 'Audit', 'Overview']) {
     await page.getByRole('navigation').getByRole('link', { name: view, exact: true }).click()
     await page.getByRole('heading', { level: 1, name: view }).waitFor()
-    await whole()
+    await assertFits()
   }
   await page.goto(`${mock.page}#/swarms/${mock.state.swarms[3].info_hash}`)
   await rows(page, 'Peers').first().waitFor()
-  await whole()
+  await assertFits()
   await page.locator('.table', { has: page.getByLabel('Find a peer') }).getByRole('button', { name: 'Client' }).click()
   await page.locator('th[aria-sort]', { hasText: 'Client' }).waitFor()
-  // Cards are rows and cells all the same.
+  // Cards keep the roles of rows and cells.
   await page.goto(`${mock.page}#/limits`)
   await page.getByRole('row').filter({ hasText: 'a flood' }).getByRole('cell', { name: 'a flood', exact: true }).waitFor()
   await page.getByRole('button', { name: 'Lift the ban of 77aa01bc93de4f12' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
 }, { user: { context: { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true } } }))
 
-test('buttons keep their distance from what stands above them', withUsers(1, async ({ page }) => {
+test('buttons keep their distance from the elements above them', withUsers(1, async ({ page }) => {
   await fresh()
   for (const [view, ready] of [['Alerts', 'tbody tr'], ['Limits', 'tbody tr'], ['Settings', '.setting-group']]) {
     if (view === 'Alerts') await enter(page, view)
@@ -500,7 +500,7 @@ test('buttons keep their distance from what stands above them', withUsers(1, asy
   }
 }, { user: { context: WIDE } }))
 
-test('a drain is asked about first, and the page says that the server leaves', withUsers(1, async ({ page }) => {
+test('a drain must be confirmed, and the page shows that the server drains', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Settings')
   const drain = page.getByRole('button', { name: 'Drain this server' })
@@ -516,7 +516,7 @@ test('a drain is asked about first, and the page says that the server leaves', w
   await rows(page, 'Nodes').getByRole('cell', { name: 'leaving', exact: true }).waitFor()
 }))
 
-test('limits that were never met are shown on demand only', withUsers(1, async ({ page }) => {
+test('limits that were never reached are shown on demand only', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
   const limits = rows(page, 'Limits that were met')
@@ -526,7 +526,7 @@ test('limits that were never met are shown on demand only', withUsers(1, async (
   await limits.filter({ hasText: 'offers_forgotten' }).waitFor()
 }))
 
-test('bans are lifted and connections closed after a question', withUsers(1, async ({ page }) => {
+test('bans are lifted and connections closed after a confirmation', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
   await page.getByRole('button', { name: 'Lift the ban of a3f0c1d2e4b59687' }).click()
@@ -539,11 +539,11 @@ test('bans are lifted and connections closed after a question', withUsers(1, asy
   assert.deepEqual(mock.state.audit.slice(0, 2).map(({ what }) => what), ['kick', 'ban lifted'])
 }))
 
-test('an address is banned for a time, of a connection that misbehaves and of a peer, and it is said why not', withUsers(1, async ({ page }) => {
+test('addresses of hostile connections and of peers can be banned for a time', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
   const dialog = page.getByRole('dialog')
-  // From the question about the connection to the ban.
+  // From the dialog about the connection to the ban.
   await page.getByRole('button', { name: 'Close the connection of 203.0.113.0/24' }).click()
   await dialog.getByText('only a ban keeps it out').waitFor()
   await dialog.getByRole('button', { name: 'Ban its address' }).click()
@@ -568,7 +568,7 @@ test('an address is banned for a time, of a connection that misbehaves and of a 
   assert.equal(mock.state.bans.at(-1).left, 3600)
 }, { allow: [FAILED_LOAD] }))
 
-test('while the server is down nothing is loading and nothing can be changed, and it goes on by itself', withUsers(1, async ({ page }) => {
+test('while the server is down nothing can be changed, and the page recovers', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Settings')
   const [save, drain] = [page.getByRole('button', { name: 'Save changes' }), page.getByRole('button', { name: 'Drain this server' })]
@@ -598,7 +598,7 @@ test('while the server is down nothing is loading and nothing can be changed, an
   assert.equal(await page.locator('.message.bad', { hasText: 'The tracker does not answer.' }).count(), 0)
 }, { allow: [FAILED_LOAD] }))
 
-test('a range of which nothing is known shows no curves of another one', withUsers(1, async ({ page }) => {
+test('a range without data shows no curves of another range', withUsers(1, async ({ page }) => {
   await fresh()
   await open(page)
   await page.locator('.u-over').first().waitFor()
@@ -618,7 +618,7 @@ test('a range of which nothing is known shows no curves of another one', withUse
   await page.getByRole('group', { name: /^Connections, the last 24 hours\. all: now \d/ }).waitFor()
 }, { allow: [FAILED_LOAD], user: { context: WIDE } }))
 
-test('what comes over HTTP is drawn where there is any, and older alerts than are shown are told', withUsers(1, async ({ page }) => {
+test('HTTP series are drawn if there are any, and truncated alerts are mentioned', withUsers(1, async ({ page }) => {
   await fresh()
   mock.state.hasMore = true
   await enter(page, 'Alerts')
@@ -630,7 +630,7 @@ test('what comes over HTTP is drawn where there is any, and older alerts than ar
   assert.deepEqual(await legend.allTextContents(), ['announces', 'scrapes', 'announces over HTTP'], 'nobody scrapes over HTTP')
 }, { user: { context: WIDE } }))
 
-test('alert rules are made, checked, changed, silenced and removed', withUsers(1, async ({ page }) => {
+test('alert rules are created, checked, changed, silenced and removed', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Alerts')
   await page.getByRole('button', { name: 'New rule' }).click()
@@ -659,7 +659,7 @@ test('alert rules are made, checked, changed, silenced and removed', withUsers(1
   await page.getByText('A test notification is on its way').waitFor()
 }, { allow: [FAILED_LOAD] }))
 
-test('where all announce over HTTP nobody is introduced, and no picture shows that', withUsers(1, async ({ page }) => {
+test('a swarm of HTTP peers only shows no introductions', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Swarms')
   const picture = page.getByRole('heading', { name: 'Who was introduced to whom' })
@@ -681,16 +681,16 @@ test('where all announce over HTTP nobody is introduced, and no picture shows th
 }))
 
 for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, height: 720 } }, 'phone-dark': LOOKS['phone-dark'] })) {
-  test(`what came of an action is said where the person is: ${look}`, withUsers(1, async ({ page }) => {
+  test(`the result of an action is shown in the visible area: ${look}`, withUsers(1, async ({ page }) => {
     await fresh()
-    // Good news goes by itself; nobody has to wait for that here.
+    // Success messages disappear after a time; a fake clock skips it.
     await page.clock.install()
     await enter(page, 'Settings')
     await page.getByLabel('limits.messages_burst').fill('700')
     await page.getByRole('button', { name: 'Save changes' }).click()
     const changed = page.getByRole('status').filter({ hasText: 'Changed: limits.messages_burst: 500 → 700.' })
     await changed.waitFor()
-    assert.ok(await inSight(changed))
+    assert.ok(await isInView(changed))
     await inspect(page, `dashboard-changed-${look}`)
     await page.clock.fastForward(LONG_MS)
     await changed.waitFor({ state: 'detached' })
@@ -700,7 +700,7 @@ for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, 
     assert.ok(await page.evaluate(() => scrollY > 300), 'the top of the view is far')
     const sent = page.getByRole('status').filter({ hasText: 'A test notification is on its way' })
     await sent.waitFor()
-    assert.ok(await inSight(sent) && await inSight(send))
+    assert.ok(await isInView(sent) && await isInView(send))
     assert.equal(await page.getByRole('button', { name: 'Close this message' }).count(), 0)
     await inspect(page, `dashboard-sent-${look}`)
     await page.clock.fastForward(LONG_MS)
@@ -710,10 +710,10 @@ for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, 
     await page.keyboard.press('Enter')
     const failed = page.getByRole('status').filter({ hasText: 'The queue is full.' })
     await failed.waitFor()
-    assert.ok(await inSight(failed))
+    assert.ok(await isInView(failed))
     await inspect(page, `dashboard-not-sent-${look}`)
     await page.clock.fastForward(LONG_MS)
-    assert.ok(await inSight(failed))
+    assert.ok(await isInView(failed))
     await page.getByRole('button', { name: 'Close this message' }).focus()
     await page.keyboard.press('Enter')
     await failed.waitFor({ state: 'detached' })
@@ -721,7 +721,7 @@ for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, 
   }, { user: { context }, allow: [FAILED_LOAD] }))
 }
 
-test('a silenced rule leaves room for all that can be done with it', withUsers(1, async ({ page }) => {
+test('a silenced rule leaves room for all its buttons', withUsers(1, async ({ page }) => {
   await fresh()
   Object.assign(mock.state.rules.find(({ name }) => name === 'offers_unanswered'), { shipped: false, severity: 'critical' })
   await enter(page, 'Alerts')
@@ -734,7 +734,7 @@ test('a silenced rule leaves room for all that can be done with it', withUsers(1
   await inspect(page, 'dashboard-silenced')
 }, { user: { context: { viewport: { width: 1280, height: 900 } } } }))
 
-test('a history that cannot be read yet is told where rules, alerts and the audit are', withUsers(1, async ({ page }) => {
+test('an unreadable history is mentioned at rules, alerts and the audit', withUsers(1, async ({ page }) => {
   await fresh()
   mock.state.isUnread = true
   await enter(page, 'Alerts')
@@ -750,7 +750,7 @@ test('a history that cannot be read yet is told where rules, alerts and the audi
   await page.getByText('What was changed before cannot be read at the moment').waitFor()
 }))
 
-test('20,000 swarms are paged, sorted and filtered on the server, and the browser has no long task', withUsers(1, async ({ page }) => {
+test('20,000 swarms are paged, sorted and filtered without a long task', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Swarms')
   await rows(page, 'Swarms').first().waitFor()
@@ -781,14 +781,14 @@ test('20,000 swarms are paged, sorted and filtered on the server, and the browse
     await range(page, name).check({ force: true })
     await page.locator('.charts:not([aria-busy])').waitFor()
   }
-  // A second of live numbers as well.
+  // Includes some seconds of live updates.
   await eventually(STEP_MS, () => page.evaluate(() => performance.now() > 4000), 'some seconds')
   const longest = await page.evaluate(() => window.longest)
   console.log(`# longest task ${Math.round(longest)} ms`)
   assert.ok(longest < 250, `a task of ${longest} ms`)
 }))
 
-test('what is shown can be saved as CSV, without formulas of strangers', withUsers(1, async ({ page }) => {
+test('tables and charts can be saved as CSV, without formula injection', withUsers(1, async ({ page }) => {
   await fresh()
   mock.state.notKept.add('cpu_cores')
   await open(page, 'clients')
@@ -807,7 +807,7 @@ test('what is shown can be saved as CSV, without formulas of strangers', withUse
   assert.ok(lines.length > 300 && lines.length <= 1001, String(lines.length))
 }))
 
-test('everything can be reached with the keyboard, and charts are read with the arrow keys', withUsers(1, async ({ page }) => {
+test('all controls work with the keyboard, charts with the arrow keys', withUsers(1, async ({ page }) => {
   await fresh()
   await open(page)
   await page.locator('.u-over').first().waitFor()
@@ -834,7 +834,7 @@ test('everything can be reached with the keyboard, and charts are read with the 
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Swarms')
 }))
 
-test('the live region speaks of changes only, not of numbers', withUsers(1, async ({ page }) => {
+test('the live region announces changes only, not numbers', withUsers(1, async ({ page }) => {
   await fresh()
   await open(page)
   await page.evaluate(() => {
@@ -848,7 +848,7 @@ test('the live region speaks of changes only, not of numbers', withUsers(1, asyn
   assert.deepEqual(await page.evaluate(() => window.said), [])
 }))
 
-test('a line can be hidden, and a chart knows light from dark', withUsers(1, async ({ page }) => {
+test('a chart line can be hidden, and charts follow the colour scheme', withUsers(1, async ({ page }) => {
   await fresh()
   await open(page)
   await page.locator('.u-over').first().waitFor()

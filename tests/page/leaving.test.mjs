@@ -1,4 +1,4 @@
-// Nothing is lost by leaving without a question: a share that waits for receivers, a download that was not saved.
+// Leaving the page asks for confirmation if a share waits for receivers or a download is not saved.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import { STEP_MS, download, inMemory, linkOf, notice, open, saveAllButton, saved
 const { here, withUsers } = stage()
 const asks = page => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
 
-/** Notes the questions of a page and answers them. @param {import('playwright-core').Page} page */
+/** Records the confirmation dialogs of a page and answers them. @param {import('playwright-core').Page} page */
 function answer (page, questions, accept) {
   page.on('dialog', dialog => {
     questions.push(dialog.message())
@@ -16,7 +16,7 @@ function answer (page, questions, accept) {
   })
 }
 
-test('a share that waits for receivers is not ended without a question', withUsers(2, async (alice, bob) => {
+test('ending a share that waits for receivers needs a confirmation', withUsers(2, async (alice, bob) => {
   assert.equal(await share(alice.page, here.server.page, inMemory('waiting.bin', pattern(100_000, 40))).then(() => asks(alice.page)), true)
   const link = await linkOf(alice.page)
   const questions = []
@@ -29,7 +29,7 @@ test('a share that waits for receivers is not ended without a question', withUse
   await eventually(STEP_MS, () => questions.length === 2, 'a question for each')
   assert.match(questions[0], /^The link works only while this page shares the files\. Stop/)
   assert.match(questions[1], /^The link works only while this page shares the files\. Leave/)
-  // A question that the browser itself asks, once somebody has used the page.
+  // The dialog of the browser itself, which it shows after an interaction with the page.
   await alice.page.getByRole('link', { name: 'swarmhub, start page' }).click()
   await eventually(STEP_MS, () => questions.length === 3, 'the browser’s own question')
   await alice.page.getByRole('heading', { level: 1, name: 'Sharing waiting.bin' }).waitFor()
@@ -42,7 +42,7 @@ test('a share that waits for receivers is not ended without a question', withUse
   assert.equal(await asks(alice.page), false)
 }))
 
-test('a finished download is not left unsaved without a question, nor is a part of it', withUsers(2, async (alice, bob) => {
+test('leaving a download that is not completely saved needs a confirmation', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, [inMemory('one.bin', pattern(50_000, 41)), inMemory('two.bin', pattern(60_000, 42))])
   await open(bob.page, link)
   assert.equal(await asks(bob.page), false)
@@ -68,7 +68,7 @@ test('a finished download is not left unsaved without a question, nor is a part 
   await bob.page.getByRole('heading', { level: 1, name: /Share files/ }).waitFor()
 }))
 
-test('a save that the person cancels keeps nothing', withUsers(2, async (alice, bob) => {
+test('a cancelled save does not count as saved', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('kept.bin', pattern(100_000, 43)))
   await open(bob.page, link)
   await download(bob.page)

@@ -1,5 +1,5 @@
-// A folder of ten thousand files: the sender's page goes on answering while it gets them ready and somebody fetches them, and
-// so does the receiver's.
+// A folder of ten thousand files: the pages of sender and receiver stay responsive while the files are prepared and
+// transferred.
 
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -9,16 +9,16 @@ import { download, downloadButton, saveAllButton, stage } from './support.mjs'
 
 const FILES = 10_000
 const FOLDERS = 50
-/** What makes the browser go to the disk while the page waits: once for the size of each file, and once to read it; not for copies. */
+/** Synchronous disk accesses of the browser: once for the size of each file, once to read it, none for copies. */
 const DISK_CALLS_MAX = 2.2 * FILES
-/** Of the processor, in one task, which does not depend on how busy the machine is. */
+/** Processor time of one task, which is independent of the load of the machine. */
 const SENDER_TASK_CPU_MS_MAX = 250
 const RECEIVER_TASK_CPU_MS_MAX = 450
 const READY_MS = 300_000
 
 const { here, withUsers } = stage()
 
-test('ten thousand files are shared and fetched without a long stop of either page, in the order of their names', withUsers(2, async (alice, bob) => {
+test('ten thousand files are shared without blocking either page for long', withUsers(2, async (alice, bob) => {
   const root = join(here.folder, 'many')
   for (let i = 0; i < FOLDERS; i++) await mkdir(join(root, `d${i}`), { recursive: true })
   for (let i = 0; i < FILES; i++) await writeFile(join(root, `d${i % FOLDERS}`, `f${i}.txt`), `file ${i}`)
@@ -67,12 +67,12 @@ test('ten thousand files are shared and fetched without a long stop of either pa
   const { slice } = Blob.prototype
   Blob.prototype.slice = function (...args) { if (this instanceof File) count(); return slice.apply(this, args) }
   window.File = new Proxy(File, { construct (target, args) { count(); return Reflect.construct(target, args) } })
-  // Before, the browser itself puts the list together.
+  // Before this event, the browser itself builds the list.
   addEventListener('share-files', () => performance.mark('sender'), true)
 } }))
 
 /**
- * Milliseconds of the processor that the longest task of a page took, from where it set a mark.
+ * Returns the processor time in milliseconds of the longest task of a page after its mark.
  * @param {any[]} events of a trace @param {string} name of the mark
  */
 function longestTask (events, name) {

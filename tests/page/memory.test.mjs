@@ -1,4 +1,4 @@
-// What a receiver's page holds in memory does not grow with the size of the file.
+// The memory of a receiver's page does not grow with the size of the file.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, open as openFile, rm } from 'node:fs/promises'
@@ -10,16 +10,16 @@ import { STEP_MS, downloadButton, linkOf } from './support.mjs'
 
 const GB = 1e9
 const FILE_BYTES = 3 * GB
-/** While so much is fetched the memory is looked at: when the page has its usual size, and much later. */
+/** Memory is measured in these ranges of received bytes: once the page has its usual size, and much later. */
 const [EARLY_BYTES, LATE_BYTES] = [[60e6, 120e6], [400e6, 460e6]]
-/** A page that only shows something has some 60 MB; the pieces that have begun and the cache of pieces come on top. */
+/** An idle page has about 60 MB; pieces in progress and the piece cache come on top. */
 const MEMORY_MAX = 330e6
-/** Of what is usual early and late. Before, a third of what had been fetched stayed in memory: 113 MB here. */
+/** Between the early and the late median. Formerly a third of the received data stayed in memory: 113 MB here. */
 const GROWTH_MAX = 80e6
 const HASHING_MS = 240_000
 const TRANSFER_MS = 360_000
 
-test('a receiver of a file of 3 GB holds a few pieces in memory, however far it is', async () => {
+test('the receiver of a 3 GB file holds only a few pieces in memory', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'swarmhub-memory-'))
   const users = []
   let server
@@ -39,18 +39,18 @@ test('a receiver of a file of 3 GB holds a few pieces in memory, however far it 
     await bob.page.goto(await linkOf(alice.page))
     await downloadButton(bob.page).click({ timeout: STEP_MS })
     /** @type {{ at: number, memory: number }[]} */
-    const looks = []
+    const samples = []
     await eventually(TRANSFER_MS, async () => {
       const [at, memory] = [await fetched(bob.page), await bob.memory()]
-      looks.push({ at, memory })
+      samples.push({ at, memory })
       return at >= LATE_BYTES[1]
     }, 'hundreds of megabytes')
-    const [early, late] = [EARLY_BYTES, LATE_BYTES].map(([from, to]) => median(looks.filter(({ at }) => at >= from && at < to).map(({ memory }) => memory)))
-    const highest = Math.max(...looks.map(({ memory }) => memory))
+    const [early, late] = [EARLY_BYTES, LATE_BYTES].map(([from, to]) => median(samples.filter(({ at }) => at >= from && at < to).map(({ memory }) => memory)))
+    const highest = Math.max(...samples.map(({ memory }) => memory))
     console.log(`memory of the receiver: ${mb(early)} early, ${mb(late)} late, at most ${mb(highest)}; stored ${mb(await stored(bob.page))}`)
-    assert.ok(highest < MEMORY_MAX, `${mb(highest)} are held`)
+    assert.ok(highest < MEMORY_MAX, `${mb(highest)} are in memory`)
     assert.ok(late - early < GROWTH_MAX, `from ${mb(early)} to ${mb(late)}`)
-    // What has been fetched has been written, but for the window.
+    // Received data is on disk, except for the window.
     assert.ok(await stored(bob.page) > LATE_BYTES[1] - 120e6, `only ${mb(await stored(bob.page))} are on the disk`)
   } finally {
     await Promise.all(users.map(user => user.close().catch(() => {})))
@@ -59,9 +59,9 @@ test('a receiver of a file of 3 GB holds a few pieces in memory, however far it 
   }
 })
 
-/** What is usual: single looks come before or after the browser has tidied up. @param {number[]} values */
+/** The median, as single samples may come before or after a garbage collection. @param {number[]} values */
 function median (values) {
-  assert.ok(values.length >= 3, `${values.length} looks are too few`)
+  assert.ok(values.length >= 3, `${values.length} samples are too few`)
   return values.toSorted((a, b) => a - b)[values.length >> 1]
 }
 
@@ -70,5 +70,5 @@ const mb = bytes => `${Math.round(bytes / 1e6)} MB`
 /** @param {import('playwright-core').Page} page */
 const fetched = page => page.evaluate(() => window.__dataChannels.bytesReceived)
 
-/** Bytes of all pieces that are whole and stored: the page's own progress counts half pieces too. @param {import('playwright-core').Page} page */
+/** Bytes of all complete stored pieces: the progress of the page counts partial pieces too. @param {import('playwright-core').Page} page */
 const stored = page => page.evaluate(async () => (await navigator.storage.estimate()).usage)

@@ -1,7 +1,7 @@
-// Made-up but realistic numbers of a tracker, for the mock of its API: series, history, swarms, peers, rules.
-// The same seed gives the same numbers, so that pictures can be compared.
+// Invented but realistic data of a tracker for the mock of its API: series, history, swarms, peers, rules.
+// The same seed gives the same data, so that screenshots are comparable.
 
-/** A small generator (mulberry32): 0 to 1. @param {number} seed */
+/** A small random generator (mulberry32): 0 to 1. @param {number} seed */
 export function random (seed) {
   let a = seed >>> 0
   return () => {
@@ -12,35 +12,35 @@ export function random (seed) {
   }
 }
 
-/** These are live only. */
+/** Series without history. */
 const NOT_KEPT = ['connections_max', 'memory_budget', 'certificate_left', 'uptime', 'delayed_address_connections_per_second', 'paused_offers_per_second', 'offers_forgotten']
 const limitsOf = doc => [...doc.matchAll(/`([a-z_]+\.[a-z0-9_]+)`/g)].map(([, name]) => name)
 const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, limits: [], kept: !NOT_KEPT.includes(name), public: true })
 const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, limits: limitsOf(doc), kept: !NOT_KEPT.includes(name), public: true })
 
 export const SERIES = [
-  gauge('connections', '', 'WebSocket connections open.'),
-  gauge('connections_max', '', 'Connections that may be open: the smaller of `limits.connections_max` and what open files allow.'),
+  gauge('connections', '', 'Open WebSocket connections.'),
+  gauge('connections_max', '', 'Maximum of open connections: the smaller of `limits.connections_max` and what the limit of open files allows.'),
   gauge('connections_ipv4', '', 'WebSocket connections over IPv4.'),
   gauge('connections_ipv6', '', 'WebSocket connections over IPv6.'),
   gauge('swarms', '', 'Swarms with at least one member.'),
-  gauge('seeders', '', 'Members that have everything.'),
-  gauge('leechers', '', 'Members that have not.'),
+  gauge('seeders', '', 'Members that have all data.'),
+  gauge('leechers', '', 'Members that do not have all data.'),
   gauge('http_peers', '', 'Members that announce over HTTP.'),
-  gauge('bans_in_force', '', 'Bans in force.'),
-  gauge('memory_resident', 'bytes', 'Memory of the process.'),
-  gauge('memory_budget', 'bytes', 'Memory that it may have; 0 for any.'),
-  gauge('cpu_cores', '', 'Processor cores busy with this process, 1 for one whole core.'),
-  gauge('loop_lag', 'seconds', 'How late the loop of a worker was at worst in the last second.'),
+  gauge('bans_in_force', '', 'Active bans.'),
+  gauge('memory_resident', 'bytes', 'Resident memory of the process.'),
+  gauge('memory_budget', 'bytes', 'Memory budget of the process; 0 for no limit.'),
+  gauge('cpu_cores', '', 'Processor cores that this process uses; 1 is one full core.'),
+  gauge('loop_lag', 'seconds', 'Largest event loop lag of a worker in the last second.'),
   gauge('handle_time_p50', 'seconds', 'Within this time half of the messages were handled, in the last minute.'),
   gauge('handle_time_p99', 'seconds', 'Within this time 99 % of the messages were handled, in the last minute.'),
   gauge('answer_time_p50', 'seconds', 'Within this time half of the answered offers were answered, in the last minute.'),
   gauge('answer_time_p99', 'seconds', 'Within this time 99 % of the answered offers were answered, in the last minute.'),
   gauge('offers_answered', 'ratio', 'Share of the offers that were answered, in the last minute.'),
-  gauge('certificate_left', 'seconds', 'Until the first certificate ends.'),
-  gauge('uptime', 'seconds', 'Since the process began to serve.'),
+  gauge('certificate_left', 'seconds', 'Time until the first certificate expires.'),
+  gauge('uptime', 'seconds', 'Time since the process began to serve.'),
   counter('connections_opened', 'WebSocket connections opened.'),
-  counter('announces', 'Announces served, answers not included.'),
+  counter('announces', 'Announces served, without answers.'),
   counter('scrapes', 'Scrapes served.'),
   counter('offers_relayed', 'Offers relayed.'),
   counter('answers_relayed', 'Answers relayed.'),
@@ -48,19 +48,19 @@ export const SERIES = [
   counter('bytes_sent', 'Bytes sent over WebSockets.', 'bytes'),
   counter('http_announces', 'Announces served over HTTP.'),
   counter('http_scrapes', 'Scrapes served over HTTP.'),
-  counter('upgrades_refused', 'Upgrades refused: version, key, origin, a server that drains, a limit, or no room for another connection.'),
-  counter('refused_address_connections_max', 'Connections refused because their address has `limits.address_connections_max`.'),
+  counter('upgrades_refused', 'Upgrades refused: version, key, origin, a draining server, a limit, or no room for another connection.'),
+  counter('refused_address_connections_max', 'Connections refused because their address has `limits.address_connections_max` connections.'),
   counter('refused_bans', 'Connections refused because their address is banned.'),
   counter('refused_origin', 'WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).'),
-  counter('delayed_address_connections_per_second', 'New WebSockets that had to wait for their turn because many came from their address.'),
-  counter('failures_malformed', 'Messages answered with a failure because something in them was wrong.'),
+  counter('delayed_address_connections_per_second', 'New WebSockets delayed because many came from their address.'),
+  counter('failures_malformed', 'Messages answered with a failure because they were malformed.'),
   counter('failures_messages_per_second', 'Messages refused because the connection stayed over `limits.messages_per_second`.'),
   counter('paused_offers_per_second', 'Pauses in reading from a connection over `limits.offers_per_second`.'),
-  counter('offers_forgotten', 'Offers that no longer wait for their answer because of `tracker.pending_offers_max`.'),
+  counter('offers_forgotten', 'Pending offers removed because of `tracker.pending_offers_max`.'),
   counter('offers_dropped_output_full', 'Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).')
 ]
 
-/** What a gauge is, or a counter in a second, at some moment: days and nights, and some noise. */
+/** The value of a gauge, or the rate of a counter, at a time: a daily cycle with noise. */
 export function level (name, at) {
   const day = Math.sin((at / 86_400 - 0.3) * 2 * Math.PI)
   const noise = Math.sin(at / 37 + name.length) * 0.03 + Math.sin(at / 11.3 + name.length * 7) * 0.02
@@ -113,13 +113,13 @@ const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 's
 export function sample (at, start) {
   return Object.fromEntries(SERIES.map(({ name, kind }) => {
     const value = level(name, at)
-    // Grows without a break, sometimes faster and sometimes slower.
+    // Grows monotonically at a varying rate.
     const counted = level(name, start) * (86_400 + at - start + 3 * Math.sin((at - start) / 9))
     return [name, kind === 'counter' ? Math.round(counted) : whole.has(name) ? Math.round(value) : value]
   }))
 }
 
-/** As the history answers: the finest level with at most 1,000 points, and a gap where the tracker was down. */
+/** A response of the history: the finest level with at most 1,000 points, and a gap as of a downtime. */
 export function history (names, from, to) {
   const steps = [10, 60, 600, 3600, 86_400]
   const begin = Math.max(from, to - 420 * 86_400)
@@ -136,7 +136,7 @@ export function history (names, from, to) {
 
 const hex = (next, length) => Array.from({ length }, () => Math.floor(next() * 16).toString(16)).join('')
 
-/** Swarms in number, few large ones and many small. */
+/** Returns `count` swarms, few large ones and many small. */
 export function swarms (count) {
   const next = random(5)
   return Array.from({ length: count }, (_, i) => {
@@ -148,21 +148,21 @@ export function swarms (count) {
 
 const CLIENTS = [['WebTorrent', '2.8', '2d5757303230382d'], ['WebTorrent', '3.0', '2d5757303330302d'], ['P2P Media Loader', '2.3', '2d504d323330302d'], ['trystero', '', '7472797374'], ['libtorrent', '2.1', '2d4c54323130302d']]
 
-/** Of one swarm so many are shown. */
+/** Peers shown of one swarm. */
 const PEERS_MAX = 1000
-/** Why some address cannot be banned. */
+/** The reason why an address cannot be banned. */
 export const EXEMPT = 'its address cannot be banned: it is exempt from limits (limits.exempt)'
-/** As connections are named. */
+/** The id of a connection. */
 export const connectionName = number => number.toString(16).padStart(16, '0')
 
-/** The peers of one swarm, and who was introduced to whom. */
+/** The peers and introductions of one swarm. */
 export function swarm (info, now) {
   const next = random(parseInt(info.info_hash.slice(0, 7), 16))
   const total = info.seeders + info.leechers
   const peers = Array.from({ length: Math.min(total, PEERS_MAX) }, (_, i) => {
     const [name, version, prefix] = CLIENTS[Math.floor(next() * CLIENTS.length)]
     const family = next() < 0.6 ? 'ipv4' : 'ipv6'
-    // Those over HTTP come last, and are never introduced.
+    // HTTP peers come last and have no introductions.
     const http = i >= Math.min(total, PEERS_MAX) - info.http && i > 20
     if (http) {
       return {
@@ -200,7 +200,7 @@ const counted = (name, version, members, http) => ({ name, version, members, web
 const COUNTED = CLIENTS.map(([name, version], i) => counted(name, version, [51_200, 9_400, 21_300, 1_240, 830][i], [0, 0, 0, 0, 790][i]))
   .concat(counted('=HYPERLINK("http://x")', '1', 3, 0), counted('unknown', '', 412, 12))
 
-/** Who is there, by program. */
+/** The client census. */
 export function clients (at) {
   const sum = key => COUNTED.reduce((sum, one) => sum + one[key], 0)
   return {
@@ -220,20 +220,20 @@ export const RULES = [
   shipped: true, state, since: state === 'ok' ? null : 1_790_000_000, value: level(series, 1_790_000_000) / (of ? level(of, 1_790_000_000) : 1)
 }))
 
-/** A rule as it is shown among all, before it was looked at. */
+/** The view of a rule before its first evaluation. */
 export function ruleView (rule) {
   const expression = `${rule.series}${rule.of ? ` / ${rule.of}` : ''} ${rule.comparison} ${rule.threshold}`
   return { ...rule, expression, shipped: false, changed: false, state: 'ok', since: null, value: null, silenced_until: null, problem: null }
 }
 
-/** A shown rule as it is kept. */
+/** The stored rule of a view. */
 export const ruleOf = ({ expression, shipped, changed, state, since, value, silenced_until, problem, ...rule }) => rule
 
-/** What stands for the sections of the settings. */
-export const SECTIONS = [['tracker', 'What the tracker tells peers and how much it keeps for them.'], ['connection', 'Sizes and deadlines of one WebSocket connection.'], ['limits', 'How much one connection, one address, one web site and all together may do, and what happens beyond that.'], ['memory', 'How the process keeps within its memory.']]
+/** The sections of the settings. */
+export const SECTIONS = [['tracker', 'Announce intervals, and how much the tracker stores for peers.'], ['connection', 'Sizes and timeouts of one WebSocket connection.'], ['limits', 'Limits per connection, address, web site and process, and what happens beyond them.'], ['memory', 'How the process stays within its memory budget.']]
   .map(([name, doc]) => ({ name, doc }))
 
-/** What one looks like; `default` is its value unless given, and the words of a list stand for choices. */
+/** One setting; `byDefault` is its default value, `choices` lists its allowed words. */
 function setting (key, kind, plain, doc, bounds, live, { byDefault = plain, choices = [], others = true, secret = false } = {}) {
   const toml = value => value === null ? null : Array.isArray(value) ? `[${value.map(one => JSON.stringify(one)).join(', ')}]` : JSON.stringify(value)
   return {
@@ -243,27 +243,27 @@ function setting (key, kind, plain, doc, bounds, live, { byDefault = plain, choi
 }
 
 export const SETTINGS = [
-  setting('listen', 'text', ['[::]:8000'], 'Address to serve tracker and page on; repeatable.', '', false),
-  setting('interval', 'seconds', null, 'Fix the announce interval, in seconds; else it follows the load.', '1 to 3600', true),
-  setting('no_limits', 'switch', false, 'Turn all rate limits off, for load tests and trusted networks.', '', true),
+  setting('listen', 'text', ['[::]:8000'], 'Listen address for tracker and pages; repeatable.', '', false),
+  setting('interval', 'seconds', null, 'Fixed announce interval in seconds; if unset, it follows the load.', '1 to 3600', true),
+  setting('no_limits', 'switch', false, 'Disable all rate limits, for load tests and trusted networks.', '', true),
   setting('log_format', 'text', 'text', 'Format of log lines on standard error: text or json.', '', false, { choices: ['text', 'json'], others: false }),
-  setting('log_level', 'text', 'info', 'How much to log: off, error, warn, info, debug or trace.', '', true, { choices: ['off', 'error', 'warn', 'info', 'debug', 'trace'] }),
+  setting('log_level', 'text', 'info', 'Log level: off, error, warn, info, debug or trace.', '', true, { choices: ['off', 'error', 'warn', 'info', 'debug', 'trace'] }),
   setting('origin', 'text', [], 'Web site whose pages may use this tracker; repeatable.', '', true),
   setting('public_stats', 'switch', true, 'Show totals to everybody.', '', true),
-  setting('history', 'text', 'memory', 'History of the statistics: file, memory, off or a path.', '', false, { byDefault: 'file', choices: ['file', 'memory', 'off'] }),
-  { ...setting('admin_token', 'text', null, 'Token of the admin API, which is off without one.', '16 to 256 letters, digits and signs', true, { secret: true }), value: '"***"', is_default: false },
-  setting('tracker.interval_min', 'seconds', 45, 'Announce interval in seconds while the tracker has little to do.', '1 to 3600', true),
+  setting('history', 'text', 'memory', 'Where history is stored: file, memory, off or a path.', '', false, { byDefault: 'file', choices: ['file', 'memory', 'off'] }),
+  { ...setting('admin_token', 'text', null, 'Token of the admin API; if unset, the API is off.', '16 to 256 printable ASCII characters', true, { secret: true }), value: '"***"', is_default: false },
+  setting('tracker.interval_min', 'seconds', 45, 'Announce interval in seconds under low load.', '1 to 3600', true),
   setting('tracker.interval_max', 'seconds', 120, 'Announce interval in seconds under full load; in between it grows linearly.', '1 to 3600', true),
-  setting('connection.message_bytes_max', 'bytes', 131_072, 'Bytes of the largest message or frame that is read; a larger one ends the connection.', '1024 to 16777216', true),
+  setting('connection.message_bytes_max', 'bytes', 131_072, 'Largest received message or frame in bytes; a larger one closes the connection.', '1024 to 16777216', true),
   setting('connection.handshakes_max', 'number', 2048, 'Handshakes that one worker has under way.', '1 to 1000000', false),
-  setting('limits.messages_per_second', 'number', 20, 'Messages per second that one connection may send for long.', '1 to 1000000', true),
-  setting('limits.messages_burst', 'number', 500, 'Messages that one connection may send at once.', '1 to 1000000', true),
-  setting('limits.exempt', 'text', ['unix', '127.0.0.0/8', '::1'], 'Network that no limit per address and no ban applies to; repeatable.', '', true),
-  setting('limits.swarms_max', 'number', 500_000, 'Swarms at once; further ones are refused while these live.', '1 to 1000000000', true, { byDefault: 1_000_000 }),
+  setting('limits.messages_per_second', 'number', 20, 'Sustained messages per second from one connection.', '1 to 1000000', true),
+  setting('limits.messages_burst', 'number', 500, 'Burst of messages from one connection.', '1 to 1000000', true),
+  setting('limits.exempt', 'text', ['unix', '127.0.0.0/8', '::1'], 'Network that is exempt from all per-address limits and bans; repeatable.', '', true),
+  setting('limits.swarms_max', 'number', 500_000, 'Concurrent swarms; beyond that, new ones are refused.', '1 to 1000000000', true, { byDefault: 1_000_000 }),
   setting('memory.refuse_percent', 'percent', 85, 'Percent of the budget over which new connections and new swarms are refused.', '1 to 100', true)
 ]
 
-/** Who was refused. @param {number} now */
+/** The record of refusals. @param {number} now */
 export const refusals = now => ({
   refusals: [
     { kind: 'upgrade_missing', detail: '198.51.100.0/24', count: 412, first: now - 7200, last: now - 20, text: 'A proxy in front takes the Upgrade header away: have it pass Upgrade and Connection on (deploy/ has examples).' },

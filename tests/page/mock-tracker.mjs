@@ -1,5 +1,5 @@
-// A mock of the tracker's API with the dashboard's real files, served as the server does: the same template, the same
-// Content-Security-Policy. What it answers can be changed while a page is open, so that trouble can be tested.
+// A mock of the tracker's API that serves the real files of the dashboard with the same template and the same
+// Content-Security-Policy. Its responses can be changed while a page is open, so that errors can be tested.
 
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
@@ -17,30 +17,30 @@ export async function startMock ({ swarms = 20_000 } = {}) {
   const state = {
     publicStats: true,
     adminOff: false,
-    /** What the stream answers in place of events. @type {number | null} */
+    /** Error status of the stream in place of events. @type {number | null} */
     liveStatus: null,
-    /** The stream stays open but says nothing. */
+    /** The stream stays open but sends nothing. */
     isSilent: false,
     isDraining: false,
-    /** What was written earlier cannot be read. */
+    /** The stored history cannot be read. */
     isUnread: false,
     failedSignIns: 0,
-    /** Requests, for tests that count. @type {string[]} */
+    /** The received requests. @type {string[]} */
     asked: [],
     swarms: numbers.swarms(swarms),
     bans: [{ key: 'a3f0c1d2e4b59687', reason: 'malformed messages', left: 341, times: 2 }, { key: '77aa01bc93de4f12', reason: 'a flood', left: 59, times: 1 }],
     hostile: [{ connection: numbers.connectionName(17), score: 61.4, age: 812.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused', open: true, at: null, ban_refused: null }],
-    /** Series that the history leaves out. */
+    /** Series without history. */
     notKept: new Set(),
-    /** Series that are not told to those without the token. */
+    /** Series that need the token. */
     notPublic: new Set(),
-    /** Who was refused; null: the server is older than that. @type {any} */
+    /** The record of refusals; null: an older server without it. @type {any} */
     refusals: numbers.refusals(start),
     /** The history is off. */
     isForgetful: false,
-    /** The address of whoever is to be banned is. */
+    /** The address to be banned is exempt. */
     isExempt: false,
-    /** Older alerts are there than are shown. */
+    /** There are older alerts than listed. */
     hasMore: false,
     settings: structuredClone(numbers.SETTINGS),
     undo: /** @type {any[]} */ ([]),
@@ -75,7 +75,7 @@ async function page (response) {
   const text = (await readFile(join(WEB, 'dashboard/index.html'), 'utf8')).replaceAll('{{assets}}', '/assets/dev')
   response.writeHead(200, {
     'content-type': TYPES['.html'],
-    'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
   }).end(text)
 }
 
@@ -103,7 +103,7 @@ async function api (context, path, query, request, response) {
   } else {
     if (state.adminOff) return send(response, 404, { error: 'the admin API is off: set admin_token' })
     if (!isAdmin && ++state.failedSignIns > 5) return send(response, 429, { error: 'too many attempts' }, { 'retry-after': '30' })
-    if (!isAdmin) return send(response, 401, { error: 'this is not the admin token' })
+    if (!isAdmin) return send(response, 401, { error: 'invalid admin token' })
   }
   let body = ''
   for await (const part of request) body += part
@@ -113,21 +113,21 @@ async function api (context, path, query, request, response) {
   send(response, status, 'list' in value ? value.list : value)
 }
 
-/** `*` stands for one part of the path. */
+/** `*` matches one part of the path. */
 const match = (pattern, path) => new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`).test(path)
 
-const isTold = ({ state }, isAdmin) => name => isAdmin || !state.notPublic.has(name)
+const isVisible = ({ state }, isAdmin) => name => isAdmin || !state.notPublic.has(name)
 
 const stats = (context, isAdmin) => {
   const { state, start } = context
   const at = Math.floor(Date.now() / 1000)
-  const series = Object.entries(numbers.sample(at, start)).filter(([name]) => isTold(context, isAdmin)(name))
+  const series = Object.entries(numbers.sample(at, start)).filter(([name]) => isVisible(context, isAdmin)(name))
   return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'draining' : 'serving', series: Object.fromEntries(series) }
 }
 
 function live (context, response, isAdmin) {
   const { state, streams } = context
-  if (state.liveStatus) return send(response, state.liveStatus, { error: 'as many follow as limits.followers_max allows' })
+  if (state.liveStatus) return send(response, state.liveStatus, { error: 'all subscribers together have reached limits.followers_max' })
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   response.write('retry: 2000\n\n')
   const tick = () => { if (!state.isSilent) response.write(`event: stats\ndata: ${JSON.stringify(stats(context, isAdmin))}\n\n`) }
@@ -140,7 +140,7 @@ function live (context, response, isAdmin) {
   })
 }
 
-/** Of TOML the mock knows what JSON has too. */
+/** Parses a TOML value; the mock supports only values that are JSON too. */
 function valueOf (text) {
   try {
     return text === null ? null : JSON.parse(text)
@@ -149,19 +149,19 @@ function valueOf (text) {
   }
 }
 
-const NOTE = 'holds until a restart, or until the configuration is read again'
+const NOTE = 'valid until a restart or a reload of the configuration'
 
 const HANDLERS = {
   'GET stats': (context, { isAdmin }) => stats(context, isAdmin),
-  'GET series': (context, { isAdmin }) => ({ list: numbers.SERIES.filter(({ name }) => isTold(context, isAdmin)(name)).map(one => ({ ...one, kept: one.kept && !context.state.notKept.has(one.name) })) }),
+  'GET series': (context, { isAdmin }) => ({ list: numbers.SERIES.filter(({ name }) => isVisible(context, isAdmin)(name)).map(one => ({ ...one, kept: one.kept && !context.state.notKept.has(one.name) })) }),
   'GET history': (context, { query, isAdmin }) => {
     const { state } = context
     if (state.isForgetful) return { status: 404, error: 'no history is kept here' }
     const now = Date.now() / 1000
     const from = Number(query.get('from') ?? -3600)
     const names = (query.get('series') ?? '').split(',')
-    const other = names.find(name => !isTold(context, isAdmin)(name) || state.notKept.has(name) || !numbers.SERIES.some(one => one.name === name && one.kept))
-    if (other) return { status: 400, error: `${other} is not kept; /api/v1/series says what is` }
+    const other = names.find(name => !isVisible(context, isAdmin)(name) || state.notKept.has(name) || !numbers.SERIES.some(one => one.name === name && one.kept))
+    if (other) return { status: 400, error: `series ${other} has no history; see /api/v1/series` }
     return numbers.history(names, from < 0 ? now + from : from, now)
   },
   'GET clients': () => numbers.clients(Date.now() / 1000),
@@ -181,7 +181,7 @@ const HANDLERS = {
   },
   'GET swarms/*': ({ state }, { words }) => {
     const found = state.swarms.find(one => one.info_hash === words[1])
-    return found ? numbers.swarm(found, Date.now() / 1000) : { status: 404, error: 'there is no such swarm' }
+    return found ? numbers.swarm(found, Date.now() / 1000) : { status: 404, error: 'swarm not found' }
   },
   'POST connections/*/kick': ({ state, note }, { words }) => {
     state.hostile = state.hostile.filter(one => one.connection !== words[1])

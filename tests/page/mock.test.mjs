@@ -1,5 +1,5 @@
-// Keeps the mock of the tracker's API honest: the same requests go to it and to a real server, and the answers must have the
-// same status, the same keys and the same kinds of values. No browser.
+// Compares the mock of the tracker's API with a real server: responses to the same requests must have the same status,
+// keys and types of values. No browser.
 
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
@@ -12,13 +12,13 @@ import { TOKEN, startMock } from './mock-tracker.mjs'
 
 const STEP_MS = 15_000
 const HASH = '61'.repeat(20)
-/** Of these the keys are names that the server has more of. */
+/** Objects whose keys are names; the server may have more of them. */
 const BY_NAME = new Set(['stats.series', 'history.series'])
 
 let server, mock
 const clients = []
 before(async () => {
-  // Nobody is exempt, so that what is banned here can be banned.
+  // No client is exempt, so that addresses can be banned.
   const args = ['--history', 'memory', '--limits-exempt', '192.0.2.0/24', '--alerts-webhook', 'http://127.0.0.1:9/', '--alerts-private-addresses']
   server = await startServer({ args, env: { SWARMHUB_ADMIN_TOKEN: TOKEN } })
   mock = await startMock({ swarms: 50 })
@@ -34,27 +34,27 @@ async function connect (localAddress) {
   const client = new WebSocket(server.tracker, { localAddress, origin: 'https://video.example' })
   clients.push(client)
   await nextEvent(STEP_MS, client, 'open', 'a WebSocket')
-  return { socket: client, say: message => client.send(typeof message === 'string' ? message : JSON.stringify(message)) }
+  return { socket: client, sendMessage: message => client.send(typeof message === 'string' ? message : JSON.stringify(message)) }
 }
 
-/** Two who are introduced to each other, one over HTTP, one that sends nonsense, one to be banned, one to be kicked. */
+/** Connects two peers that are introduced, an HTTP peer, and one that sends malformed messages. */
 async function populate () {
   const swarm = 'a'.repeat(20)
   const id = name => name.padEnd(20, '-')
   const join = (name, more = {}) => ({ action: 'announce', info_hash: swarm, peer_id: id(name), uploaded: 0, downloaded: 0, left: 1, event: 'started', numwant: 0, ...more })
   const [one, other, noisy] = [await connect('127.0.0.2'), await connect('127.0.0.2'), await connect('127.0.0.3')]
-  other.say(join('other'))
-  noisy.say(join('noisy'))
-  one.say(join('one'))
+  other.sendMessage(join('other'))
+  noisy.sendMessage(join('noisy'))
+  one.sendMessage(join('one'))
   await fetch(`${server.page}announce?info_hash=${swarm}&peer_id=${id('http')}&port=6881&left=0`)
   await eventually(STEP_MS, async () => (await ask(server, 'GET', `swarms/${HASH}`)).body.peers_total === 4, 'the swarm')
-  // Watched from the first look on.
+  // The server records introductions of a swarm from its first request on.
   other.socket.on('message', data => {
     const { offer, offer_id: offerId, peer_id: to } = JSON.parse(data)
-    if (offer) other.say({ action: 'announce', info_hash: swarm, peer_id: id('other'), to_peer_id: to, offer_id: offerId, answer: { type: 'answer', sdp: 'x' } })
+    if (offer) other.sendMessage({ action: 'announce', info_hash: swarm, peer_id: id('other'), to_peer_id: to, offer_id: offerId, answer: { type: 'answer', sdp: 'x' } })
   })
-  one.say(join('one', { event: undefined, numwant: 3, offers: [1, 2, 3].map(number => ({ offer_id: id(`offer${number}`), offer: { type: 'offer', sdp: 'x' } })) }))
-  noisy.say('nonsense')
+  one.sendMessage(join('one', { event: undefined, numwant: 3, offers: [1, 2, 3].map(number => ({ offer_id: id(`offer${number}`), offer: { type: 'offer', sdp: 'x' } })) }))
+  noisy.sendMessage('nonsense')
   await eventually(STEP_MS, async () => (await ask(server, 'GET', `swarms/${HASH}`)).body.introductions.some(({ answered }) => answered), 'an answer')
 }
 
@@ -70,14 +70,14 @@ async function ask (at, method, path, body) {
 const kindOf = value => value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
 const keysOf = values => new Set(values.flatMap(Object.keys))
 
-/** What the mock says otherwise than the server. @param {string} path @param {unknown[]} real @param {unknown[]} mocked values that stand at the same place */
+/** Returns the differences between mock and server. @param {string} path @param {unknown[]} real @param {unknown[]} mocked values at the same path */
 function differences (path, real, mocked) {
   const [kinds, mockedKinds] = [real, mocked].map(values => [...new Set(values.map(kindOf))].filter(kind => kind !== 'null').sort())
   if (kinds.length === 0 || mockedKinds.length === 0) return []
   if (kinds.join() !== mockedKinds.join()) return [`${path}: the server has ${kinds}, the mock ${mockedKinds}`]
   if (kinds[0] === 'array') {
     const [all, allMocked] = [real, mocked].map(values => values.flat(1))
-    if (all.length === 0 && allMocked.length > 0) return [`${path}: the server has nothing to compare with`]
+    if (all.length === 0 && allMocked.length > 0) return [`${path}: the server has no value to compare`]
     return differences(`${path}[]`, all, allMocked)
   }
   if (kinds[0] !== 'object') return []
@@ -92,7 +92,7 @@ function differences (path, real, mocked) {
   return [...invented, ...missing, ...below]
 }
 
-/** Asks both and compares. The path may depend on what is there. */
+/** Sends a request to both and compares. The path may differ. */
 async function compare (method, path, body, { name = path, mockedPath = path } = {}) {
   const [real, mocked] = await Promise.all([ask(server, method, path, body), ask(mock, method, mockedPath, body)])
   assert.equal(mocked.status, real.status, `${method} ${name}: ${JSON.stringify(real.body).slice(0, 300)}`)
@@ -100,7 +100,7 @@ async function compare (method, path, body, { name = path, mockedPath = path } =
   return [real.body, mocked.body]
 }
 
-test('what is read has the same shape', async () => {
+test('responses to reads have the same structure', async () => {
   await eventually(STEP_MS, async () => (await ask(server, 'GET', 'history?series=connections&from=-60')).body.at?.length > 0, 'a history')
   await eventually(STEP_MS, async () => (await ask(server, 'GET', 'alerts')).body.sinks.length > 0, 'a receiver of alerts')
   for (const path of ['stats', 'history?series=connections,cpu_cores&from=-60', 'clients', 'session', 'origins', 'hostile', 'settings', 'series']) await compare('GET', path)
@@ -109,8 +109,8 @@ test('what is read has the same shape', async () => {
   await compare('GET', `swarms/${'0'.repeat(40)}`)
 })
 
-test('who was refused is told in the same shape, by a server that tells it', async () => {
-  // As behind a proxy that takes the Upgrade header away.
+test('the record of refusals has the same structure', async () => {
+  // As behind a proxy that removes the Upgrade header.
   const { status } = await new Promise((resolve, reject) => {
     const headers = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' }
     get(server.page, { headers }, response => { response.resume(); resolve({ status: response.statusCode }) }).on('error', reject)
@@ -121,7 +121,7 @@ test('who was refused is told in the same shape, by a server that tells it', asy
   await compare('GET', 'refusals')
 })
 
-test('what is changed is answered in the same shape, and so is what can be read of it then', async () => {
+test('responses to changes have the same structure', async () => {
   await compare('PATCH', 'settings', { 'limits.messages_burst': '700' })
   await compare('PATCH', 'settings', { 'limits.messages_burst': 'many' })
   await compare('POST', 'settings/undo')
@@ -145,7 +145,7 @@ test('what is changed is answered in the same shape, and so is what can be read 
   await compare('GET', 'audit?limit=100')
 })
 
-test('the series, settings and phases of the mock exist, and so does all that charts draw', async () => {
+test('series, settings and phases of the mock exist, and so do series of charts', async () => {
   const known = new Map((await ask(server, 'GET', 'series')).body.map(one => [one.name, one]))
   const wrong = SERIES.filter(({ name, kind, unit, kept }) => {
     const real = known.get(name)
@@ -155,9 +155,9 @@ test('the series, settings and phases of the mock exist, and so does all that ch
   const drawn = PLANS.flatMap(({ lines }) => lines.map(({ series }) => series))
   assert.deepEqual(drawn.filter(name => !known.has(name)), [])
   const { settings } = (await ask(server, 'GET', 'settings')).body
-  const lives = new Map(settings.map(({ key, live }) => [key, live]))
-  assert.deepEqual(SETTINGS.filter(({ key, live }) => lives.get(key) !== live).map(({ key }) => key), [])
-  // The last request: the server leaves.
+  const liveByKey = new Map(settings.map(({ key, live }) => [key, live]))
+  assert.deepEqual(SETTINGS.filter(({ key, live }) => liveByKey.get(key) !== live).map(({ key }) => key), [])
+  // The last request: it starts draining.
   await compare('POST', 'drain')
   const phase = async at => (await ask(at, 'GET', 'stats')).body.phase
   const mocked = await phase(mock)

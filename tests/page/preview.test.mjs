@@ -1,4 +1,4 @@
-// Files opened inside the page while they load, and that none of them can act there.
+// Previews of files in the page while they load; no file can run code there.
 
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { STEP_MS, download, downloadButton, inMemory, inspect, open, picture, ro
 const { here, withUsers } = stage()
 const clip = await readFile(new URL('./fixtures/clip.webm', import.meta.url))
 
-test('a video plays in the page without being downloaded first, and can be wound', withUsers(2, async (alice, bob) => {
+test('a video plays and seeks in the page without a download first', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, [inMemory('film.webm', clip), inMemory('other.bin', pattern(3_000_000, 11))])
   await open(bob.page, link)
   await bob.page.getByRole('button', { name: 'Open film.webm' }).click()
@@ -30,7 +30,7 @@ test('a video plays in the page without being downloaded first, and can be wound
   assert.equal(await bob.page.evaluate(() => document.querySelector('swarm-share').shadowRoot.activeElement.getAttribute('aria-label')), 'Open film.webm')
 }))
 
-test('what is loading plays from its first pieces, and a jump fetches first what is needed there', withUsers(2, async (alice, bob) => {
+test('a loading file plays from its first pieces, and seeking loads its target first', withUsers(2, async (alice, bob) => {
   const path = join(here.folder, 'concert.wav')
   await writeFile(path, wav(44_100, 400))
   const link = await share(alice.page, here.server.page, path)
@@ -46,8 +46,8 @@ test('what is loading plays from its first pieces, and a jump fetches first what
   await audio.evaluate(audio => { audio.currentTime = 320 })
   await eventually(STEP_MS, () => audio.evaluate(audio => audio.currentTime > 320.3), 'the sound to go on after the jump')
   const afterJump = await received()
-  // 320 of 400 s are four fifths of the file.
-  assert.ok(atStart < 7_000_000 && afterJump < 13_000_000, `${atStart} and ${afterJump} of 17640044 bytes had come`)
+  // 320 of 400 s is four fifths of the file.
+  assert.ok(atStart < 7_000_000 && afterJump < 13_000_000, `${atStart} and ${afterJump} of 17640044 bytes received`)
 }))
 
 test('pictures, sound, text and PDF open in the page', withUsers(2, async (alice, bob) => {
@@ -82,7 +82,7 @@ test('pictures, sound, text and PDF open in the page', withUsers(2, async (alice
   assert.deepEqual(answer, [206, 'application/pdf', `bytes 0-3/${PDF.length}`, '%PDF'])
 }))
 
-test('what strangers send cannot run in the page', withUsers(2, async (alice, bob) => {
+test('received files cannot run code in the page', withUsers(2, async (alice, bob) => {
   const attack = '<script>parent.hacked = top.hacked = self.hacked = true</script><svg xmlns="http://www.w3.org/2000/svg" onload="self.hacked=true"/>'
   const names = ['evil.html', 'evil.svg', 'evil.xml', '"><img src=x onerror=hacked=true>.txt']
   const link = await share(alice.page, here.server.page, names.map(name => inMemory(name, attack)))
@@ -96,7 +96,7 @@ test('what strangers send cannot run in the page', withUsers(2, async (alice, bo
   assert.equal(await bob.page.evaluate(() => window.hacked), undefined)
 }))
 
-test('an address of the service worker gives no script, no worker and nothing of other pages', withUsers(2, async (alice, bob) => {
+test('service worker URLs give no script, no style and no data of other pages', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, [inMemory('dot.png', png(4, 4)), inMemory('code.js', 'self.hacked = true')])
   await open(bob.page, link)
   await download(bob.page)
@@ -142,7 +142,7 @@ function png (width, height) {
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head), chunk('IDAT', deflateSync(pixels)), chunk('IEND', Buffer.alloc(0))])
 }
 
-/** Silence: one byte a sample, so the length says where each second is. @param {number} rate @param {number} [seconds] */
+/** A silent WAV file with one byte per sample, so that byte positions match times. @param {number} rate @param {number} [seconds] */
 function wav (rate, seconds = 1) {
   const head = Buffer.alloc(44)
   head.write('RIFF', 0)

@@ -1,4 +1,4 @@
-// A link that was made on localhost works on that machine only: the page says so, and has one for others if there is one.
+// A link made on localhost works on that machine only: the page says so and offers a link for others if possible.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -10,7 +10,7 @@ const LOCAL = 'This link works on this machine only'
 const LOOKS = { light: {}, 'phone-dark': { viewport: { width: 320, height: 640 }, isMobile: true, colorScheme: 'dark' } }
 
 for (const [look, context] of Object.entries(LOOKS)) {
-  test(`a local link says so and offers the address that others can open: ${look}`, withUsers(1, async ({ page, context }) => {
+  test(`a local link is marked, with a link for other machines: ${look}`, withUsers(1, async ({ page, context }) => {
     await page.route('**/ice', route => route.fulfill({ json: { iceServers: [], pages: ['https://192.0.2.7:8443/', 'https://[2001:db8::7]:8443/'] } }))
     const link = await share(page, here.server.page, inMemory('near.txt', 'near'))
     await notice(page, LOCAL).waitFor()
@@ -26,7 +26,7 @@ for (const [look, context] of Object.entries(LOOKS)) {
   }, { user: { context } }))
 }
 
-test('where others need https first, the page says how', withUsers(1, async ({ page }) => {
+test('if others need https first, the page explains how', withUsers(1, async ({ page }) => {
   const told = page.waitForResponse('**/ice').then(response => response.json())
   await share(page, here.server.page, inMemory('near.txt', 'near'))
   await notice(page, LOCAL).getByText('--tls-self-signed').waitFor()

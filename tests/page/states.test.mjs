@@ -1,5 +1,5 @@
-// The states of the page, one by one: accessibility, keyboard, narrow and dark screens, and pictures of each in
-// target/screenshots/ for people to look at.
+// The states of the page, one by one: accessibility, keyboard, narrow and dark screens, and screenshots of each in
+// target/screenshots/.
 
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
@@ -18,7 +18,7 @@ const FILES = () => [
 ]
 
 for (const [look, context] of Object.entries(LOOKS)) {
-  test(`every state can be used and read: ${look}`, withUsers(3, async (alice, bob, carol) => {
+  test(`every state is accessible: ${look}`, withUsers(3, async (alice, bob, carol) => {
     const see = async (user, state) => {
       assert.equal(await overflow(user.page), 0, `"${state}" is wider than the screen`)
       await inspect(user.page, `${state}-${look}`)
@@ -45,7 +45,7 @@ for (const [look, context] of Object.entries(LOOKS)) {
   }, { user: { context } }))
 }
 
-test('reading big files shows how far it is and can be cancelled', withUsers(1, async ({ page }) => {
+test('reading big files shows its progress and can be cancelled', withUsers(1, async ({ page }) => {
   const path = join(here.folder, 'big.iso')
   await writeFile(path, Buffer.alloc(60_000_000, 7))
   await page.goto(here.server.page)
@@ -57,7 +57,7 @@ test('reading big files shows how far it is and can be cancelled', withUsers(1, 
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('heading', { level: 1, name: /Share files/ }).waitFor()
 }, { init: () => {
-  // Slow enough to be looked at.
+  // Slow enough to observe the state.
   const digest = SubtleCrypto.prototype.digest
   SubtleCrypto.prototype.digest = async function (...args) {
     await new Promise(resolve => setTimeout(resolve, 10))
@@ -66,10 +66,10 @@ test('reading big files shows how far it is and can be cancelled', withUsers(1, 
   window.confirm = () => true
 } }))
 
-test('everything can be done with the keyboard, and the focus follows', withUsers(2, async (alice, bob) => {
+test('everything works with the keyboard, and the focus follows', withUsers(2, async (alice, bob) => {
   await alice.page.goto(here.server.page)
   await alice.page.getByRole('button', { name: 'Choose files' }).waitFor()
-  // Before the key, since watching for it takes a moment to begin.
+  // Before the key press, since the listener needs a moment.
   const chooser = alice.page.waitForEvent('filechooser')
   await tabTo(alice.page, 'Choose files')
   await alice.page.keyboard.press('Enter')
@@ -93,7 +93,7 @@ test('everything can be done with the keyboard, and the focus follows', withUser
   assert.equal(await focused(bob.page), 'keys.txt')
 }))
 
-test('the live region speaks at milestones only', withUsers(2, async (alice, bob) => {
+test('the live region announces milestones only', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('quiet.bin', pattern(4_000_000, 32)))
   await open(bob.page, link)
   await bob.page.evaluate(() => {
@@ -107,8 +107,8 @@ test('the live region speaks at milestones only', withUsers(2, async (alice, bob
   assert.equal(said[0], 'Download started.')
 }))
 
-test('the QR code is dark on light in both schemes and as big as the link needs', withUsers(1, async ({ page }) => {
-  // A link for other machines: one that leads to this machine has no code.
+test('the QR code is dark on light in both colour schemes', withUsers(1, async ({ page }) => {
+  // A link for other machines: local links have no QR code.
   await page.route('**/ice', route => route.fulfill({ json: { iceServers: [], pages: ['https://192.0.2.7:8443/'] } }))
   await share(page, here.server.page, inMemory('code.txt', 'x'))
   const picture = page.getByRole('img', { name: 'QR code of the link' })

@@ -1,5 +1,5 @@
-// What the tests of the page share: a server with a browser for one file of tests, users on the page, and the
-// steps that most tests take. Everything is found as a person finds it: by role and name.
+// Support for page tests: one server and one browser per test file, users of the page, and common steps. Elements are
+// located as users find them: by role and name.
 
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -9,12 +9,12 @@ import { after, before } from 'node:test'
 import { allFindings, launchChromium, newUser, root, seriousFindings, startServer } from '../support/index.mjs'
 
 export const STEP_MS = 45_000
-/** The console repeats these violations; they are held by `violations`, which leaves out what axe-core caused. */
+/** The console repeats these violations. `violations` records them, without those caused by axe-core. */
 const INLINE_STYLE = /(Refused to apply|Applying) inline style/
 const SCREENSHOTS = join(root, 'target', 'screenshots')
 
 /**
- * One server, one browser and one scratch folder for the tests of a file, and users that are closed after each.
+ * Sets up one server, one browser and one scratch folder for the tests of a file, and users that are closed after each test.
  * @param {{ browserArgs?: string[], serverArgs?: string[] }} [options]
  */
 export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'] } = {}) {
@@ -33,7 +33,7 @@ export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'] } =
   return { here, withUsers: usersOf(here) }
 }
 
-/** The same without a server of its own, for pages that a test serves itself. */
+/** The same without a server, for tests that serve pages themselves. */
 export function noServer () {
   const here = {}
   before(async () => { here.browser = await launchChromium() })
@@ -43,10 +43,10 @@ export function noServer () {
 
 function usersOf (here) {
   /**
-   * Runs `story` with so many users, closes them, and holds that their pages logged no error and asked nobody else.
+   * Runs `story` with `count` users, closes them, and asserts that their pages logged no error and contacted no other host.
    * @param {number} count
    * @param {(...users: Awaited<ReturnType<typeof newUser>>[]) => Promise<void>} story
-   * @param {{ allow?: RegExp[], user?: object, init?: () => void }} [options] `allow`: messages that belong to the story; `init` runs in the pages first
+   * @param {{ allow?: RegExp[], user?: object, init?: () => void }} [options] `allow`: expected messages; `init` runs in the pages first
    */
   return (count, story, { allow = [], user = {}, init } = {}) => async () => {
     const users = []
@@ -76,10 +76,10 @@ function noteViolations () {
 
 const violations = page => page.evaluate(() => window.__violations ?? [])
 
-/** A file as the browser takes it. @param {string} name @param {Uint8Array | string} bytes */
+/** A file in memory for a file input. @param {string} name @param {Uint8Array | string} bytes */
 export const inMemory = (name, bytes) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })
 
-/** Chooses files on the start page and gives the link. @param {import('playwright-core').Page} page */
+/** Chooses files on the start page and returns the link. @param {import('playwright-core').Page} page */
 export async function share (page, address, files) {
   await page.goto(address)
   await page.getByRole('button', { name: 'Choose files' }).waitFor()
@@ -87,7 +87,7 @@ export async function share (page, address, files) {
   return linkOf(page)
 }
 
-/** The link on a sharing page, once the hashing is over. @param {import('playwright-core').Page} page */
+/** Returns the link on a sharing page after hashing. @param {import('playwright-core').Page} page */
 export async function linkOf (page) {
   const field = page.getByLabel('Link to this share')
   await field.waitFor()
@@ -96,7 +96,7 @@ export async function linkOf (page) {
   return link
 }
 
-/** Opens a link and waits for what it offers. @param {import('playwright-core').Page} page @param {string} link */
+/** Opens a link and waits for the list of files. @param {import('playwright-core').Page} page @param {string} link */
 export async function open (page, link) {
   await page.goto(link)
   await downloadButton(page).waitFor()
@@ -113,7 +113,7 @@ export async function download (page) {
   await saveAllButton(page).waitFor()
 }
 
-/** Presses a button that saves something. @returns {Promise<{ name: string, bytes: Buffer }>} */
+/** Presses a save button and returns the saved file. @returns {Promise<{ name: string, bytes: Buffer }>} */
 export async function saved (page, button) {
   const [download] = await Promise.all([page.waitForEvent('download'), button.click()])
   const failure = await download.failure()
@@ -121,14 +121,14 @@ export async function saved (page, button) {
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) }
 }
 
-/** Makes the data channels of a page give way slowly, so that a state lasts long enough to be seen. @param {import('playwright-core').Page} page */
+/** Slows down the data channels of a page, so that a state lasts long enough to be observed. @param {import('playwright-core').Page} page */
 export const slowDown = (page, on = true) => page.evaluate(on => {
   window.__slow = on
   if (window.__send) return
   const send = window.__send = RTCDataChannel.prototype.send
   let last = Promise.resolve()
   RTCDataChannel.prototype.send = function (data) {
-    // In order, and copied, since the sender may use its buffer again.
+    // In order, and copied, since the sender may reuse its buffer.
     const copy = typeof data === 'string' ? data : data.slice()
     last = last.then(() => window.__slow && (copy.byteLength ?? 0) > 1000 && new Promise(resolve => setTimeout(resolve, 12)))
       .then(() => { if (this.readyState === 'open') send.call(this, copy) })
@@ -136,14 +136,14 @@ export const slowDown = (page, on = true) => page.evaluate(on => {
 }, on)
 
 /**
- * A picture for people to look at, and a check for accessibility of the same state: serious findings, or on the dashboard all of them.
+ * Takes a screenshot of a state and checks its accessibility: serious findings, or on the dashboard all findings.
  * @param {import('playwright-core').Page} page @param {string} name
  */
 export async function inspect (page, name, { axe = true } = {}) {
   if (axe) {
     const before = await violations(page)
     assert.deepEqual(await (name.startsWith('dashboard') ? allFindings : seriousFindings)(page), [], `accessibility of "${name}"`)
-    // axe-core itself tries inline styles; what it caused is not the page's.
+    // axe-core itself tries inline styles; its violations are ignored.
     await page.evaluate(before => { window.__violations = before }, before)
   }
   await picture(page, name)
@@ -152,11 +152,11 @@ export async function inspect (page, name, { axe = true } = {}) {
 /** @param {import('playwright-core').Page} page @param {string} name */
 export async function picture (page, name) {
   await mkdir(SCREENSHOTS, { recursive: true })
-  // Hiding the caret or stopping animations would put a style element into the page, against its policy.
+  // Hiding the caret or stopping animations would add a style element, which the policy forbids.
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, caret: 'initial', animations: 'allow' })
 }
 
-/** How much wider the page is than the screen. @param {import('playwright-core').Page} page */
+/** Returns by how many pixels the page is wider than the screen. @param {import('playwright-core').Page} page */
 export const overflow = page => page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth))
 
 /** Presses Tab until the control with this name has the focus, on a page without shadow roots. @param {import('playwright-core').Page} page @param {string} name */

@@ -1,4 +1,4 @@
-// Receivers of one sender help each other, although each fetches few pieces at a time.
+// Receivers of one sender exchange pieces, although each requests few pieces at a time.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,19 +7,19 @@ import { downloadButton, inMemory, open, saveAllButton, share, stage } from './s
 
 const RECEIVERS = 5
 const BYTES = 10_000_000
-/** What the sender sends, in sizes of the file; without help it would be five. */
+/** Data sent by the sender in multiples of the file; without exchange it would be five. */
 const SENT_MAX = 3.5
 const TRANSFER_MS = 240_000
 
 const { here, withUsers } = stage()
 
-test('five receivers get a good part of a file from each other', withUsers(1 + RECEIVERS, async (alice, ...receivers) => {
+test('five receivers get much of a file from each other', withUsers(1 + RECEIVERS, async (alice, ...receivers) => {
   const link = await share(alice.page, here.server.page, inMemory('popular.bin', pattern(BYTES, 60)))
   for (const { page } of receivers) await open(page, link)
   await Promise.all(receivers.map(({ page }) => downloadButton(page).click()))
   await Promise.all(receivers.map(({ page }) => saveAllButton(page).waitFor({ timeout: TRANSFER_MS })))
   const sent = (await dataChannelStats(alice.page)).bytesSent / BYTES
-  const passedOn = await Promise.all(receivers.map(async ({ page }) => (await dataChannelStats(page)).bytesSent / BYTES))
-  console.log(`the sender sent ${sent.toFixed(2)} times the file, the receivers ${passedOn.map(part => part.toFixed(2)).join(', ')}`)
+  const relayed = await Promise.all(receivers.map(async ({ page }) => (await dataChannelStats(page)).bytesSent / BYTES))
+  console.log(`the sender sent ${sent.toFixed(2)} times the file, the receivers ${relayed.map(part => part.toFixed(2)).join(', ')}`)
   assert.ok(sent < SENT_MAX, `the sender sent ${sent.toFixed(2)} times the file`)
 }))

@@ -1,4 +1,4 @@
-// Sharing and receiving through the page alone, byte for byte.
+// Sharing and receiving files with the page, compared byte by byte.
 
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { STEP_MS, download, downloadButton, inMemory, linkOf, open, row, saveAll
 
 const { here, withUsers } = stage()
 
-test('a file arrives in the other browser as it was sent, peer to peer', withUsers(2, async (alice, bob) => {
+test('a file arrives unchanged in the other browser, peer to peer', withUsers(2, async (alice, bob) => {
   const bytes = pattern(5_000_000)
   const link = await share(alice.page, here.server.page, inMemory('holiday.bin', bytes))
   await open(bob.page, link)
@@ -20,10 +20,10 @@ test('a file arrives in the other browser as it was sent, peer to peer', withUse
   assert.equal(name, 'holiday.bin')
   assert.equal(sha256(received), sha256(bytes))
   const stats = await dataChannelStats(bob.page)
-  assert.ok(stats.bytesReceived >= bytes.length, `only ${stats.bytesReceived} bytes came over WebRTC`)
+  assert.ok(stats.bytesReceived >= bytes.length, `only ${stats.bytesReceived} bytes received over WebRTC`)
 }))
 
-test('nothing but names and sizes is fetched before the receiver says so', withUsers(2, async (alice, bob) => {
+test('only names and sizes are loaded before the download is started', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('big.bin', pattern(3_000_000, 2)))
   await open(bob.page, link)
   await bob.page.getByRole('listitem').filter({ hasText: 'direct' }).waitFor()
@@ -33,7 +33,7 @@ test('nothing but names and sizes is fetched before the receiver says so', withU
   assert.equal(await bob.page.getByRole('button', { name: 'Save' }).count(), 0)
 }))
 
-test('several files: only the chosen ones come, the others when they are chosen later, all as one archive', withUsers(2, async (alice, bob) => {
+test('of several files only chosen ones load, others later, all as one archive', withUsers(2, async (alice, bob) => {
   const files = [inMemory('a.txt', 'first'), inMemory('b.bin', pattern(700_000, 3)), inMemory('c.bin', pattern(300_001, 4)), inMemory('empty.txt', '')]
   const link = await share(alice.page, here.server.page, files)
   await open(bob.page, link)
@@ -83,7 +83,7 @@ test('files dropped anywhere on the page are shared', withUsers(1, async ({ page
   await page.getByRole('heading', { level: 1, name: 'Sharing dropped.txt' }).waitFor()
 }))
 
-test('receivers go on among themselves when the sender has left, and the sender saw them', withUsers(3, async (alice, bob, carol) => {
+test('receivers continue among themselves after the sender has left', withUsers(3, async (alice, bob, carol) => {
   const bytes = pattern(2_000_000, 6)
   const link = await share(alice.page, here.server.page, inMemory('shared.bin', bytes))
   await open(bob.page, link)
@@ -99,7 +99,7 @@ test('receivers go on among themselves when the sender has left, and the sender 
   await row(bob.page, 'Peer').getByText('has everything').waitFor()
 }))
 
-test('a reload continues where the download was', withUsers(2, async (alice, bob) => {
+test('a reload continues the download', withUsers(2, async (alice, bob) => {
   const bytes = pattern(3_000_000, 7)
   const link = await share(alice.page, here.server.page, inMemory('resumed.bin', bytes))
   await open(bob.page, link)
@@ -108,11 +108,11 @@ test('a reload continues where the download was', withUsers(2, async (alice, bob
   await bob.page.reload()
   await saveAllButton(bob.page).waitFor()
   const { bytesReceived } = await dataChannelStats(bob.page)
-  assert.ok(bytesReceived < 200_000, `${bytesReceived} bytes came again`)
+  assert.ok(bytesReceived < 200_000, `${bytesReceived} bytes received again`)
   assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
 }))
 
-test('what was received is removed from the browser when the download is closed', withUsers(2, async (alice, bob) => {
+test('closing a download removes its data from the browser', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('gone.bin', pattern(500_000, 8)))
   await open(bob.page, link)
   await download(bob.page)
@@ -132,7 +132,7 @@ test('what was received is removed from the browser when the download is closed'
   await eventually(STEP_MS, async () => await storedDownloads(bob.page) === 0, 'removal of the stored download')
 }))
 
-test('two pages of one browser receive the same share without disturbing each other', withUsers(2, async (alice, bob) => {
+test('two pages of one browser can receive the same share', withUsers(2, async (alice, bob) => {
   const bytes = pattern(1_000_000, 9)
   const link = await share(alice.page, here.server.page, inMemory('twice.bin', bytes))
   const second = await bob.context.newPage()
@@ -143,7 +143,7 @@ test('two pages of one browser receive the same share without disturbing each ot
   for (const page of [bob.page, second]) assert.equal(sha256((await saved(page, saveAllButton(page))).bytes), sha256(bytes))
 }))
 
-test('leaving asks while a transfer is under way, and until what has come is saved', withUsers(2, async (alice, bob) => {
+test('leaving asks for confirmation during a transfer and until files are saved', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('slow.bin', pattern(4_000_000, 10)))
   await open(bob.page, link)
   const asked = page => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
@@ -156,7 +156,7 @@ test('leaving asks while a transfer is under way, and until what has come is sav
   await eventually(STEP_MS, async () => !await asked(bob.page), 'a page that may be left')
 }))
 
-test('a file that is still being saved is not cut off without asking', withUsers(2, async (alice, bob) => {
+test('leaving asks for confirmation while a file is being saved', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('long.bin', pattern(2_000_000, 12)))
   await open(bob.page, link)
   await download(bob.page)
@@ -178,7 +178,7 @@ test('a file that is still being saved is not cut off without asking', withUsers
   window.showSaveFilePicker = async () => ({ createWritable: async () => new WritableStream({ write: () => waiting }) })
 } }))
 
-test('the own link, opened where it was made, leaves the sharing alone', withUsers(2, async (alice, bob) => {
+test('opening the own link in the sharing page does not end the share', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('mine.bin', pattern(200_000, 13)))
   await alice.page.evaluate(link => { location.href = link }, link)
   await eventually(STEP_MS, () => new URL(alice.page.url()).hash === '', 'the address of the sharing page')

@@ -1,4 +1,4 @@
-// What the page says, and does, when something is wrong.
+// Error messages of the page, and its recovery from errors.
 
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -8,12 +8,12 @@ import { test } from 'node:test'
 import { pattern, randomId, sha256, startServer } from '../support/index.mjs'
 import { download, downloadButton, inMemory, inspect, notice, open, saveAllButton, saved, share, slowDown, stage } from './support.mjs'
 
-// A name that is not localhost makes an insecure context, as when somebody opens the address of another machine.
+// A name other than localhost gives an insecure context, like the address of another machine.
 const FOREIGN_NAME = 'files.example.test'
 const { here, withUsers } = stage({ browserArgs: [`--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`] })
 const AWAY = [/WebSocket connection to .* failed/, /net::ERR_CONNECTION_REFUSED/]
 
-test('a tracker that stops is noticed, tried again, and its return brings a receiver together with the sender', withUsers(2, async (alice, bob) => {
+test('a lost tracker is retried, and after its return a receiver finds the sender', withUsers(2, async (alice, bob) => {
   const bytes = pattern(400_000, 20)
   let server = await startServer({ args: ['--interval', '30'] })
   try {
@@ -25,14 +25,14 @@ test('a tracker that stops is noticed, tried again, and its return brings a rece
     await lost.getByText(/Trying again (in \d+ s|now)\./).waitFor()
     await inspect(alice.page, 'error-tracker-lost')
 
-    // In the page that is open already, so nothing has to be loaded from the server.
+    // In the open page, so that nothing is loaded from the server.
     await bob.page.evaluate(hash => { location.hash = hash }, new URL(link).hash)
     await notice(bob.page, 'The tracker cannot be reached').waitFor()
     await inspect(bob.page, 'error-tracker-unreachable')
 
     server = await startServer({ args: ['--interval', '30'], port: server.port })
     for (const { page } of [alice, bob]) {
-      await page.locator('[data-action=tracker-now]').click({ timeout: 3_000 }).catch(() => { /* it was tried meanwhile */ })
+      await page.locator('[data-action=tracker-now]').click({ timeout: 3_000 }).catch(() => { /* it has reconnected meanwhile */ })
       await page.locator('.notice', { hasText: 'tracker' }).waitFor({ state: 'detached' })
     }
     await download(bob.page)
@@ -42,7 +42,7 @@ test('a tracker that stops is noticed, tried again, and its return brings a rece
   }
 }, { allow: AWAY }))
 
-test('a transfer goes on while the tracker is away', withUsers(2, async (alice, bob) => {
+test('a transfer continues without the tracker', withUsers(2, async (alice, bob) => {
   const server = await startServer()
   try {
     const bytes = pattern(1_500_000, 21)
@@ -57,7 +57,7 @@ test('a transfer goes on while the tracker is away', withUsers(2, async (alice, 
   }
 }, { allow: AWAY }))
 
-test('where a token is needed the page says so, and with one it shares, and hands it on', withUsers(3, async (alice, bob, eve) => {
+test('a required token is explained, and links contain it', withUsers(3, async (alice, bob, eve) => {
   const folder = await mkdtemp(join(tmpdir(), 'swarmhub-token-'))
   const token = 'correct-horse-battery-staple'
   const file = join(folder, 'tokens')
@@ -67,7 +67,7 @@ test('where a token is needed the page says so, and with one it shares, and hand
     const needed = notice(eve.page, 'A token is needed here')
     await eve.page.goto(server.page)
     await needed.getByText('This tracker serves only who has its token: ask whoever gave you this address for a link with it.').waitFor()
-    // No link is handed out that nobody could use.
+    // No link is offered that would not work.
     await eve.page.getByText('Files can be shared from here once the address has the token.').waitFor()
     for (const name of ['Choose files', 'Choose a folder']) assert.ok(await eve.page.getByRole('button', { name }).isDisabled())
     await inspect(eve.page, 'error-token-needed')
@@ -78,7 +78,7 @@ test('where a token is needed the page says so, and with one it shares, and hand
     await open(bob.page, link)
     await download(bob.page)
     assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
-    // The link without its token: no word of a tracker that cannot be reached.
+    // The link without its token: no message about an unreachable tracker.
     await eve.page.goto(`${server.page}?token=wrong-token-wrong-token${new URL(link).hash}`)
     await needed.waitFor()
     await eve.page.waitForEvent('console', message => /WebSocket/.test(message.text()))
@@ -90,7 +90,7 @@ test('where a token is needed the page says so, and with one it shares, and hand
   }
 }, { allow: [...AWAY, /Failed to load resource.*403/] }))
 
-test('the reason of a tracker that refuses is shown in its words', withUsers(1, async ({ page }) => {
+test('the reason of a refusal is shown with the text of the tracker', withUsers(1, async ({ page }) => {
   await page.routeWebSocket(/announce/, socket => socket.onMessage(text => {
     const { info_hash: infoHash } = JSON.parse(String(text))
     socket.send(JSON.stringify({ action: 'announce', info_hash: infoHash, 'failure reason': 'not today' }))
@@ -100,14 +100,14 @@ test('the reason of a tracker that refuses is shown in its words', withUsers(1, 
   await inspect(page, 'error-tracker-refuses')
 }))
 
-test('a link that nobody serves says so and keeps looking', withUsers(1, async ({ page }) => {
+test('a link without peers says so and keeps searching', withUsers(1, async ({ page }) => {
   await page.goto(`${here.server.page}#${randomId()}`)
   await page.getByRole('heading', { level: 1, name: 'Looking for the files' }).waitFor()
   await notice(page, 'Nobody who has this is here right now').waitFor()
   await inspect(page, 'error-nobody-there')
 }))
 
-test('a peer that cannot be connected is told from nobody being there', withUsers(2, async (alice, bob) => {
+test('a failed connection to a peer differs from having no peers', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('near.bin', 'so near'))
   await bob.context.addInitScript(() => {
     RTCPeerConnection.prototype.setRemoteDescription = () => Promise.reject(new Error('no way through'))
@@ -117,7 +117,7 @@ test('a peer that cannot be connected is told from nobody being there', withUser
   await inspect(bob.page, 'error-no-connection')
 }))
 
-test('a damaged link is called that, and the start page is one step away', withUsers(1, async ({ page }) => {
+test('a damaged link is reported, and the start page is reachable', withUsers(1, async ({ page }) => {
   await page.goto(`${here.server.page}#0218db4d`)
   await notice(page, 'This link is not complete').waitFor()
   await inspect(page, 'error-broken-link')
@@ -132,17 +132,17 @@ test('plain http from another machine is explained', withUsers(1, async ({ page,
   await notice(page, 'This page needs a secure address').getByText(/https/).waitFor()
   assert.equal(await page.getByRole('button', { name: 'Choose files' }).count(), 0)
   await inspect(page, 'error-insecure')
-  // The one foreign name of all tests is this server under its other name.
+  // The only foreign requests of all tests go to this server under its other name.
   assert.ok(problems.foreign.every(text => text.includes(`//${FOREIGN_NAME}:${here.server.port}/`)), problems.foreign.join())
 }, { allow: [/request to http:\/\/files\.example\.test:/] }))
 
-test('a browser without WebRTC is told what to do', withUsers(1, async ({ page }) => {
+test('a browser without WebRTC gets an explanation', withUsers(1, async ({ page }) => {
   await page.goto(here.server.page)
   await notice(page, 'This browser cannot connect to other browsers').getByText(/WebRTC/).waitFor()
   await inspect(page, 'error-no-webrtc')
 }, { init: () => { delete window.RTCPeerConnection } }))
 
-test('storage that fills up ends the download with what to do, and trying again completes it', withUsers(2, async (alice, bob) => {
+test('full storage ends the download with advice, and a retry completes it', withUsers(2, async (alice, bob) => {
   const bytes = pattern(12_000_000, 22)
   const link = await share(alice.page, here.server.page, inMemory('heavy.bin', bytes))
   const protocol = await bob.context.newCDPSession(bob.page)
@@ -150,7 +150,7 @@ test('storage that fills up ends the download with what to do, and trying again 
   await protocol.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 3_000_000 })
   await open(bob.page, link)
   await downloadButton(bob.page).click()
-  // A context of the test browser is a private window.
+  // A context of the test browser behaves like a private window.
   const full = notice(bob.page, 'This window cannot hold more')
   await full.waitFor()
   await inspect(bob.page, 'error-storage-full')
@@ -162,14 +162,14 @@ test('storage that fills up ends the download with what to do, and trying again 
   assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
 }))
 
-test('a download that will not fit is told before it starts', withUsers(2, async (alice, bob) => {
+test('a download that does not fit is reported before it starts', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('wide.bin', pattern(2_000_000, 25)))
   await open(bob.page, link)
   await notice(bob.page, 'This window cannot hold so much').getByText('the browser gives it 500 kB; the files take 2.00 MB').waitFor()
   await inspect(bob.page, 'error-little-space')
 }, { init: () => { StorageManager.prototype.estimate = async () => ({ quota: 1_500_000, usage: 1_000_000 }) } }))
 
-test('without storage and without service worker files still arrive, in memory', withUsers(2, async (alice, bob) => {
+test('without storage and service worker files are received in memory', withUsers(2, async (alice, bob) => {
   const bytes = pattern(900_000, 23)
   const link = await share(alice.page, here.server.page, inMemory('private.bin', bytes))
   await bob.context.addInitScript(() => {
@@ -180,30 +180,30 @@ test('without storage and without service worker files still arrive, in memory',
   await open(bob.page, link)
   await download(bob.page)
   assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
-  // The bundled client asks for the storage once too and does not catch the refusal.
+  // The bundled client requests storage once too and does not catch the error.
 }, { allow: [/^thrown: \s*$/] }))
 
-test('a file that cannot be saved says why, and can be saved again', withUsers(2, async (alice, bob) => {
+test('a failed save shows its reason and can be repeated', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('kept.bin', pattern(100_000, 26)))
   await open(bob.page, link)
   await download(bob.page)
   await saveAllButton(bob.page).click()
   await notice(bob.page, 'Saving failed').getByText('no such drive').waitFor()
   await inspect(bob.page, 'error-saving')
-  await bob.page.evaluate(() => { window.mended = true })
+  await bob.page.evaluate(() => { window.isFixed = true })
   await saveAllButton(bob.page).click()
   await notice(bob.page, 'Saving failed').waitFor({ state: 'detached' })
 }, { init: () => {
   ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError'))
   window.showSaveFilePicker = async () => ({
     createWritable: async () => {
-      if (!window.mended) throw new Error('no such drive')
+      if (!window.isFixed) throw new Error('no such drive')
       return new WritableStream()
     }
   })
 } }))
 
-test('a drop that cannot be read says so', withUsers(1, async ({ page }) => {
+test('an unreadable drop is reported', withUsers(1, async ({ page }) => {
   await page.goto(here.server.page)
   await page.getByRole('button', { name: 'Choose files' }).waitFor()
   await page.evaluate(() => {
@@ -216,7 +216,7 @@ test('a drop that cannot be read says so', withUsers(1, async ({ page }) => {
   await page.getByRole('button', { name: 'Choose files' }).waitFor()
 }))
 
-test('when everybody has left a download, no speed and no time is promised', withUsers(2, async (alice, bob) => {
+test('without peers a download shows no speed and no remaining time', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('half.bin', pattern(6_000_000, 27)))
   await open(bob.page, link)
   await slowDown(alice.page)
@@ -228,7 +228,7 @@ test('when everybody has left a download, no speed and no time is promised', wit
   assert.deepEqual([await fact('Down').textContent(), await fact('Time left').textContent()], ['0 B/s', 'unknown'])
 }))
 
-test('only empty files are nothing to share', withUsers(1, async ({ page }) => {
+test('empty files alone cannot be shared', withUsers(1, async ({ page }) => {
   await page.goto(here.server.page)
   await page.getByRole('button', { name: 'Choose files' }).waitFor()
   await page.locator('input[type=file]').first().setInputFiles(inMemory('empty.txt', ''))
@@ -236,7 +236,7 @@ test('only empty files are nothing to share', withUsers(1, async ({ page }) => {
   await page.getByRole('button', { name: 'Choose files' }).waitFor()
 }))
 
-test('a file that changes after it was chosen ends the sharing with the reason', withUsers(2, async (alice, bob) => {
+test('a file that changes after being chosen ends the share with the reason', withUsers(2, async (alice, bob) => {
   const folder = join(here.folder, 'changing')
   await mkdir(folder)
   const path = join(folder, 'draft.bin')

@@ -1,4 +1,4 @@
-// The tracker behind Apache as deploy/apache.conf sets it up: TLS, and the client's address in X-Forwarded-For.
+// The tracker behind Apache with deploy/apache.conf: TLS, client addresses in X-Forwarded-For.
 
 import { testBehind } from './cases.mjs'
 import { startApache } from './deployed.mjs'

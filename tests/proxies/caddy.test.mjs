@@ -1,4 +1,4 @@
-// The tracker behind Caddy as deploy/Caddyfile sets it up: TLS and HTTP/2, and the client's address in X-Forwarded-For.
+// The tracker behind Caddy with deploy/Caddyfile: TLS and HTTP/2, client addresses in X-Forwarded-For.
 
 import { testBehind } from './cases.mjs'
 import { startCaddy } from './deployed.mjs'

@@ -1,33 +1,33 @@
-// What must hold behind any proxy, whichever way it says who the client is.
+// Test cases for every proxy, whichever way it forwards client addresses.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { eventually, launchChromium, startServer } from '../support/index.mjs'
 import { BASE_PATH, PARTS } from './deployed.mjs'
 import { testPages } from './pages.mjs'
-import { missing } from './proxy.mjs'
+import { skipReason } from './proxy.mjs'
 import { fetchPage, id, visit } from './visitor.mjs'
 
 const STEP_MS = 20_000
 const PING = 0x89
-/** Connections that one address may have in these tests. */
+/** Connection limit per address in these tests. */
 const PER_ADDRESS = 3
-/** By default clients on this machine are limited by no address; here only the browser is not. */
+/** By default clients on this machine are exempt from limits per address; here only the browser is. */
 const BROWSER = '127.0.0.1'
 
 /**
- * One server and one browser for a program, and the program with each part of its file in deploy/.
- * @param {string} name the program @param {import('./deployed.mjs').Start} start @param {string[]} listen how the server is told about it
+ * Tests a proxy with each part of its file in deploy/, with one server and one browser.
+ * @param {string} name the program @param {import('./deployed.mjs').Start} start @param {string[]} listen listener arguments of the server
  */
 export function testBehind (name, start, listen) {
-  describe(`behind ${name}`, { skip: missing(name) }, () => {
+  describe(`behind ${name}`, { skip: skipReason(name) }, () => {
     const here = {}
     before(async () => {
       here.server = await startServer({
         args: [...listen, ...BASE_PATH, '--history', 'memory', '--proxies-trusted', '127.0.0.1', '--limits-address-connections-max', `${PER_ADDRESS}`,
           '--limits-exempt', BROWSER, '--connection-ping-after', '1']
       })
-      // The service worker is asked for in a way that a switch alone makes certificates of one's own do for.
+      // Only this switch makes the request for the service worker accept a self-signed certificate.
       here.browser = await launchChromium({ args: ['--ignore-certificate-errors'] })
     })
     after(async () => {
@@ -50,37 +50,37 @@ export function testBehind (name, start, listen) {
   })
 }
 
-/** Someone who is let in. */
-async function guest (t, here, from, headers = {}, path = '/announce') {
+/** Opens a WebSocket that must be accepted. */
+async function openWebSocket (t, here, from, headers = {}, path = '/announce') {
   const { visitor, status } = await visit(here.proxy.port, from, headers, path)
   assert.equal(status, 101)
   t.after(() => visitor.end())
   return visitor
 }
 
-/** What holds wherever the site is. @param {string} part part of the names of its swarms */
+/** Cases for every path of the site. @param {string} part part of the swarm names */
 function testPart (name, here, path, part) {
-  test(`the page comes through ${name}`, async () => {
+  test(`the page is served through ${name}`, async () => {
     const page = await fetchPage(here.proxy.port, path)
     assert.equal(page.status, 200, page.body)
     assert.match(page.body, /<html/)
-    assert.ok(page.headers['content-security-policy']?.includes(`127.0.0.1:${here.proxy.port}`), 'the page may open a WebSocket to where it came from')
+    assert.ok(page.headers['content-security-policy']?.includes(`127.0.0.1:${here.proxy.port}`), 'the page may open a WebSocket to its own host')
   })
 
   test(`two members are introduced through ${name}`, async t => {
-    const come = from => guest(t, here, from, {}, `${path}announce`)
-    const [a, b] = [await come('127.0.0.11'), await come('127.0.0.12')]
+    const connect = from => openWebSocket(t, here, from, {}, `${path}announce`)
+    const [a, b] = [await connect('127.0.0.11'), await connect('127.0.0.12')]
     const swarm = `introduced-${part}`
     assert.equal((await b.join(swarm, 'b')).incomplete, 1)
     const sdp = `v=0${'x'.repeat(3000)}`
     assert.equal((await a.join(swarm, 'a', [{ offer_id: id('o'), offer: { type: 'offer', sdp } }])).incomplete, 2)
-    const offer = await b.hearMessage()
+    const offer = await b.receiveMessage()
     assert.deepEqual(offer, { action: 'announce', info_hash: id(swarm), peer_id: id('a'), offer_id: id('o'), offer: { type: 'offer', sdp } })
-    b.say({ action: 'announce', info_hash: id(swarm), peer_id: id('b'), to_peer_id: id('a'), offer_id: id('o'), answer: { type: 'answer', sdp: 'v=0' } })
-    assert.equal((await a.hearMessage()).answer.sdp, 'v=0')
+    b.send({ action: 'announce', info_hash: id(swarm), peer_id: id('b'), to_peer_id: id('a'), offer_id: id('o'), answer: { type: 'answer', sdp: 'v=0' } })
+    assert.equal((await a.receiveMessage()).answer.sdp, 'v=0')
   })
 
-  test(`who announces over HTTP through ${name} is listed with its own address`, async () => {
+  test(`HTTP peers through ${name} are listed with their own address`, async () => {
     const query = peer => `${path}announce?info_hash=${id(`http-${part}`)}&peer_id=${id(peer)}&port=6881&compact=0`
     await fetchPage(here.proxy.port, query('first'), '127.0.0.51')
     const { status, body } = await fetchPage(here.proxy.port, query('second'), '127.0.0.52')
@@ -90,20 +90,20 @@ function testPart (name, here, path, part) {
 }
 
 function testLimits (name, here) {
-  test(`pings of the server come through ${name}, which keeps silent WebSockets open`, async t => {
-    const { first } = await (await guest(t, here, '127.0.0.13')).hear()
+  test(`pings pass ${name}, which keeps silent WebSockets open`, async t => {
+    const { first } = await (await openWebSocket(t, here, '127.0.0.13')).receive()
     assert.equal(first, PING)
   })
 
   test(`the limit of an address counts the clients of ${name}, not ${name}`, async t => {
-    for (let i = 0; i < PER_ADDRESS; i++) await guest(t, here, '127.0.0.21')
+    for (let i = 0; i < PER_ADDRESS; i++) await openWebSocket(t, here, '127.0.0.21')
     const refused = await visit(here.proxy.port, '127.0.0.21')
     assert.ok([429, 503].includes(refused.status ?? 0), `status ${refused.status}`)
-    await guest(t, here, '127.0.0.22')
+    await openWebSocket(t, here, '127.0.0.22')
   })
 
-  test(`nobody behind ${name} is somebody else by what it writes into a header`, async t => {
-    for (let i = 0; i < PER_ADDRESS; i++) await guest(t, here, '127.0.0.31')
+  test(`clients behind ${name} cannot forge their address with headers`, async t => {
+    for (let i = 0; i < PER_ADDRESS; i++) await openWebSocket(t, here, '127.0.0.31')
     const forged = ['198.51.100.7', '198.51.100.7, 127.0.0.1', '127.0.0.1', '"', '']
     for (const value of forged) {
       const headers = { 'X-Forwarded-For': value, Forwarded: `for=${value}`, 'X-Real-IP': value }
@@ -113,14 +113,14 @@ function testLimits (name, here) {
     }
   })
 
-  test(`an address behind ${name} has its place back when a connection has ended`, async t => {
-    const guests = []
-    for (let i = 0; i < PER_ADDRESS; i++) guests.push(await guest(t, here, '127.0.0.41'))
-    guests[0].end()
+  test(`an ended connection behind ${name} no longer counts for its address`, async t => {
+    const visitors = []
+    for (let i = 0; i < PER_ADDRESS; i++) visitors.push(await openWebSocket(t, here, '127.0.0.41'))
+    visitors[0].end()
     await eventually(STEP_MS, async () => {
       const { status, visitor } = await visit(here.proxy.port, '127.0.0.41')
       visitor?.end()
       return status === 101
-    }, 'the place of who has left')
+    }, 'that the connection no longer counts')
   })
 }

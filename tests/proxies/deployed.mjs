@@ -1,23 +1,23 @@
-// Runs proxies with the files of deploy/, in each of their three parts: at the root of a name, under a path that the proxy takes
-// off, under a path that it keeps. Nothing else is changed in them but ports and certificate.
+// Runs proxies with the files of deploy/, in each of their three variants: at the root of a name, under a path that the
+// proxy strips, under a path that it keeps. Only ports and certificates are changed.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { root } from '../support/index.mjs'
-import { CURRENT_NGINX, find, freePort, putIn, run, runNginx, workshop } from './proxy.mjs'
+import { CURRENT_NGINX, find, freePort, replaceOnce, run, runNginx, makeFolder } from './proxy.mjs'
 
-/** Where the site is in each part, and how the heading of that part begins. */
+/** The path of the site in each variant, and the start of its heading in the file. */
 export const PARTS = {
   root: { path: '/', heading: 'At the root' },
   'taken off': { path: '/hub/', heading: 'Under a path that \\w+ takes off' },
   kept: { path: '/hub/', heading: 'Under a path that \\w+ keeps' }
 }
-/** What the server is told of the path, which does no harm where there is none. */
+/** The base path of the server, which is harmless in the other variants. */
 export const BASE_PATH = ['--base-path', '/hub']
 
-/** A file of deploy/ with one of its parts in force. @param {string} name @param {keyof typeof PARTS} part */
+/** Returns a file of deploy/ with one of its variants enabled. @param {string} name @param {keyof typeof PARTS} part */
 function documented (name, part) {
   const text = readFileSync(join(root, 'deploy', name), 'utf8')
   const [before, ...parts] = text.split(/^\s*# --- /m)
@@ -27,26 +27,26 @@ function documented (name, part) {
   assert.ok(found, `deploy/${name} has a part "${part}"`)
   const lines = found.split('\n').slice(1)
   const isOpen = part === 'root'
-  // In the other parts each line is commented out, by a mark without a space behind it.
+  // In the other variants each line is commented out, with a `#` and no space.
   for (const line of lines) assert.ok(isOpen || /^\s*(#|$)/.test(line), `"${line}" is commented out`)
   return [before, ...isOpen ? lines : lines.map(line => line.replace('#', '')), after].join('\n')
 }
 
-/** The text with something put in wherever it stands. */
-const everywhere = (text, from, to) => {
+/** Replaces all occurrences in a text; there must be at least one. */
+const replaceAllOf = (text, from, to) => {
   assert.ok(text.includes(from), `"${from}" is in the file`)
   return text.replaceAll(from, to)
 }
 
-/** @typedef {(behind: number, part: keyof typeof PARTS) => Promise<{ port: number, stop: () => Promise<void> }>} Start in front of a server's port */
+/** @typedef {(serverPort: number, part: keyof typeof PARTS) => Promise<{ port: number, stop: () => Promise<void> }>} Start in front of a server's port */
 
-const nginx = program => /** @type {Start} */ async (behind, part) => {
-  const { folder, certificate, key, release } = await workshop()
+const nginx = program => /** @type {Start} */ async (serverPort, part) => {
+  const { folder, certificate, key, release } = await makeFolder()
   const port = await freePort()
-  const site = putIn(documented('nginx.conf', part), [
+  const site = replaceOnce(documented('nginx.conf', part), [
     ['listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`],
     ['    listen [::]:443 ssl;\n', ''],
-    ['server 127.0.0.1:8000;', `server 127.0.0.1:${behind};`],
+    ['server 127.0.0.1:8000;', `server 127.0.0.1:${serverPort};`],
     ['/etc/ssl/tracker.example.org.pem', certificate],
     ['/etc/ssl/tracker.example.org.key', key]
   ])
@@ -57,32 +57,32 @@ export const startNginx = nginx('nginx')
 export const startCurrentNginx = nginx(CURRENT_NGINX)
 
 /** @type {Start} */
-export async function startHaproxy (behind, part) {
-  const { folder, certificate, key, release } = await workshop()
+export async function startHaproxy (serverPort, part) {
+  const { folder, certificate, key, release } = await makeFolder()
   const port = await freePort()
   const both = join(folder, 'both.pem')
   await writeFile(both, await readFile(certificate, 'utf8') + await readFile(key, 'utf8'))
   const file = join(folder, 'haproxy.cfg')
-  await writeFile(file, putIn(documented('haproxy.cfg', part), [
+  await writeFile(file, replaceOnce(documented('haproxy.cfg', part), [
     ['bind :::443 v4v6 ssl', `bind 127.0.0.1:${port} ssl`],
     ['/etc/haproxy/tracker.example.org.pem', both],
-    // In the text above the settings it stands with other words before it.
-    ['server hub 127.0.0.1:8000', `server hub 127.0.0.1:${behind}`],
+    // The comment above the settings contains this address with other words before it.
+    ['server hub 127.0.0.1:8000', `server hub 127.0.0.1:${serverPort}`],
     ['maxconn 40000', 'maxconn 400']
   ]))
   return run('haproxy', ['-db', '-f', file], port, release)
 }
 
 /** @type {Start} */
-export async function startCaddy (behind, part) {
-  const { folder, certificate, key, release } = await workshop()
+export async function startCaddy (serverPort, part) {
+  const { folder, certificate, key, release } = await makeFolder()
   const port = await freePort()
-  const site = putIn(everywhere(documented('Caddyfile', part), '127.0.0.1:8000\n', `127.0.0.1:${behind}\n`), [
-    // It would ask the internet for a certificate, and take port 80 to lead browsers to this one.
+  const site = replaceOnce(replaceAllOf(documented('Caddyfile', part), '127.0.0.1:8000\n', `127.0.0.1:${serverPort}\n`), [
+    // Otherwise Caddy would order a certificate and open port 80 for redirects.
     ['\ntracker.example.org {\n', `\nhttps://127.0.0.1:${port} {\n\ttls ${certificate} ${key}\n\tbind 127.0.0.1\n`]
   ])
   const file = join(folder, 'Caddyfile')
-  // Or it would make an authority of its own and have this machine trust it.
+  // Otherwise Caddy would create its own CA and add it to the trust store of this machine.
   await writeFile(file, `{\n\tadmin off\n\tauto_https off\n\tskip_install_trust\n\tstorage file_system ${folder}\n}\n${site}`)
   return run('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], port, release, { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder })
 }
@@ -90,17 +90,17 @@ export async function startCaddy (behind, part) {
 const MODULES = ['mpm_event', 'authz_core', 'alias', 'proxy', 'proxy_http', 'ssl', 'socache_shmcb']
 
 /** @type {Start} */
-export async function startApache (behind, part) {
-  const { folder, certificate, key, release } = await workshop()
+export async function startApache (serverPort, part) {
+  const { folder, certificate, key, release } = await makeFolder()
   const port = await freePort()
-  const site = putIn(everywhere(documented('apache.conf', part), 'http://127.0.0.1:8000', `http://127.0.0.1:${behind}`), [
+  const site = replaceOnce(replaceAllOf(documented('apache.conf', part), 'http://127.0.0.1:8000', `http://127.0.0.1:${serverPort}`), [
     ['<VirtualHost *:443>', `<VirtualHost 127.0.0.1:${port}>`],
     ['/etc/ssl/tracker.example.org.pem', certificate],
     ['/etc/ssl/tracker.example.org.key', key]
   ])
   const modules = join(dirname(find('apache2') ?? ''), '..', 'lib', 'apache2', 'modules')
   const file = join(folder, 'apache2.conf')
-  // Debian compiles it with folders that only an installed one has.
+  // Debian compiles it with folders that exist only if it is installed.
   await writeFile(file, `
 ServerRoot ${folder}
 ServerName 127.0.0.1

@@ -1,4 +1,4 @@
-// The tracker behind HAProxy as deploy/haproxy.cfg sets it up: TLS, and the client's address in PROXY protocol v2.
+// The tracker behind HAProxy with deploy/haproxy.cfg: TLS, client addresses in PROXY protocol v2.
 
 import { testBehind } from './cases.mjs'
 import { startHaproxy } from './deployed.mjs'

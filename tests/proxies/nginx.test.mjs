@@ -1,4 +1,4 @@
-// The tracker behind nginx, Debian's and a current one, as deploy/nginx.conf sets it up: TLS, and the client's address in
+// The tracker behind nginx, Debian's and a current one, with deploy/nginx.conf: TLS, client addresses in
 // X-Forwarded-For.
 
 import { testBehind } from './cases.mjs'

@@ -1,4 +1,4 @@
-// Page and dashboard in a real browser behind a proxy: all of them arrives, nothing fails, and what they need of the tracker works.
+// Page and dashboard in a real browser behind a proxy: all requests succeed, and the tracker works.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,7 +7,7 @@ import { download, inMemory, open, saveAllButton, saved, share } from '../page/s
 
 const STEP_MS = 45_000
 
-/** A user whose requests must all succeed. */
+/** Opens a user whose requests must all succeed. */
 async function visitor (t, here) {
   const user = await newUser(here.browser)
   t.after(() => user.close())
@@ -15,7 +15,7 @@ async function visitor (t, here) {
   const failed = []
   user.context.on('response', response => { if (response.status() >= 400) failed.push(`${response.status()} ${response.url()}`) })
   user.context.on('requestfailed', request => {
-    // The live stream ends with its page, and what becomes a download is no answer to a page any more.
+    // The live stream ends with its page, and a response that becomes a download is reported as failed.
     const isDone = /\/api\/v1\/live$|\/stream\//.test(request.url())
     if (!isDone) failed.push(`${request.failure()?.errorText} ${request.url()}`)
   })
@@ -26,14 +26,14 @@ async function visitor (t, here) {
   return { ...user, assertClean }
 }
 
-/** The service worker of a page, once it is active. @param {import('playwright-core').Page} page */
+/** Returns the service worker of a page once it is active. @param {import('playwright-core').Page} page */
 const workerOf = page => page.evaluate(async () => {
   const { scope, active } = await navigator.serviceWorker.ready
   if (active?.state !== 'activated') await new Promise(resolve => active?.addEventListener('statechange', resolve, { once: true }))
   return { scope, state: active?.state }
 })
 
-/** @param {string} name the proxy @param {string} path where the site is */
+/** @param {string} name the proxy @param {string} path path of the site */
 export function testPages (name, here, path) {
   const site = () => `https://127.0.0.1:${here.proxy.port}${path}`
 
@@ -61,7 +61,7 @@ export function testPages (name, here, path) {
   })
 
   if (path === '/') return
-  test(`without the slash at its end ${name} leads to the page`, async t => {
+  test(`without the trailing slash ${name} redirects to the page`, async t => {
     const { page, assertClean } = await visitor(t, here)
     await page.goto(site().slice(0, -1))
     await page.getByRole('button', { name: 'Choose files' }).waitFor()

@@ -1,5 +1,5 @@
-// Runs proxies, on free ports of 127.0.0.1 and out of folders of their own; with the blocks of docs/upgrading.md as well, in which
-// nothing is changed but ports. deployed.mjs has the files of deploy/.
+// Runs proxies on free ports of 127.0.0.1 with temporary folders, also with the blocks of docs/upgrading.md, in which
+// only ports are changed. deployed.mjs uses the files of deploy/.
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -11,13 +11,13 @@ import { delimiter, join } from 'node:path'
 import { eventually, root, within } from '../support/index.mjs'
 
 const START_MS = 20_000
-/** Long, as on a busy machine each of its processes has to be scheduled first. */
+/** Long, as on a busy machine all processes of a proxy must be scheduled first. */
 const STOP_MS = 60_000
 
-/** An nginx newer than Debian's. Since 1.23 of a header that stands twice it hands on the first. */
+/** An nginx newer than Debian's. Since 1.23 it forwards only the first of two equal headers. */
 export const CURRENT_NGINX = 'nginx-current'
 
-/** Where a program is, or undefined. Debian keeps servers where only root looks. @param {string} name */
+/** Returns the path of a program, or undefined. Debian keeps servers in sbin folders. @param {string} name */
 export function find (name) {
   if (name === CURRENT_NGINX) return process.env.NGINX_CURRENT
   const folders = [...(process.env.PROXIES_PATH ?? '').split(delimiter), ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
@@ -31,13 +31,13 @@ export function find (name) {
   })
 }
 
-/** Why tests of a program can't run here, or false. @param {string} name */
-export function missing (name) {
+/** Returns why tests of a program cannot run here, or false. @param {string} name */
+export function skipReason (name) {
   const absent = [name, 'openssl'].filter(program => !find(program))
   return absent.length > 0 && `${absent.join(' and ')} not installed; tests/run proxies installs what it can`
 }
 
-/** A port that was free a moment ago: neither of the two can be asked for one. */
+/** Returns a port that was free just now: the proxies do not support port 0. */
 export async function freePort () {
   const server = createServer()
   await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
@@ -46,8 +46,8 @@ export async function freePort () {
   return port
 }
 
-/** The text with each of these put in; each must be there exactly once. */
-export function putIn (text, changes) {
+/** Applies replacements to a text; each must match exactly once. */
+export function replaceOnce (text, changes) {
   for (const [from, to] of changes) {
     assert.equal(text.split(from).length, 2, `"${from}" is in the file once`)
     text = text.replace(from, () => to)
@@ -55,7 +55,7 @@ export function putIn (text, changes) {
   return text
 }
 
-/** The one block of docs/upgrading.md that begins so. @param {string} start */
+/** Returns the only block of docs/upgrading.md that begins with `start`. @param {string} start */
 function blockOfUpgrading (start) {
   const text = readFileSync(join(root, 'docs', 'upgrading.md'), 'utf8')
   const blocks = text.split(/^```.*\n/m).filter((_, place) => place % 2 === 1)
@@ -64,27 +64,27 @@ function blockOfUpgrading (start) {
   return found[0]
 }
 
-/** A folder with a certificate of its own, which goes with `release`. */
-export async function workshop () {
+/** Creates a folder with a self-signed certificate; `release` removes it. */
+export async function makeFolder () {
   const folder = await mkdtemp(join(tmpdir(), 'proxies-'))
   const [certificate, key] = ['certificate.pem', 'key.pem'].map(name => join(folder, name))
-  const made = spawnSync(find('openssl') ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+  const created = spawnSync(find('openssl') ?? '', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
     '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate], { encoding: 'utf8' })
-  assert.equal(made.status, 0, made.stderr)
+  assert.equal(created.status, 0, created.stderr)
   return { folder, certificate, key, release: () => rm(folder, { recursive: true, force: true }) }
 }
 
-/** Starts a program that shall answer on `port`, and gives how to stop it. */
+/** Starts a program that listens on `port`; returns the port and a function that stops it. */
 export async function run (program, args, port, release, environment = {}) {
   const all = { ...process.env, ...environment, ...(process.env.PROXIES_LIBRARIES ? { LD_LIBRARY_PATH: process.env.PROXIES_LIBRARIES } : {}) }
   const child = spawn(find(program) ?? '', args, { stdio: ['ignore', 'ignore', 'pipe'], env: all })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
-  let told = ''
-  child.stderr.setEncoding('utf8').on('data', text => { told = (told + text).slice(-20_000) })
-  let over = false
+  let log = ''
+  child.stderr.setEncoding('utf8').on('data', text => { log = (log + text).slice(-20_000) })
+  let hasEnded = false
   const ended = new Promise(resolve => child.once('close', () => {
-    over = true
+    hasEnded = true
     resolve(undefined)
   }))
   const stop = async () => {
@@ -95,12 +95,12 @@ export async function run (program, args, port, release, environment = {}) {
   }
   try {
     await eventually(START_MS, () => {
-      if (over) throw new Error(`${program} ended: ${told}`)
+      if (hasEnded) throw new Error(`${program} ended: ${log}`)
       return answers(port)
     }, `${program} on its port`)
   } catch (error) {
     await stop()
-    throw new Error(`${error.message}\n${told}`, { cause: error })
+    throw new Error(`${error.message}\n${log}`, { cause: error })
   }
   return { port, stop }
 }
@@ -116,11 +116,11 @@ function answers (port) {
   })
 }
 
-/** @param {string} folder @param {string} site what stands in `http` */
+/** @param {string} folder @param {string} site contents of `http` */
 export async function runNginx (folder, site, port, release, program = 'nginx') {
   await writeFile(join(folder, 'site.conf'), site)
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`)
-  // As root it would turn into a user that can't reach the folder.
+  // As root it would switch to a user that cannot access the folder.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
   await writeFile(join(folder, 'nginx.conf'), `
     daemon off;
@@ -133,28 +133,28 @@ export async function runNginx (folder, site, port, release, program = 'nginx') 
   return run(program, ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], port, release)
 }
 
-/** nginx in front of two servers, as docs/upgrading.md says. @param {number[]} behind */
-export async function startNginxBeforeTwo (behind) {
-  const { folder, release } = await workshop()
+/** Starts nginx in front of two servers, as in docs/upgrading.md. @param {number[]} serverPorts */
+export async function startNginxBeforeTwo (serverPorts) {
+  const { folder, release } = await makeFolder()
   const port = await freePort()
-  const site = putIn(blockOfUpgrading('upstream tracker {'), [
-    ['server 127.0.0.1:8001 ', `server 127.0.0.1:${behind[0]} `],
-    ['server 127.0.0.1:8002 ', `server 127.0.0.1:${behind[1]} `],
+  const site = replaceOnce(blockOfUpgrading('upstream tracker {'), [
+    ['server 127.0.0.1:8001 ', `server 127.0.0.1:${serverPorts[0]} `],
+    ['server 127.0.0.1:8002 ', `server 127.0.0.1:${serverPorts[1]} `],
     ['server {\n', `server {\n    listen 127.0.0.1:${port};\n`]
   ])
   return runNginx(folder, site, port, release)
 }
 
 /**
- * HAProxy in front of two servers, as docs/upgrading.md says.
- * @param {number[]} behind @param {[string, string][]} [changes] what else is changed
+ * Starts HAProxy in front of two servers, as in docs/upgrading.md.
+ * @param {number[]} serverPorts @param {[string, string][]} [changes] further replacements
  */
-export async function startHaproxyBeforeTwo (behind, changes = []) {
-  const { folder, release } = await workshop()
+export async function startHaproxyBeforeTwo (serverPorts, changes = []) {
+  const { folder, release } = await makeFolder()
   const port = await freePort()
-  const backend = putIn(blockOfUpgrading('backend tracker\n'), [
-    ['server a 127.0.0.1:8001', `server a 127.0.0.1:${behind[0]}`],
-    ['server b 127.0.0.1:8002', `server b 127.0.0.1:${behind[1]}`],
+  const backend = replaceOnce(blockOfUpgrading('backend tracker\n'), [
+    ['server a 127.0.0.1:8001', `server a 127.0.0.1:${serverPorts[0]}`],
+    ['server b 127.0.0.1:8002', `server b 127.0.0.1:${serverPorts[1]}`],
     ...changes
   ])
   const file = join(folder, 'haproxy.cfg')

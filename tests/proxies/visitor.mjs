@@ -1,4 +1,4 @@
-// A WebSocket client of a few lines that chooses its source address and its headers, which the common ones don't let it do.
+// A minimal WebSocket client with a chosen source address and chosen headers, which common clients do not support.
 
 import { randomBytes } from 'node:crypto'
 import { request as plainRequest } from 'node:http'
@@ -8,19 +8,19 @@ import { nextEvent, within } from '../support/index.mjs'
 const STEP_MS = 20_000
 const TEXT = 0x81
 
-/** Twenty characters that begin with a name. @param {string} name */
+/** Returns an id: the name padded to twenty characters. @param {string} name */
 export const id = name => name.padEnd(20, '-')
 
 /**
- * Asks for a page. The certificate is whoever's it may be.
+ * Fetches a page over HTTPS. Any certificate is accepted.
  * @param {number} port @param {string} path @param {string} [from] the address to come from
  */
 export function fetchPage (port, path, from) {
-  const asked = request({ host: '127.0.0.1', port, path, localAddress: from, rejectUnauthorized: false, agent: false })
-  asked.end()
+  const outgoing = request({ host: '127.0.0.1', port, path, localAddress: from, rejectUnauthorized: false, agent: false })
+  outgoing.end()
   return within(STEP_MS, new Promise((resolve, reject) => {
-    asked.once('error', reject)
-    asked.once('response', response => {
+    outgoing.once('error', reject)
+    outgoing.once('response', response => {
       let body = ''
       response.setEncoding('latin1').on('data', text => { body += text })
       response.once('end', () => resolve({ status: response.statusCode, headers: response.headers, body }))
@@ -29,7 +29,7 @@ export function fetchPage (port, path, from) {
 }
 
 /**
- * Comes from an address and asks for a WebSocket, within TLS. Gives a visitor, or the status of the refusal.
+ * Requests a WebSocket over TLS from an address. Returns a visitor, or the status of the refusal.
  * @param {number} port @param {string} from @param {Record<string, string>} [headers] @param {string} [path]
  */
 export const visit = (port, from, headers = {}, path = '/announce') => visitBy(request, port, from, headers, path)
@@ -39,7 +39,7 @@ export const visitPlainly = port => visitBy(plainRequest, port, '127.0.0.1', {},
 
 /** @returns {Promise<{ visitor?: Visitor, status: number | undefined }>} */
 function visitBy (request, port, from, headers, path) {
-  const asked = request({
+  const outgoing = request({
     host: '127.0.0.1',
     port,
     path,
@@ -54,14 +54,14 @@ function visitBy (request, port, from, headers, path) {
       ...headers
     }
   })
-  asked.end()
+  outgoing.end()
   return within(STEP_MS, new Promise((resolve, reject) => {
-    asked.once('error', reject)
-    asked.once('response', response => {
+    outgoing.once('error', reject)
+    outgoing.once('response', response => {
       response.resume()
       resolve({ status: response.statusCode })
     })
-    asked.once('upgrade', (response, socket, head) => resolve({ status: response.statusCode, visitor: new Visitor(socket, head) }))
+    outgoing.once('upgrade', (response, socket, head) => resolve({ status: response.statusCode, visitor: new Visitor(socket, head) }))
   }), `upgrade from ${from}`)
 }
 
@@ -75,43 +75,43 @@ export class Visitor {
     this.#read = Buffer.from(head)
     socket.on('data', data => {
       this.#read = Buffer.concat([this.#read, data])
-      this.#take()
+      this.#parseFrames()
     })
     socket.on('error', () => {})
-    this.#take()
+    this.#parseFrames()
   }
 
   /** @param {object} message */
-  say (message) {
+  send (message) {
     const text = Buffer.from(JSON.stringify(message))
     const head = Buffer.from([TEXT, 0xfe, text.length >> 8, text.length & 0xff, 0, 0, 0, 0])
     this.socket.write(Buffer.concat([head, text]))
   }
 
-  /** The next frame: its first byte and its payload. */
-  async hear () {
+  /** Returns the next frame: its first byte and its payload. */
+  async receive () {
     while (this.#frames.length === 0) await nextEvent(STEP_MS, this.socket, 'frame', 'a frame')
     return this.#frames.shift()
   }
 
-  /** The next message. */
-  async hearMessage () {
-    const { first, payload } = await this.hear()
-    if (first !== TEXT) throw new Error(`no message but a frame of kind ${first.toString(16)}: ${payload.toString('hex')}`)
+  /** Returns the next message. */
+  async receiveMessage () {
+    const { first, payload } = await this.receive()
+    if (first !== TEXT) throw new Error(`not a message but a frame of kind ${first.toString(16)}: ${payload.toString('hex')}`)
     return JSON.parse(payload.toString())
   }
 
-  /** Joins a swarm, with these offers, and gives the reply. */
+  /** Joins a swarm with these offers and returns the reply. */
   async join (swarm, peer, offers = []) {
-    this.say({ action: 'announce', info_hash: id(swarm), peer_id: id(peer), left: 1, numwant: offers.length, offers })
-    return this.hearMessage()
+    this.send({ action: 'announce', info_hash: id(swarm), peer_id: id(peer), left: 1, numwant: offers.length, offers })
+    return this.receiveMessage()
   }
 
   end () {
     this.socket.destroy()
   }
 
-  #take () {
+  #parseFrames () {
     for (;;) {
       const length = this.#read[1]
       const start = length === 126 ? 4 : 2

@@ -1,5 +1,5 @@
-// Headless Chromium that reaches nothing but 127.0.0.1, and "users" in it: one browser context each, with
-// its own storage, whose WebRTC stays on loopback and whose errors and foreign requests are noted down.
+// Headless Chromium that can reach only 127.0.0.1, and "users" in it: one browser context each, with its own storage,
+// WebRTC on loopback only, and recorded errors and foreign requests.
 
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
@@ -11,9 +11,9 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 const ARGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  // One switch for all features: Chromium keeps only the last.
+  // One switch for all features: Chromium uses only the last one.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
-  // Together with the microphone permission this makes 127.0.0.1 an ICE candidate on every machine.
+  // With the microphone permission this makes 127.0.0.1 an ICE candidate on every machine.
   '--allow-loopback-in-peer-connection',
   '--autoplay-policy=no-user-gesture-required',
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'
@@ -21,7 +21,7 @@ const ARGS = [
 
 const CONTEXT = { ignoreHTTPSErrors: true, acceptDownloads: true }
 
-/** Path of the browser; `CHROMIUM` in the environment names another one. */
+/** Returns the path of the browser; the variable `CHROMIUM` overrides it. */
 export function chromiumPath () {
   const path = process.env.CHROMIUM ?? PLACES.find(existsSync)
   if (path && existsSync(path)) return path
@@ -33,13 +33,13 @@ export const launchChromium = ({ args = [] } = {}) =>
   chromium.launch({ executablePath: chromiumPath(), args: [...ARGS, ...args], timeout: 60_000 })
 
 /**
- * One user: a fresh context with one page.
+ * Opens a user: a new context with one page.
  * @param {import('playwright-core').Browser} browser
  * @param {object} [options]
  * @param {boolean} [options.loopbackOnly] drop ICE candidates other than 127.0.0.1 (default true)
  * @param {boolean} [options.shortRandom] scale Math.random() down, which shortens the reference client's wait
  *   before a reconnect from 10..310 s to 10..16 s. Never for trystero, whose ids come from Math.random().
- * @param {number} [options.firstRandom] the first value of Math.random(); trystero takes the first character of its id from it
+ * @param {number} [options.firstRandom] the first value of Math.random(); trystero derives the first character of its id from it
  * @param {import('playwright-core').BrowserContextOptions} [options.context]
  */
 export async function newUser (browser, { context = {}, ...options } = {}) {
@@ -47,7 +47,7 @@ export async function newUser (browser, { context = {}, ...options } = {}) {
 }
 
 /**
- * A user with a browser of their own, whose profile is on the disk: what a context keeps is in the memory, as in a private window.
+ * Opens a user with a separate browser and a profile on disk. A context stores its data in memory, like a private window.
  * @param {string} folder an empty one, for the profile
  * @returns {Promise<Awaited<ReturnType<typeof newUser>> & { memory: () => Promise<number> }>} `memory`: private bytes of the page's process
  */
@@ -68,7 +68,7 @@ async function prepare (context, { loopbackOnly = true, shortRandom = false, fir
     page,
     problems,
     close: () => context.close(),
-    /** Throws when the pages of this user logged an error, threw, or asked another host. `allow`: messages that are expected. */
+    /** Throws if the pages of this user logged an error, threw, or contacted another host. `allow`: expected messages. */
     assertClean ({ allow = [] } = {}) {
       const all = [...problems.console, ...problems.thrown, ...problems.foreign]
       const bad = all.filter(text => !allow.some(pattern => pattern.test(text)))
@@ -94,7 +94,7 @@ function watch (context) {
   return problems
 }
 
-/** Runs in every page before its own scripts. */
+/** Runs in every page before its scripts. */
 function inPage ({ loopbackOnly, shortRandom, firstRandom }) {
   const random = Math.random
   const scale = shortRandom ? 0.02 : 1
@@ -108,7 +108,7 @@ function inPage ({ loopbackOnly, shortRandom, firstRandom }) {
     type: description.type,
     sdp: description.sdp.replace(/a=candidate:[^\r\n]*\r?\n/g, line => wanted(line) ? line : '')
   }
-  // Counted here because the statistics of a connection are gone once it is closed.
+  // Counted here because the statistics of a connection are lost when it closes.
   const total = window.__dataChannels = { channels: 0, bytesReceived: 0, bytesSent: 0 }
   const size = data => data.byteLength ?? data.size ?? new TextEncoder().encode(data).length
   const count = channel => {
@@ -144,8 +144,8 @@ function inPage ({ loopbackOnly, shortRandom, firstRandom }) {
 }
 
 /**
- * What went over the data channels of a page made by `newUser`, since it was loaded: the proof that bytes
- * came peer to peer.
+ * Returns the statistics of the data channels of a page of `newUser` since it was loaded; they prove that bytes came
+ * peer to peer.
  * @param {import('playwright-core').Page} page
  * @returns {Promise<{ channels: number, bytesReceived: number, bytesSent: number }>}
  */

@@ -1,4 +1,4 @@
-// Everything a test needs, from one place.
+// Re-exports everything that tests use.
 
 export { allFindings, seriousFindings } from './axe.mjs'
 export { randomId, sha256 } from './bytes.mjs'

@@ -1,9 +1,9 @@
-// The memory of the processes of a browser, from /proc.
+// Reads the memory of browser processes from /proc.
 
 import { readFile, readdir } from 'node:fs/promises'
 
 /**
- * Private bytes (anonymous memory) of the biggest page of the browser whose profile is in `folder`.
+ * Returns the private bytes (anonymous memory) of the largest page of the browser with its profile in `folder`.
  * @param {string} folder @returns {Promise<number>}
  */
 export async function rendererMemory (folder) {
@@ -16,12 +16,12 @@ export async function rendererMemory (folder) {
   return Math.max(...pages.map(({ anonymous }) => anonymous))
 }
 
-/** @param {string} pid @returns {Promise<{ pid: number, parent: number, command: string[], anonymous: number } | null>} null: gone meanwhile */
+/** @param {string} pid @returns {Promise<{ pid: number, parent: number, command: string[], anonymous: number } | null>} null: ended meanwhile */
 async function describe (pid) {
   try {
     const [status, command] = await Promise.all([readFile(`/proc/${pid}/status`, 'utf8'), readFile(`/proc/${pid}/cmdline`, 'utf8')])
     const field = name => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
-    // Chromium writes the command lines of its children with blanks.
+    // Chromium separates the arguments of its child processes with blanks.
     return { pid: Number(pid), parent: field('PPid'), command: command.split(/[\0 ]/), anonymous: field('RssAnon') * 1024 }
   } catch {
     return null

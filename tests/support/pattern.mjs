@@ -1,8 +1,7 @@
-// Content for transfers. It imports nothing, so that pages load it too and make the same bytes as Node
-// instead of being handed them through the debugging protocol.
+// Test data for transfers. It has no imports, so that pages can load it too and generate the same bytes as Node.
 
 /**
- * `length` bytes that depend only on `seed` and do not compress.
+ * Returns `length` incompressible bytes that depend only on `seed`.
  * @param {number} length @param {number} [seed]
  */
 export function pattern (length, seed = 1) {

@@ -1,5 +1,5 @@
-// Starts and ends the real server binary for one test. It never looks inside the server: all it knows is
-// the two lines printed at start, the exit code and what was logged.
+// Starts and ends the real server binary for one test. It uses only the two lines printed at start, the exit code
+// and the log.
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { within } from './wait.mjs'
 
-/** The repository. */
+/** The root of the repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The binary under test: `SWARMHUB_BIN`, else the debug build. */
@@ -17,12 +17,12 @@ const START_MS = 20_000
 const STOP_MS = 15_000
 const STDERR_CHARS_MAX = 200_000
 
-/** Servers that are still running; they must not outlive the test process, however that ends. */
+/** Running servers; they are killed when the test process ends. */
 const running = new Set()
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 
 /**
- * Starts the binary on 127.0.0.1 and waits until it says that it listens.
+ * Starts the binary on 127.0.0.1 and waits until it listens.
  * @param {{ args?: string[], port?: number, env?: Record<string, string> }} [options] `port` 0 takes a free one
  */
 export async function startServer ({ args = [], port = 0, env = {} } = {}) {
@@ -62,31 +62,31 @@ export async function startServer ({ args = [], port = 0, env = {} } = {}) {
     child.kill(signal)
     return within(STOP_MS, exited, `exit of the server after ${signal}`)
   }
-  const complaint = (what, how) => new Error(`the server ${what}: ${describe(how)}\n${stderr}`)
+  const failure = (what, how) => new Error(`the server ${what}: ${describe(how)}\n${stderr}`)
 
-  let over = false
+  let isStopped = false
   return {
     ...printed,
     port: Number(new URL(printed.page).port),
     pid: child.pid,
     stderr: () => stderr,
-    /** Ends it as somebody at a terminal would, without a drain. Anything but exit code 0 is an error, also an end before this call; calling it again is fine. */
+    /** Ends it with SIGINT, without draining. An exit code other than 0 or an earlier end is an error; repeated calls do nothing. */
     async stop () {
-      if (over) return
-      over = true
-      if (!alive()) throw complaint('had ended by itself', await exited)
+      if (isStopped) return
+      isStopped = true
+      if (!alive()) throw failure('had ended by itself', await exited)
       const how = await end('SIGINT')
-      if (how.code !== 0) throw complaint('did not stop cleanly', how)
+      if (how.code !== 0) throw failure('did not stop cleanly', how)
     },
-    /** Ends it as a crash or a power cut would. */
+    /** Ends it with SIGKILL, like a crash. */
     async kill () {
-      over = true
+      isStopped = true
       if (alive()) await end('SIGKILL')
     }
   }
 }
 
-/** The caller's environment without its own SWARMHUB settings, which would change what is tested; and no file is left behind. */
+/** The environment of the caller without its SWARMHUB settings, and without a history file. */
 const cleanEnv = () => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SWARMHUB_'))),
   SWARMHUB_HISTORY: 'off'

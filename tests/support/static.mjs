@@ -1,5 +1,5 @@
-// A static server on 127.0.0.1 for the pages and libraries that a test loads into the browser. It serves
-// folders and texts that the test names, and nothing else.
+// A static web server on 127.0.0.1 for pages and libraries that a test loads into the browser. It serves only the
+// folders and texts that the test names.
 
 import { createServer } from 'node:http'
 import { createReadStream } from 'node:fs'
@@ -7,10 +7,10 @@ import { stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Where npm put the libraries; pages find it as `/nm/`. */
+/** The folder of npm packages, served as `/nm/`. */
 export const nodeModules = fileURLToPath(new URL('../node_modules/', import.meta.url))
 
-/** This folder, for its parts that also run in a page; pages find it as `/support/`. */
+/** This folder, for modules that also run in a page, served as `/support/`. */
 export const support = fileURLToPath(new URL('.', import.meta.url))
 
 const MOUNTS = { '/nm/': nodeModules, '/support/': support }
@@ -39,7 +39,7 @@ export async function startStatic ({ pages = {}, mounts = {} } = {}) {
     const prefix = Object.keys(folders).find(prefix => path.startsWith(prefix))
     const file = prefix && fileIn(folders[prefix], path.slice(prefix.length))
     const found = file && await stat(file).then(s => s.isFile(), () => false)
-    // Browsers ask every site for an icon; a 404 would count as a console error of the page under test.
+    // Browsers request an icon from every site; a 404 would count as a console error of the page under test.
     if (path === '/favicon.ico') return send(response, 204, 'image/x-icon', '')
     if (!found) return send(response, 404, 'text/plain', 'not found')
     response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'cache-control': 'no-store' })
@@ -61,7 +61,7 @@ function send (response, status, type, body) {
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
 }
 
-/** The file under `folder`, or undefined for a path that leaves it. */
+/** Returns the file under `folder`, or undefined for a path outside of it. */
 function fileIn (folder, path) {
   const base = normalize(join(folder, sep))
   const file = normalize(join(base, path))

@@ -1,8 +1,8 @@
-// Bounded waiting. Every wait of a test goes through here, so that nothing can hang a run and each
-// timeout says what it was waiting for. Nothing here sleeps for a fixed time in place of a condition.
+// Bounded waits. All waits of tests use these functions, so that no test hangs and each timeout names its condition.
+// None of them sleeps for a fixed time in place of a condition.
 
 /**
- * The value of `promise`, or an error that names `what` once `ms` have passed.
+ * Returns the value of `promise`, or throws an error with `what` after `ms`.
  * @template T
  * @param {number} ms @param {Promise<T>} promise @param {string} what @returns {Promise<T>}
  */
@@ -19,8 +19,8 @@ export async function within (ms, promise, what) {
 }
 
 /**
- * Asks `probe` again and again until it gives something truthy, and returns that. On a timeout the
- * error shows the last value or the last exception.
+ * Calls `probe` repeatedly until it returns a truthy value, and returns that. On a timeout the error shows the last value
+ * or the last exception.
  * @template T
  * @param {number} ms @param {() => T | Promise<T>} probe @param {string} what @returns {Promise<NonNullable<T>>}
  */
@@ -44,7 +44,7 @@ export async function eventually (ms, probe, what) {
 }
 
 /**
- * The first argument of the next `event` of `emitter`; an `error` event ends the wait.
+ * Returns the first argument of the next `event` of `emitter`; an `error` event ends the wait.
  * @param {number} ms @param {import('node:events').EventEmitter} emitter @param {string} event @param {string} [what]
  */
 export function nextEvent (ms, emitter, event, what = `event ${event}`) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Looks whether a dependency has a known fault: Cargo.lock against the advisories of RustSec, a git repository. First it proves,
-# with an advisory of its own making against a crate of ours, that such a fault would be found. Called by tests/tools/stages.sh.
+# Checks Cargo.lock against the RustSec advisories (a git repository). First it verifies with an invented advisory against a
+# dependency that a match is found. Called by tests/tools/stages.sh.
 #
-# ADVISORY_DB names a clone of https://github.com/RustSec/advisory-db to use instead, where that cannot be reached.
-# Exit code 77 with a line "skipped: REASON" means that there is no database to compare with.
+# ADVISORY_DB names a clone of https://github.com/RustSec/advisory-db to use if that cannot be reached.
+# Exit code 77 with a line "skipped: REASON" means that no database is available.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 : "${TESTS_TARGET:=$PWD/target}" "${CARGO_DENY:=cargo-deny}"
@@ -12,7 +12,7 @@ OFFICIAL=https://github.com/RustSec/advisory-db
 work="$TESTS_TARGET/test-tools/advisories"
 mkdir -p "$work"
 
-# Compares with the database at $1; its copy is kept under the name $2. git is told to find the official one there.
+# Compares with the database at $1; its copy is stored under the name $2. git is redirected from the official URL.
 check() {
     local config="$work/$2.toml"
     sed "s|^db-path = .*|db-path = \"$work/$2\"|" deny.toml >"$config"
@@ -20,7 +20,7 @@ check() {
         "$CARGO_DENY" --locked --all-features --config "$config" check --hide-inclusion-graph advisories
 }
 
-# Makes a database with one advisory against every version of crate $1, or with one that is about none of ours.
+# Creates a database with one advisory against every version of crate $1.
 invent() {
     local folder="$work/invented" crate=$1
     rm -rf "$folder" "$work/own" && mkdir -p "$folder/crates/$crate"
@@ -34,9 +34,9 @@ date = "2099-01-01"
 patched = []
 \`\`\`
 
-# An advisory made up to see that it is found
+# An invented advisory to verify that it is found
 
-There is nothing wrong with it.
+This crate has no vulnerability.
 EOF
     git -C "$folder" init --quiet --initial-branch=main
     git -C "$folder" add .
@@ -52,7 +52,7 @@ fi
 invent no-crate-of-ours
 if ! check "file://$work/invented" own >"$work/own.log" 2>&1; then
     cat "$work/own.log"
-    echo "an advisory against a crate that is no dependency was taken for one"
+    echo "an advisory against a crate that is not a dependency was reported"
     exit 1
 fi
 

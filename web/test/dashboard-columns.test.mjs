@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LINES_MAX, PLANS, chartsOf, keptOf, linesOf, namesOf } from '../dashboard/lib/charts.js'
-import { Recent, joined, summary, thinned } from '../dashboard/lib/columns.js'
+import { chartsOf, LINES_MAX, linesOf, namesInHistory, namesOf, PLANS } from '../dashboard/lib/charts.js'
+import { joined, Recent, summary, thinned } from '../dashboard/lib/columns.js'
 import { csvOf, csvOfColumns } from '../dashboard/lib/csv.js'
 import { hitsOf, isHit } from '../dashboard/lib/hits.js'
 
@@ -13,7 +13,7 @@ const series = [
   { name: 'failures_malformed', kind: 'counter', unit: '', doc: 'Bad in all.' }
 ]
 
-function recent (...samples) {
+function recent(...samples) {
   const one = new Recent(300)
   one.setSeries(series)
   for (const [at, connections, announces] of samples) one.push({ at, series: { connections, announces } })
@@ -32,11 +32,18 @@ test('counters become rates, gauges stay', () => {
 })
 
 test('a restart of the server is a gap and no negative rate', () => {
-  assert.deepEqual(recent([10, 5, 100], [11, 5, 2], [12, 5, 4]).columns(['announces']).series.announces.mean, [null, null, 2])
+  assert.deepEqual(recent([10, 5, 100], [11, 5, 2], [12, 5, 4]).columns(['announces']).series.announces.mean, [
+    null,
+    null,
+    2
+  ])
 })
 
 test('what was not seen for long is not joined by a line', () => {
-  assert.deepEqual(recent([10, 5, 100], [100, 6, 200], [101, 7, 201]).columns(['connections']).series.connections.mean, [5, null, 7])
+  assert.deepEqual(
+    recent([10, 5, 100], [100, 6, 200], [101, 7, 201]).columns(['connections']).series.connections.mean,
+    [5, null, 7]
+  )
 })
 
 test('the same sample twice is no news, old ones go, and a clock that was set back begins anew', () => {
@@ -58,7 +65,12 @@ test('the live chart goes on where the history ends', () => {
 })
 
 test('a line in words leaves gaps out', () => {
-  assert.deepEqual(summary({ mean: [1, null, 3], min: [0, null, 2], max: [2, null, 9] }), { latest: 3, mean: 2, min: 0, max: 9 })
+  assert.deepEqual(summary({ mean: [1, null, 3], min: [0, null, 2], max: [2, null, 9] }), {
+    latest: 3,
+    mean: 2,
+    min: 0,
+    max: 9
+  })
   assert.equal(summary({ mean: [null], min: [null], max: [null] }), null)
   assert.equal(summary(undefined), null)
 })
@@ -71,8 +83,14 @@ test('a long table is thinned and keeps the latest', () => {
 
 test('charts take what the server offers and leave out the rest', () => {
   const charts = chartsOf(series)
-  assert.deepEqual(charts.map(({ id }) => id), ['connections', 'announces', 'refusals'])
-  assert.deepEqual(charts[0].lines.map(line => line.series), ['connections'])
+  assert.deepEqual(
+    charts.map(({ id }) => id),
+    ['connections', 'announces', 'refusals']
+  )
+  assert.deepEqual(
+    charts[0].lines.map(line => line.series),
+    ['connections']
+  )
   // A sum of others that are there as well.
   assert.deepEqual(namesOf(charts), ['connections', 'announces', 'refused_bans', 'failures_not_json'])
   assert.equal(new Set(PLANS.map(({ id }) => id)).size, PLANS.length)
@@ -81,43 +99,109 @@ test('charts take what the server offers and leave out the rest', () => {
 test('of many reasons the busiest are drawn, and those that never happened are not', () => {
   const candidates = Array.from({ length: 20 }, (_, i) => ({ series: `refused_${i}`, label: String(i) }))
   const lines = linesOf({ lines: [], candidates }, name => [null, Number(name.slice(8))])
-  assert.deepEqual(lines.map(line => line.label), ['19', '18', '17', '16', '15', '14'])
+  assert.deepEqual(
+    lines.map(line => line.label),
+    ['19', '18', '17', '16', '15', '14']
+  )
   assert.equal(lines.length, LINES_MAX)
-  assert.deepEqual(linesOf({ lines: [], candidates }, () => [0, null]), [])
-  const own = [{ series: 'a', label: 'a' }, { series: 'b', label: 'b', rare: true }]
-  assert.deepEqual(linesOf({ lines: own, candidates: [] }, () => [0, null]).map(({ series }) => series), ['a'])
-  assert.deepEqual(linesOf({ lines: own, candidates: [] }, () => [0, 1]).map(({ series }) => series), ['a', 'b'])
+  assert.deepEqual(
+    linesOf({ lines: [], candidates }, () => [0, null]),
+    []
+  )
+  const own = [
+    { series: 'a', label: 'a' },
+    { series: 'b', label: 'b', rare: true }
+  ]
+  assert.deepEqual(
+    linesOf({ lines: own, candidates: [] }, () => [0, null]).map(({ series }) => series),
+    ['a']
+  )
+  assert.deepEqual(
+    linesOf({ lines: own, candidates: [] }, () => [0, 1]).map(({ series }) => series),
+    ['a', 'b']
+  )
 })
 
 test('what comes over HTTP is drawn only where there is any', () => {
   const { lines = [] } = PLANS.find(({ id }) => id === 'announces') ?? {}
-  const drawn = (/** @type {string} */ busy) => linesOf({ lines, candidates: [] }, name => [0, name === busy ? 1 : 0]).map(({ series }) => series)
+  const drawn = (/** @type {string} */ busy) =>
+    linesOf({ lines, candidates: [] }, name => [0, name === busy ? 1 : 0]).map(({ series }) => series)
   assert.deepEqual(drawn('announces'), ['announces', 'scrapes'])
   assert.deepEqual(drawn('http_scrapes'), ['announces', 'scrapes', 'http_scrapes'])
 })
 
 test('CSV quotes what must be quoted and gives spreadsheets no formula', () => {
-  assert.equal(csvOf(['a', 'b'], [['x,"y"', null], [1.5, '=1+1'], [NaN, '-2']]), 'a,b\r\n"x,""y""",\r\n1.5,\'=1+1\r\n,\'-2\r\n')
+  assert.equal(
+    csvOf(
+      ['a', 'b'],
+      [
+        ['x,"y"', null],
+        [1.5, '=1+1'],
+        [NaN, '-2']
+      ]
+    ),
+    'a,b\r\n"x,""y""",\r\n1.5,\'=1+1\r\n,\'-2\r\n'
+  )
   const columns = { step: 10, at: [0], series: { announces: { mean: [1], min: [0], max: [null] } } }
-  assert.equal(csvOfColumns(columns, ['announces', 'nothing']), 'time,unix_seconds,announces_mean,announces_min,announces_max\r\n1970-01-01T00:00:00.000Z,0,1,0,\r\n')
+  assert.equal(
+    csvOfColumns(columns, ['announces', 'nothing']),
+    'time,unix_seconds,announces_mean,announces_min,announces_max\r\n1970-01-01T00:00:00.000Z,0,1,0,\r\n'
+  )
 })
 
 test('limits that were met are told from other counters', () => {
-  const names = ['refused_bans', 'failures_swarms_max', 'paused_bytes_per_second', 'delayed_address_connections_per_second', 'offers_surplus', 'messages_dropped_output_full', 'connections_flooding', 'handshakes_displaced', 'passed_over_offers_received_per_second', 'http_timed_out']
-  assert.deepEqual(names.filter(name => !isHit({ name, kind: 'counter' })), [])
-  for (const name of ['announces', 'offers_relayed', 'connections_opened', 'bytes_received', 'scrapes', 'bans', 'tls_handshakes']) assert.equal(isHit({ name, kind: 'counter' }), false, name)
+  const names = [
+    'refused_bans',
+    'failures_swarms_max',
+    'paused_bytes_per_second',
+    'delayed_address_connections_per_second',
+    'offers_surplus',
+    'messages_dropped_output_full',
+    'connections_flooding',
+    'handshakes_displaced',
+    'passed_over_offers_received_per_second',
+    'http_timed_out'
+  ]
+  assert.deepEqual(
+    names.filter(name => !isHit({ name, kind: 'counter' })),
+    []
+  )
+  for (const name of [
+    'announces',
+    'offers_relayed',
+    'connections_opened',
+    'bytes_received',
+    'scrapes',
+    'bans',
+    'tls_handshakes'
+  ])
+    assert.equal(isHit({ name, kind: 'counter' }), false, name)
   assert.equal(isHit({ name: 'refused_bans', kind: 'gauge' }), false)
   assert.equal(isHit({ name: 'bans', kind: 'counter', limits: ['bans.strikes_max'] }), true)
-  const [hit] = hitsOf(series, () => 2, () => 9)
-  assert.deepEqual(hit, { name: 'refused_bans', words: 'bans', doc: 'Refused (limits.addresses_max).', setting: 'limits.addresses_max', now: 2, total: 9 })
+  const [hit] = hitsOf(
+    series,
+    () => 2,
+    () => 9
+  )
+  assert.deepEqual(hit, {
+    name: 'refused_bans',
+    words: 'bans',
+    doc: 'Refused (limits.addresses_max).',
+    setting: 'limits.addresses_max',
+    now: 2,
+    total: 9
+  })
 })
 
 test('the history is asked only for what it has', () => {
   const offered = [{ ...series[0], kept: true }, { ...series[1], kept: false }, series[2]]
-  assert.deepEqual(keptOf(['connections', 'announces', 'refused_bans'], offered), ['connections', 'refused_bans'])
+  assert.deepEqual(namesInHistory(['connections', 'announces', 'refused_bans'], offered), [
+    'connections',
+    'refused_bans'
+  ])
 })
 
 test('of a sum and its parts one is drawn', () => {
-  const notKept = series.map(one => one.name === 'failures_not_json' ? { ...one, kept: false } : one)
+  const notKept = series.map(one => (one.name === 'failures_not_json' ? { ...one, kept: false } : one))
   assert.deepEqual(namesOf(chartsOf(notKept)), ['connections', 'announces', 'refused_bans', 'failures_malformed'])
 })

@@ -1,20 +1,65 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatAge, formatCount, formatMark, formatRatio, formatSeconds, formatValue } from '../dashboard/lib/numbers.js'
-import { RANGES, formatMark as formatTime, formatMoment, formatWithin, fromOf, rangeOf, refreshAfter } from '../dashboard/lib/times.js'
+import {
+  formatAge,
+  formatCount,
+  formatMark,
+  formatRatio,
+  formatSeconds,
+  formatValue
+} from '../dashboard/lib/numbers.js'
+import {
+  formatMoment,
+  formatMark as formatTime,
+  formatWithin,
+  fromOf,
+  RANGES,
+  rangeOf,
+  refreshAfter
+} from '../dashboard/lib/times.js'
 
 test('counts are exact up to a million and short beyond', () => {
-  assert.deepEqual([0, 7, 0.123, 12.7, 1234, 999_499, 1_000_000, 12_345_678, 3e9].map(formatCount), ['0', '7', '0.12', '13', '1,234', '999,499', '1 M', '12.3 M', '3 G'])
+  assert.deepEqual([0, 7, 0.123, 12.7, 1234, 999_499, 1_000_000, 12_345_678, 3e9].map(formatCount), [
+    '0',
+    '7',
+    '0.12',
+    '13',
+    '1,234',
+    '999,499',
+    '1 M',
+    '12.3 M',
+    '3 G'
+  ])
   assert.deepEqual([null, undefined, NaN].map(formatCount), ['–', '–', '–'])
 })
 
 test('times go from microseconds to days', () => {
-  assert.deepEqual([0, 0.0000184, 0.00099, 0.0125, 0.31, 1.23, 59.9, 60, 75, 3661, 90_000, -90].map(formatSeconds),
-    ['0 s', '18 µs', '990 µs', '13 ms', '310 ms', '1.2 s', '60 s', '1 min', '1 min 15 s', '1 h 1 min', '1 d 1 h', '−1 min 30 s'])
+  assert.deepEqual([0, 0.0000184, 0.00099, 0.0125, 0.31, 1.23, 59.9, 60, 75, 3661, 90_000, -90].map(formatSeconds), [
+    '0 s',
+    '18 µs',
+    '990 µs',
+    '13 ms',
+    '310 ms',
+    '1.2 s',
+    '60 s',
+    '1 min',
+    '1 min 15 s',
+    '1 h 1 min',
+    '1 d 1 h',
+    '−1 min 30 s'
+  ])
 })
 
 test('a share is never shown as whole unless it is', () => {
-  assert.deepEqual([0, 0.001, 0.05, 0.5, 0.995, 0.99999, 1].map(formatRatio), ['0 %', '0.1 %', '5.0 %', '50 %', '99.5 %', '99.9 %', '100 %'])
+  assert.deepEqual([0, 0.001, 0.05, 0.5, 0.995, 0.99999, 1].map(formatRatio), [
+    '0 %',
+    '0.1 %',
+    '5.0 %',
+    '50 %',
+    '99.5 %',
+    '99.9 %',
+    '100 %'
+  ])
 })
 
 test('a value says its unit, and a counter that it is in a second', () => {
@@ -26,11 +71,20 @@ test('a value says its unit, and a counter that it is in a second', () => {
 })
 
 test('an age is words', () => {
-  assert.deepEqual([0, 1.4, 5.7, 61, 7300].map(formatAge), ['just now', 'just now', '5 s ago', '1 min 1 s ago', '2 h 1 min ago'])
+  assert.deepEqual([0, 1.4, 5.7, 61, 7300].map(formatAge), [
+    'just now',
+    'just now',
+    '5 s ago',
+    '1 min 1 s ago',
+    '2 h 1 min ago'
+  ])
 })
 
 test('all ranges of the page are there, and an unknown one is the live one', () => {
-  assert.deepEqual(RANGES.map(({ id }) => id), ['live', '1h', '6h', '24h', '7d', '30d', '1y', 'all'])
+  assert.deepEqual(
+    RANGES.map(({ id }) => id),
+    ['live', '1h', '6h', '24h', '7d', '30d', '1y', 'all']
+  )
   assert.equal(rangeOf('nonsense').id, 'live')
   assert.equal(fromOf(rangeOf('1h')), -3600)
   assert.equal(fromOf(rangeOf('all')), 0)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { retryDelay } from '../share/lib/backoff.js'
-import { Smoothed, countBits, pieceLengthFor, secondsLeft } from '../share/lib/estimate.js'
+import { countBits, pieceLengthFor, Smoothed, secondsLeft } from '../share/lib/estimate.js'
 
 test('a speed forgets half of the past in three seconds, in steps of any length', () => {
   const fine = new Smoothed()

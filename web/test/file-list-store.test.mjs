@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
+import { File } from 'node:buffer'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { File } from 'node:buffer'
 import { FileListStore } from '../share/core/file-list-store.js'
 
 const bytes = (length, from) => Uint8Array.from({ length }, (_, i) => from + i)
 const file = (length, from = 0) => new File([bytes(length, from)], 'x')
 
 /** @param {File[]} files */
-function storeOf (files, chunkLength = 8) {
+function storeOf(files, chunkLength = 8) {
   const complaints = []
   const store = new FileListStore(/** @type {any} */ (files), chunkLength, error => complaints.push(error))
   return { store, complaints, get: promisify((index, part, done) => store.get(index, part, done)) }
@@ -17,15 +17,15 @@ function storeOf (files, chunkLength = 8) {
 test('chunks run across files, empty ones included, and the last is short', async () => {
   const { store, get } = storeOf([file(5, 0), file(0), file(10, 5), file(4, 15)])
   assert.equal(store.length, 19)
-  assert.deepEqual([...await get(0, null)], [...bytes(8, 0)])
-  assert.deepEqual([...await get(1, null)], [...bytes(8, 8)])
-  assert.deepEqual([...await get(2, null)], [16, 17, 18])
+  assert.deepEqual([...(await get(0, null))], [...bytes(8, 0)])
+  assert.deepEqual([...(await get(1, null))], [...bytes(8, 8)])
+  assert.deepEqual([...(await get(2, null))], [16, 17, 18])
 })
 
 test('a part of a chunk is that part', async () => {
   const { get } = storeOf([file(5, 0), file(14, 5)])
-  assert.deepEqual([...await get(0, { offset: 3, length: 4 })], [3, 4, 5, 6])
-  assert.deepEqual([...await get(2, { offset: 1 })], [17, 18])
+  assert.deepEqual([...(await get(0, { offset: 3, length: 4 }))], [3, 4, 5, 6])
+  assert.deepEqual([...(await get(2, { offset: 1 }))], [17, 18])
 })
 
 test('a file that shrank is an error and is reported', async () => {

@@ -6,14 +6,23 @@ const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
 
 test('a fragment with an info-hash asks for that share, in any spelling', () => {
   const base32 = 'AIMNWTIJLGESMVY3SBA35MOLSGW4H5QK'
-  const spellings = [HASH, `#${HASH}`, `#/${HASH}`, `#${HASH.toUpperCase()}`, `#${HASH}&dn=a`, `#magnet:?xt=urn:btih:${HASH}&tr=x`,
-    `#magnet%3A%3Fxt%3Durn%3Abtih%3A${HASH}`, `#${base32}`]
+  const spellings = [
+    HASH,
+    `#${HASH}`,
+    `#/${HASH}`,
+    `#${HASH.toUpperCase()}`,
+    `#${HASH}&dn=a`,
+    `#magnet:?xt=urn:btih:${HASH}&tr=x`,
+    `#magnet%3A%3Fxt%3Durn%3Abtih%3A${HASH}`,
+    `#${base32}`
+  ]
   for (const text of spellings) assert.deepEqual(parseLink(text), { kind: 'share', infoHash: HASH }, text)
 })
 
 test('an empty fragment asks for nothing and a damaged one is told apart', () => {
   for (const text of ['', '#', '#/']) assert.equal(parseLink(text).kind, 'none', text)
-  for (const text of ['#abc', `#${HASH}0`, `#${HASH.slice(1)}`, '#%E0%A4%A', '#<script>', `#g${HASH.slice(1)}`]) assert.equal(parseLink(text).kind, 'broken', text)
+  for (const text of ['#abc', `#${HASH}0`, `#${HASH.slice(1)}`, '#%E0%A4%A', '#<script>', `#g${HASH.slice(1)}`])
+    assert.equal(parseLink(text).kind, 'broken', text)
 })
 
 test('a link drops query and fragment of the page and parses back', () => {

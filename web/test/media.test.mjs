@@ -7,10 +7,20 @@ test('nothing that can run script is ever served as what it is', () => {
     assert.equal(previewKind(name), 'text', name)
     assert.equal(safeType(name), 'text/plain', name)
   }
-  for (const name of ['a.swf', 'a.wasm', 'a.mht', 'a.htc', 'a.css.map', 'a', '']) assert.doesNotMatch(safeType(name), /html|xml|script|svg|css/, name)
+  for (const name of ['a.swf', 'a.wasm', 'a.mht', 'a.htc', 'a.css.map', 'a', ''])
+    assert.doesNotMatch(safeType(name), /html|xml|script|svg|css/, name)
 })
 
 test('media open as what they are, whatever the case', () => {
-  const cases = [['a.MP4', 'video', 'video/mp4'], ['b.webm', 'video', 'video/webm'], ['c.mp3', 'audio', 'audio/mpeg'], ['x/d.JPEG', 'image', 'image/jpeg'], ['e.pdf', 'pdf', 'application/pdf'], ['README', null, 'application/octet-stream'], ['Makefile', 'text', 'text/plain'], ['a.constructor', null, 'application/octet-stream']]
+  const cases = [
+    ['a.MP4', 'video', 'video/mp4'],
+    ['b.webm', 'video', 'video/webm'],
+    ['c.mp3', 'audio', 'audio/mpeg'],
+    ['x/d.JPEG', 'image', 'image/jpeg'],
+    ['e.pdf', 'pdf', 'application/pdf'],
+    ['README', null, 'application/octet-stream'],
+    ['Makefile', 'text', 'text/plain'],
+    ['a.constructor', null, 'application/octet-stream']
+  ]
   for (const [name, kind, type] of cases) assert.deepEqual([previewKind(name), safeType(name)], [kind, type], name)
 })

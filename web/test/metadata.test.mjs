@@ -6,17 +6,21 @@ import { spareMetadata } from '../share/core/metadata.js'
 const info = new TextEncoder().encode('d4:name1:a6:lengthi1ee')
 
 /** What webtorrent's torrent and extension do, as far as this matters. */
-function fakes () {
+function fakes() {
   const torrent = Object.assign(new EventEmitter(), {
     metadata: null,
     infoBuffer: info,
     processed: [],
     received: [],
-    _processParsedTorrent (parsed) { this.processed.push(parsed) },
-    async _onMetadata (bytes) { this.received.push(bytes) }
+    _processParsedTorrent(parsed) {
+      this.processed.push(parsed)
+    },
+    async _onMetadata(bytes) {
+      this.received.push(bytes)
+    }
   })
   const extension = Object.assign(new EventEmitter(), {
-    async setMetadata (bytes) {
+    async setMetadata(bytes) {
       this.metadata = bytes
       this.emit('metadata', 'encoded again')
       return true
@@ -31,7 +35,10 @@ test('what arrives reaches webtorrent as the bytes of a torrent, not encoded aga
   spareMetadata(torrent)
   torrent.emit('wire', { ut_metadata: extension })
   assert.equal(await extension.setMetadata(info), true)
-  assert.deepEqual(torrent.received.map(bytes => Buffer.from(bytes).toString()), [`d4:info${Buffer.from(info)}e`])
+  assert.deepEqual(
+    torrent.received.map(bytes => Buffer.from(bytes).toString()),
+    [`d4:info${Buffer.from(info)}e`]
+  )
 })
 
 test('connections get the info dictionary as it is, and a decoder an empty one', () => {

@@ -3,7 +3,16 @@ import { test } from 'node:test'
 import { milestone, titleOf } from '../share/lib/milestones.js'
 
 /** @returns {any} */
-const at = (phase, more = {}) => ({ role: 'receiver', phase, name: 'trip', files: [{}, {}], size: 1000, have: 0, peers: [], ...more })
+const at = (phase, more = {}) => ({
+  role: 'receiver',
+  phase,
+  name: 'trip',
+  files: [{}, {}],
+  size: 1000,
+  have: 0,
+  peers: [],
+  ...more
+})
 
 test('each phase is said once', () => {
   assert.match(milestone(null, at('finding')) ?? '', /Looking/)

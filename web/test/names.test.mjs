@@ -3,8 +3,23 @@ import { test } from 'node:test'
 import { distinct, isJunk, nameOfAll, safeFileName, safePath, shownName } from '../share/lib/names.js'
 
 test('a saved name names no folder, no device and nothing hidden', () => {
-  const cases = [['a/b\\c.txt', 'a_b_c.txt'], ['../../etc/passwd', '.._.._etc_passwd'], ['.bashrc', '.bashrc'], ['..', 'file'], ['con.txt', '_con.txt'], [`con${' '.repeat(250)}x`, '_con'], [`con${' '.repeat(250)}x.txt`, `_con${' '.repeat(193)}.txt`], ['COM1', '_COM1'],
-    ['a\u0000b', 'ab'], ['photo\u202Egpj.exe', 'photogpj.exe'], ['  x. ', 'x'], ['', 'file'], ['...', 'file'], ['<svg>"?*|:', '_svg______'], ['naïve 日本.png', 'naïve 日本.png']]
+  const cases = [
+    ['a/b\\c.txt', 'a_b_c.txt'],
+    ['../../etc/passwd', '.._.._etc_passwd'],
+    ['.bashrc', '.bashrc'],
+    ['..', 'file'],
+    ['con.txt', '_con.txt'],
+    [`con${' '.repeat(250)}x`, '_con'],
+    [`con${' '.repeat(250)}x.txt`, `_con${' '.repeat(193)}.txt`],
+    ['COM1', '_COM1'],
+    ['a\u0000b', 'ab'],
+    ['photo\u202Egpj.exe', 'photogpj.exe'],
+    ['  x. ', 'x'],
+    ['', 'file'],
+    ['...', 'file'],
+    ['<svg>"?*|:', '_svg______'],
+    ['naïve 日本.png', 'naïve 日本.png']
+  ]
   for (const [name, safe] of cases) assert.equal(safeFileName(name), safe, JSON.stringify(name))
 })
 
@@ -18,18 +33,33 @@ test('a long name is cut to what file systems take and keeps its ending', () => 
 })
 
 test('a path inside an archive never leads out of it', () => {
-  const cases = [['../../a', 'a'], ['/etc/passwd', 'etc/passwd'], ['a//b/./c', 'a/b/c'], ['..\\..\\a.exe', 'a.exe'], ['..', 'file'], ['C:/x', 'C_/x']]
+  const cases = [
+    ['../../a', 'a'],
+    ['/etc/passwd', 'etc/passwd'],
+    ['a//b/./c', 'a/b/c'],
+    ['..\\..\\a.exe', 'a.exe'],
+    ['..', 'file'],
+    ['C:/x', 'C_/x']
+  ]
   for (const [path, safe] of cases) assert.equal(safePath(path), safe, path)
 })
 
 test('shown names lose what reverses or hides text', () => {
   assert.equal(shownName('a\u202Etxt.exe'), 'atxt.exe')
   assert.equal(shownName('\u200b'), 'unnamed')
-  for (const joined of ['👩\u200d🚀.png', 'می\u200cخواهم.txt']) assert.deepEqual([shownName(joined), safeFileName(joined)], [joined, joined])
+  for (const joined of ['👩\u200d🚀.png', 'می\u200cخواهم.txt'])
+    assert.deepEqual([shownName(joined), safeFileName(joined)], [joined, joined])
 })
 
 test('equal paths are numbered, also when only their case differs', () => {
-  assert.deepEqual(distinct(['a.txt', 'A.txt', 'a (2).txt', 'a.txt', '.env', '.env']), ['a.txt', 'A (2).txt', 'a (2) (2).txt', 'a (3).txt', '.env', '.env (2)'])
+  assert.deepEqual(distinct(['a.txt', 'A.txt', 'a (2).txt', 'a.txt', '.env', '.env']), [
+    'a.txt',
+    'A (2).txt',
+    'a (2) (2).txt',
+    'a (3).txt',
+    '.env',
+    '.env (2)'
+  ])
 })
 
 test('several files are called by their folder, or by the first', () => {

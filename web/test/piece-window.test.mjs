@@ -10,7 +10,7 @@ const all = () => true
 class FakeTorrent extends EventEmitter {
   destroyed = false
   selected = new Set()
-  constructor ({ count = 768, pieceLength = 4 * MIB, files }) {
+  constructor({ count = 768, pieceLength = 4 * MIB, files }) {
     super()
     this.pieceLength = pieceLength
     this.pieces = Array.from({ length: count }, () => ({ length: pieceLength, missing: pieceLength }))
@@ -19,28 +19,43 @@ class FakeTorrent extends EventEmitter {
     this.wires = []
   }
 
-  select (start, end) { for (let i = start; i <= end; i++) this.selected.add(i) }
-  deselect (start, end) { for (let i = start; i <= end; i++) this.selected.delete(i) }
-  peer (has = all, peerChoking = false) {
+  select(start, end) {
+    for (let i = start; i <= end; i++) this.selected.add(i)
+  }
+  deselect(start, end) {
+    for (let i = start; i <= end; i++) this.selected.delete(i)
+  }
+  peer(has = all, peerChoking = false) {
     const wire = { destroyed: false, peerChoking, peerPieces: { get: has } }
     this.wires.push(wire)
     return wire
   }
 
-  begin (index) { this.pieces[index].missing -= 16384 }
-  deliver (index) {
+  begin(index) {
+    this.pieces[index].missing -= 16384
+  }
+  deliver(index) {
     this.pieces[index] = null
     this.selected.delete(index)
     this.emit('verified', index)
   }
 
-  get begun () { return this.pieces.filter(piece => piece && piece.missing < piece.length).length }
+  get begun() {
+    return this.pieces.filter(piece => piece && piece.missing < piece.length).length
+  }
 }
 
 const bytesSelected = torrent => torrent.selected.size * torrent.pieceLength
 
 test('a file of any size is fetched to its end with few pieces begun', () => {
-  for (const [count, pieceLength] of [[768, 4 * MIB], [1500, 2 * MIB], [10_000, 16 * 1024], [100, 16 * MIB], [3, 64 * MIB], [1, 16384]]) {
+  for (const [count, pieceLength] of [
+    [768, 4 * MIB],
+    [1500, 2 * MIB],
+    [10_000, 16 * 1024],
+    [100, 16 * MIB],
+    [3, 64 * MIB],
+    [1, 16384]
+  ]) {
     const torrent = new FakeTorrent({ count, pieceLength })
     torrent.peer()
     const window = new PieceWindow(torrent)
@@ -103,7 +118,10 @@ test('pieces of a peer that has left make room, but what has begun is kept', () 
   torrent.wires.shift()
   torrent.peer(index => index >= 50)
   window.refill()
-  assert.deepEqual([...torrent.selected].filter(index => index < 50), [begun])
+  assert.deepEqual(
+    [...torrent.selected].filter(index => index < 50),
+    [begun]
+  )
   assert.ok(torrent.selected.size > 5)
 })
 
@@ -120,13 +138,19 @@ test('peers that leave in the middle of pieces do not stop the others', () => {
   }
   torrent.peer(index => index % 4 === 3)
   window.refill()
-  while ([...torrent.selected].some(index => index % 4 === 3)) torrent.deliver([...torrent.selected].find(index => index % 4 === 3))
+  while ([...torrent.selected].some(index => index % 4 === 3))
+    torrent.deliver([...torrent.selected].find(index => index % 4 === 3))
   for (let index = 3; index < 400; index += 4) assert.equal(torrent.pieces[index], null)
   assert.ok(torrent.begun <= 30, `${torrent.begun} have begun`)
 })
 
 test('only the chosen files are fetched, and another choice is followed', () => {
-  const files = [{ offset: 0, length: 10 * MIB }, { offset: 10 * MIB, length: 0 }, { offset: 10 * MIB, length: 30 * MIB }, { offset: 40 * MIB, length: 160 * MIB }]
+  const files = [
+    { offset: 0, length: 10 * MIB },
+    { offset: 10 * MIB, length: 0 },
+    { offset: 10 * MIB, length: 30 * MIB },
+    { offset: 40 * MIB, length: 160 * MIB }
+  ]
   const torrent = new FakeTorrent({ count: 50, files })
   torrent.peer()
   const window = new PieceWindow(torrent)
@@ -157,6 +181,8 @@ test('a torrent that has ended is left alone', () => {
   const window = new PieceWindow(torrent)
   torrent.peer()
   torrent.destroyed = true
-  torrent.select = () => { throw new Error('destroyed') }
+  torrent.select = () => {
+    throw new Error('destroyed')
+  }
   window.want([0])
 })

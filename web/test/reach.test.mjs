@@ -5,12 +5,37 @@ import { isLoopback, linkReach, otherPage } from '../share/lib/reach.js'
 const HASH = `#${'a'.repeat(40)}`
 
 test('localhost, by all its names, is this machine only', () => {
-  for (const host of ['localhost', 'LOCALHOST', 'a.localhost', '127.0.0.1', '127.1', '127.255.0.9', '[::1]', '[0:0:0:0:0:0:0:1]', 'localhost.']) assert.ok(isLoopback(new URL(`http://${host}:8000/`).hostname), host)
-  for (const host of ['example.org', 'localhost.example.org', '128.0.0.1', '[::2]', '192.168.0.1', 'mylocalhost', '127.0.0.1.example.org']) assert.ok(!isLoopback(new URL(`http://${host}/`).hostname), host)
+  for (const host of [
+    'localhost',
+    'LOCALHOST',
+    'a.localhost',
+    '127.0.0.1',
+    '127.1',
+    '127.255.0.9',
+    '[::1]',
+    '[0:0:0:0:0:0:0:1]',
+    'localhost.'
+  ])
+    assert.ok(isLoopback(new URL(`http://${host}:8000/`).hostname), host)
+  for (const host of [
+    'example.org',
+    'localhost.example.org',
+    '128.0.0.1',
+    '[::2]',
+    '192.168.0.1',
+    'mylocalhost',
+    '127.0.0.1.example.org'
+  ])
+    assert.ok(!isLoopback(new URL(`http://${host}/`).hostname), host)
 })
 
 test('a link that works elsewhere says nothing', () => {
-  assert.deepEqual(linkReach(`https://hub.example/${HASH}`, ['https://192.0.2.1/']), { isLocal: false, others: [], text: '', hint: '' })
+  assert.deepEqual(linkReach(`https://hub.example/${HASH}`, ['https://192.0.2.1/']), {
+    isLocal: false,
+    others: [],
+    text: '',
+    hint: ''
+  })
   assert.equal(linkReach('', []).isLocal, false)
 })
 
@@ -26,5 +51,8 @@ test('a local link offers those for others, or says what they need', () => {
 })
 
 test('the token goes along to the other address', () => {
-  assert.equal(otherPage('https://192.0.2.7:8443/', 'http://localhost:8000/?token=x'), 'https://192.0.2.7:8443/?token=x')
+  assert.equal(
+    otherPage('https://192.0.2.7:8443/', 'http://localhost:8000/?token=x'),
+    'https://192.0.2.7:8443/?token=x'
+  )
 })

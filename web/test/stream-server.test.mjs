@@ -6,26 +6,45 @@ beforeEach(async () => {
   here.pages = new EventTarget()
   Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { serviceWorker: here.pages } })
   const { StreamServer } = await import('../share/core/stream-server.js')
-  const registration = /** @type {any} */ ({ scope: 'http://localhost/', active: { postMessage () {} } })
+  const registration = /** @type {any} */ ({ scope: 'http://localhost/', active: { postMessage() {} } })
   here.servers = [new StreamServer(registration, 'me'), new StreamServer(registration, 'me')]
 })
-afterEach(() => { for (const server of here.servers) server.close() })
+afterEach(() => {
+  for (const server of here.servers) server.close()
+})
 
-const resource = (more = {}) => ({ name: 'a.bin', type: 'application/octet-stream', size: 4, attachment: true, seekable: true, open: () => new Blob(['data']).stream(), ...more })
+const resource = (more = {}) => ({
+  name: 'a.bin',
+  type: 'application/octet-stream',
+  size: 4,
+  attachment: true,
+  seekable: true,
+  open: () => new Blob(['data']).stream(),
+  ...more
+})
 
 /** Asks as the service worker does; gives its port and the next message that comes. @param {string} url */
-function ask (url, method = 'GET') {
+function ask(url, method = 'GET') {
   const { port1, port2 } = new MessageChannel()
   /** @type {any[]} */
   const seen = []
   /** @type {(() => void) | null} */
   let wake = null
-  port1.onmessage = ({ data }) => { seen.push(data); wake?.() }
+  port1.onmessage = ({ data }) => {
+    seen.push(data)
+    wake?.()
+  }
   const next = async () => {
-    while (seen.length === 0) await new Promise(resolve => { wake = () => resolve(undefined) })
+    while (seen.length === 0)
+      await new Promise(resolve => {
+        wake = () => resolve(undefined)
+      })
     return seen.shift()
   }
-  const event = Object.assign(new Event('message'), { data: { type: 'stream', token: url.split('/')[5], method, range: null }, ports: [port2] })
+  const event = Object.assign(new Event('message'), {
+    data: { type: 'stream', token: url.split('/')[5], method, range: null },
+    ports: [port2]
+  })
   here.pages.dispatchEvent(event)
   return { port: port1, next }
 }

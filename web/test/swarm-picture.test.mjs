@@ -7,18 +7,25 @@ const peer = (id, path = 'direct', more = {}) => ({ id, path, down: 0, up: 0, pr
 
 test('all peers stand inside the box, apart from each other and from the centre', () => {
   for (let n = 1; n <= PEERS_DRAWN_MAX; n++) {
-    const { centre, spots } = swarmPicture(Array.from({ length: n }, (_, i) => peer(String(i))), 200)
+    const { centre, spots } = swarmPicture(
+      Array.from({ length: n }, (_, i) => peer(String(i))),
+      200
+    )
     const distance = (a, b) => Math.hypot(a.x - b.x, a.y - b.y)
     for (const spot of spots) {
       assert.ok(spot.x >= 15 && spot.x <= 185 && spot.y >= 15 && spot.y <= 185)
       assert.ok(distance(spot, { x: centre, y: centre }) > 35)
     }
-    for (const [i, spot] of spots.entries()) for (const other of spots.slice(i + 1)) assert.ok(distance(spot, other) > 26, `${n} peers`)
+    for (const [i, spot] of spots.entries())
+      for (const other of spots.slice(i + 1)) assert.ok(distance(spot, other) > 26, `${n} peers`)
   }
 })
 
 test('peers beyond the drawn ones are counted', () => {
-  const { spots, more } = swarmPicture(Array.from({ length: 20 }, (_, i) => peer(String(i))), 200)
+  const { spots, more } = swarmPicture(
+    Array.from({ length: 20 }, (_, i) => peer(String(i))),
+    200
+  )
   assert.equal(spots.length, PEERS_DRAWN_MAX)
   assert.equal(more, 20 - PEERS_DRAWN_MAX)
 })
@@ -32,14 +39,25 @@ test('faster is thicker, within bounds', () => {
 
 test('the picture has words', () => {
   assert.equal(pictureText([]), 'Connected to nobody yet.')
-  assert.equal(pictureText([peer('a'), peer('b', 'relayed'), peer('c')]), 'Connected to 3: 2 directly, 1 through a relay.')
+  assert.equal(
+    pictureText([peer('a'), peer('b', 'relayed'), peer('c')]),
+    'Connected to 3: 2 directly, 1 through a relay.'
+  )
 })
 
 test('the path is read from the pair in use, in the way of each browser', () => {
-  const candidates = (local, remote) => [{ id: 'l', type: 'local-candidate', candidateType: local }, { id: 'r', type: 'remote-candidate', candidateType: remote }]
+  const candidates = (local, remote) => [
+    { id: 'l', type: 'local-candidate', candidateType: local },
+    { id: 'r', type: 'remote-candidate', candidateType: remote }
+  ]
   const pair = { id: 'p', type: 'candidate-pair', localCandidateId: 'l', remoteCandidateId: 'r' }
   const other = { id: 'q', type: 'candidate-pair', localCandidateId: 'x', remoteCandidateId: 'y', state: 'failed' }
-  const chromium = [other, pair, { id: 't', type: 'transport', selectedCandidatePairId: 'p' }, ...candidates('host', 'relay')]
+  const chromium = [
+    other,
+    pair,
+    { id: 't', type: 'transport', selectedCandidatePairId: 'p' },
+    ...candidates('host', 'relay')
+  ]
   assert.equal(connectionPath(chromium).path, 'relayed')
   const firefox = [other, { ...pair, selected: true }, ...candidates('srflx', 'host')]
   assert.deepEqual(connectionPath(firefox), { path: 'direct', detail: 'direct' })

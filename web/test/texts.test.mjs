@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { environmentNotice, failureNotice, peersNotice, savingNotice, spaceNotice, trackerNotice, warningKind } from '../share/lib/texts.js'
+import {
+  environmentNotice,
+  failureNotice,
+  peersNotice,
+  savingNotice,
+  spaceNotice,
+  trackerNotice,
+  warningKind
+} from '../share/lib/texts.js'
 
 const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, address: 'files.example' }
 const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
@@ -16,7 +24,13 @@ test('nothing is said where nothing is wrong', () => {
 })
 
 test('plain http from another machine is named as such, with what to do', () => {
-  const notice = environmentNotice({ ...fine, secure: false, subtle: false, webrtc: false, address: '192.168.1.5:8000' })
+  const notice = environmentNotice({
+    ...fine,
+    secure: false,
+    subtle: false,
+    webrtc: false,
+    address: '192.168.1.5:8000'
+  })
   assert.match(notice?.text ?? '', /192\.168\.1\.5:8000.*https.*localhost/s)
 })
 
@@ -33,7 +47,11 @@ test('a tracker that is away says when it is tried again and lets one try now', 
 })
 
 test('a part of the page that does not come is not told in the words of the browser', () => {
-  for (const message of ['Failed to fetch dynamically imported module: http://x/y.js', 'error loading dynamically imported module', 'Importing a module script failed.']) {
+  for (const message of [
+    'Failed to fetch dynamically imported module: http://x/y.js',
+    'error loading dynamically imported module',
+    'Importing a module script failed.'
+  ]) {
     const notice = failureNotice(new TypeError(message))
     assert.match(notice.title, /could not be loaded/)
     assert.equal(notice.action?.id, 'retry')
@@ -46,7 +64,10 @@ test('what the browser says about a failed save is shown', () => {
 })
 
 test('the words of a refusing tracker are shown', () => {
-  assert.match(trackerNotice({ state: 'open', secondsToRetry: 0, refusal: 'too many torrents', everOpen: true })?.text ?? '', /too many torrents/)
+  assert.match(
+    trackerNotice({ state: 'open', secondsToRetry: 0, refusal: 'too many torrents', everOpen: true })?.text ?? '',
+    /too many torrents/
+  )
 })
 
 test('a receiver learns whether nobody is there, somebody is being connected, or cannot be', () => {
@@ -75,15 +96,24 @@ test('too little space is said before the download', () => {
 })
 
 test('warnings of the client are sorted by whose they are', () => {
-  const cases = [['Connection error: Ice connection failed.', 'peer'], ['connection error to ws://127.0.0.1:8000/announce', 'connection'], ['Piece 3 failed verification', 'noise'],
-    ['Invalid tracker response', 'noise'], ['this info_hash is not allowed', 'refusal']]
+  const cases = [
+    ['Connection error: Ice connection failed.', 'peer'],
+    ['connection error to ws://127.0.0.1:8000/announce', 'connection'],
+    ['Piece 3 failed verification', 'noise'],
+    ['Invalid tracker response', 'noise'],
+    ['this info_hash is not allowed', 'refusal']
+  ]
   for (const [text, kind] of cases) assert.equal(warningKind(text), kind, text)
 })
 
 test('a private window is told what limits it, and is not sent to free some disk space', () => {
   const full = Object.assign(new Error('no space left'), { name: 'QuotaExceededError' })
   assert.match(failureNotice(full).text, /disk space/)
-  for (const notice of [failureNotice(full, true), spaceNotice(2e9, { quota: 1e9, usage: 0 }, true), spaceNotice(6e8, {}, true)]) {
+  for (const notice of [
+    failureNotice(full, true),
+    spaceNotice(2e9, { quota: 1e9, usage: 0 }, true),
+    spaceNotice(6e8, {}, true)
+  ]) {
     assert.match(notice?.text ?? '', /memory, as private windows do/)
     assert.match(notice?.text ?? '', /normal window/)
     assert.doesNotMatch(notice?.text ?? '', /disk space/)

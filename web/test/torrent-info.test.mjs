@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { File } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { Preparation } from '../share/core/preparation.js'
 
-const chosen = paths => paths.map(path => ({ path, file: /** @type {any} */ (new File([path], path.split('/').at(-1))) }))
+const chosen = paths =>
+  paths.map(path => ({ path, file: /** @type {any} */ (new File([path], path.split('/').at(-1))) }))
 const ready = paths => new Preparation(chosen(paths)).run()
 
 test('the info dictionary is that of BEP 3, and its hash the info-hash', async () => {
@@ -15,7 +16,14 @@ test('the info dictionary is that of BEP 3, and its hash the info-hash', async (
   const bytes = Buffer.concat([Buffer.from(info), Buffer.from(pieces, 'latin1'), Buffer.from('e')])
   assert.deepEqual(Buffer.from(torrent.infoBuffer), bytes)
   assert.equal(torrent.infoHash, createHash('sha1').update(bytes).digest('hex'))
-  assert.deepEqual(torrent.files.map(({ path, offset }) => [path, offset]), [['trip/a.txt', 0], ['trip/b.txt', 10], ['trip/day 1/ü.txt', 20]])
+  assert.deepEqual(
+    torrent.files.map(({ path, offset }) => [path, offset]),
+    [
+      ['trip/a.txt', 0],
+      ['trip/b.txt', 10],
+      ['trip/day 1/ü.txt', 20]
+    ]
+  )
 })
 
 test('one file is described as one, and a folder with one file keeps its name', async () => {
@@ -27,7 +35,9 @@ test('one file is described as one, and a folder with one file keeps its name', 
 
 test('the same files have the same info-hash, in whatever order and form of Unicode a disk gives them', async () => {
   const paths = ['x/f10', 'x/f9', 'x/F1', 'x/\u00e9/1', 'x/z']
-  const hash = async paths => (await new Preparation(paths.map(path => ({ path, file: /** @type {any} */ (new File(['same'], 'x')) }))).run()).torrent.infoHash
+  const hash = async paths =>
+    (await new Preparation(paths.map(path => ({ path, file: /** @type {any} */ (new File(['same'], 'x')) }))).run())
+      .torrent.infoHash
   const first = await hash(paths)
   assert.equal(await hash(paths.toReversed()), first)
   assert.equal(await hash(paths.map(path => path.normalize('NFD'))), first)
@@ -36,7 +46,9 @@ test('the same files have the same info-hash, in whatever order and form of Unic
 
 test('what is stopped, empty or unreadable ends with the reason', async () => {
   await assert.rejects(new Preparation([]).run(), { name: 'EmptyShareError' })
-  await assert.rejects(new Preparation([{ path: 'a', file: /** @type {any} */ (new File([], 'a')) }]).run(), { name: 'EmptyShareError' })
+  await assert.rejects(new Preparation([{ path: 'a', file: /** @type {any} */ (new File([], 'a')) }]).run(), {
+    name: 'EmptyShareError'
+  })
   const stopped = new Preparation(chosen(['a']))
   const run = stopped.run()
   stopped.stop()

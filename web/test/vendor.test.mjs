@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFile, readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { VENDORED, packageFolder, vendorFolder, versionText } from '../vendor.mjs'
+import { packageFolder, VENDORED, vendorFolder, versionText } from '../vendor.mjs'
 
 /** Types for packages that bring none; written here, never loaded by a browser. */
 const OWN = { webtorrent: ['webtorrent.min.d.ts'], 'lean-qr': ['lean-qr.d.ts'], uplot: ['uPlot.esm.d.ts'] }
@@ -9,11 +9,17 @@ const OWN = { webtorrent: ['webtorrent.min.d.ts'], 'lean-qr': ['lean-qr.d.ts'], 
 for (const [name, files] of Object.entries(VENDORED)) {
   test(`vendor/${name} equals the files of the pinned package, byte for byte`, async () => {
     for (const [from, to] of Object.entries(files)) {
-      const [theirs, ours] = await Promise.all([readFile(packageFolder(name) + from), readFile(vendorFolder(name) + to)])
+      const [theirs, ours] = await Promise.all([
+        readFile(packageFolder(name) + from),
+        readFile(vendorFolder(name) + to)
+      ])
       assert.ok(ours.equals(theirs), `${to} differs from ${name}/${from}`)
     }
     assert.equal(await readFile(`${vendorFolder(name)}VERSION`, 'utf8'), await versionText(name))
-    assert.deepEqual((await readdir(vendorFolder(name))).sort(), [...Object.values(files), 'VERSION', ...OWN[name] ?? []].sort())
+    assert.deepEqual(
+      (await readdir(vendorFolder(name))).sort(),
+      [...Object.values(files), 'VERSION', ...(OWN[name] ?? [])].sort()
+    )
   })
 }
 

@@ -4,9 +4,9 @@ use super::*;
 use crate::hub::Worth;
 use crate::protocol::ConnectionId;
 
-/// Deadlines are looked at once a second.
+/// Deadlines are checked once a second.
 const LATE: Duration = Duration::from_millis(1100);
-/// How long a close waits for the client's own end.
+/// How long a close waits for the client to close.
 const CLOSING: Duration = Duration::from_secs(2);
 
 fn seconds(seconds: u64) -> Duration {
@@ -15,27 +15,27 @@ fn seconds(seconds: u64) -> Duration {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_silent_connection_is_pinged_and_then_dropped() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     client.say(&announce('a', 'p')).await;
     client.hear_json().await;
     let since = Instant::now();
-    // Nothing reads the client's side any more, so no pong goes back.
+    // Nothing reads the client's side any more, so no pong is sent.
     assert_eq!(client.task.await.expect("no panic"), Ended::Dead);
     assert!(
         since.elapsed() >= seconds(120) && since.elapsed() <= seconds(120) + LATE,
         "{:?}",
         since.elapsed()
     );
-    assert_eq!(world.counters().pings_sent, 1);
-    assert_eq!(world.counters().connections_dead, 1);
-    assert_eq!(world.totals(), Totals::default());
+    assert_eq!(worker.counters().pings_sent, 1);
+    assert_eq!(worker.counters().connections_dead, 1);
+    assert_eq!(worker.totals(), Totals::default());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_idle_connection_that_answers_pings_stays() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     client.say(&announce('a', 'p')).await;
     client.hear_json().await;
     let since = Instant::now();
@@ -53,28 +53,28 @@ async fn an_idle_connection_that_answers_pings_stays() {
             .all(|time| time >= seconds(45) && time <= seconds(45) + LATE),
         "{pings:?}"
     );
-    assert_eq!(world.hub.connections(), 1);
+    assert_eq!(worker.hub.connections(), 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_connection_that_talks_is_not_pinged() {
-    let world = World::new(|config| config.no_limits = true);
-    let mut client = world.connect().await;
+    let worker = World::new(|config| config.no_limits = true);
+    let mut client = worker.connect().await;
     for _ in 0..20 {
         tokio::time::sleep(seconds(40)).await;
         client.say(&announce('a', 'p')).await;
         client.hear_json().await;
     }
-    assert_eq!(world.counters().pings_sent, 0);
+    assert_eq!(worker.counters().pings_sent, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
-    let world = World::new(|config| config.no_limits = true);
-    let mut deaf = world.connect_with(1024).await;
-    deaf.say(&announce('a', 'd')).await;
-    deaf.hear_json().await;
-    let mut talker = world.connect().await;
+    let worker = World::new(|config| config.no_limits = true);
+    let mut non_reading = worker.connect_with(1024).await;
+    non_reading.say(&announce('a', 'd')).await;
+    non_reading.hear_json().await;
+    let mut talker = worker.connect().await;
     let sdp = "x".repeat(4000);
     for round in 0..200 {
         let mut message = announce_with_offers('a', 't', 1, &sdp);
@@ -82,36 +82,36 @@ async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
         talker.say(&message).await;
         assert_eq!(talker.hear_json().await["incomplete"], 2);
     }
-    let counters = world.counters();
-    // Half of 256 KiB makes it "stuck"; what is still given to it is bounded.
+    let counters = worker.counters();
+    // Half of 256 KiB marks it as stuck; the bytes queued for it after that are bounded.
     assert!(
         (30..45).contains(&counters.offers_relayed),
         "{}",
         counters.offers_relayed
     );
     let since = Instant::now();
-    assert_eq!(deaf.task.await.expect("no panic"), Ended::Stuck);
+    assert_eq!(non_reading.task.await.expect("no panic"), Ended::Stuck);
     assert!(
         since.elapsed() <= seconds(22) + LATE,
         "{:?}",
         since.elapsed()
     );
-    assert_eq!(world.counters().connections_stuck, 1);
+    assert_eq!(worker.counters().connections_stuck, 1);
     talker.say(&announce('a', 't')).await;
     assert_eq!(talker.hear_json().await["incomplete"], 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_slow_but_steady_reader_stays() {
-    let world = World::new(|config| config.connection.first_message_timeout = seconds(3600));
-    let (mut slow, task) = world.pipe(64);
-    while world.hub.connections() == 0 {
+    let worker = World::new(|config| config.connection.first_message_timeout = seconds(3600));
+    let (mut slow, task) = worker.pipe(64);
+    while worker.hub.connections() == 0 {
         tokio::task::yield_now().await;
     }
-    // Answers pile up to nearly the bound: more than half of it waits for minutes, and nothing is read so long.
+    // The outbox fills nearly to its bound: more than half of it stays full for minutes, and nothing is read meanwhile.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..60 {
-        world.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
     }
     for _ in 0..200 {
         slow.read_exact(&mut [0; 500])
@@ -120,16 +120,16 @@ async fn a_slow_but_steady_reader_stays() {
         tokio::time::sleep(seconds(1)).await;
     }
     assert!(!task.is_finished());
-    assert_eq!(world.counters().messages_dropped_output_full, 0);
+    assert_eq!(worker.counters().messages_dropped_output_full, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_member_that_reads_again_gets_offers_again() {
-    let world = World::new(|config| config.no_limits = true);
-    let mut slow = world.connect_with(1024).await;
+    let worker = World::new(|config| config.no_limits = true);
+    let mut slow = worker.connect_with(1024).await;
     slow.say(&announce('a', 's')).await;
     slow.hear_json().await;
-    let mut talker = world.connect().await;
+    let mut talker = worker.connect().await;
     let sdp = "x".repeat(4000);
     let offer = |round: usize| {
         let mut message = announce_with_offers('a', 't', 1, &sdp);
@@ -140,7 +140,7 @@ async fn a_member_that_reads_again_gets_offers_again() {
         talker.say(&offer(round)).await;
         talker.hear_json().await;
     }
-    let relayed = world.counters().offers_relayed;
+    let relayed = worker.counters().offers_relayed;
     for round in 0..relayed {
         assert_eq!(slow.hear_json().await["offer_id"], format!("{round:020}"));
     }
@@ -150,8 +150,8 @@ async fn a_member_that_reads_again_gets_offers_again() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn who_does_not_read_replies_is_not_read_either() {
-    let world = World::new(|config| config.no_limits = true);
-    let mut client = world.connect_with(64 * 1024).await;
+    let worker = World::new(|config| config.no_limits = true);
+    let mut client = worker.connect_with(64 * 1024).await;
     let mut sent = 0;
     let message = announce('a', 'p').to_string();
     while timeout(
@@ -164,52 +164,52 @@ async fn who_does_not_read_replies_is_not_read_either() {
         sent += 1;
         assert!(sent < 10_000, "the server goes on reading");
     }
-    assert_eq!(world.counters().messages_dropped_output_full, 0);
+    assert_eq!(worker.counters().messages_dropped_output_full, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn stopping_closes_with_going_away() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     client.say(&announce('a', 'p')).await;
     client.hear_json().await;
-    world.hub.close_all(Ended::Stopping);
+    worker.hub.close_all(Ended::Stopping);
     assert_eq!(client.hear_close().await, 1001);
     assert_eq!(client.ended().await, Ended::Stopping);
-    assert_eq!(world.hub.connections(), 0);
-    let mut late = world.connect().await;
+    assert_eq!(worker.hub.connections(), 0);
+    let mut late = worker.connect().await;
     assert_eq!(late.hear_close().await, 1001);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn dropping_the_task_of_a_connection_ends_its_memberships() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     client.say(&announce('a', 'p')).await;
     client.hear_json().await;
     client.task.abort();
     assert!(client.task.await.is_err());
     assert_eq!(
-        (world.totals(), world.hub.connections()),
+        (worker.totals(), worker.hub.connections()),
         (Totals::default(), 0)
     );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_ping_that_falls_due_while_output_waits_is_not_lost() {
-    let world = World::new(|config| config.no_limits = true);
-    let mut slow = world.connect_with(1024).await;
+    let worker = World::new(|config| config.no_limits = true);
+    let mut slow = worker.connect_with(1024).await;
     slow.say(&announce('a', 's')).await;
     slow.hear_json().await;
     tokio::time::sleep(seconds(40)).await;
-    let mut talker = world.connect().await;
+    let mut talker = worker.connect().await;
     for round in 0..10 {
         let mut message = announce_with_offers('a', 't', 1, &"x".repeat(4000));
         message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
         talker.say(&message).await;
         talker.hear_json().await;
     }
-    // The ping falls due now, behind more than pipe and write buffer hold.
+    // The ping is due now, behind more bytes than pipe and write buffer hold.
     tokio::time::sleep(seconds(10)).await;
     for _ in 0..10 {
         assert!(slow.hear_json().await["offer"].is_object());
@@ -217,16 +217,16 @@ async fn a_ping_that_falls_due_while_output_waits_is_not_lost() {
     for _ in 0..4 {
         assert!(slow.hear().await.is_none(), "only pings");
     }
-    // The talker, whose side nobody reads, is gone by now; the slow one is not.
+    // The talker, whose socket is not read, is closed by now; the slow client is not.
     slow.say(&announce('a', 's')).await;
     assert_eq!(slow.hear_json().await["incomplete"], 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn reading_goes_on_when_much_output_is_taken_at_once() {
-    let world = World::new(|_| {});
-    let (mut pipe, _task) = world.pipe(1 << 20);
-    while world.hub.connections() == 0 {
+    let worker = World::new(|_| {});
+    let (mut pipe, _task) = worker.pipe(1 << 20);
+    while worker.hub.connections() == 0 {
         tokio::task::yield_now().await;
     }
     let text = announce('a', 'p').to_string().into_bytes();
@@ -241,13 +241,13 @@ async fn reading_goes_on_when_much_output_is_taken_at_once() {
     pipe.write_all(&[&head[..], &text].concat())
         .await
         .expect("room in the pipe");
-    // Before the connection has its turn: it must not read now, and writes all of it in one go.
+    // Runs before the connection's turn: it must not read now, and writes all of it at once.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..60 {
-        world.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
     }
     let since = Instant::now();
-    while world.totals().leechers == 0 {
+    while worker.totals().leechers == 0 {
         pipe.read_exact(&mut [0; 100])
             .await
             .expect("the connection stays");
@@ -257,8 +257,8 @@ async fn reading_goes_on_when_much_output_is_taken_at_once() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_a_client_goes_on_sending_after_our_close_is_read_away() {
-    let world = World::new(|_| {});
-    let (mut pipe, task) = world.pipe(4096);
+    let worker = World::new(|_| {});
+    let (mut pipe, task) = worker.pipe(4096);
     let since = Instant::now();
     let unmasked = [0x81, 2, b'{', b'}'];
     pipe.write_all(&[&unmasked[..], &vec![b'x'; 500_000]].concat())
@@ -272,22 +272,22 @@ async fn what_a_client_goes_on_sending_after_our_close_is_read_away() {
     assert!(since.elapsed() < seconds(1), "{:?}", since.elapsed());
 }
 
-/// A masked frame whose mask changes nothing.
+/// Returns a masked frame with a zero mask.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = 0x80 | u8::try_from(payload.len()).expect("short");
     assert!(payload.len() < 126);
     [&[first, length, 0, 0, 0, 0][..], payload].concat()
 }
 
-/// Sends bytes with a pause before each, until the server hears no more. The time from the first byte to the end, and why it
-/// ended.
+/// Sends each portion after a pause, until the server stops reading. Returns the time from the first byte to the end,
+/// and the end reason.
 async fn drip(
-    world: &World,
+    worker: &World,
     begin: &[u8],
     portions: &[Vec<u8>],
     pause: Duration,
 ) -> (Duration, Ended) {
-    let (mut pipe, task) = world.pipe(1 << 16);
+    let (mut pipe, task) = worker.pipe(1 << 16);
     pipe.write_all(begin).await.expect("room in the pipe");
     let since = Instant::now();
     for portion in portions {
@@ -305,10 +305,10 @@ async fn drip(
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn without_a_valid_message_a_connection_lasts_a_minute_whatever_else_comes() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     let since = Instant::now();
-    let mut nonsense = world.connect().await;
+    let mut nonsense = worker.connect().await;
     nonsense.say(&json!({"action": "dance"})).await;
     nonsense.send(Message::Ping("x".into())).await;
     let code = timeout(seconds(90), async {
@@ -335,70 +335,70 @@ async fn without_a_valid_message_a_connection_lasts_a_minute_whatever_else_comes
     assert_eq!(client.ended().await, Ended::FirstMessageTimeout);
     assert_eq!(nonsense.hear_close().await, 1008);
     assert_eq!(nonsense.ended().await, Ended::FirstMessageTimeout);
-    assert_eq!(world.counters().first_message_timed_out, 2);
+    assert_eq!(worker.counters().first_message_timed_out, 2);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_message_that_has_begun_must_end_in_time() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let text = announce('a', 'p').to_string().into_bytes();
     let whole = frame(0x81, &text);
     let bytes: Vec<_> = whole.iter().map(|&byte| vec![byte]).collect();
-    // A byte a second, in one frame.
-    let (took, ended) = drip(&world, b"", &bytes, seconds(1)).await;
+    // One byte a second, in one frame.
+    let (took, ended) = drip(&worker, b"", &bytes, seconds(1)).await;
     assert_eq!(ended, Ended::MessageTimeout);
     assert!(
         took >= seconds(21) && took <= seconds(21) + LATE + CLOSING,
         "{took:?}"
     );
-    // Empty fragments, and pings between them, which are whole by themselves.
+    // Empty fragments, with whole pings between them.
     let mut fragments = vec![frame(0x01, b"{")];
     for _ in 0..60 {
         fragments.extend([frame(0x00, b""), frame(0x89, b"ping")]);
     }
-    let (took, ended) = drip(&world, &whole, &fragments, seconds(1)).await;
+    let (took, ended) = drip(&worker, &whole, &fragments, seconds(1)).await;
     assert_eq!(ended, Ended::MessageTimeout);
     assert!(
         took >= seconds(21) && took <= seconds(21) + LATE + CLOSING,
         "{took:?}"
     );
-    assert_eq!(world.counters().message_timed_out, 2);
-    assert_eq!(world.counters().connections_dead, 0);
+    assert_eq!(worker.counters().message_timed_out, 2);
+    assert_eq!(worker.counters().connections_dead, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn slow_messages_that_end_in_time_may_follow_each_other() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let text = announce('a', 'p').to_string().into_bytes();
     let (head, tail) = text.split_at(10);
-    // The end of each comes together with the beginning of the next, fifteen seconds after its own.
+    // The end of each arrives together with the beginning of the next, fifteen seconds after its own beginning.
     let mut portions = Vec::new();
     for _ in 0..20 {
         portions.push([frame(0x80, tail), frame(0x01, head)].concat());
     }
     portions.push([frame(0x80, tail), frame(0x88, b"")].concat());
-    let (_, ended) = drip(&world, &frame(0x01, head), &portions, seconds(15)).await;
+    let (_, ended) = drip(&worker, &frame(0x01, head), &portions, seconds(15)).await;
     assert_eq!(ended, Ended::ByClient);
-    assert_eq!(world.counters().announces, 21);
-    assert_eq!(world.counters().message_timed_out, 0);
+    assert_eq!(worker.counters().announces, 21);
+    assert_eq!(worker.counters().message_timed_out, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_message_is_not_late_that_waits_for_us() {
-    let world = World::new(|_| {});
-    let (mut pipe, task) = world.pipe(64);
+    let worker = World::new(|_| {});
+    let (mut pipe, task) = worker.pipe(64);
     let text = announce('a', 'p').to_string().into_bytes();
-    // A valid message, and the beginning of the next.
+    // A valid message, and the beginning of the next one.
     pipe.write_all(&frame(0x81, &text))
         .await
         .expect("it is read");
     pipe.write_all(&frame(0x81, &text)[..20])
         .await
         .expect("it is read");
-    // Then output piles up, and the client takes it slowly.
+    // Then the outbox fills, and the client reads it slowly.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..50 {
-        world.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
     }
     for _ in 0..60 {
         pipe.read_exact(&mut [0; 1000])
@@ -407,7 +407,7 @@ async fn a_message_is_not_late_that_waits_for_us() {
         tokio::time::sleep(seconds(1)).await;
     }
     assert!(!task.is_finished());
-    // From when it is read again, it has its time.
+    // The message deadline starts when reading resumes.
     let since = Instant::now();
     let ended = tokio::select! {
         ended = task => ended.expect("no panic"),
@@ -423,34 +423,34 @@ async fn a_message_is_not_late_that_waits_for_us() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_comes_with_the_handshake_is_paid_for() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.bytes_per_second = 10_000;
         config.limits.bytes_burst = 65_536;
         config.limits.messages_burst = 10_000;
     });
     let (mut pipe, server) = tokio::io::duplex(1 << 20);
     let text = announce('a', 'p').to_string().into_bytes();
-    let mut ahead = Vec::new();
-    while ahead.len() < 75_000 {
-        ahead.extend(frame(0x8a, &[0; 100]));
+    let mut read_ahead = Vec::new();
+    while read_ahead.len() < 75_000 {
+        read_ahead.extend(frame(0x8a, &[0; 100]));
     }
-    ahead.extend(frame(0x81, &text));
+    read_ahead.extend(frame(0x81, &text));
     let task = tokio::task::spawn_local(serve(
         server,
-        ahead,
+        read_ahead,
         &Visitor::default(),
-        Rc::clone(&world.around),
+        Rc::clone(&worker.around),
     ));
     let since = Instant::now();
-    // The reply comes when what is over the burst, about a second's worth, has been paid.
-    let mut heard = [0; 2];
-    pipe.read_exact(&mut heard).await.expect("a reply");
+    // The reply is sent when the bytes over the burst, about a second's worth, are paid for.
+    let mut reply_start = [0; 2];
+    pipe.read_exact(&mut reply_start).await.expect("a reply");
     assert!(
         since.elapsed() >= Duration::from_millis(900),
         "{:?}",
         since.elapsed()
     );
-    assert_eq!(world.pauses(), 1);
+    assert_eq!(worker.pauses(), 1);
     drop(pipe);
     task.await.expect("no panic");
 }

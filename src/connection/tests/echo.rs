@@ -1,4 +1,5 @@
-//! Frames through a whole connection that echoes, against tungstenite's reading; the fuzz target `frames` does the same.
+//! Compares frames through a whole echoing connection with tungstenite's reading. The fuzz target `frames` does the
+//! same.
 
 use std::fs;
 use std::path::Path;
@@ -14,20 +15,20 @@ mod served;
 mod stream;
 
 fn check(bytes: &[u8]) {
-    served::check(bytes, |wire, read_ahead| {
+    served::check(bytes, |stream_end, read_ahead| {
         let mut config = Config {
             no_limits: true,
             ..Config::default()
         };
-        // So little that reading often waits for writing.
+        // So small that reading often waits for writing.
         config.connection.output_bytes_max = 4 * stream::MESSAGE_BYTES_MAX;
         let node = Arc::new(Node::new(&config, 1));
         node.echo();
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let (hub, started) = (Hub::new(node, 0, 0), Instant::now());
-            let around = Surroundings::new(hub, started, stream::MESSAGE_BYTES_MAX);
-            serve(wire, read_ahead, &Visitor::default(), around).await;
+            let context = Surroundings::new(hub, started, stream::MESSAGE_BYTES_MAX);
+            serve(stream_end, read_ahead, &Visitor::default(), context).await;
         });
     });
 }

@@ -1,4 +1,4 @@
-//! Connections over their rate limits do not delay others.
+//! Tests that connections over their rate limits do not delay others.
 
 use super::*;
 
@@ -13,18 +13,18 @@ fn strict_world() -> World {
 }
 
 /// A client that has sent more than its limit, so that the server pauses reading for a second.
-async fn over_limit(world: &World) -> Client {
-    let mut client = world.connect().await;
+async fn over_limit(worker: &World) -> Client {
+    let mut client = worker.connect().await;
     for _ in 0..4 {
         client.say(&announce('a', 'p')).await;
     }
     client
 }
 
-async fn many_over_limit(world: &World) -> Vec<Client> {
+async fn many_over_limit(worker: &World) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..OVER_LIMIT {
-        clients.push(over_limit(world).await);
+        clients.push(over_limit(worker).await);
     }
     tokio::time::sleep(Duration::from_millis(10)).await;
     clients
@@ -32,9 +32,9 @@ async fn many_over_limit(world: &World) -> Vec<Client> {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_few_paused_connections_resume_per_iteration() {
-    let world = strict_world();
-    let _clients = many_over_limit(&world).await;
-    let served = || world.counters().announces;
+    let worker = strict_world();
+    let _clients = many_over_limit(&worker).await;
+    let served = || worker.counters().announces;
     let start = served();
     tokio::time::advance(Duration::from_secs(2)).await;
     let mut before = start;
@@ -50,18 +50,18 @@ async fn a_few_paused_connections_resume_per_iteration() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn closing_connections_leave_the_resume_queue() {
-    let world = strict_world();
-    let closing = many_over_limit(&world).await;
-    let mut other = over_limit(&world).await;
+    let worker = strict_world();
+    let closing = many_over_limit(&worker).await;
+    let mut other = over_limit(&worker).await;
     other.hear_json().await;
     other.hear_json().await;
     // All pauses end. When the first connections have resumed, the others wait in the queue.
-    let paused = world.counters().announces;
+    let paused = worker.counters().announces;
     tokio::time::advance(Duration::from_millis(1100)).await;
-    while world.counters().announces == paused {
+    while worker.counters().announces == paused {
         tokio::task::yield_now().await;
     }
-    world.hub.close_some(OVER_LIMIT, Ended::Stopping);
+    worker.hub.close_some(OVER_LIMIT, Ended::Stopping);
     let began = Instant::now();
     other.hear_json().await;
     // Each close takes two seconds, as the clients do not read it.

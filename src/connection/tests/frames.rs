@@ -14,46 +14,46 @@ fn join() -> Vec<u8> {
     announce('a', 'p').to_string().into_bytes()
 }
 
-/// Sends bytes and gives what the server sent until it ended the connection or fell silent for a second.
-async fn exchange(world: &World, bytes: &[u8]) -> Vec<u8> {
-    let (mut pipe, task) = world.pipe(1 << 20);
+/// Sends bytes, and returns what the server sent until it closed the connection or was silent for a second.
+async fn exchange(worker: &World, bytes: &[u8]) -> Vec<u8> {
+    let (mut pipe, task) = worker.pipe(1 << 20);
     pipe.write_all(bytes).await.expect("room in the pipe");
-    let mut heard = Vec::new();
-    let _ = timeout(Duration::from_secs(1), pipe.read_to_end(&mut heard)).await;
+    let mut received = Vec::new();
+    let _ = timeout(Duration::from_secs(1), pipe.read_to_end(&mut received)).await;
     drop(pipe);
     task.await.expect("no panic");
-    heard
+    received
 }
 
-/// The close code of a server's frame that ends what was heard.
-fn close_code(heard: &[u8]) -> Option<u16> {
-    let start = heard
+/// Returns the code of the close frame at the end of the received bytes.
+fn close_code(received: &[u8]) -> Option<u16> {
+    let start = received
         .windows(2)
         .rposition(|pair| pair[0] == FIN | CLOSE && usize::from(pair[1]) >= 2)?;
     Some(u16::from_be_bytes([
-        *heard.get(start + 2)?,
-        *heard.get(start + 3)?,
+        *received.get(start + 2)?,
+        *received.get(start + 3)?,
     ]))
 }
 
-fn replies(heard: &[u8]) -> usize {
-    let text = String::from_utf8_lossy(heard);
+fn replies(received: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(received);
     text.matches("\"complete\":").count()
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn text_and_binary_frames_are_the_same() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     for opcode in [TEXT, BINARY] {
-        let heard = exchange(&world, &frame(FIN | opcode, &join())).await;
-        assert_eq!((replies(&heard), close_code(&heard)), (1, None));
-        assert_eq!(heard[0], FIN | TEXT, "replies are text");
+        let received = exchange(&worker, &frame(FIN | opcode, &join())).await;
+        assert_eq!((replies(&received), close_code(&received)), (1, None));
+        assert_eq!(received[0], FIN | TEXT, "replies are text");
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_message_may_come_in_pieces_with_a_ping_between() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let join = join();
     let (one, rest) = join.split_at(30);
     let (two, three) = rest.split_at(1);
@@ -64,24 +64,24 @@ async fn a_message_may_come_in_pieces_with_a_ping_between() {
         frame(CONTINUATION, b""),
         frame(FIN | CONTINUATION, three),
     ];
-    let heard = exchange(&world, &bytes.concat()).await;
-    assert_eq!((replies(&heard), close_code(&heard)), (1, None));
+    let received = exchange(&worker, &bytes.concat()).await;
+    assert_eq!((replies(&received), close_code(&received)), (1, None));
     assert!(
-        heard.windows(7).any(|bytes| bytes == b"\x8a\x05hello"),
+        received.windows(7).any(|bytes| bytes == b"\x8a\x05hello"),
         "the pong carries the ping's payload"
     );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_cut_leaves_nothing_behind() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let bytes = [
         frame(TEXT, &join()[..20]),
         frame(FIN | CONTINUATION, &join()[20..]),
     ]
     .concat();
     for cut in 0..=bytes.len() {
-        let (mut pipe, task) = world.pipe(4096);
+        let (mut pipe, task) = worker.pipe(4096);
         pipe.write_all(&bytes[..cut])
             .await
             .expect("room in the pipe");
@@ -93,7 +93,7 @@ async fn every_cut_leaves_nothing_behind() {
             "after {cut} bytes"
         );
         assert_eq!(
-            (world.hub.connections(), world.totals()),
+            (worker.hub.connections(), worker.totals()),
             (0, Totals::default())
         );
     }
@@ -101,7 +101,7 @@ async fn every_cut_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn violations_are_closed_with_their_code() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let unmasked = [&[FIN | TEXT, 2][..], b"{}"].concat();
     let long_ping = frame(FIN | PING, &[0; 126]);
     for (bytes, code, ended) in [
@@ -120,53 +120,61 @@ async fn violations_are_closed_with_their_code() {
         (frame(FIN | TEXT, b"\xff\xfe"), 1007, Ended::NotUtf8),
         (frame(FIN | TEXT, b"\xed\xa0\x80"), 1007, Ended::NotUtf8),
     ] {
-        let (mut pipe, task) = world.pipe(1 << 20);
+        let (mut pipe, task) = worker.pipe(1 << 20);
         pipe.write_all(&bytes).await.expect("room in the pipe");
-        let mut heard = Vec::new();
-        pipe.read_to_end(&mut heard).await.expect("an orderly end");
+        let mut received = Vec::new();
+        pipe.read_to_end(&mut received)
+            .await
+            .expect("an orderly end");
         drop(pipe);
-        let how = task.await.expect("no panic");
-        assert_eq!((close_code(&heard), how), (Some(code), ended), "{bytes:x?}");
+        let actual_end = task.await.expect("no panic");
+        assert_eq!(
+            (close_code(&received), actual_end),
+            (Some(code), ended),
+            "{bytes:x?}"
+        );
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_message_too_long_is_closed_by_its_length_alone() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     for bytes in [
         head(FIN | TEXT, 131_073),
         head(FIN | TEXT, u64::MAX >> 1),
-        // The sum of fragments counts.
+        // The sum of all fragments counts.
         [
             frame(TEXT, &vec![b' '; 100_000]),
             head(FIN | CONTINUATION, 31_073),
         ]
         .concat(),
     ] {
-        let heard = exchange(&world, &bytes).await;
-        assert_eq!(close_code(&heard), Some(1009));
+        let received = exchange(&worker, &bytes).await;
+        assert_eq!(close_code(&received), Some(1009));
     }
 
     let longest = [join(), vec![b' '; 131_072 - join().len()]].concat();
-    let heard = exchange(&world, &frame(FIN | TEXT, &longest)).await;
-    assert_eq!((replies(&heard), close_code(&heard)), (1, None));
+    let received = exchange(&worker, &frame(FIN | TEXT, &longest)).await;
+    assert_eq!((replies(&received), close_code(&received)), (1, None));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_close_is_answered_with_its_code_and_ends_the_transport() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     for (payload, code) in [
         (&[0x03, 0xe8][..], Some(1000)),
         (&[0x0f, 0xa0, b'x'], Some(4000)),
         (&[], None),
     ] {
-        let (mut pipe, task) = world.pipe(4096);
+        let (mut pipe, task) = worker.pipe(4096);
         pipe.write_all(&frame(FIN | CLOSE, payload))
             .await
             .expect("room in the pipe");
-        let mut heard = Vec::new();
-        pipe.read_to_end(&mut heard).await.expect("an orderly end");
-        assert_eq!((heard[0], close_code(&heard)), (FIN | CLOSE, code));
+        let mut received = Vec::new();
+        pipe.read_to_end(&mut received)
+            .await
+            .expect("an orderly end");
+        assert_eq!((received[0], close_code(&received)), (FIN | CLOSE, code));
         drop(pipe);
         assert_eq!(task.await.expect("no panic"), Ended::ByClient);
     }
@@ -174,63 +182,65 @@ async fn a_close_is_answered_with_its_code_and_ends_the_transport() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_was_said_before_a_close_is_still_answered() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let bytes = [
         frame(FIN | TEXT, &join()),
         frame(FIN | CLOSE, &[0x03, 0xe8]),
     ]
     .concat();
-    let heard = exchange(&world, &bytes).await;
-    assert_eq!((replies(&heard), close_code(&heard)), (1, Some(1000)));
+    let received = exchange(&worker, &bytes).await;
+    assert_eq!((replies(&received), close_code(&received)), (1, Some(1000)));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_connection_keeps_what_it_may_not_serve_yet_and_serves_it_later() {
-    let world = World::new(|config| config.limits.messages_burst = 1);
-    let (mut pipe, _task) = world.pipe(1 << 20);
+    let worker = World::new(|config| config.limits.messages_burst = 1);
+    let (mut pipe, _task) = worker.pipe(1 << 20);
     let longest = [join(), vec![b' '; 100_000]].concat();
     let bytes = [
         frame(FIN | TEXT, &join()).repeat(100),
         frame(FIN | TEXT, &longest),
     ]
     .concat();
-    // In portions that end anywhere, each after the one before has been read or put off.
-    for portion in bytes.chunks(997) {
-        pipe.write_all(portion).await.expect("room in the pipe");
+    // In chunks that end anywhere, each sent after the previous one was read or deferred.
+    for chunk in bytes.chunks(997) {
+        pipe.write_all(chunk).await.expect("room in the pipe");
         tokio::task::yield_now().await;
     }
-    let mut heard = Vec::new();
-    while replies(&heard) < 101 {
+    let mut received = Vec::new();
+    while replies(&received) < 101 {
         let mut more = [0; 4096];
         let read = timeout(Duration::from_mins(1), pipe.read(&mut more)).await;
-        let read = read.expect("it goes on").expect("the connection stays");
-        heard.extend_from_slice(&more[..read]);
+        let read = read
+            .expect("a reply in time")
+            .expect("the connection stays");
+        received.extend_from_slice(&more[..read]);
     }
-    assert!(world.pauses() >= 100);
+    assert!(worker.pauses() >= 100);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let (mut client, server) = tokio::io::duplex(4096);
     let bytes = frame(FIN | TEXT, &join());
     let (early, late) = bytes.split_at(50);
     let visitor = Visitor::default();
-    let around = Rc::clone(&world.around);
-    tokio::task::spawn_local(serve(server, early.to_vec(), &visitor, around));
+    let context = Rc::clone(&worker.around);
+    tokio::task::spawn_local(serve(server, early.to_vec(), &visitor, context));
     client.write_all(late).await.expect("room in the pipe");
-    let mut heard = vec![0; 100];
-    let read = client.read(&mut heard).await.expect("a reply");
-    assert_eq!(replies(&heard[..read]), 1);
+    let mut received = vec![0; 100];
+    let read = client.read(&mut received).await.expect("a reply");
+    assert_eq!(replies(&received[..read]), 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.bytes_per_second = 1_000_000;
         config.limits.bytes_burst = 2_000_000;
     });
-    let (mut pipe, _task) = world.pipe(4096);
+    let (mut pipe, _task) = worker.pipe(4096);
     let fragments = [frame(TEXT, b""), frame(CONTINUATION, b"").repeat(50_000)].concat();
     assert!(fragments.len() > 300_000);
     let since = Instant::now();
@@ -238,15 +248,18 @@ async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
         pipe.write_all(&fragments).await.expect("the server reads");
         since.elapsed()
     });
-    let mut honest = world.connect().await;
+    let mut honest = worker.connect().await;
     for _ in 0..10 {
         honest.say(&announce('a', 'h')).await;
         honest.hear_json().await;
-        assert!(!flood.is_finished(), "it is served meanwhile");
+        assert!(
+            !flood.is_finished(),
+            "the client is served during the flood"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let taken = flood.await.expect("no panic");
-    // 50,000 pieces count as 262 bytes each: 2,000,000 at once and the rest at 1,000,000 a second.
-    assert!(taken > Duration::from_secs(10), "{taken:?}");
-    assert!(world.pauses() > 10);
+    let elapsed = flood.await.expect("no panic");
+    // 50,000 fragments count as 262 bytes each: 2,000,000 at once and the rest at 1,000,000 a second.
+    assert!(elapsed > Duration::from_secs(10), "{elapsed:?}");
+    assert!(worker.pauses() > 10);
 }

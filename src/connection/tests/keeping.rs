@@ -1,4 +1,4 @@
-//! What a connection keeps in memory between its turns.
+//! Tests the memory that a connection holds between its turns.
 
 use std::task::Waker;
 
@@ -8,7 +8,7 @@ use super::*;
 
 const MESSAGE_BYTES_MAX: usize = 131_072;
 
-/// One turn of a socket; gives how many messages came.
+/// Runs one turn of a socket; returns the number of messages received.
 fn turn<T: Transport>(socket: &mut Socket<T>, shared: &mut [u8]) -> usize {
     let (mut turn, mut messages) = (socket.begin_turn(), 0);
     let cx = &mut Context::from_waker(Waker::noop());
@@ -38,7 +38,7 @@ async fn no_room_is_kept_beside_what_is_kept() {
     assert_eq!(kept.len(), 1);
     assert!(kept.capacity() < 64, "{}", kept.capacity());
 
-    // The rest of that frame: nothing is left to keep.
+    // The rest of that frame: nothing remains to be stored.
     client.write_all(&[0x80, 0, 0, 0, 0]).await.unwrap();
     assert_eq!(turn(&mut socket, &mut shared), 1);
     assert!(socket.kept.is_none());

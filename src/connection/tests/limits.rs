@@ -1,4 +1,4 @@
-//! What happens to connections over the limits of their address, their origin and the process.
+//! Tests connections over the limits of their address, their origin and the process.
 
 use tokio::io::AsyncWriteExt;
 
@@ -26,21 +26,21 @@ async fn pass(seconds: u64) {
 }
 
 /// Sends malformed messages until the connection is closed.
-async fn misbehave(world: &World, visitor: &Visitor) -> Ended {
-    let mut client = world.connect_as(visitor).await;
+async fn misbehave(worker: &World, visitor: &Visitor) -> Ended {
+    let mut client = worker.connect_as(visitor).await;
     while client.socket.send(Message::text("{")).await.is_ok() {}
     client.task.await.expect("no panic")
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_flood_of_pings_is_slowed_and_then_closed() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.messages_burst = 20;
         config.limits.delay_max = Duration::from_millis(10);
         config.limits.patience = Duration::from_millis(100);
         config.limits.refusals_per_minute_max = 50;
     });
-    let mut client = world.connect().await;
+    let mut client = worker.connect().await;
     while client
         .socket
         .send(Message::Ping(vec![1].into()))
@@ -48,14 +48,14 @@ async fn a_flood_of_pings_is_slowed_and_then_closed() {
         .is_ok()
     {}
     assert_eq!(client.task.await.expect("no panic"), Ended::Flood);
-    assert!(world.pauses() > 0);
-    assert_eq!(world.counters().connections_flooding, 1);
+    assert!(worker.pauses() > 0);
+    assert_eq!(worker.counters().connections_flooding, 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn unwanted_answers_are_dropped_without_a_word_and_a_flood_of_them_is_closed() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     client.say(&announce('a', 'p')).await;
     client.hear_json().await;
     let mut answer = announce('a', 'p');
@@ -65,59 +65,59 @@ async fn unwanted_answers_are_dropped_without_a_word_and_a_flood_of_them_is_clos
     let answer = Message::text(answer.to_string());
     while client.socket.send(answer.clone()).await.is_ok() {}
     assert_eq!(client.task.await.expect("no panic"), Ended::Hostile);
-    // 150 points, at a quarter each, some of which have faded.
-    let unwanted = world.counters().answers_unwanted;
+    // 150 points, at a quarter each; some have decayed.
+    let unwanted = worker.counters().answers_unwanted;
     assert!((600..800).contains(&unwanted), "{unwanted}");
-    assert_eq!(world.counters().connections_hostile, 1);
+    assert_eq!(worker.counters().connections_hostile, 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_address_of_hostile_connections_is_banned_and_let_in_again_when_that_is_over() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let (bad, good) = (visitor("192.0.2.1"), visitor("192.0.2.2"));
     let began = Instant::now();
-    while world.hub.let_in(&bad).is_ok() {
-        assert_eq!(misbehave(&world, &bad).await, Ended::Malformed);
+    while worker.hub.let_in(&bad).is_ok() {
+        assert_eq!(misbehave(&worker, &bad).await, Ended::Malformed);
         pass(10).await;
         assert!(began.elapsed() < Duration::from_mins(5), "never banned");
     }
-    let refused = world.hub.let_in(&bad).expect_err("banned");
+    let refused = worker.hub.let_in(&bad).expect_err("banned");
     assert_eq!(refused.status(), 403);
     assert!(
         refused.to_string().contains("too many malformed messages"),
         "{refused}"
     );
     assert!((1..=60).contains(&refused.retry_after()));
-    assert!(world.hub.let_in(&good).is_ok());
-    assert_eq!((world.counters().bans, world.hub.bans().len()), (1, 1));
+    assert!(worker.hub.let_in(&good).is_ok());
+    assert_eq!((worker.counters().bans, worker.hub.bans().len()), (1, 1));
     pass(61).await;
-    assert!(world.hub.let_in(&bad).is_ok());
-    // The strikes have not faded yet, so the next one bans again, for twice as long.
-    misbehave(&world, &bad).await;
-    let refused = world.hub.let_in(&bad).expect_err("banned again");
+    assert!(worker.hub.let_in(&bad).is_ok());
+    // The strikes have not decayed yet, so the next one bans again, for twice as long.
+    misbehave(&worker, &bad).await;
+    let refused = worker.hub.let_in(&bad).expect_err("banned again");
     assert!((110..=121).contains(&refused.retry_after()), "{refused}");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn who_hangs_up_just_before_it_would_be_closed_is_banned_like_others() {
-    let world = World::new(|config| config.bans.strikes_max = 1);
+    let worker = World::new(|config| config.bans.strikes_max = 1);
     let bad = visitor("192.0.2.1");
     for _ in 0..3 {
-        let mut client = world.connect_as(&bad).await;
+        let mut client = worker.connect_as(&bad).await;
         for _ in 0..80 {
             client.send(Message::text("{")).await;
             client.hear_json().await;
         }
         drop(client.socket);
         assert_eq!(client.task.await.expect("no panic"), Ended::Lost);
-        // What it may send malformed in a minute is not there again before.
+        // The malformed-message allowance of one minute is not refilled before.
         pass(50).await;
     }
-    assert!(world.hub.let_in(&bad).is_err());
-    // A few bad messages are nobody's strike.
+    assert!(worker.hub.let_in(&bad).is_err());
+    // A few malformed messages do not count as a strike.
     let good = visitor("192.0.2.2");
     for _ in 0..10 {
-        let mut client = world.connect_as(&good).await;
+        let mut client = worker.connect_as(&good).await;
         for _ in 0..5 {
             client.send(Message::text("{")).await;
             client.hear_json().await;
@@ -126,37 +126,37 @@ async fn who_hangs_up_just_before_it_would_be_closed_is_banned_like_others() {
         client.task.await.expect("no panic");
         pass(10).await;
     }
-    assert!(world.hub.let_in(&good).is_ok());
+    assert!(worker.hub.let_in(&good).is_ok());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_ban_is_seen_by_its_hash_and_can_be_lifted() {
-    let world = World::new(|config| config.bans.strikes_max = 0);
+    let worker = World::new(|config| config.bans.strikes_max = 0);
     let bad = visitor("2001:db8:1:2::3");
     for _ in 0..2 {
-        misbehave(&world, &bad).await;
+        misbehave(&worker, &bad).await;
         pass(11).await;
     }
-    let bans = world.hub.bans();
+    let bans = worker.hub.bans();
     assert_eq!(bans.len(), 2, "its /64 and its /48: {bans:?}");
     let other_in_network = visitor("2001:db8:1:2:ffff::9");
     assert!(matches!(
-        world.hub.let_in(&other_in_network),
+        worker.hub.let_in(&other_in_network),
         Err(Limited::Banned { .. })
     ));
     for ban in bans {
         let name = ban.key.to_string();
         assert!(!name.contains("2001"));
         let key = Key::from_name(&name).expect("a name");
-        assert!(world.hub.node().lift_ban(key));
-        assert!(!world.hub.node().lift_ban(key), "once");
+        assert!(worker.hub.node().lift_ban(key));
+        assert!(!worker.hub.node().lift_ban(key), "once");
     }
-    assert!(world.hub.let_in(&bad).is_ok());
+    assert!(worker.hub.let_in(&bad).is_ok());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn addresses_of_exempt_networks_are_never_limited_or_banned() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.exempt = vec!["192.168.0.0/16".parse().expect("a network")];
         config.bans.strikes_max = 0;
         config.limits.address_connections_max = 1;
@@ -165,134 +165,140 @@ async fn addresses_of_exempt_networks_are_never_limited_or_banned() {
     });
     let home = visitor("192.168.1.7");
     for _ in 0..3 {
-        misbehave(&world, &home).await;
+        misbehave(&worker, &home).await;
         pass(11).await;
     }
-    let guests = [(); 3].map(|()| world.hub.let_in(&home).expect("exempt"));
+    let permits = [(); 3].map(|()| worker.hub.let_in(&home).expect("exempt"));
     assert!(
-        guests
+        permits
             .iter()
-            .all(|_| world.hub.let_open(&home) == Ok(Duration::ZERO))
+            .all(|_| worker.hub.let_open(&home) == Ok(Duration::ZERO))
     );
     let address = home.address.expect("one");
-    assert!((0..100).all(|_| world.hub.accept(address) == Accepted::Serve));
-    assert_eq!(world.counters().bans, 0);
-    assert_eq!(world.hub.node().addresses_known(), 0);
+    assert!((0..100).all(|_| worker.hub.accept(address) == Accepted::Serve));
+    assert_eq!(worker.counters().bans, 0);
+    assert_eq!(worker.hub.node().addresses_known(), 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_school_of_a_thousand_viewers_comes_in_with_page_and_tracker_at_once() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let school = visitor("192.0.2.1");
-    let mut guests = Vec::new();
+    let mut permits = Vec::new();
     for _ in 0..1000 {
         for _ in 0..6 {
-            guests.push(world.hub.let_in(&school).expect("a page"));
+            permits.push(worker.hub.let_in(&school).expect("a page"));
         }
-        guests.push(world.hub.let_in(&school).expect("a tracker"));
-        assert_eq!(world.hub.let_open(&school), Ok(Duration::ZERO));
+        permits.push(worker.hub.let_in(&school).expect("a tracker"));
+        assert_eq!(worker.hub.let_open(&school), Ok(Duration::ZERO));
     }
-    assert_eq!(world.hub.node().connections_held(), 7000);
-    drop(guests);
-    assert_eq!(world.hub.node().connections_held(), 0);
-    // All come back after a restart of the network, at the same moment.
-    assert!((0..1000).all(|_| world.hub.let_open(&school) == Ok(Duration::ZERO)));
+    assert_eq!(worker.hub.node().connections_held(), 7000);
+    drop(permits);
+    assert_eq!(worker.hub.node().connections_held(), 0);
+    // All reconnect at the same moment, after a network outage.
+    assert!((0..1000).all(|_| worker.hub.let_open(&school) == Ok(Duration::ZERO)));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn every_end_of_a_connection_gives_its_place_back() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.address_connections_max = 2;
         config.limits.origin_connections_max = Some(2);
     });
-    let who = Visitor {
+    let client_info = Visitor {
         origin: Some("https://a.example".into()),
         ..visitor("192.0.2.1")
     };
-    let mut clients = [world.connect_as(&who).await, world.connect_as(&who).await];
+    let mut clients = [
+        worker.connect_as(&client_info).await,
+        worker.connect_as(&client_info).await,
+    ];
     for client in &mut clients {
         client.say(&announce('a', 'p')).await;
         client.hear_json().await;
     }
     assert_eq!(
-        world.hub.let_in(&who).err(),
+        worker.hub.let_in(&client_info).err(),
         Some(Limited::AddressConnections)
     );
-    assert_eq!(world.hub.let_open(&who), Err(Limited::OriginConnections));
+    assert_eq!(
+        worker.hub.let_open(&client_info),
+        Err(Limited::OriginConnections)
+    );
     let [closing, aborted] = clients;
     aborted.task.abort();
     drop(closing.socket);
     closing.task.await.expect("no panic");
     drop(aborted.task.await);
-    assert!(world.hub.let_in(&who).is_ok() && world.hub.let_open(&who).is_ok());
-    assert_eq!(world.hub.node().connections_held(), 0);
+    assert!(worker.hub.let_in(&client_info).is_ok() && worker.hub.let_open(&client_info).is_ok());
+    assert_eq!(worker.hub.node().connections_held(), 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn pages_of_a_site_that_announce_too_fast_are_slowed_and_then_refused_readably() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.origin_announces_per_second = Some(10);
         config.limits.origin_announces_burst = 20;
     });
     let site = page("https://a.example");
     let mut clients = Vec::new();
     for _ in 0..60 {
-        clients.push(world.connect_as(&site).await);
+        clients.push(worker.connect_as(&site).await);
     }
     let mut refused = 0;
     for (number, client) in clients.iter_mut().enumerate() {
         client.say(&announce('a', 'p')).await;
-        let heard = client.hear_json().await;
-        if let Some(reason) = heard["failure reason"].as_str() {
+        let reply = client.hear_json().await;
+        if let Some(reason) = reply["failure reason"].as_str() {
             assert!(reason.contains("limits.origin_announces_per_second"));
-            assert!(heard["interval"].is_u64() && heard["info_hash"].is_string());
+            assert!(reply["interval"].is_u64() && reply["info_hash"].is_string());
             refused += 1;
         } else {
             assert!(number < 41, "{number} is served");
         }
     }
-    // Twenty at once, and those of the two seconds of `limits.delay_max`.
+    // Twenty at once, and the announces of the two seconds of `limits.delay_max`.
     assert_eq!(refused, 20);
-    let counters = world.counters();
+    let counters = worker.counters();
     assert_eq!(counters.failures_origin_announces_per_second, 20);
     assert_eq!(counters.paused_origin_announces_per_second, 20);
-    let mut other = world.connect_as(&page("https://b.example")).await;
+    let mut other = worker.connect_as(&page("https://b.example")).await;
     other.say(&announce('a', 'p')).await;
     assert!(other.hear_json().await["complete"].is_u64());
-    // Who leaves need not wait.
-    let leaving = clients.last_mut().expect("sixty");
+    // A `stopped` announce is served without waiting.
+    let stopping = clients.last_mut().expect("sixty");
     let mut stopped = announce('a', 'p');
     stopped["event"] = json!("stopped");
-    leaving.say(&stopped).await;
-    assert!(leaving.hear_json().await["complete"].is_u64());
+    stopping.say(&stopped).await;
+    assert!(stopping.hear_json().await["complete"].is_u64());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_swarm_too_many_is_refused_readably_and_the_others_go_on() {
-    let world = World::new(|config| config.limits.swarms_max = 2);
-    let mut client = world.connect().await;
+    let worker = World::new(|config| config.limits.swarms_max = 2);
+    let mut client = worker.connect().await;
     for (swarm, is_served) in [('a', true), ('b', true), ('c', false), ('a', true)] {
         client.say(&announce(swarm, 'p')).await;
-        let heard = client.hear_json().await;
-        assert_eq!(heard["info_hash"], swarm.to_string().repeat(20));
-        assert_eq!(heard["failure reason"].is_null(), is_served);
+        let reply = client.hear_json().await;
+        assert_eq!(reply["info_hash"], swarm.to_string().repeat(20));
+        assert_eq!(reply["failure reason"].is_null(), is_served);
         if !is_served {
-            let reason = heard["failure reason"].as_str().expect("text");
+            let reason = reply["failure reason"].as_str().expect("text");
             assert!(reason.contains("limits.swarms_max"), "{reason}");
         }
     }
-    assert_eq!(world.counters().failures_swarms_max, 1);
-    assert_eq!(world.totals().swarms, 2);
+    assert_eq!(worker.counters().failures_swarms_max, 1);
+    assert_eq!(worker.totals().swarms, 2);
 }
 
-/// Lets a client begin swarms of these names; how many it was told that its address is in too many for.
+/// Announces to new swarms with these names. Returns how many were refused by `limits.address_swarms_percent`.
 async fn begin(client: &mut Client, names: std::ops::RangeInclusive<char>) -> usize {
     let mut refused = 0;
     for name in names {
         client.say(&announce(name, 'p')).await;
-        let heard = client.hear_json().await;
-        assert_eq!(heard["info_hash"], name.to_string().repeat(20));
-        if let Some(reason) = heard["failure reason"].as_str() {
+        let reply = client.hear_json().await;
+        assert_eq!(reply["info_hash"], name.to_string().repeat(20));
+        if let Some(reason) = reply["failure reason"].as_str() {
             assert!(reason.contains("limits.address_swarms_percent"), "{reason}");
             refused += 1;
         }
@@ -302,59 +308,59 @@ async fn begin(client: &mut Client, names: std::ops::RangeInclusive<char>) -> us
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_address_with_many_swarms_leaves_room_for_those_with_few() {
-    let world = World::new(|config| config.limits.swarms_max = 100);
+    let worker = World::new(|config| config.limits.swarms_max = 100);
     let greedy = visitor("192.0.2.1");
     let (mut one, mut other) = (
-        world.connect_as(&greedy).await,
-        world.connect_as(&greedy).await,
+        worker.connect_as(&greedy).await,
+        worker.connect_as(&greedy).await,
     );
-    // A tenth of what is free: nine, when 91 are left.
+    // A tenth of the free swarms: nine, when 91 are left.
     assert_eq!(begin(&mut one, 'a'..='f').await, 0);
     assert_eq!(begin(&mut other, 'g'..='n').await, 4);
-    assert_eq!(world.counters().failures_address_swarms_percent, 4);
-    // Others are not concerned, and it may join theirs.
-    let mut modest = world.connect_as(&visitor("192.0.2.2")).await;
+    assert_eq!(worker.counters().failures_address_swarms_percent, 4);
+    // Other addresses are not affected, and this one may join their swarms.
+    let mut modest = worker.connect_as(&visitor("192.0.2.2")).await;
     assert_eq!(begin(&mut modest, 'u'..='w').await, 0);
     assert_eq!(begin(&mut one, 'u'..='w').await, 0);
     assert_eq!(begin(&mut one, 'x'..='x').await, 1);
-    // One that ends gives back what it had.
+    // A connection that ends returns its swarms to the quota.
     drop(other.socket);
     other.task.await.expect("no panic");
     assert_eq!(begin(&mut one, 'y'..='y').await, 0);
     drop((one.socket, modest.socket));
     one.task.await.expect("no panic");
     modest.task.await.expect("no panic");
-    assert_eq!(world.totals().swarms, 0);
-    let mut again = world.connect_as(&greedy).await;
+    assert_eq!(worker.totals().swarms, 0);
+    let mut again = worker.connect_as(&greedy).await;
     assert_eq!(begin(&mut again, 'a'..='k').await, 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_networks_of_a_site_have_four_times_the_swarms_of_one() {
-    let world = World::new(|config| config.limits.swarms_max = 100);
+    let worker = World::new(|config| config.limits.swarms_max = 100);
     let mut clients = Vec::new();
     for (network, names) in (0..).zip(['A'..='H', 'I'..='P', 'Q'..='X', 'a'..='h', 'i'..='p']) {
         let from = visitor(&format!("2001:db8:1:{network}::1"));
-        let mut client = world.connect_as(&from).await;
+        let mut client = worker.connect_as(&from).await;
         clients.push((begin(&mut client, names).await, client));
     }
-    // Together no more than four tenths of what is free.
-    assert_eq!(world.totals().swarms, 29);
+    // Together no more than four tenths of the free swarms.
+    assert_eq!(worker.totals().swarms, 29);
     assert!(clients.last().is_some_and(|(refused, _)| *refused == 8));
-    let mut elsewhere = world.connect_as(&visitor("2001:db8:2::1")).await;
+    let mut elsewhere = worker.connect_as(&visitor("2001:db8:2::1")).await;
     assert_eq!(begin(&mut elsewhere, 'r'..='s').await, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn how_many_swarms_an_address_may_begin_is_changed_at_once_and_none_is_no_limit() {
-    let world = World::new(|config| config.limits.swarms_max = 100);
-    let mut client = world.connect_as(&visitor("192.0.2.1")).await;
+    let worker = World::new(|config| config.limits.swarms_max = 100);
+    let mut client = worker.connect_as(&visitor("192.0.2.1")).await;
     let apply = |change: fn(&mut Config)| {
         let mut config = Config::default();
         config.limits.swarms_max = 100;
         change(&mut config);
-        world.hub.node().apply(&config);
-        world.hub.retune();
+        worker.hub.node().apply(&config);
+        worker.hub.retune();
     };
     assert_eq!(begin(&mut client, 'A'..='L').await, 2);
     apply(|config| config.limits.address_swarms_percent = 20);
@@ -375,70 +381,70 @@ fn with_budget() -> World {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn short_of_memory_nobody_new_comes_and_the_interval_is_longest() {
-    let world = with_budget();
-    let mut client = world.connect().await;
+    let worker = with_budget();
+    let mut client = worker.connect().await;
     client.say(&announce('a', 'p')).await;
     assert_eq!(client.hear_json().await["interval"], 45);
-    world.hub.observe_memory(BUDGET / 100 * 90);
-    world.hub.observe_load(Duration::from_secs(1));
-    assert_eq!(world.hub.node().pressure().step(), Step::Refuse);
+    worker.hub.observe_memory(BUDGET / 100 * 90);
+    worker.hub.observe_load(Duration::from_secs(1));
+    assert_eq!(worker.hub.node().pressure().step(), Step::Refuse);
     assert_eq!(
-        world.hub.let_in(&Visitor::default()).err(),
+        worker.hub.let_in(&Visitor::default()).err(),
         Some(Limited::Memory)
     );
-    assert!(!world.hub.shed(&[], |_| {}));
+    assert!(!worker.hub.shed(&[], |_| {}));
     client.say(&announce('a', 'p')).await;
     assert_eq!(client.hear_json().await["interval"], 120);
     client.say(&announce('b', 'p')).await;
     assert!(client.hear_json().await["failure reason"].is_string());
-    world.hub.observe_memory(BUDGET / 2);
-    world.hub.observe_load(Duration::from_secs(1));
-    assert!(world.hub.let_in(&Visitor::default()).is_ok());
+    worker.hub.observe_memory(BUDGET / 2);
+    worker.hub.observe_load(Duration::from_secs(1));
+    assert!(worker.hub.let_in(&Visitor::default()).is_ok());
     client.say(&announce('b', 'p')).await;
     assert_eq!(client.hear_json().await["interval"], 45);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn out_of_memory_those_who_hold_most_are_closed_and_the_silent_stay() {
-    let world = with_budget();
-    let mut silent = world.connect().await;
-    let mut large = world.connect().await;
+    let worker = with_budget();
+    let mut silent = worker.connect().await;
+    let mut large = worker.connect().await;
     for swarm in 'A'..='Z' {
         for peer in ['p', 'q', 'r', 's'] {
             large.say(&announce(swarm, peer)).await;
             large.hear_json().await;
         }
     }
-    let (deaf, deaf_task) = world.pipe(64);
-    while world.hub.connections() < 3 {
+    let (unread_pipe, unread_task) = worker.pipe(64);
+    while worker.hub.connections() < 3 {
         tokio::task::yield_now().await;
     }
     let third = ConnectionId::new(0, 2, 2 * ConnectionId::SERIAL_STEP);
     for _ in 0..20 {
-        world.hub.deliver(third, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(third, Worth::Kept, &[b'x'; 4000]);
     }
     pass(5).await;
     large.say(&announce('a', 'p')).await;
     large.hear_json().await;
-    world.hub.observe_memory(BUDGET / 100 * 95 + 1);
-    assert!(world.hub.shed(&[], |_| {}));
-    // Both have gone, and what they gave back is waited for.
-    assert!(!world.hub.shed(&[], |_| {}));
+    worker.hub.observe_memory(BUDGET / 100 * 95 + 1);
+    assert!(worker.hub.shed(&[], |_| {}));
+    // Both are closed; shedding waits for the memory that they release.
+    assert!(!worker.hub.shed(&[], |_| {}));
     assert_eq!(large.hear_close().await, 1013);
-    drop(deaf);
-    deaf_task.await.expect("no panic");
+    drop(unread_pipe);
+    unread_task.await.expect("no panic");
     silent.say(&announce('a', 'p')).await;
     assert_eq!(silent.hear_json().await["action"], "announce");
-    assert_eq!(world.counters().connections_shed, 2);
+    assert_eq!(worker.counters().connections_shed, 2);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn unfinished_messages_are_held_and_their_address_goes_first() {
-    let world = World::new(|config| config.memory.budget_bytes = 10_000_000);
+    let worker = World::new(|config| config.memory.budget_bytes = 10_000_000);
     let mut honest = Vec::new();
     for number in 1..=20 {
         honest.push(
-            world
+            worker
                 .connect_as(&visitor(&format!("192.0.2.{number}")))
                 .await,
         );
@@ -448,11 +454,11 @@ async fn unfinished_messages_are_held_and_their_address_goes_first() {
         honest[0].hear_json().await;
     }
     pass(20).await;
-    // Each holds less than the one in many swarms: half of it as a frame, half as a fragment.
+    // Each holds less than the client in many swarms: half of them as a frame, half as a fragment.
     let length = [0xfe, 0x3a, 0x98, 0, 0, 0, 0];
     let mut attack = Vec::new();
     for number in 0..100 {
-        let (mut pipe, task) = world.pipe_of(&visitor("198.51.100.6"), 1 << 16);
+        let (mut pipe, task) = worker.pipe_of(&visitor("198.51.100.6"), 1 << 16);
         let (first, bytes) = if number % 2 == 0 {
             (0x81, 14_000)
         } else {
@@ -464,8 +470,8 @@ async fn unfinished_messages_are_held_and_their_address_goes_first() {
         attack.push((pipe, task));
     }
     pass(3).await;
-    world.hub.observe_memory(9_500_000);
-    assert!(world.hub.shed(&[], |_| {}));
+    worker.hub.observe_memory(9_500_000);
+    assert!(worker.hub.shed(&[], |_| {}));
     pass(3).await;
     assert!(attack.iter().any(|(_, task)| task.is_finished()));
     for client in &mut honest {
@@ -476,9 +482,9 @@ async fn unfinished_messages_are_held_and_their_address_goes_first() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_message_that_has_ended_is_held_no_more() {
-    let world = World::new(|config| config.memory.budget_bytes = 10_000_000);
-    let who = visitor("192.0.2.1");
-    let (mut pipe, _task) = world.pipe_of(&who, 1 << 20);
+    let worker = World::new(|config| config.memory.budget_bytes = 10_000_000);
+    let sender = visitor("192.0.2.1");
+    let (mut pipe, _task) = worker.pipe_of(&sender, 1 << 20);
     let frame = [
         &[0x81, 0xfe, 0xea, 0x60, 0, 0, 0, 0][..],
         &vec![b'x'; 60_000],
@@ -486,8 +492,8 @@ async fn a_message_that_has_ended_is_held_no_more() {
     .concat();
     let (start, end) = frame.split_at(50_000);
     let is_shed = || {
-        world.hub.observe_memory(9_600_000);
-        world.hub.shed(&[], |_| {})
+        worker.hub.observe_memory(9_600_000);
+        worker.hub.shed(&[], |_| {})
     };
     pipe.write_all(start).await.expect("room");
     pass(1).await;
@@ -501,9 +507,9 @@ async fn a_message_that_has_ended_is_held_no_more() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn http_connections_of_an_address_count_together_with_its_websockets() {
-    let world = World::new(|config| config.memory.budget_bytes = 10_000_000);
-    let hub = &world.hub;
-    let mut silent = world.connect_as(&visitor("192.0.2.1")).await;
+    let worker = World::new(|config| config.memory.budget_bytes = 10_000_000);
+    let hub = &worker.hub;
+    let mut silent = worker.connect_as(&visitor("192.0.2.1")).await;
     pass(20).await;
     let of = |address: &str, bytes| Holding {
         group: hub.address_group(address.parse().expect("an address")),
@@ -517,7 +523,7 @@ async fn http_connections_of_an_address_count_together_with_its_websockets() {
     assert!(hub.shed(&others, |place| ended.push(place)));
     assert!((40..=60).contains(&ended.len()), "{ended:?}");
     assert!(!ended.contains(&0));
-    // One that holds more than others do goes before WebSockets that are like all.
+    // An HTTP connection that holds more than others is closed before WebSockets that hold the same as all.
     pass(3).await;
     ended.clear();
     assert!(hub.shed(&others[..1], |place| ended.push(place)));
@@ -528,79 +534,85 @@ async fn http_connections_of_an_address_count_together_with_its_websockets() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn out_of_memory_those_silent_for_longest_go_when_nobody_holds_more() {
-    let world = with_budget();
+    let worker = with_budget();
     let mut clients = Vec::new();
     for _ in 0..32 {
-        clients.push(world.connect().await);
-        while world.hub.connections() < clients.len() {
+        clients.push(worker.connect().await);
+        while worker.hub.connections() < clients.len() {
             tokio::task::yield_now().await;
         }
         pass(1).await;
     }
-    // The two oldest have just said something.
+    // The two oldest have just sent a message.
     for client in &mut clients[..2] {
         client.say(&announce('a', 'p')).await;
         client.hear_json().await;
     }
-    world.hub.observe_memory(BUDGET);
-    // Others who hold more are looked for first, everywhere.
-    assert!(!world.hub.shed(&[], |_| {}));
+    worker.hub.observe_memory(BUDGET);
+    // Connections that hold more are searched first, in all workers.
+    assert!(!worker.hub.shed(&[], |_| {}));
     pass(3).await;
-    // One in sixteen a second.
-    for gone in [2, 4] {
-        assert!(world.hub.shed(&[], |_| {}));
-        while world.hub.connections() > 32 - gone {
+    // One in sixteen per second.
+    for closed in [2, 4] {
+        assert!(worker.hub.shed(&[], |_| {}));
+        while worker.hub.connections() > 32 - closed {
             tokio::task::yield_now().await;
         }
     }
     for client in &mut clients[2..6] {
         assert_eq!(client.hear_close().await, 1013);
     }
-    assert_eq!(world.counters().connections_shed, 4);
+    assert_eq!(worker.counters().connections_shed, 4);
     for place in [0, 1, 6, 31] {
         clients[place].say(&announce('a', 'p')).await;
         assert_eq!(clients[place].hear_json().await["action"], "announce");
     }
-    world.hub.observe_memory(BUDGET / 2);
-    assert!(!world.hub.shed(&[], |_| {}));
+    worker.hub.observe_memory(BUDGET / 2);
+    assert!(!worker.hub.shed(&[], |_| {}));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_full_process_lets_nobody_in_until_somebody_leaves() {
-    let world = World::new(|config| config.limits.connections_max = Some(2));
+    let worker = World::new(|config| config.limits.connections_max = Some(2));
     let anybody = Visitor::default();
-    let one = world.hub.let_in(&anybody).expect("room");
-    let _two = world.hub.let_in(&anybody).expect("room");
-    assert_eq!(world.hub.let_in(&anybody).err(), Some(Limited::Connections));
+    let one = worker.hub.let_in(&anybody).expect("room");
+    let _two = worker.hub.let_in(&anybody).expect("room");
+    assert_eq!(
+        worker.hub.let_in(&anybody).err(),
+        Some(Limited::Connections)
+    );
     drop(one);
-    assert!(world.hub.let_in(&anybody).is_ok());
-    assert_eq!(world.counters().refused_connections_max, 1);
+    assert!(worker.hub.let_in(&anybody).is_ok());
+    assert_eq!(worker.counters().refused_connections_max, 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn without_limits_addresses_and_origins_are_not_counted() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.no_limits = true;
         config.limits.address_connections_max = 1;
         config.limits.origin_connections_max = Some(1);
     });
-    let who = Visitor {
+    let client_info = Visitor {
         origin: Some("https://a.example".into()),
         ..visitor("192.0.2.1")
     };
-    let _clients = [world.connect_as(&who).await, world.connect_as(&who).await];
-    assert!(world.hub.let_in(&who).is_ok());
-    assert_eq!(world.hub.let_open(&who), Ok(Duration::ZERO));
-    assert_eq!(world.hub.node().addresses_known(), 0);
+    let _clients = [
+        worker.connect_as(&client_info).await,
+        worker.connect_as(&client_info).await,
+    ];
+    assert!(worker.hub.let_in(&client_info).is_ok());
+    assert_eq!(worker.hub.let_open(&client_info), Ok(Duration::ZERO));
+    assert_eq!(worker.hub.node().addresses_known(), 0);
 }
 
-/// Announces again and again on new connections, and gives how many announces were answered within a time.
-async fn churn(world: &World, visitor: &Visitor, announces: usize, time: Duration) -> usize {
+/// Announces on new connections repeatedly; returns the number of announces answered within `time`.
+async fn churn(worker: &World, visitor: &Visitor, announces: usize, time: Duration) -> usize {
     let mut answered = 0;
     let churning = async {
-        // Without a limit no time would pass.
+        // Without a limit no time would pass, as time is paused.
         while answered < 20_000 {
-            let mut client = world.connect_as(visitor).await;
+            let mut client = worker.connect_as(visitor).await;
             for _ in 0..announces {
                 client.say(&announce('a', 'p')).await;
                 client.hear_json().await;
@@ -616,31 +628,31 @@ async fn churn(world: &World, visitor: &Visitor, announces: usize, time: Duratio
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn hanging_up_and_coming_back_renews_no_burst() {
-    let world = World::new(|_| {});
-    // A burst, another that is forgiven, and then eight times what one connection may, and what it may itself.
+    let worker = World::new(|_| {});
+    // One burst, another that is not carried over, then eight times the rate of one connection and its own rate.
     for announces in [500, 10] {
         let visitor = visitor(&format!("192.0.2.{}", announces / 10));
-        let answered = churn(&world, &visitor, announces, Duration::from_secs(20)).await;
+        let answered = churn(&worker, &visitor, announces, Duration::from_secs(20)).await;
         assert!(
             (1_000..=2 * 500 + 20 * 20 * 9 + 50).contains(&answered),
             "{announces}: {answered}"
         );
     }
-    assert!(world.counters().limits_carried_over > 100);
-    // Who is exempt is not counted, and another address has everything.
+    assert!(worker.counters().limits_carried_over > 100);
+    // Another address has its full allowance.
     let other = visitor("192.0.2.200");
-    let served = churn(&world, &other, 500, Duration::from_millis(10)).await;
+    let served = churn(&worker, &other, 500, Duration::from_millis(10)).await;
     assert!(served >= 500, "{served}");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_school_whose_network_fails_is_served_again_at_once() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let school = visitor("192.0.2.1");
     for _ in 0..3 {
         let mut clients = Vec::new();
         for _ in 0..200 {
-            let mut client = world.connect_as(&school).await;
+            let mut client = worker.connect_as(&school).await;
             for swarm in ['a', 'b', 'c'] {
                 client.say(&announce(swarm, 'p')).await;
                 assert_eq!(client.hear_json().await["action"], "announce");
@@ -651,10 +663,10 @@ async fn a_school_whose_network_fails_is_served_again_at_once() {
             client.ended().await;
         }
     }
-    assert_eq!(world.pauses(), 0);
+    assert_eq!(worker.pauses(), 0);
 }
 
-/// A page of this origin at this address.
+/// Returns a page of this origin at this address.
 fn page_at(address: &str, origin: &str) -> Visitor {
     Visitor {
         origin: Some(origin.into()),
@@ -664,15 +676,15 @@ fn page_at(address: &str, origin: &str) -> Visitor {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_hostile_page_costs_its_visitor_that_page_and_nothing_else() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     let hostile = page_at("192.0.2.1", "https://evil.example");
     let began = Instant::now();
-    while world.hub.let_in(&hostile).is_ok() {
-        misbehave(&world, &hostile).await;
+    while worker.hub.let_in(&hostile).is_ok() {
+        misbehave(&worker, &hostile).await;
         pass(10).await;
         assert!(began.elapsed() < Duration::from_mins(5), "never banned");
     }
-    let refused = world.hub.let_in(&hostile).expect_err("banned");
+    let refused = worker.hub.let_in(&hostile).expect_err("banned");
     assert_eq!(refused.status(), 403);
     assert!(
         refused.to_string().contains("Pages of this site"),
@@ -684,61 +696,61 @@ async fn a_hostile_page_costs_its_visitor_that_page_and_nothing_else() {
         visitor("192.0.2.1"),
         page_at("192.0.2.2", "https://evil.example"),
     ] {
-        assert!(world.hub.let_in(&other).is_ok(), "{other:?}");
+        assert!(worker.hub.let_in(&other).is_ok(), "{other:?}");
     }
     let address = hostile.address.expect("one");
-    assert_eq!(world.hub.accept(address), Accepted::Serve);
-    let counters = world.counters();
+    assert_eq!(worker.hub.accept(address), Accepted::Serve);
+    let counters = worker.counters();
     assert_eq!((counters.bans, counters.page_bans), (0, 1));
-    // The operator sees it, and can lift it.
-    let bans = world.hub.bans();
+    // The operator sees the ban and can lift it.
+    let bans = worker.hub.bans();
     assert_eq!(bans.len(), 1);
-    assert!(world.hub.node().lift_ban(bans[0].key));
-    assert!(world.hub.let_in(&hostile).is_ok());
+    assert!(worker.hub.node().lift_ban(bans[0].key));
+    assert!(worker.hub.let_in(&hostile).is_ok());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_program_that_invents_an_origin_each_time_is_banned_in_the_end() {
-    let world = World::new(|config| config.bans.origins_max = 5);
+    let worker = World::new(|config| config.bans.origins_max = 5);
     let program = visitor("192.0.2.1");
     let address = program.address.expect("one");
     let mut invented = 0;
-    while world.hub.accept(address) == Accepted::Serve {
+    while worker.hub.accept(address) == Accepted::Serve {
         invented += 1;
         assert!(invented < 20, "never banned");
         let page = page_at("192.0.2.1", &format!("https://{invented}.example"));
-        misbehave(&world, &page).await;
+        misbehave(&worker, &page).await;
         pass(10).await;
     }
     assert!((6..=8).contains(&invented), "{invented}");
-    assert!(world.hub.let_in(&program).is_err());
-    let counters = world.counters();
+    assert!(worker.hub.let_in(&program).is_err());
+    let counters = worker.counters();
     assert_eq!((counters.bans, counters.bans_origins_max), (1, 1));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn private_addresses_are_limited_together_and_not_banned_by_default() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.bans.strikes_max = 0;
         config.limits.address_connections_max = 1;
         config.limits.private_factor = 3;
     });
     let bridge = visitor("172.17.0.1");
     for _ in 0..3 {
-        misbehave(&world, &bridge).await;
-        misbehave(&world, &page_at("172.17.0.1", "https://evil.example")).await;
+        misbehave(&worker, &bridge).await;
+        misbehave(&worker, &page_at("172.17.0.1", "https://evil.example")).await;
         pass(11).await;
     }
-    let guests: Vec<_> = (0..9).map(|_| world.hub.let_in(&bridge)).collect();
-    assert_eq!(guests.iter().filter(|guest| guest.is_ok()).count(), 3);
-    let counters = world.counters();
+    let permits: Vec<_> = (0..9).map(|_| worker.hub.let_in(&bridge)).collect();
+    assert_eq!(permits.iter().filter(|permit| permit.is_ok()).count(), 3);
+    let counters = worker.counters();
     assert_eq!((counters.bans, counters.page_bans), (0, 0));
     assert_eq!(counters.refused_address_connections_max, 6);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn whom_a_trusted_proxy_does_not_name_shares_the_limits_of_one() {
-    let world = World::new(|config| config.limits.address_connections_max = 2);
+    let worker = World::new(|config| config.limits.address_connections_max = 2);
     let unnamed = |proxy: &str| Visitor {
         is_unnamed: true,
         ..visitor(proxy)
@@ -747,34 +759,34 @@ async fn whom_a_trusted_proxy_does_not_name_shares_the_limits_of_one() {
         is_unnamed: true,
         ..Visitor::default()
     };
-    // All of them are exempt as addresses.
-    let _one = world.hub.let_in(&unnamed("127.0.0.1")).expect("room");
-    let _two = world.hub.let_in(&socket_file).expect("room");
+    // As addresses, all of them are exempt.
+    let _one = worker.hub.let_in(&unnamed("127.0.0.1")).expect("room");
+    let _two = worker.hub.let_in(&socket_file).expect("room");
     for visitor in [unnamed("127.0.0.1"), unnamed("::1"), socket_file] {
-        let refused = world.hub.let_in(&visitor).err();
+        let refused = worker.hub.let_in(&visitor).err();
         assert_eq!(refused, Some(Limited::AddressConnections));
     }
     assert!(
-        world.hub.let_in(&visitor("127.0.0.1")).is_ok(),
+        worker.hub.let_in(&visitor("127.0.0.1")).is_ok(),
         "the proxy itself"
     );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_banned_address_is_soon_not_even_accepted() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.bans.strikes_max = 0;
         config.limits.address_accepts_burst = Some(50);
     });
     let bad = visitor("192.0.2.1");
     let address = bad.address.expect("one");
-    assert_eq!(world.hub.accept(address), Accepted::Serve);
-    while world.counters().bans == 0 {
-        misbehave(&world, &bad).await;
+    assert_eq!(worker.hub.accept(address), Accepted::Serve);
+    while worker.counters().bans == 0 {
+        misbehave(&worker, &bad).await;
         pass(11).await;
     }
-    let answers: Vec<_> = (0..8).map(|_| world.hub.accept(address)).collect();
+    let answers: Vec<_> = (0..8).map(|_| worker.hub.accept(address)).collect();
     assert_eq!(answers[..5], [Accepted::Banned; 5]);
     assert_eq!(answers[5..], [Accepted::TooMany; 3]);
-    assert_eq!(world.counters().refused_address_accepts_per_second, 3);
+    assert_eq!(worker.counters().refused_address_accepts_per_second, 3);
 }

@@ -1,4 +1,4 @@
-//! Clients that say something and go: what has arrived is served.
+//! Tests clients that send and disconnect: everything that arrived is served.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -7,7 +7,7 @@ use crate::websocket::client::frame;
 
 const FIN_TEXT: u8 = 0x81;
 const FIN_CLOSE: u8 = 0x88;
-/// More than are served in two turns, and than are read in one.
+/// More messages than two turns serve, and more bytes than one turn reads.
 const MESSAGES: u32 = 400;
 
 fn completed(torrent: u32) -> Value {
@@ -15,16 +15,16 @@ fn completed(torrent: u32) -> Value {
     json!({"action": "announce", "info_hash": info_hash, "peer_id": "p".repeat(20), "event": "completed", "left": 0})
 }
 
-/// So many messages, each about another swarm, as they stand on the line.
+/// Returns `count` messages as WebSocket frames, each for a different swarm.
 fn at_once(count: u32) -> Vec<u8> {
     let frames =
         (0..count).map(|torrent| frame(FIN_TEXT, completed(torrent).to_string().as_bytes()));
     frames.flatten().collect()
 }
 
-/// Swarms that keep what is told of them, as somebody else is there.
-async fn member_of_all(world: &World) -> Client {
-    let mut member = world.connect().await;
+/// Joins all swarms, so that they exist and keep their counts.
+async fn member_of_all(worker: &World) -> Client {
+    let mut member = worker.connect().await;
     for torrent in 0..MESSAGES {
         let info_hash = format!("{torrent:020}");
         let message = json!({"action": "announce", "info_hash": info_hash, "peer_id": "m".repeat(20), "left": 1});
@@ -36,47 +36,50 @@ async fn member_of_all(world: &World) -> Client {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn what_a_client_says_before_it_goes_is_served() {
-    for says_close in [false, true] {
-        let world = World::new(|_| {});
-        let _member = member_of_all(&world).await;
-        let mut client = world.connect().await;
-        let mut said = at_once(MESSAGES);
-        if says_close {
-            said.extend(frame(FIN_CLOSE, b""));
+    for sends_close in [false, true] {
+        let worker = World::new(|_| {});
+        let _member = member_of_all(&worker).await;
+        let mut client = worker.connect().await;
+        let mut bytes = at_once(MESSAGES);
+        if sends_close {
+            bytes.extend(frame(FIN_CLOSE, b""));
         }
         client
             .socket
             .get_mut()
-            .write_all(&said)
+            .write_all(&bytes)
             .await
             .expect("room");
         let Client { socket, task } = client;
         drop(socket);
         let ended = task.await.expect("no panic");
-        let expected = if says_close {
+        let expected = if sends_close {
             Ended::ByClient
         } else {
             Ended::Lost
         };
         assert_eq!(ended, expected);
-        assert_eq!(world.counters().announces, u64::from(2 * MESSAGES));
-        assert_eq!(world.totals().leechers, MESSAGES as usize);
-        assert_eq!(world.totals().seeders, 0);
+        assert_eq!(worker.counters().announces, u64::from(2 * MESSAGES));
+        assert_eq!(worker.totals().leechers, MESSAGES as usize);
+        assert_eq!(worker.totals().seeders, 0);
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn who_has_only_ended_its_side_hears_the_answers() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     for torrent in 0..MESSAGES {
         client.say(&completed(torrent)).await;
     }
     let stream = client.socket.get_mut();
     stream.shutdown().await.expect("it can be ended");
-    let mut heard = Vec::new();
-    stream.read_to_end(&mut heard).await.expect("the answers");
-    let answers = String::from_utf8_lossy(&heard)
+    let mut received = Vec::new();
+    stream
+        .read_to_end(&mut received)
+        .await
+        .expect("the answers");
+    let answers = String::from_utf8_lossy(&received)
         .matches("\"interval\"")
         .count();
     assert_eq!(answers, MESSAGES as usize);
@@ -85,9 +88,9 @@ async fn who_has_only_ended_its_side_hears_the_answers() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn many_messages_at_once_and_then_silence_are_no_slow_message() {
-    let world = World::new(|_| {});
+    let worker = World::new(|_| {});
     for count in [25, 33, 40, 64, 100] {
-        let mut client = world.connect().await;
+        let mut client = worker.connect().await;
         let stream = client.socket.get_mut();
         stream.write_all(&at_once(count)).await.expect("room");
         for _ in 0..count {

@@ -2,8 +2,8 @@ use super::*;
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn two_hundred_torrents_at_once_are_all_answered() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     for torrent in 0..200 {
         client.say(&json!({"action": "announce", "info_hash": format!("{torrent:020}"), "peer_id": "p".repeat(20)})).await;
     }
@@ -13,26 +13,26 @@ async fn two_hundred_torrents_at_once_are_all_answered() {
             format!("{torrent:020}")
         );
     }
-    assert_eq!(world.totals().swarms, 200);
-    assert_eq!(world.pauses(), 0);
+    assert_eq!(worker.totals().swarms, 200);
+    assert_eq!(worker.pauses(), 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_burst_of_offers_reaches_a_healthy_member_whole() {
-    let world = World::new(|config| config.limits.offers_received_burst = 100);
-    let mut receiver = world.connect().await;
+    let worker = World::new(|config| config.limits.offers_received_burst = 100);
+    let mut receiver = worker.connect().await;
     receiver.say(&announce('a', 'r')).await;
     receiver.hear_json().await;
     for peer in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789bcdefghijklmno".chars() {
-        let mut sender = world.connect().await;
+        let mut sender = worker.connect().await;
         sender.say(&announce_with_offers('a', peer, 1, "v=0")).await;
         sender.hear_json().await;
-        let heard = receiver.hear_json().await;
-        assert_eq!(heard["peer_id"], peer.to_string().repeat(20));
-        assert_eq!(heard["offer"], json!({"type": "offer", "sdp": "v=0"}));
+        let relayed = receiver.hear_json().await;
+        assert_eq!(relayed["peer_id"], peer.to_string().repeat(20));
+        assert_eq!(relayed["offer"], json!({"type": "offer", "sdp": "v=0"}));
         drop(sender);
         tokio::task::yield_now().await;
-        while world.totals().leechers > 1 {
+        while worker.totals().leechers > 1 {
             tokio::task::yield_now().await;
         }
     }
@@ -40,8 +40,8 @@ async fn a_burst_of_offers_reaches_a_healthy_member_whole() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_introduction_runs_both_ways() {
-    let world = World::new(|_| {});
-    let (mut one, mut other) = (world.connect().await, world.connect().await);
+    let worker = World::new(|_| {});
+    let (mut one, mut other) = (worker.connect().await, worker.connect().await);
     other.say(&announce('a', 'o')).await;
     assert_eq!(other.hear_json().await["interval"], 45);
     one.say(&announce_with_offers('a', 'p', 2, "the offer\r\n"))
@@ -58,13 +58,13 @@ async fn an_introduction_runs_both_ways() {
     let expected = json!({"action": "announce", "info_hash": "a".repeat(20), "peer_id": "o".repeat(20),
         "offer_id": offer["offer_id"], "answer": {"type": "answer", "sdp": "the answer"}});
     assert_eq!(one.hear_json().await, expected);
-    // Once only.
+    // A second answer is not relayed.
     other.say(&answer).await;
     assert!(one.hear().await.is_none());
     assert_eq!(
         (
-            world.counters().answers_relayed,
-            world.counters().answers_unwanted
+            worker.counters().answers_relayed,
+            worker.counters().answers_unwanted
         ),
         (1, 1)
     );
@@ -72,8 +72,8 @@ async fn an_introduction_runs_both_ways() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn over_the_limit_a_client_is_read_more_slowly_but_served() {
-    let world = World::new(|config| config.limits.messages_burst = 50);
-    let mut client = world.connect().await;
+    let worker = World::new(|config| config.limits.messages_burst = 50);
+    let mut client = worker.connect().await;
     let since = Instant::now();
     for _ in 0..150 {
         client.say(&announce('a', 'p')).await;
@@ -81,26 +81,26 @@ async fn over_the_limit_a_client_is_read_more_slowly_but_served() {
     for _ in 0..150 {
         assert_eq!(client.hear_json().await["incomplete"], 1);
     }
-    let taken = since.elapsed();
+    let elapsed = since.elapsed();
     assert!(
-        taken >= Duration::from_millis(4_900) && taken < Duration::from_secs(6),
-        "{taken:?}"
+        elapsed >= Duration::from_millis(4_900) && elapsed < Duration::from_secs(6),
+        "{elapsed:?}"
     );
-    assert!((90..=101).contains(&world.pauses()));
+    assert!((90..=101).contains(&worker.pauses()));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn impatience_refuses_readably_and_only_a_flood_closes() {
-    let world = World::new(|config| {
+    let worker = World::new(|config| {
         config.limits.messages_burst = 10;
         config.limits.delay_max = Duration::from_millis(10);
         config.limits.patience = Duration::from_millis(10);
         config.limits.refusals_per_minute_max = 50;
     });
-    let mut client = world.connect().await;
+    let mut client = worker.connect().await;
     let mut refused = 0;
     for _ in 0..1000 {
-        // When the server closes, what is still under way fails; the replies have been heard before.
+        // When the server closes, sends still under way fail; the replies were received before.
         if client
             .socket
             .feed(Message::text(announce('a', 'p').to_string()))
@@ -131,14 +131,14 @@ async fn impatience_refuses_readably_and_only_a_flood_closes() {
         }
     }
     assert_eq!(refused, 50);
-    assert_eq!(world.counters().failures_messages_per_second, 50);
-    assert_eq!(world.counters().connections_flooding, 1);
+    assert_eq!(worker.counters().failures_messages_per_second, 50);
+    assert_eq!(worker.counters().connections_flooding, 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_bad_message_costs_nothing_and_a_hundred_a_minute_the_connection() {
-    let world = World::new(|_| {});
-    let mut client = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut client = worker.connect().await;
     for _ in 0..100 {
         client.send(Message::text("{")).await;
         assert_eq!(
@@ -155,29 +155,29 @@ async fn a_bad_message_costs_nothing_and_a_hundred_a_minute_the_connection() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn pings_count_as_messages() {
-    let world = World::new(|config| config.limits.messages_burst = 5);
-    let mut client = world.connect().await;
+    let worker = World::new(|config| config.limits.messages_burst = 5);
+    let mut client = worker.connect().await;
     for _ in 0..20 {
         client.send(Message::Ping(vec![1].into())).await;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(world.pauses() >= 10, "{}", world.pauses());
+    assert!(worker.pauses() >= 10, "{}", worker.pauses());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn others_have_their_turn_between_two_large_scrapes() {
-    let world = World::new(|_| {});
-    let mut large = world.connect_with(1 << 20).await;
-    let mut small = world.connect().await;
+    let worker = World::new(|_| {});
+    let mut large = worker.connect_with(1 << 20).await;
+    let mut small = worker.connect().await;
     let hashes: Vec<_> = (0..255).map(|number| format!("{number:020}")).collect();
-    // All of them fit into what is read in a turn.
+    // All of them fit into the bytes read in one turn.
     for _ in 0..5 {
         large
             .say(&json!({"action": "scrape", "info_hash": hashes}))
             .await;
     }
     small.say(&announce('a', 'p')).await;
-    let hub = Rc::clone(&world.hub);
+    let hub = Rc::clone(&worker.hub);
     let scrapes_before = tokio::task::spawn_local(async move {
         small.hear_json().await;
         hub.node().counters().scrapes
@@ -194,8 +194,8 @@ async fn others_have_their_turn_between_two_large_scrapes() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn without_limits_nothing_is_slowed() {
-    let world = World::new(|config| config.no_limits = true);
-    let mut client = world.connect().await;
+    let worker = World::new(|config| config.no_limits = true);
+    let mut client = worker.connect().await;
     for _ in 0..2000 {
         client.say(&announce('a', 'p')).await;
         client.hear_json().await;
@@ -203,7 +203,7 @@ async fn without_limits_nothing_is_slowed() {
         client.hear_json().await;
     }
     assert_eq!(
-        (world.pauses(), world.counters().failures_malformed),
+        (worker.pauses(), worker.counters().failures_malformed),
         (0, 2000)
     );
 }

@@ -1,5 +1,5 @@
-//! Statistics, and who may see how much of them: totals everybody while `public_stats` is on, all of them whoever has the admin
-//! token or asks from this machine.
+//! Routes the statistics API and decides which statistics a client may see: totals for all clients while `public_stats`
+//! is on, all statistics with the admin token or from this machine.
 
 use std::sync::Arc;
 
@@ -20,22 +20,25 @@ use crate::http::site::Shared;
 use crate::http::stats as reference;
 use crate::insight::Detail;
 
-/// All routes that tell totals.
+/// The routes that are readable without the admin token.
 pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    let kept = || from_fn_with_state(Arc::clone(shared), cache::kept);
+    let cached = || from_fn_with_state(Arc::clone(shared), cache::kept);
     Router::new()
-        .route("/api/v1/stats", get(stats::now).route_layer(kept()))
+        .route("/api/v1/stats", get(stats::now).route_layer(cached()))
         .route("/api/v1/series", get(stats::series))
         .route("/api/v1/history", get(history::history).head(history::head))
-        .route("/api/v1/clients", get(clients::clients).route_layer(kept()))
-        .route("/stats", get(reference::page).route_layer(kept()))
-        .route("/stats.json", get(reference::json).route_layer(kept()))
+        .route(
+            "/api/v1/clients",
+            get(clients::clients).route_layer(cached()),
+        )
+        .route("/stats", get(reference::page).route_layer(cached()))
+        .route("/stats.json", get(reference::json).route_layer(cached()))
         .route("/api/v1/live", get(live::live).head(live::head))
         .route("/api/v1/alerts/summary", get(alerts::summary))
         .layer(from_fn_with_state(Arc::clone(shared), guard))
 }
 
-/// Puts into the extensions of a request how much its sender may see.
+/// Middleware: stores the visible detail in the extensions of a request.
 async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     match may_see(&shared, &request) {
         Ok(detail) => {
@@ -46,16 +49,16 @@ async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Ne
     }
 }
 
-/// How much of the statistics the sender of a request may see.
+/// Returns how much of the statistics a request may see.
 ///
 /// # Errors
 ///
-/// They are not public and no admin token is shown, or a wrong one is.
+/// The statistics are not public and the request has no admin token, or its token is invalid.
 pub(in crate::http) fn may_see(shared: &Shared, request: &Request) -> Result<Detail, Refusal> {
     let (live, headers) = (shared.live(), request.headers());
     let extensions = request.extensions();
     let shows_token = if live.public_stats {
-        // What a proxy in front asks for, such as a password, is none of ours.
+        // Other credentials, such as the password of a proxy in front, are ignored.
         shown(headers).is_some()
     } else {
         headers.contains_key(AUTHORIZATION)
@@ -65,7 +68,7 @@ pub(in crate::http) fn may_see(shared: &Shared, request: &Request) -> Result<Det
         return sign_in(shared, headers, caller).map(|()| Detail::All);
     }
     if !live.public_stats {
-        let text = "statistics are not public here (public_stats): they need the admin token";
+        let text = "statistics are not public (public_stats): the admin token is required";
         return Err(Refusal::new(StatusCode::FORBIDDEN, text));
     }
     let Local(is_local) = extensions.get().copied().unwrap_or_default();
@@ -76,10 +79,10 @@ pub(in crate::http) fn may_see(shared: &Shared, request: &Request) -> Result<Det
     })
 }
 
-/// What strangers are told who ask for more than totals.
+/// Returns the refusal of a request for more than the totals.
 pub(super) fn not_public(what: &str) -> Refusal {
     let text = format!(
-        "{what} told only with the admin token, or on the machine of the server (metrics.public)"
+        "{what} is not public (metrics.public): send the admin token, or connect from the server's machine"
     );
     Refusal::new(StatusCode::FORBIDDEN, text)
 }

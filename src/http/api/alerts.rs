@@ -1,6 +1,6 @@
-//! Alerts: what fires, the rules, silences, and a notification to try the receivers.
+//! Serves the alerts API: firing alerts, rules, silences, and a test notification.
 //!
-//! All but the summary is for who has the admin token. Every change goes into the audit.
+//! All routes except the summary need the admin token. Each change is written to the audit log.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,16 +22,16 @@ use crate::insight::Detail;
 use crate::insight::alerts::{Event, Refused, Rule};
 use crate::insight::history::Journal;
 
-/// How far back `history` goes.
+/// The time span of `history`.
 const HISTORY: Duration = Duration::from_hours(30 * 24);
-/// Entries of it that are shown: a rule that comes and goes every three quarters of an hour has so many in thirty days.
+/// Maximum number of history entries: a rule that fires and clears every 45 minutes makes this many in 30 days.
 const HISTORY_MAX: usize = 2000;
-/// Bytes of them, as they are kept: dashboards ask every few seconds.
+/// Maximum size of the history entries as stored: dashboards request them every few seconds.
 const HISTORY_BYTES_MAX: usize = 256 * 1024;
-/// Seconds after which a change may be tried again that was refused because earlier rules cannot be read yet.
+/// Seconds until a retry of a change that was refused because stored rules are not loaded yet.
 const UNREAD_RETRY: u64 = 10;
 
-/// The routes for who has the token, which the admin API puts behind its guard.
+/// The routes that need the admin token; the admin API adds its authentication.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/alerts", get(all))
@@ -59,38 +59,38 @@ impl From<Refused> for Refusal {
 
 type Answered = Result<Response, Refusal>;
 
-/// What the API says about something that can be written as JSON.
+/// Returns a JSON response with this status.
 fn told(status: StatusCode, what: &impl Serialize) -> Response {
     let body = serde_json::to_value(what).unwrap_or_default();
     (status, answer(&body)).into_response()
 }
 
-/// `GET /api/v1/alerts/summary`: how many rules fire, and which.
+/// `GET /api/v1/alerts/summary`: the number and names of firing rules.
 pub(super) async fn summary(
     State(shared): State<Arc<Shared>>,
     Extension(detail): Extension<Detail>,
 ) -> Answered {
     if detail == Detail::Totals {
-        return Err(not_public("which alerts fire is"));
+        return Err(not_public("the alert summary"));
     }
     let summary = shared.node().alerts().alerts().summary();
     Ok(told(StatusCode::OK, &summary))
 }
 
-/// `GET /api/v1/alerts`: rules and how they stand, what happened in the last thirty days, silences and receivers.
+/// `GET /api/v1/alerts`: rules with their states, events of the last thirty days, silences and receivers.
 async fn all(State(shared): State<Arc<Shared>>) -> Answered {
     let node = shared.node();
     let since = SystemTime::now() - HISTORY;
     let store = node.store();
     let entries = store.journal(Journal::Alerts, since, HISTORY_MAX + 1).await;
-    let shown = shown(entries.newest.iter().map(|(_, json)| json.as_str()));
-    let has_more = shown < entries.newest.len();
-    let history = entries.newest.iter().take(shown);
+    let count = shown(entries.newest.iter().map(|(_, json)| json.as_str()));
+    let has_more = count < entries.newest.len();
+    let history = entries.newest.iter().take(count);
     let history = history.filter_map(|(_, json)| serde_json::from_str::<Event>(json).ok());
     let history: Vec<_> = history.collect();
-    let desk = node.alerts();
+    let alert_state = node.alerts();
     let (rules, silences, is_unread) = {
-        let alerts = desk.alerts();
+        let alerts = alert_state.alerts();
         let silences = alerts.silences().to_vec();
         (alerts.views(), silences, alerts.is_unread())
     };
@@ -101,16 +101,16 @@ async fn all(State(shared): State<Arc<Shared>>) -> Answered {
         "history_complete": entries.is_complete,
         "history_more": has_more,
         "silences": silences,
-        "sinks": desk.sinks(),
+        "sinks": alert_state.sinks(),
     })))
 }
 
-/// How many entries of the history are shown, of those there are.
+/// Returns the number of history entries that fit the limits.
 fn shown<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
-    let mut left = HISTORY_BYTES_MAX;
-    let fits = |entry: &&str| match left.checked_sub(entry.len()) {
+    let mut remaining = HISTORY_BYTES_MAX;
+    let fits = |entry: &&str| match remaining.checked_sub(entry.len()) {
         Some(rest) => {
-            left = rest;
+            remaining = rest;
             true
         }
         None => false,
@@ -118,18 +118,18 @@ fn shown<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
     entries.take(HISTORY_MAX).take_while(fits).count()
 }
 
-/// `PUT /api/v1/alerts/rules/NAME`: makes a rule or changes one; what is not sent stays as it is.
+/// `PUT /api/v1/alerts/rules/NAME`: creates or changes a rule; omitted fields keep their values.
 async fn put_rule(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
     body: Body,
 ) -> Answered {
-    let sent = asked::body::<serde_json::Map<String, Value>>(body).await?;
+    let fields = asked::body::<serde_json::Map<String, Value>>(body).await?;
     let node = shared.node();
     let (rule, before) = {
         let mut alerts = node.alerts().alerts();
         let before = alerts.rule(&name).cloned();
-        let rule = merged(&name, before.as_ref(), sent)?;
+        let rule = merged(&name, before.as_ref(), fields)?;
         alerts.put(rule.clone())?;
         let before = before.map_or_else(|| "new".to_owned(), |before| words(&before));
         (rule, before)
@@ -141,11 +141,11 @@ async fn put_rule(
     Ok(told(StatusCode::OK, &rule))
 }
 
-/// `DELETE /api/v1/alerts/rules/NAME`: deletes a rule; a shipped one becomes again what it was.
+/// `DELETE /api/v1/alerts/rules/NAME`: deletes a rule, or resets a default rule.
 async fn delete_rule(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Answered {
     let node = shared.node();
-    let is_gone = node.alerts().alerts().delete(&name)?;
-    let done = if is_gone { "deleted" } else { "reset" };
+    let is_deleted = node.alerts().alerts().delete(&name)?;
+    let done = if is_deleted { "deleted" } else { "reset" };
     node.audit("alert rule", &format!("{name}: {done}"));
     Ok(answer(&json!({ "done": done })))
 }
@@ -159,7 +159,7 @@ struct NewSilence {
     comment: String,
 }
 
-/// `POST /api/v1/alerts/silences`: nobody is told of a rule, or of `*`, for some seconds.
+/// `POST /api/v1/alerts/silences`: suppresses notifications of one rule, or of all (`*`), for some seconds.
 async fn silence(State(shared): State<Arc<Shared>>, body: Body) -> Answered {
     let NewSilence {
         rule,
@@ -192,27 +192,29 @@ async fn unsilence(State(shared): State<Arc<Shared>>, Path(id): Path<String>) ->
     Ok(told(StatusCode::OK, &silence))
 }
 
-/// `POST /api/v1/alerts/test`: sends an alert that is none to all receivers.
+/// `POST /api/v1/alerts/test`: sends a test alert to all receivers.
 async fn test(State(shared): State<Arc<Shared>>) -> Answered {
-    let desk = shared.node().alerts();
-    let sinks = desk.sinks().len();
+    let alert_state = shared.node().alerts();
+    let sinks = alert_state.sinks().len();
     if sinks == 0 {
-        let sentence =
-            "nobody is told of alerts: set alerts.webhook, alerts.alertmanager or alerts.chat";
-        return Err(Refusal::new(StatusCode::CONFLICT, sentence));
+        let text =
+            "no receiver is configured: set alerts.webhook, alerts.alertmanager or alerts.chat";
+        return Err(Refusal::new(StatusCode::CONFLICT, text));
     }
-    desk.want_test();
+    alert_state.want_test();
     Ok(told(StatusCode::ACCEPTED, &json!({ "sinks": sinks })))
 }
 
-/// A rule with what was sent in place of what it had, or for a new one of what is usual.
+/// Returns a rule with the sent fields merged into its previous values, or into the defaults for a new rule.
 fn merged(
     name: &str,
     before: Option<&Rule>,
     sent: serde_json::Map<String, Value>,
 ) -> Result<Rule, Refusal> {
     if sent.get("name").is_some_and(|other| other != name) {
-        return Err(Refusal::bad_request("the name in the path is another one"));
+        return Err(Refusal::bad_request(
+            "the name in the body differs from the name in the path",
+        ));
     }
     let mut whole = match before.map(serde_json::to_value) {
         Some(Ok(Value::Object(before))) => before,
@@ -230,7 +232,7 @@ fn merged(
     serde_json::from_value(whole.into()).map_err(|error| Refusal::bad_request(error.to_string()))
 }
 
-/// A rule in one line, for the audit.
+/// Returns a rule in one line, for the audit log.
 fn words(rule: &Rule) -> String {
     let Rule {
         clear,

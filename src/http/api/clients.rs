@@ -1,4 +1,4 @@
-//! `/api/v1/clients`: which clients the members use, how many seed, and where connections come from.
+//! Serves `/api/v1/clients`: client programs of the peers, seeder counts, and address families of connections.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -46,20 +46,20 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
     Ok(answer(&body))
 }
 
-/// A census that is not old.
+/// Returns a recent client census.
 ///
 /// # Errors
 ///
-/// There is none: the server is about to end, or has far too much to do.
+/// No census is available: the server is shutting down or overloaded.
 pub(in crate::http) async fn census(shared: &Shared) -> Result<Arc<Census>, Refusal> {
     let census = shared.node().census().ask().await;
     census.ok_or_else(|| {
-        let text = "the members were not counted in time; try again";
+        let text = "client census timed out; try again";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)
     })
 }
 
-/// In seconds since 1970.
+/// Returns the time of a census in seconds since 1970.
 fn at(census: &Census) -> f64 {
     let since = census.at.duration_since(UNIX_EPOCH);
     since.unwrap_or(Duration::ZERO).as_secs_f64()

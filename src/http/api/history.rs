@@ -1,6 +1,6 @@
-//! `/api/v1/history`: series over a time, as JSON or CSV; `/api/v1/history/swarms`: the largest swarms over a time.
+//! Serves `/api/v1/history` (time series as JSON or CSV) and `/api/v1/history/swarms` (the largest swarms over time).
 //!
-//! The answers are written on the thread of the history, as they may be long.
+//! The history thread renders the responses, because they may be long.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -29,16 +29,16 @@ use crate::insight::{Detail, Statistics};
 use crate::limits::{Claim, Claimed, Limited, NoRoom};
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
-/// A browser that is sent there saves it.
+/// Makes a browser save the file.
 const CSV_FILE: HeaderValue = HeaderValue::from_static("attachment; filename=\"history.csv\"");
-/// How far back is told if nobody says.
+/// Default time span.
 const BACK: Duration = Duration::from_hours(1);
-/// Seconds after which history may be asked again that has too much to do.
+/// Seconds until a retry when the history is overloaded.
 const AGAIN_AFTER: u64 = 5;
-/// Times after the year 9999 are mistakes.
+/// Latest valid time: the end of the year 9999.
 const TIME_MAX: f64 = 253_402_300_799.0;
 
-/// In which form it is told.
+/// The format of a history response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Json,
@@ -46,11 +46,11 @@ enum Form {
 }
 
 impl Form {
-    fn asked(words: &Words<'_>) -> Result<Self, Refusal> {
-        match words.get("format").as_deref() {
+    fn asked(params: &Words<'_>) -> Result<Self, Refusal> {
+        match params.get("format").as_deref() {
             None | Some("json") => Ok(Self::Json),
             Some("csv") => Ok(Self::Csv),
-            Some(_) => Err(Refusal::bad_request("format is to be json or csv")),
+            Some(_) => Err(Refusal::bad_request("format must be `json` or `csv`")),
         }
     }
 
@@ -78,35 +78,36 @@ impl Form {
 }
 
 fn asked(uri: &Uri, detail: Detail) -> Result<(Query, Form), Refusal> {
-    let words = Words::of(uri);
-    let (from, to) = time(&words)?;
+    let params = Words::of(uri);
+    let (from, to) = time(&params)?;
     let query = Query {
-        series: series(&words, detail)?,
+        series: series(&params, detail)?,
         from,
         to,
     };
-    Ok((query, Form::asked(&words)?))
+    Ok((query, Form::asked(&params)?))
 }
 
-/// `GET /api/v1/history?series=a,b&from=&to=&format=json|csv`. The text waits in pieces, which are counted until they are taken.
+/// `GET /api/v1/history?series=a,b&from=&to=&format=json|csv`. The text is sent in chunks, which are counted until they
+/// are sent.
 pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let detail = *request.extensions().get().unwrap_or(&Detail::Totals);
     let (query, form) = asked(request.uri(), detail)?;
-    let who = Who::new(&shared, &request);
-    let (text, spent) = who.ask(query, form).await?;
-    let claim = who.room_for(&text)?;
+    let client = Who::new(&shared, &request);
+    let (text, cpu_time) = client.ask(query, form).await?;
+    let claim = client.room_for(&text)?;
     let mut response = form.head();
     *response.body_mut() = text.into_body(claim);
     let extensions = response.extensions_mut();
     extensions.insert(Counted);
-    extensions.insert(Elsewhere(spent));
+    extensions.insert(Elsewhere(cpu_time));
     Ok(response)
 }
 
-/// `HEAD /api/v1/history`, for which nothing is read.
+/// `HEAD /api/v1/history`: checks the parameters without a query.
 pub(super) async fn head(
     Extension(detail): Extension<Detail>,
     uri: Uri,
@@ -115,7 +116,7 @@ pub(super) async fn head(
     Ok(form.head())
 }
 
-/// Who asks for history.
+/// The client of a history request.
 struct Who<'a> {
     shared: &'a Shared,
     headers: HeaderMap,
@@ -131,32 +132,33 @@ impl<'a> Who<'a> {
         }
     }
 
-    /// Whether it shows the admin token. That counts as a guess, so it is looked at only where others would be refused.
+    /// Returns whether the request carries the admin token. The check counts as a guess, so it runs only if others
+    /// would be refused.
     fn is_operator(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
             && sign_in(self.shared, &self.headers, self.caller).is_ok()
     }
 
-    /// Asks, with the places that are kept for the admin token if those for everybody are taken.
+    /// Runs the query. If the shared slots are full, a request with the admin token uses the reserved ones.
     async fn ask(&self, query: Query, form: Form) -> Result<(Text, Duration), Refusal> {
         let (node, address) = (self.shared.node(), self.caller.0);
-        let place = node.claim(Claimed::Queries, address, 1);
-        // Whoever does not read what it got is not told more.
+        let slot = node.claim(Claimed::Queries, address, 1);
+        // A client that does not read earlier responses gets no more.
         let room = node.claim(Claimed::ResponseBytes, address, PIECE_BYTES);
         let ask = async |asker, query| {
             let write = move |answer: Answer| form.write(&answer);
             node.store().query_as(asker, query, write).await
         };
-        match (&place, &room) {
+        match (&slot, &room) {
             (Ok(_), Ok(_)) => match ask(Asker::Anybody, query.clone()).await {
                 Err(StoreError::Busy) if self.is_operator() => {}
-                asked => return Ok(asked?),
+                result => return Ok(result?),
             },
             _ if self.is_operator() => {}
             (Err(_), _) => {
                 let counter = &node.shared_counters().refused_address_history_queries;
                 counter.add_shared(1);
-                let text = "too many questions of this address to history wait for their answer";
+                let text = "too many pending history queries from this address";
                 let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text);
                 return Err(refusal.retry_after(AGAIN_AFTER));
             }
@@ -165,7 +167,7 @@ impl<'a> Who<'a> {
         Ok(ask(Asker::Operator, query).await?)
     }
 
-    /// Counts a text until it is taken.
+    /// Claims memory for a text until it is sent.
     fn room_for(&self, text: &Text) -> Result<Claim, Refusal> {
         let node = self.shared.node();
         if text.length() > self.shared.live().response_bytes_max {
@@ -176,8 +178,13 @@ impl<'a> Who<'a> {
         let claimed = node.claim(Claimed::ResponseBytes, self.caller.0, text.length());
         claimed.or_else(|no_room| {
             let http_use = node.http_use();
-            let own = || http_use.claim_for_operator(Claimed::ResponseBytes, text.length());
-            let claimed = if self.is_operator() { own().ok() } else { None };
+            let claim_as_operator =
+                || http_use.claim_for_operator(Claimed::ResponseBytes, text.length());
+            let claimed = if self.is_operator() {
+                claim_as_operator().ok()
+            } else {
+                None
+            };
             claimed.ok_or_else(|| self.no_room(no_room))
         })
     }
@@ -197,14 +204,14 @@ impl From<Limited> for Refusal {
     }
 }
 
-/// `GET /api/v1/history/swarms?from=&to=`: only for administrators.
+/// `GET /api/v1/history/swarms?from=&to=`: needs the admin token.
 pub(super) async fn swarms(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let (from, to) = time(&Words::of(&uri))?;
-    let moments = shared.node().store().top_swarms(from, to).await?;
-    let moments = moments.into_iter().map(|(at, swarms)| {
+    let samples = shared.node().store().top_swarms(from, to).await?;
+    let samples = samples.into_iter().map(|(at, swarms)| {
         let swarms = swarms.into_iter().map(|swarm| {
             json!({
                 "info_hash": swarm.info_hash,
@@ -214,7 +221,7 @@ pub(super) async fn swarms(
         });
         json!({ "at": at, "swarms": swarms.collect::<Value>() })
     });
-    Ok(answer(&json!({ "moments": moments.collect::<Value>() })))
+    Ok(answer(&json!({ "moments": samples.collect::<Value>() })))
 }
 
 impl From<StoreError> for Refusal {
@@ -229,30 +236,30 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// From when to when, in seconds since 1970.
-fn time(words: &Words<'_>) -> Result<(i64, i64), Refusal> {
+/// Returns the time range in seconds since 1970.
+fn time(params: &Words<'_>) -> Result<(i64, i64), Refusal> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_secs_f64();
-    let moment = |name: &str, default: f64| {
-        let Some(word) = words.get(name).filter(|word| !word.is_empty()) else {
+    let parse_time = |name: &str, default: f64| {
+        let Some(value) = params.get(name).filter(|value| !value.is_empty()) else {
             return Ok(default);
         };
-        let wrong = || {
+        let error = || {
             Refusal::bad_request(format!(
-                "{name} is to be seconds since 1970, or negative for seconds before now"
+                "{name} must be seconds since 1970, or negative for seconds before now"
             ))
         };
-        let given: f64 = word.parse().map_err(|_| wrong())?;
+        let given: f64 = value.parse().map_err(|_| error())?;
         let at = if given < 0.0 { now + given } else { given };
-        // Nothing is older than the clock's zero, and what is not a number is in no range.
+        // The earliest time is 0; NaN is in no range.
         let at = if at < 0.0 { 0.0 } else { at };
         (0.0..=TIME_MAX)
             .contains(&at)
             .then_some(at)
-            .ok_or_else(wrong)
+            .ok_or_else(error)
     };
-    let to = moment("to", now)?;
-    let from = moment("from", (to - BACK.as_secs_f64()).max(0.0))?;
+    let to = parse_time("to", now)?;
+    let from = parse_time("from", (to - BACK.as_secs_f64()).max(0.0))?;
     if from > to {
         return Err(Refusal::bad_request("from is later than to"));
     }
@@ -260,11 +267,11 @@ fn time(words: &Words<'_>) -> Result<(i64, i64), Refusal> {
     Ok((from as i64, to as i64))
 }
 
-/// The series that are asked for, each once.
-fn series(words: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refusal> {
-    let asked = words.get("series").unwrap_or_default();
+/// Returns the requested series, each once.
+fn series(params: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refusal> {
+    let names = params.get("series").unwrap_or_default();
     let mut series = Vec::new();
-    for name in asked
+    for name in names
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty())
@@ -273,27 +280,27 @@ fn series(words: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refusa
             let name: String = name.chars().take(64).collect();
             let is_series = Statistics::series().any(|series| series.name == name);
             let text = if is_series {
-                format!("{name} is not kept; /api/v1/series says what is")
+                format!("series {name} has no history; see /api/v1/series")
             } else {
-                format!("there is no series {name:?}; see /api/v1/series")
+                format!("unknown series {name:?}; see /api/v1/series")
             };
             return Err(Refusal::bad_request(text));
         };
         if !detail.shows(known) {
-            return Err(not_public(&format!("{} is", known.name)));
+            return Err(not_public(&format!("series {}", known.name)));
         }
         if !series.contains(&known.name) {
             series.push(known.name);
         }
     }
     if series.is_empty() {
-        let text = "say which series, such as series=connections,announces; /api/v1/series has all";
+        let text = "missing series, such as series=connections,announces; /api/v1/series lists all";
         return Err(Refusal::bad_request(text));
     }
     Ok(series)
 }
 
-/// The names in order, as everywhere in the API.
+/// Writes JSON with sorted keys, as elsewhere in the API.
 fn json(text: &mut Text, answer: &Answer) -> fmt::Result {
     text.write_str("{\"at\":")?;
     list(text, &answer.at, |at| Value::from(*at))?;
@@ -301,8 +308,8 @@ fn json(text: &mut Text, answer: &Answer) -> fmt::Result {
     write!(text, ",\"from\":{},\"series\":{{", json!(first))?;
     let mut lines: Vec<_> = answer.series.iter().collect();
     lines.sort_unstable_by_key(|line| line.name);
-    for (place, line) in lines.into_iter().enumerate() {
-        let comma = if place > 0 { "," } else { "" };
+    for (index, line) in lines.into_iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
         write!(text, "{comma}\"{}\":{{\"max\":", line.name)?;
         list(text, &line.max, |value| number(*value))?;
         text.write_str(",\"mean\":")?;
@@ -317,8 +324,8 @@ fn json(text: &mut Text, answer: &Answer) -> fmt::Result {
 
 fn list<T>(text: &mut Text, values: &[T], written: impl Fn(&T) -> Value) -> fmt::Result {
     text.write_char('[')?;
-    for (place, value) in values.iter().enumerate() {
-        if place > 0 {
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
             text.write_char(',')?;
         }
         write!(text, "{}", written(value))?;
@@ -326,17 +333,17 @@ fn list<T>(text: &mut Text, values: &[T], written: impl Fn(&T) -> Value) -> fmt:
     text.write_char(']')
 }
 
-/// One line for each moment, under a line with the names.
+/// Writes a header line, then one line per time.
 fn csv(text: &mut Text, answer: &Answer) -> fmt::Result {
     text.write_str("at")?;
     for line in &answer.series {
         write!(text, ",{0}_mean,{0}_min,{0}_max", line.name)?;
     }
-    for (place, at) in answer.at.iter().enumerate() {
+    for (index, at) in answer.at.iter().enumerate() {
         write!(text, "\r\n{at}")?;
         for line in &answer.series {
             for values in [&line.mean, &line.min, &line.max] {
-                match values.get(place).filter(|value| value.is_finite()) {
+                match values.get(index).filter(|value| value.is_finite()) {
                     Some(value) => write!(text, ",{value}")?,
                     None => text.write_char(',')?,
                 }
@@ -440,7 +447,7 @@ mod tests {
 
     const TOKEN: &str = "correct-horse-battery-staple";
 
-    /// A site whose history never answers, as nobody keeps it.
+    /// State whose history never responds, because no thread runs it.
     fn silent() -> (Arc<Shared>, Keeper) {
         let config = config::Config {
             admin_token: Some(config::Secret::new(TOKEN)),
@@ -465,7 +472,7 @@ mod tests {
 
     type Asking = std::pin::Pin<Box<dyn Future<Output = Result<Response, Refusal>>>>;
 
-    /// Lets all ask, and gives how many are refused at once.
+    /// Polls all requests and returns how many are refused at once.
     fn refused(asking: &mut [Asking]) -> usize {
         let polled = asking.iter_mut().map(FutureExt::now_or_never);
         polled.flatten().count()
@@ -474,22 +481,22 @@ mod tests {
     #[tokio::test]
     async fn an_address_has_so_many_questions_to_history_and_the_operator_more() {
         let (shared, _keeper) = silent();
-        let of = |host, token| ask(&shared, host, token);
-        let mut own: Vec<_> = (0..ADDRESS_QUERIES_MAX).map(|_| of(1, None)).collect();
+        let request = |host, token| ask(&shared, host, token);
+        let mut own: Vec<_> = (0..ADDRESS_QUERIES_MAX).map(|_| request(1, None)).collect();
         assert_eq!(refused(&mut own), 0);
         for token in [None, Some("wrong-wrong-wrong-wrong")] {
-            assert_eq!(refused(&mut [of(1, token)]), 1);
+            assert_eq!(refused(&mut [request(1, token)]), 1);
         }
         let counters = || shared.node().counters();
         assert_eq!(counters().refused_address_history_queries, 2);
-        // Others ask on, until all have as many as there may be.
-        let mut others: Vec<_> = (2..20).map(|host| of(host, None)).collect();
+        // Other addresses are served until the total limit is reached.
+        let mut others: Vec<_> = (2..20).map(|host| request(host, None)).collect();
         assert_eq!(refused(&mut others), 18 - (16 - ADDRESS_QUERIES_MAX));
         assert!(counters().history_queries_refused > 0);
-        // Then there is still room for whoever has the token, here and there, and that has a bound too.
-        let mut operators: Vec<_> = [1, 1, 50, 50].map(|host| of(host, Some(TOKEN))).into();
+        // Slots for the admin token remain, for any address, and are bounded too.
+        let mut operators: Vec<_> = [1, 1, 50, 50].map(|host| request(host, Some(TOKEN))).into();
         assert_eq!(refused(&mut operators), 0);
-        assert_eq!(refused(&mut [of(50, Some(TOKEN))]), 1);
+        assert_eq!(refused(&mut [request(50, Some(TOKEN))]), 1);
     }
 
     #[test]
@@ -510,8 +517,8 @@ mod tests {
         let (shared, keeper) = silent();
         let thread = std::thread::spawn(|| keeper.run());
         let response = ask(&shared, 1, None).await.expect("an answer");
-        let spent = response.extensions().get::<Elsewhere>().expect("a price");
-        assert!(spent.0 > Duration::ZERO);
+        let cpu_time = response.extensions().get::<Elsewhere>().expect("a price");
+        assert!(cpu_time.0 > Duration::ZERO);
         assert!(response.extensions().get::<Counted>().is_some());
         let waiting = || shared.node().response_bytes();
         assert!(waiting() > 0);

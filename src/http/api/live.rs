@@ -1,7 +1,6 @@
-//! `GET /api/v1/live`: the statistics of each second as server-sent events, for the dashboard.
+//! Serves `GET /api/v1/live`: the statistics of each second as server-sent events, for the dashboard.
 //!
-//! The number of followers has a bound; whoever finds no place asks `/api/v1/stats` again and again. A stream ends when
-//! the server leaves.
+//! The number of subscribers is bounded; a refused client polls `/api/v1/stats`. Streams end when the server drains.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,13 +25,13 @@ use crate::http::site::Shared;
 use crate::insight::{Detail, Statistics};
 use crate::limits::{Claim, Claimed, NoRoom};
 
-/// Begins the first event: when a follower that lost its stream comes back, in milliseconds.
+/// First bytes of a stream: the reconnection delay of a client that lost its stream, in milliseconds.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n");
-/// Seconds after which somebody who found no place may try again.
+/// Seconds until a client may retry when no slot is free.
 const AGAIN_AFTER: u64 = 30;
-/// How long a follower may take nothing before `connection.http_timeout` counts for it as for everybody.
+/// How long a subscriber may take no event before `connection.http_timeout` applies to it.
 pub(in crate::http) const TAKES_WITHIN: Duration = Duration::from_secs(10);
-/// nginx would hold the events back until they fill a buffer.
+/// Disables buffering in nginx, which would delay the events.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -40,16 +39,16 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (UNBUFFERED, HeaderValue::from_static("no")),
 ];
 
-/// What all followers get, in all workers together.
+/// The latest events, shared by the subscribers of all workers.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Followers {
-    /// The latest event, written once for all of them who see the totals.
+    /// The latest event with the totals.
     totals: Mutex<Option<(SystemTime, Bytes)>>,
-    /// The same for those who see everything.
+    /// The latest event with all series.
     all: Mutex<Option<(SystemTime, Bytes)>>,
 }
 
-/// How many events a follower has taken; in the extensions of its response.
+/// Number of events that a subscriber has taken; stored in the extensions of its response.
 #[derive(Debug, Clone, Default)]
 pub(in crate::http) struct Taken(Arc<AtomicU64>);
 
@@ -60,7 +59,7 @@ impl Taken {
 }
 
 impl Followers {
-    /// The event with these statistics, as it is sent.
+    /// Returns the encoded event of these statistics.
     fn event(&self, shared: &Shared, statistics: &Statistics, detail: Detail) -> Bytes {
         let latest = match detail {
             Detail::Totals => &self.totals,
@@ -78,10 +77,10 @@ impl Followers {
     }
 }
 
-/// One follower, and what it waits for.
+/// One subscriber of the live statistics.
 struct Follower {
     shared: Arc<Shared>,
-    /// Its place, until it is dropped.
+    /// Its slot; released on drop.
     _place: Claim,
     board: watch::Receiver<Arc<Statistics>>,
     taken: Taken,
@@ -90,7 +89,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// What is sent next; `None` when the server leaves.
+    /// Returns the next bytes to send; `None` when the server drains.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.has_begun, true) {
             return Some(RETRY);
@@ -103,7 +102,7 @@ impl Follower {
                 changed = self.board.changed() => changed.ok()?,
             }
             let statistics = Arc::clone(&self.board.borrow_and_update());
-            // Nothing was put up yet.
+            // No statistics exist yet.
             if statistics.at == UNIX_EPOCH {
                 continue;
             }
@@ -116,67 +115,67 @@ impl Follower {
 /// `GET /api/v1/live`
 pub(in crate::http) async fn live(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     if shared.retry_after().is_some() {
-        return unavailable("this server is leaving");
+        return unavailable("the server is draining");
     }
     let detail = *request.extensions().get().unwrap_or(&Detail::Totals);
-    let place = match place(&shared, &request) {
-        Ok(place) => place,
+    let claim = match place(&shared, &request) {
+        Ok(claim) => claim,
         Err(text) => return unavailable(text),
     };
     let mut board = shared.node().board().follow();
-    // The latest at once, not a second later.
+    // Sends the latest statistics at once.
     board.mark_changed();
     let taken = Taken::default();
-    let follower = Follower {
+    let subscriber = Follower {
         shared,
-        _place: place,
+        _place: claim,
         board,
         taken: taken.clone(),
         has_begun: false,
         detail,
     };
-    let events = unfold(follower, |mut follower| async {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(event), follower))
+    let events = unfold(subscriber, |mut subscriber| async {
+        let event = subscriber.next().await?;
+        Some((Ok::<_, Infallible>(event), subscriber))
     });
     let mut response = common((HEADERS, Body::from_stream(events)));
     response.extensions_mut().insert(taken);
     response
 }
 
-/// `HEAD /api/v1/live`, which takes no place.
+/// `HEAD /api/v1/live`: needs no slot.
 pub(in crate::http) async fn head() -> Response {
     HEADERS.into_response()
 }
 
-/// A place for one more: of those for everybody, or else of those that are kept for the admin token.
+/// Claims a slot for a subscriber: a shared one, or else one reserved for the admin token.
 ///
 /// # Errors
 ///
-/// Why there is none.
+/// No slot is free; the error is the reason.
 fn place(shared: &Shared, request: &Request) -> Result<Claim, &'static str> {
     let (node, headers) = (shared.node(), request.headers());
     let caller: Caller = request.extensions().get().copied().unwrap_or_default();
     let no_room = match node.claim(Claimed::Followers, caller.0, 1) {
-        Ok(place) => return Ok(place),
+        Ok(claim) => return Ok(claim),
         Err(no_room) => no_room,
     };
     if headers.contains_key(AUTHORIZATION)
         && sign_in(shared, headers, caller).is_ok()
-        && let Ok(place) = node.http_use().claim_for_operator(Claimed::Followers, 1)
+        && let Ok(claim) = node.http_use().claim_for_operator(Claimed::Followers, 1)
     {
-        return Ok(place);
+        return Ok(claim);
     }
     let counters = node.shared_counters();
     Err(match no_room {
         NoRoom::Address => {
             counters.refused_address_followers_max.add_shared(1);
-            "as many of this address follow the live statistics as limits.address_followers_max allows; \
+            "this address has reached limits.address_followers_max; \
              /api/v1/stats has the same numbers"
         }
         NoRoom::All => {
             counters.refused_followers_max.add_shared(1);
-            "as many follow the live statistics as limits.followers_max allows; \
+            "all subscribers together have reached limits.followers_max; \
              /api/v1/stats has the same numbers"
         }
     })

@@ -1,4 +1,4 @@
-//! The small answers: whether the server is well and ready, and which ICE servers pages shall use.
+//! Serves `/healthz`, `/readyz` and `/ice`, and contains the modules of the API.
 
 pub(super) mod access;
 pub(super) mod admin;
@@ -27,12 +27,12 @@ pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; chars
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// `GET /healthz`: says that the process lives and answers, also while it drains.
+/// `GET /healthz`: confirms that the process responds, also while it drains.
 pub(super) async fn healthz() -> Response {
     ([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)], "ok\n").into_response()
 }
 
-/// `GET /readyz`: says whether new connections are welcome. Load balancers ask it.
+/// `GET /readyz`: reports whether the server accepts new connections, for load balancers.
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
     match shared.retry_after() {
@@ -47,7 +47,7 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// What `/ice` answers to who shows no token where one is needed, or asks too often.
+/// Returns the response of `/ice` to a request without a required token, or over the rate limit.
 pub(super) fn ice_refused(failure: Failure) -> Response {
     let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
     if let Failure::TooFast(wait) = failure {
@@ -57,11 +57,11 @@ pub(super) fn ice_refused(failure: Failure) -> Response {
         let retry = [(RETRY_AFTER, HeaderValue::from(seconds))];
         return (StatusCode::TOO_MANY_REQUESTS, headers, retry, text).into_response();
     }
-    let text = "This tracker needs a token: ask for /ice?token=TOKEN.\n";
+    let text = "This tracker needs a token: request /ice?token=TOKEN.\n";
     (StatusCode::FORBIDDEN, headers, text).into_response()
 }
 
-/// `GET /ice`: what pages give to `RTCPeerConnection`; for a page on `localhost` also where other machines can open it.
+/// `GET /ice`: the configuration for `RTCPeerConnection`; for a page on `localhost` also its URLs for other machines.
 pub(super) async fn ice(
     State(shared): State<Arc<Shared>>,
     local: Option<Extension<Local>>,

@@ -1,4 +1,4 @@
-//! What the API answers when it does not do what it is asked: a status, and a sentence as JSON.
+//! Error responses of the API: a status, and a message as JSON.
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
@@ -8,14 +8,14 @@ use serde_json::json;
 use super::{JSON, NO_STORE};
 use crate::hub::Busy;
 
-/// Why a request is refused.
+/// An error response of the API.
 #[derive(Debug)]
 pub(in crate::http) struct Refusal {
     status: StatusCode,
     text: String,
-    /// Each mistake by itself, where there may be several.
+    /// The single errors, if there may be several.
     errors: Vec<String>,
-    /// Seconds.
+    /// `Retry-After` in seconds.
     retry_after: Option<u64>,
 }
 
@@ -37,12 +37,12 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, text)
     }
 
-    /// With a list of all that is wrong.
+    /// Adds the list of all errors.
     pub(in crate::http) fn with_errors(self, errors: Vec<String>) -> Self {
         Self { errors, ..self }
     }
 
-    /// To be tried again after so many seconds.
+    /// Adds `Retry-After`, in seconds.
     pub(in crate::http) fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -76,7 +76,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A JSON answer that nobody keeps.
+/// Returns an uncacheable JSON response.
 pub(in crate::http) fn answer(body: &serde_json::Value) -> Response {
     let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)];
     (headers, body.to_string()).into_response()

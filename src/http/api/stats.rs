@@ -1,4 +1,4 @@
-//! `/api/v1/stats` and `/api/v1/series`: how it stands, and what the numbers mean.
+//! Serves `/api/v1/stats` (current values) and `/api/v1/series` (their descriptions).
 
 use std::sync::{Arc, LazyLock};
 
@@ -24,7 +24,7 @@ pub(super) async fn now(
     answer(&body(&shared, &shared.node().board().latest(), detail))
 }
 
-/// The series that may be seen, by name; null where nothing is known.
+/// Returns the visible series by name; null for an unknown value.
 pub(super) fn body(shared: &Shared, statistics: &Statistics, detail: Detail) -> Value {
     let all = Statistics::series().zip(statistics.values());
     let seen = all.filter(|(series, _)| detail.shows(series));
@@ -45,7 +45,7 @@ pub(super) fn body(shared: &Shared, statistics: &Statistics, detail: Detail) -> 
     })
 }
 
-/// Whole numbers as such: they are shorter.
+/// Returns a JSON number, without a fraction if it is whole, which is shorter.
 pub(super) fn number(value: f64) -> Value {
     const WHOLE_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
     if value.fract() == 0.0 && value.abs() < WHOLE_MAX {
@@ -53,7 +53,7 @@ pub(super) fn number(value: f64) -> Value {
         let whole = value as i64;
         whole.into()
     } else {
-        // Null for what is not a number.
+        // NaN and infinity become null.
         value.into()
     }
 }
@@ -63,9 +63,9 @@ fn seconds(at_ms: u64) -> Value {
     number(at_ms as f64 / 1000.0)
 }
 
-/// `GET /api/v1/series`: what each number means, which limits it counts, and whether history has it.
+/// `GET /api/v1/series`: the meaning of each series, the limits it counts, and whether history stores it.
 pub(super) async fn series(Extension(detail): Extension<Detail>) -> Response {
-    // They never change, so they are written once.
+    // The descriptions never change, so they are rendered once.
     static TOTALS: LazyLock<Bytes> = LazyLock::new(|| described(Detail::Totals));
     static ALL: LazyLock<Bytes> = LazyLock::new(|| described(Detail::All));
     let series = match detail {

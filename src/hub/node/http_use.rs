@@ -1,4 +1,4 @@
-//! What requests over HTTP take, under the keys of their addresses.
+//! Accounts for the resources of HTTP requests, under the keys of their addresses.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use crate::hub::Visitor;
 use crate::limits::{Claim, Claimed, HttpUse, NoRoom, Payer, Whence};
 
 impl Node {
-    /// What requests over HTTP take.
+    /// Returns the resource usage of HTTP requests.
     #[must_use]
     pub fn http_use(&self) -> &Arc<HttpUse> {
         &self.http_use
     }
 
-    /// Bytes of responses that wait to be taken.
+    /// Returns the number of response bytes that are not read yet.
     #[must_use]
     pub fn response_bytes(&self) -> usize {
         self.http_use.claimed(Claimed::ResponseBytes)
     }
 
-    /// Claims something for an address, or for nobody in particular if no limit of addresses applies to it.
+    /// Claims a resource for an address; only process-wide bounds apply to an address without limits.
     ///
     /// # Errors
     ///
-    /// There is no room for it.
+    /// The resource is used up.
     pub fn claim(
         &self,
         what: Claimed,
@@ -35,7 +35,7 @@ impl Node {
         self.http_use.claim(what, self.whence_of(address), amount)
     }
 
-    /// Who pays for the requests of an address; `None` if no limit of addresses applies to it.
+    /// Returns the processor-time budget of an address; `None` if no limit of addresses applies to it.
     #[must_use]
     pub fn payer(
         &self,
@@ -45,10 +45,9 @@ impl Node {
         self.whence_of(address).map(account)
     }
 
-    /// Forgets in one part of the addresses who has nothing and owes nothing. There are as many parts as
-    /// [`Self::address_parts`] says.
-    pub fn tidy_http_use(&self, part: usize, now: Duration) {
-        self.http_use.tidy(part, now);
+    /// Evicts idle addresses from one shard. [`Self::address_parts`] returns the number of shards.
+    pub fn tidy_http_use(&self, shard: usize, now: Duration) {
+        self.http_use.tidy(shard, now);
     }
 
     fn whence_of(&self, address: Option<IpAddr>) -> Option<Whence> {

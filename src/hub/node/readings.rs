@@ -1,4 +1,4 @@
-//! What can be read of the node, by whoever shows numbers: statistics, the admin API.
+//! Provides readings of the node for statistics and the admin API.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::insight::{Level, Levels, ListenerReading, Snapshot, Timings};
 use crate::limits::{Ban, OriginCount};
 
 impl Node {
-    /// What each worker measures about itself.
+    /// Returns the gauges of each worker.
     #[must_use]
     pub fn levels(&self) -> &[Levels] {
         &self.levels
     }
 
-    /// How long things took on all workers.
+    /// Returns the timings of all workers in sum.
     #[must_use]
     pub fn timings(&self) -> Timings {
         let mut timings = Timings::default();
@@ -25,7 +25,7 @@ impl Node {
         timings
     }
 
-    /// How many WebSockets came in at each listener and are open.
+    /// Returns the number of open WebSockets of each listener.
     #[must_use]
     pub fn listeners(&self) -> Vec<ListenerReading> {
         let reading = |(number, name): (usize, &String)| {
@@ -38,31 +38,31 @@ impl Node {
         self.listeners.iter().enumerate().map(reading).collect()
     }
 
-    /// The sites whose pages are connected, those with the most first.
+    /// Returns the origins whose pages are connected, those with most connections first.
     #[must_use]
     pub fn origins(&self) -> Vec<OriginCount> {
         self.origins.list()
     }
 
-    /// The bans in force, the longest first.
+    /// Returns the active bans, the longest first.
     #[must_use]
     pub fn bans(&self, now: Duration) -> Vec<Ban> {
         self.bans.list(now)
     }
 
-    /// The connections that were closed as hostile within the last hour, the oldest first.
+    /// Returns the connections that were closed as hostile within the last hour, the oldest first.
     #[must_use]
     pub fn offenders(&self, now: Duration) -> Vec<Offender> {
         self.offenders.list(now)
     }
 
-    /// How many bans are in force; `now` is the time since the process started.
+    /// Returns the number of active bans. `now` is the time since the process started.
     #[must_use]
     pub fn bans_in_force(&self, now: Duration) -> usize {
         self.bans.in_force(now)
     }
 
-    /// All counters, added up.
+    /// Returns the sums of all counters.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
         let others = [&self.own_counters, &self.shared_counters];
@@ -70,11 +70,11 @@ impl Node {
         Snapshot::of(all).with(self.store.counters())
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn connections(&self) -> u64 {
         let counters = self.counters();
-        // Read one after the other, while workers count on.
+        // The two counters are read one after the other while workers increment them.
         counters
             .connections_opened
             .saturating_sub(counters.connections_closed)

@@ -1,4 +1,4 @@
-//! What was refused: counted for the operator, and logged at most once a minute for each kind.
+//! Counts refusals for the operator, and logs at most one per kind and minute.
 
 use std::time::SystemTime;
 
@@ -9,14 +9,13 @@ use crate::protocol;
 use crate::protocol::http::Failure;
 
 impl Node {
-    /// What was refused so far.
+    /// Returns all refusals so far.
     #[must_use]
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 
-    /// Notes that something was refused, and logs it if a line about its kind is due. `name` is whom or what it was about; never an
-    /// address.
+    /// Records a refusal, and logs it if a line about its kind is due. `name` is its subject, never an address.
     pub fn note_refusal(&self, kind: RefusalKind, name: &str) {
         let Some(count) = self.refusals.note(kind, name, SystemTime::now()) else {
             return;
@@ -30,7 +29,7 @@ impl Node {
         }
     }
 
-    /// The same of somebody who was not let in.
+    /// Records a connection that was refused.
     pub fn note_limited(&self, limited: Limited) {
         match limited {
             Limited::Banned { offence, .. } => {
@@ -40,7 +39,7 @@ impl Node {
         }
     }
 
-    /// The same of an announce, a scrape or another request over HTTP.
+    /// Records a refused announce, scrape or other request over HTTP.
     pub(in crate::hub) fn note_failure(&self, failure: Failure, name: &str) {
         let (kind, own_name) = kind_of(failure);
         if let Failure::PortRefused(port) = failure {
@@ -52,7 +51,7 @@ impl Node {
 }
 
 impl Node {
-    /// The same of a message over a WebSocket, if a setting is why: what clients write wrongly is only counted.
+    /// Records a refused WebSocket message if a setting is the reason. Malformed messages are only counted.
     pub(in crate::hub) fn note_message_failure(&self, failure: protocol::Failure) {
         use protocol::Failure;
         let limit = match failure {
@@ -78,7 +77,7 @@ impl Node {
     }
 }
 
-/// The kind of a failure; and its name, unless it is another one each time.
+/// Returns the kind of a failure, and its name unless the name varies.
 fn kind_of(failure: Failure) -> (RefusalKind, Option<&'static str>) {
     use RefusalKind::{
         Draining, FullScrape, Host, InfoHash, Limit, Malformed, NoAddress, NotHere, Page, Port,

@@ -1,4 +1,4 @@
-//! From the configuration to what hubs and the tracker go by.
+//! Derives the settings of hubs and the tracker from the configuration.
 
 use std::time::Duration;
 

@@ -1,60 +1,61 @@
-//! Where the alerts lie while the server runs: the server's own thread looks at them once a second, the API reads and changes
-//! them from the workers. One lock, held for a look and never across an await.
+//! Shares the alerts between threads: the server's thread evaluates them once a second, the API reads and changes them
+//! from
+//! the workers. One lock, held for one evaluation and never across an await.
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use super::Alerts;
 
-/// One receiver of notifications, and how it does.
+/// The delivery status of one receiver of notifications.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SinkStatus {
     /// `webhook`, `alertmanager` or `chat`.
     pub kind: &'static str,
-    /// Its host; the rest of its address may be a secret.
+    /// Its host; the rest of its URL may be a secret.
     pub target: String,
-    /// Notifications that wait for it.
+    /// Notifications in its queue.
     pub queued: usize,
-    /// Notifications that it never got.
+    /// Notifications that were not delivered to it.
     pub failed: u64,
-    /// What was wrong with the latest attempt, if it failed.
+    /// The error of the latest attempt, if it failed.
     pub last_error: Option<String>,
-    /// Unix seconds of when it last took one, since this process started.
+    /// When the last one was delivered since this process started, in Unix seconds.
     pub last_delivered: Option<f64>,
 }
 
-/// The alerts, and what the server and the API tell each other about them.
+/// The alerts, the status of the receivers, and a request of the API for a test.
 #[derive(Debug, Default)]
 pub struct Desk {
     alerts: Mutex<Alerts>,
     sinks: Mutex<Vec<SinkStatus>>,
-    /// Whether somebody wants a notification to try the receivers.
+    /// Whether a test notification is requested.
     is_test_wanted: Mutex<bool>,
 }
 
 impl Desk {
-    /// The alerts; others wait until this is dropped.
+    /// Locks the alerts; other threads wait until the guard is dropped.
     pub fn alerts(&self) -> MutexGuard<'_, Alerts> {
         self.alerts.lock()
     }
 
-    /// How the receivers do, as of a second ago.
+    /// Returns the status of the receivers, up to a second old.
     #[must_use]
     pub fn sinks(&self) -> Vec<SinkStatus> {
         self.sinks.lock().clone()
     }
 
-    /// Tells how the receivers do.
+    /// Stores the status of the receivers.
     pub fn set_sinks(&self, sinks: Vec<SinkStatus>) {
         *self.sinks.lock() = sinks;
     }
 
-    /// Asks for a notification that tries the receivers; within a second it is on its way.
+    /// Requests a test notification; it is sent within a second.
     pub fn want_test(&self) {
         *self.is_test_wanted.lock() = true;
     }
 
-    /// Whether one was asked for since this was asked last.
+    /// Returns whether a test was requested since the last call.
     pub fn take_test(&self) -> bool {
         std::mem::take(&mut *self.is_test_wanted.lock())
     }

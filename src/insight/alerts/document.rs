@@ -1,4 +1,4 @@
-//! What is kept over a restart: rules that are not as shipped, how each stands, silences. One JSON text.
+//! Saves and restores alerts over a restart as one JSON document: custom and changed rules, rule states, silences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +8,18 @@ use serde_json::Value;
 use super::watch::Watch;
 use super::{Alerts, Kept, RULES_MAX, Refused, Rule, SILENCES_MAX, Silence, State, shipped};
 
-/// What this version writes and reads.
+/// The document version that this program writes and reads.
 const VERSION: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Document {
     version: u32,
-    /// Own rules and changed ones. Each is read by itself, so that one that only another version can read costs no other.
+    /// Custom and changed rules. Each is parsed separately, so that one unreadable rule does not affect the others.
     rules: Vec<Value>,
-    /// How each rule stands that is not simply fine.
+    /// The state of each rule that is not simply `Ok`.
     watches: BTreeMap<String, KeptWatch>,
     silences: Vec<Silence>,
-    /// Rules of which some receiver had not got the latest notice.
+    /// Rules whose latest notification was not delivered to all receivers.
     #[serde(default)]
     waiting: BTreeSet<String>,
 }
@@ -34,21 +34,21 @@ struct KeptWatch {
 }
 
 impl Alerts {
-    /// All that a restart must know.
+    /// Returns the document to save.
     #[must_use]
     pub fn document(&self) -> String {
         let originals = shipped();
-        let rules = self.kept.values().map(|kept| &kept.rule);
-        let watches = self.kept.iter().filter(|(_, kept)| {
-            kept.watch.state != State::Ok || kept.watch.is_told || kept.watch.since.is_some()
+        let rules = self.kept.values().map(|entry| &entry.rule);
+        let watches = self.kept.iter().filter(|(_, entry)| {
+            entry.watch.state != State::Ok || entry.watch.is_told || entry.watch.since.is_some()
         });
-        let watches = watches.map(|(name, kept)| {
-            let watch = KeptWatch {
-                watch: kept.watch.clone(),
-                fired_at: kept.fired_at,
-                told_at: kept.told_at,
+        let watches = watches.map(|(name, entry)| {
+            let stored = KeptWatch {
+                watch: entry.watch.clone(),
+                fired_at: entry.fired_at,
+                told_at: entry.told_at,
             };
-            (name.clone(), watch)
+            (name.clone(), stored)
         });
         let document = Document {
             version: VERSION,
@@ -60,20 +60,21 @@ impl Alerts {
             silences: self.silences.clone(),
             waiting: self.waiting.clone(),
         };
-        // Every number of a rule is finite and every key is text.
+        // Cannot fail: every number of a rule is finite and every key is text.
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    /// As it was when that was written. Shipped rules that nobody had changed are those of this version. Rules that cannot be
-    /// read are left out, and `unread` is told of each.
+    /// Restores the alerts from a document. Shipped rules that were not changed are those of this version. Rules that
+    /// cannot be
+    /// read are left out; each is passed to `unread`.
     ///
     /// # Errors
-    /// A sentence on why nothing of it can be read.
+    /// The reason why the whole document cannot be read.
     pub fn restore(document: &str, mut unread: impl FnMut(String)) -> Result<Self, String> {
         let document: Document =
             serde_json::from_str(document).map_err(|error| error.to_string())?;
         if document.version != VERSION {
-            return Err(format!("it has version {}", document.version));
+            return Err(format!("unknown document version {}", document.version));
         }
         let mut alerts = Self::default();
         for rule in document.rules.into_iter().take(RULES_MAX) {
@@ -88,16 +89,16 @@ impl Alerts {
                 Err(reason) => unread(format!("{name}: {reason}")),
             }
         }
-        for (name, kept) in document.watches {
+        for (name, entry) in document.watches {
             if let Some(known) = alerts.kept.get_mut(&name) {
-                (known.watch, known.fired_at) = (kept.watch, kept.fired_at);
-                known.told_at = kept.told_at;
+                (known.watch, known.fired_at) = (entry.watch, entry.fired_at);
+                known.told_at = entry.told_at;
             }
         }
         for name in document.waiting {
-            if let Some(kept) = alerts.kept.get_mut(&name) {
-                // What did not arrive is told again: that it fires, or that it does no more.
-                kept.watch.is_told = kept.watch.state != State::Firing;
+            if let Some(entry) = alerts.kept.get_mut(&name) {
+                // Makes the next evaluation send the undelivered notification again: firing or resolved.
+                entry.watch.is_told = entry.watch.state != State::Firing;
             }
         }
         alerts.silences = document.silences;
@@ -105,13 +106,14 @@ impl Alerts {
         Ok(alerts)
     }
 
-    /// From now on there may be rules and silences of earlier runs that cannot be read yet: those there are go on, silences
-    /// can be made, and rules cannot be changed.
+    /// Marks that rules and silences of earlier runs may exist that cannot be read yet. The present rules stay active,
+    /// silences
+    /// can be added, and rules cannot be changed.
     pub fn wait_for_document(&mut self) {
         self.is_unread = true;
     }
 
-    /// Whether rules and silences of earlier runs could not be read yet.
+    /// Returns whether rules and silences of earlier runs could not be read yet.
     #[must_use]
     pub fn is_unread(&self) -> bool {
         self.is_unread
@@ -124,13 +126,14 @@ impl Alerts {
         Ok(())
     }
 
-    /// Takes up what an earlier run has kept, if it has kept anything. What fires since this process was started goes on, and
-    /// so do its silences.
+    /// Merges the document of an earlier run, if there is one. Rules that fire since the start of this process keep
+    /// their state,
+    /// and its silences stay.
     ///
-    /// Of rules that cannot be read `unread` is told, as by [`Self::restore`].
+    /// Rules that cannot be read are passed to `unread`, as in [`Self::restore`].
     ///
     /// # Errors
-    /// A sentence on why the document cannot be read; then all stays as it is, and is not waited for any more.
+    /// The reason why the document cannot be read. Then the alerts do not change, and rules can be changed again.
     pub fn take_up(
         &mut self,
         document: Option<&str>,
@@ -143,12 +146,12 @@ impl Alerts {
         let stored = Self::restore(document, unread)?;
         let live = std::mem::replace(&mut self.kept, stored.kept);
         for (name, live) in live {
-            if let Some(kept) = self.kept.get_mut(&name)
-                && !kept.is_told_or_fires()
+            if let Some(entry) = self.kept.get_mut(&name)
+                && !entry.is_told_or_fires()
                 && (live.is_told_or_fires() || live.watch.state != State::Ok)
             {
-                let rule = kept.rule.clone();
-                *kept = Kept { rule, ..live };
+                let rule = entry.rule.clone();
+                *entry = Kept { rule, ..live };
             }
         }
         for mut silence in stored.silences {
@@ -162,20 +165,20 @@ impl Alerts {
         Ok(())
     }
 
-    /// Whether something has changed since this was asked last that a restart must know.
+    /// Returns whether something to save has changed since the last call.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.is_changed)
     }
 
-    /// What has changed could not be kept.
+    /// Marks the changes as not saved, after saving failed.
     pub fn still_changed(&mut self) {
         self.is_changed = true;
     }
 
-    /// Whether a time is running that a restart would begin anew.
+    /// Returns whether a rule has a running timer that a restart would reset if it is not saved.
     #[must_use]
     pub fn is_counting(&self) -> bool {
-        self.kept.values().any(|kept| kept.watch.is_counting())
+        self.kept.values().any(|entry| entry.watch.is_counting())
     }
 }
 

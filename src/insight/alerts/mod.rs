@@ -1,7 +1,8 @@
-//! Alerts: rules over the statistics, how each stands, and who need not be told for a while.
+//! Evaluates alert rules over the statistics, and holds their states and silences.
 //!
-//! Plain values: time comes with the statistics, what is to be told goes out as values. The server looks once a second, the
-//! API changes rules and silences, `notify` tells.
+//! Does no I/O: time comes with the statistics, notifications go out as values. The server evaluates once a second, the
+//! API
+//! changes rules and silences, `notify` sends.
 
 mod desk;
 mod document;
@@ -32,83 +33,83 @@ pub use view::{RuleView, Summary};
 pub use watch::{State, Turn};
 pub use words::rounded;
 
-/// Rules, shipped ones included, at most.
+/// The maximum of rules, shipped ones included.
 pub const RULES_MAX: usize = 100;
-/// Silences at once, at most.
+/// The maximum of silences at once.
 pub const SILENCES_MAX: usize = 100;
-/// Longest time that passes for a rule between two looks, in seconds: while the process stood still nothing was seen.
+/// The longest time between two evaluations that counts for a rule, in seconds: a suspended process measures nothing.
 const ELAPSED_MAX: f64 = 5.0;
 
 /// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// There is no such rule or silence.
+    /// The rule or silence does not exist.
     #[error("there is no {0}")]
     Unknown(String),
-    /// What was sent cannot be used.
+    /// The input is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// Else what an earlier run had would be lost.
+    /// The rules of earlier runs are not loaded yet; a change would overwrite them.
     #[error(
-        "the rules of earlier runs cannot be read yet, and none can be changed until they are; the server's log says what is wrong with the history"
+        "the rules of earlier runs cannot be read yet, so rules cannot be changed now; the server's log has the error of the history"
     )]
     Unread,
 }
 
-/// Something that happened to a rule, for the history.
+/// A transition of a rule, for the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Which rule.
+    /// The name of the rule.
     pub rule: String,
     /// Unix seconds.
     pub at: f64,
-    /// What happened.
+    /// The transition.
     pub state: Turn,
-    /// Its number at that moment, if it was known.
+    /// The rule's value at that moment, if it was known.
     pub value: Option<f64>,
 }
 
-/// Something to tell.
+/// A notification to send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// The rule as it is now.
     pub rule: Rule,
-    /// What happened.
+    /// The transition.
     pub turn: Turn,
-    /// Its number: the latest, or the one it began to fire with.
+    /// The rule's value: the latest, or the one with which it began to fire.
     pub value: Option<f64>,
-    /// Unix seconds of when it began to fire.
+    /// When it began to fire, in Unix seconds.
     pub starts_at: f64,
-    /// Unix seconds of when it ended, if it has.
+    /// When it was resolved, in Unix seconds.
     pub ends_at: Option<f64>,
-    /// Whether nothing has happened, and somebody tries whether notifications arrive.
+    /// Whether this is a test of the receivers, without an alert.
     pub is_test: bool,
 }
 
-/// What one look has brought.
+/// The results of one evaluation of all rules.
 #[derive(Debug, Default, PartialEq)]
 pub struct Look {
-    /// What happened.
+    /// Transitions.
     pub events: Vec<Event>,
-    /// What is to be told, silences respected.
+    /// Notifications to send; those of silenced rules are left out.
     pub notices: Vec<Notice>,
 }
 
-/// All rules and how they stand.
+/// All rules with their states, and the silences.
 #[derive(Debug)]
 pub struct Alerts {
     kept: BTreeMap<String, Kept>,
-    /// Rules that were deleted, until their end is told.
+    /// Deleted rules, until their resolution is notified.
     deleted: Vec<Kept>,
     silences: Vec<Silence>,
     window: Window,
-    /// Unix seconds of the latest look.
+    /// Time of the latest evaluation, in Unix seconds.
     now: f64,
-    /// Rules of which some receiver has not got the latest notice.
+    /// Rules whose latest notification is not delivered to all receivers.
     waiting: BTreeSet<String>,
-    /// Whether something is to be kept for the next start.
+    /// Whether something must be saved for the next start.
     is_changed: bool,
-    /// Whether there may be rules and silences of earlier runs that could not be read yet.
+    /// Whether rules and silences of earlier runs may exist that could not be read yet.
     is_unread: bool,
 }
 
@@ -116,9 +117,9 @@ pub struct Alerts {
 struct Kept {
     rule: Rule,
     watch: Watch,
-    /// Unix seconds of when it began to fire, until its end was told.
+    /// When it began to fire, in Unix seconds; used until its resolution is notified.
     fired_at: f64,
-    /// Unix seconds of when receivers were last told that it fires.
+    /// When receivers were last notified, in Unix seconds.
     told_at: f64,
 }
 
@@ -132,20 +133,20 @@ impl Kept {
         }
     }
 
-    fn notice(&self, turn: Turn, now: f64) -> Notice {
+    fn notice(&self, transition: Turn, now: f64) -> Notice {
         Notice {
             rule: self.rule.clone(),
-            turn,
+            turn: transition,
             value: self.watch.value.or(self.watch.fired_with),
             starts_at: self.fired_at,
-            ends_at: (turn == Turn::Resolved).then_some(now),
+            ends_at: (transition == Turn::Resolved).then_some(now),
             is_test: false,
         }
     }
 }
 
 impl Default for Alerts {
-    /// The shipped rules, all fine.
+    /// The shipped rules, all in state `Ok`.
     fn default() -> Self {
         let rules = shipped().into_iter();
         Self {
@@ -164,82 +165,83 @@ impl Default for Alerts {
 }
 
 impl Alerts {
-    /// Looks at all rules by newer statistics.
+    /// Evaluates all rules with newer statistics.
     pub fn look(&mut self, statistics: &Statistics) -> Look {
         let since = statistics.at.duration_since(UNIX_EPOCH);
         let now = since.unwrap_or_default().as_secs_f64();
         let elapsed = self.window.take(statistics).min(ELAPSED_MAX);
         self.now = now;
         self.forget_silences(now);
-        let mut look = Look::default();
-        for kept in self.kept.values_mut() {
-            let turn = if kept.rule.enabled {
-                let value = match self.window.read(&kept.rule) {
+        let mut evaluation = Look::default();
+        for entry in self.kept.values_mut() {
+            let transition = if entry.rule.enabled {
+                let value = match self.window.read(&entry.rule) {
                     Reading::Known(value) => Some(value),
                     Reading::Unknown | Reading::Missing => None,
                 };
-                let before = kept.watch.state;
-                let turn = kept.watch.look(&kept.rule, value, elapsed, now);
-                self.is_changed |= kept.watch.state != before;
-                turn
+                let before = entry.watch.state;
+                let transition = entry.watch.look(&entry.rule, value, elapsed, now);
+                self.is_changed |= entry.watch.state != before;
+                transition
             } else {
-                kept.watch.quit(now)
+                entry.watch.quit(now)
             };
-            let is_silenced = is_silenced(&self.silences, &kept.rule.name, now);
-            self.is_changed |= kept.settle(turn, is_silenced, now, &mut look);
+            let is_silenced = is_silenced(&self.silences, &entry.rule.name, now);
+            self.is_changed |= entry.settle(transition, is_silenced, now, &mut evaluation);
         }
-        for mut kept in self.deleted.drain(..) {
-            let turn = kept.watch.quit(now);
-            kept.settle(turn, false, now, &mut look);
+        for mut entry in self.deleted.drain(..) {
+            let transition = entry.watch.quit(now);
+            entry.settle(transition, false, now, &mut evaluation);
         }
-        look
+        evaluation
     }
 
-    /// The rule of this name, as it is now.
+    /// Returns the rule with this name.
     #[must_use]
     pub fn rule(&self, name: &str) -> Option<&Rule> {
-        self.kept.get(name).map(|kept| &kept.rule)
+        self.kept.get(name).map(|entry| &entry.rule)
     }
 
-    /// Puts a rule in place, a new one or a changed one. How it stands stays, and is judged anew at the next look.
+    /// Adds or replaces a rule. A replaced rule keeps its state until the next evaluation.
     ///
     /// # Errors
-    /// It cannot work, names a number that does not exist, there are [`RULES_MAX`], or those of earlier runs are not read yet.
+    /// The rule is invalid, names an unknown series, there are [`RULES_MAX`], or the rules of earlier runs are not read
+    /// yet.
     pub fn put(&mut self, rule: Rule) -> Result<(), Refused> {
         self.must_be_read()?;
         rule.check().map_err(Refused::Invalid)?;
         let is_new = !self.kept.contains_key(&rule.name);
         if let Some(missing) = rule.missing() {
-            return Err(Refused::Invalid(format!("there is no number {missing}")));
+            return Err(Refused::Invalid(format!("no such series: {missing}")));
         }
         if is_new && self.kept.len() >= RULES_MAX {
             let full = format!("there are {RULES_MAX} rules already");
             return Err(Refused::Invalid(full));
         }
         let fresh = || Kept::new(rule.clone());
-        let kept = self.kept.entry(rule.name.clone()).or_insert_with(fresh);
-        kept.rule = rule;
+        let entry = self.kept.entry(rule.name.clone()).or_insert_with(fresh);
+        entry.rule = rule;
         self.is_changed = true;
         Ok(())
     }
 
-    /// Deletes a rule; a shipped one becomes again what it was. Gives whether it is gone.
+    /// Deletes a rule, or resets a shipped one to its default. Returns whether it was deleted.
     ///
     /// # Errors
-    /// There is none of that name, or those of earlier runs are not read yet.
+    /// No rule has this name, or the rules of earlier runs are not read yet.
     pub fn delete(&mut self, name: &str) -> Result<bool, Refused> {
         self.must_be_read()?;
         let unknown = || Refused::Unknown(format!("rule {name:?}"));
         let original = shipped().into_iter().find(|rule| rule.name == name);
         self.is_changed = true;
         if let Some(original) = original {
-            let kept = self.kept.get_mut(name).ok_or_else(unknown)?;
-            kept.rule = original;
+            let entry = self.kept.get_mut(name).ok_or_else(unknown)?;
+            entry.rule = original;
             return Ok(false);
         }
-        let kept = self.kept.remove(name).ok_or_else(unknown)?;
-        if kept.watch.state == State::Firing || kept.watch.is_told {
-            self.deleted.push(kept);
+        let entry = self.kept.remove(name).ok_or_else(unknown)?;
+        if entry.watch.state == State::Firing || entry.watch.is_told {
+            self.deleted.push(entry);
         }
         Ok(true)
     }

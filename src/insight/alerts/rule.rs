@@ -1,29 +1,29 @@
-//! One rule: which number is compared with what, for how long, and how much it matters.
+//! Defines an alert rule: series, comparison, threshold, durations and severity.
 
 use serde::{Deserialize, Serialize};
 
 use crate::insight::Statistics;
 
-/// Bytes of the name of a rule, at most.
+/// The maximum length of a rule name in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
-/// Bytes of the sentence about a rule or a silence, at most.
+/// The maximum length of a rule's description or a silence's comment in bytes.
 pub(super) const DOC_BYTES_MAX: usize = 200;
 /// The longest `for` and `keep_firing`: a week, in seconds.
 pub(super) const SECONDS_MAX: f64 = 7.0 * 24.0 * 60.0 * 60.0;
 
-/// Which side of its threshold is the bad one.
+/// The side of the threshold that is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
-    /// Bad is what lies above.
+    /// Values above it are bad.
     #[serde(rename = ">")]
     Above,
-    /// Bad is what lies below.
+    /// Values below it are bad.
     #[serde(rename = "<")]
     Below,
 }
 
 impl Comparison {
-    /// Whether a value lies on the bad side of a limit; nothing that is unknown does.
+    /// Returns whether a value is on the bad side of a limit; NaN is not.
     #[must_use]
     pub fn is_bad(self, value: f64, limit: f64) -> bool {
         match self {
@@ -32,7 +32,7 @@ impl Comparison {
         }
     }
 
-    /// As it is written, `>`.
+    /// Returns its sign, `>` or `<`.
     #[must_use]
     pub const fn sign(self) -> &'static str {
         match self {
@@ -42,20 +42,20 @@ impl Comparison {
     }
 }
 
-/// How much an alert matters, the least first.
+/// The severity of an alert, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing.
+    /// For information.
     Info,
-    /// Worth a look today.
+    /// To check today.
     Warning,
-    /// Somebody must act now.
+    /// To act on now.
     Critical,
 }
 
 impl Severity {
-    /// The word for it, `critical`.
+    /// Returns its name, for example `critical`.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -66,38 +66,39 @@ impl Severity {
     }
 }
 
-/// A rule. Its numbers are finite and its words short once it was [checked](Self::check).
+/// An alert rule. After [`Self::check`] its numbers are finite and its texts short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// What it is called: small letters, digits and underscores.
+    /// The name: lowercase letters, digits and underscores.
     pub name: String,
-    /// One sentence on what it means and what to do.
+    /// The description: what it means and what to do.
     #[serde(default)]
     pub doc: String,
-    /// The number that is looked at; of a counter its rate per second over the last minute.
+    /// The series to compare; for a counter its rate per second over the last minute.
     pub series: String,
-    /// The number that it is divided by, a counter likewise; nothing is known while that is zero.
+    /// The series to divide by, for a counter likewise its rate; the value is unknown while this is zero.
     #[serde(default)]
     pub of: Option<String>,
-    /// How much of `of` there must be: with less, the part says nothing.
+    /// The minimum of `of`: with less, the value is unknown.
     #[serde(default)]
     pub of_min: f64,
-    /// Which side of the threshold is bad.
+    /// The bad side of the threshold.
     pub comparison: Comparison,
-    /// Beyond this it is bad.
+    /// The threshold: a value beyond it is bad.
     pub threshold: f64,
-    /// While it fires, this is what the number must come back to; on the good side of the threshold, or on it.
+    /// While the rule fires, the value must return to this to be good; on the good side of the threshold, or equal to
+    /// it.
     pub clear: f64,
-    /// Seconds that it must be bad without a break before it fires.
+    /// Seconds that the value must be bad without interruption before the rule fires.
     #[serde(rename = "for", default)]
     pub hold: f64,
-    /// Seconds that it must be good without a break before it ends.
+    /// Seconds that the value must be good without interruption before the alert is resolved.
     #[serde(default)]
     pub keep_firing: f64,
-    /// How much it matters.
+    /// The severity.
     pub severity: Severity,
-    /// Whether it is looked at.
+    /// Whether it is evaluated.
     #[serde(default = "yes")]
     pub enabled: bool,
 }
@@ -107,16 +108,16 @@ fn yes() -> bool {
 }
 
 impl Rule {
-    /// Looks whether it can be used, except for the numbers that it names.
+    /// Checks whether it is valid, but not whether its series exist.
     ///
     /// # Errors
-    /// A sentence on what is wrong.
+    /// The reason why it is invalid.
     pub fn check(&self) -> Result<(), String> {
         check_name(&self.name)?;
         check_words("doc", &self.doc)?;
-        check_name(&self.series).map_err(|_| format!("there is no number {:?}", self.series))?;
+        check_name(&self.series).map_err(|_| format!("no such series: {:?}", self.series))?;
         if let Some(of) = &self.of {
-            check_name(of).map_err(|_| format!("there is no number {of:?}"))?;
+            check_name(of).map_err(|_| format!("no such series: {of:?}"))?;
         }
         for (name, value) in [
             ("threshold", self.threshold),
@@ -124,12 +125,12 @@ impl Rule {
             ("of_min", self.of_min),
         ] {
             if !value.is_finite() {
-                return Err(format!("{name} is no finite number"));
+                return Err(format!("{name} must be a finite number"));
             }
         }
         if self.comparison.is_bad(self.clear, self.threshold) {
             return Err(format!(
-                "clear, {}, must not be {} threshold, {}: it would end and fire again at once",
+                "clear ({}) must not be {} threshold ({}): the alert would be resolved and fire again at once",
                 self.clear,
                 self.comparison.sign(),
                 self.threshold
@@ -143,7 +144,7 @@ impl Rule {
         Ok(())
     }
 
-    /// The first number it names that does not exist.
+    /// Returns the first series it names that does not exist.
     #[must_use]
     pub fn missing(&self) -> Option<&str> {
         let named = [Some(self.series.as_str()), self.of.as_deref()];
@@ -151,7 +152,7 @@ impl Rule {
         named.into_iter().flatten().find(is_missing)
     }
 
-    /// What it compares, `connections / connections_max > 0.8`.
+    /// Returns its comparison, for example `connections / connections_max > 0.8`.
     #[must_use]
     pub fn expression(&self) -> String {
         let of = self.of.as_ref().map(|of| format!(" / {of}"));
@@ -161,24 +162,24 @@ impl Rule {
     }
 }
 
-/// Names are short and of small letters, so that they need no escaping anywhere.
+/// Checks a name. Names are short and in lowercase, so that they need no escaping anywhere.
 ///
 /// # Errors
-/// A sentence on what is wrong.
+/// The reason why it is invalid.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_letter) {
         return Ok(());
     }
     Err(format!(
-        "a name has 1 to {NAME_BYTES_MAX} small letters, digits and underscores"
+        "a name must have 1 to {NAME_BYTES_MAX} lowercase letters, digits and underscores"
     ))
 }
 
-/// Words for people: one line, not too long.
+/// Checks a text for people: one line of limited length.
 ///
 /// # Errors
-/// A sentence on what is wrong.
+/// The reason why it is invalid.
 pub(super) fn check_words(name: &str, words: &str) -> Result<(), String> {
     if words.len() > DOC_BYTES_MAX {
         return Err(format!("{name} has more than {DOC_BYTES_MAX} bytes"));
@@ -201,10 +202,10 @@ mod tests {
         let good = shipped().remove(0);
         assert_eq!(good.check(), Ok(()));
         let wrong: [(&str, Spoil); 9] = [
-            ("a name has", |rule| rule.name = "No Name".to_owned()),
-            ("a name has", |rule| rule.name = "a".repeat(65)),
-            ("no number", |rule| rule.series = "a b".to_owned()),
-            ("no number", |rule| rule.of = Some(String::new())),
+            ("a name must", |rule| rule.name = "No Name".to_owned()),
+            ("a name must", |rule| rule.name = "a".repeat(65)),
+            ("no such series", |rule| rule.series = "a b".to_owned()),
+            ("no such series", |rule| rule.of = Some(String::new())),
             ("finite", |rule| rule.threshold = f64::NAN),
             ("fire again", |rule| rule.clear = rule.threshold + 1.0),
             ("for must be", |rule| rule.hold = -1.0),

@@ -1,40 +1,41 @@
-//! Silences: for a while, nobody is told of a rule. It goes on being looked at, and what happens is in the history.
+//! Silences: they suppress the notifications of a rule for a time. The rule is still evaluated and recorded in the
+//! history.
 
 use serde::{Deserialize, Serialize};
 
 use super::rule::check_words;
 use super::{Alerts, Refused, SILENCES_MAX};
 
-/// Stands for every rule.
+/// The rule name that means all rules.
 pub const ALL: &str = "*";
 /// The longest silence: thirty days, in seconds.
 const SECONDS_MAX: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
-/// Nobody is told of a rule until some time.
+/// Suppresses the notifications of a rule until a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Silence {
-    /// Names it.
+    /// The id.
     pub id: u64,
-    /// Which rule, or [`ALL`].
+    /// The name of the rule, or [`ALL`].
     pub rule: String,
-    /// Unix seconds of its end.
+    /// The end, in Unix seconds.
     pub until: f64,
-    /// Why, in the operator's words.
+    /// The operator's comment.
     pub comment: String,
 }
 
 impl Silence {
-    /// Whether it covers a rule at that time.
+    /// Returns whether it covers a rule at this time.
     pub(super) fn covers(&self, rule: &str, now: f64) -> bool {
         (self.rule == ALL || self.rule == rule) && now < self.until
     }
 }
 
 impl Alerts {
-    /// Silences a rule, or all of them, for so many seconds from `now` (Unix seconds).
+    /// Silences a rule, or all rules, for `seconds` from `now` (Unix seconds).
     ///
     /// # Errors
-    /// No such rule, a time that is none or longer than thirty days, words too long, or [`SILENCES_MAX`] silences.
+    /// No such rule, a duration below a second or over thirty days, an invalid comment, or [`SILENCES_MAX`] silences.
     pub fn silence(
         &mut self,
         rule: &str,
@@ -75,7 +76,7 @@ impl Alerts {
     /// Ends a silence.
     ///
     /// # Errors
-    /// There is none of that number.
+    /// No silence has this id.
     pub fn unsilence(&mut self, id: u64) -> Result<Silence, Refused> {
         let place = self.silences.iter().position(|silence| silence.id == id);
         let place = place.ok_or_else(|| Refused::Unknown(format!("silence {id}")))?;
@@ -83,7 +84,7 @@ impl Alerts {
         Ok(self.silences.remove(place))
     }
 
-    /// Those in force.
+    /// Returns the active silences.
     #[must_use]
     pub fn silences(&self) -> &[Silence] {
         &self.silences

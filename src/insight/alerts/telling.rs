@@ -1,40 +1,43 @@
-//! What is to be told, when, and what has to be told again: of an alert at once, of one that lasts now and then, and after a
-//! restart of what had not arrived.
+//! Decides which notifications to send: at each transition, as reminders while an alert lasts, and after a restart
+//! those that
+//! were not delivered.
 
 use std::collections::BTreeSet;
 
 use super::{Alerts, Event, Kept, Look, Notice, Silence, State, Turn};
 
 impl Alerts {
-    /// What fires and is not silenced, for receivers that are told again and again.
+    /// Returns notifications of all firing rules that are not silenced, for receivers that need regular repeats.
     #[must_use]
     pub fn firing(&self) -> Vec<Notice> {
-        let firing = self.kept.values().filter(|kept| kept.watch.is_told);
+        let firing = self.kept.values().filter(|entry| entry.watch.is_told);
         firing
-            .map(|kept| kept.notice(Turn::Firing, self.now))
+            .map(|entry| entry.notice(Turn::Firing, self.now))
             .filter(|notice| !is_silenced(&self.silences, &notice.rule.name, self.now))
             .collect()
     }
 
-    /// What fires, is not silenced, and was last told `every` seconds ago or longer, over restarts too. From now on it counts
-    /// as told.
+    /// Returns notifications of firing rules that are not silenced and were last notified at least `every` seconds ago,
+    /// restarts
+    /// included. Marks them as notified now.
     pub fn reminders(&mut self, every: f64) -> Vec<Notice> {
         let now = self.now;
         let mut reminders = Vec::new();
-        for kept in self.kept.values_mut().filter(|kept| kept.watch.is_told) {
-            // As long ago, or as far ahead: then the clock was set.
-            let is_due = (now - kept.told_at).abs() >= every;
-            if is_due && !is_silenced(&self.silences, &kept.rule.name, now) {
-                kept.told_at = now;
-                reminders.push(kept.notice(Turn::Firing, now));
+        for entry in self.kept.values_mut().filter(|entry| entry.watch.is_told) {
+            // A time far ahead means that the clock was set back.
+            let is_due = (now - entry.told_at).abs() >= every;
+            if is_due && !is_silenced(&self.silences, &entry.rule.name, now) {
+                entry.told_at = now;
+                reminders.push(entry.notice(Turn::Firing, now));
             }
         }
         self.is_changed |= !reminders.is_empty();
         reminders
     }
 
-    /// Takes note of which rules some receiver has not got the latest notice: if the process ends before it has, the next one
-    /// tells everybody again.
+    /// Stores the rules whose latest notification is not delivered to all receivers. If the process ends before that,
+    /// the next
+    /// one sends it again to all.
     pub fn set_waiting(&mut self, waiting: BTreeSet<String>) {
         self.is_changed |= self.waiting != waiting;
         self.waiting = waiting;
@@ -42,34 +45,35 @@ impl Alerts {
 }
 
 impl Kept {
-    /// Notes what happened and what is to be told; gives whether something changed that a restart must know.
+    /// Records a transition and adds the notification that is due. Returns whether something changed that must be
+    /// saved.
     pub(super) fn settle(
         &mut self,
-        turn: Option<Turn>,
+        transition: Option<Turn>,
         is_silenced: bool,
         now: f64,
-        look: &mut Look,
+        evaluation: &mut Look,
     ) -> bool {
         let name = &self.rule.name;
-        look.events.extend(turn.map(|state| Event {
+        evaluation.events.extend(transition.map(|state| Event {
             rule: name.clone(),
             at: now,
             state,
             value: self.watch.value,
         }));
-        if turn == Some(Turn::Firing) {
+        if transition == Some(Turn::Firing) {
             self.fired_at = now;
         }
         let is_firing = self.watch.state == State::Firing;
-        let told = match (is_firing, self.watch.is_told) {
+        let notified = match (is_firing, self.watch.is_told) {
             (true, false) if !is_silenced => Turn::Firing,
-            // Who was told that it fires is told of its end, whatever was silenced in between.
+            // After a notification that it fires, its resolution is notified too, even if silenced.
             (false, true) => Turn::Resolved,
-            _ => return turn.is_some(),
+            _ => return transition.is_some(),
         };
         self.watch.is_told = is_firing;
         self.told_at = now;
-        look.notices.push(self.notice(told, now));
+        evaluation.notices.push(self.notice(notified, now));
         true
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// A server whose numbers are what a test says, a second at a time.
+/// A simulated server: a test sets its metrics, one second at a time.
 struct Server {
     alerts: Alerts,
     statistics: Statistics,
@@ -34,15 +34,19 @@ impl Server {
     }
 
     fn told(&mut self, swarms: f64) -> Vec<Turn> {
-        let look = self.second(swarms);
-        look.notices.iter().map(|notice| notice.turn).collect()
+        let evaluation = self.second(swarms);
+        evaluation
+            .notices
+            .iter()
+            .map(|notice| notice.turn)
+            .collect()
     }
 
     fn now(&self) -> f64 {
         self.alerts.now
     }
 
-    /// The same with a new process.
+    /// Returns the same server after a restart.
     fn restarted(&self) -> Self {
         let alerts = restored(&self.alerts.document());
         let mut server = Self::new(alerts);
@@ -72,21 +76,21 @@ fn rule(hold: f64, keep_firing: f64) -> Rule {
 fn what_fires_is_told_once_and_so_is_its_end() {
     let mut server = Server::with_rule(1.0, 0.0);
     assert_eq!(server.second(11.0), Look::default());
-    let look = server.second(12.0);
-    assert_eq!(look.events.len(), 1);
-    let notice = &look.notices[0];
+    let evaluation = server.second(12.0);
+    assert_eq!(evaluation.events.len(), 1);
+    let notice = &evaluation.notices[0];
     assert_eq!((notice.turn, notice.value), (Turn::Firing, Some(12.0)));
-    assert_eq!(server.alerts.firing(), look.notices);
+    assert_eq!(server.alerts.firing(), evaluation.notices);
     assert_eq!(server.second(12.0), Look::default());
     let summary = server.alerts.summary();
     assert_eq!(
         (summary.firing, summary.names),
         (1, vec!["many_swarms".to_owned()])
     );
-    let look = server.second(1.0);
-    assert_eq!(look.events[0].state, Turn::Resolved);
-    assert_eq!(look.notices[0].ends_at, Some(server.now()));
-    assert!(look.notices[0].starts_at < server.now());
+    let evaluation = server.second(1.0);
+    assert_eq!(evaluation.events[0].state, Turn::Resolved);
+    assert_eq!(evaluation.notices[0].ends_at, Some(server.now()));
+    assert!(evaluation.notices[0].starts_at < server.now());
     assert!(server.alerts.firing().is_empty());
 }
 
@@ -99,19 +103,19 @@ fn a_silence_keeps_quiet_and_what_still_fires_then_is_told() {
         .alerts
         .silence("many_swarms", 3.0, "known", now)
         .unwrap();
-    let look = server.second(11.0);
-    assert_eq!((look.events.len(), look.notices.len()), (1, 0));
+    let evaluation = server.second(11.0);
+    assert_eq!((evaluation.events.len(), evaluation.notices.len()), (1, 0));
     assert!(server.alerts.firing().is_empty());
     assert!(server.told(11.0).is_empty());
-    assert_eq!(server.told(11.0), [Turn::Firing], "the silence is over");
+    assert_eq!(server.told(11.0), [Turn::Firing], "the silence has ended");
     assert!(server.alerts.silences().is_empty());
-    // One that was told is told of its end, in silence too.
+    // The resolution of a notified alert is notified, even if silenced.
     let now = server.now();
     server.alerts.silence(ALL, 60.0, "", now).unwrap();
     assert!(server.alerts.firing().is_empty());
     assert_eq!(server.told(1.0), [Turn::Resolved]);
     assert!(server.told(11.0).is_empty());
-    // And ended early, what fires is told.
+    // When the silence is removed early, the firing rule is notified.
     server.alerts.unsilence(1).unwrap();
     assert_eq!(server.told(11.0), [Turn::Firing]);
     assert!(server.alerts.unsilence(1).is_err());
@@ -141,9 +145,9 @@ fn firing_rules_and_silences_are_the_same_after_a_restart() {
     let began = |notice: &Notice| notice.starts_at.to_bits();
     assert_eq!(began(&server.alerts.firing()[0]), began(&before[0]));
     assert!(server.told(f64::NAN).is_empty(), "unknown at first");
-    assert!(server.told(11.0).is_empty(), "told before");
+    assert!(server.told(11.0).is_empty(), "notified before");
     assert_eq!(server.told(1.0), [Turn::Resolved]);
-    // What was on its way to firing goes on from where it was.
+    // A pending rule continues its timer.
     server.second(11.0);
     server.second(11.0);
     assert!(server.alerts.is_counting());
@@ -174,9 +178,9 @@ fn what_is_kept_is_small_whatever_was_put_and_damage_is_told() {
         alerts.silence(ALL, 60.0, &"\"".repeat(200), 1e9).unwrap();
     }
     assert!(alerts.silence(ALL, 60.0, "", 1e9).is_err());
-    for kept in alerts.kept.values_mut() {
-        kept.watch.since = Some(1_700_000_000.123_456_7);
-        kept.watch.fired_with = Some(1.234_567_890_123_456_7);
+    for entry in alerts.kept.values_mut() {
+        entry.watch.since = Some(1_700_000_000.123_456_7);
+        entry.watch.fired_with = Some(1.234_567_890_123_456_7);
     }
     let document = alerts.document();
     assert!(document.len() < 256 * 1024, "{}", document.len());
@@ -197,11 +201,11 @@ fn what_is_kept_is_small_whatever_was_put_and_damage_is_told() {
 fn rules_are_changed_reset_and_deleted() {
     let mut server = Server::with_rule(0.0, 0.0);
     assert_eq!(server.told(11.0), [Turn::Firing]);
-    // Deleted while it fires, its end is told.
+    // If a firing rule is deleted, its resolution is notified.
     assert_eq!(server.alerts.delete("many_swarms"), Ok(true));
     assert_eq!(server.told(11.0), [Turn::Resolved]);
     assert!(server.alerts.delete("many_swarms").is_err());
-    // A shipped one becomes again what it was.
+    // A shipped rule is reset to its default.
     let original = server.alerts.rule("loop_late").unwrap().clone();
     let mut changed = original.clone();
     changed.enabled = false;
@@ -220,7 +224,7 @@ fn rules_are_changed_reset_and_deleted() {
     let mut wrong = original;
     wrong.series = "nothing".to_owned();
     let refused = server.alerts.put(wrong).unwrap_err();
-    assert_eq!(refused.to_string(), "there is no number nothing");
+    assert_eq!(refused.to_string(), "no such series: nothing");
 }
 
 #[test]
@@ -253,7 +257,7 @@ fn a_rule_that_only_another_version_can_read_costs_no_other() {
     );
     assert!(alerts.rule("many_swarms").is_some() && alerts.rule("newer").is_none());
     assert_eq!(alerts.silences.len(), 1);
-    // What fired goes on, and is not told again.
+    // The firing rule keeps firing, and is not notified again.
     assert!(Server::new(alerts).told(11.0).is_empty());
 }
 
@@ -272,7 +276,7 @@ fn a_rule_whose_number_is_gone_says_so_and_never_fires() {
     let view = views.iter().find(|view| view.rule.name == "many_swarms");
     assert_eq!(
         view.unwrap().problem.as_deref(),
-        Some("no such number: of_another_version")
+        Some("no such series: of_another_version")
     );
 }
 
@@ -299,20 +303,21 @@ fn what_lasts_is_told_again_after_a_time_over_restarts_and_clocks_that_are_set()
         reminders.len()
     };
     assert_eq!(reminders(&mut server), 0);
-    // 30 seconds pass with each restart.
+    // Each restart takes 30 seconds.
     let mut server = server.restarted().restarted().restarted();
     assert_eq!(reminders(&mut server), 0, "92 seconds ago");
     let mut server = server.restarted();
     assert_eq!(reminders(&mut server), 1);
-    assert_eq!(reminders(&mut server), 0, "it counts as told");
+    assert_eq!(reminders(&mut server), 0, "it counts as notified");
     let mut server = server.restarted();
     assert_eq!(reminders(&mut server), 0, "also after a restart");
-    // A clock that is set back a little changes little, one that was years ahead does not keep it quiet for years.
+    // A small step back of the clock changes little; a clock that was years ahead does not suppress reminders for
+    // years.
     server.statistics.at -= Duration::from_mins(1);
     assert_eq!(reminders(&mut server), 0);
     server.statistics.at -= Duration::from_hours(250);
     assert_eq!((reminders(&mut server), reminders(&mut server)), (1, 0));
-    // In silence nobody is told, and afterwards whoever was not for long enough.
+    // A silence suppresses reminders; afterwards overdue ones are sent.
     let now = server.now();
     server.alerts.silence(ALL, 150.0, "", now).unwrap();
     server.statistics.at += Duration::from_mins(2);
@@ -336,15 +341,15 @@ fn what_had_not_arrived_before_a_restart_is_told_again() {
     assert!(server.alerts.take_changed());
     let mut again = server.restarted();
     assert_eq!(again.told(11.0), [Turn::Firing]);
-    // What had arrived is not.
+    // A delivered one is not sent again.
     again.alerts.set_waiting(BTreeSet::new());
     let mut again = again.restarted();
     assert!(again.told(11.0).is_empty());
-    // Its end had not arrived.
+    // Its resolution was not delivered.
     assert_eq!(again.told(1.0), [Turn::Resolved]);
     again.alerts.set_waiting(waiting());
     assert_eq!(again.restarted().told(1.0), [Turn::Resolved]);
-    // It began and ended, and neither had arrived.
+    // It fired and was resolved, and neither was delivered.
     let mut again = again.restarted();
     again.told(11.0);
     again.told(1.0);
@@ -374,7 +379,7 @@ fn until_earlier_rules_are_read_none_is_changed_and_what_goes_on_is_not_lost() {
     assert!(refused.to_string().contains("cannot be read yet"));
     let refused = server.alerts.delete("memory_high").unwrap_err();
     assert_eq!(refused, Refused::Unread);
-    // A shipped rule comes to fire, is told, and is silenced.
+    // A shipped rule fires, is notified, and is silenced.
     server.statistics.gauges.memory_resident = 95.0;
     server.statistics.gauges.memory_budget = 100.0;
     for _ in 0..62 {
@@ -404,9 +409,13 @@ fn until_earlier_rules_are_read_none_is_changed_and_what_goes_on_is_not_lost() {
     for _ in 0..62 {
         server.second(1.0);
     }
-    assert_eq!(server.alerts.summary().firing, 0, "they end as ever");
+    assert_eq!(
+        server.alerts.summary().firing,
+        0,
+        "they are resolved as usual"
+    );
     assert!(server.alerts.put(rule(0.0, 0.0)).is_ok());
-    // Nothing was kept, or nothing that can be read.
+    // No document was stored, or an unreadable one.
     server.alerts.wait_for_document();
     assert!(server.alerts.take_up(Some("{"), |_| ()).is_err());
     assert!(!server.alerts.is_unread());

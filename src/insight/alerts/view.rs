@@ -1,58 +1,58 @@
-//! Rules as the API shows them.
+//! Builds the API views of rules and their states.
 
 use serde::Serialize;
 
 use super::window::Reading;
 use super::{ALL, Alerts, Kept, Rule, Severity, State, shipped};
 
-/// One rule and how it stands.
+/// One rule and its state.
 #[derive(Debug, Clone, Serialize)]
 pub struct RuleView {
     /// The rule.
     #[serde(flatten)]
     pub rule: Rule,
-    /// What it compares, in one line.
+    /// Its comparison, in one line.
     pub expression: String,
-    /// Whether every server has it.
+    /// Whether it is a shipped rule.
     pub shipped: bool,
-    /// Whether it is a shipped one that was changed.
+    /// Whether it is a shipped rule that was changed.
     pub changed: bool,
-    /// How it stands.
+    /// Its state.
     pub state: State,
-    /// Unix seconds of when it came to stand so.
+    /// When it entered this state, in Unix seconds.
     pub since: Option<f64>,
-    /// Its number, if it is known.
+    /// Its value, if it is known.
     pub value: Option<f64>,
-    /// Unix seconds of when somebody is told of it again.
+    /// When its silence ends, in Unix seconds.
     pub silenced_until: Option<f64>,
     /// Why it can never fire.
     pub problem: Option<String>,
 }
 
-/// All in a few words.
+/// A summary of all rules.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// How many fire.
+    /// Number of firing rules.
     pub firing: usize,
-    /// How many are bad, but not for long enough yet.
+    /// Number of pending rules.
     pub pending: usize,
-    /// The names of those that fire.
+    /// Names of the firing rules.
     pub names: Vec<String>,
-    /// How bad the worst of them is.
+    /// The highest severity of them.
     pub severity: Option<Severity>,
 }
 
 impl Alerts {
-    /// All rules by name.
+    /// Returns the views of all rules, sorted by name.
     #[must_use]
     pub fn views(&self) -> Vec<RuleView> {
         let originals = shipped();
-        let views = self.kept.values().map(|kept| self.view(kept, &originals));
+        let views = self.kept.values().map(|entry| self.view(entry, &originals));
         views.collect()
     }
 
-    fn view(&self, kept: &Kept, originals: &[Rule]) -> RuleView {
-        let rule = &kept.rule;
+    fn view(&self, entry: &Kept, originals: &[Rule]) -> RuleView {
+        let rule = &entry.rule;
         let original = originals.iter().find(|known| known.name == rule.name);
         let missing = match self.window.read(rule) {
             Reading::Missing => rule.missing(),
@@ -66,25 +66,25 @@ impl Alerts {
             expression: rule.expression(),
             shipped: original.is_some(),
             changed: original.is_some_and(|original| original != rule),
-            state: kept.watch.state,
-            since: kept.watch.since,
-            value: kept.watch.value,
+            state: entry.watch.state,
+            since: entry.watch.since,
+            value: entry.watch.value,
             silenced_until: until.reduce(f64::max),
-            problem: missing.map(|name| format!("no such number: {name}")),
+            problem: missing.map(|name| format!("no such series: {name}")),
         }
     }
 
-    /// All in a few words.
+    /// Returns a summary of all rules.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let stands = |state| {
+        let in_state = |state| {
             let rules = self.kept.values();
-            rules.filter(move |kept| kept.watch.state == state)
+            rules.filter(move |entry| entry.watch.state == state)
         };
-        let firing: Vec<_> = stands(State::Firing).map(|kept| &kept.rule).collect();
+        let firing: Vec<_> = in_state(State::Firing).map(|entry| &entry.rule).collect();
         Summary {
             firing: firing.len(),
-            pending: stands(State::Pending).count(),
+            pending: in_state(State::Pending).count(),
             severity: firing.iter().map(|rule| rule.severity).max(),
             names: firing.iter().map(|rule| rule.name.clone()).collect(),
         }

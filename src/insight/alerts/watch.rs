@@ -1,62 +1,64 @@
-//! How one rule stands: fine, bad for a while, or firing; and how it comes from one to the other.
+//! The state machine of one rule: ok, pending, firing.
 
 use serde::{Deserialize, Serialize};
 
 use super::Rule;
 
-/// A rule whose number is unknown stays as it is for so many seconds, then counts as good. After a restart rates are
-/// unknown at first, and what fires shall not end for that.
+/// Seconds for which a rule with an unknown value keeps its state; then the value counts as good. After a restart rates
+/// are
+/// unknown at first, and this must not resolve an alert.
 pub(super) const UNKNOWN_HOLDS: f64 = 60.0;
 
-/// How a rule stands.
+/// The state of a rule.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Its number is good.
+    /// Its value is good.
     #[default]
     Ok,
-    /// Its number is bad, but not yet for long enough.
+    /// Its value is bad, but not yet for long enough.
     Pending,
-    /// It is told.
+    /// It fires.
     Firing,
 }
 
-/// What happened to a rule.
+/// A transition of a rule that is notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Turn {
     /// It began to fire.
     Firing,
-    /// It fires no more.
+    /// It no longer fires.
     Resolved,
 }
 
-/// The state of one rule. How long something has lasted is added up from look to look, so that neither a clock that is
-/// set nor a time in which the process stood still can make a rule fire.
+/// The state of one rule and its timers. Durations are added up from evaluation to evaluation, so that neither setting
+/// the
+/// clock nor suspending the process can make a rule fire.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Watch {
     pub(super) state: State,
-    /// Unix seconds of when it came into this state; nothing if it was never in another.
+    /// When it entered this state, in Unix seconds; `None` if it was never in another.
     pub(super) since: Option<f64>,
-    /// Seconds for which the number was bad while pending, or good while firing.
+    /// Seconds for which the value was bad while pending, or good while firing.
     #[serde(default)]
     pub(super) lasted: f64,
     /// Seconds for which it was unknown.
     #[serde(skip)]
     unknown: f64,
-    /// The number when it was last looked at, if it was known.
+    /// The value at the last evaluation, if it was known.
     #[serde(skip)]
     pub(super) value: Option<f64>,
-    /// The number with which it began to fire.
+    /// The value with which it began to fire.
     #[serde(default)]
     pub(super) fired_with: Option<f64>,
-    /// Whether receivers were told that it fires.
+    /// Whether receivers were notified that it fires.
     #[serde(default)]
     pub(super) is_told: bool,
 }
 
 impl Watch {
-    /// Takes a look: `value` is the number, if it is known, `elapsed` the seconds since the last look, `now` Unix seconds.
+    /// Evaluates the rule: `value` if it is known, `elapsed` seconds since the last evaluation, `now` in Unix seconds.
     pub(super) fn look(
         &mut self,
         rule: &Rule,
@@ -91,7 +93,7 @@ impl Watch {
             return None;
         }
         if self.state == State::Ok {
-            // It has been bad from this look on, however long ago the last one was.
+            // It counts as bad from this evaluation on, whatever time passed since the last one.
             self.enter(State::Pending, now);
         } else {
             self.lasted += elapsed;
@@ -117,7 +119,7 @@ impl Watch {
         Some(Turn::Resolved)
     }
 
-    /// Looks no more: whatever it was, it is fine.
+    /// Stops evaluating the rule and resets it to `Ok`.
     pub(super) fn quit(&mut self, now: f64) -> Option<Turn> {
         let before = self.state;
         self.value = None;
@@ -131,7 +133,7 @@ impl Watch {
         (self.state, self.since, self.lasted) = (state, Some(now), 0.0);
     }
 
-    /// Whether a time is running that a restart would begin anew.
+    /// Returns whether a timer is running.
     pub(super) fn is_counting(&self) -> bool {
         self.state == State::Pending || self.lasted > 0.0
     }

@@ -1,28 +1,28 @@
-//! The numbers that rules look at: gauges as they are, counters as rate per second over the last minute, and one divided by
-//! another.
+//! Computes the values that rules compare: gauges as they are, counters as rate per second over the last minute, and
+//! quotients.
 
 use std::collections::VecDeque;
 
 use super::Rule;
 use crate::insight::{Kind, Statistics};
 
-/// Over how many seconds rates are taken. What happens now and then has a rate all the same.
+/// The time over which rates are computed, in seconds: long enough that rare events have a rate.
 const SPAN: f64 = 60.0;
-/// Seconds between the looks that are kept for it.
+/// Seconds between the stored statistics.
 const EVERY: f64 = 5.0;
 
-/// What a rule finds.
+/// The value of a rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Reading {
-    /// One of the numbers it names does not exist.
+    /// A series that it names does not exist.
     Missing,
-    /// It is not known now.
+    /// The value is unknown at the moment.
     Unknown,
-    /// This.
+    /// The value.
     Known(f64),
 }
 
-/// The statistics of the last minute, a dozen of them.
+/// About a dozen statistics of the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     kept: VecDeque<Statistics>,
@@ -30,20 +30,22 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Takes newer ones in; gives the seconds since those before, by the clock of the process, which nobody sets.
+    /// Adds newer statistics. Returns the seconds since the previous ones, by the process uptime, which setting the
+    /// clock does not
+    /// change.
     pub(super) fn take(&mut self, statistics: &Statistics) -> f64 {
         let uptime = |statistics: &Statistics| statistics.gauges.uptime;
         let elapsed = uptime(statistics) - uptime(&self.latest);
         self.latest = *statistics;
-        let since = |kept: &Statistics| uptime(statistics) - uptime(kept);
-        // A new process counts from zero.
+        let since = |earlier: &Statistics| uptime(statistics) - uptime(earlier);
+        // The uptime of a new process starts at zero.
         if self.kept.back().is_some_and(|last| since(last) < 0.0) {
             self.kept.clear();
         }
         if self.kept.back().is_none_or(|last| since(last) >= EVERY) {
             self.kept.push_back(*statistics);
         }
-        // The first is the last one that is a whole span old, if there is any.
+        // The first stays the newest one that is at least a whole span old, if there is any.
         while self.kept.get(1).is_some_and(|second| since(second) >= SPAN) {
             self.kept.pop_front();
         }
@@ -54,7 +56,7 @@ impl Window {
         }
     }
 
-    /// What a rule finds in the latest.
+    /// Returns the value of a rule in the latest statistics.
     pub(super) fn read(&self, rule: &Rule) -> Reading {
         let Some(value) = self.value(&rule.series) else {
             return Reading::Missing;
@@ -74,7 +76,7 @@ impl Window {
         }
     }
 
-    /// A gauge, or the rate of a counter; not a number if it is not known, nothing if there is none of that name.
+    /// Returns a gauge, or the rate of a counter; NaN if it is unknown, `None` if no series has this name.
     fn value(&self, name: &str) -> Option<f64> {
         let series = Statistics::series().find(|series| series.name == name)?;
         let now = self.latest.get(name)?;
@@ -89,7 +91,7 @@ impl Window {
             return f64::NAN;
         };
         let seconds = self.latest.gauges.uptime - first.gauges.uptime;
-        // Within the first seconds one event would look like many.
+        // In the first seconds one event would give a high rate.
         if seconds < EVERY {
             return f64::NAN;
         }
@@ -124,15 +126,15 @@ mod tests {
         for second in 0..=200_u32 {
             let elapsed = window.take(&at(f64::from(second), 3 * u64::from(second)));
             assert!((elapsed - if second == 0 { 0.0 } else { 1.0 }).abs() < 1e-9);
-            let wanted = if second < 5 {
+            let expected = if second < 5 {
                 Reading::Unknown
             } else {
                 Reading::Known(3.0)
             };
-            assert_eq!(window.read(&announces), wanted, "{second}");
+            assert_eq!(window.read(&announces), expected, "{second}");
             assert!(window.kept.len() < 15);
         }
-        // Then nothing comes any more: the rate falls over a minute and is zero soon after.
+        // Without further announces the rate falls over a minute and is zero soon after.
         for second in 201..=240 {
             window.take(&at(f64::from(second), 600));
         }

@@ -1,4 +1,4 @@
-//! What a rule says of a number, for people: in the unit of its series, and no longer than anybody reads.
+//! Describes an alert in one sentence for people, with short numbers in the unit of the series.
 
 use super::{Comparison, Rule, Turn};
 use crate::insight::{Kind, Series, Statistics, Unit};
@@ -7,7 +7,7 @@ const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
 const DAY: f64 = 24.0 * HOUR;
 
-/// In what a rule measures.
+/// The format of a rule's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Measure {
     unit: Unit,
@@ -15,9 +15,10 @@ struct Measure {
 }
 
 impl Rule {
-    /// `memory_resident / memory_budget is over 75 %: 81.2 %`; `value` is what the number is, or was last.
+    /// Returns a sentence such as `memory_resident / memory_budget is over 75 %: 81.2 %`; `value` is the latest known
+    /// value.
     #[must_use]
-    pub fn sentence(&self, turn: Turn, value: Option<f64>) -> String {
+    pub fn sentence(&self, transition: Turn, value: Option<f64>) -> String {
         let of = self.of.as_ref().map(|of| format!(" / {of}"));
         let of = of.unwrap_or_default();
         let side = match self.comparison {
@@ -27,7 +28,7 @@ impl Rule {
         let measure = self.measure();
         let (series, threshold) = (&self.series, measure.write(self.threshold));
         let value = value.map_or_else(|| "unknown".to_owned(), |value| measure.write(value));
-        match turn {
+        match transition {
             Turn::Firing => format!("{series}{of} is {side} {threshold}: {value}"),
             Turn::Resolved => format!("{series}{of} was {side} {threshold}, last {value}"),
         }
@@ -47,7 +48,7 @@ impl Rule {
                 is_rate: series.kind == Kind::Counter,
             };
         };
-        // So much of the same is a part; else, as with offers for each announce, a number says more.
+        // A quotient of the same unit is a share; otherwise, as with offers per announce, a number is clearer.
         let is_part = series_agree(series, of) && self.threshold.abs() <= 1.0;
         if is_part {
             return Measure {
@@ -104,7 +105,7 @@ fn time(seconds: f64) -> String {
     format!("{} {unit}", short(seconds / scale))
 }
 
-/// Three digits that matter, but a whole number up to 10^15 as it is.
+/// Formats with three significant digits, but all digits of the integer part up to 10^15.
 fn short(value: f64) -> String {
     let text = match value.abs() {
         0.0 => return "0".to_owned(),
@@ -117,7 +118,7 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A number with four digits that matter: enough for a log, which has its own place for words.
+/// Rounds to four significant digits, for log fields.
 #[must_use]
 pub fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
@@ -195,7 +196,7 @@ mod tests {
                 1.0 / 3.0,
                 "answers_relayed / offers_relayed is over 10 %: 33.3 %",
             ),
-            // No parts of a whole.
+            // Quotients that are not shares.
             (
                 "offers_received",
                 Some("announces"),
@@ -221,7 +222,7 @@ mod tests {
         let mut rule = shipped().remove(0);
         (rule.series, rule.of) = ("certificate_left".to_owned(), None);
         (rule.comparison, rule.threshold) = (Comparison::Below, 864_000.0);
-        for (turn, value, expected) in [
+        for (transition, value, expected) in [
             (
                 Turn::Firing,
                 Some(86_400.0),
@@ -238,7 +239,7 @@ mod tests {
                 "certificate_left was under 10 days, last 90 days",
             ),
         ] {
-            assert_eq!(rule.sentence(turn, value), expected);
+            assert_eq!(rule.sentence(transition, value), expected);
         }
     }
 

@@ -1,33 +1,34 @@
-//! The client that a `peer_id` names: `-WW0207-` is WebTorrent 2.7.
+//! Identifies the client and its version from a `peer_id`: `-WW0207-` is WebTorrent 2.7.
 //!
-//! Most clients begin their ids in the style of Azureus: a dash, two letters, four digits or letters, a dash (BEP 20). aria2 and
-//! `BitTorrent`'s own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in the style of Shadow (`T03I----`).
-//! The others are not told apart, but for a prefix that several share.
+//! Most clients begin their ids in Azureus style: a dash, two letters, four digits or letters, a dash (BEP 20). aria2
+//! and
+//! `BitTorrent`'s own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in Shadow style
+//! (`T03I----`). Other clients are listed by prefix, if several peers share it.
 
 use std::fmt;
 
-/// The part of a `peer_id` that may name a client.
+/// The part of a `peer_id` that may identify a client.
 pub(super) type Prefix = [u8; 8];
 
 /// A client with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Client {
-    /// Its name; `unknown` if nobody here knows it.
+    /// The name; `unknown` if it is not in the tables below.
     pub name: &'static str,
-    /// Its version, or of an unknown one the prefix of its ids; `other` for all that are not listed.
+    /// The version; for an unknown client the prefix of its ids; `other` for all that are not listed.
     pub version: String,
 }
 
-/// How a client writes its version into four characters.
+/// How a client encodes its version in four characters.
 #[derive(Debug, Clone, Copy)]
 enum Style {
-    /// `0207`: two and seven.
+    /// `0207` is 2.7.
     Pairs,
-    /// `4630`: four, six, three.
+    /// `4630` is 4.6.3.
     Digits,
 }
 
-/// Two letters, and whose they are.
+/// Two letters in Azureus style, the client, and its encoding of the version.
 const KNOWN: [(&[u8; 2], &str, Style); 19] = [
     (b"WW", "WebTorrent", Style::Pairs),
     (b"WD", "WebTorrent Desktop", Style::Pairs),
@@ -50,10 +51,10 @@ const KNOWN: [(&[u8; 2], &str, Style); 19] = [
     (b"GT", "anacrolix/torrent", Style::Digits),
 ];
 
-/// A beginning, whose it is, and how many numbers of the version stand in a [`Prefix`] whole.
+/// A prefix, the client, and how many numbers of the version fit into a [`Prefix`].
 const DASHED: [(&[u8], &str, usize); 2] = [(b"A2-", "aria2", 2), (b"M", "Mainline", 3)];
 
-/// A letter, and whose it is, of clients that write a version in up to five characters and fill up with dashes.
+/// A letter in Shadow style and the client. The version has up to five characters, padded with dashes.
 const SHADOWS: [(u8, &str); 7] = [
     (b'A', "ABC"),
     (b'O', "Osprey Permaseed"),
@@ -65,12 +66,12 @@ const SHADOWS: [(u8, &str); 7] = [
 ];
 
 impl Client {
-    /// What clients are called that nobody here knows.
+    /// The name of unknown clients.
     pub const UNKNOWN: &str = "unknown";
-    /// The version of what is not listed.
+    /// The version of clients that are not listed.
     pub const OTHER: &str = "other";
 
-    /// All that are not listed.
+    /// Returns the entry for all clients that are not listed.
     pub(super) fn other() -> Self {
         Self {
             name: Self::UNKNOWN,
@@ -78,13 +79,13 @@ impl Client {
         }
     }
 
-    /// The client that a `peer_id` names, if it is known.
+    /// Returns the client of a `peer_id`, if it is known.
     #[must_use]
     pub fn of(peer_id: &[u8; 20]) -> Option<Self> {
         Self::known(*peer_id.first_chunk()?)
     }
 
-    /// The client that begins its ids so, if it is known.
+    /// Returns the client with this prefix, if it is known.
     pub(super) fn known(prefix: Prefix) -> Option<Self> {
         let [b'-', first, second, version @ .., b'-'] = prefix else {
             return Self::dashed(prefix).or_else(|| Self::shadow(prefix));
@@ -97,7 +98,7 @@ impl Client {
         })
     }
 
-    /// `A2-1-36-` and `M7-9-1--`: numbers with dashes between them, and behind the last one that counts.
+    /// Parses `A2-1-36-` and `M7-9-1--`: numbers, each followed by a dash.
     fn dashed(prefix: Prefix) -> Option<Self> {
         let of = |(begin, name, count): &(&[u8], &'static str, usize)| {
             let version = str::from_utf8(prefix.strip_prefix(*begin)?).ok()?;
@@ -112,7 +113,7 @@ impl Client {
         DASHED.iter().find_map(of)
     }
 
-    /// `T03I----`: 0.3.18.
+    /// Parses Shadow style: `T03I----` is 0.3.18.
     fn shadow(prefix: Prefix) -> Option<Self> {
         let [letter, version @ .., b'-', b'-'] = prefix else {
             return None;
@@ -128,7 +129,7 @@ impl Client {
         })
     }
 
-    /// A client that nobody knows, by how it begins its ids.
+    /// Returns the entry of an unknown client, named by its prefix.
     pub(super) fn unknown(prefix: Prefix) -> Self {
         let is_plain = prefix.iter().all(u8::is_ascii_graphic);
         let version = if is_plain {
@@ -143,7 +144,7 @@ impl Client {
     }
 }
 
-/// `0` to `9`, `A` to `Z`, `a` to `z` are 0 to 61 (BEP 20).
+/// Decodes a digit: `0` to `9`, `A` to `Z`, `a` to `z` are 0 to 61 (BEP 20).
 fn shadow_digit(byte: u8) -> Option<String> {
     let (first, least) = match byte {
         b'0'..=b'9' => (b'0', 0),
@@ -161,7 +162,7 @@ impl fmt::Display for Client {
 }
 
 impl Style {
-    /// `None` if it is none of this client's.
+    /// Decodes the version; `None` if it is not valid in this style.
     fn version(self, digits: &[u8]) -> Option<String> {
         let digits = digits.iter().map(|digit| char::from(*digit).to_digit(36));
         let digits: Vec<u32> = digits.collect::<Option<_>>()?;
@@ -176,8 +177,8 @@ impl Style {
         while numbers.len() > 2 && numbers.last() == Some(&0) {
             numbers.pop();
         }
-        let words: Vec<_> = numbers.iter().map(u32::to_string).collect();
-        Some(words.join("."))
+        let numbers: Vec<_> = numbers.iter().map(u32::to_string).collect();
+        Some(numbers.join("."))
     }
 }
 
@@ -228,8 +229,8 @@ mod tests {
             b"Z03I----",
         ] {
             assert_eq!(Client::known(*prefix), None);
-            let told = Client::unknown(*prefix).version;
-            assert_eq!(told.as_bytes(), prefix);
+            let version = Client::unknown(*prefix).version;
+            assert_eq!(version.as_bytes(), prefix);
         }
         assert_eq!(
             Client::unknown(*b"\0<b>\xff123").version,

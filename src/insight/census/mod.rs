@@ -1,8 +1,10 @@
-//! Who the members are: how many peers, which clients, who seeds and who does not.
+//! The client census: counts peers by client, role and transport.
 //!
-//! Counted by `peer_id` over all swarms, now and then and only when somebody wants to know, by whoever walks over the swarms:
-//! it hands each member to a [`Tally`]. No `peer_id` leaves this, only what many share. All figures of one census come from one
-//! look, so that they agree.
+//! Peers are counted by `peer_id` over all swarms, on request only. The code that scans the swarms passes each member
+//! to a
+//! [`Tally`]. A census has no `peer_id`, only values that several peers share. All its figures come from one scan, so
+//! they are
+//! consistent.
 
 mod client;
 mod desk;
@@ -16,69 +18,69 @@ pub use tally::{Family, PARTS, Tally, Way};
 
 use std::time::{Duration, SystemTime};
 
-/// Who the members were at one moment, about: members come and go while they are counted.
+/// The result of one scan. It is approximate: members join and leave during the scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Census {
-    /// When it was counted, by the clock of the machine.
+    /// When it was counted, by the system clock.
     pub at: SystemTime,
-    /// The same for intervals.
+    /// The same by the monotonic clock.
     pub(super) counted: Instant,
-    /// How long it took.
+    /// Duration of the scan.
     pub(super) took: Duration,
-    /// Swarms that they are in.
+    /// Swarms that the members are in.
     pub swarms: u64,
-    /// Different peer ids.
+    /// Distinct peer ids.
     pub peers: u64,
-    /// Those that seed wherever they are.
+    /// Peers that seed in all their swarms.
     pub seeders_only: u64,
-    /// Those that seed nowhere.
+    /// Peers that seed in no swarm.
     pub leechers_only: u64,
-    /// Those that do both.
+    /// Peers that seed in some swarms and not in others.
     pub both: u64,
-    /// How they announce.
+    /// Peers by transport of their announces.
     pub ways: Ways,
-    /// Their WebSockets, by the address that each comes from.
+    /// WebSocket connections of members, by address family.
     pub connections: Families,
-    /// Their clients, the most used first; at most [`CLIENTS_MAX`] and one for all others.
+    /// Clients, most used first; at most [`CLIENTS_MAX`] and one entry for all others.
     pub clients: Vec<ClientCount>,
 }
 
-/// How many clients a census lists.
+/// The number of clients that a census lists.
 pub const CLIENTS_MAX: usize = 100;
 
-/// How many peers announce in which way. Who does so in several counts for each.
+/// Peers by transport of their announces. A peer that uses several is counted in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ways {
     /// Over WebSockets.
     pub websocket: u64,
     /// Over HTTP.
     pub http: u64,
-    /// Those of them with an IPv4 address.
+    /// Over HTTP with an IPv4 address.
     pub http_ipv4: u64,
-    /// Those of them with an IPv6 address.
+    /// Over HTTP with an IPv6 address.
     pub http_ipv6: u64,
 }
 
-/// How many connections come from which kind of address.
+/// Connections by address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Families {
     /// From an IPv4 address.
     pub ipv4: u64,
     /// From an IPv6 address.
     pub ipv6: u64,
-    /// Over a socket file, without an address that anybody has told.
+    /// Over a socket file, without a client address from a proxy.
     pub unix: u64,
 }
 
-/// How many peers use one version of a client.
+/// The peers that use one version of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCount {
-    /// Which.
+    /// The client and its version.
     pub client: Client,
-    /// How many peers.
+    /// Its peers.
     pub peers: u64,
-    /// Those of them that announce over WebSockets.
+    /// Its peers that announce over WebSockets.
     pub websocket: u64,
-    /// Those of them that announce over HTTP.
+    /// Its peers that announce over HTTP.
     pub http: u64,
 }

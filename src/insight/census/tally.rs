@@ -1,8 +1,10 @@
-//! Counts the members that are handed to it, by `peer_id`.
+//! Counts members by `peer_id` for one census.
 //!
-//! Each peer is remembered by a hash in as many parts as needed to work on one at a time without keeping anybody waiting.
-//! With more members than [`MEMBERS_MAX`] it looks at every second, fourth or eighth `peer_id`, and counts it as so many:
-//! memory stays within 64 MB, and the result about right. Connections are sampled and counted in the same way.
+//! Each peer is stored as a hash. The hashes are split into parts that are counted one at a time, so other work is not
+//! delayed.
+//! With more members than [`MEMBERS_MAX`] it samples every second, fourth or eighth `peer_id` and scales the result:
+//! memory
+//! stays within 64 MB, and the result is approximate. Connections are sampled and counted in the same way.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -15,25 +17,26 @@ use tokio::time::Instant;
 use super::client::{Client, Prefix};
 use super::{CLIENTS_MAX, Census, ClientCount, Families, Ways};
 
-/// Into how many parts the peers are divided.
+/// The number of parts that the peers are split into.
 pub const PARTS: usize = 256;
-/// Members that are remembered.
+/// Members that are stored, at most.
 const MEMBERS_MAX: usize = 1 << 20;
-/// Of one part: twice its share, so that chance does not matter. Members beyond are not counted.
+/// Members of one part, at most: twice the average, so that random differences do not matter. Further members are not
+/// counted.
 const PART_MAX: usize = 2 * MEMBERS_MAX / PARTS;
-/// Different prefixes that are counted, of known clients and of others each; those beyond are counted together.
+/// Distinct prefixes that are counted, for known and for unknown clients each; further ones are counted together.
 const PREFIXES_MAX: usize = 1024;
-/// A prefix that fewer peers have says more about a peer than about a client.
+/// A prefix with fewer peers is not listed: it could identify a peer instead of a client.
 const SHARED_MIN: u64 = 2;
 
-/// A count under way.
+/// A census in progress.
 #[derive(Debug)]
 pub struct Tally {
     key: RandomState,
-    /// One `peer_id` in 2^this is looked at.
+    /// One `peer_id` in 2^`sparse` is sampled.
     sparse: u32,
     parts: Box<[Vec<Seen>]>,
-    /// The connections of members; in parts, so that none takes long to grow.
+    /// The connections of members; split into parts, so that no set takes long to grow.
     connections: Box<[HashSet<u64>]>,
     swarms: u64,
     families: Families,
@@ -46,18 +49,18 @@ pub struct Tally {
     ways: Ways,
 }
 
-/// How a member announces.
+/// The transport of a member's announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// Over a WebSocket.
     WebSocket,
-    /// Over HTTP, and others are told an IPv4 address of it.
+    /// Over HTTP, listed with an IPv4 address.
     HttpIpv4,
-    /// Over HTTP, and others are told an IPv6 address of it.
+    /// Over HTTP, listed with an IPv6 address.
     HttpIpv6,
 }
 
-/// The kind of address that a connection comes from.
+/// The address family of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
@@ -68,7 +71,7 @@ pub enum Family {
     Unix,
 }
 
-/// A member: the hash of its `peer_id`, its role, how it announces, and the prefix that may name its client.
+/// A stored member: the hash of its `peer_id`, role, transport, and the prefix that may identify its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     hash: u64,
@@ -79,14 +82,14 @@ struct Seen {
 
 const _: () = assert!(size_of::<Seen>() == 24);
 
-/// Peers by prefix.
+/// Peer counts by prefix.
 #[derive(Debug, Default)]
 struct Prefixes {
     peers: HashMap<Prefix, Peers>,
     others: Peers,
 }
 
-/// Peers: all, and those that announce in each way.
+/// Peer counts: all, and by transport.
 #[derive(Debug, Clone, Copy, Default)]
 struct Peers {
     all: u64,
@@ -95,7 +98,7 @@ struct Peers {
 }
 
 impl Tally {
-    /// For about so many members.
+    /// Starts a census of about `members` members.
     #[must_use]
     pub fn new(members: usize) -> Self {
         let mut sparse = 0;
@@ -119,7 +122,7 @@ impl Tally {
         }
     }
 
-    /// Takes the connection of a member in, named by a number; it is counted once however often it comes.
+    /// Adds the connection of a member, identified by a number. Repeated calls count it once.
     pub fn add_connection(&mut self, number: u64, family: Family) {
         let hash = self.key.hash_one(number);
         if hash.trailing_zeros() < self.sparse {
@@ -138,12 +141,12 @@ impl Tally {
         }
     }
 
-    /// Takes note of how many swarms the members are in.
+    /// Sets the number of swarms that the members are in.
     pub fn set_swarms(&mut self, swarms: u64) {
         self.swarms = swarms;
     }
 
-    /// Takes a member in.
+    /// Adds a member.
     pub fn add(&mut self, peer_id: &[u8; 20], is_seeder: bool, way: Way) {
         let hash = self.key.hash_one(peer_id);
         if hash.trailing_zeros() < self.sparse {
@@ -163,7 +166,7 @@ impl Tally {
         }
     }
 
-    /// Counts the peers of one of [`PARTS`] parts, when all members are in.
+    /// Counts the peers of one of [`PARTS`] parts, after all members were added.
     pub fn count(&mut self, part: usize) {
         let Some(part) = self.parts.get_mut(part) else {
             return;
@@ -188,7 +191,7 @@ impl Tally {
         }
     }
 
-    /// What was counted.
+    /// Returns the result.
     #[must_use]
     pub fn census(self) -> Census {
         let scale = |peers: u64| peers << self.sparse;
@@ -249,7 +252,7 @@ impl Tally {
 }
 
 impl Ways {
-    /// Counts one peer with all that was seen of it; also gives it by itself.
+    /// Counts one peer from all its stored members, and returns the counts of this peer alone.
     fn add(&mut self, peer: &[Seen]) -> Peers {
         let has = |way| u64::from(peer.iter().any(|seen| seen.way == way));
         let [websocket, ipv4, ipv6] = [Way::WebSocket, Way::HttpIpv4, Way::HttpIpv6].map(has);
@@ -297,11 +300,11 @@ mod tests {
         text.as_bytes().first_chunk().copied().expect("20 bytes")
     }
 
-    fn census(mut tally: Tally) -> Census {
+    fn census(mut counter: Tally) -> Census {
         for part in 0..PARTS {
-            tally.count(part);
+            counter.count(part);
         }
-        tally.census()
+        counter.census()
     }
 
     fn told(census: &Census) -> Vec<(String, u64)> {
@@ -313,25 +316,25 @@ mod tests {
 
     #[test]
     fn a_peer_counts_once_however_many_swarms_it_is_in() {
-        let mut tally = Tally::new(10);
+        let mut counter = Tally::new(10);
         for (number, roles) in [&[true, true][..], &[false], &[true, false, true]]
             .iter()
             .enumerate()
         {
             for is_seeder in *roles {
-                tally.add(&id("-WW0207-", number), *is_seeder, Way::WebSocket);
+                counter.add(&id("-WW0207-", number), *is_seeder, Way::WebSocket);
             }
         }
-        tally.add(&id("-qB4630-", 1), false, Way::WebSocket);
+        counter.add(&id("-qB4630-", 1), false, Way::WebSocket);
         for (number, family) in [
             (1, Family::Ipv4),
             (2, Family::Ipv6),
             (1, Family::Ipv4),
             (3, Family::Ipv4),
         ] {
-            tally.add_connection(number, family);
+            counter.add_connection(number, family);
         }
-        let census = census(tally);
+        let census = census(counter);
         let connections = Families {
             ipv4: 2,
             ipv6: 1,
@@ -352,7 +355,7 @@ mod tests {
     #[test]
     fn a_peer_counts_for_each_way_in_which_it_announces() {
         use Way::{HttpIpv4, HttpIpv6, WebSocket};
-        let mut tally = Tally::new(10);
+        let mut counter = Tally::new(10);
         let peers = [
             ("-LT20B0-", &[HttpIpv4, HttpIpv6, HttpIpv4][..]),
             ("-LT20B0-", &[HttpIpv6]),
@@ -361,10 +364,10 @@ mod tests {
         ];
         for (number, (prefix, ways)) in peers.into_iter().enumerate() {
             for way in ways {
-                tally.add(&id(prefix, number), true, *way);
+                counter.add(&id(prefix, number), true, *way);
             }
         }
-        let census = census(tally);
+        let census = census(counter);
         let ways = Ways {
             websocket: 2,
             http: 3,
@@ -387,10 +390,10 @@ mod tests {
 
     #[test]
     fn prefixes_that_nobody_shares_are_not_told() {
-        let mut tally = Tally::new(10);
+        let mut counter = Tally::new(10);
         for number in 0..5 {
-            tally.add(&id("ABCDEFGH", number), false, Way::WebSocket);
-            tally.add(
+            counter.add(&id("ABCDEFGH", number), false, Way::WebSocket);
+            counter.add(
                 &id(&format!("x{number}y{number}z{number}ab"), 0),
                 false,
                 Way::WebSocket,
@@ -398,21 +401,21 @@ mod tests {
         }
         let clients = [("unknown ABCDEFGH", 5), ("unknown other", 5)];
         assert_eq!(
-            told(&census(tally)),
+            told(&census(counter)),
             clients.map(|(name, n)| (name.to_owned(), n))
         );
     }
 
     #[test]
     fn strangers_cannot_make_the_list_grow() {
-        let mut tally = Tally::new(10_000);
+        let mut counter = Tally::new(10_000);
         for number in 0..10_000 {
-            tally.add(&id(&format!("{number:08}"), 0), false, Way::WebSocket);
-            tally.add(&id(&format!("{number:08}"), 1), false, Way::WebSocket);
+            counter.add(&id(&format!("{number:08}"), 0), false, Way::WebSocket);
+            counter.add(&id(&format!("{number:08}"), 1), false, Way::WebSocket);
             let version = format!("-WW{:02}{:02}-", number / 100, number % 100);
-            tally.add(&id(&version, 0), false, Way::WebSocket);
+            counter.add(&id(&version, 0), false, Way::WebSocket);
         }
-        let census = census(tally);
+        let census = census(counter);
         assert_eq!(census.peers, 30_000);
         assert_eq!(census.clients.len(), CLIENTS_MAX + 1);
         let all: u64 = census.clients.iter().map(|counted| counted.peers).sum();
@@ -426,14 +429,14 @@ mod tests {
     #[test]
     fn of_very_many_members_a_part_stands_for_all() {
         let members = 3 * MEMBERS_MAX;
-        let mut tally = Tally::new(members);
-        assert_eq!(tally.sparse, 2);
+        let mut counter = Tally::new(members);
+        assert_eq!(counter.sparse, 2);
         for number in 0..40_000 {
-            tally.add(&id("-WW0207-", number), number % 2 == 0, Way::WebSocket);
+            counter.add(&id("-WW0207-", number), number % 2 == 0, Way::WebSocket);
         }
-        let kept: usize = tally.parts.iter().map(Vec::len).sum();
-        assert!((9_000..11_000).contains(&kept), "{kept}");
-        let census = census(tally);
+        let stored: usize = counter.parts.iter().map(Vec::len).sum();
+        assert!((9_000..11_000).contains(&stored), "{stored}");
+        let census = census(counter);
         assert!((36_000..44_000).contains(&census.peers), "{}", census.peers);
         assert_eq!(census.clients[0].peers, census.peers);
     }

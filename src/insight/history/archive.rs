@@ -1,6 +1,6 @@
-//! The SQLite file, or the same in memory: opens it, writes samples, merges them upward, reads them.
+//! The SQLite database, in a file or in memory: opens it, writes samples, merges them into coarser tables, reads them.
 //!
-//! Every call may take as long as a disk does; only the thread of the history makes any.
+//! Every call may block on the disk, so only the history thread makes any.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,17 +15,18 @@ use super::store::{Answer, Line, Query};
 use super::sum::{Cell, Sum};
 use super::trouble::Trouble;
 
-/// How long is waited for another program to finish with the file.
+/// The longest wait for a lock that another program holds on the file.
 const BUSY_WITHIN: Duration = Duration::from_secs(1);
-/// Rows that are removed from a table at most when one is added: with a clock that is wrong for a while, little is lost.
+/// The maximum of rows removed from a table with each added row, so that a clock that is wrong for a while loses
+/// little.
 const REMOVED_AT_ONCE: i64 = 2;
 
-/// Where history is kept.
+/// Where the history is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// As long as the process lives, and for shorter times than in a file.
+    /// In memory, for the life of the process, with shorter retention than in a file.
     Memory,
-    /// In this file. It and its folder are made if need be.
+    /// In this file. It and its folder are created if missing.
     File(PathBuf),
 }
 
@@ -33,17 +34,17 @@ pub enum Place {
 pub(super) struct Archive {
     pub(super) connection: Connection,
     file: Option<OpenFile>,
-    /// Of the last sample.
+    /// Time of the last sample, in Unix seconds.
     newest: Option<i64>,
 }
 
 impl Archive {
-    /// Opens it and makes its tables.
+    /// Opens the database and creates or migrates its tables.
     ///
     /// # Errors
-    /// Whatever keeps it from being used; a file that is there is not changed then.
-    pub(super) fn open(place: &Place) -> Result<Self, Trouble> {
-        let mut connection = match place {
+    /// The reason why it cannot be used. An existing file is not changed then.
+    pub(super) fn open(location: &Place) -> Result<Self, Trouble> {
+        let mut connection = match location {
             Place::Memory => Connection::open_in_memory()?,
             Place::File(path) => {
                 create(path)?;
@@ -54,7 +55,7 @@ impl Archive {
         };
         connection.busy_timeout(BUSY_WITHIN)?;
         connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;")?;
-        let mut file = match place {
+        let mut file = match location {
             Place::Memory => None,
             Place::File(path) => {
                 check(&connection)?;
@@ -77,10 +78,10 @@ impl Archive {
         })
     }
 
-    /// Writes a sample, and at the end of a minute merges what has come since the last one upward.
+    /// Writes a sample, and after each minute merges its samples into the coarser tables.
     ///
     /// # Errors
-    /// Whatever SQLite says; nothing is written then.
+    /// The file was replaced, or SQLite fails; nothing is written then.
     pub(super) fn write(&mut self, sample: &Sample) -> Result<(), Trouble> {
         if let Some(file) = &self.file
             && file.is_gone()
@@ -95,9 +96,9 @@ impl Archive {
         if let Some(before) = self.newest
             && minute(before) != minute(sample.at)
         {
-            // Each from the one below, so the finest first.
-            for number in 1..LEVELS.len() {
-                merge(&transaction, number, before)?;
+            // Each table is merged from the next finer one, so start with the finest.
+            for index in 1..LEVELS.len() {
+                merge(&transaction, index, before)?;
             }
         }
         for level in &LEVELS {
@@ -108,16 +109,16 @@ impl Archive {
         Ok(())
     }
 
-    /// A transaction that waits for others before it begins, not in its midst.
+    /// Begins a transaction that takes the write lock at once, so that it waits only at its start.
     pub(super) fn begin(&self) -> Result<Transaction<'_>, Trouble> {
         let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         Ok(begun?)
     }
 
-    /// Reads series over a time: no further back than there is anything, as finely as [`Plan`] says.
+    /// Reads series over a time range: not before the oldest row, at the resolution chosen by [`Plan`].
     ///
     /// # Errors
-    /// Whatever SQLite says.
+    /// SQLite fails.
     pub(super) fn read(&self, query: &Query) -> Result<Answer, Trouble> {
         let newest = self.newest.unwrap_or(query.to);
         let from = query
@@ -125,7 +126,7 @@ impl Archive {
             .max(self.oldest()?.unwrap_or(query.to))
             .min(query.to);
         let plan = Plan::new(from, query.to, newest, self.file.is_some());
-        let number = LEVELS
+        let index = LEVELS
             .iter()
             .position(|level| level == plan.level)
             .unwrap_or(0);
@@ -134,7 +135,7 @@ impl Archive {
         let end = plan.start + plan.step * plan.points;
         rows(
             &self.connection,
-            number,
+            index,
             &query.series,
             plan.start..end,
             |at, samples, cells| {
@@ -164,20 +165,20 @@ impl Archive {
         })
     }
 
-    /// The first moment of which anything is known.
+    /// Returns the time of the oldest data.
     fn oldest(&self) -> Result<Option<i64>, Trouble> {
         let mut oldest: Option<i64> = None;
         for level in &LEVELS {
             let first = format!("SELECT min(at) FROM {}", level.table);
             let first: Option<i64> = self.connection.query_row(&first, (), |row| row.get(0))?;
-            // The row in which a finer one lies tells no more than that.
+            // A coarser row that contains the finer one has nothing older.
             let is_older = |first: &i64| oldest.is_none_or(|oldest| *first < level.slot(oldest));
             oldest = first.filter(is_older).or(oldest);
         }
         Ok(oldest)
     }
 
-    /// Bytes that it takes, with what is still to be put in its place.
+    /// Returns its size in bytes, including the write-ahead log.
     pub(super) fn bytes(&self) -> u64 {
         match &self.file {
             Some(file) => file.bytes(),
@@ -193,7 +194,7 @@ impl Archive {
     }
 }
 
-/// Looks through the whole file for damage: a second for a gigabyte, about.
+/// Checks the whole file for damage; this takes about a second per gigabyte.
 fn check(connection: &Connection) -> Result<(), Trouble> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
     if found == "ok" {
@@ -202,8 +203,9 @@ fn check(connection: &Connection) -> Result<(), Trouble> {
     Err(Trouble::Damaged(found))
 }
 
-/// With a log that is written ahead nothing has to wait for the disk, and a power cut costs the last seconds at most. Where
-/// the file system has no shared memory for it, each sample waits.
+/// Turns on the write-ahead log: no write waits for the disk, and a power cut loses the last seconds at most. If the
+/// file
+/// system does not support its shared memory, each sample waits for the disk.
 fn keep_safely(connection: &Connection) -> Result<(), Trouble> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     let synchronous = if mode == "wal" { "NORMAL" } else { "FULL" };
@@ -223,39 +225,40 @@ fn insert(transaction: &Transaction<'_>, sample: &Sample) -> rusqlite::Result<()
     );
     let mut statement = transaction.prepare(&sql)?;
     statement.raw_bind_parameter(1, sample.at)?;
-    for (place, value) in (2..).zip(sample.cells.iter().flat_map(Cell::columns)) {
-        statement.raw_bind_parameter(place, value)?;
+    for (parameter, value) in (2..).zip(sample.cells.iter().flat_map(Cell::columns)) {
+        statement.raw_bind_parameter(parameter, value)?;
     }
     statement.raw_execute()?;
     Ok(())
 }
 
-/// Makes the row of a table in which a moment lies from the rows of the table below. What it knows already of more samples
-/// stays: then some of those below are gone, and the clock was set back.
-fn merge(transaction: &Transaction<'_>, number: usize, at: i64) -> rusqlite::Result<()> {
-    let Some(level) = LEVELS.get(number) else {
+/// Merges the rows of the next finer table into the row that contains the time `at`. An existing row with more samples
+/// stays:
+/// then the clock was set back and some finer rows are already removed.
+fn merge(transaction: &Transaction<'_>, index: usize, at: i64) -> rusqlite::Result<()> {
+    let Some(level) = LEVELS.get(index) else {
         return Ok(());
     };
     let names: Vec<_> = super::kept::all()
         .iter()
-        .map(|kept| kept.series.name)
+        .map(|retained| retained.series.name)
         .collect();
     let mut sums = vec![Sum::default(); names.len()];
     let start = level.slot(at);
-    let mut all = 0.0;
+    let mut total = 0.0;
     rows(
         transaction,
-        number - 1,
+        index - 1,
         &names,
         start..start + level.step,
         |_, samples, cells| {
-            all += samples;
+            total += samples;
             for (sum, cell) in sums.iter_mut().zip(cells) {
                 sum.add(*cell, samples);
             }
         },
     )?;
-    if all == 0.0 {
+    if total == 0.0 {
         return Ok(());
     }
     let columns: Vec<_> = columns().collect();
@@ -269,44 +272,44 @@ fn merge(transaction: &Transaction<'_>, number: usize, at: i64) -> rusqlite::Res
     let values = sums.iter().flat_map(|sum| sum.cell().columns());
     let mut statement = transaction.prepare(&sql)?;
     statement.raw_bind_parameter(1, start)?;
-    statement.raw_bind_parameter(2, all)?;
-    for (place, value) in (3..).zip(values) {
-        statement.raw_bind_parameter(place, value)?;
+    statement.raw_bind_parameter(2, total)?;
+    for (parameter, value) in (3..).zip(values) {
+        statement.raw_bind_parameter(parameter, value)?;
     }
     statement.raw_execute()?;
     Ok(())
 }
 
-/// Removes the oldest rows that are too old.
+/// Removes the oldest expired rows.
 fn forget(
     transaction: &Transaction<'_>,
     level: &Level,
     now: i64,
     is_file: bool,
 ) -> rusqlite::Result<()> {
-    if let Some(kept) = level.kept(is_file) {
+    if let Some(retention) = level.kept(is_file) {
         let table = level.table;
         let sql = format!(
             "DELETE FROM {table} WHERE at IN (SELECT at FROM {table} WHERE at < ?1 ORDER BY at LIMIT ?2)"
         );
-        transaction.execute(&sql, [now - kept, REMOVED_AT_ONCE])?;
+        transaction.execute(&sql, [now - retention, REMOVED_AT_ONCE])?;
     }
     Ok(())
 }
 
-/// Calls `each` with the moment, the number of samples and the cells of each row of a table in a time.
+/// Calls `each` with the time, the number of samples and the aggregates of each row of a table in a time range.
 fn rows(
     connection: &Connection,
-    number: usize,
+    index: usize,
     series: &[&str],
     time: std::ops::Range<i64>,
     mut each: impl FnMut(i64, f64, &[Cell]),
 ) -> rusqlite::Result<()> {
-    let Some(level) = LEVELS.get(number) else {
+    let Some(level) = LEVELS.get(index) else {
         return Ok(());
     };
     let names = series.iter().flat_map(|name| columns_of(name));
-    let samples = if number == 0 { "1" } else { "samples" };
+    let samples = if index == 0 { "1" } else { "samples" };
     let columns: Vec<_> = ["at".to_owned(), samples.to_owned()]
         .into_iter()
         .chain(names)
@@ -321,8 +324,8 @@ fn rows(
     let mut cells = Vec::with_capacity(series.len());
     while let Some(row) = found.next()? {
         cells.clear();
-        for place in 0..series.len() {
-            let value = |offset| row.get(2 + place * 3 + offset);
+        for number in 0..series.len() {
+            let value = |offset| row.get(2 + number * 3 + offset);
             cells.push(Cell::of_columns([value(0)?, value(1)?, value(2)?]));
         }
         each(row.get(0)?, row.get(1)?, &cells);

@@ -1,29 +1,29 @@
-//! Documents and journals as they are held in memory: for good where no history is kept, else until they are written.
+//! Documents and journals in memory: until they are written, or for the life of the process if the history is off.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
-/// Entries of one journal that are kept; of more, the oldest goes.
+/// The maximum of entries of one journal; the oldest are removed.
 pub const JOURNAL_ENTRIES_MAX: usize = 10_000;
-/// How long an entry of a journal is kept.
+/// The retention of journal entries.
 pub const JOURNAL_KEPT: Duration = Duration::from_hours(30 * 24);
-/// Bytes of one entry of a journal; a larger one is not kept.
+/// The maximum size of a journal entry in bytes; larger ones are not stored.
 pub const NOTE_BYTES_MAX: usize = 4096;
 
-/// A list of what happened.
+/// A list of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journal {
-    /// What somebody with the admin token did.
+    /// Actions of clients with the admin token.
     Audit,
-    /// Alerts that began and ended.
+    /// Alerts that fired and were resolved.
     Alerts,
 }
 
 impl Journal {
-    /// All of them.
+    /// All journals.
     pub(super) const ALL: [Self; 2] = [Self::Audit, Self::Alerts];
 
-    /// Its name on disk.
+    /// Returns its name on disk.
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Audit => "audit",
@@ -32,12 +32,13 @@ impl Journal {
     }
 }
 
-/// What a journal says.
+/// Entries read from a journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Entries {
-    /// Each with its time, the newest first.
+    /// Each entry with its time, newest first.
     pub newest: Vec<(SystemTime, String)>,
-    /// Whether these are all that were asked for. Not while the file cannot be read: then those that wait to be written.
+    /// Whether these are all requested entries. False while the file cannot be read: then only the unwritten ones are
+    /// included.
     pub is_complete: bool,
 }
 
@@ -50,7 +51,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Writes an entry; the oldest go when they are too many or too old.
+    /// Adds an entry; removes the oldest if there are too many or they are too old.
     pub(super) fn note(&mut self, journal: Journal, at: SystemTime, json: String) {
         let entries = self.entries(journal);
         entries.push_back((at, json));
@@ -63,7 +64,7 @@ impl Desk {
         }
     }
 
-    /// The newest entries since then, newest first.
+    /// Returns the newest entries since a time, newest first.
     pub(super) fn journal(
         &mut self,
         journal: Journal,
@@ -75,7 +76,7 @@ impl Desk {
         recent.take(limit).cloned().collect()
     }
 
-    /// How many documents and entries there are.
+    /// Returns the number of documents and entries.
     pub(super) fn len(&self) -> usize {
         self.documents.len() + self.audit.len() + self.alerts.len()
     }
@@ -96,20 +97,20 @@ mod tests {
 
     #[test]
     fn a_journal_forgets_what_is_too_much_or_too_old() {
-        let mut desk = Desk::default();
+        let mut buffer = Desk::default();
         let day = |day: u64| UNIX_EPOCH + Duration::from_hours(24 * day);
-        desk.note(Journal::Audit, day(100), "old".to_owned());
-        desk.note(Journal::Audit, day(131), "new".to_owned());
-        let kept = desk.journal(Journal::Audit, UNIX_EPOCH, 10);
-        assert_eq!(kept, [(day(131), "new".to_owned())]);
-        assert_eq!(desk.journal(Journal::Alerts, UNIX_EPOCH, 10), []);
+        buffer.note(Journal::Audit, day(100), "old".to_owned());
+        buffer.note(Journal::Audit, day(131), "new".to_owned());
+        let found = buffer.journal(Journal::Audit, UNIX_EPOCH, 10);
+        assert_eq!(found, [(day(131), "new".to_owned())]);
+        assert_eq!(buffer.journal(Journal::Alerts, UNIX_EPOCH, 10), []);
         for number in 0..=JOURNAL_ENTRIES_MAX {
-            desk.note(Journal::Audit, day(131), number.to_string());
+            buffer.note(Journal::Audit, day(131), number.to_string());
         }
-        let kept = desk.journal(Journal::Audit, UNIX_EPOCH, usize::MAX);
-        assert_eq!(kept.len(), JOURNAL_ENTRIES_MAX);
-        assert_eq!(kept[0].1, JOURNAL_ENTRIES_MAX.to_string());
-        assert_eq!(kept.last().expect("the oldest").1, "1");
-        assert_eq!(desk.journal(Journal::Audit, day(132), 10), []);
+        let found = buffer.journal(Journal::Audit, UNIX_EPOCH, usize::MAX);
+        assert_eq!(found.len(), JOURNAL_ENTRIES_MAX);
+        assert_eq!(found[0].1, JOURNAL_ENTRIES_MAX.to_string());
+        assert_eq!(found.last().expect("the oldest").1, "1");
+        assert_eq!(buffer.journal(Journal::Audit, day(132), 10), []);
     }
 }

@@ -1,5 +1,5 @@
-//! The file of the history as the system sees it: made for its user only, told from another one of the same name, and the log
-//! beside it.
+//! The history file on disk: creates it for its user only, detects that it was replaced, and handles its write-ahead
+//! log.
 
 use std::fs;
 use std::io::Read;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::trouble::Trouble;
 
-/// With what every database begins (<https://sqlite.org/fileformat.html#magic_header_string>).
+/// The first bytes of every SQLite database (<https://sqlite.org/fileformat.html#magic_header_string>).
 const HEAD: &[u8] = b"SQLite format 3\0";
 
-/// A file that is open, to see when another one has taken its place.
+/// The identity of the open file, to detect that it was removed or replaced.
 pub(super) struct OpenFile {
     path: PathBuf,
     identity: Identity,
-    /// Of its log of what is still to be put in its place.
+    /// The identity of its write-ahead log.
     log: Option<Identity>,
 }
 
@@ -29,39 +29,40 @@ impl OpenFile {
         })
     }
 
-    /// Takes note of its log, which is there once it was read.
+    /// Stores the identity of its write-ahead log, which exists after the first read.
     pub(super) fn note_log(&mut self) {
         self.log = identity(&beside(&self.path, "-wal")).ok();
     }
 
-    /// Whether it is no longer there, or another one in its place.
+    /// Returns whether it was removed or replaced.
     pub(super) fn is_gone(&self) -> bool {
         identity(&self.path).ok() != Some(self.identity)
     }
 
-    /// Bytes that it takes, with its log.
+    /// Returns its size in bytes, including the log.
     pub(super) fn bytes(&self) -> u64 {
         let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
         bytes(&self.path) + bytes(&beside(&self.path, "-wal"))
     }
 
-    /// Removes the log that a file has left behind that is gone: SQLite would put it into the file that has taken its place.
+    /// Removes the log of a removed or replaced file: SQLite would apply it to the new file.
     pub(super) fn forget_log(&self) {
         let log = beside(&self.path, "-wal");
         if self.log.is_some() && identity(&log).ok() == self.log {
-            // What cannot be removed now is found damaged when it is opened.
+            // If this fails, the damage is found when the new file is opened.
             let _ = fs::remove_file(log);
             let _ = fs::remove_file(beside(&self.path, "-shm"));
         }
     }
 }
 
-/// Looks whether a file may be a database, before SQLite does: one that a wrong path names is nobody's to move away.
+/// Checks whether a file may be a database, before SQLite opens it: the file at a wrong path must not be moved aside as
+/// damaged.
 pub(super) fn check_head(path: &Path) -> Result<(), Trouble> {
     let mut head = Vec::new();
     let most = u64::try_from(HEAD.len()).unwrap_or(0);
     fs::File::open(path)?.take(most).read_to_end(&mut head)?;
-    // After a power cut there may be nothing but zeros.
+    // After a power cut the file may be all zeros.
     let is_blank = head.iter().all(|&byte| byte == 0);
     if is_blank || head == HEAD {
         return Ok(());
@@ -69,14 +70,14 @@ pub(super) fn check_head(path: &Path) -> Result<(), Trouble> {
     Err(Trouble::NoDatabase)
 }
 
-/// The name of a file that belongs to another one.
+/// Returns the path with a suffix, for a file that belongs to it.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// Makes the file and its folder, for its user only: what swarms were large and who changed what is nobody else's business.
+/// Creates the file and its folder, readable by its user only: large swarms and the audit journal are confidential.
 pub(super) fn create(path: &Path) -> Result<(), Trouble> {
     if path.exists() {
         return Ok(());
@@ -103,7 +104,7 @@ pub(super) fn create(path: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// What tells a file from another one under the same name.
+/// Returns the identity of a file: device and inode.
 fn identity(path: &Path) -> Result<Identity, Trouble> {
     let file = fs::metadata(path)?;
     #[cfg(unix)]

@@ -1,13 +1,13 @@
-//! How history does, for the statistics.
+//! The state of the history, for the statistics.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::insight::Counters;
 
-/// Shared by all who have to do with one history.
+/// The state of one history, shared by its store and its writer.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// Its own, as several threads count.
+    /// Separate from the counters of the workers, as several threads write them.
     pub(super) counters: Counters,
     works: AtomicBool,
     bytes: AtomicU64,
@@ -26,7 +26,7 @@ impl Health {
         self.bytes.store(bytes, Ordering::Relaxed);
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
     pub(super) fn bytes(&self) -> f64 {
         self.bytes.load(Ordering::Relaxed) as f64
     }

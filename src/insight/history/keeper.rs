@@ -1,6 +1,6 @@
-//! The thread of the history: the only one that waits for a disk.
+//! The history thread: the only one that waits for a disk.
 //!
-//! Whatever goes wrong costs history and nothing else. It is said once, and tried again now and then.
+//! An error affects only the history. It is logged once, and the thread retries with increasing delays.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,46 +20,46 @@ use super::sample::Sample;
 use super::store::StoreError;
 use super::trouble::Trouble;
 
-/// After the first failure it is tried again this much later, after each further one twice as much.
+/// The delay after the first failure; it doubles after each further one, up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_mins(5);
 
-/// What is to be done.
+/// A job for the history thread.
 pub(super) enum Job {
-    /// Write a sample.
+    /// Writes a sample.
     Sample(Sample),
-    /// Write the largest swarms.
+    /// Writes the largest swarms.
     TopSwarms(TopSwarms),
-    /// Write into a journal.
+    /// Appends to a journal.
     Note(Journal, SystemTime, String),
-    /// Write a document.
+    /// Writes a document.
     Save(&'static str, String),
-    /// Answer somebody.
+    /// Answers a query.
     Ask(Box<dyn FnOnce(&mut Keeper) + Send>),
-    /// Close the file, tell when it is closed, and end.
+    /// Closes the file, reports that it is closed, and ends the thread.
     Close(oneshot::Sender<()>),
 }
 
-/// What keeps history, on a thread of its own: [`Self::run`].
+/// Writes and reads the history on a thread of its own: [`Self::run`].
 pub struct Keeper {
     jobs: mpsc::Receiver<Job>,
     place: Place,
     archive: Option<Archive>,
-    /// Documents and entries of journals that could not be written yet.
+    /// Documents and journal entries that could not be written yet.
     desk: Desk,
-    /// Documents as they were last written or read, for a file that takes the place of the one that had them.
+    /// Documents as last written or read, to copy them into a new file that replaces the old one.
     known: BTreeMap<&'static str, String>,
     health: Arc<Health>,
-    /// What was last complained of, until it works again.
+    /// The last error, until the history works again.
     complaint: Option<String>,
-    /// Whether the log says that it is kept, since the start.
+    /// Whether the log has a line since the start that the history works.
     was_told: bool,
     retry_at: Option<Instant>,
     retry_after: Duration,
     retry_min: Duration,
 }
 
-/// However it ends, it keeps nothing any more.
+/// Marks the history as failed on every way out.
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.health.set_works(false);
@@ -68,8 +68,8 @@ impl Drop for Keeper {
 
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut keeper = f.debug_struct("Keeper");
-        keeper.field("place", &self.place).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Keeper");
+        debug.field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -90,14 +90,14 @@ impl Keeper {
         }
     }
 
-    /// Keeps history until the store is closed or the last clone of it is gone. Blocks the thread.
+    /// Runs jobs until the store is closed or its last clone is dropped. Blocks the thread.
     pub fn run(mut self) {
         self.open();
         while let Some(job) = self.jobs.blocking_recv() {
             if let Job::Close(closed) = job {
                 self.write_last();
                 self.archive = None;
-                // Whoever wanted it may have stopped waiting.
+                // The receiver may have stopped waiting.
                 let _ = closed.send(());
                 return;
             }
@@ -107,7 +107,7 @@ impl Keeper {
         self.write_last();
     }
 
-    /// What still waits is written now or never.
+    /// Makes a last attempt to write what could not be written before.
     fn write_last(&mut self) {
         if self.desk.len() > 0 {
             self.retry_at = None;
@@ -115,7 +115,7 @@ impl Keeper {
         }
         let lost = self.desk.len();
         if lost > 0 {
-            tracing::error!(place = %self.place, lost, "what was changed while history could not be written is lost");
+            tracing::error!(place = %self.place, lost, "unwritten documents and journal entries lost: the history cannot be written");
         }
     }
 
@@ -146,21 +146,21 @@ impl Keeper {
         }
     }
 
-    /// Does something with the file, if there is one and it works out.
+    /// Runs `act` on the database; `None` if it is not open or `act` fails.
     pub(super) fn act<T>(
         &mut self,
         act: impl FnOnce(&mut Archive) -> Result<T, Trouble>,
     ) -> Option<T> {
         match act(self.archive.as_mut()?) {
             Ok(done) => Some(done),
-            Err(trouble) => {
-                self.fail(&trouble);
+            Err(error) => {
+                self.fail(&error);
                 None
             }
         }
     }
 
-    /// Writes a document, or has it wait until that works; says whether it is written.
+    /// Writes a document, or stores it to write it later. Returns whether it is written.
     fn save(&mut self, name: &'static str, json: String) -> bool {
         let written = self.act(|archive| archive.save(name, &json));
         let place = match written {
@@ -171,8 +171,9 @@ impl Keeper {
         written.is_some()
     }
 
-    /// The document with this name, the one that waits to be written first. None at all is not the same as one that cannot be
-    /// read.
+    /// Returns the document with this name; one that waits to be written comes first. A missing document is `Ok(None)`,
+    /// an
+    /// unreadable one is an error.
     pub(super) fn load(&mut self, name: &'static str) -> Result<Option<String>, StoreError> {
         if let Some(waiting) = self.desk.documents.get(name) {
             return Ok(Some(waiting.clone()));
@@ -185,7 +186,7 @@ impl Keeper {
         Ok(stored)
     }
 
-    /// The newest entries of a journal, newest first; those that wait to be written are the newest of all.
+    /// Returns the newest entries of a journal, newest first, including those that wait to be written.
     pub(super) fn journal(&mut self, journal: Journal, since: SystemTime, limit: usize) -> Entries {
         let mut newest = self.desk.journal(journal, since, limit);
         let left = limit - newest.len();
@@ -198,42 +199,42 @@ impl Keeper {
         }
     }
 
-    /// Opens the file, unless it is open or it is too soon to try again.
+    /// Opens the database, unless it is open or the next retry is not due.
     fn open(&mut self) {
         let is_due = self.retry_at.is_none_or(|at| Instant::now() >= at);
         if self.archive.is_some() || !is_due {
             return;
         }
-        match Archive::open(&self.place).or_else(|trouble| self.begin_anew(trouble)) {
+        match Archive::open(&self.place).or_else(|error| self.begin_anew(error)) {
             Ok(archive) => self.archive = Some(archive),
-            Err(trouble) => return self.fail(&trouble),
+            Err(error) => return self.fail(&error),
         }
-        // What did not work so far is believed to work when it did.
+        // After an error, only a successful write proves that it works again.
         if self.complaint.is_none() {
             self.flourish();
         }
         self.write_waiting();
     }
 
-    /// Sets a damaged file aside, for a new one in its place.
-    fn begin_anew(&mut self, trouble: Trouble) -> Result<Archive, Trouble> {
+    /// Moves a damaged file aside and creates a new one.
+    fn begin_anew(&mut self, error: Trouble) -> Result<Archive, Trouble> {
         let Place::File(path) = &self.place else {
-            return Err(trouble);
+            return Err(error);
         };
-        if !trouble.is_damage() {
-            return Err(trouble);
+        if !error.is_damage() {
+            return Err(error);
         }
         let aside = set_aside(path)?;
         self.health.counters.history_failures.add_shared(1);
         tracing::error!(
             file = %path.display(),
             aside = %aside.display(),
-            "history begins anew: {trouble}; what was in it may be got back with `sqlite3 FILE .recover`"
+            "new history file started: {error}; recover the data of the old file with `sqlite3 FILE .recover`"
         );
         Archive::open(&self.place)
     }
 
-    /// Writes what waits, and what a file that was there before had and this one lacks.
+    /// Writes what waits, and the documents that the former file had and this one lacks.
     fn write_waiting(&mut self) {
         let known = std::mem::take(&mut self.known);
         let written = self.act(|archive| {
@@ -263,7 +264,7 @@ impl Keeper {
         }
     }
 
-    /// It works.
+    /// Marks the history as working.
     fn flourish(&mut self) {
         self.health.set_works(true);
         if let Some(archive) = &self.archive {
@@ -271,21 +272,21 @@ impl Keeper {
         }
         self.retry_at = None;
         self.retry_after = self.retry_min;
-        let was_in_trouble = self.complaint.take().is_some();
+        let was_failing = self.complaint.take().is_some();
         if !std::mem::replace(&mut self.was_told, true) {
-            tracing::info!(place = %self.place, "history is kept");
-        } else if was_in_trouble {
-            tracing::info!(place = %self.place, "history is kept again");
+            tracing::info!(place = %self.place, "history started");
+        } else if was_failing {
+            tracing::info!(place = %self.place, "history works again");
         }
     }
 
-    /// It does not work: the file is closed, and opened again later.
-    fn fail(&mut self, trouble: &Trouble) {
+    /// Marks the history as failed: closes the file, to open it again later.
+    fn fail(&mut self, error: &Trouble) {
         self.archive = None;
         self.health.set_works(false);
         self.health.counters.history_failures.add_shared(1);
-        let is_damage = trouble.is_damage();
-        // Damage is dealt with by opening the file again.
+        let is_damage = error.is_damage();
+        // Opening a damaged file replaces it, so do not wait.
         self.retry_at = Some(
             Instant::now()
                 + if is_damage {
@@ -295,17 +296,17 @@ impl Keeper {
                 },
         );
         self.retry_after = (self.retry_after * 2).min(RETRY_MAX);
-        let complaint = trouble.to_string();
-        if self.complaint.as_ref() != Some(&complaint) && !is_damage {
+        let message = error.to_string();
+        if self.complaint.as_ref() != Some(&message) && !is_damage {
             tracing::warn!(
                 place = %self.place,
-                "no history is kept for now, all else goes on: {complaint}; it is tried again now and then"
+                "history unavailable: {message}; it is retried, and the tracker is not affected"
             );
         }
-        self.complaint = Some(complaint);
+        self.complaint = Some(message);
     }
 
-    /// Tries again at once, for tests.
+    /// Retries without delay, for tests.
     #[cfg(test)]
     pub(super) fn impatient(mut self) -> Self {
         (self.retry_after, self.retry_min) = (Duration::ZERO, Duration::ZERO);
@@ -322,13 +323,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// Renames a file and what belongs to it. One that was set aside before is replaced, so that they never fill the disk.
+/// Renames a file and the files that belong to it. It replaces a file that was moved aside before, so that they never
+/// fill the
+/// disk.
 fn set_aside(path: &Path) -> Result<PathBuf, Trouble> {
     let with = |suffix: &str| beside(path, suffix);
     let aside = with(".damaged");
     fs::rename(path, &aside)?;
     for suffix in ["-wal", "-shm"] {
-        // Often there is none; then an older one must not stay beside the file.
+        // If there is none, remove an older one, which must not stay beside the file.
         if fs::rename(with(suffix), with(&format!(".damaged{suffix}"))).is_err() {
             let _ = fs::remove_file(with(&format!(".damaged{suffix}")));
         }

@@ -1,11 +1,11 @@
-//! Which series become history. Each takes a column of its own in every table, so those that only say something
-//! together with others, or hardly ever change, are left out; `/metrics` has them all.
+//! Selects the series that are stored in the history. Each takes three columns in every table, so series that only make
+//! sense together with others, or rarely change, are left out; `/metrics` has all of them.
 
 use std::sync::LazyLock;
 
 use crate::insight::{Series, Statistics};
 
-/// Their names. To keep another one, add it here: files that are there already get the column when they are opened.
+/// Names of stored series. To store another one, add it here: existing files get the columns when they are opened.
 const NAMES: &[&str] = &[
     "connections",
     "connections_ipv4",
@@ -47,10 +47,10 @@ const NAMES: &[&str] = &[
     "bytes_sent",
 ];
 
-/// With what the names of others begin that are kept: what was refused in the night, and why.
+/// Name prefixes of further stored series: what was refused, and why.
 const PREFIXES: &[&str] = &["refused_", "failures_"];
 
-/// But not these, which `failures_malformed` counts together.
+/// Exceptions, which `failures_malformed` counts together.
 const SUMMED: &[&str] = &[
     "failures_not_json",
     "failures_not_an_object",
@@ -61,18 +61,20 @@ const SUMMED: &[&str] = &[
     "failures_scrape_hashes",
 ];
 
-/// A series that is kept.
+/// A series that is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kept {
     pub(super) series: &'static Series,
-    /// Its place among [`Statistics::values`].
+    /// Its index in [`Statistics::values`].
     pub(super) place: usize,
 }
 
 static KEPT: LazyLock<Vec<Kept>> = LazyLock::new(|| {
     let all = Statistics::series().enumerate();
-    let kept = all.filter(|(_, series)| is_wanted(series.name));
-    kept.map(|(place, series)| Kept { series, place }).collect()
+    let retained = all.filter(|(_, series)| is_wanted(series.name));
+    retained
+        .map(|(place, series)| Kept { series, place })
+        .collect()
 });
 
 fn is_wanted(name: &str) -> bool {
@@ -80,16 +82,16 @@ fn is_wanted(name: &str) -> bool {
     NAMES.contains(&name) || begins() && !SUMMED.contains(&name)
 }
 
-/// What is kept, in the order of the columns.
+/// Returns all stored series, in the order of the columns.
 pub(super) fn all() -> &'static [Kept] {
     &KEPT
 }
 
-/// The series with this name, if it is kept.
+/// Returns the series with this name, if it is stored.
 #[must_use]
 pub fn kept(name: &str) -> Option<&'static Series> {
-    let found = all().iter().find(|kept| kept.series.name == name);
-    found.map(|kept| kept.series)
+    let found = all().iter().find(|retained| retained.series.name == name);
+    found.map(|retained| retained.series)
 }
 
 #[cfg(test)]
@@ -105,7 +107,7 @@ mod tests {
             assert!(kept(name).is_some(), "there is no series {name}");
         }
         for prefix in PREFIXES {
-            let begins = |kept: &Kept| kept.series.name.starts_with(prefix);
+            let begins = |retained: &Kept| retained.series.name.starts_with(prefix);
             assert!(all().iter().any(begins), "nothing begins with {prefix}");
         }
         for name in SUMMED {
@@ -114,7 +116,7 @@ mod tests {
         }
         let columns = all()
             .iter()
-            .flat_map(|kept| columns_of(kept.series.name))
+            .flat_map(|retained| columns_of(retained.series.name))
             .chain(["at".into(), "samples".into()]);
         assert_eq!(columns.collect::<HashSet<_>>().len(), all().len() * 3 + 2);
         assert!(kept("uptime").is_none());

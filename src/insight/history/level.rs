@@ -1,19 +1,19 @@
-//! How long history is kept, and how finely.
+//! Defines the tables of the history by resolution and retention, and selects one for a query.
 
 use std::time::Duration;
 
-/// Points of one answer.
+/// The maximum of points in one answer.
 pub const POINTS_MAX: i64 = 1000;
 
-/// A table with one row for each step of time.
+/// A table with one row for each time step.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Level {
     pub(super) table: &'static str,
     /// Seconds from one row to the next.
     pub(super) step: i64,
-    /// Seconds after which a row goes from a file; `None` for never.
+    /// Seconds after which a row is removed from a file; `None` for never.
     in_file: Option<i64>,
-    /// The same in memory, so that it stays below 20 MB there.
+    /// The same in memory, where the history must stay below 20 MB.
     in_memory: Option<i64>,
 }
 
@@ -23,10 +23,10 @@ const DAY: i64 = 24 * HOUR;
 
 /// Seconds from one sample to the next.
 pub(super) const SAMPLE_EVERY: i64 = 10;
-/// How often samples are merged upward.
+/// Seconds between two merges into the coarser tables.
 pub(super) const MERGE_EVERY: i64 = MINUTE;
 
-/// From fine to coarse; each step is a multiple of the one before.
+/// All tables from fine to coarse; each step is a multiple of the one before.
 pub(super) const LEVELS: [Level; 5] = [
     Level {
         table: "every_10s",
@@ -60,11 +60,11 @@ pub(super) const LEVELS: [Level; 5] = [
     },
 ];
 
-/// How long the 100 largest swarms are kept.
+/// The retention of the 100 largest swarms.
 pub(super) const TOP_SWARMS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 impl Level {
-    /// Seconds after which a row goes; `None` for never.
+    /// Returns the retention in seconds; `None` for unlimited.
     pub(super) fn kept(&self, is_file: bool) -> Option<i64> {
         if is_file {
             self.in_file
@@ -73,31 +73,32 @@ impl Level {
         }
     }
 
-    /// The beginning of the step in which a moment lies.
+    /// Returns the start of the step that contains the time `at`.
     pub(super) fn slot(&self, at: i64) -> i64 {
         at - at.rem_euclid(self.step)
     }
 }
 
-/// Where an answer is taken from: a level, a step that is a multiple of the level's, and the points.
+/// The source of an answer: a table, a step that is a multiple of its step, and the points.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) level: &'static Level,
     pub(super) step: i64,
-    /// The first point.
+    /// Time of the first point.
     pub(super) start: i64,
-    /// How many points.
+    /// Number of points.
     pub(super) points: i64,
 }
 
 impl Plan {
-    /// Takes the finest level that reaches back to `from`, with at most [`POINTS_MAX`] points up to `to`; the newest sample
-    /// is of `newest`.
+    /// Selects the finest table that reaches back to `from` and has at most [`POINTS_MAX`] points up to `to`. `newest`
+    /// is the
+    /// time of the newest sample.
     pub(super) fn new(from: i64, to: i64, newest: i64, is_file: bool) -> Self {
         let to = to.max(from);
         let plan = |level, step: i64| {
             let start = from - from.rem_euclid(step);
-            // What happens at `to` itself is asked for as well.
+            // The range includes `to`.
             let points = (to - start) / step + 1;
             Self {
                 level,
@@ -107,8 +108,8 @@ impl Plan {
             }
         };
         let reaches = |level: &Level| {
-            let kept = level.kept(is_file);
-            kept.is_none_or(|kept| level.slot(from) >= newest - kept)
+            let retention = level.kept(is_file);
+            retention.is_none_or(|retention| level.slot(from) >= newest - retention)
         };
         let levels = LEVELS.iter().filter(|level| reaches(level));
         let mut plans = levels.map(|level| plan(level, level.step));
@@ -134,7 +135,7 @@ mod tests {
             assert!(
                 pair[1]
                     .in_file
-                    .is_none_or(|kept| Some(kept) > pair[0].in_file)
+                    .is_none_or(|retention| Some(retention) > pair[0].in_file)
             );
         }
         assert_eq!(LEVELS[1].slot(NOW + 59), NOW);
@@ -153,12 +154,12 @@ mod tests {
             (365 * DAY, 0, DAY),
             (5 * 365 * DAY, 0, 2 * DAY),
             (55 * 365 * DAY, 0, 21 * DAY),
-            // An hour that is no longer there so finely.
+            // An hour whose fine rows are expired.
             (2 * DAY, 2 * DAY - HOUR, MINUTE),
             (20 * DAY, 20 * DAY - HOUR, 10 * MINUTE),
             (200 * DAY, 200 * DAY - HOUR, HOUR),
             (6 * 365 * DAY, 6 * 365 * DAY - HOUR, DAY),
-            // Nothing at all.
+            // Empty ranges.
             (0, 0, 10),
             (-10, 0, 10),
         ] {

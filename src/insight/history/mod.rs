@@ -1,7 +1,8 @@
-//! What is kept of the statistics: history, and with it what others want to find again after a restart.
+//! Stores the statistics as history, and documents and journals that must survive a restart.
 //!
-//! [`Store`] is the way to it for everybody, and never waits for a disk; a [`Keeper`] on a thread of its own does. What
-//! is kept are totals: never a peer or an address.
+//! Callers use [`Store`], which never waits for a disk; a [`Keeper`] on a thread of its own does. Only totals are
+//! stored,
+//! never a peer or an address.
 
 mod archive;
 mod desk;

@@ -1,4 +1,4 @@
-//! What stands in the file beside the series: documents, journals, and the largest swarms.
+//! Reads and writes the other tables of the database: documents, journals, and the largest swarms.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,21 +9,21 @@ use super::desk::{JOURNAL_ENTRIES_MAX, JOURNAL_KEPT, Journal};
 use super::level::TOP_SWARMS_KEPT;
 use super::trouble::Trouble;
 
-/// Moments of the largest swarms that one answer tells.
+/// The maximum of times in one answer about the largest swarms.
 pub const TOP_SWARMS_MOMENTS_MAX: usize = 144;
 
-/// A swarm and how large it was.
+/// A swarm and its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopSwarm {
-    /// Which one, in hexadecimal.
+    /// The info-hash in hexadecimal.
     pub info_hash: String,
-    /// Its seeders.
+    /// Number of seeders.
     pub seeders: u32,
-    /// Its leechers.
+    /// Number of leechers.
     pub leechers: u32,
 }
 
-/// The largest swarms at one moment, in seconds since 1970, largest first.
+/// The largest swarms at one time, in Unix seconds, largest first.
 pub type TopSwarms = (i64, Vec<TopSwarm>);
 
 impl Archive {
@@ -33,7 +33,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Leaves one alone that is there, whoever wrote it.
+    /// Saves a document, but never overwrites an existing one.
     pub(super) fn save_if_missing(&self, name: &str, json: &str) -> Result<(), Trouble> {
         let sql = "INSERT OR IGNORE INTO documents (name, json) VALUES (?1, ?2)";
         self.connection.execute(sql, (name, json))?;
@@ -63,7 +63,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The newest entries since then, newest first.
+    /// Returns the newest entries since a time, newest first.
     pub(super) fn journal(
         &self,
         journal: Journal,
@@ -81,13 +81,13 @@ impl Archive {
         Ok(found.collect::<Result<_, _>>()?)
     }
 
-    /// Writes down the largest swarms of a moment and forgets those that are too long ago.
+    /// Writes the largest swarms at one time and removes expired ones.
     pub(super) fn write_top_swarms(&self, (at, swarms): &TopSwarms) -> Result<(), Trouble> {
         let transaction = self.begin()?;
-        let kept = i64::try_from(TOP_SWARMS_KEPT.as_secs()).unwrap_or(i64::MAX);
-        // A process that was started again may have written the moment as well.
-        let gone = "DELETE FROM top_swarms WHERE at < ?1 OR at = ?2";
-        transaction.execute(gone, [at - kept, *at])?;
+        let retention = i64::try_from(TOP_SWARMS_KEPT.as_secs()).unwrap_or(i64::MAX);
+        // A process before a restart may have written the same time.
+        let delete = "DELETE FROM top_swarms WHERE at < ?1 OR at = ?2";
+        transaction.execute(delete, [at - retention, *at])?;
         let sql = "INSERT INTO top_swarms (at, place, info_hash, seeders, leechers)
                    VALUES (?1, ?2, ?3, ?4, ?5)";
         {
@@ -100,7 +100,8 @@ impl Archive {
         Ok(())
     }
 
-    /// The largest swarms at the newest moments of a time, at most [`TOP_SWARMS_MOMENTS_MAX`] of them; newest first.
+    /// Returns the largest swarms at the newest times of a range, at most [`TOP_SWARMS_MOMENTS_MAX`] times; newest
+    /// first.
     pub(super) fn top_swarms(&self, from: i64, to: i64) -> Result<Vec<TopSwarms>, Trouble> {
         let sql = "SELECT at, info_hash, seeders, leechers FROM top_swarms WHERE at IN
                        (SELECT DISTINCT at FROM top_swarms WHERE at BETWEEN ?1 AND ?2

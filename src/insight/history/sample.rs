@@ -1,4 +1,4 @@
-//! From the statistics of each second to the samples that are kept.
+//! Aggregates the statistics of each second into the samples that are stored.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,32 +7,32 @@ use super::level::SAMPLE_EVERY;
 use super::sum::{Cell, Sum};
 use crate::insight::{Kind, Statistics};
 
-/// The first of January 2024: a clock that shows an earlier time is not set yet.
+/// The first of January 2024: a clock with an earlier time is not set yet.
 pub(super) const CLOCK_SET_AFTER: i64 = 1_704_067_200;
-/// Statistics further apart than three samples make none: nobody knows how it went in between.
+/// Statistics further apart than three samples give no sample: the values in between are unknown.
 const GAP_SECONDS: f64 = 30.0;
 
-/// The kept series over one step of time: gauges as they were at each look, counters as what they grew by in a second since
-/// the last sample.
+/// The stored series over one time step: gauges aggregated over each second, counters as rate per second since the last
+/// sample.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sample {
-    /// Seconds since 1970, a multiple of [`SAMPLE_EVERY`].
+    /// Unix seconds, a multiple of [`SAMPLE_EVERY`].
     pub(super) at: i64,
     /// In the order of [`kept::all`].
     pub(super) cells: Vec<Cell>,
 }
 
-/// Takes samples.
+/// Makes samples from the statistics.
 #[derive(Debug, Default)]
 pub(super) struct Sampler {
-    /// What the last sample was taken of.
+    /// The statistics of the last sample.
     before: Option<Statistics>,
-    /// What was seen since then, for each series that is kept.
+    /// Sums since then, for each stored series.
     seen: Vec<Sum>,
 }
 
 impl Sampler {
-    /// Looks at the statistics. Gives a sample, if a step of time is over and there is something to compare with.
+    /// Adds statistics. Returns a sample if a time step has ended and there are earlier statistics to compare with.
     pub(super) fn take(&mut self, now: &Statistics) -> Option<Sample> {
         self.look(now);
         let slot = |at| seconds(at) / SAMPLE_EVERY * SAMPLE_EVERY;
@@ -40,44 +40,45 @@ impl Sampler {
         if self.before.as_ref().is_some_and(|last| slot(last.at) == at) {
             return None;
         }
-        let seen = std::mem::take(&mut self.seen);
+        let sums = std::mem::take(&mut self.seen);
         let before = self.before.replace(*now)?;
-        // A clock that was set back gives no time between the two.
+        // Fails if the clock was set back.
         let elapsed = now.at.duration_since(before.at).ok()?.as_secs_f64();
         if elapsed > GAP_SECONDS || at < CLOCK_SET_AFTER {
             return None;
         }
-        let grown: Vec<_> = before.values().zip(now.values()).collect();
-        let of = |(kept, seen): (&kept::Kept, &Sum)| match kept.series.kind {
-            Kind::Gauge => seen.cell(),
+        let deltas: Vec<_> = before.values().zip(now.values()).collect();
+        let of = |(retained, sum): (&kept::Kept, &Sum)| match retained.series.kind {
+            Kind::Gauge => sum.cell(),
             Kind::Counter => {
-                let grown = grown.get(kept.place).map(|(before, now)| now - before);
-                Cell::one(brief(grown.unwrap_or(f64::NAN).max(0.0) / elapsed))
+                let delta = deltas.get(retained.place).map(|(before, now)| now - before);
+                Cell::one(brief(delta.unwrap_or(f64::NAN).max(0.0) / elapsed))
             }
         };
-        let cells = kept::all().iter().zip(&seen).map(of).collect();
+        let cells = kept::all().iter().zip(&sums).map(of).collect();
         Some(Sample { at, cells })
     }
 
-    /// What peaks between two samples is seen too.
+    /// Adds the values to the sums, so that peaks between two samples are included.
     fn look(&mut self, now: &Statistics) {
         let values: Vec<_> = now.values().collect();
         self.seen.resize(kept::all().len(), Sum::default());
-        for (kept, seen) in kept::all().iter().zip(&mut self.seen) {
-            let value = values.get(kept.place).copied().unwrap_or(f64::NAN);
-            seen.add(Cell::one(value), 1.0);
+        for (retained, sum) in kept::all().iter().zip(&mut self.seen) {
+            let value = values.get(retained.place).copied().unwrap_or(f64::NAN);
+            sum.add(Cell::one(value), 1.0);
         }
     }
 }
 
-/// Seconds since 1970.
+/// Returns Unix seconds.
 pub(super) fn seconds(at: SystemTime) -> i64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// About four digits, which is more than a picture shows. SQLite writes whole numbers in one to six bytes and all others in
-/// eight.
+/// Rounds to about four digits, which is more than a chart shows. SQLite stores integers in one to six bytes and other
+/// numbers
+/// in eight.
 pub(super) fn brief(value: f64) -> f64 {
     if value.abs() >= 1000.0 {
         value.round()
@@ -109,8 +110,10 @@ mod tests {
     }
 
     fn cell(sample: &Sample, name: &str) -> Cell {
-        let place = kept::all().iter().position(|kept| kept.series.name == name);
-        sample.cells[place.expect("kept")]
+        let place = kept::all()
+            .iter()
+            .position(|retained| retained.series.name == name);
+        sample.cells[place.expect("retained")]
     }
 
     fn value(sample: &Sample, name: &str) -> f64 {
@@ -125,10 +128,10 @@ mod tests {
         let first = sampler.take(&statistics(10.5, 130)).expect("a sample");
         assert_eq!(first.at, START + 10);
         assert_eq!(value(&first, "announces"), 4.0);
-        // Of all looks since the last sample.
+        // Aggregated over all seconds since the last sample.
         let swarms = cell(&first, "swarms");
         assert_eq!((swarms.mean, swarms.min, swarms.max), (9.75, 9.0, 10.5));
-        assert!(value(&first, "connections").is_nan(), "not known");
+        assert!(value(&first, "connections").is_nan(), "unknown");
         assert_eq!(sampler.take(&statistics(19.9, 140)), None);
         let second = sampler.take(&statistics(20.5, 230)).expect("a sample");
         assert_eq!((second.at, value(&second, "announces")), (START + 20, 10.0));

@@ -1,4 +1,4 @@
-//! The tables of the file, and how files of earlier versions become files of this one.
+//! Creates the tables of the database, and migrates files of earlier versions.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -6,13 +6,16 @@ use super::kept;
 use super::level::LEVELS;
 use super::trouble::Trouble;
 
-/// `SWHB`, in the head of each file of ours (`PRAGMA application_id`, <https://sqlite.org/fileformat.html#application_id>).
+/// `SWHB`, the application id in the header of our files (`PRAGMA application_id`,
+/// <https://sqlite.org/fileformat.html#application_id>).
 const APPLICATION: i64 = 0x5357_4842;
 
-/// The number of those done is the file's `user_version`. Never change one that was released: add another.
+/// The migrations in order. The number of applied ones is the file's `user_version`. Never change a released one: add
+/// another.
 ///
-/// `{columns}` are those of the series that are kept when a table is made. Those that a file lacks are added whenever it is
-/// opened, and those that are no longer kept stay as they are.
+/// `{columns}` are those of the series that are stored when a table is created. Missing columns are added whenever a
+/// file is
+/// opened; columns of series that are no longer stored stay unchanged.
 pub(super) const MIGRATIONS: [&str; 3] = [
     "CREATE TABLE every_10s (at INTEGER PRIMARY KEY, {columns});
      CREATE TABLE every_1min (at INTEGER PRIMARY KEY, samples INTEGER NOT NULL, {columns});
@@ -37,12 +40,12 @@ pub(super) const MIGRATIONS: [&str; 3] = [
      ) WITHOUT ROWID;",
 ];
 
-/// Makes the tables as this version wants them.
+/// Brings the tables to the schema of this version.
 ///
 /// # Errors
-/// A file that is not ours, of a later version, or that cannot be written; it stays as it is.
+/// The file is of another program or a later version, or cannot be written; it is not changed.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Trouble> {
-    // Whoever opens it at the same time waits.
+    // Another process that opens it at the same time waits.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let application = pragma(&transaction, "application_id")?;
     let version = pragma(&transaction, "user_version")?;
@@ -70,11 +73,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Trouble> {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", known)?;
         if version > 0 {
-            tracing::info!(
-                from = version,
-                to = known,
-                "the file of the history was brought up to date"
-            );
+            tracing::info!(from = version, to = known, "history file migrated");
         }
     }
     transaction.commit()?;
@@ -85,7 +84,7 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// The columns of each level in the table that is made for it.
+/// Replaces `{columns}` in the statement that creates each table.
 fn with_columns(migration: &str) -> String {
     let mut sql = migration.to_owned();
     for level in &LEVELS {
@@ -101,11 +100,11 @@ fn with_columns(migration: &str) -> String {
 
 fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for level in &LEVELS {
-        let mut there = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
-        let there: Vec<String> = there
+        let mut existing = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
+        let existing: Vec<String> = existing
             .query_map([level.table], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        for column in columns().filter(|column| !there.contains(column)) {
+        for column in columns().filter(|column| !existing.contains(column)) {
             let add = format!("ALTER TABLE {} ADD COLUMN {column} REAL", level.table);
             transaction.execute_batch(&add)?;
         }
@@ -113,14 +112,13 @@ fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The columns of all series, the same in each table.
+/// Returns the columns of all series, the same in each table.
 pub(super) fn columns() -> impl Iterator<Item = String> {
-    let kept = kept::all().iter();
-    kept.flat_map(|kept| columns_of(kept.series.name))
+    let retained = kept::all().iter();
+    retained.flat_map(|retained| columns_of(retained.series.name))
 }
 
-/// The columns of one series: what it was on average, at least and at most. The last two are empty where they are the
-/// average.
+/// Returns the columns of one series: mean, minimum and maximum. The last two are null where they equal the mean.
 pub(super) fn columns_of(series: &str) -> [String; 3] {
     ["", "min_", "max_"].map(|prefix| format!("{prefix}{series}"))
 }

@@ -1,6 +1,6 @@
-//! The way to what is kept, for everybody: record, ask, and keep small documents and journals.
+//! The interface to the history: records statistics, answers queries, and stores small documents and journals.
 //!
-//! No call waits for a disk on the caller's thread: jobs go through a bounded queue to the [`Keeper`].
+//! No call blocks the caller's thread on a disk: jobs go through a bounded queue to the [`Keeper`].
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,28 +18,29 @@ use super::records::TopSwarms;
 use super::sample::{Sampler, seconds};
 use crate::insight::{Snapshot, Statistics};
 
-/// Bytes of one document.
+/// The maximum size of one document in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
-/// Jobs that wait for the disk. There are few: a sample every ten seconds, and what administrators do.
+/// The maximum of jobs that wait for the disk. Jobs are rare: a sample every ten seconds, and actions of
+/// administrators.
 const JOBS_MAX: usize = 64;
-/// Questions to history that wait for the disk or for their turn; further ones are refused.
+/// The maximum of queries that wait; further ones are refused.
 const QUERIES_MAX: usize = 16;
-/// The same for whoever has the admin token, beside those.
+/// The same for clients with the admin token, in addition.
 const OPERATOR_QUERIES_MAX: usize = 4;
-/// How long an answer is waited for.
+/// The longest wait for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How long the end is waited for: as long as a slow disk may take, for a stop not to seem to hang.
+/// The longest wait when closing: enough for a slow disk, but a stop must not seem to hang.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Where history, documents and journals are kept. Clones lead to the same place.
+/// The store of history, documents and journals. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 enum Inner {
-    /// No history; documents and journals last as long as the process.
+    /// No history; documents and journals are in memory for the life of the process.
     None(Mutex<Desk>),
-    /// On a thread of its own.
+    /// Written by a thread of its own.
     Kept(Box<Kept>),
 }
 
@@ -52,279 +53,283 @@ struct Kept {
     health: Arc<Health>,
 }
 
-/// Who asks: strangers together have a bound that leaves room for the operator.
+/// The limit that a query counts for: unauthenticated clients share one that leaves room for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {
-    /// Anybody.
+    /// An unauthenticated client.
     Anybody,
-    /// Whoever has the admin token.
+    /// A client with the admin token.
     Operator,
 }
 
-/// What is asked of history.
+/// A query to the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// Which series, by name: those that are [kept](super::kept()).
+    /// The series by name; they must be [stored](super::kept()).
     pub series: Vec<&'static str>,
-    /// From when, in seconds since 1970.
+    /// The start in Unix seconds.
     pub from: i64,
-    /// Until when.
+    /// The end in Unix seconds.
     pub to: i64,
 }
 
-/// What history says.
+/// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// Seconds from one point to the next.
     pub step: i64,
-    /// The moments of the points, in seconds since 1970: all there are in the range, also those of which nothing is known,
-    /// but none before history begins. At most [`POINTS_MAX`](super::POINTS_MAX).
+    /// The times of the points, in Unix seconds: all steps of the range, also those without data, but none before the
+    /// history
+    /// begins. At most [`POINTS_MAX`](super::POINTS_MAX).
     pub at: Vec<i64>,
-    /// The series that were asked for, in that order.
+    /// The requested series, in the same order.
     pub series: Vec<Line>,
 }
 
-/// One series: a value for each moment, not a number (NaN) where nothing is known. Counters as what they grew by in a second.
+/// One series: a value for each point, NaN where unknown. Counters are rates per second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Its name.
     pub name: &'static str,
-    /// Mean of the time from one moment to the next.
+    /// The mean from one point to the next.
     pub mean: Vec<f64>,
-    /// The least in that time.
+    /// The minimum in this time.
     pub min: Vec<f64>,
-    /// The most in that time.
+    /// The maximum in this time.
     pub max: Vec<f64>,
 }
 
-/// Why history does not answer.
+/// Why the history does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// `history` is off.
     #[error("no history is kept here: `history` is off")]
     Off,
-    /// Too many ask at once.
-    #[error("too many ask for history at once, try again")]
+    /// Too many queries are waiting.
+    #[error("too many history queries at once; try again")]
     Busy,
     /// The disk is slow, or hangs.
-    #[error("history did not answer in time")]
+    #[error("the history did not answer in time")]
     Late,
-    /// It cannot be read.
-    #[error("history cannot be read at the moment; the server's log says why")]
+    /// The history cannot be read.
+    #[error("the history cannot be read at the moment; the server's log has the reason")]
     Broken,
 }
 
 impl Store {
-    /// Keeps no history, and documents and journals as long as the process lives.
+    /// Creates a store without history; documents and journals are in memory for the life of the process.
     #[must_use]
     pub fn none() -> Self {
         Self(Arc::new(Inner::None(Mutex::default())))
     }
 
-    /// Keeps history at this place, as soon as somebody lets the keeper [run](Keeper::run) on a thread of its own.
+    /// Creates a store at this location. It works as soon as the writer [runs](Keeper::run) on a thread of its own.
     #[must_use]
-    pub fn at(place: Place) -> (Self, Keeper) {
+    pub fn at(location: Place) -> (Self, Keeper) {
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
         let health = Arc::default();
-        let keeper = Keeper::new(queue, place, &health);
-        let kept = Kept {
+        let writer = Keeper::new(queue, location, &health);
+        let handle = Kept {
             sampler: Mutex::default(),
             jobs,
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
             operator_queries: Arc::new(Semaphore::new(OPERATOR_QUERIES_MAX)),
             health,
         };
-        (Self(Arc::new(Inner::Kept(Box::new(kept)))), keeper)
+        (Self(Arc::new(Inner::Kept(Box::new(handle)))), writer)
     }
 
     fn kept(&self) -> Result<&Kept, &Mutex<Desk>> {
         match &*self.0 {
-            Inner::Kept(kept) => Ok(kept),
-            Inner::None(desk) => Err(desk),
+            Inner::Kept(handle) => Ok(handle),
+            Inner::None(memory) => Err(memory),
         }
     }
 
-    /// Takes the statistics of a second into account; every ten seconds they become a sample. Never waits.
+    /// Records the statistics of a second; every ten seconds a sample is written. Never waits.
     pub fn record(&self, statistics: &Statistics) {
-        if let Ok(kept) = self.kept()
-            && let Some(sample) = kept.sampler.lock().take(statistics)
+        if let Ok(handle) = self.kept()
+            && let Some(sample) = handle.sampler.lock().take(statistics)
         {
-            kept.put(Job::Sample(sample));
+            handle.put(Job::Sample(sample));
         }
     }
 
-    /// Writes down the largest swarms of a moment. Never waits.
+    /// Writes the largest swarms at one time. Never waits.
     pub fn record_top_swarms(&self, at: SystemTime, swarms: Vec<super::TopSwarm>) {
-        if let Ok(kept) = self.kept() {
-            kept.put(Job::TopSwarms((seconds(at), swarms)));
+        if let Ok(handle) = self.kept() {
+            handle.put(Job::TopSwarms((seconds(at), swarms)));
         }
     }
 
-    /// Asks for series over a time.
+    /// Reads series over a time range.
     ///
     /// # Errors
-    /// Whatever keeps history from answering.
+    /// The reason why the history does not answer.
     pub async fn query(&self, query: Query) -> Result<Answer, StoreError> {
-        let asked = self.query_as(Asker::Anybody, query, |answer| answer).await;
-        asked.map(|(answer, _)| answer)
+        let answered = self.query_as(Asker::Anybody, query, |answer| answer).await;
+        answered.map(|(answer, _)| answer)
     }
 
-    /// As [`Self::query`], and makes something of the answer on the thread of the history: to write down a thousand points of
-    /// many series takes longer than a worker may. Also gives how long that and reading took.
+    /// Like [`Self::query`], but renders the answer on the history thread: formatting a thousand points of many series
+    /// would
+    /// block a worker too long. Also returns how long reading and rendering took.
     ///
     /// # Errors
-    /// Whatever keeps history from answering.
+    /// The reason why the history does not answer.
     pub async fn query_as<T: Send + 'static>(
         &self,
         asker: Asker,
         query: Query,
         render: impl FnOnce(Answer) -> T + Send + 'static,
     ) -> Result<(T, Duration), StoreError> {
-        let answered = self.inquire(asker, move |keeper| {
+        let answered = self.inquire(asker, move |writer| {
             let began = Instant::now();
-            let answer = keeper.act(|archive| archive.read(&query));
+            let answer = writer.act(|archive| archive.read(&query));
             let rendered = answer.map(render)?;
             Some((rendered, began.elapsed()))
         });
         answered.await?.ok_or(StoreError::Broken)
     }
 
-    /// The largest swarms at the newest moments from one to the other, newest first; at most
-    /// [`TOP_SWARMS_MOMENTS_MAX`](super::TOP_SWARMS_MOMENTS_MAX) moments.
+    /// Returns the largest swarms at the newest times of a range, newest first; at most
+    /// [`TOP_SWARMS_MOMENTS_MAX`](super::TOP_SWARMS_MOMENTS_MAX) times.
     ///
     /// # Errors
-    /// Whatever keeps history from answering.
+    /// The reason why the history does not answer.
     pub async fn top_swarms(&self, from: i64, to: i64) -> Result<Vec<TopSwarms>, StoreError> {
-        let asked = self.inquire(Asker::Operator, move |keeper| {
-            keeper.act(|archive| archive.top_swarms(from, to))
+        let answered = self.inquire(Asker::Operator, move |writer| {
+            writer.act(|archive| archive.top_swarms(from, to))
         });
-        asked.await?.ok_or(StoreError::Broken)
+        answered.await?.ok_or(StoreError::Broken)
     }
 
-    /// Asks something that anybody may ask, so only a few at a time.
+    /// Runs a query on the history thread; only a few may wait at a time.
     async fn inquire<T: Send + 'static>(
         &self,
         asker: Asker,
         ask: impl FnOnce(&mut Keeper) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let kept = self.kept().map_err(|_| StoreError::Off)?;
-        let turns = match asker {
-            Asker::Anybody => &kept.queries,
-            Asker::Operator => &kept.operator_queries,
+        let handle = self.kept().map_err(|_| StoreError::Off)?;
+        let permits = match asker {
+            Asker::Anybody => &handle.queries,
+            Asker::Operator => &handle.operator_queries,
         };
-        let Ok(turn) = Arc::clone(turns).try_acquire_owned() else {
-            kept.health.counters.history_queries_refused.add_shared(1);
+        let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
+            handle.health.counters.history_queries_refused.add_shared(1);
             return Err(StoreError::Busy);
         };
-        kept.ask(move |keeper| {
-            let answer = ask(keeper);
-            drop(turn);
-            answer
-        })
-        .await
+        handle
+            .ask(move |writer| {
+                let answer = ask(writer);
+                drop(permit);
+                answer
+            })
+            .await
     }
 
-    /// Keeps a small document under a name, in place of the one before. Never waits; gives false if too much waits for the
-    /// disk, so that it is to be tried again. One of more than [`DOCUMENT_BYTES_MAX`] is never kept, and that is logged.
+    /// Saves a small document under a name; replaces the former one. Never waits. Returns false if the queue is full,
+    /// so that the
+    /// caller must retry. A document over [`DOCUMENT_BYTES_MAX`] is logged and never stored.
     pub fn save(&self, name: &'static str, json: String) -> bool {
         if json.len() > DOCUMENT_BYTES_MAX {
-            tracing::error!(name, bytes = json.len(), "too large a document to be kept");
+            tracing::error!(name, bytes = json.len(), "document not saved: too large");
             return true;
         }
         match self.kept() {
-            Ok(kept) => kept.put(Job::Save(name, json)),
-            Err(desk) => {
-                desk.lock().documents.insert(name, json);
+            Ok(handle) => handle.put(Job::Save(name, json)),
+            Err(memory) => {
+                memory.lock().documents.insert(name, json);
                 true
             }
         }
     }
 
-    /// The document with this name, or nothing if none was ever kept.
+    /// Returns the document with this name, or `None` if none was saved.
     ///
     /// # Errors
-    /// Whatever keeps it from being read: then there may be one.
+    /// The reason why it cannot be read; it may exist.
     pub async fn load(&self, name: &'static str) -> Result<Option<String>, StoreError> {
         match self.kept() {
-            Ok(kept) => kept.ask(move |keeper| keeper.load(name)).await?,
-            Err(desk) => Ok(desk.lock().documents.get(name).cloned()),
+            Ok(handle) => handle.ask(move |writer| writer.load(name)).await?,
+            Err(memory) => Ok(memory.lock().documents.get(name).cloned()),
         }
     }
 
-    /// Writes an entry into a journal. Never waits. One of more than [`NOTE_BYTES_MAX`] is not kept, and that is logged.
+    /// Appends an entry to a journal. Never waits. An entry over [`NOTE_BYTES_MAX`] is logged and not stored.
     pub fn note(&self, journal: Journal, at: SystemTime, json: String) {
         if json.len() > NOTE_BYTES_MAX {
             let (journal, bytes) = (journal.label(), json.len());
-            tracing::error!(journal, bytes, "too large an entry to be kept");
+            tracing::error!(journal, bytes, "journal entry not saved: too large");
             return;
         }
         match self.kept() {
-            Ok(kept) => {
-                kept.put(Job::Note(journal, at, json));
+            Ok(handle) => {
+                handle.put(Job::Note(journal, at, json));
             }
-            Err(desk) => desk.lock().note(journal, at, json),
+            Err(memory) => memory.lock().note(journal, at, json),
         }
     }
 
-    /// The newest entries of a journal since then, newest first.
+    /// Returns the newest entries of a journal since a time, newest first.
     pub async fn journal(&self, journal: Journal, since: SystemTime, limit: usize) -> Entries {
         match self.kept() {
-            Ok(kept) => {
-                let asked = kept.ask(move |keeper| keeper.journal(journal, since, limit));
-                asked.await.unwrap_or_default()
+            Ok(handle) => {
+                let answered = handle.ask(move |writer| writer.journal(journal, since, limit));
+                answered.await.unwrap_or_default()
             }
-            Err(desk) => Entries {
-                newest: desk.lock().journal(journal, since, limit),
+            Err(memory) => Entries {
+                newest: memory.lock().journal(journal, since, limit),
                 is_complete: true,
             },
         }
     }
 
-    /// What it counts about itself.
+    /// Returns the counters of the history.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        let kept = self.kept().ok();
-        Snapshot::of(kept.iter().map(|kept| &kept.health.counters))
+        let handle = self.kept().ok();
+        Snapshot::of(handle.iter().map(|handle| &handle.health.counters))
     }
 
-    /// Whether it works, 1 or 0, and the bytes that it takes; not numbers if no history is kept.
+    /// Returns whether it works, 1 or 0, and its size in bytes; NaN if the history is off.
     #[must_use]
     pub fn health(&self) -> (f64, f64) {
         match self.kept() {
-            Ok(kept) => (
-                f64::from(u8::from(kept.health.works())),
-                kept.health.bytes(),
+            Ok(handle) => (
+                f64::from(u8::from(handle.health.works())),
+                handle.health.bytes(),
             ),
             Err(_) => (f64::NAN, f64::NAN),
         }
     }
 
-    /// Waits until all that was given so far is written.
+    /// Waits until all jobs so far are done.
     pub async fn flush(&self) {
-        if let Ok(kept) = self.kept() {
-            // Whether it was in time or not: more cannot be done.
-            let _ = kept.ask(|_| ()).await;
+        if let Ok(handle) = self.kept() {
+            // A timeout is ignored: nothing more can be done.
+            let _ = handle.ask(|_| ()).await;
         }
     }
 
-    /// Writes what waits and closes the file, as far as that can be done soon; what comes later is dropped.
+    /// Writes what waits and closes the file, but waits only a limited time. Later jobs are dropped.
     pub async fn close(&self) {
-        if let Ok(kept) = self.kept() {
+        if let Ok(handle) = self.kept() {
             let (close, closed) = oneshot::channel();
             let closing = async {
-                if kept.jobs.send(Job::Close(close)).await.is_ok() {
+                if handle.jobs.send(Job::Close(close)).await.is_ok() {
                     let _ = closed.await;
                 }
             };
             if timeout(CLOSE_WITHIN, closing).await.is_err() {
-                tracing::warn!("the disk is slow: the last of the history may be lost");
+                tracing::warn!("history not closed in time: the latest data may be lost");
             }
         }
     }
 }
 
 impl Kept {
-    /// Gives a job to the keeper, or drops it if too many wait; says which.
+    /// Queues a job for the writer, or drops it if the queue is full. Returns whether it is queued.
     fn put(&self, job: Job) -> bool {
         let put = self.jobs.try_send(job);
         if let Err(TrySendError::Full(_)) = put {
@@ -338,10 +343,10 @@ impl Kept {
         ask: impl FnOnce(&mut Keeper) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job::Ask(Box::new(move |keeper| {
-            // Nobody may want to know any more.
+        let job = Job::Ask(Box::new(move |writer| {
+            // The caller may have stopped waiting.
             if !reply.is_closed() {
-                let _ = reply.send(ask(keeper));
+                let _ = reply.send(ask(writer));
             }
         }));
         let asked = async {
@@ -375,8 +380,8 @@ mod tests {
         assert_eq!(store.load("rules").await, Ok(None));
         assert!(store.save("rules", "{}".to_owned()));
         assert!(store.save("rules", "x".repeat(DOCUMENT_BYTES_MAX + 1)));
-        let kept = store.clone().load("rules").await;
-        assert_eq!(kept, Ok(Some("{}".to_owned())));
+        let loaded = store.clone().load("rules").await;
+        assert_eq!(loaded, Ok(Some("{}".to_owned())));
         store.note(Journal::Audit, UNIX_EPOCH, "1".to_owned());
         store.note(Journal::Audit, UNIX_EPOCH, "x".repeat(NOTE_BYTES_MAX + 1));
         let entries = store.journal(Journal::Audit, UNIX_EPOCH, 10).await;
@@ -391,8 +396,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_disk_that_hangs_is_not_waited_for_and_nothing_piles_up() {
-        // A keeper that does not run is like one whose disk hangs.
-        let (store, keeper) = Store::at(Place::Memory);
+        // A writer that does not run is like one whose disk hangs.
+        let (store, writer) = Store::at(Place::Memory);
         let asked: Vec<_> = (0..QUERIES_MAX)
             .map(|_| {
                 let store = store.clone();
@@ -415,9 +420,9 @@ mod tests {
         for asked in asked {
             assert_eq!(asked.await.expect("no panic"), Err(StoreError::Late));
         }
-        // The questions that wait are nobody's any more, but still take room until the disk goes on.
+        // The abandoned queries still occupy the queue until the disk responds.
         assert_eq!(store.query(query()).await, Err(StoreError::Busy));
-        drop(keeper);
+        drop(writer);
         assert_eq!(store.load("rules").await, Err(StoreError::Broken));
     }
 }

@@ -1,8 +1,8 @@
-//! How values become one: mean, least and most.
+//! Aggregates values into mean, minimum and maximum.
 
 use super::sample::brief;
 
-/// One series over one step of time; all not a number if nothing is known of it.
+/// One series over one time step; all fields are NaN if nothing is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Cell {
     pub(super) mean: f64,
@@ -11,7 +11,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// A single value.
+    /// Returns the aggregate of a single value.
     pub(super) fn one(value: f64) -> Self {
         Self {
             mean: value,
@@ -20,15 +20,15 @@ impl Cell {
         }
     }
 
-    /// What stands in its columns: nothing where something is not known, and the mean alone if all are the same.
-    #[expect(clippy::float_cmp, reason = "the very same number")]
+    /// Returns its columns: null where unknown, and null for minimum and maximum where they equal the mean.
+    #[expect(clippy::float_cmp, reason = "exactly the same number")]
     pub(super) fn columns(&self) -> [Option<f64>; 3] {
         let other = |value: f64| (value != self.mean).then_some(value);
         let known = |value: &f64| !value.is_nan();
         [Some(self.mean), other(self.min), other(self.max)].map(|value| value.filter(known))
     }
 
-    /// What its columns say.
+    /// Reads it from its columns.
     pub(super) fn of_columns([mean, min, max]: [Option<f64>; 3]) -> Self {
         let mean = mean.unwrap_or(f64::NAN);
         Self {
@@ -39,7 +39,7 @@ impl Cell {
     }
 }
 
-/// Cells under way to become one.
+/// A weighted sum of aggregates, to be merged into one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sum {
     total: f64,
@@ -60,18 +60,18 @@ impl Default for Sum {
 }
 
 impl Sum {
-    /// Takes in one that stands for so many samples. One that is not known changes nothing.
+    /// Adds an aggregate of `samples` samples. An unknown one changes nothing.
     pub(super) fn add(&mut self, cell: Cell, samples: f64) {
         if !cell.mean.is_nan() {
             self.total += cell.mean * samples;
             self.weight += samples;
-            // These leave out what is not a number.
+            // These ignore NaN.
             self.min = self.min.min(cell.min);
             self.max = self.max.max(cell.max);
         }
     }
 
-    /// What has become of them.
+    /// Returns the aggregate.
     pub(super) fn cell(&self) -> Cell {
         Cell {
             mean: brief(self.total / self.weight),

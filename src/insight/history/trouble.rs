@@ -1,35 +1,35 @@
-//! What keeps history from being written or read, sorted by what can be done about it.
+//! Errors of the history database, sorted by their remedy.
 
 use std::io;
 
 use rusqlite::ErrorCode;
 
-/// Why history is not kept.
+/// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
-    /// It was written by a later version.
+    /// A later version wrote it.
     #[error(
-        "a later version of swarmhub wrote it (schema {found}, this one knows {known}), so it is left alone"
+        "a later version of swarmhub wrote it (schema {found}, this one supports {known}); the file is not changed"
     )]
     Newer { found: i64, known: i64 },
-    /// It is somebody else's.
-    #[error("it is a database of another program, so it is left alone")]
+    /// It belongs to another program.
+    #[error("the file is a database of another program; it is not changed")]
     Foreign,
-    /// It was never a history.
+    /// It is not a database.
     #[error(
-        "the file is no SQLite database, so it is left alone: name another path, or move it away"
+        "the file is not an SQLite database and is not changed: set another path, or move the file"
     )]
     NoDatabase,
-    /// It was there, and is no longer, or another one.
+    /// The open file was removed or replaced.
     #[error("the file has been removed or replaced")]
     Gone,
-    /// Parts of it are not what they should be.
+    /// The file is damaged.
     #[error("the file is damaged: {0}")]
     Damaged(String),
-    /// Its folder or the file itself cannot be reached.
+    /// The file or its folder cannot be accessed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// SQLite says so.
+    /// Another SQLite error.
     #[error("{}", remedy(.0))]
     Sql(rusqlite::Error),
 }
@@ -46,7 +46,7 @@ impl From<rusqlite::Error> for Trouble {
 }
 
 impl Trouble {
-    /// Whether a new file in place of this one helps.
+    /// Returns whether a new file can replace this one.
     pub(super) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))
     }
@@ -59,13 +59,13 @@ fn remedy(error: &rusqlite::Error) -> String {
         }
         Some(ErrorCode::DiskFull) => "the disk is full",
         Some(ErrorCode::SystemIoFailure) => {
-            "the disk fails, or the file may not grow any more (ulimit -f, LimitFSIZE= of systemd)"
+            "the disk fails, or the file may not grow any more (check ulimit -f, LimitFSIZE= of systemd)"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            "the user of the server must be able to write it and its folder"
+            "the server's user needs write permission for the file and its folder"
         }
         Some(ErrorCode::CannotOpen) => {
-            "it cannot be opened; the user of the server must be able to write to its folder"
+            "the file cannot be opened; the server's user needs write permission for its folder"
         }
         _ => return error.to_string(),
     };

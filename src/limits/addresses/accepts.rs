@@ -1,4 +1,4 @@
-//! How fast new TCP connections of an address may come, before a byte of them is read.
+//! Limits the rate of new TCP connections per address, before any of their bytes is read.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::{Addresses, Key, Record, Whence};
 use crate::limits::bucket::give_back;
 
-/// What a connection was charged beyond one, for its address and the network of that.
+/// The charge of a handshake beyond one connection, for its address and its network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakeCharge {
     whence: Whence,
@@ -15,30 +15,33 @@ pub struct HandshakeCharge {
 }
 
 impl Addresses {
-    /// Takes note of a new TCP connection. Nobody is kept waiting: a connection that waits takes a descriptor.
+    /// Admits a new TCP connection. There is no delay: a waiting connection occupies a descriptor.
     ///
     /// # Errors
     ///
-    /// The time after which there is room again, if too many came.
-    pub fn accept(&self, whence: Whence, now: Duration) -> Result<(), Duration> {
-        self.for_each_of(whence, |record, accepts| {
+    /// The time after which there is room again, if there were too many.
+    pub fn accept(&self, keys: Whence, now: Duration) -> Result<(), Duration> {
+        self.for_each_of(keys, |record, accepts| {
             accepts.take(&record.accepts, now).map(|_| ())
         })
     }
 
-    /// Counts a connection that was accepted as `limits.failed_handshake_cost` of them.
-    pub fn charge_failed_handshake(&self, whence: Whence, now: Duration) -> HandshakeCharge {
+    /// Charges an accepted connection as `limits.failed_handshake_cost` connections.
+    pub fn charge_failed_handshake(&self, keys: Whence, now: Duration) -> HandshakeCharge {
         let more = self.policy().failed_handshake_cost.saturating_sub(1);
         let mut charged = SmallVec::new();
-        let done = self.for_each_of(whence, |record, accepts| {
+        let done = self.for_each_of(keys, |record, accepts| {
             charged.push(accepts.charge(&record.accepts, more, now));
             Ok(())
         });
         debug_assert!(done.is_ok(), "it never fails");
-        HandshakeCharge { whence, charged }
+        HandshakeCharge {
+            whence: keys,
+            charged,
+        }
     }
 
-    /// Takes a charge back: the connection counts once.
+    /// Refunds a charge: the connection counts once.
     pub fn give_back_handshake(&self, charge: HandshakeCharge, now: Duration) {
         let mut charged = charge.charged.into_iter();
         let done = self.for_each_of(charge.whence, |record, _| {
@@ -48,17 +51,17 @@ impl Addresses {
         debug_assert!(done.is_ok(), "it never fails");
     }
 
-    /// Acts on the bucket of the address, then on that of its network.
+    /// Applies `act` to the bucket of the address, then to that of its network.
     fn for_each_of(
         &self,
-        whence: Whence,
+        keys: Whence,
         mut act: impl FnMut(&mut Record, super::Lending) -> Result<(), Duration>,
     ) -> Result<(), Duration> {
         let policy = self.policy();
-        let own = policy.accepts.times(policy.factor_of(whence.kind));
-        let (key, done) = self.with(whence.own, |record| act(record, own));
+        let own = policy.accepts.times(policy.factor_of(keys.kind));
+        let (key, done) = self.with(keys.own, |record| act(record, own));
         done?;
-        if let Some(wider) = whence.wider.filter(|_| key != Key::OTHERS) {
+        if let Some(wider) = keys.wider.filter(|_| key != Key::OTHERS) {
             let network = own.times(policy.factor);
             self.with(wider, |record| act(record, network)).1?;
         }

@@ -1,4 +1,4 @@
-//! What connections that have ended had used up goes to new ones of their address.
+//! Carries the usage of ended connections over to new ones of their address.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::limits::Spent;
 use crate::limits::spent::Recovery;
 
 impl Addresses {
-    /// Keeps what a connection that ends had used up, under the key under which it is still counted.
-    pub fn keep_spent(&self, key: Key, spent: &Spent, now: Duration) {
+    /// Stores the usage of an ending connection, under the key under which it is still counted.
+    pub fn keep_spent(&self, key: Key, usage: &Spent, now: Duration) {
         let policy = self.policy();
         let keep = |record: &mut Record| {
             let recovery = policy.recovery(record);
             let ended = record.ended.get_or_insert_default();
-            ended.add(spent, now, recovery);
+            ended.add(usage, now, recovery);
             record.wider
         };
         if let Some(wider) = self.with_known(key, keep).flatten() {
@@ -21,14 +21,15 @@ impl Addresses {
         }
     }
 
-    /// What a new connection goes on from, that is counted under this key: from what one of its address had used up, else, where
-    /// more than `limits.network_factor` of its network have ended, one of those. `None` lets it begin with everything.
+    /// Returns the usage that a new connection under this key continues. It comes from an ended connection of its
+    /// address. If there is none and more than `limits.network_factor` of its network have ended, it comes from one of
+    /// those. `None` starts with full buckets.
     pub fn take_spent(&self, key: Key, now: Duration) -> Option<Spent> {
         let policy = self.policy();
-        let take = |record: &mut Record, spare: u32| {
+        let take = |record: &mut Record, fresh_max: u32| {
             let recovery = policy.recovery(record);
             let ended = record.ended.as_mut()?;
-            let fits = ended.count(now, recovery) > spare;
+            let fits = ended.count(now, recovery) > fresh_max;
             fits.then(|| ended.take(now, recovery)).flatten()
         };
         let known = self.with_known(key, |record| (take(record, 0), record.wider));
@@ -36,8 +37,8 @@ impl Addresses {
         let Some(wider) = wider else {
             return own;
         };
-        let spare = if own.is_some() { 0 } else { policy.factor };
-        let of_network = self.with_known(wider, |record| take(record, spare));
+        let fresh_max = if own.is_some() { 0 } else { policy.factor };
+        let of_network = self.with_known(wider, |record| take(record, fresh_max));
         own.or(of_network.flatten())
     }
 }
@@ -54,7 +55,7 @@ impl Policy {
 }
 
 impl Record {
-    /// Forgets what would have come back by now.
+    /// Drops the usage of ended connections once it has recovered.
     pub(super) fn forget_ended(&mut self, policy: &Policy, now: Duration) {
         let recovery = policy.recovery(self);
         let ended = self.ended.as_mut();

@@ -1,8 +1,9 @@
-//! Strikes of the pages of one origin at one address: a page that misbehaves in somebody's browser costs that page, not its
-//! visitor.
+//! Counts strikes of an origin's pages at one address: a page that misbehaves in a browser is banned, not the user's
+//! address.
 //!
-//! Programs can invent a new `Origin` with each connection, and a site can have any number of ports and subdomains. So origins are
-//! counted as well, not more often than strikes: too many of one site ban the site at that address, too many sites the address.
+//! A client can invent a new `Origin` for each connection, and a site can have any number of ports and subdomains. So
+//! misbehaving origins are counted as well, at the rate of strikes. Too many of one site ban the site at that address;
+//! too many sites ban the address.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::{AddressKind, Addresses, Key, Policy, Record, STRIKES_MIN};
 
-/// Under what the pages of one origin count at one address.
+/// The keys under which the pages of one origin count at one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageKeys {
     /// Address and origin.
@@ -19,35 +20,35 @@ pub struct PageKeys {
     pub site: Option<Key>,
 }
 
-/// Who is to be banned for a strike.
+/// The keys to ban for a strike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Struck {
     /// Pages of an origin or a site, at one address.
     pub pages: SmallVec<[Key; 2]>,
     /// Addresses and networks.
     pub addresses: SmallVec<[Key; 2]>,
-    /// How many of all these for too many origins.
+    /// How many of these are banned for too many origins.
     pub for_origins: u32,
 }
 
 impl Addresses {
-    /// Takes note that the connection of a page was closed as hostile. `key` is that of its address; each of the `speakers`,
-    /// connections with the same origin, speaks for it.
-    pub fn strike_page(&self, key: Key, page: PageKeys, speakers: u32, now: Duration) -> Struck {
+    /// Adds a strike for a page whose connection was closed as hostile. `key` is that of its address. Each of the
+    /// `connections` with the same origin raises the limit by one.
+    pub fn strike_page(&self, key: Key, page: PageKeys, connections: u32, now: Duration) -> Struck {
         let policy = self.policy();
         let mut struck = Struck::default();
         let address = self.with_known(key, |record| (record.kind, record.connections));
-        let (kind, connections) = address.unwrap_or_default();
+        let (kind, address_connections) = address.unwrap_or_default();
         if key == Key::OTHERS || kind == AddressKind::Private && !policy.bans_private {
             return struck;
         }
-        let most = policy.strikes_max.saturating_add(speakers);
+        let most = policy.strikes_max.saturating_add(connections);
         let (counted, (is_new, is_banned)) = self.with(page.origin, |record| {
             let is_new = record.strikes.points(now, policy.half_life) < STRIKES_MIN;
             (is_new, policy.is_struck(record, most, now))
         });
         if counted == Key::OTHERS {
-            // There is no room to tell origins apart.
+            // There is no room for a record of this origin.
             struck.addresses = self.strike(key, now);
             return struck;
         }
@@ -55,12 +56,19 @@ impl Addresses {
             struck.pages.push(page.origin);
         }
         if is_new {
-            self.note_origin(key, page.site, connections, &policy, now, &mut struck);
+            self.note_origin(
+                key,
+                page.site,
+                address_connections,
+                &policy,
+                now,
+                &mut struck,
+            );
         }
         struck
     }
 
-    /// Takes note that pages of one more origin misbehave at an address.
+    /// Counts one more origin with misbehaving pages at an address.
     fn note_origin(
         &self,
         key: Key,
@@ -102,8 +110,8 @@ impl Addresses {
 }
 
 impl Policy {
-    /// Adds an origin, unless one was added within `every`: a page has many at once, in frames. Whether it is the first, and whether
-    /// there are more than `most` now.
+    /// Counts an origin, unless one was counted within `every`: a page can open many at once, in frames. Returns
+    /// whether it is the first, and whether there are more than `most` now.
     fn is_over_origins(
         &self,
         record: &mut Record,

@@ -1,4 +1,4 @@
-//! The sites whose pages are connected, who named them first, and what part each address has of them.
+//! Stores the connected origins, the addresses that added them, and the part that each address uses.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::limits::{AddressKind, Key, Visit, Whence};
 #[derive(Debug)]
 pub(super) struct Sites {
     pub(super) places: HashMap<Box<str>, usize>,
-    /// The number is one more than the place.
+    /// The id is one more than the slot.
     pub(super) by_number: Slab<Site>,
-    /// What one address or network has of one site.
+    /// What one address or network uses of one origin.
     pub(super) parts: HashMap<Visit, Part>,
-    /// How many sites each address and network has named first.
+    /// Number of origins that each address and network added.
     pub(super) named_first: HashMap<Key, u32>,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Sites {
 pub(super) struct Site {
     pub(super) connections: u32,
     pub(super) announces: Level,
-    /// The address and the network that named it first.
+    /// The address and the network that added it.
     pub(super) named_by: [Option<Key>; 2],
 }
 
@@ -34,51 +34,53 @@ pub(super) struct Part {
 }
 
 impl Sites {
-    pub(super) fn connections(&self, place: usize) -> u32 {
-        self.by_number.get(place).map_or(0, |site| site.connections)
+    pub(super) fn connections(&self, slot: usize) -> u32 {
+        self.by_number
+            .get(slot)
+            .map_or(0, |entry| entry.connections)
     }
 
-    /// Whether an address may name one more site that is not known yet.
-    pub(super) fn may_name(&self, whence: Option<Whence>, policy: &Policy) -> bool {
-        let Some(whence) = whence else {
+    /// Returns whether an address may add one more origin.
+    pub(super) fn may_name(&self, keys: Option<Whence>, policy: &Policy) -> bool {
+        let Some(keys) = keys else {
             return true;
         };
         let named = |key: Key| self.named_first.get(&key).copied().unwrap_or(0);
         let most = policy.address_origins_max;
-        let most = match whence.kind {
+        let most = match keys.kind {
             AddressKind::Public => most,
             AddressKind::Private => most.saturating_mul(policy.private_factor),
         };
         let of_network = most.saturating_mul(policy.network_factor);
-        named(whence.own) < most && whence.wider.is_none_or(|wider| named(wider) < of_network)
+        named(keys.own) < most && keys.wider.is_none_or(|wider| named(wider) < of_network)
     }
 
-    /// Whether an origin that is not known gets a place of its own.
+    /// Returns whether an unknown origin gets a slot of its own.
     pub(super) fn has_place_for(
         &self,
         origin: &str,
-        whence: Option<Whence>,
+        keys: Option<Whence>,
         policy: &Policy,
     ) -> bool {
         self.places.len() < policy.most
             && origin.len() <= ORIGIN_BYTES_MAX
-            && self.may_name(whence, policy)
+            && self.may_name(keys, policy)
     }
 
-    pub(super) fn add(&mut self, origin: &str, whence: Option<Whence>) -> usize {
-        let keys = whence.map_or([None; 2], |whence| [Some(whence.own), whence.wider]);
-        for key in keys.into_iter().flatten() {
+    pub(super) fn add(&mut self, origin: &str, keys: Option<Whence>) -> usize {
+        let both = keys.map_or([None; 2], |keys| [Some(keys.own), keys.wider]);
+        for key in both.into_iter().flatten() {
             *self.named_first.entry(key).or_default() += 1;
         }
-        let place = self.by_number.insert(Site {
-            named_by: keys,
+        let slot = self.by_number.insert(Site {
+            named_by: both,
             ..Site::default()
         });
-        self.places.insert(origin.into(), place);
-        place
+        self.places.insert(origin.into(), slot);
+        slot
     }
 
-    /// Forgets the sites and parts that have nothing here any more.
+    /// Evicts idle origins and parts.
     pub(super) fn tidy(&mut self, now: Duration) {
         let Self {
             places,
@@ -86,20 +88,21 @@ impl Sites {
             parts,
             named_first,
         } = self;
-        let stays = |connections: u32, announces: &Level| {
+        let is_active = |connections: u32, announces: &Level| {
             connections > 0 || !announces.ahead(now).is_zero()
         };
-        parts.retain(|_, part| stays(part.connections, &part.announces));
-        places.retain(|_, place| {
-            let site = by_number.get(*place);
-            let is_kept = site.is_some_and(|site| stays(site.connections, &site.announces));
-            if !is_kept && let Some(site) = by_number.try_remove(*place) {
-                for key in site.named_by.into_iter().flatten() {
+        parts.retain(|_, part| is_active(part.connections, &part.announces));
+        places.retain(|_, slot| {
+            let entry = by_number.get(*slot);
+            let is_retained =
+                entry.is_some_and(|entry| is_active(entry.connections, &entry.announces));
+            if !is_retained && let Some(entry) = by_number.try_remove(*slot) {
+                for key in entry.named_by.into_iter().flatten() {
                     let named = named_first.entry(key).or_default();
                     *named = named.saturating_sub(1);
                 }
             }
-            is_kept
+            is_retained
         });
         named_first.retain(|_, named| *named > 0);
         if places.capacity() > 4 * places.len() {

@@ -22,8 +22,8 @@ impl World {
         self.clock.advance_to(self.clock.get() + time);
     }
 
-    fn arrive(&self, whence: Whence) -> Result<Duration, Duration> {
-        self.addresses.arrive(whence, self.clock.get())
+    fn arrive(&self, keys: Whence) -> Result<Duration, Duration> {
+        self.addresses.arrive(keys, self.clock.get())
     }
 
     fn tidy(&self) {
@@ -68,7 +68,7 @@ fn the_networks_of_a_site_share_four_times_as_much() {
         }
     }
     assert_eq!(entered, 12);
-    // Who was turned away by the site is not counted in its network either.
+    // A connection refused for its /48 is not counted in its /64 either.
     (0..3).for_each(|_| world.addresses.leave(Key::new(10)));
     assert!((0..3).all(|_| world.addresses.enter(ipv6(19, 5)).is_some()));
     assert!(world.addresses.enter(ipv6(10, 5)).is_none());
@@ -81,7 +81,7 @@ fn a_school_arrives_at_once_then_new_connections_wait_and_then_are_refused() {
         .take(10_000)
         .collect();
     assert!(waits.iter().take(2_000).all(Duration::is_zero));
-    // Those of the next five seconds wait for their turn.
+    // Those of the next five seconds wait.
     assert_eq!(waits.len(), 2_500);
     assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]));
     assert_eq!(waits.last(), Some(&Duration::from_secs(5)));
@@ -164,7 +164,7 @@ fn a_school_is_never_banned_for_one_bad_client() {
     for _ in 0..100 {
         world.addresses.enter(ipv4(10)).expect("room");
     }
-    // Somebody there is closed as hostile once a second, for a day.
+    // One client there is closed as hostile every second, for a day.
     for _ in 0..24 * 3600 {
         assert!(
             world
@@ -193,8 +193,12 @@ fn networks_that_take_turns_are_banned_as_one_site() {
 #[test]
 fn the_websockets_of_an_address_have_one_share_and_its_network_has_them_all() {
     let world = World::new(|_| {});
-    let count = |whence| world.addresses.count(whence).1;
-    let (one, same, neighbour) = (count(ipv6(10, 5)), count(ipv6(10, 5)), count(ipv6(11, 5)));
+    let register = |keys| world.addresses.count(keys).1;
+    let (one, same, neighbour) = (
+        register(ipv6(10, 5)),
+        register(ipv6(10, 5)),
+        register(ipv6(11, 5)),
+    );
     assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &neighbour));
     // A tenth of a thousand for one, four tenths for all.
     let may_begin = |share: &Share| share.may_begin(1_000, Portion::new(10, 4));
@@ -207,13 +211,13 @@ fn the_websockets_of_an_address_have_one_share_and_its_network_has_them_all() {
     assert!(may_begin(&neighbour));
     neighbour.note(79, 80);
     assert!(!may_begin(&neighbour));
-    assert!(may_begin(&count(ipv6(20, 6))) && may_begin(&count(ipv4(30))));
-    // Nothing is left of it when the last has gone, and nobody has half of an old one.
+    assert!(may_begin(&register(ipv6(20, 6))) && may_begin(&register(ipv4(30))));
+    // When the last is released, a fresh share is created, also for the network.
     one.note(320, 0);
     neighbour.note(80, 0);
     drop((one, same, neighbour));
     (0..3).for_each(|_| world.addresses.leave(Key::new(10)));
-    let (one, neighbour) = (count(ipv6(10, 5)), count(ipv6(11, 5)));
+    let (one, neighbour) = (register(ipv6(10, 5)), register(ipv6(11, 5)));
     one.note(0, 400);
     assert!(!may_begin(&neighbour));
 }
@@ -262,7 +266,7 @@ fn peers_over_http_are_counted_apart_from_connections() {
     addresses.leave_http(key);
     assert!(addresses.enter_http(ipv4(10)).is_some());
     assert!(addresses.enter(ipv4(10)).is_none(), "connections are full");
-    // Networks of a site together.
+    // The /64 networks of a /48 together.
     let entered = (20..30).filter(|network| addresses.enter_http(ipv6(*network, 5)).is_some());
     assert_eq!(entered.count(), 4);
 }
@@ -317,7 +321,7 @@ fn peers_over_http_and_websockets_of_an_address_share_one_part_of_the_swarm_tabl
 #[test]
 fn the_networks_of_a_site_are_four_address_groups_and_an_address_is_one() {
     let world = World::new(|_| {});
-    let group = |whence| world.addresses.count(whence).1.group().expect("limited");
+    let group = |keys| world.addresses.count(keys).1.group().expect("limited");
     let of_site: std::collections::BTreeSet<_> =
         (20..1_020).map(|network| group(ipv6(network, 5))).collect();
     assert_eq!(of_site.len(), 4);
@@ -336,9 +340,9 @@ fn private(hash: u64) -> Whence {
     }
 }
 
-/// How many new TCP connections of an address are accepted in a row.
-fn accepted(world: &World, whence: Whence) -> usize {
-    let accept = |_: &usize| world.addresses.accept(whence, world.clock.get()).is_ok();
+/// Returns how many new TCP connections of an address are accepted in a row.
+fn accepted(world: &World, keys: Whence) -> usize {
+    let accept = |_: &usize| world.addresses.accept(keys, world.clock.get()).is_ok();
     (0..1_000_000).take_while(accept).count()
 }
 
@@ -379,7 +383,7 @@ fn a_failed_handshake_costs_as_much_as_ten_connections() {
         assert!(failed < 10_000, "never refused");
     }
     assert_eq!(failed, 1_400);
-    // And so it goes on: a place that comes back is no connection for the price of one.
+    // This continues: a replenished token does not buy a failed handshake at the price of one connection.
     for _ in 0..10_000 {
         world.wait(Duration::from_millis(1));
         let now = world.clock.get();
@@ -389,7 +393,7 @@ fn a_failed_handshake_costs_as_much_as_ten_connections() {
         }
     }
     assert!((1_590..=1_601).contains(&failed), "{failed}");
-    // Others are kept out for ten seconds at most, whatever is owed.
+    // Others at the address are blocked for at most ten seconds, whatever the debt.
     for _ in 0..10_000 {
         world
             .addresses
@@ -407,7 +411,7 @@ fn a_handshake_that_is_done_costs_one_and_gives_back_no_more_than_it_took() {
     let charge = world.addresses.charge_failed_handshake(ipv6(10, 5), now);
     world.addresses.give_back_handshake(charge, now);
     assert_eq!(accepted(&world, ipv6(10, 5)), 13_999);
-    // Charges beyond the bound are not taken, so they are not given back either.
+    // Charges beyond the bound are not taken, so they are not refunded either.
     let charges: Vec<_> = (0..1_000)
         .map(|_| world.addresses.charge_failed_handshake(ipv6(10, 5), now))
         .collect();
@@ -445,7 +449,7 @@ fn a_private_address_has_eight_times_as_much_but_not_everything() {
     assert_eq!(count(&|| addresses.ask(bridge, now).is_ok()), 40);
     assert_eq!(count(&|| addresses.accept(bridge, now).is_ok()), 48);
     assert_eq!(count(&|| addresses.arrive(bridge, now).is_ok()), 56);
-    // Eight tenths of what is free of the swarm table, where others may have one.
+    // Eight tenths of the free swarm table, where others may use one tenth.
     let (_, share) = addresses.count(bridge);
     share.note(0, 799 - share.memberships());
     assert!(share.may_begin(1_000, Portion::new(10, 4)));
@@ -495,22 +499,22 @@ const EMPTY: Spent = Spent {
     points: 75.0,
 };
 
-/// An address of which nothing is forgiven.
+/// Creates limits that forgive no usage.
 fn strict() -> World {
     World::new(|limits| limits.address_recovery_factor = 0)
 }
 
-/// Counts a connection in and gives what it goes on from.
-fn begin(world: &World, whence: Whence) -> Option<Spent> {
-    let (key, _) = world.addresses.count(whence);
+/// Counts a connection. Returns the usage that it continues.
+fn begin(world: &World, keys: Whence) -> Option<Spent> {
+    let (key, _) = world.addresses.count(keys);
     world.addresses.take_spent(key, world.clock.get())
 }
 
-fn end(world: &World, whence: Whence, spent: &Spent) {
+fn end(world: &World, keys: Whence, usage: &Spent) {
     world
         .addresses
-        .keep_spent(whence.own, spent, world.clock.get());
-    world.addresses.leave(whence.own);
+        .keep_spent(keys.own, usage, world.clock.get());
+    world.addresses.leave(keys.own);
 }
 
 #[test]
@@ -527,7 +531,7 @@ fn a_new_connection_goes_on_where_one_of_its_address_has_ended() {
 fn a_school_that_comes_back_has_what_it_would_have_had_if_it_had_stayed() {
     let world = strict();
     assert!((0..1000).all(|_| begin(&world, ipv4(10)).is_none()));
-    // Each has announced two hundred torrents ten seconds ago, which is paid back by now, but for twenty who have done more.
+    // Each announced two hundred torrents ten seconds ago, which has recovered, except for twenty that did more.
     for number in 0..1000 {
         if number < 20 {
             end(&world, ipv4(10), &EMPTY);
@@ -564,7 +568,7 @@ fn what_ended_connections_used_up_is_forgotten_with_time_and_then_the_address() 
     assert_eq!(begin(&world, ipv4(10)), None);
 }
 
-/// Strikes pages of these origins, ten seconds apart; gives the bans of pages and of addresses.
+/// Adds strikes to pages of these origins, ten seconds apart. Returns the banned pages and addresses.
 fn strike_pages(
     world: &World,
     key: Key,
@@ -605,13 +609,13 @@ fn who_invents_an_origin_each_time_is_banned_as_an_address() {
     let (pages, addresses) = strike_pages(&world, key, origins);
     assert_eq!(pages, []);
     assert_eq!(addresses.first(), Some(&Key::new(10)));
-    // Subdomains of one site cost that site, and only it.
+    // Subdomains of one site ban that site only.
     let other = world.addresses.enter(ipv4(11)).expect("room");
     let origins = (2000..2200).map(|origin| page_of(origin, Some(50)));
     let (pages, addresses) = strike_pages(&world, other, origins);
     assert_eq!(pages.first(), Some(&Key::new(50)));
     assert_eq!(addresses, []);
-    // And many such sites the address.
+    // Many such sites ban the address.
     let third = world.addresses.enter(ipv4(12)).expect("room");
     let origins = (3000..3060).map(|origin| page_of(origin, Some(origin + 1000)));
     assert_eq!(

@@ -32,14 +32,14 @@ fn used(change: impl FnOnce(&mut config::Limits)) -> Arc<HttpUse> {
 
 #[test]
 fn response_bytes_have_a_bound_for_an_address_and_for_all() {
-    let used = used(|_| {});
-    let claim = |whence, bytes| used.claim(Claimed::ResponseBytes, whence, bytes);
+    let usage = used(|_| {});
+    let claim = |keys, bytes| usage.claim(Claimed::ResponseBytes, keys, bytes);
     let mut first = claim(Some(one()), 100).expect("room");
     assert_eq!(claim(Some(one()), 1).err(), Some(NoRoom::Address));
     first.release(40);
     let second = claim(Some(one()), 40).expect("room again");
-    assert_eq!(used.claimed(Claimed::ResponseBytes), 100);
-    // Nobody in particular has the bound of all only.
+    assert_eq!(usage.claimed(Claimed::ResponseBytes), 100);
+    // A client without limits has only the bound of all.
     let third = claim(None, 150).expect("room");
     assert_eq!(claim(None, 1).err(), Some(NoRoom::All));
     let other = Whence {
@@ -49,120 +49,122 @@ fn response_bytes_have_a_bound_for_an_address_and_for_all() {
     };
     assert_eq!(claim(Some(other), 1).err(), Some(NoRoom::All));
     drop((first, second, third));
-    assert_eq!(used.claimed(Claimed::ResponseBytes), 0);
+    assert_eq!(usage.claimed(Claimed::ResponseBytes), 0);
     assert!(claim(Some(one()), 100).is_ok());
 }
 
 #[test]
 fn strangers_cannot_take_what_is_kept_for_the_operator() {
-    let used = used(|_| {});
+    let usage = used(|_| {});
     let claims: Vec<_> = (0..3)
         .map(|number| of(10 + number, 100 + number))
-        .map(|whence| used.claim(Claimed::Followers, Some(whence), 2))
+        .map(|keys| usage.claim(Claimed::Followers, Some(keys), 2))
         .collect();
     assert_eq!(claims.iter().filter(|claim| claim.is_ok()).count(), 2);
-    let operator = || used.claim_for_operator(Claimed::Followers, 1);
+    let operator = || usage.claim_for_operator(Claimed::Followers, 1);
     let own: Vec<_> = (0..OPERATOR_FOLLOWERS_MAX).map(|_| operator()).collect();
     assert!(own.iter().all(Result::is_ok));
     assert_eq!(operator().err(), Some(NoRoom::All));
     let most = OPERATOR_RESPONSE_BYTES_MAX;
     assert!(
-        used.claim_for_operator(Claimed::ResponseBytes, most)
+        usage
+            .claim_for_operator(Claimed::ResponseBytes, most)
             .is_ok()
     );
     assert!(
-        used.claim_for_operator(Claimed::ResponseBytes, most + 1)
+        usage
+            .claim_for_operator(Claimed::ResponseBytes, most + 1)
             .is_err()
     );
 }
 
 #[test]
 fn the_networks_of_a_site_share_four_times_as_much_of_http() {
-    let used = used(|limits| limits.response_bytes_max = 10_000);
-    let claim = |own| used.claim(Claimed::ResponseBytes, Some(of(own, 1000)), 100);
+    let usage = used(|limits| limits.response_bytes_max = 10_000);
+    let claim = |own| usage.claim(Claimed::ResponseBytes, Some(of(own, 1000)), 100);
     let held: Vec<_> = (10..14).map(claim).collect();
     assert!(held.iter().all(Result::is_ok));
     assert_eq!(claim(14).err(), Some(NoRoom::Address));
-    // What was refused is not counted anywhere.
+    // Refused claims are not counted.
     drop(held);
-    assert_eq!(used.claimed(Claimed::ResponseBytes), 0);
+    assert_eq!(usage.claimed(Claimed::ResponseBytes), 0);
     assert!((10..14).map(claim).all(|claim| claim.is_ok()));
 }
 
 #[test]
 fn processor_time_comes_back_at_its_rate() {
-    let used = used(|_| {});
+    let usage = used(|_| {});
     let payer = Payer::Address(one());
     let now = Duration::from_secs(100);
-    used.spend(payer, Duration::from_secs(1), now);
-    assert_eq!(used.may_spend(payer, now), Ok(()));
-    used.spend(payer, Duration::from_millis(50), now);
+    usage.spend(payer, Duration::from_secs(1), now);
+    assert_eq!(usage.may_spend(payer, now), Ok(()));
+    usage.spend(payer, Duration::from_millis(50), now);
     let wait = Duration::from_millis(500);
-    assert_eq!(used.may_spend(payer, now), Err(wait));
-    assert_eq!(used.may_spend(payer, now + wait), Ok(()));
-    // Neither others pay for it, nor who asks whether the server is well.
-    assert_eq!(used.may_spend(Payer::Watcher(one()), now), Ok(()));
-    assert_eq!(used.may_spend(Payer::Address(of(8, 9)), now), Ok(()));
-    assert_eq!(used.may_spend(Payer::Operator, now), Ok(()));
+    assert_eq!(usage.may_spend(payer, now), Err(wait));
+    assert_eq!(usage.may_spend(payer, now + wait), Ok(()));
+    // Other addresses and health checks are not affected.
+    assert_eq!(usage.may_spend(Payer::Watcher(one()), now), Ok(()));
+    assert_eq!(usage.may_spend(Payer::Address(of(8, 9)), now), Ok(()));
+    assert_eq!(usage.may_spend(Payer::Operator, now), Ok(()));
 }
 
 #[test]
 fn the_api_takes_a_part_of_what_an_address_may_and_leaves_the_rest() {
-    let used = used(|_| {});
+    let usage = used(|_| {});
     let now = Duration::from_secs(100);
     let (api, pages) = (Payer::Api(one()), Payer::Address(one()));
-    used.spend(api, Duration::from_millis(750), now);
-    assert_eq!(used.may_spend(api, now), Ok(()));
-    used.spend(api, Duration::from_millis(75), now);
-    assert_eq!(used.may_spend(api, now), Err(Duration::from_secs(1)));
-    assert_eq!(used.may_spend(pages, now), Ok(()));
-    // It goes on for a minute, as fast as it may.
+    usage.spend(api, Duration::from_millis(750), now);
+    assert_eq!(usage.may_spend(api, now), Ok(()));
+    usage.spend(api, Duration::from_millis(75), now);
+    assert_eq!(usage.may_spend(api, now), Err(Duration::from_secs(1)));
+    assert_eq!(usage.may_spend(pages, now), Ok(()));
+    // It continues for a minute at its maximum rate.
     let mut now = now;
     for _ in 0..60 {
         now += Duration::from_secs(1);
-        used.spend(api, Duration::from_millis(75), now);
-        assert!(used.may_spend(api, now).is_err());
-        assert_eq!(used.may_spend(pages, now), Ok(()));
+        usage.spend(api, Duration::from_millis(75), now);
+        assert!(usage.may_spend(api, now).is_err());
+        assert_eq!(usage.may_spend(pages, now), Ok(()));
     }
-    // What pages take is no more for it.
-    used.spend(pages, Duration::from_secs(2), now);
-    assert!(used.may_spend(pages, now).is_err());
-    assert!(used.may_spend(api, now + Duration::from_secs(2)).is_err());
+    // Pages get no more because of it.
+    usage.spend(pages, Duration::from_secs(2), now);
+    assert!(usage.may_spend(pages, now).is_err());
+    assert!(usage.may_spend(api, now + Duration::from_secs(2)).is_err());
 }
 
 #[test]
 fn watchers_and_the_operator_have_bounds_of_their_own() {
-    let used = used(|_| {});
+    let usage = used(|_| {});
     let now = Duration::from_secs(100);
-    used.spend(Payer::Watcher(one()), Duration::from_millis(1050), now);
-    assert!(used.may_spend(Payer::Watcher(one()), now).is_err());
-    assert!(used.may_spend(Payer::Address(one()), now).is_ok());
-    used.spend(Payer::Operator, Duration::from_secs(4), now);
-    assert!(used.may_spend(Payer::Operator, now).is_ok());
-    used.spend(Payer::Operator, Duration::from_millis(50), now);
-    assert!(used.may_spend(Payer::Operator, now).is_err());
+    usage.spend(Payer::Watcher(one()), Duration::from_millis(1050), now);
+    assert!(usage.may_spend(Payer::Watcher(one()), now).is_err());
+    assert!(usage.may_spend(Payer::Address(one()), now).is_ok());
+    usage.spend(Payer::Operator, Duration::from_secs(4), now);
+    assert!(usage.may_spend(Payer::Operator, now).is_ok());
+    usage.spend(Payer::Operator, Duration::from_millis(50), now);
+    assert!(usage.may_spend(Payer::Operator, now).is_err());
 }
 
 #[test]
 fn a_site_that_takes_turns_pays_for_all_its_networks() {
-    let used = used(|_| {});
+    let usage = used(|_| {});
     let now = Duration::from_secs(100);
     for own in 10..14 {
-        used.spend(Payer::Address(of(own, 1000)), Duration::from_secs(1), now);
+        usage.spend(Payer::Address(of(own, 1000)), Duration::from_secs(1), now);
     }
     let next = Payer::Address(of(15, 1000));
-    assert_eq!(used.may_spend(next, now), Ok(()));
-    used.spend(next, Duration::from_millis(4), now);
-    assert!(used.may_spend(Payer::Address(of(16, 1000)), now).is_err());
-    assert!(used.may_spend(Payer::Address(of(16, 2000)), now).is_ok());
+    assert_eq!(usage.may_spend(next, now), Ok(()));
+    usage.spend(next, Duration::from_millis(4), now);
+    assert!(usage.may_spend(Payer::Address(of(16, 1000)), now).is_err());
+    assert!(usage.may_spend(Payer::Address(of(16, 2000)), now).is_ok());
 }
 
 #[test]
 fn one_expensive_request_keeps_an_address_out_for_a_minute_at_most() {
-    let used = used(|_| {});
+    let usage = used(|_| {});
     let now = Duration::from_secs(100);
-    used.spend(Payer::Address(one()), Duration::from_hours(1), now);
-    let wait = used
+    usage.spend(Payer::Address(one()), Duration::from_hours(1), now);
+    let wait = usage
         .may_spend(Payer::Address(one()), now)
         .expect_err("over");
     assert_eq!(wait, OVERDRAFT_MAX);
@@ -170,7 +172,7 @@ fn one_expensive_request_keeps_an_address_out_for_a_minute_at_most() {
 
 #[test]
 fn addresses_that_ask_no_more_are_forgotten_and_those_beyond_the_bound_share_one() {
-    let used = used(|limits| limits.addresses_max = 10);
+    let usage = used(|limits| limits.addresses_max = 10);
     let now = Duration::from_secs(100);
     for own in 10..50 {
         let payer = Payer::Address(Whence {
@@ -178,29 +180,29 @@ fn addresses_that_ask_no_more_are_forgotten_and_those_beyond_the_bound_share_one
             own: Key::new(own),
             wider: None,
         });
-        used.spend(payer, Duration::from_millis(40), now);
+        usage.spend(payer, Duration::from_millis(40), now);
     }
-    assert!(used.known.load(Ordering::Relaxed) <= 11);
+    assert!(usage.known.load(Ordering::Relaxed) <= 11);
     let newcomer = Payer::Address(one());
-    assert!(used.may_spend(newcomer, now).is_err());
+    assert!(usage.may_spend(newcomer, now).is_err());
     let later = now + Duration::from_mins(2);
-    (0..used.parts()).for_each(|part| used.tidy(part, later));
-    assert_eq!(used.known.load(Ordering::Relaxed), 0);
-    assert!(used.may_spend(newcomer, later).is_ok());
+    (0..usage.parts()).for_each(|part| usage.tidy(part, later));
+    assert_eq!(usage.known.load(Ordering::Relaxed), 0);
+    assert!(usage.may_spend(newcomer, later).is_ok());
 }
 
 #[test]
 fn a_private_address_may_use_eight_times_as_much() {
-    let used = used(|limits| limits.private_factor = 8);
+    let usage = used(|limits| limits.private_factor = 8);
     let private = Whence {
         kind: AddressKind::Private,
         ..one()
     };
-    let followers = (0..100).map(|_| used.claim(Claimed::Followers, Some(private), 1));
+    let followers = (0..100).map(|_| usage.claim(Claimed::Followers, Some(private), 1));
     let held: Vec<_> = followers.flatten().collect();
     assert_eq!(held.len(), 5, "the bound of all");
     drop(held);
-    // Twice of everything is 16 for it.
+    // Two for others is 16 for it.
     let limits = config::Limits {
         address_followers_max: 2,
         followers_max: 100,
@@ -212,19 +214,20 @@ fn a_private_address_may_use_eight_times_as_much() {
         .filter_map(|_| wide.claim(Claimed::Followers, Some(private), 1).ok())
         .collect();
     assert_eq!(held.len(), 16);
-    // And eight times the processor time: what leaves another address nothing for seconds leaves it enough.
+    // It also has eight times the processor time: usage that exhausts another address for seconds does not exhaust this
+    // one.
     let now = Duration::from_secs(10);
     for (payer, is_over) in [
         (Payer::Address(one()), true),
         (Payer::Address(of(9, 10)), true),
     ] {
-        used.spend(payer, Duration::from_secs(2), now);
-        assert_eq!(used.may_spend(payer, now).is_err(), is_over);
+        usage.spend(payer, Duration::from_secs(2), now);
+        assert_eq!(usage.may_spend(payer, now).is_err(), is_over);
     }
     let own = Payer::Address(Whence {
         own: Key::new(11),
         ..private
     });
-    used.spend(own, Duration::from_secs(2), now);
-    assert!(used.may_spend(own, now).is_ok());
+    usage.spend(own, Duration::from_secs(2), now);
+    assert!(usage.may_spend(own, now).is_ok());
 }

@@ -15,16 +15,16 @@ fn sites_are_listed_also_without_a_limit_and_a_limit_holds_for_those_that_are_he
             .enter(&format!("https://{name}.example"), None, None)
             .0
     });
-    let told = |origins: &Origins| {
+    let listed = |origins: &Origins| {
         let list = origins.list().into_iter();
-        let told = list.map(|count| {
+        let listed = list.map(|count| {
             let origin = count.origin.unwrap_or_else(|| "others".into());
             format!("{origin} {}", count.connections)
         });
-        told.collect::<Vec<_>>()
+        listed.collect::<Vec<_>>()
     };
     let three = ["others 2", "https://a.example 2", "https://b.example 1"];
-    assert_eq!(told(&origins), three);
+    assert_eq!(listed(&origins), three);
     assert!(origins.room("https://a.example", None).is_ok());
     origins.retune(&config::Limits {
         origin_connections_max: Some(2),
@@ -34,7 +34,7 @@ fn sites_are_listed_also_without_a_limit_and_a_limit_holds_for_those_that_are_he
     for id in ids {
         origins.leave(id, None);
     }
-    assert_eq!(told(&origins), [""; 0]);
+    assert_eq!(listed(&origins), [""; 0]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn announces_of_an_origin_are_slowed_and_then_refused() {
         waits.push(wait);
         assert!(waits.len() < 1000, "never refused");
     }
-    // Five at once, and those of two seconds later.
+    // Five at once, and those of the next two seconds.
     assert_eq!(waits.len(), 25);
     assert!(waits.iter().take(5).all(Duration::is_zero), "{waits:?}");
     assert_eq!(waits.last(), Some(&Duration::from_secs(2)));
@@ -106,28 +106,24 @@ fn announces_of_an_origin_are_slowed_and_then_refused() {
 }
 
 fn from(own: u64, wider: Option<u64>) -> (Option<Whence>, Option<Group>) {
-    let whence = Whence {
+    let keys = Whence {
         own: Key::new(own),
         wider: wider.map(Key::new),
         kind: AddressKind::Public,
     };
-    (Some(whence), Some(whence.group()))
+    (Some(keys), Some(keys.group()))
 }
 
-/// How many connections of a page an address gets.
-fn fill(
-    origins: &Origins,
-    origin: &str,
-    (whence, group): (Option<Whence>, Option<Group>),
-) -> usize {
-    let enter = |_: &usize| {
-        let has_room = origins.room(origin, whence).is_ok();
+/// Returns how many connections of a page an address gets.
+fn fill(origins: &Origins, origin: &str, (keys, group): (Option<Whence>, Option<Group>)) -> usize {
+    let admit = |_: &usize| {
+        let has_room = origins.room(origin, keys).is_ok();
         if has_room {
-            origins.enter(origin, whence, group);
+            origins.enter(origin, keys, group);
         }
         has_room
     };
-    (0..10_000).take_while(enter).count()
+    (0..10_000).take_while(admit).count()
 }
 
 #[test]
@@ -137,7 +133,7 @@ fn one_address_gets_a_quarter_of_the_room_of_a_site() {
     let attacker = from(10, None);
     assert_eq!(fill(&origins, site, attacker), 25);
     assert_eq!(origins.room(site, attacker.0), Err(OriginFull::Address));
-    // The networks of a site together, and whoever has no limits.
+    // The networks of one /48 together, and clients without limits.
     assert_eq!(fill(&origins, site, from(11, Some(5))), 25);
     assert_eq!(fill(&origins, site, from(12, Some(5))), 0);
     assert_eq!(fill(&origins, site, (None, None)), 50);
@@ -156,10 +152,10 @@ fn one_address_gets_a_quarter_of_the_room_of_a_site() {
 #[test]
 fn a_private_address_may_have_all_of_a_site_and_everybody_one() {
     let origins = origins(|limits| limits.origin_connections_max = Some(2));
-    let (whence, _) = from(10, None);
-    let bridge = whence.map(|whence| Whence {
+    let (keys, _) = from(10, None);
+    let bridge = keys.map(|keys| Whence {
         kind: AddressKind::Private,
-        ..whence
+        ..keys
     });
     let group = bridge.map(Whence::group);
     assert_eq!(fill(&origins, "https://a.example", (bridge, group)), 2);
@@ -170,32 +166,32 @@ fn a_private_address_may_have_all_of_a_site_and_everybody_one() {
 fn invented_origins_of_one_address_leave_places_for_others() {
     let origins = origins(|limits| limits.address_origins_max = 10);
     let (attacker, group) = from(10, Some(5));
-    let mut places = Vec::new();
+    let mut entered = Vec::new();
     for number in 0..2000 {
         let invented = format!("https://{number}.example");
-        places.push(origins.enter(&invented, attacker, group));
+        entered.push(origins.enter(&invented, attacker, group));
     }
-    let own = places.iter().filter(|(_, place)| *place == Place::Own);
+    let own = entered.iter().filter(|(_, place)| *place == Place::Own);
     assert_eq!(own.count(), 10);
     assert_eq!(
-        places.last().map(|last| last.1),
+        entered.last().map(|last| last.1),
         Some(Place::SharedOfAddress)
     );
-    // The networks around it have four times as much together.
+    // The networks of its /48 have four times as many together.
     let of_network = (20..40).flat_map(|own| (0..10).map(move |number| (own, number)));
     let of_network = of_network.filter(|(own, number)| {
-        let (whence, group) = from(*own, Some(5));
+        let (keys, group) = from(*own, Some(5));
         let invented = format!("https://{own}-{number}.example");
-        origins.enter(&invented, whence, group).1 == Place::Own
+        origins.enter(&invented, keys, group).1 == Place::Own
     });
     assert_eq!(of_network.count(), 30);
     let (other, other_group) = from(11, None);
     let (_, place) = origins.enter("https://real.example", other, other_group);
     assert_eq!(place, Place::Own);
-    // It may still come from sites that are known, and names new ones when its own are gone.
+    // It may still use known origins, and may add new ones when its own are evicted.
     let (_, place) = origins.enter("https://real.example", attacker, group);
     assert_eq!(place, Place::Own);
-    for (id, _) in places {
+    for (id, _) in entered {
         origins.leave(id, group);
     }
     origins.tidy(Duration::from_secs(1));
@@ -211,8 +207,8 @@ fn announces_in_the_name_of_a_site_leave_most_of_its_limit_to_others() {
         limits.delay_max = Duration::ZERO;
     });
     let now = Duration::from_secs(10);
-    let (whence, attacker) = from(10, None);
-    let (id, _) = origins.enter("https://a.example", whence, attacker);
+    let (keys, attacker) = from(10, None);
+    let (id, _) = origins.enter("https://a.example", keys, attacker);
     let served = |group| {
         (0..1000)
             .take_while(|_| origins.announce(id, group, now).is_ok())

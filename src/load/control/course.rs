@@ -1,4 +1,4 @@
-//! The measured part of a load: how requests are begun on all threads, and what is noted while they run.
+//! The measured part of a load: starts the requests on all threads, and records samples while they run.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::load::report::Sample;
 use crate::load::sizes::spread;
 use crate::load::summary::{Window, ratio};
 
-/// Between two readings of a load of so many requests, at first.
+/// Initial interval between two readings of a load with a fixed number of requests.
 const READ_EVERY_MIN: Duration = Duration::from_millis(10);
-/// When there are so many readings, every other one is forgotten.
+/// Number of readings at which every other one is dropped.
 const READINGS_MAX: usize = 100;
 
-/// When a load has begun enough.
+/// When a load stops starting requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
-    /// At this time of the run; a closed loop is told to stop.
+    /// At this time of the run; a closed loop needs a stop command then.
     Time(Duration),
-    /// After exactly so many requests on all threads together.
+    /// After this exact number of requests on all threads together.
     Requests(u64),
 }
 
@@ -69,7 +69,7 @@ impl Control<'_> {
             (Duration::ZERO, Duration::MAX),
         )?;
         let readings = self.read_until_done()?;
-        // The threads have listened on for messages that nobody asked for, which is no time of the load.
+        // The threads then read on for unexpected messages; that time does not belong to the load.
         let after = self.window()?.at(self.crew.last_done());
         self.found.load = Some(before.until(&after, after.done().saturating_sub(before.done())));
         let mut last = before.clone();
@@ -83,8 +83,8 @@ impl Control<'_> {
         Ok(())
     }
 
-    /// Lets the threads finish, and reads what counts up on the way. As nobody knows how long that will take, it reads often
-    /// in the beginning, and half as often whenever there are many readings.
+    /// Lets the threads finish, and takes readings meanwhile. The duration is unknown, so it reads often at first, and
+    /// half as often whenever there are many readings.
     fn read_until_done(&mut self) -> Result<Vec<(Window, Option<f64>)>, LoadError> {
         let (mut readings, mut step) = (Vec::new(), READ_EVERY_MIN);
         self.crew.give(|_| Order::Finish { stops: false });
@@ -102,7 +102,7 @@ impl Control<'_> {
         Ok(readings)
     }
 
-    /// Begins the load on all threads, each with its share.
+    /// Starts the load on all threads, each with its share.
     pub(super) fn drive(
         &mut self,
         begin: Duration,
@@ -117,7 +117,7 @@ impl Control<'_> {
         let drives: Vec<Drive> = match self.options.pace() {
             Loop::Closed { under_way } => {
                 let places = spread(under_way as u64, &members);
-                // By places, as a thread without one would never get its requests done.
+                // In proportion to the places: a thread without a place would never complete its requests.
                 let requests = spread(requests, &places);
                 let closed = |(places, to_begin)| Drive::Closed {
                     at_once: usize::try_from(places).unwrap_or(under_way),
@@ -126,15 +126,15 @@ impl Control<'_> {
                 places.into_iter().zip(requests).map(closed).collect()
             }
             Loop::Open { per_second } => {
-                let (all, begin) = (members.iter().sum(), micros(begin));
+                let (member_sum, begin) = (members.iter().sum(), micros(begin));
                 let own = spread(requests, &members);
                 let open = |(members, own)| {
-                    let per_second = per_second * ratio(members, all);
+                    let per_second = per_second * ratio(members, member_sum);
                     Drive::Open {
                         begin,
                         end: match until {
                             Until::Time(end) => micros(end),
-                            // Just before one too many, however the rates of threads are rounded.
+                            // Just before the next request is due, whatever the rounding of the threads' rates.
                             Until::Requests(_) => due(begin, per_second, own),
                         },
                         per_second,
@@ -145,11 +145,11 @@ impl Control<'_> {
             }
         };
         let measured = (micros(measured.0), micros(measured.1));
-        let order = |thread: usize| {
+        let command = |thread: usize| {
             let drive = drives.get(thread).copied().unwrap_or(Drive::Idle);
             Order::Drive(drive, measured)
         };
-        self.crew.order("measuring", order, self.watch)
+        self.crew.order("measuring", command, self.watch)
     }
 
     fn pause_until(&mut self, at: Duration, phase: &'static str) {
@@ -157,7 +157,7 @@ impl Control<'_> {
         self.crew.pause(left, phase, self.watch);
     }
 
-    /// Waits until `end`, and notes the course of things on the way.
+    /// Waits until `end`, and records samples meanwhile.
     fn sample(
         &mut self,
         end: Duration,
@@ -169,7 +169,7 @@ impl Control<'_> {
         let mut before = begin.clone();
         while self.crew.now() < end && !self.crew.is_stopped() {
             let rest = end.saturating_sub(self.crew.now());
-            // No crumb in the end.
+            // Avoids a short last sample.
             let pause = if rest < step * 3 / 2 { rest } else { step };
             self.crew.pause(pause, phase, self.watch);
             let now = self.window()?;
@@ -179,16 +179,16 @@ impl Control<'_> {
         Ok(())
     }
 
-    /// Notes what happened between two readings.
+    /// Records a sample: the difference of two readings.
     fn note(&mut self, begin: &Window, before: &Window, now: &Window, rss_bytes: Option<f64>) {
-        let piece = before.until(now, 0);
+        let difference = before.until(now, 0);
         self.found.samples.push(Sample {
             at_s: begin.until(now, 0).elapsed(),
-            elapsed_s: piece.elapsed(),
-            announces: piece.announces(),
-            sent_messages: piece.sent(),
-            received_messages: piece.received(),
-            cpu_s: piece.cpu_seconds(),
+            elapsed_s: difference.elapsed(),
+            announces: difference.announces(),
+            sent_messages: difference.sent(),
+            received_messages: difference.received(),
+            cpu_s: difference.cpu_seconds(),
             rss_bytes,
         });
     }

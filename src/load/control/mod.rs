@@ -1,6 +1,6 @@
-//! The course of a load: threads are started and ordered through its phases, and between them the server is looked at.
+//! Controls a load: starts its threads, runs its phases, and measures the server's process between them.
 //!
-//! The only part that knows threads, phases and the server's process together; `run` is what the command line calls.
+//! The only module that combines threads, phases and the server's process. The command line calls `run`.
 
 mod course;
 
@@ -24,23 +24,23 @@ use crate::load::summary::{Found, Window};
 use crate::load::syscalls;
 use course::Until;
 
-/// Descriptors besides those of connections: runtimes, files of /proc.
+/// Descriptors needed besides those of connections: runtimes, files of /proc.
 const OTHER_DESCRIPTORS: u64 = 100;
 const MEMORY_SETTLES: Duration = Duration::from_secs(2);
 const SYSCALL_WINDOW: Duration = Duration::from_secs(2);
-/// Time from the order until the first request of an open loop is due, so that no thread begins late.
+/// Time from the command until the first request of an open loop is due, so that no thread starts late.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// How far a load is.
+/// Progress of a load.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
-    /// What is being done.
+    /// Name of the current phase.
     pub phase: &'static str,
-    /// Since the beginning of the phase.
+    /// Time since the start of the phase.
     pub elapsed: Duration,
-    /// Connections open.
+    /// Open connections.
     pub connections: u64,
-    /// Announces done so far.
+    /// Completed announces so far.
     pub announces: u64,
     /// Messages sent and received so far.
     pub messages: u64,
@@ -48,21 +48,21 @@ pub struct Progress {
     pub faults: u64,
 }
 
-/// Runs a load from the beginning to the end; `watch` is told several times a second how far it is.
+/// Runs a complete load; calls `on_progress` several times a second.
 ///
 /// # Errors
-/// [`LoadError`] if it could not be run. That a tracker answers wrongly is no error but what the report says.
-pub fn run(options: &Options, watch: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
-    run_until(options, watch, &Stop::default())
+/// [`LoadError`] if the load could not run. Wrong messages of the tracker are not an error; the report contains them.
+pub fn run(options: &Options, on_progress: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    run_until(options, on_progress, &Stop::default())
 }
 
-/// As [`run`], but it ends when it is told to, and reports what there is until then.
+/// Like [`run`], but ends early when `stop` is used, and reports the results until then.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_until(
     options: &Options,
-    watch: &mut dyn FnMut(&Progress),
+    on_progress: &mut dyn FnMut(&Progress),
     stop: &Stop,
 ) -> Result<Report, LoadError> {
     raise_descriptors(options)?;
@@ -74,13 +74,13 @@ pub fn run_until(
         options,
         found: Found::default(),
         counts_syscalls: false,
-        watch,
+        watch: on_progress,
     };
     control.try_syscalls();
     control.go()?;
-    let parts = control.crew.dismiss()?;
+    let results = control.crew.dismiss()?;
     control.found.ended_early = stop.why();
-    Ok(control.found.report(options, parts))
+    Ok(control.found.report(options, results))
 }
 
 fn raise_descriptors(options: &Options) -> Result<(), LoadError> {
@@ -100,7 +100,7 @@ fn raise_descriptors(options: &Options) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Fails if the process cannot be observed.
+/// Reads CPU time and memory of a process; fails if it cannot be observed.
 fn look_at(pid: u32) -> Result<(Cpu, Memory), LoadError> {
     if !cfg!(target_os = "linux") {
         let reason = "processes can be observed on Linux only".to_owned();
@@ -121,10 +121,10 @@ fn look_at(pid: u32) -> Result<(Cpu, Memory), LoadError> {
     Ok((cpu, memory))
 }
 
-/// Finds the tracker, divides the members among threads, and starts them.
+/// Resolves the tracker, divides the members among threads, and starts the threads.
 fn start(options: &Options, stop: &Stop) -> Result<Crew, LoadError> {
     let system = |source| LoadError::System {
-        what: "no runtime",
+        what: "cannot start the runtime",
         source,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -136,7 +136,7 @@ fn start(options: &Options, stop: &Stop) -> Result<Crew, LoadError> {
         options.connections,
         &mut SmallRng::seed_from_u64(options.seed),
     );
-    let clock = Instant::now();
+    let run_start = Instant::now();
     let mut first_swarm = 0;
     let mut plans = Vec::new();
     for (number, sizes) in share_out(sizes, options.threads).into_iter().enumerate() {
@@ -151,12 +151,12 @@ fn start(options: &Options, stop: &Stop) -> Result<Crew, LoadError> {
             storm: options.storm,
             connector: connector.clone(),
             gauges: std::sync::Arc::new(Gauges::default()),
-            clock,
+            clock: run_start,
             stop: stop.clone(),
         });
         first_swarm += swarms;
     }
-    Crew::start(plans, clock, stop)
+    Crew::start(plans, run_start, stop)
 }
 
 fn settings(options: &Options) -> Settings {
@@ -180,7 +180,7 @@ struct Control<'a> {
     crew: Crew,
     options: &'a Options,
     found: Found,
-    /// Whether system calls are asked for and can be counted.
+    /// Whether system calls are requested and can be counted.
     counts_syscalls: bool,
     watch: &'a mut dyn FnMut(&Progress),
 }
@@ -222,38 +222,38 @@ impl Control<'_> {
         Ok(())
     }
 
-    fn order(&mut self, phase: &'static str, order: Order) -> Result<(), LoadError> {
-        self.crew.order(phase, |_| order, self.watch)
+    fn order(&mut self, phase: &'static str, command: Order) -> Result<(), LoadError> {
+        self.crew.order(phase, |_| command, self.watch)
     }
 
-    /// Opens or joins everybody, looking at the server before and after.
+    /// Runs a command for all members, and measures the server before and after.
     fn phase(
         &mut self,
         name: &'static str,
-        order: Order,
+        command: Order,
         units: usize,
     ) -> Result<Option<Window>, LoadError> {
         if self.crew.is_stopped() {
             return Ok(None);
         }
         let before = self.window()?;
-        self.order(name, order)?;
-        // How long so many take is not known of a phase that was cut short.
+        self.order(name, command)?;
+        // A phase that ended early has no valid duration.
         let after = self.window()?;
         Ok((!self.crew.is_stopped()).then(|| before.until(&after, units as u64)))
     }
 
-    /// A reading of everything that counts up.
+    /// Reads all running totals.
     fn window(&self) -> Result<Window, LoadError> {
         let cpu = match self.options.server_pid.map(look_at_cpu) {
-            // The process may end with the tracker; nothing more is to be learned of it then.
+            // The process may have ended with the tracker; then it cannot be measured any more.
             Some(Err(_)) if self.crew.totals().connections == 0 || self.crew.is_stopped() => None,
             cpu => cpu.transpose()?,
         };
         Ok(Window::now(cpu, self.crew.totals(), self.crew.own_cpu()))
     }
 
-    /// The server's memory, once it stays the same.
+    /// Returns the server's memory, once it is stable.
     fn memory(&mut self, phase: &'static str) -> Result<Option<Memory>, LoadError> {
         let Some(pid) = self.options.server_pid.filter(|_| !self.crew.is_stopped()) else {
             return Ok(None);
@@ -293,7 +293,7 @@ impl Control<'_> {
         Ok(())
     }
 
-    /// Finds out before anything begins whether system calls can be counted. That they cannot is no reason to measure nothing.
+    /// Checks at the start whether system calls can be counted. If not, everything else is still measured.
     fn try_syscalls(&mut self) {
         let Some(pid) = self.options.server_pid else {
             return;
@@ -303,7 +303,7 @@ impl Control<'_> {
         }
         match syscalls::Count::start(pid) {
             Ok(count) => {
-                // A server with nothing to do makes none that could be counted.
+                // An idle server makes no system calls to count.
                 let _ = count.stop();
                 self.counts_syscalls = true;
             }
@@ -319,14 +319,14 @@ impl Control<'_> {
 
     fn syscalls(&mut self, pid: u32) -> Result<Syscalls, LoadError> {
         let begin = self.crew.now() + LEAD;
-        // Nothing of this is measured but the calls.
+        // Only the system calls of this load are measured.
         self.drive(
             begin,
             Until::Time(begin + SYSCALL_WINDOW * 2),
             (Duration::ZERO, Duration::ZERO),
         )?;
         let counted = self.count_syscalls(pid);
-        // The threads are not left at work, whatever came of the counting.
+        // Stops the load even if the counting failed.
         self.order("counting system calls", Order::Finish { stops: true })?;
         counted
     }
@@ -364,9 +364,9 @@ impl Control<'_> {
 }
 
 fn look_at_cpu(pid: u32) -> Result<Cpu, LoadError> {
-    let ended = |_| LoadError::Pid {
+    let process_ended = |_| LoadError::Pid {
         pid,
         reason: "the process has ended".to_owned(),
     };
-    Cpu::of_process(pid).map_err(ended)
+    Cpu::of_process(pid).map_err(process_ended)
 }

@@ -1,4 +1,4 @@
-//! Requests begin here: announces with their offers, joins, leaves, scrapes, and answers to offers.
+//! Starts requests: announces with their offers, joins, leaves, scrapes, and answers to offers.
 
 use std::fmt::Write as _;
 
@@ -9,17 +9,17 @@ use super::state::{Answer, Kind, Micros, Offer, State, Unit};
 use super::{Exchange, Habit, Outbox};
 use crate::load::ids;
 
-/// How many members are looked at for one that has nothing under way.
+/// Number of members that are tried to find one without a request in flight.
 const LOOKED_AT_MAX: usize = 256;
-/// Bytes that a leecher says are left.
+/// The `left` value of leechers in bytes.
 const LEFT: u64 = 1 << 20;
 
 impl Exchange {
-    /// Lets the next member announce or scrape. False if nobody is free.
+    /// Makes the next free member announce or scrape. Returns false if there is none.
     pub(super) fn begin_next(&mut self, due: Micros, now: Micros, out: &mut impl Outbox) -> bool {
-        let all = self.members.len();
-        for _ in 0..all.min(LOOKED_AT_MAX) {
-            self.turn = (self.turn + self.stride) % all;
+        let count = self.members.len();
+        for _ in 0..count.min(LOOKED_AT_MAX) {
+            self.turn = (self.turn + self.stride) % count;
             let member = &self.members[self.turn];
             if member.has_joined() && member.unit.is_none() {
                 let is_scrape =
@@ -37,7 +37,7 @@ impl Exchange {
         false
     }
 
-    /// Lets a member that is connected join its swarm.
+    /// Makes a connected member join its swarm.
     pub(in crate::load) fn join(
         &mut self,
         member: usize,
@@ -50,7 +50,7 @@ impl Exchange {
         self.begin(member, Kind::Join, offers, (now, now), is_counted, out);
     }
 
-    /// Lets a member leave its swarm.
+    /// Makes a member leave its swarm.
     pub(super) fn leave(&mut self, member: usize, now: Micros, out: &mut impl Outbox) {
         let swarm = self.swarm_of(member);
         swarm.begin_change();
@@ -83,12 +83,12 @@ impl Exchange {
                 answer: Answer::None,
             });
         }
-        let of_member = &self.members[member];
-        let swarm = &mut self.swarms[of_member.swarm];
+        let sender = &self.members[member];
+        let swarm = &mut self.swarms[sender.swarm];
         let others = swarm
             .present
-            .saturating_sub(u64::from(of_member.state == State::Joined));
-        let unit = Unit {
+            .saturating_sub(u64::from(sender.state == State::Joined));
+        let request = Unit {
             kind,
             serial: self.serial,
             due,
@@ -100,7 +100,7 @@ impl Exchange {
             expected: offers.min(others),
             relayed: 0,
             answers: 0,
-            replies_ahead: of_member.answers_unreplied,
+            replies_ahead: sender.answers_unreplied,
             version: swarm.version,
             others,
             ghosts: swarm.ghosts(now) + swarm.changing,
@@ -108,7 +108,7 @@ impl Exchange {
             replied: now,
             excused_max: None,
         };
-        self.members[member].unit = Some(Box::new(unit));
+        self.members[member].unit = Some(Box::new(request));
         self.under_way += usize::from(is_counted);
         self.begun.push((member, self.serial));
         if is_measured && matches!(kind, Kind::Announce | Kind::Scrape) {
@@ -132,11 +132,11 @@ impl Exchange {
         out.send(member, &self.text);
     }
 
-    /// The keys in the order of the reference client.
+    /// Writes an announce, with the keys in the order of the reference client.
     fn write_announce(&mut self, member: usize, kind: Kind, first: u64, offers: u64) {
         let text = &mut self.text;
-        let of_member = &self.members[member];
-        let left = if of_member.seeds { 0 } else { LEFT };
+        let sender = &self.members[member];
+        let left = if sender.seeds { 0 } else { LEFT };
         let _ = write!(
             text,
             "{{\"numwant\":{offers},\"uploaded\":0,\"downloaded\":0,\"left\":{left}"
@@ -147,9 +147,9 @@ impl Exchange {
             Kind::Announce | Kind::Scrape => "",
         });
         text.push_str(",\"action\":\"announce\",\"info_hash\":");
-        text.push_str(&self.swarms[of_member.swarm].json);
+        text.push_str(&self.swarms[sender.swarm].json);
         text.push_str(",\"peer_id\":");
-        ids::write(of_member.peer_id.as_bytes(), text);
+        ids::write(sender.peer_id.as_bytes(), text);
         text.push_str(",\"offers\":[");
         for number in first..first + offers {
             text.push_str(if number > first { "," } else { "" });
@@ -162,7 +162,7 @@ impl Exchange {
         text.push_str("]}");
     }
 
-    /// Answers an offer, if the member that got it is still there.
+    /// Answers an offer if its receiver is still a member.
     pub(super) fn answer(&mut self, number: u64, now: Micros, out: &mut impl Outbox) {
         let Some(offer) = self.offers.get(number) else {
             return;

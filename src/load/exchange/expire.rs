@@ -1,4 +1,4 @@
-//! How requests end: all has come, it took too long, or one of those involved has gone.
+//! Ends requests: when everything has arrived, after a timeout, or when a member involved has left.
 
 use std::ops::Range;
 
@@ -6,35 +6,39 @@ use super::latencies::record;
 use super::state::{Answer, GivenUp, Kind, Micros, State};
 use super::{Exchange, Outbox};
 
-/// How long offers that may come to nobody are waited for after the reply. Who goes later is no excuse: else a tracker
-/// that drops everything would be excused by whoever leaves while its offers are waited for.
+/// How long offers that may be excused are awaited after the reply. Members that leave later excuse no offer. Otherwise
+/// each member that leaves during the wait would excuse a tracker that drops everything.
 const GRACE: Micros = 1_000_000;
-/// How long the reply to `stopped` is waited for, which not every tracker sends.
+/// How long the reply to `stopped` is awaited; not every tracker sends one.
 const STOP_TIMEOUT: Micros = 1_000_000;
 
 impl Exchange {
-    /// Ends the member's request if all that belongs to it has come.
+    /// Ends the member's request if everything that belongs to it has arrived.
     pub(super) fn settle(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
         let member = &mut self.members[at];
-        if member.unit.as_ref().is_some_and(|unit| unit.is_over()) {
+        if member
+            .unit
+            .as_ref()
+            .is_some_and(|request| request.is_over())
+        {
             self.end(at, now, out);
         }
     }
 
     fn end(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
-        let Some(unit) = self.members[at].unit.take() else {
+        let Some(request) = self.members[at].unit.take() else {
             return;
         };
-        self.under_way -= usize::from(unit.is_counted);
+        self.under_way -= usize::from(request.is_counted);
         self.done.last = now;
-        match unit.kind {
+        match request.kind {
             Kind::Scrape => self.done.scrapes += 1,
             _ => self.done.announces += 1,
         }
-        match unit.kind {
-            // The second half of a wave: it comes back.
+        match request.kind {
+            // The second half of a wave: the member joins again.
             Kind::Stop if self.members[at].state == State::Left => {
-                // Until now somebody could be given to it as a member, and what it had answered before has come to the tracker.
+                // Until now the tracker could choose it as a receiver, and has received all its earlier answers.
                 self.members[at].gone_at = Some(now);
                 self.members_gone = true;
                 let offers = self.settings.offers;
@@ -49,7 +53,7 @@ impl Exchange {
         }
     }
 
-    /// To be called ten times a second: what took too long is lost.
+    /// Ends requests after their timeout. Called ten times a second.
     pub(in crate::load) fn tick(&mut self, now: Micros, out: &mut impl Outbox) {
         if std::mem::take(&mut self.members_gone) {
             self.excuse_answers(now, out);
@@ -57,23 +61,23 @@ impl Exchange {
         let mut begun = std::mem::take(&mut self.begun);
         begun.retain(|&(at, serial)| {
             let member = &mut self.members[at];
-            let unit = member.unit.as_mut();
-            let Some(unit) = unit.filter(|unit| unit.serial == serial) else {
+            let request = member.unit.as_mut();
+            let Some(request) = request.filter(|request| request.serial == serial) else {
                 return false;
             };
-            let age = now.saturating_sub(unit.sent);
-            let is_excused = !unit.awaits_reply
-                && now.saturating_sub(unit.replied) > GRACE
-                && unit.missing() <= unit.excuse(self.swarms[member.swarm].gone);
+            let age = now.saturating_sub(request.sent);
+            let is_excused = !request.awaits_reply
+                && now.saturating_sub(request.replied) > GRACE
+                && request.missing() <= request.excuse(self.swarms[member.swarm].gone);
             if age > self.settings.timeout + self.settings.think.1 {
                 self.lose(at, now, out);
                 false
-            } else if unit.kind == Kind::Stop && unit.awaits_reply && age > STOP_TIMEOUT {
+            } else if request.kind == Kind::Stop && request.awaits_reply && age > STOP_TIMEOUT {
                 self.unreplied(at);
                 self.end(at, now, out);
                 false
-            } else if is_excused && unit.answers == 0 {
-                let (offers, missing) = (unit.offers.clone(), unit.missing());
+            } else if is_excused && request.answers == 0 {
+                let (offers, missing) = (request.offers.clone(), request.missing());
                 self.give_up(offers, missing, 0);
                 self.end(at, now, out);
                 false
@@ -81,7 +85,7 @@ impl Exchange {
                 true
             }
         });
-        // Requests that began meanwhile.
+        // Adds the requests that started meanwhile.
         begun.append(&mut self.begun);
         self.begun = begun;
         self.forget_offers(now);
@@ -90,18 +94,18 @@ impl Exchange {
 
     fn lose(&mut self, at: usize, now: Micros, out: &mut impl Outbox) {
         let member = &mut self.members[at];
-        if let Some(unit) = &mut member.unit {
-            let missing = unit.missing();
-            let excused = missing.min(unit.excuse(self.swarms[member.swarm].gone));
-            match (unit.awaits_reply, unit.kind) {
+        if let Some(request) = &mut member.unit {
+            let missing = request.missing();
+            let excused = missing.min(request.excuse(self.swarms[member.swarm].gone));
+            match (request.awaits_reply, request.kind) {
                 (false, _) | (true, Kind::Stop) => {}
                 (true, Kind::Scrape) => self.tally.scrapes_lost += 1,
                 (true, _) => self.tally.replies_lost += 1,
             }
-            let (offers, awaits_reply) = (unit.offers.clone(), unit.awaits_reply);
-            if awaits_reply && unit.is_measured && unit.kind == Kind::Announce {
-                // It waited at least so long.
-                record(&mut self.latencies.reply, now - unit.due);
+            let (offers, awaits_reply) = (request.offers.clone(), request.awaits_reply);
+            if awaits_reply && request.is_measured && request.kind == Kind::Announce {
+                // It waited at least this long.
+                record(&mut self.latencies.reply, now - request.due);
             }
             self.give_up(offers, excused, missing - excused);
             if awaits_reply {
@@ -111,13 +115,13 @@ impl Exchange {
         self.end(at, now, out);
     }
 
-    /// The offers of an announce that have not come are not waited for: so many are excused and so many lost. Each is
-    /// marked, as it may come after all and is not to be counted twice.
+    /// Stops waiting for the missing offers of an announce, and counts them as excused or lost. Marks each of them,
+    /// because it may still arrive and must not count twice.
     fn give_up(&mut self, offers: Range<u64>, excused: u64, lost: u64) {
         self.tally.offers_excused += excused;
         self.tally.offers_lost += lost;
-        let first = (0..excused).map(|_| GivenUp::Excused);
-        let mut verdicts = first.chain((0..lost).map(|_| GivenUp::Lost));
+        let excused_first = (0..excused).map(|_| GivenUp::Excused);
+        let mut verdicts = excused_first.chain((0..lost).map(|_| GivenUp::Lost));
         for number in offers {
             if let Some(offer) = self.offers.get(number).filter(|offer| offer.to.is_none()) {
                 offer.given_up = verdicts.next();
@@ -125,11 +129,11 @@ impl Exchange {
         }
     }
 
-    /// What the lack of a reply means for the member and its swarm.
+    /// Updates the member and its swarm after a missing reply.
     pub(super) fn unreplied(&mut self, at: usize) {
         let member = &mut self.members[at];
         let swarm = &mut self.swarms[member.swarm];
-        match member.unit.as_ref().map(|unit| unit.kind) {
+        match member.unit.as_ref().map(|request| request.kind) {
             Some(Kind::Join) => {
                 swarm.end_change();
                 swarm.is_unsure = true;
@@ -143,10 +147,10 @@ impl Exchange {
         }
     }
 
-    /// Judges the answers to offers that are too old, and forgets them.
+    /// Removes offers that are too old, and counts their missing answers.
     fn forget_offers(&mut self, now: Micros) {
         let timeout = self.settings.timeout;
-        // An answer was sent later than its offer, so it is given more time.
+        // An answer is sent later than its offer, so it gets more time.
         let longest = timeout + self.settings.think.1 + timeout.min(GRACE);
         let Some(before) = now.checked_sub(longest) else {
             return;
@@ -166,11 +170,11 @@ impl Exchange {
     }
 
     fn is_one_gone(&self, offer: &super::state::Offer) -> bool {
-        let went = |member: usize| self.members[member].went_after(offer.sent);
-        went(offer.from) || offer.to.is_some_and(went)
+        let has_left = |member: usize| self.members[member].went_after(offer.sent);
+        has_left(offer.from) || offer.to.is_some_and(has_left)
     }
 
-    /// Answers between members of whom one has gone are not waited for.
+    /// Stops waiting for answers if one of the two members has left.
     fn excuse_answers(&mut self, now: Micros, out: &mut impl Outbox) {
         let members = &self.members;
         let mut excused = Vec::new();
@@ -179,8 +183,8 @@ impl Exchange {
             .iter_mut()
             .filter(|offer| offer.answer == Answer::Sent)
         {
-            let went = |member: usize| members[member].went_after(offer.sent);
-            if went(offer.from) || offer.to.is_some_and(went) {
+            let has_left = |member: usize| members[member].went_after(offer.sent);
+            if has_left(offer.from) || offer.to.is_some_and(has_left) {
                 offer.answer = Answer::Excused;
                 excused.push(*offer);
             }
@@ -191,7 +195,7 @@ impl Exchange {
         }
     }
 
-    /// The member is connected now.
+    /// Records that the member is connected.
     pub(in crate::load) fn opened(&mut self, at: usize) {
         let member = &mut self.members[at];
         if member.gone_at.is_some() {
@@ -200,22 +204,22 @@ impl Exchange {
         member.state = State::Open;
     }
 
-    /// The member's connection has ended; what it had under way is excused.
+    /// Records the end of the member's connection; excuses its request in flight.
     pub(in crate::load) fn closed(&mut self, at: usize, now: Micros) {
         let member = &mut self.members[at];
         let swarm = &mut self.swarms[member.swarm];
         let before = std::mem::replace(&mut member.state, State::Closed);
         member.gone_at = Some(now);
         member.answers_unreplied = 0;
-        let unit = member.unit.take();
-        let kind = unit
+        let request = member.unit.take();
+        let kind = request
             .as_ref()
-            .filter(|unit| unit.awaits_reply)
-            .map(|unit| unit.kind);
+            .filter(|request| request.awaits_reply)
+            .map(|request| request.kind);
         if matches!(kind, Some(Kind::Join | Kind::Stop)) {
             swarm.end_change();
         }
-        // Who leaves was taken off already.
+        // A leaving member is already subtracted.
         if before == State::Joined && kind != Some(Kind::Stop) {
             swarm.present = swarm.present.saturating_sub(1);
         }
@@ -224,10 +228,10 @@ impl Exchange {
         }
         swarm.lose_connection(now);
         self.members_gone = true;
-        if let Some(unit) = unit {
-            self.under_way -= usize::from(unit.is_counted);
-            let missing = unit.missing();
-            self.give_up(unit.offers, missing, 0);
+        if let Some(request) = request {
+            self.under_way -= usize::from(request.is_counted);
+            let missing = request.missing();
+            self.give_up(request.offers, missing, 0);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What comes from the tracker, held against what was sent.
+//! Checks the received messages against the sent ones.
 
 use std::cmp::Reverse;
 use std::ops::RangeInclusive;
@@ -13,7 +13,7 @@ use crate::load::inbound::{self, Inbound, Relay};
 use crate::protocol::{InfoHash, OfferId, PeerId};
 
 impl Exchange {
-    /// Takes in a message that came to a member.
+    /// Handles a message that a member received.
     pub(in crate::load) fn receive(
         &mut self,
         at: usize,
@@ -35,7 +35,7 @@ impl Exchange {
             None => {
                 self.tally.messages_invalid += 1;
                 self.errors
-                    .add(&format!("no message of a tracker: {text:.100}"));
+                    .add(&format!("not a message of a tracker: {text:.100}"));
             }
         }
         self.go_on(now, out);
@@ -54,22 +54,21 @@ impl Exchange {
         let swarm = &mut self.swarms[member.swarm];
         if !swarm.is(info_hash) {
             self.tally.messages_invalid += 1;
-            self.errors
-                .add("a reply about another swarm than was asked for");
+            self.errors.add("a reply for another swarm than requested");
             return;
         }
         let waiting = member
             .unit
             .as_mut()
-            .filter(|unit| unit.awaits_reply && unit.kind != Kind::Scrape);
-        let unit = match waiting {
-            Some(unit) if self.habit == Habit::Replies && unit.replies_ahead > 0 => {
-                unit.replies_ahead -= 1;
+            .filter(|request| request.awaits_reply && request.kind != Kind::Scrape);
+        let request = match waiting {
+            Some(request) if self.habit == Habit::Replies && request.replies_ahead > 0 => {
+                request.replies_ahead -= 1;
                 member.answers_unreplied = member.answers_unreplied.saturating_sub(1);
                 self.tally.replies_to_answers += 1;
                 return;
             }
-            Some(unit) => unit,
+            Some(request) => request,
             None if may_be_to_answer && member.answers_unreplied > 0 => {
                 member.answers_unreplied -= 1;
                 self.tally.replies_to_answers += 1;
@@ -80,20 +79,20 @@ impl Exchange {
                 return;
             }
         };
-        unit.replied(members, swarm.gone, now);
+        request.replied(members, swarm.gone, now);
         self.tally.replies += 1;
-        if unit.is_measured {
-            let histogram = match unit.kind {
+        if request.is_measured {
+            let histogram = match request.kind {
                 Kind::Announce => Some(&mut self.latencies.reply),
-                Kind::Join if unit.is_counted => Some(&mut self.latencies.join),
-                // What waves and storms make is in their own lines.
+                Kind::Join if request.is_counted => Some(&mut self.latencies.join),
+                // Rejoins of waves and storms are reported with those instead.
                 _ => None,
             };
             if let Some(histogram) = histogram {
-                record(histogram, now - unit.due);
+                record(histogram, now - request.due);
             }
         }
-        match unit.kind {
+        match request.kind {
             Kind::Join => {
                 member.state = State::Joined;
                 swarm.present += 1;
@@ -103,15 +102,15 @@ impl Exchange {
                 member.state = State::Left;
                 swarm.end_change();
             }
-            // Counts can be foretold only while nobody comes or goes.
-            _ if swarm.changing > 0 || unit.version != swarm.version => {}
+            // Counts are predictable only while no member joins or leaves.
+            _ if swarm.changing > 0 || request.version != swarm.version => {}
             _ if members == swarm.present => swarm.is_unsure = false,
             _ => self.tally.counts_off += u64::from(!swarm.is_unsure),
         }
         self.settle(at, now, out);
     }
 
-    /// The number of an offer, if it is one of this thread; else counts what it is.
+    /// Returns the number of an offer of this thread that is still in the table; else the reason why it is not.
     fn known(&mut self, relay: &Relay<'_>) -> Result<u64, Known> {
         let id = OfferId::from_json(relay.offer_id).map_err(|_| Known::Never)?;
         let number = ids::offer_number(self.salt, id).ok_or(Known::Never)?;
@@ -125,7 +124,7 @@ impl Exchange {
         let number = match self.known(relay) {
             Ok(number) => number,
             Err(Known::Over) => return self.tally.offers_duplicated += 1,
-            // Other threads have other swarms.
+            // The swarms of other threads are different ones.
             Err(_) if self.is_of_other_thread(relay) => return self.tally.offers_wrong_swarm += 1,
             Err(_) => return self.tally.offers_unknown += 1,
         };
@@ -138,14 +137,17 @@ impl Exchange {
         }
         let is_from = PeerId::from_json(relay.peer_id) == Ok(from.peer_id);
         let may_be_other = from.went_after(offer.sent);
-        // Who has come back under another name is another member than the one that offered.
+        // A member that reconnected has a new `peer_id`, so it is not the sender any more.
         if offer.from == at && (is_from || !may_be_other) {
             return self.tally.offers_to_sender += 1;
         }
         if offer.to.is_some() {
             return self.tally.offers_duplicated += 1;
         }
-        let joins = to.unit.as_ref().is_some_and(|unit| unit.kind == Kind::Join);
+        let joins = to
+            .unit
+            .as_ref()
+            .is_some_and(|request| request.kind == Kind::Join);
         if to.state == State::Open && !joins {
             return self.tally.offers_wrong_swarm += 1;
         }
@@ -161,13 +163,13 @@ impl Exchange {
                 offer.answer = Answer::Thinking;
             }
         }
-        if let Some(unit) = self.members[offer.from]
+        if let Some(request) = self.members[offer.from]
             .unit
             .as_mut()
-            .filter(|unit| unit.serial == offer.serial)
+            .filter(|request| request.serial == offer.serial)
         {
-            unit.relayed += 1;
-            unit.answers += u64::from(is_answered);
+            request.relayed += 1;
+            request.answers += u64::from(is_answered);
             self.tally.offers_relayed += 1;
         } else {
             self.came_late(number, offer.serial);
@@ -191,20 +193,21 @@ impl Exchange {
             && InfoHash::from_json(relay.info_hash).is_ok()
     }
 
-    /// The numbers of the offers of the same announce, and of some others: they stand side by side.
+    /// Returns a range of numbers that contains all offers of the same announce, and some others: an announce has
+    /// consecutive numbers.
     fn neighbours(&self, number: u64) -> RangeInclusive<u64> {
         let offers = self.settings.offers;
         number.saturating_sub(offers)..=number.saturating_add(offers)
     }
 
-    /// Counts an offer whose announce is over, if it is not counted already: one that was excused needs no excuse any more,
-    /// one that was lost stays so.
+    /// Counts an offer that arrives after the end of its announce. An excused offer becomes a relayed one; a lost offer
+    /// stays lost.
     fn came_late(&mut self, number: u64, serial: u64) {
         for verdict in [GivenUp::Excused, GivenUp::Lost] {
             for other in self.neighbours(number) {
-                let is_one =
+                let is_match =
                     |offer: &&mut Offer| offer.serial == serial && offer.given_up == Some(verdict);
-                if let Some(offer) = self.offers.get(other).filter(is_one) {
+                if let Some(offer) = self.offers.get(other).filter(is_match) {
                     offer.given_up = None;
                     if verdict == GivenUp::Excused {
                         self.tally.offers_excused -= 1;
@@ -217,7 +220,7 @@ impl Exchange {
         self.tally.offers_relayed += 1;
     }
 
-    /// Whether this member got another offer of the same announce.
+    /// Whether this member received another offer of the same announce.
     fn has_another_of(&mut self, at: usize, number: u64, serial: u64) -> bool {
         self.neighbours(number).any(|other| {
             self.offers
@@ -255,8 +258,8 @@ impl Exchange {
                 if offer.is_measured {
                     record(&mut self.latencies.answer, now - offer.due);
                 }
-                if let Some(known) = self.offers.get(number) {
-                    known.answer = Answer::Received;
+                if let Some(stored) = self.offers.get(number) {
+                    stored.answer = Answer::Received;
                 }
                 if offer.answer == Answer::Sent {
                     self.no_answer_to(&offer, now, out);
@@ -268,46 +271,46 @@ impl Exchange {
         }
     }
 
-    /// Nobody waits for the answer to this offer any more.
+    /// Stops waiting for the answer to this offer.
     pub(super) fn no_answer_to(&mut self, offer: &Offer, now: Micros, out: &mut impl Outbox) {
         self.answers_to_come = self.answers_to_come.saturating_sub(1);
-        if let Some(unit) = self.members[offer.from]
+        if let Some(request) = self.members[offer.from]
             .unit
             .as_mut()
-            .filter(|unit| unit.serial == offer.serial)
+            .filter(|request| request.serial == offer.serial)
         {
-            unit.answers = unit.answers.saturating_sub(1);
+            request.answers = request.answers.saturating_sub(1);
             self.settle(offer.from, now, out);
         }
     }
 
     fn scraped(&mut self, at: usize, files: &str, now: Micros, out: &mut impl Outbox) {
         let member = &mut self.members[at];
-        let unit = member
+        let request = member
             .unit
             .as_mut()
-            .filter(|unit| unit.awaits_reply && unit.kind == Kind::Scrape);
-        let Some(unit) = unit else {
+            .filter(|request| request.awaits_reply && request.kind == Kind::Scrape);
+        let Some(request) = request else {
             return self.tally.scrapes_wrong += 1;
         };
-        unit.awaits_reply = false;
+        request.awaits_reply = false;
         self.tally.scrapes_replied += 1;
-        if unit.is_measured {
-            record(&mut self.latencies.scrape, now - unit.due);
+        if request.is_measured {
+            record(&mut self.latencies.scrape, now - request.due);
         }
         let swarm = &self.swarms[member.swarm];
         self.tally.scrapes_wrong += u64::from(!inbound::has_key(files, |key| swarm.is(key)));
         self.settle(at, now, out);
     }
 
-    /// A failure is taken for the end of what the member has under way.
+    /// Handles a failure message; it ends the member's request in flight.
     fn refused(&mut self, at: usize, reason: &str, now: Micros, out: &mut impl Outbox) {
         self.tally.failures += 1;
         let reason = serde_json::from_str(reason).unwrap_or_else(|_| reason.to_owned());
         self.errors.add(&format!("the tracker refused: {reason}"));
-        if let Some(unit) = &mut self.members[at].unit {
-            unit.expected = 0;
-            if std::mem::take(&mut unit.awaits_reply) {
+        if let Some(request) = &mut self.members[at].unit {
+            request.expected = 0;
+            if std::mem::take(&mut request.awaits_reply) {
                 self.unreplied(at);
             }
             self.settle(at, now, out);

@@ -1,4 +1,4 @@
-//! Times from asking to getting, in histograms of microseconds.
+//! Latency histograms in microseconds.
 
 use hdrhistogram::Histogram;
 
@@ -9,7 +9,7 @@ use super::Micros;
 pub(in crate::load) struct Latencies {
     /// Announce to reply.
     pub(in crate::load) reply: Histogram<u64>,
-    /// First announce to reply, those of waves and storms not counted.
+    /// First announce to reply, without waves and storms.
     pub(in crate::load) join: Histogram<u64>,
     /// Offer sent to answer received.
     pub(in crate::load) answer: Histogram<u64>,
@@ -17,9 +17,9 @@ pub(in crate::load) struct Latencies {
     pub(in crate::load) scrape: Histogram<u64>,
     /// Due to sent.
     pub(in crate::load) lateness: Histogram<u64>,
-    /// Connecting to upgraded, those of storms not counted.
+    /// Start of connecting to upgraded, without storms.
     pub(in crate::load) connect: Histogram<u64>,
-    /// Requests that were due and never sent.
+    /// Requests that were due but not sent.
     pub(in crate::load) unsent: u64,
 }
 
@@ -40,23 +40,23 @@ impl Default for Latencies {
 
 #[expect(
     clippy::expect_used,
-    reason = "fails only for bounds and precisions that make no sense"
+    reason = "fails only for invalid bounds and precisions"
 )]
 fn empty() -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(1, 60_000_000, 3).expect("good bounds");
+    let mut histogram = Histogram::new_with_bounds(1, 60_000_000, 3).expect("valid bounds");
     histogram.auto(true);
     histogram
 }
 
 impl Latencies {
-    /// A request that was due and never sent waited at least so long, for its sending and its reply.
+    /// Records a request that was due but not sent: it waited at least this long to be sent, and for its reply.
     pub(super) fn unsent(&mut self, waited: Micros) {
         self.unsent += 1;
         record(&mut self.lateness, waited);
         record(&mut self.reply, waited);
     }
 
-    /// Takes in those of another thread.
+    /// Adds the histograms of another thread.
     pub(in crate::load) fn merge(&mut self, other: &Self) {
         let pairs = [
             (&mut self.reply, &other.reply),
@@ -67,14 +67,14 @@ impl Latencies {
             (&mut self.connect, &other.connect),
         ];
         for (own, other) in pairs {
-            // Cannot fail: both grow as they must.
+            // Cannot fail: both resize automatically.
             let _ = own.add(other);
         }
         self.unsent += other.unsent;
     }
 }
 
-/// Notes one time.
+/// Records one time.
 pub(in crate::load) fn record(histogram: &mut Histogram<u64>, micros: Micros) {
     histogram.saturating_record(micros.max(1));
 }

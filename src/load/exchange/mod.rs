@@ -1,11 +1,11 @@
-//! The exchange: every request of one thread with all that has to come of it, judged message by message.
+//! Sends the requests of one thread, and checks every received message against them.
 //!
-//! A tracker that drops, doubles or misdirects messages is not taken for a fast one. Plain synchronous code: time, texts
-//! and randomness come in as arguments, texts go out through an [`Outbox`]. The session of a thread drives it.
+//! A tracker that drops, duplicates or misdirects messages must not look fast. Plain synchronous code: time, texts and
+//! randomness are arguments; texts are sent through an [`Outbox`]. Called by the session of a thread.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "members and swarms are made once and never removed; their numbers come from here, not from the tracker"
+    reason = "members and swarms are created once and never removed; their indices come from here, not from the tracker"
 )]
 
 mod begin;
@@ -28,13 +28,13 @@ pub(super) use latencies::{Latencies, record};
 pub(super) use state::Micros;
 use state::{Member, Offers, Swarm};
 
-/// Where texts go out.
+/// Sends text messages.
 pub(super) trait Outbox {
     /// Sends a text message on a member's connection.
     fn send(&mut self, member: usize, text: &str);
 }
 
-/// What the requests are like.
+/// Settings of the requests.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) offers: u64,
@@ -48,20 +48,20 @@ pub(super) struct Settings {
     pub(super) seeders: f64,
     /// Share of the requests that are scrapes.
     pub(super) scrapes: f64,
-    /// What has not come after this time is lost.
+    /// A message that takes longer counts as lost.
     pub(super) timeout: Micros,
 }
 
-/// What makes the next request begin.
+/// When the next request starts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Drive {
-    /// Nothing.
+    /// Never.
     Idle,
-    /// Everybody joins, so many at a time.
+    /// All members join, with at most `at_once` joins in flight.
     Join { next: usize, at_once: usize },
-    /// So many under way at any time, until so many have begun.
+    /// Closed loop: `at_once` requests in flight, until `to_begin` more have started.
     Closed { at_once: usize, to_begin: u64 },
-    /// One whenever it is due, whatever became of those before.
+    /// Open loop: a request starts when it is due, independent of earlier ones.
     Open {
         begin: Micros,
         end: Micros,
@@ -70,16 +70,16 @@ pub(super) enum Drive {
     },
 }
 
-/// Whether the tracker replies to answers, which it may do or not.
+/// Whether the tracker replies to answers; both modes are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Habit {
-    /// To be found out.
+    /// Not determined yet.
     Unknown,
     Replies,
     Silent,
 }
 
-/// How many requests are over.
+/// Number of completed requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Done {
     pub(super) announces: u64,
@@ -99,16 +99,16 @@ pub(super) struct Exchange {
     offer_sdp: SdpText,
     answer_sdp: SdpText,
     text: String,
-    /// Requests that have begun and may be under way still: member and serial number.
+    /// Started requests that may still be in flight: member and serial number.
     begun: Vec<(usize, u64)>,
     serial: u64,
-    /// Answers that wait for their think time to pass: when, and to which offer.
+    /// Answers in their think time: when they are due, and the number of the offer.
     thinking: BinaryHeap<Reverse<(Micros, u64)>>,
     turn: usize,
     stride: usize,
-    /// Requests under way, those of waves not counted.
+    /// Requests in flight, without those of waves.
     under_way: usize,
-    /// Answers to come, sent or still being thought about.
+    /// Expected answers: sent, or still in their think time.
     answers_to_come: usize,
     waving: usize,
     members_gone: bool,
@@ -125,7 +125,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// For swarms of these sizes. `first_swarm` keeps the swarms of several exchanges of a run apart, `thread` their offers.
+    /// Creates the members for swarms of these sizes. In a run with several exchanges, `first_swarm` makes their swarms
+    /// distinct, and `thread` their offers.
     pub(super) fn new(
         settings: Settings,
         seed: u64,
@@ -136,12 +137,12 @@ impl Exchange {
         let (mut swarms, mut members) = (Vec::new(), Vec::new());
         for (swarm, &size) in sizes.iter().enumerate() {
             swarms.push(Swarm::new(seed, first_swarm + swarm as u64));
-            for place in 0..size {
-                let seeds = seeds(place, settings.seeders);
+            for index in 0..size {
+                let is_seeder = seeds(index, settings.seeders);
                 members.push(Member::new(
                     seed,
                     swarm,
-                    seeds,
+                    is_seeder,
                     (first_swarm << 32) + members.len() as u64,
                 ));
             }
@@ -182,12 +183,12 @@ impl Exchange {
         self.members.len()
     }
 
-    /// Whether nothing is under way and nothing is to come.
+    /// Whether no request is in flight and no message is expected.
     pub(super) fn is_settled(&self) -> bool {
         self.under_way == 0 && self.answers_to_come == 0 && self.waving == 0
     }
 
-    /// How many members have left in a wave and are not back.
+    /// Returns the number of members that left in a wave and are not back.
     pub(super) fn waving(&self) -> usize {
         self.waving
     }
@@ -196,7 +197,7 @@ impl Exchange {
         self.members[member].has_joined()
     }
 
-    /// Begins what is to begin now.
+    /// Starts the requests that are due.
     pub(super) fn go_on(&mut self, now: Micros, out: &mut impl Outbox) {
         match self.drive {
             Drive::Idle => {}
@@ -241,7 +242,7 @@ impl Exchange {
         }
     }
 
-    /// Whether every request of an open loop that was due has begun.
+    /// Whether all requests of the open loop have started.
     pub(super) fn is_on_time(&self) -> bool {
         match self.drive {
             Drive::Open {
@@ -254,7 +255,7 @@ impl Exchange {
         }
     }
 
-    /// Begins nothing more. Requests that were due and did not get their turn are counted with the time that they waited.
+    /// Starts no more requests. Requests that were due but did not start are recorded with their waiting time.
     pub(super) fn stop(&mut self, now: Micros) {
         if let Drive::Open {
             begin,
@@ -275,7 +276,7 @@ impl Exchange {
         self.drive = Drive::Idle;
     }
 
-    /// Sends the answers whose time has come.
+    /// Sends the answers that are due.
     pub(super) fn think(&mut self, now: Micros, out: &mut impl Outbox) {
         while let Some(&Reverse((due, number))) = self.thinking.peek() {
             if due > now {
@@ -286,23 +287,23 @@ impl Exchange {
         }
     }
 
-    /// Lets a share of the members leave and join again; returns how many.
+    /// Makes a share of the members leave and join again; returns their number.
     pub(super) fn wave(&mut self, share: f64, now: Micros, out: &mut impl Outbox) -> usize {
-        let mut leaving = 0;
+        let mut chosen = 0;
         for member in 0..self.members.len() {
             if self.members[member].has_joined() && self.rng.random_bool(share) {
                 self.members[member].wants_to_leave = true;
                 self.waving += 1;
-                leaving += 1;
+                chosen += 1;
                 if self.members[member].unit.is_none() {
                     self.leave(member, now, out);
                 }
             }
         }
-        leaving
+        chosen
     }
 
-    /// Chooses a share of the members that have joined.
+    /// Chooses a random share of the members that have joined.
     pub(super) fn choose(&mut self, share: f64) -> Vec<usize> {
         let joined = |member: &usize| self.members[*member].has_joined();
         let joined: Vec<usize> = (0..self.members.len()).filter(joined).collect();
@@ -312,13 +313,13 @@ impl Exchange {
             .collect()
     }
 
-    /// With this probability.
+    /// Returns true with this probability.
     pub(super) fn chance(&mut self, share: f64) -> bool {
         self.rng.random_bool(share)
     }
 }
 
-/// When request number `next` is due.
+/// Returns when request number `next` is due.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -329,13 +330,13 @@ pub(super) fn due(begin: Micros, per_second: f64, next: u64) -> Micros {
     begin + (next as f64 * 1e6 / per_second) as u64
 }
 
-/// Whether the member at this place is a seeder: so that any number of members has the share as nearly as can be.
-#[expect(clippy::cast_precision_loss, reason = "places are far below 2^52")]
-fn seeds(place: usize, share: f64) -> bool {
-    ((place + 1) as f64 * share).floor() > (place as f64 * share).floor()
+/// Whether the member at this index of a swarm is a seeder. Any number of members has the share as exactly as possible.
+#[expect(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
+fn seeds(index: usize, share: f64) -> bool {
+    ((index + 1) as f64 * share).floor() > (index as f64 * share).floor()
 }
 
-/// A step with which everybody's turn comes once in a round, far from the member before.
+/// Returns a step that visits every member once a round, far from the previous one.
 fn coprime_stride(members: usize) -> usize {
     let wanted = (members * 618 / 1000).max(1);
     (wanted..=wanted + members)

@@ -1,4 +1,4 @@
-//! What the exchange knows: swarms, members, requests under way, offers. Only the exchange uses it.
+//! State of the exchange: swarms, members, requests in flight and offers. Used only by the exchange.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,39 +6,39 @@ use std::ops::Range;
 use crate::load::ids;
 use crate::protocol::{InfoHash, PeerId};
 
-/// Microseconds since the beginning of the run.
+/// Microseconds since the start of the run.
 pub(in crate::load) type Micros = u64;
 
-/// How long a tracker may take to notice that a connection has ended: until then offers may go to it.
+/// Longest time in which a tracker may still send offers to an ended connection.
 const NOTICE: Micros = 5_000_000;
 
 #[derive(Debug)]
 pub(super) struct Swarm {
     info_hash: InfoHash,
-    /// The info-hash as it is written in messages.
+    /// The info-hash as JSON string, as it is sent.
     pub(super) json: String,
-    /// Members whose announce was replied to, and who have not begun to leave.
+    /// Members whose join has a reply, and that are not leaving.
     pub(super) present: u64,
-    /// Joins and leaves under way.
+    /// Joins and leaves in flight.
     pub(super) changing: u64,
-    /// Grows with each beginning and end of a join or leave.
+    /// Incremented at each start and end of a join or leave.
     pub(super) version: u64,
-    /// How often members have begun to leave or lost their connection, ever.
+    /// Total number of members that started to leave or lost their connection.
     pub(super) gone: u64,
-    /// When connections of members ended, for as long as the tracker may not have noticed.
+    /// End times of member connections, kept as long as the tracker may not have noticed.
     ended: VecDeque<Micros>,
-    /// Whether the tracker may not know yet who is gone.
+    /// Whether the tracker may still count lost members.
     pub(super) is_unsure: bool,
 }
 
 impl Swarm {
     pub(super) fn new(salt: u64, number: u64) -> Self {
         let info_hash = ids::info_hash(salt, number);
-        let mut json = String::new();
-        ids::write(info_hash.as_bytes(), &mut json);
+        let mut info_hash_json = String::new();
+        ids::write(info_hash.as_bytes(), &mut info_hash_json);
         Self {
             info_hash,
-            json,
+            json: info_hash_json,
             present: 0,
             changing: 0,
             version: 0,
@@ -48,7 +48,7 @@ impl Swarm {
         }
     }
 
-    /// Whether the JSON value is its info-hash, in any spelling.
+    /// Whether the JSON value is this info-hash, with any escapes.
     pub(super) fn is(&self, json: &str) -> bool {
         json == self.json || InfoHash::from_json(json) == Ok(self.info_hash)
     }
@@ -63,7 +63,7 @@ impl Swarm {
         self.version += 1;
     }
 
-    /// A member's connection has ended.
+    /// Records the end of a member's connection.
     pub(super) fn lose_connection(&mut self, now: Micros) {
         self.gone += 1;
         self.version += 1;
@@ -72,10 +72,10 @@ impl Swarm {
         self.ended.push_back(now);
     }
 
-    /// How many ended connections the tracker may still take for members.
+    /// Returns the number of ended connections that the tracker may still count as members.
     pub(super) fn ghosts(&mut self, now: Micros) -> u64 {
-        let noticed = |ended: &Micros| ended.saturating_add(NOTICE) <= now;
-        while self.ended.front().is_some_and(noticed) {
+        let is_noticed = |end: &Micros| end.saturating_add(NOTICE) <= now;
+        while self.ended.front().is_some_and(is_noticed) {
             self.ended.pop_front();
         }
         self.ended.len() as u64
@@ -86,7 +86,7 @@ impl Swarm {
 pub(super) enum State {
     /// No connection.
     Closed,
-    /// Connected, and in no swarm.
+    /// Connected, but in no swarm.
     Open,
     Joined,
     /// Has left its swarm.
@@ -110,10 +110,10 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(salt: u64, swarm: usize, seeds: bool, number: u64) -> Self {
+    pub(super) fn new(salt: u64, swarm: usize, is_seeder: bool, number: u64) -> Self {
         Self {
             swarm,
-            seeds,
+            seeds: is_seeder,
             state: State::Closed,
             unit: None,
             peer_id: ids::peer_id(salt, number),
@@ -129,17 +129,17 @@ impl Member {
         self.state == State::Joined && !self.wants_to_leave
     }
 
-    /// Whether it is in its swarm, and has not begun to leave.
+    /// Whether it is in its swarm and not leaving.
     pub(super) fn is_member(&self) -> bool {
-        let leaves = |unit: &Unit| unit.kind == Kind::Stop;
-        self.state == State::Joined && !self.unit.as_deref().is_some_and(leaves)
+        let is_stop = |request: &Unit| request.kind == Kind::Stop;
+        self.state == State::Joined && !self.unit.as_deref().is_some_and(is_stop)
     }
 
     pub(super) fn may_join(&self) -> bool {
         self.state == State::Open && self.unit.is_none()
     }
 
-    /// A page that is loaded again has a new `peer_id`.
+    /// Sets a new `peer_id`, like a reloaded page.
     pub(super) fn renew(&mut self, salt: u64) {
         self.reconnects += 1;
         let run = salt.wrapping_add(self.reconnects.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -147,7 +147,7 @@ impl Member {
     }
 
     pub(super) fn went_after(&self, at: Micros) -> bool {
-        self.gone_at.is_some_and(|gone| gone >= at)
+        self.gone_at.is_some_and(|left_at| left_at >= at)
     }
 }
 
@@ -159,7 +159,7 @@ pub(super) enum Kind {
     Scrape,
 }
 
-/// A request under way.
+/// A request in flight.
 #[derive(Debug)]
 pub(super) struct Unit {
     pub(super) kind: Kind,
@@ -168,55 +168,55 @@ pub(super) struct Unit {
     pub(super) sent: Micros,
     pub(super) awaits_reply: bool,
     pub(super) is_measured: bool,
-    /// Whether it takes one of the places of the closed loop.
+    /// Whether it counts as one of the closed loop's requests in flight.
     pub(super) is_counted: bool,
     /// The numbers of its offers.
     pub(super) offers: Range<u64>,
-    /// How many of them have to come to somebody.
+    /// Number of offers that must reach a member.
     pub(super) expected: u64,
     pub(super) relayed: u64,
-    /// Answers to come.
+    /// Expected answers.
     pub(super) answers: u64,
-    /// Replies to earlier answers that come before its own.
+    /// Replies to earlier answers that precede its own reply.
     pub(super) replies_ahead: u64,
-    /// Of the swarm, when it began.
+    /// The swarm's `version` at the start.
     pub(super) version: u64,
-    /// Members besides its own that the tracker had to know, when it began.
+    /// Other members that the tracker must have counted at the start.
     pub(super) others: u64,
-    /// How many of the members that the tracker may give its offers to may have been gone already.
+    /// Number of possible receivers that may already have left.
     pub(super) ghosts: u64,
-    /// What `gone` of the swarm was when it began.
+    /// The swarm's `gone` at the start.
     pub(super) gone_before: u64,
     pub(super) replied: Micros,
-    /// How many of its offers may come to nobody, once that is certain.
+    /// Number of its offers that may reach no member, once it is fixed.
     pub(super) excused_max: Option<u64>,
 }
 
 impl Unit {
-    /// Takes in the reply. The tracker chose among as many members as it counts, so no more of them can have been gone
-    /// than it counts too many; a count that is too low says nothing.
-    pub(super) fn replied(&mut self, members: u64, gone: u64, now: Micros) {
+    /// Records the reply. The tracker chose among the members that it counts. So at most its surplus over the real
+    /// number can be members that had left; a count that is too low gives no information.
+    pub(super) fn replied(&mut self, members: u64, departures: u64, now: Micros) {
         self.awaits_reply = false;
         self.replied = now;
-        let there = self.others.saturating_sub(gone - self.gone_before);
-        if let Some(too_many) = members
+        let present = self.others.saturating_sub(departures - self.gone_before);
+        if let Some(surplus) = members
             .checked_sub(1)
-            .and_then(|counted| counted.checked_sub(there))
+            .and_then(|counted| counted.checked_sub(present))
         {
-            self.ghosts = self.ghosts.min(too_many);
+            self.ghosts = self.ghosts.min(surplus);
         }
     }
 
-    /// How many of its offers have not come.
+    /// Returns the number of its offers that have not arrived.
     pub(super) fn missing(&self) -> u64 {
         self.expected.saturating_sub(self.relayed)
     }
 
-    /// Fixes how many offers may come to nobody: each member that had gone, or went since, may have cost one.
-    pub(super) fn excuse(&mut self, gone: u64) -> u64 {
+    /// Fixes and returns how many offers may reach no member: one for each member that had left, or left since then.
+    pub(super) fn excuse(&mut self, departures: u64) -> u64 {
         *self
             .excused_max
-            .get_or_insert(self.ghosts + (gone - self.gone_before))
+            .get_or_insert(self.ghosts + (departures - self.gone_before))
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -227,19 +227,19 @@ impl Unit {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Offer {
     pub(super) from: usize,
-    /// The serial number of the announce that it belongs to.
+    /// Serial number of its announce.
     pub(super) serial: u64,
-    /// When it was due to be sent.
+    /// When its announce was due.
     pub(super) due: Micros,
     pub(super) sent: Micros,
     pub(super) is_measured: bool,
     pub(super) to: Option<usize>,
-    /// What one of its announce, which had not come, was counted as.
+    /// How a missing offer of its announce was counted.
     pub(super) given_up: Option<GivenUp>,
     pub(super) answer: Answer,
 }
 
-/// What an offer is counted as that has not come when its announce ends.
+/// How an offer is counted that has not arrived when its announce ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GivenUp {
     Excused,
@@ -248,16 +248,16 @@ pub(super) enum GivenUp {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// There is none, or none any more.
+    /// No answer is expected.
     None,
     Thinking,
     Sent,
     Received,
-    /// Sent, but not waited for, and counted as excused unless it comes after all.
+    /// Sent, but not expected: counted as excused unless it arrives.
     Excused,
 }
 
-/// The offers of the last seconds, by number.
+/// The recent offers by their number.
 #[derive(Debug)]
 pub(super) struct Offers {
     very_first: u64,
@@ -265,11 +265,11 @@ pub(super) struct Offers {
     all: VecDeque<Offer>,
 }
 
-/// What an offer's number stands for.
+/// Result of a lookup of an offer's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     Now,
-    /// So long ago that it is over.
+    /// Sent, but already removed from the table.
     Over,
     Never,
 }
@@ -302,11 +302,11 @@ impl Offers {
     }
 
     pub(super) fn get(&mut self, number: u64) -> Option<&mut Offer> {
-        let place = number.checked_sub(self.first)?;
-        self.all.get_mut(usize::try_from(place).ok()?)
+        let index = number.checked_sub(self.first)?;
+        self.all.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Takes the oldest one out if it was sent before `before`.
+    /// Removes and returns the oldest offer if it was sent before `before`.
     pub(super) fn pop_older(&mut self, before: Micros) -> Option<Offer> {
         self.all.front().filter(|offer| offer.sent < before)?;
         self.first += 1;

@@ -1,4 +1,4 @@
-//! The exchange against trackers made of a few lines: a good one, and ones with one fault each, which must be noticed.
+//! Tests of the exchange against minimal trackers: a correct one, and ones with one fault each that must be detected.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +9,7 @@ use super::*;
 
 const MEMBERS: usize = 12;
 
-/// Texts to the tracker.
+/// Messages to the tracker.
 #[derive(Default)]
 struct Sent(VecDeque<(usize, String)>);
 
@@ -19,18 +19,18 @@ impl Outbox for Sent {
     }
 }
 
-/// A tracker: members of each swarm with their connection, and where offers came from.
+/// A tracker: the members of each swarm with their connection, and the sender of each offer.
 #[derive(Default)]
 struct Tracker {
     swarms: BTreeMap<String, Vec<(usize, Value)>>,
     offers: BTreeMap<String, usize>,
 }
 
-/// Texts from the tracker: to which connection, and what.
+/// Messages from the tracker: connection and content.
 type Out = Vec<(usize, Value)>;
 
 impl Tracker {
-    /// A connection has ended, which it may not notice.
+    /// Handles the end of a connection, if the tracker notices it.
     fn gone(&mut self, member: usize, notices: bool) {
         for swarm in self.swarms.values_mut().filter(|_| notices) {
             swarm.retain(|(at, _)| *at != member);
@@ -46,7 +46,7 @@ impl Tracker {
             return vec![(from, json!({"action": "scrape", "files": files}))];
         }
         let swarm = self.swarms.entry(hash.to_string()).or_default();
-        let me = message["peer_id"].clone();
+        let peer_id = message["peer_id"].clone();
         if message["answer"].is_object() {
             let to = self
                 .offers
@@ -54,13 +54,13 @@ impl Tracker {
                 .unwrap();
             return vec![(
                 to,
-                json!({"action": "announce", "info_hash": hash, "peer_id": me,
+                json!({"action": "announce", "info_hash": hash, "peer_id": peer_id,
                 "offer_id": message["offer_id"], "answer": message["answer"]}),
             )];
         }
         swarm.retain(|(at, _)| *at != from);
         if message["event"] != "stopped" {
-            swarm.push((from, me.clone()));
+            swarm.push((from, peer_id.clone()));
         }
         let mut out = vec![(
             from,
@@ -72,7 +72,7 @@ impl Tracker {
             self.offers.insert(offer["offer_id"].to_string(), from);
             out.push((
                 *to,
-                json!({"action": "announce", "info_hash": hash, "peer_id": me,
+                json!({"action": "announce", "info_hash": hash, "peer_id": peer_id,
                 "offer_id": offer["offer_id"], "offer": offer["offer"]}),
             ));
         }
@@ -93,7 +93,7 @@ fn settings() -> Settings {
     }
 }
 
-/// An exchange with all members joined, and everything between it and its tracker.
+/// An exchange with all members joined, its tracker, and the messages between them.
 struct World {
     exchange: Exchange,
     tracker: Tracker,
@@ -103,9 +103,9 @@ struct World {
 
 impl World {
     fn new(settings: Settings) -> Self {
-        let exchange = Exchange::new(settings, 7, 0, 0, &[MEMBERS / 2, MEMBERS / 2]);
+        let checker = Exchange::new(settings, 7, 0, 0, &[MEMBERS / 2, MEMBERS / 2]);
         let mut world = Self {
-            exchange,
+            exchange: checker,
             tracker: Tracker::default(),
             sent: Sent::default(),
             now: 1,
@@ -128,7 +128,7 @@ impl World {
         self.deliver(spoil);
     }
 
-    /// Lets the tracker serve all that was sent; `spoil` may change what it says.
+    /// Lets the tracker serve all sent messages; `spoil` may change its output.
     fn deliver(&mut self, spoil: &mut dyn FnMut(&mut Out)) {
         while let Some((from, text)) = self.sent.0.pop_front() {
             let mut out = self.tracker.serve(from, &text);
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// Begins one announce: by whom, the reply, and the three offers. They are not handed over.
+    /// Starts one announce; returns its sender, the reply and the three offers without delivering them.
     fn one_announce(&mut self) -> (usize, Out, Out) {
         self.exchange.drive = Drive::Closed {
             at_once: 1,
@@ -174,7 +174,7 @@ impl World {
         );
     }
 
-    /// Lets so much time pass that everything that is to come is given up.
+    /// Advances the time until nothing is expected any more, and returns the counts.
     fn give_up(&mut self) -> Tally {
         for _ in 0..20 {
             self.now += 1_000_000;
@@ -187,18 +187,18 @@ impl World {
         let answers = tally.answers_received + tally.answers_excused + tally.answers_lost;
         assert!(
             offers <= tally.offers_sent && answers <= tally.answers_sent,
-            "each is counted once: {tally:?}"
+            "each message is counted once: {tally:?}"
         );
         tally
     }
 }
 
-/// What is counted when the tracker spoils its messages so; the fault comes once.
-fn with_fault(mut is_it: impl FnMut(&mut Out) -> bool) -> Tally {
+/// Returns the counts if the tracker makes this fault once.
+fn with_fault(mut make_fault: impl FnMut(&mut Out) -> bool) -> Tally {
     let mut world = World::new(settings());
-    let mut is_over = false;
-    world.announce(20, &mut |out| is_over = is_over || is_it(out));
-    assert!(is_over, "the fault was made");
+    let mut is_made = false;
+    world.announce(20, &mut |out| is_made = is_made || make_fault(out));
+    assert!(is_made, "the fault was made");
     world.give_up()
 }
 
@@ -210,15 +210,15 @@ fn is_answer(message: &Value) -> bool {
     message["answer"].is_object()
 }
 
-fn first(out: &Out, is_it: fn(&Value) -> bool) -> Option<usize> {
-    out.iter().position(|(_, message)| is_it(message))
+fn first(out: &Out, is_match: fn(&Value) -> bool) -> Option<usize> {
+    out.iter().position(|(_, message)| is_match(message))
 }
 
-/// Does something to the first message of a kind.
-fn spoil(is_it: fn(&Value) -> bool, how: impl Fn(&mut Out, usize)) -> Tally {
-    with_fault(|out| match first(out, is_it) {
+/// Changes the first message of a kind, and returns the counts.
+fn spoil(is_match: fn(&Value) -> bool, change: impl Fn(&mut Out, usize)) -> Tally {
+    with_fault(|out| match first(out, is_match) {
         Some(place) => {
-            how(out, place);
+            change(out, place);
             true
         }
         None => false,
@@ -248,12 +248,12 @@ fn a_lost_message_is_noticed() {
         spoil(is_offer, lose).faults(),
         [(
             1,
-            "offers came to nobody although the swarm had members for them"
+            "offers reached no member although the swarm had members for them"
         )]
     );
     assert_eq!(
         spoil(is_answer, lose).faults(),
-        [(1, "answers did not come back in time")]
+        [(1, "answers did not arrive in time")]
     );
     let is_reply = |message: &Value| message["interval"].is_number();
     assert_eq!(
@@ -276,7 +276,7 @@ fn a_reply_that_never_comes_is_as_late_as_it_was_waited_for() {
     assert_eq!(world.give_up().replies_lost, 1);
     let reply = &world.exchange.latencies.reply;
     assert_eq!(reply.len(), 50);
-    // The histogram keeps three digits.
+    // The histogram has a precision of three digits.
     assert!(
         reply.max() >= settings().timeout / 1000 * 999,
         "{}",
@@ -293,7 +293,7 @@ fn a_doubled_message_is_noticed() {
         spoil(|message| message["interval"].is_number(), double).replies_duplicated,
         1
     );
-    // The second copy may also come to somebody else.
+    // The second copy may also reach another member.
     let copy = |out: &mut Out, place: usize| {
         let (to, message) = out[place].clone();
         let from = out[0].0;
@@ -336,18 +336,18 @@ fn an_invented_or_altered_message_is_noticed() {
     };
     assert_eq!(spoil(is_offer, alter).offers_altered, 1);
     assert_eq!(spoil(is_answer, alter).answers_altered, 1);
-    let somebody =
+    let other_sender =
         |out: &mut Out, place: usize| out[place].1["peer_id"] = json!("-WW0208-aaaaaaaaaaaa");
-    assert_eq!(spoil(is_offer, somebody).offers_altered, 1);
-    assert_eq!(spoil(is_answer, somebody).answers_altered, 1);
+    assert_eq!(spoil(is_offer, other_sender).offers_altered, 1);
+    assert_eq!(spoil(is_answer, other_sender).answers_altered, 1);
 }
 
 #[test]
 fn a_failure_and_nonsense_are_noticed() {
     let mut world = World::new(settings());
-    let mut once = 0;
+    let mut faults = 0;
     world.announce(5, &mut |out| {
-        if once == 0 && out[0].1["interval"].is_number() {
+        if faults == 0 && out[0].1["interval"].is_number() {
             *out = vec![
                 (
                     out[0].0,
@@ -355,7 +355,7 @@ fn a_failure_and_nonsense_are_noticed() {
                 ),
                 (1, json!([])),
             ];
-            once += 1;
+            faults += 1;
         }
     });
     let tally = world.give_up();
@@ -382,18 +382,18 @@ fn a_wrong_count_is_remarked_only_while_nobody_comes_or_goes() {
 
 #[test]
 fn replies_to_answers_are_allowed_where_they_are_the_habit() {
-    let reply_too = |out: &mut Out| {
+    let add_reply = |out: &mut Out| {
         if let Some((_, message)) = out.first().filter(|(_, message)| is_answer(message)) {
-            let of = message["peer_id"].clone();
+            let sender = message["peer_id"].clone();
             let hash = message["info_hash"].clone();
             let reply =
                 json!({"action": "announce", "info_hash": hash, "complete": 0, "incomplete": 6});
-            out.push((usize::MAX, json!([of, reply])));
+            out.push((usize::MAX, json!([sender, reply])));
         }
     };
-    let run = |habit| {
+    let run = |mode| {
         let mut world = World::new(settings());
-        world.exchange.habit = habit;
+        world.exchange.habit = mode;
         let ids: Vec<_> = world
             .exchange
             .members
@@ -401,7 +401,7 @@ fn replies_to_answers_are_allowed_where_they_are_the_habit() {
             .map(|member| member.peer_id)
             .collect();
         world.announce(30, &mut |out| {
-            reply_too(out);
+            add_reply(out);
             for (to, message) in out.iter_mut().filter(|(to, _)| *to == usize::MAX) {
                 let mut json = String::new();
                 *to = ids
@@ -441,7 +441,7 @@ fn scrapes_are_checked() {
 
 #[test]
 fn a_wave_leaves_and_comes_back_without_a_fault() {
-    for silent in [false, true] {
+    for is_silent in [false, true] {
         let mut world = World::new(settings());
         world.exchange.measured = 0..Micros::MAX;
         let left = world.exchange.wave(0.5, world.now, &mut world.sent);
@@ -449,7 +449,7 @@ fn a_wave_leaves_and_comes_back_without_a_fault() {
         // wt-tracker sends no reply to `stopped`.
         let mut joined = MEMBERS;
         world.deliver(&mut |out| {
-            if silent && joined > 0 {
+            if is_silent && joined > 0 {
                 joined -= 1;
                 out.retain(|(_, message)| message["incomplete"] == 6);
             }
@@ -464,11 +464,11 @@ fn a_wave_leaves_and_comes_back_without_a_fault() {
         let latencies = &world.exchange.latencies;
         let recorded = [&latencies.join, &latencies.reply, &latencies.lateness]
             .map(hdrhistogram::Histogram::len);
-        assert_eq!(recorded, [0; 3], "waves are apart from joining and load");
+        assert_eq!(recorded, [0; 3], "waves are separate from joining and load");
     }
 }
 
-/// It once held the place of its announce until the timeout.
+/// Regression: such an answer kept its announce in flight until the timeout.
 #[test]
 fn an_answer_of_a_member_that_has_left_is_not_waited_for() {
     let mut world = World::new(settings());
@@ -479,16 +479,17 @@ fn an_answer_of_a_member_that_has_left_is_not_waited_for() {
     world.now += 1000;
     world.exchange.wave(1.0, world.now, &mut world.sent);
     world.deliver(&mut |_| {});
-    assert_eq!(
-        world.exchange.under_way, 1,
-        "the answers may be on their way"
-    );
+    assert_eq!(world.exchange.under_way, 1, "the answers may be in transit");
     world.tick_after(100_000);
     let exchange = &world.exchange;
     assert_eq!((exchange.under_way, exchange.answers_to_come), (0, 0));
     assert_eq!(exchange.tally.answers_excused, 3);
     world.deliver(&mut |_| {});
-    assert_eq!(world.exchange.waving(), 0, "who announced could leave too");
+    assert_eq!(
+        world.exchange.waving(),
+        0,
+        "the announcing member can leave too"
+    );
     assert_eq!(world.give_up().faults(), []);
 }
 
@@ -499,7 +500,7 @@ fn a_member_that_is_leaving_answers_nothing() {
     let stops = std::mem::take(&mut world.sent);
     assert_eq!(stops.0.len(), left);
     let leaving: Vec<usize> = stops.0.iter().map(|(from, _)| *from).collect();
-    // They were sent after the members had begun to leave, and are served before.
+    // Sent after the members started to leave, but served before.
     world.now += 1000;
     world.announce(4, &mut |_| {});
     let offers: Vec<_> = world.exchange.offers.iter_mut().collect();
@@ -509,7 +510,10 @@ fn a_member_that_is_leaving_answers_nothing() {
     assert!(!theirs.is_empty() && !others.is_empty());
     assert!(theirs.iter().all(|offer| offer.answer == Answer::None));
     assert!(others.iter().all(|offer| offer.answer == Answer::Received));
-    assert!(world.exchange.under_way == 0, "nobody waits for them");
+    assert!(
+        world.exchange.under_way == 0,
+        "no answer of them is expected"
+    );
     world.sent = stops;
     world.deliver(&mut |_| {});
     assert_eq!(world.give_up().faults(), []);
@@ -518,7 +522,7 @@ fn a_member_that_is_leaving_answers_nothing() {
 #[test]
 fn a_connection_that_ends_excuses_what_hung_on_it() {
     let mut world = World::new(settings());
-    // Everything is under way: nothing has been served.
+    // All requests are in flight; none has been served.
     world.exchange.drive = Drive::Closed {
         at_once: 4,
         to_begin: 4,
@@ -531,11 +535,11 @@ fn a_connection_that_ends_excuses_what_hung_on_it() {
     world.deliver(&mut |out| out.retain(|(to, _)| *to >= 3));
     let tally = world.give_up();
     assert_eq!(tally.faults(), [], "{tally:?}");
-    // At most those of four announces.
+    // At most the offers of four announces.
     assert!((1..=12).contains(&tally.offers_excused), "{tally:?}");
 }
 
-/// It was once counted as excused and as relayed.
+/// Regression: it was counted as excused and as relayed.
 #[test]
 fn an_offer_that_comes_after_its_sender_has_gone_is_relayed() {
     let mut world = World::new(settings());
@@ -550,7 +554,7 @@ fn an_offer_that_comes_after_its_sender_has_gone_is_relayed() {
     assert_eq!(tally.faults(), []);
 }
 
-/// The tracker may read what a connection sent before it ended later than the first announce of the next one.
+/// The tracker may read the last messages of an ended connection after the first announce of the next one.
 #[test]
 fn an_offer_of_an_ended_connection_may_come_to_who_has_reconnected() {
     let mut world = World::new(settings());
@@ -570,22 +574,22 @@ fn an_offer_of_an_ended_connection_may_come_to_who_has_reconnected() {
     assert_eq!(tally.faults(), []);
 }
 
-/// It was once counted as excused and as relayed.
+/// Regression: it was counted as excused and as relayed.
 #[test]
 fn an_offer_that_comes_after_it_was_excused_is_relayed() {
     let mut world = World::new(settings());
     let (from, reply, mut offers) = world.one_announce();
     world.hand_over(reply);
-    let (gone, offer) = offers.pop().unwrap();
+    let (departed, offer) = offers.pop().unwrap();
     world.hand_over(offers);
     world.deliver(&mut |_| {});
-    world.exchange.closed(gone, world.now);
+    world.exchange.closed(departed, world.now);
     world.tick_after(1_100_000);
     assert!(world.exchange.is_settled());
     assert_eq!(world.exchange.tally.offers_excused, 1);
     let other = (0..MEMBERS / 2)
         .map(|place| place + from / 6 * 6)
-        .find(|&other| other != from && other != gone);
+        .find(|&other| other != from && other != departed);
     world.hand_over(vec![(other.unwrap(), offer)]);
     world.deliver(&mut |_| {});
     let tally = world.give_up();
@@ -593,7 +597,7 @@ fn an_offer_that_comes_after_it_was_excused_is_relayed() {
     assert_eq!(tally.faults(), []);
 }
 
-/// It was once counted as lost and as relayed.
+/// Regression: it was counted as lost and as relayed.
 #[test]
 fn an_offer_that_comes_too_late_stays_lost() {
     let mut world = World::new(settings());
@@ -611,16 +615,16 @@ fn an_offer_that_comes_too_late_stays_lost() {
     assert_eq!(tally.answers_received, 3);
 }
 
-/// It was once counted as excused and as received.
+/// Regression: it was counted as excused and as received.
 #[test]
 fn an_answer_that_comes_after_it_was_excused_is_received() {
     let mut world = World::new(settings());
     world.exchange.measured = 0..Micros::MAX;
     let (_, reply, offers) = world.one_announce();
-    let gone = offers[0].0;
+    let departed = offers[0].0;
     world.hand_over(reply);
     world.hand_over(offers);
-    world.exchange.closed(gone, world.now);
+    world.exchange.closed(departed, world.now);
     world.tick_after(100_000);
     assert_eq!(world.exchange.tally.answers_excused, 1);
     world.deliver(&mut |_| {});
@@ -630,7 +634,7 @@ fn an_answer_that_comes_after_it_was_excused_is_received() {
     assert_eq!(world.exchange.latencies.answer.len(), 3);
 }
 
-/// A tracker that drops all offers while members leave and join again.
+/// The tracker drops all offers while members leave and join again.
 #[test]
 fn members_that_come_and_go_are_no_excuse_for_dropping_every_offer() {
     let mut world = World::new(settings());
@@ -644,7 +648,7 @@ fn members_that_come_and_go_are_no_excuse_for_dropping_every_offer() {
     assert!(tally.offers_lost > tally.offers_excused, "{tally:?}");
 }
 
-/// Connections that end are an excuse only as far as the tracker counts them as members still.
+/// Ended connections excuse offers only as long as the tracker still counts them as members.
 #[test]
 fn connections_that_end_excuse_no_more_offers_than_they_are() {
     for (notices, excused_per_announce) in [(true, 0), (false, 2)] {
@@ -657,7 +661,7 @@ fn connections_that_end_excuse_no_more_offers_than_they_are() {
             out.retain(|(_, message)| !is_offer(message));
         });
         let tally = world.give_up();
-        // Four members are left of each swarm, so each announce has three others for its three offers.
+        // Each swarm has four members left, so each announce has three receivers for its three offers.
         assert_eq!(
             (tally.offers_excused, tally.offers_lost),
             (excused_per_announce * 4, (3 - excused_per_announce) * 4),
@@ -677,10 +681,10 @@ fn an_open_loop_is_counted_from_when_requests_were_due() {
         per_second: 20.0,
         next: 0,
     };
-    // The loop gets to it only half a second late: all that was due by then goes out at once.
+    // The loop runs half a second late: all requests due by then are sent at once.
     world.now += 500_000;
     world.exchange.go_on(world.now, &mut world.sent);
-    assert_eq!(world.sent.0.len(), 11, "requests 0 to 10, one each 50 ms");
+    assert_eq!(world.sent.0.len(), 11, "requests 0 to 10, one every 50 ms");
     world.deliver(&mut |_| {});
     let latencies = &world.exchange.latencies;
     assert!(
@@ -690,7 +694,7 @@ fn an_open_loop_is_counted_from_when_requests_were_due() {
     );
     assert!(latencies.reply.max() >= 500_000);
     assert!(latencies.reply.min() < 100_000);
-    // It never gets to the others.
+    // The loop never sends the others.
     world.exchange.stop(begin + 1_000_000);
     assert_eq!(world.exchange.latencies.unsent, 9);
 }
@@ -710,7 +714,7 @@ fn an_open_loop_does_not_wait_for_a_tracker_that_is_stuck() {
         world.now += 10_000;
         world.exchange.go_on(world.now, &mut world.sent);
     }
-    // Every member has one under way; the rest waits, and its waiting is told.
+    // Every member has one request in flight; the rest waits, and its waiting time is recorded.
     assert_eq!(world.sent.0.len(), MEMBERS);
     world.exchange.stop(world.now);
     assert_eq!(world.exchange.latencies.unsent, 100 - MEMBERS as u64);

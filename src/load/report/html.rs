@@ -1,4 +1,4 @@
-//! The report as one page that needs nothing from elsewhere: verdict, plots, and the same lines as on a terminal.
+//! Writes the report as a self-contained HTML page: verdict, plots, and the same lines as on a terminal.
 
 use super::plot::{Line, Plot};
 use super::{Report, text};
@@ -24,10 +24,10 @@ pre { overflow-x: auto; border-top: 1px solid var(--faint); padding-top: 1rem; }
 /// Writes the page.
 pub(super) fn write(report: &Report) -> String {
     let class = if report.correct { "good" } else { "bad" };
-    let list = |words: &[String]| {
-        let items = words
+    let list = |texts: &[String]| {
+        let items = texts
             .iter()
-            .map(|word| ["<li>", &escaped(word), "</li>"].concat());
+            .map(|text| ["<li>", &escaped(text), "</li>"].concat());
         items.collect::<String>()
     };
     format!(
@@ -55,9 +55,9 @@ fn plots(report: &Report) -> Vec<Plot> {
             .filter_map(|sample| Some((sample.at_s, value(sample)?)))
             .collect(),
     };
-    let each_second =
+    let per_second =
         |count: u64, sample: &super::Sample| Some(float(count) / sample.elapsed_s.max(1e-9));
-    let across = "seconds";
+    let x_label = "seconds";
     let answer = if text::thinking(report).is_some() {
         "offer → answer, incl. think time"
     } else {
@@ -74,22 +74,22 @@ fn plots(report: &Report) -> Vec<Plot> {
     vec![
         Plot {
             title: "Announces a second",
-            across,
+            across: x_label,
             marks: Vec::new(),
             lines: vec![over_time("announces", &|sample| {
-                each_second(sample.announces, sample)
+                per_second(sample.announces, sample)
             })],
         },
         Plot {
             title: "Messages a second",
-            across,
+            across: x_label,
             marks: Vec::new(),
             lines: vec![
                 over_time("to the tracker", &|sample| {
-                    each_second(sample.sent_messages, sample)
+                    per_second(sample.sent_messages, sample)
                 }),
                 over_time("from the tracker", &|sample| {
-                    each_second(sample.received_messages, sample)
+                    per_second(sample.received_messages, sample)
                 }),
             ],
         },
@@ -105,7 +105,7 @@ fn plots(report: &Report) -> Vec<Plot> {
                 (4.0, "99.99"),
                 (5.0, "99.999"),
             ]
-            .map(|(at, word)| (at, word.to_owned()))
+            .map(|(at, label)| (at, label.to_owned()))
             .to_vec(),
             lines: vec![
                 curve("announce → reply", &report.curves.reply),
@@ -114,7 +114,7 @@ fn plots(report: &Report) -> Vec<Plot> {
         },
         Plot {
             title: "The server's CPU, cores",
-            across,
+            across: x_label,
             marks: Vec::new(),
             lines: vec![over_time("CPU", &|sample| {
                 Some(sample.cpu_s? / sample.elapsed_s.max(1e-9))
@@ -122,7 +122,7 @@ fn plots(report: &Report) -> Vec<Plot> {
         },
         Plot {
             title: "The server's memory (RSS), MiB",
-            across,
+            across: x_label,
             marks: Vec::new(),
             lines: vec![over_time("RSS", &|sample| {
                 Some(sample.rss_bytes? / f64::from(1 << 20))
@@ -131,7 +131,7 @@ fn plots(report: &Report) -> Vec<Plot> {
     ]
 }
 
-/// 0.9 is 1, 0.99 is 2: the slowest few get as much room as all others.
+/// Maps 0.9 to 1 and 0.99 to 2, so that the slowest requests get as much room as all others.
 fn nines(share: f64) -> f64 {
     -(1.0 - share).log10()
 }

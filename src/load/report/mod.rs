@@ -1,4 +1,4 @@
-//! What a load found out: plain values, which serde writes as JSON, `text` for people and `html` with plots.
+//! The report of a load: plain values, written as JSON by serde, as text by `text`, and as a page with plots by `html`.
 
 mod html;
 mod plot;
@@ -16,10 +16,10 @@ use super::procfs::Memory;
 use super::stop::EndedEarly;
 use super::tally::Tally;
 
-/// All that a load found out. The fields' names are those of the JSON; units stand last in them.
+/// All results of a load. The field names are the JSON keys; each ends in its unit.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// `swarmhub load`.
+    /// Always `swarmhub load`.
     pub tool: String,
     /// Its version.
     pub version: String,
@@ -27,26 +27,26 @@ pub struct Report {
     pub target: String,
     /// The seed of ids and choices.
     pub seed: u64,
-    /// What was to be done.
+    /// The planned load.
     pub plan: PlanMade,
-    /// Whether no message was found lost, doubled, misdirected or altered. What could not be judged, because members came
-    /// or went, is counted in `correctness.offers_excused` and `correctness.answers_excused`.
+    /// Whether no lost, duplicated, misdirected or altered message was found. Messages that could not be judged because
+    /// members joined or left are counted in `correctness.offers_excused` and `correctness.answers_excused`.
     pub correct: bool,
-    /// What the program exits with.
+    /// The program's exit code.
     pub exit_code: u8,
-    /// What ended the load before its time, if anything did: the figures are of what was done until then.
+    /// The reason why the load ended early, if it did. The figures then end at that time.
     pub ended_early: Option<EndedEarly>,
-    /// What went wrong, in words.
+    /// Texts of all problems.
     pub problems: Vec<String>,
-    /// What is worth knowing, but no fault.
+    /// Texts of remarks that are not faults.
     pub remarks: Vec<String>,
-    /// The load tool itself.
+    /// CPU usage of the load tool itself.
     pub own: Own,
     /// Opening all connections.
     pub open: Phase,
     /// Joining of all members.
     pub join: Phase,
-    /// The load, if there was one.
+    /// The measured load, if there was one.
     pub load: Option<Load>,
     /// Closing all connections.
     pub close: Closing,
@@ -54,20 +54,20 @@ pub struct Report {
     pub memory: Option<Memories>,
     /// The server's process, if given.
     pub server: Option<ServerSeen>,
-    /// Storms made, each over all threads.
+    /// The storms, each over all threads.
     pub storms: Vec<StormSeen>,
-    /// Waves made, each over all threads.
+    /// The waves, each over all threads.
     pub waves: Vec<WaveSeen>,
-    /// What became of every message, warm-up included.
+    /// Counts of all messages by their fate, including the warm-up.
     pub correctness: Tally,
-    /// Errors in their own words.
+    /// Error texts with their counts.
     pub errors: BTreeMap<String, u64>,
-    /// Latencies over their percentiles, for the plot.
+    /// Latency by percentile, for the plot.
     #[serde(skip)]
     pub(super) curves: Curves,
 }
 
-/// What was to be done.
+/// The planned load.
 #[derive(Debug, Clone, Serialize)]
 #[expect(
     missing_docs,
@@ -97,7 +97,7 @@ pub struct PlanMade {
     pub storm: Option<StormPlan>,
 }
 
-/// Waves to be made.
+/// The planned waves.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[expect(
     missing_docs,
@@ -108,7 +108,7 @@ pub struct WavePlan {
     pub share: f64,
 }
 
-/// Storms to be made.
+/// The planned storms.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[expect(
     missing_docs,
@@ -120,72 +120,72 @@ pub struct StormPlan {
     pub reset_share: f64,
 }
 
-/// The load tool itself, while the load was measured.
+/// CPU usage of the load tool itself during the measured load.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Own {
     /// Threads that drove connections.
     pub threads: usize,
-    /// Share of a core that a thread used, in the mean.
+    /// Mean share of a core that a thread used.
     pub cpu_share: Option<f64>,
-    /// Share of the time in which the busiest thread had a core or waited for one.
+    /// Share of the time in which the busiest thread ran or waited for a core.
     pub busy_share_max: Option<f64>,
-    /// Whether a thread was so busy that the tool, and not the tracker, may be what was measured.
+    /// Whether a thread was so busy that the figures may show the tool instead of the tracker.
     pub full: bool,
 }
 
 /// Connections opened, or members joined.
 #[derive(Debug, Clone, Serialize)]
 pub struct Phase {
-    /// How many.
+    /// Number of connections or members.
     pub units: usize,
-    /// In what time.
+    /// Total time.
     pub elapsed_s: f64,
-    /// How many a second.
+    /// Units a second.
     pub per_s: f64,
-    /// How long each took.
+    /// Time of each unit.
     pub latency_us: Percentiles,
-    /// What it cost the server.
+    /// CPU time of the server.
     pub server: Option<CpuUsed>,
 }
 
 /// Connections closed.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Closing {
-    /// How many.
+    /// Number of connections.
     pub connections: usize,
-    /// In what time they were given up.
+    /// Time in which they were closed.
     pub elapsed_s: f64,
-    /// What it cost the server within two seconds.
+    /// CPU time of the server within two seconds.
     pub server: Option<CpuUsed>,
 }
 
 /// CPU time of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CpuUsed {
-    /// All of it.
+    /// Total CPU time.
     pub cpu_s: f64,
-    /// In the program itself.
+    /// CPU time in user mode.
     pub user_s: f64,
-    /// In the kernel.
+    /// CPU time in the kernel.
     pub system_s: f64,
-    /// Ready to run, while others had the core.
+    /// Time in which it was ready to run, but others had the core.
     pub waited_s: f64,
     /// Cores used.
     pub cpu_share: f64,
-    /// For each unit: a connection, a member, or a request of the load (an announce or a scrape).
+    /// CPU time per unit: a connection, a member, or a request of the load (an announce or a scrape).
     pub cpu_us_per_unit: f64,
-    /// For each unit, in the program itself.
+    /// CPU time per unit in user mode.
     pub user_us_per_unit: f64,
-    /// For each unit, in the kernel.
+    /// CPU time per unit in the kernel.
     pub system_us_per_unit: f64,
-    /// For each message in or out.
+    /// CPU time per message sent or received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_us_per_message: Option<f64>,
 }
 
-/// Times in microseconds; the last are missing when nothing was measured.
+/// Percentiles of times in microseconds. All but `count` are `None` if nothing was measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the names of the percentiles say it all")]
+#[expect(missing_docs, reason = "the names are those of the percentiles")]
 pub struct Percentiles {
     pub count: u64,
     pub min: Option<u64>,
@@ -219,49 +219,50 @@ impl Percentiles {
 /// The measured load.
 #[derive(Debug, Clone, Serialize)]
 pub struct Load {
-    /// How long it was.
+    /// Its duration.
     pub elapsed_s: f64,
-    /// Announces done: replied to, and all their offers and answers over. With waves and storms also those that leave
-    /// and join again.
+    /// Completed announces: with their reply, and all offers and answers done. With waves and storms, rejoins are
+    /// included.
     pub announces: u64,
-    /// The same a second.
+    /// The same per second.
     pub announces_per_s: f64,
-    /// Scrapes replied to.
+    /// Scrapes with a reply.
     pub scrapes: u64,
-    /// The same a second.
+    /// The same per second.
     pub scrapes_per_s: f64,
     /// Messages that the tool sent.
     pub sent_messages: u64,
-    /// The same a second.
+    /// The same per second.
     pub sent_messages_per_s: f64,
     /// Messages that the tool received.
     pub received_messages: u64,
-    /// The same a second.
+    /// The same per second.
     pub received_messages_per_s: f64,
-    /// Announce to reply; in the open loop from when it was due.
+    /// Announce to reply; in the open loop from the due time.
     pub reply_latency_us: Percentiles,
-    /// Offer to answer, the receiver's think time (`plan.think_ms`) included; in the open loop from when the announce was due.
+    /// Offer to answer, including the think time of the receiver (`plan.think_ms`); in the open loop from the due time
+    /// of the announce.
     pub answer_latency_us: Percentiles,
     /// Scrape to reply.
     pub scrape_latency_us: Percentiles,
-    /// Due to really sent.
+    /// Due time to actual sending.
     pub lateness_us: Percentiles,
-    /// Requests that were due and never sent.
+    /// Requests that were due but not sent.
     pub unsent: u64,
-    /// What it cost the server.
+    /// CPU time of the server.
     pub server: Option<CpuUsed>,
-    /// The course of the load.
+    /// The time series of the load.
     pub samples: Vec<Sample>,
 }
 
-/// A piece of the load: each figure since the sample before.
+/// A sample of the time series: each figure since the previous sample.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Sample {
-    /// When it ended, since the measuring began.
+    /// End of the sample, since the start of the measurement.
     pub at_s: f64,
-    /// How long it was.
+    /// Its duration.
     pub elapsed_s: f64,
-    /// Announces done.
+    /// Completed announces.
     pub announces: u64,
     /// Messages that the tool sent.
     pub sent_messages: u64,
@@ -269,67 +270,67 @@ pub struct Sample {
     pub received_messages: u64,
     /// CPU time of the server.
     pub cpu_s: Option<f64>,
-    /// Memory of the server in the end.
+    /// Resident memory of the server at its end.
     pub rss_bytes: Option<f64>,
 }
 
-/// Memory of the server at the stations of the run.
+/// Memory of the server after each phase.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Memories {
-    /// After the warm-up connections had gone.
+    /// After the warm-up connections were closed.
     pub fresh: Memory,
-    /// All connections open.
+    /// With all connections open.
     pub open: Memory,
-    /// All members joined.
+    /// With all members joined.
     pub joined: Memory,
-    /// After the load, all connections open still.
+    /// After the load, with all connections still open.
     pub loaded: Option<Memory>,
-    /// Two seconds after all were closed.
+    /// Two seconds after all connections were closed.
     pub closed: Memory,
-    /// What an open connection costs.
+    /// Growth per open connection.
     pub per_open_connection: Memory,
-    /// What a joined connection costs.
+    /// Growth per joined connection.
     pub per_joined_connection: Memory,
-    /// What a connection costs after the load.
+    /// Growth per connection after the load.
     pub per_loaded_connection: Option<Memory>,
 }
 
 /// The server's process.
 #[derive(Debug, Clone, Serialize)]
 pub struct ServerSeen {
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
     /// Its name.
     pub name: String,
-    /// Its threads.
+    /// Its number of threads.
     pub threads: usize,
     /// Its system calls, if they were counted.
     pub syscalls: Option<Syscalls>,
 }
 
-/// System calls of the server, in a window of their own.
+/// System calls of the server, counted in a separate window.
 #[derive(Debug, Clone, Serialize)]
 pub struct Syscalls {
-    /// How long the window was.
+    /// Length of the window.
     pub seconds: f64,
-    /// Announces done in it.
+    /// Announces completed in it.
     pub announces: u64,
-    /// Scrapes done in it.
+    /// Scrapes completed in it.
     pub scrapes: u64,
-    /// Calls for each request, be it an announce or a scrape.
+    /// Calls per request, which is an announce or a scrape.
     pub per_request: f64,
-    /// The same by name.
+    /// Calls per request by name.
     pub by_name: BTreeMap<String, f64>,
 }
 
-/// Latencies over their percentiles: share of all, microseconds.
+/// Latency curves: points of percentile (0 to 1) and microseconds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Curves {
     pub(super) reply: Vec<(f64, u64)>,
     pub(super) answer: Vec<(f64, u64)>,
 }
 
-/// The curve of a histogram, finer where it is steep: at the slowest.
+/// Returns the curve of a histogram, with more points near the slowest requests, where it is steep.
 pub(super) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
     if histogram.is_empty() {
         return Vec::new();
@@ -342,22 +343,22 @@ pub(super) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
 }
 
 impl Report {
-    /// One JSON object and the end of its line.
+    /// Returns the report as one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Fails only for maps with keys that are no text.
+        // Fails only for maps with keys that are not strings.
         let mut json = serde_json::to_string(self).unwrap_or_default();
         json.push('\n');
         json
     }
 
-    /// Lines for people.
+    /// Returns the report as lines of text.
     #[must_use]
     pub fn to_text(&self) -> String {
         text::write(self)
     }
 
-    /// A page with plots that needs nothing from elsewhere.
+    /// Returns the report as a self-contained HTML page with plots.
     #[must_use]
     pub fn to_html(&self) -> String {
         html::write(self)

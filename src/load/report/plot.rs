@@ -1,4 +1,4 @@
-//! Plots as inline SVG: lines over a labelled grid, in colours that the page's style sets for light and dark.
+//! Draws plots as inline SVG: lines over a labelled grid. The page's style sets the colours for light and dark.
 
 use std::fmt::Write as _;
 
@@ -16,25 +16,31 @@ pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// A plot with lines over one axis.
+/// A plot with lines over a common x axis.
 #[derive(Debug)]
 pub(super) struct Plot {
     pub(super) title: &'static str,
     pub(super) across: &'static str,
-    /// Places on the axis across that get a word, with the word; none: even steps.
+    /// Positions on the x axis with their labels; if empty, the axis has even steps.
     pub(super) marks: Vec<(f64, String)>,
     pub(super) lines: Vec<Line>,
 }
 
 impl Plot {
-    /// The plot as a figure; nothing if there is nothing to draw.
+    /// Returns the plot as a `figure` element; empty if there are fewer than two points.
     pub(super) fn svg(&self) -> String {
-        let all = || self.lines.iter().flat_map(|line| &line.points);
-        if all().count() < 2 {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        if points().count() < 2 {
             return String::new();
         }
-        let right = all().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
-        let top = nice(all().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max));
+        let right = points()
+            .map(|point| point.0)
+            .fold(f64::MIN_POSITIVE, f64::max);
+        let top = nice(
+            points()
+                .map(|point| point.1)
+                .fold(f64::MIN_POSITIVE, f64::max),
+        );
         let x = |value: f64| LEFT + value / right * (WIDTH - LEFT - RIGHT);
         let y = |value: f64| HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP);
         let mut svg = format!(
@@ -55,10 +61,10 @@ impl Plot {
                 short(value)
             );
         }
-        for (value, word) in self.marks_or_steps(right) {
+        for (value, label) in self.marks_or_steps(right) {
             let _ = write!(
                 svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{word}</text>",
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
                 x(value),
                 HEIGHT - BOTTOM + 16.0
             );
@@ -105,7 +111,7 @@ impl Plot {
     }
 }
 
-/// The next round number: 1, 2, 2.5, 5 or 10 times a power of ten.
+/// Rounds up to 1, 2, 2.5, 5 or 10 times a power of ten.
 fn nice(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
@@ -115,7 +121,7 @@ fn nice(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
-/// A number in few characters.
+/// Formats a number in few characters.
 fn short(value: f64) -> String {
     match value {
         _ if value >= 1e6 => format!("{:.1}M", value / 1e6),
@@ -144,7 +150,7 @@ mod tests {
         let svg = plot.svg();
         assert!(
             svg.contains(&format!("{:.1},", WIDTH - RIGHT)),
-            "the last point stands at the right: {svg}"
+            "the last point is at the right: {svg}"
         );
         assert!(
             svg.contains(">2000</text>"),

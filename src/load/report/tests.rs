@@ -1,4 +1,4 @@
-//! The report's three forms, of a run that was right and of one that was not.
+//! Tests of the three report formats, for a correct and a wrong run.
 
 use super::*;
 use crate::load::crew::Totals;
@@ -80,7 +80,7 @@ fn json_has_the_verdict_the_plan_and_units_in_its_names() {
     assert_eq!(json["load"]["reply_latency_us"]["p50"], 5000);
     assert!(
         json["load"]["answer_latency_us"]["p99"].is_null(),
-        "nothing measured is null, not 0"
+        "unmeasured values are null, not 0"
     );
     assert_eq!(json["load"]["samples"].as_array().unwrap().len(), 3);
     assert_eq!(json["correctness"]["replies"], 1000);
@@ -91,7 +91,7 @@ fn json_has_the_verdict_the_plan_and_units_in_its_names() {
 fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
     let report = report(true);
     assert_eq!((report.correct, report.exit_code), (false, 3));
-    let fault = "3 answers did not come back";
+    let fault = "3 answers did not arrive";
     for text in [report.to_json(), report.to_text(), report.to_html()] {
         assert!(text.contains(fault), "{text}");
     }
@@ -101,7 +101,7 @@ fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
 #[test]
 fn offers_that_were_left_out_are_told_from_messages_that_came_wrongly() {
     let options = Options::new("ws://t.example/".parse().unwrap());
-    let judged = |answers_altered| {
+    let report_of = |answers_altered| {
         let tally = Tally {
             offers_sent: 200,
             offers_lost: 5,
@@ -114,14 +114,14 @@ fn offers_that_were_left_out_are_told_from_messages_that_came_wrongly() {
         };
         Found::default().report(&options, vec![part])
     };
-    let report = judged(0);
+    let report = report_of(0);
     assert_eq!((report.correct, report.exit_code), (false, 3));
     for text in [report.to_text(), report.to_html()] {
         assert!(text.contains("NOT COMPLETE"), "{text}");
         assert!(text.contains("2.5 % of the offers"), "{text}");
         assert!(text.contains("--no-limits"), "{text}");
     }
-    let report = judged(1);
+    let report = report_of(1);
     for text in [report.to_text(), report.to_html()] {
         assert!(text.contains("NOT CORRECT"), "{text}");
     }
@@ -130,8 +130,8 @@ fn offers_that_were_left_out_are_told_from_messages_that_came_wrongly() {
 #[test]
 fn the_verdict_claims_no_more_than_could_be_judged() {
     let mut report = report(false);
-    let judged = "could not be judged";
-    assert!(!report.to_text().contains(judged) && !report.to_html().contains(judged));
+    let remark = "could not be judged";
+    assert!(!report.to_text().contains(remark) && !report.to_html().contains(remark));
     report.correctness.offers_excused = 4;
     report.correctness.answers_excused = 3;
     for text in [report.to_text(), report.to_html()] {
@@ -155,13 +155,13 @@ fn the_parts_that_threads_had_in_a_storm_or_wave_are_added() {
     let part = |storms: &[(u128, StormSeen)], wave| Part {
         storms: storms
             .iter()
-            .map(|(turn, seen)| ((1, *turn), *seen))
+            .map(|(step, report)| ((1, *step), *report))
             .collect(),
         waves: [((1, 1), wave)].into(),
         ..Part::default()
     };
-    // The first thread was too late for the second storm, the other one did not get all back in the third.
-    let parts = vec![
+    // The first thread missed the second storm; the other one did not reconnect all in the third.
+    let results = vec![
         part(
             &[
                 (1, storm(5.1, 4, Some(0.5))),
@@ -179,7 +179,7 @@ fn the_parts_that_threads_had_in_a_storm_or_wave_are_added() {
         ),
     ];
     let options = Options::new("ws://t.example/".parse().unwrap());
-    let report = Found::default().report(&options, parts);
+    let report = Found::default().report(&options, results);
     assert_eq!(
         report.storms,
         [
@@ -222,20 +222,20 @@ fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
         }),
     });
     let (text, page) = (report.to_text(), report.to_html());
-    assert!(text.contains("CPU an announce"), "{text}");
-    assert!(text.contains("7.5 an announce: read 7.5"), "{text}");
+    assert!(text.contains("CPU per announce"), "{text}");
+    assert!(text.contains("7.5 per announce: read 7.5"), "{text}");
     assert!(!text.contains("think time") && !page.contains("think time"));
 
     report.plan.think_ms = [20.0, 200.0];
     report.plan.scrapes = 0.1;
     let (text, page) = (report.to_text(), report.to_html());
     assert!(text.contains("(incl. 20-200 ms think time)"), "{text}");
-    assert!(text.contains("CPU a request"), "{text}");
-    assert!(text.contains("7.5 a request: read 7.5"), "{text}");
+    assert!(text.contains("CPU per request"), "{text}");
+    assert!(text.contains("7.5 per request: read 7.5"), "{text}");
     assert!(page.contains("offer → answer, incl. think time"), "{page}");
 }
 
-/// They were once divided by announces alone, and came to nothing where all requests were scrapes.
+/// Regression: they were divided by announces alone, and were 0 where all requests were scrapes.
 #[test]
 fn system_calls_are_those_of_a_request_be_it_an_announce_or_a_scrape() {
     let totals = |announces, scrapes| Totals {
@@ -255,8 +255,8 @@ fn system_calls_are_those_of_a_request_be_it_an_announce_or_a_scrape() {
             counted.by_name["read"],
             counted.by_name["write"],
         ];
-        for (calls, right) in each.into_iter().zip([2.0_f64, 1.5, 0.5]) {
-            assert!((calls - right).abs() < 1e-9, "{each:?}");
+        for (calls, expected) in each.into_iter().zip([2.0_f64, 1.5, 0.5]) {
+            assert!((calls - expected).abs() < 1e-9, "{each:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The report as lines for a terminal: what was done, how fast, what it cost, and first of all whether it was right.
+//! Writes the report as lines for a terminal: the verdict first, then the work done, its speed and its costs.
 
 use std::fmt::{self, Write as _};
 
@@ -6,7 +6,7 @@ use super::{CpuUsed, Load, Percentiles, Report};
 use crate::load::stop::EndedEarly;
 use crate::load::summary::ratio;
 
-/// The time of an answer's whole way: to the receiver of the offer, through its thinking, and back.
+/// Name of the latency from an offer to its answer, including the receiver's think time.
 pub(super) const OFFER_TO_ANSWER: &str = "offer → answer";
 
 /// Writes all lines.
@@ -26,7 +26,7 @@ fn try_write(report: &Report, text: &mut String) -> fmt::Result {
     writeln!(text, "{} on {}", report.tool, report.target)?;
     writeln!(
         text,
-        "  {} connections, {} swarms of {members}, {} offers an announce, {} % of them answered, {}",
+        "  {} connections, {} swarms of {members}, {} offers per announce, {} % of them answered, {}",
         plan.connections,
         plan.swarms,
         plan.offers,
@@ -49,17 +49,17 @@ fn try_write(report: &Report, text: &mut String) -> fmt::Result {
         load_lines(report, load, text)?;
     }
     for storm in &report.storms {
-        let back = storm.back_s.map_or("not all came back".to_owned(), |s| {
+        let back = storm.back_s.map_or("not all reconnected".to_owned(), |s| {
             format!("all back after {s:.2} s")
         });
         writeln!(
             text,
-            "storm at {:.1} s    {} connections ended, {} by RST; {back}",
+            "storm at {:.1} s    {} connections closed, {} of them by RST; {back}",
             storm.at_s, storm.closed, storm.reset
         )?;
     }
     for wave in &report.waves {
-        let back = wave.back_s.map_or("not all came back".to_owned(), |s| {
+        let back = wave.back_s.map_or("not all rejoined".to_owned(), |s| {
             format!("all back after {s:.2} s")
         });
         writeln!(
@@ -72,53 +72,53 @@ fn try_write(report: &Report, text: &mut String) -> fmt::Result {
     counted(report, text)
 }
 
-/// How requests were begun, in words.
+/// Describes how requests were started.
 pub(super) fn pace(report: &Report) -> String {
     let plan = &report.plan;
     match (plan.under_way, plan.rate_per_s) {
-        (Some(under_way), _) => format!("closed loop with {under_way} under way"),
+        (Some(under_way), _) => format!("closed loop with {under_way} requests in flight"),
         (None, Some(rate)) => format!("open loop at {rate}/s"),
         (None, None) => String::new(),
     }
 }
 
-/// How long members take to answer, which is the tool's own part of the time from offer to answer.
+/// Describes the think time of members, which is the tool's own part of the latency from offer to answer.
 pub(super) fn thinking(report: &Report) -> Option<String> {
     let [least, most] = report.plan.think_ms;
     (most > 0.0).then(|| format!("{least}-{most} ms think time"))
 }
 
-/// The most important line. It claims no more than was looked for and could be judged. Offers that come to nobody are told
-/// from messages that come wrongly: a tracker may have left them out on purpose.
+/// Returns the verdict. It claims only what was checked and could be judged. It separates offers that reached no member
+/// from wrong messages: a tracker may omit offers on purpose.
 pub(super) fn verdict(report: &Report) -> String {
     let tally = &report.correctness;
-    if let Some(lost) = report.ended_early.filter(|why| why.is_tracker_lost()) {
+    if let Some(lost) = report.ended_early.filter(|reason| reason.is_tracker_lost()) {
         let how = match lost {
             EndedEarly::TrackerSilent => "SILENT",
             _ => "GONE",
         };
-        return format!("THE TRACKER IS {how}: the figures below are of what was done until then");
+        return format!("THE TRACKER IS {how}: the figures below end at that time");
     }
     if !report.correct && report.problems.len() == 1 && tally.offers_lost > 0 {
         let share = ratio(tally.offers_lost, tally.offers_sent) * 100.0;
         return format!(
-            "NOT COMPLETE: all that came was right, but {share:.1} % of the offers came to nobody; compare the figures below with nothing"
+            "NOT COMPLETE: all received messages were right, but {share:.1} % of the offers reached no member; do not compare these figures"
         );
     }
     if !report.correct {
-        return "NOT CORRECT: the figures below are not worth anything".to_owned();
+        return "NOT CORRECT: the figures below are useless".to_owned();
     }
     let excused = tally.offers_excused + tally.answers_excused;
     let mut verdict =
-        "correct: no message was found lost, doubled, misdirected or altered".to_owned();
+        "correct: no message was found lost, duplicated, misdirected or altered".to_owned();
     if report.ended_early.is_some() {
-        verdict.push_str(", as far as it went: the load ended before its time");
+        verdict.push_str(" until the load ended early");
     }
     if excused > 0 {
         // Writing to a string cannot fail.
         let _ = write!(
             verdict,
-            "; {excused} offers and answers could not be judged, as members came or went"
+            "; {excused} offers and answers could not be judged, because members joined or left"
         );
     }
     verdict
@@ -179,7 +179,7 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
     if report.plan.rate_per_s.is_some() {
         writeln!(
             text,
-            "sent late by      {} (the load tool's own part of the above)",
+            "sent late by      {} (the load tool's own part of the latencies)",
             times(&load.lateness_us)
         )?;
     }
@@ -191,35 +191,35 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
         )?;
         cpu(Some(used), unit(report), text)?;
         let message = used.cpu_us_per_message.unwrap_or_default();
-        writeln!(text, ", {message:.1} µs a message")?;
+        writeln!(text, ", {message:.1} µs per message")?;
     }
     if let (Some(share), Some(busy)) = (report.own.cpu_share, report.own.busy_share_max) {
         let (share, busy) = (share * 100.0, busy * 100.0);
         writeln!(
             text,
-            "the load tool     {share:.0} % of each of its {} threads, the busiest {busy:.0} %",
+            "the load tool     {share:.0} % of a core per thread, busiest thread {busy:.0} % ({} threads)",
             report.own.threads
         )?;
     }
     Ok(())
 }
 
-/// What the server's costs are given for. Scrapes are requests too, and what they cost cannot be told apart.
+/// Returns the unit of the server's costs. Scrapes are requests too, and their cost cannot be measured separately.
 fn unit(report: &Report) -> &'static str {
     if report.plan.scrapes > 0.0 {
-        "a request"
+        "per request"
     } else {
-        "an announce"
+        "per announce"
     }
 }
 
-fn cpu(used: Option<&CpuUsed>, of: &str, text: &mut String) -> fmt::Result {
+fn cpu(used: Option<&CpuUsed>, unit: &str, text: &mut String) -> fmt::Result {
     let Some(used) = used else {
         return Ok(());
     };
     write!(
         text,
-        "; {:.1} µs of the server's CPU {of} ({:.1} user, {:.1} system)",
+        "; {:.1} µs of server CPU {unit} ({:.1} user, {:.1} system)",
         used.cpu_us_per_unit, used.user_us_per_unit, used.system_us_per_unit
     )
 }
@@ -268,7 +268,7 @@ fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
         );
         writeln!(
             text,
-            "  all of it       {fresh:.1} MiB PSS before, {closed:.1} MiB 2 s after all had gone"
+            "  total           {fresh:.1} MiB PSS before, {closed:.1} MiB 2 s after all were closed"
         )?;
     }
     if let Some(calls) = report

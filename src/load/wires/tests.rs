@@ -1,4 +1,4 @@
-//! A connection keeps only what the kernel did not take, in order, and no room when nothing is left.
+//! Tests that a connection buffers only unaccepted bytes, in order, and frees its buffer when it is empty.
 
 use std::future::poll_fn;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// Longer than a loaded machine takes, shorter than a person waits.
+/// Longer than a loaded machine needs, short enough for a person to wait.
 const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -21,24 +21,27 @@ async fn a_connection_keeps_only_what_the_kernel_did_not_take() {
     );
     let (near, (mut far, _)) = (near.unwrap(), far.unwrap());
     near.writable().await.unwrap();
-    let wire = Wire::new(Stream::Plain(near));
+    let connection = Wire::new(Stream::Plain(near));
     let frames: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte; 100_000]).collect();
-    wire.write(&frames[0]);
+    connection.write(&frames[0]);
     assert_eq!(
-        wire.out.borrow().capacity(),
+        connection.out.borrow().capacity(),
         0,
-        "the kernel had room for one"
+        "the kernel has room for one frame"
     );
-    frames[1..].iter().for_each(|frame| wire.write(frame));
-    assert!(!wire.out.borrow().is_empty(), "25 MB are more than fit");
+    frames[1..].iter().for_each(|frame| connection.write(frame));
+    assert!(
+        !connection.out.borrow().is_empty(),
+        "25 MB do not fit into the kernel"
+    );
 
     let mut received = vec![0; frames.len() * 100_000];
     let (write, read) = tokio::join!(
-        timeout(LONG, poll_fn(|cx| wire.poll_out(cx))),
+        timeout(LONG, poll_fn(|cx| connection.poll_out(cx))),
         timeout(LONG, far.read_exact(&mut received))
     );
     write.unwrap().unwrap();
     read.unwrap().unwrap();
-    assert!(received == frames.concat(), "all came, in order");
-    assert_eq!(wire.out.borrow().capacity(), 0);
+    assert!(received == frames.concat(), "all bytes arrive in order");
+    assert_eq!(connection.out.borrow().capacity(), 0);
 }

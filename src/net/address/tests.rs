@@ -15,7 +15,7 @@ fn proxies(header: &str) -> Proxies {
     })
 }
 
-/// Who is behind `peer`, by these values of the header.
+/// Returns the client behind `peer` for these header values, and whether the header is malformed.
 fn client(header: &str, peer: &str, values: &[&str]) -> (String, bool) {
     let peer = (peer != "unix").then(|| ip(peer));
     let client = proxies(header).client(peer, values.iter().map(|value| value.as_bytes()));
@@ -26,7 +26,7 @@ fn client(header: &str, peer: &str, values: &[&str]) -> (String, bool) {
     )
 }
 
-fn told(header: &str, values: &[&str]) -> (String, bool) {
+fn resolved(header: &str, values: &[&str]) -> (String, bool) {
     client(header, "10.0.0.1", values)
 }
 
@@ -49,35 +49,35 @@ fn who_is_no_trusted_proxy_is_not_believed() {
             );
         }
     }
-    let nobody = Proxies::new(&config::Proxies::default());
-    let client = nobody.client(Some(ip("10.0.0.1")), [&b"1.2.3.4"[..]].into_iter());
+    let untrusting = Proxies::new(&config::Proxies::default());
+    let client = untrusting.client(Some(ip("10.0.0.1")), [&b"1.2.3.4"[..]].into_iter());
     assert_eq!(client.address, Some(ip("10.0.0.1")));
-    assert!(!client.is_forwarded && nobody.may_introduce(Some(ip("192.0.2.9"))));
+    assert!(!client.is_forwarded && untrusting.may_introduce(Some(ip("192.0.2.9"))));
     assert!(!proxies("forwarded").may_introduce(Some(ip("192.0.2.9"))));
 }
 
 #[test]
 fn the_rightmost_address_that_is_no_trusted_proxy_is_the_client() {
-    let told = |values: &[&str]| told("x-forwarded-for", values);
-    assert_eq!(told(&["203.0.113.7"]), good("203.0.113.7"));
-    // What the client wrote itself stands left of what proxies append.
-    assert_eq!(told(&["6.6.6.6, 203.0.113.7"]), good("203.0.113.7"));
+    let resolved = |values: &[&str]| resolved("x-forwarded-for", values);
+    assert_eq!(resolved(&["203.0.113.7"]), good("203.0.113.7"));
+    // Entries of the client precede those that proxies append.
+    assert_eq!(resolved(&["6.6.6.6, 203.0.113.7"]), good("203.0.113.7"));
     assert_eq!(
-        told(&["6.6.6.6", "203.0.113.7, 10.9.9.9"]),
+        resolved(&["6.6.6.6", "203.0.113.7, 10.9.9.9"]),
         good("203.0.113.7")
     );
     assert_eq!(
-        told(&["203.0.113.7,10.0.0.2", "fd00::3"]),
+        resolved(&["203.0.113.7,10.0.0.2", "fd00::3"]),
         good("203.0.113.7")
     );
-    assert_eq!(told(&["garbage, 203.0.113.7"]), good("203.0.113.7"));
-    assert_eq!(told(&["2001:db8::1"]), good("2001:db8::1"));
-    assert_eq!(told(&["[2001:db8::1]:443"]), good("2001:db8::1"));
-    assert_eq!(told(&["\"[2001:db8::1]\""]), good("2001:db8::1"));
-    assert_eq!(told(&["203.0.113.7:4711"]), good("203.0.113.7"));
-    assert_eq!(told(&["::ffff:203.0.113.7"]), good("203.0.113.7"));
-    assert_eq!(told(&["::ffff:10.1.1.1"]), good("10.1.1.1"));
-    assert_eq!(told(&[", 203.0.113.7 ,, "]), good("203.0.113.7"));
+    assert_eq!(resolved(&["garbage, 203.0.113.7"]), good("203.0.113.7"));
+    assert_eq!(resolved(&["2001:db8::1"]), good("2001:db8::1"));
+    assert_eq!(resolved(&["[2001:db8::1]:443"]), good("2001:db8::1"));
+    assert_eq!(resolved(&["\"[2001:db8::1]\""]), good("2001:db8::1"));
+    assert_eq!(resolved(&["203.0.113.7:4711"]), good("203.0.113.7"));
+    assert_eq!(resolved(&["::ffff:203.0.113.7"]), good("203.0.113.7"));
+    assert_eq!(resolved(&["::ffff:10.1.1.1"]), good("10.1.1.1"));
+    assert_eq!(resolved(&[", 203.0.113.7 ,, "]), good("203.0.113.7"));
     assert_eq!(
         client("x-forwarded-for", "unix", &["203.0.113.7"]),
         good("203.0.113.7")
@@ -86,16 +86,19 @@ fn the_rightmost_address_that_is_no_trusted_proxy_is_the_client() {
 
 #[test]
 fn where_the_word_of_proxies_ends_nobody_is_named() {
-    let told = |values: &[&str]| told("x-forwarded-for", values);
-    // Without a header it is the proxy itself, or a program beside it; a client may be one of the trusted network.
-    assert_eq!(told(&[]), good("10.0.0.1"));
-    assert_eq!(told(&["10.0.0.3, 10.0.0.2"]), good("10.0.0.3"));
+    let resolved = |values: &[&str]| resolved("x-forwarded-for", values);
+    // Without a header it is the proxy itself, or a program on its machine; a client may be in the trusted network.
+    assert_eq!(resolved(&[]), good("10.0.0.1"));
+    assert_eq!(resolved(&["10.0.0.3, 10.0.0.2"]), good("10.0.0.3"));
     for value in ["", ",", " , ,", "unknown", "203.0.113.7, _hidden:80"] {
-        assert_eq!(told(&[value]), bad("10.0.0.1"), "{value}");
+        assert_eq!(resolved(&[value]), bad("10.0.0.1"), "{value}");
     }
-    assert_eq!(told(&["", ""]), bad("10.0.0.1"));
-    assert_eq!(told(&["203.0.113.7", "garbage"]), bad("10.0.0.1"));
-    assert_eq!(told(&["203.0.113.7, unknown, 10.0.0.2"]), bad("10.0.0.2"));
+    assert_eq!(resolved(&["", ""]), bad("10.0.0.1"));
+    assert_eq!(resolved(&["203.0.113.7", "garbage"]), bad("10.0.0.1"));
+    assert_eq!(
+        resolved(&["203.0.113.7, unknown, 10.0.0.2"]),
+        bad("10.0.0.2")
+    );
     for value in [
         "garbage",
         "203.0.113.7, garbage",
@@ -112,15 +115,15 @@ fn where_the_word_of_proxies_ends_nobody_is_named() {
         "_h\u{e9}",
         "fe80::1%eth0",
     ] {
-        assert_eq!(told(&[value]), bad("10.0.0.1"), "{value}");
+        assert_eq!(resolved(&[value]), bad("10.0.0.1"), "{value}");
     }
-    assert_eq!(told(&["garbage, 10.0.0.2"]), bad("10.0.0.2"));
+    assert_eq!(resolved(&["garbage, 10.0.0.2"]), bad("10.0.0.2"));
     assert_eq!(client("x-forwarded-for", "unix", &["garbage"]), bad("unix"));
 }
 
 #[test]
 fn nobody_is_on_this_machine_because_another_machine_says_so() {
-    for told in [
+    for loopback in [
         "127.0.0.1",
         "127.8.9.10",
         "::1",
@@ -128,36 +131,39 @@ fn nobody_is_on_this_machine_because_another_machine_says_so() {
         "0.0.0.0",
         "::",
     ] {
-        let told = told.to_owned();
-        // A client of the trusted network writes the one, its proxy appends the other.
-        let chain = format!("{told}, 10.7.7.7");
+        let loopback = loopback.to_owned();
+        // A client in the trusted network writes the first address, its proxy appends the second.
+        let chain = format!("{loopback}, 10.7.7.7");
         let list = |peer, value: &str| client("x-forwarded-for", peer, &[value]);
         assert_eq!(list("10.0.0.1", &chain), bad("10.7.7.7"));
-        assert_eq!(list("10.0.0.1", &told), bad("10.0.0.1"));
-        assert_eq!(client("x-real-ip", "fd00::1", &[&told]), bad("fd00::1"));
-        let element = if told.contains(':') {
-            format!("for=\"[{told}]\"")
+        assert_eq!(list("10.0.0.1", &loopback), bad("10.0.0.1"));
+        assert_eq!(client("x-real-ip", "fd00::1", &[&loopback]), bad("fd00::1"));
+        let element = if loopback.contains(':') {
+            format!("for=\"[{loopback}]\"")
         } else {
-            format!("for={told}")
+            format!("for={loopback}")
         };
         assert_eq!(
             client("forwarded", "10.0.0.1", &[&element]),
             bad("10.0.0.1"),
             "{element}"
         );
-        // A proxy on this machine has clients here.
-        let own = ip(&told).to_canonical().to_string();
-        assert_eq!(list("unix", &told), good(&own));
-        assert!(Proxies::may_tell(Some(ip("::ffff:127.0.0.1")), ip(&told)));
-        assert!(Proxies::may_tell(None, ip(&told)));
-        assert!(!Proxies::may_tell(Some(ip("192.0.2.1")), ip(&told)));
+        // A proxy on this machine has local clients.
+        let own = ip(&loopback).to_canonical().to_string();
+        assert_eq!(list("unix", &loopback), good(&own));
+        assert!(Proxies::may_tell(
+            Some(ip("::ffff:127.0.0.1")),
+            ip(&loopback)
+        ));
+        assert!(Proxies::may_tell(None, ip(&loopback)));
+        assert!(!Proxies::may_tell(Some(ip("192.0.2.1")), ip(&loopback)));
     }
     assert!(Proxies::may_tell(Some(ip("192.0.2.1")), ip("10.0.0.1")));
 }
 
 #[test]
 fn forwarded_tells_of_host_and_scheme_what_trusted_proxies_say() {
-    let told = |header: &str, peer: &str, values: &[&str], name: &str| {
+    let values_of = |header: &str, peer: &str, values: &[&str], name: &str| {
         let (proxies, peer) = (proxies(header), Some(ip(peer)));
         let values = || values.iter().map(|value| value.as_bytes());
         let client = proxies.client(peer, values());
@@ -166,52 +172,52 @@ fn forwarded_tells_of_host_and_scheme_what_trusted_proxies_say() {
     let one =
         ["host=evil.example;for=6.6.6.6, for=203.0.113.7;host=\"a.example:8443\";proto=https"];
     assert_eq!(
-        told("forwarded", "10.0.0.1", &one, "host"),
+        values_of("forwarded", "10.0.0.1", &one, "host"),
         ["a.example:8443"]
     );
-    assert_eq!(told("forwarded", "10.0.0.1", &one, "proto"), ["https"]);
-    assert!(told("forwarded", "192.0.2.1", &one, "host").is_empty());
-    assert!(told("x-forwarded-for", "10.0.0.1", &one, "host").is_empty());
+    assert_eq!(values_of("forwarded", "10.0.0.1", &one, "proto"), ["https"]);
+    assert!(values_of("forwarded", "192.0.2.1", &one, "host").is_empty());
+    assert!(values_of("x-forwarded-for", "10.0.0.1", &one, "host").is_empty());
     let two = ["for=203.0.113.7;host=a.example", "for=10.0.0.2;host=inner"];
     assert_eq!(
-        told("forwarded", "10.0.0.1", &two, "host"),
+        values_of("forwarded", "10.0.0.1", &two, "host"),
         ["inner", "a.example"]
     );
 }
 
 #[test]
 fn forwarded_is_read_as_rfc_7239_says() {
-    let told = |values: &[&str]| told("forwarded", values);
-    assert_eq!(told(&["for=203.0.113.7"]), good("203.0.113.7"));
+    let resolved = |values: &[&str]| resolved("forwarded", values);
+    assert_eq!(resolved(&["for=203.0.113.7"]), good("203.0.113.7"));
     assert_eq!(
-        told(&["For=\"[2001:db8:cafe::17]:4711\""]),
+        resolved(&["For=\"[2001:db8:cafe::17]:4711\""]),
         good("2001:db8:cafe::17")
     );
     assert_eq!(
-        told(&["for=6.6.6.6, for=203.0.113.7;proto=https;by=203.0.113.43"]),
+        resolved(&["for=6.6.6.6, for=203.0.113.7;proto=https;by=203.0.113.43"]),
         good("203.0.113.7")
     );
     assert_eq!(
-        told(&[
+        resolved(&[
             "proto=http; FOR = 1",
             "for=203.0.113.7 ; host=\"a,b;for=6.6.6.6\", for=10.0.0.2"
         ]),
         good("203.0.113.7")
     );
-    assert_eq!(told(&["for=\"\\203.0.113.7\""]), good("203.0.113.7"));
-    assert_eq!(told(&["for=\"_gazonk\""]), bad("10.0.0.1"));
-    assert_eq!(told(&["for=unknown, for=10.0.0.2"]), bad("10.0.0.2"));
-    // A proxy that does not say for whom.
-    assert_eq!(told(&["for=203.0.113.7, proto=https"]), bad("10.0.0.1"));
-    assert_eq!(told(&["proto=https"]), bad("10.0.0.1"));
-    assert_eq!(told(&[""]), bad("10.0.0.1"));
-    // A quote that a client leaves open does not reach what a proxy appends.
+    assert_eq!(resolved(&["for=\"\\203.0.113.7\""]), good("203.0.113.7"));
+    assert_eq!(resolved(&["for=\"_gazonk\""]), bad("10.0.0.1"));
+    assert_eq!(resolved(&["for=unknown, for=10.0.0.2"]), bad("10.0.0.2"));
+    // A proxy that does not name the client.
+    assert_eq!(resolved(&["for=203.0.113.7, proto=https"]), bad("10.0.0.1"));
+    assert_eq!(resolved(&["proto=https"]), bad("10.0.0.1"));
+    assert_eq!(resolved(&[""]), bad("10.0.0.1"));
+    // An unclosed quote of a client does not extend into what a proxy appends.
     assert_eq!(
-        told(&["for=\"6.6.6.6, for=203.0.113.7"]),
+        resolved(&["for=\"6.6.6.6, for=203.0.113.7"]),
         good("203.0.113.7")
     );
     assert_eq!(
-        told(&["for=\"x\\, for=\"[2001:db8::1]\";host=\"a\\\"b\""]),
+        resolved(&["for=\"x\\, for=\"[2001:db8::1]\";host=\"a\\\"b\""]),
         good("2001:db8::1")
     );
     for value in [
@@ -224,22 +230,22 @@ fn forwarded_is_read_as_rfc_7239_says() {
         "for=\"a\"b\"",
         "for=\"203.0.113.7\\\"",
     ] {
-        assert_eq!(told(&[value]), bad("10.0.0.1"), "{value}");
+        assert_eq!(resolved(&[value]), bad("10.0.0.1"), "{value}");
     }
 }
 
 #[test]
 fn a_header_of_ones_own_holds_one_address() {
-    let told = |values: &[&str]| told("cf-connecting-ip", values);
-    assert_eq!(told(&["203.0.113.7"]), good("203.0.113.7"));
-    assert_eq!(told(&[" 2001:db8::1 "]), good("2001:db8::1"));
-    assert_eq!(told(&[]), good("10.0.0.1"));
-    assert_eq!(told(&["203.0.113.7, 203.0.113.8"]), bad("10.0.0.1"));
-    assert_eq!(told(&["203.0.113.7", "203.0.113.8"]), bad("10.0.0.1"));
-    assert_eq!(told(&[""]), bad("10.0.0.1"));
+    let resolved = |values: &[&str]| resolved("cf-connecting-ip", values);
+    assert_eq!(resolved(&["203.0.113.7"]), good("203.0.113.7"));
+    assert_eq!(resolved(&[" 2001:db8::1 "]), good("2001:db8::1"));
+    assert_eq!(resolved(&[]), good("10.0.0.1"));
+    assert_eq!(resolved(&["203.0.113.7, 203.0.113.8"]), bad("10.0.0.1"));
+    assert_eq!(resolved(&["203.0.113.7", "203.0.113.8"]), bad("10.0.0.1"));
+    assert_eq!(resolved(&[""]), bad("10.0.0.1"));
 }
 
-/// What clients may put into a header, quotes and commas among it.
+/// Generates header values of a client, including quotes and commas.
 fn anything() -> impl Strategy<Value = String> {
     proptest::collection::vec(
         prop_oneof![
@@ -267,7 +273,7 @@ fn address() -> impl Strategy<Value = IpAddr> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The heart of the matter: whatever a client sends, it is the address that the proxy appends for it.
+    /// The central property: whatever a client sends, the result is the address that the proxy appends.
     #[test]
     fn no_client_can_choose_its_address(
         sent in proptest::collection::vec(anything(), 0..3), client in address(), appends: bool, further: bool,

@@ -6,16 +6,16 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
 use super::*;
 
-/// A pipe in memory, which cannot look ahead.
+/// An in-memory pipe, which cannot peek.
 struct Pipe(DuplexStream);
 
 impl AsyncRead for Pipe {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        room: &mut ReadBuf<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, room)
+        Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 
@@ -51,7 +51,7 @@ fn client_at(text: &str) -> Source {
     Source::Client(address(text))
 }
 
-/// A header of version 2 with this command, family and rest.
+/// Builds a version 2 header with this command, family and rest.
 fn binary(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
     [v2::PROTOCOL_PREFIX, &[command, family], &length, rest].concat()
@@ -59,7 +59,7 @@ fn binary(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
 
 const V4: [u8; 12] = [192, 0, 2, 1, 10, 0, 0, 1, 0x10, 0, 0, 80];
 
-/// Reads a header from a stream that goes on with `rest`; gives what is left to be read.
+/// Reads a header from a stream with these bytes. Returns the result and the unread rest.
 async fn reading(bytes: &[u8]) -> (io::Result<Option<Source>>, Vec<u8>) {
     let (mut far, near) = tokio::io::duplex(bytes.len().max(1));
     far.write_all(bytes).await.unwrap();
@@ -96,12 +96,12 @@ async fn a_header_is_taken_and_not_a_byte_more() {
         (binary(0x21, 0x11, &V4), client_at("192.0.2.1")),
         (binary(0x21, 0x21, &v6), client_at("2001:db8::")),
         (binary(0x21, 0x21, &mapped), client_at("192.0.2.7")),
-        // Extensions behind the addresses.
+        // Extensions after the addresses.
         (
             binary(0x21, 0x11, &[&V4[..], &[4, 0, 2, 0, 0]].concat()),
             client_at("192.0.2.1"),
         ),
-        // LOCAL, whatever it says beside that; UNSPEC; a socket file.
+        // LOCAL with any other content, UNSPEC, and a Unix domain socket.
         (binary(0x20, 0x00, &[]), Source::Proxy),
         (binary(0x20, 0x11, &V4), Source::Proxy),
         (binary(0x21, 0x00, &[1, 2, 3]), Source::Proxy),

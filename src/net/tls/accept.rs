@@ -1,6 +1,6 @@
-//! The handshake: within its time, and with what it counts as when it fails.
+//! Performs the TLS handshake with its timeout, and classifies failures.
 //!
-//! Knows no certificate; the configuration it was made with chooses them. Workers call it.
+//! Handles no certificates; the resolver in the TLS configuration selects them. Workers call it.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,18 +15,18 @@ use super::shelf::ACME_PROTOCOL;
 use super::stream::TlsStream;
 use crate::insight::{Counter, Counters};
 
-/// Why a handshake failed, by whose fault it is.
+/// The reason of a failed handshake, by the party at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
-    /// It was not done within `tls.handshake_timeout`.
+    /// It did not complete within `tls.handshake_timeout`.
     TimedOut,
-    /// The client had gone.
+    /// The client closed the connection.
     Cut,
-    /// The client did not like what it saw, mostly the certificate.
+    /// The client sent an alert, usually about the certificate.
     Refused,
-    /// The client knows no version, cipher or protocol that is served here.
+    /// The client supports no version, cipher or protocol of this server.
     Incompatible,
-    /// It was no TLS, or against its rules.
+    /// The bytes are not TLS, or violate the protocol.
     Malformed,
 }
 
@@ -54,19 +54,19 @@ impl Failure {
     }
 }
 
-/// What a handshake costs whom it is done for.
+/// Charges a handshake to the client's address.
 pub(crate) trait HandshakeCost {
-    /// Called when a signature was made: the client may have sent a recorded hello, which takes nothing.
+    /// Called when a signature was made: the client may have replayed a ClientHello at no cost.
     fn charge(&mut self);
-    /// Called when the client has done its half of the key exchange as well.
+    /// Called when the client has also done its half of the key exchange.
     fn give_back(&mut self);
 }
 
 impl Tls {
-    /// Does the handshake of a fresh connection. Nothing if it fails, which is counted, or if it was only to prove a
-    /// name to an ACME directory. What it has cost stays charged if this is dropped.
+    /// Performs the handshake of a new connection. Returns `None` if it fails, which is counted, or if it was an ACME
+    /// validation. The cost stays charged if the future is dropped.
     ///
-    /// Boxed, so that moving the connection from task to task moves a pointer.
+    /// The stream is boxed, so that moving the connection between tasks moves a pointer.
     pub(crate) async fn accept<S>(
         &self,
         stream: S,
@@ -78,15 +78,15 @@ impl Tls {
     {
         let mut stream = Box::new(TlsStream::new(stream, Arc::clone(&self.config)).ok()?);
         let mut is_charged = false;
-        let shaking = poll_fn(|cx| {
-            let shaken = stream.poll_handshake(cx);
+        let handshake = poll_fn(|cx| {
+            let progress = stream.poll_handshake(cx);
             if !is_charged && stream.has_signed() {
                 is_charged = true;
                 cost.charge();
             }
-            shaken
+            progress
         });
-        let failed = match timeout(self.handshake_timeout, shaking).await {
+        let failed = match timeout(self.handshake_timeout, handshake).await {
             Ok(Ok(())) => {
                 cost.give_back();
                 return taken(stream, counters).await;
@@ -94,7 +94,7 @@ impl Tls {
             Ok(Err(error)) => Failure::of(&error),
             Err(_) => Failure::TimedOut,
         };
-        // A page can have its visitor's browser refuse a certificate without end, which must not keep the visitor out.
+        // A page can make its visitor's browser refuse a certificate repeatedly, which must not block the visitor.
         if stream.is_refused_with_keys() {
             cost.give_back();
         }
@@ -104,14 +104,14 @@ impl Tls {
     }
 }
 
-/// Counts a handshake that is done, and ends it if that was all that was wanted.
+/// Counts a completed handshake, and closes the connection if it was an ACME validation.
 async fn taken<S>(mut stream: Box<TlsStream<S>>, counters: &Counters) -> Option<Box<TlsStream<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if stream.protocol() == Some(ACME_PROTOCOL) {
-        tracing::info!("name shown to an ACME directory");
-        // What was to be seen has been seen.
+        tracing::info!("ACME validation answered");
+        // The validation needs nothing else.
         let _ = stream.shutdown().await;
         return None;
     }

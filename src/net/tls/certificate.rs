@@ -1,6 +1,6 @@
-//! One certificate with its key: read from PEM files, checked to belong together, its names and its end known.
+//! Parses a certificate and its key from PEM files, checks that they match, and extracts names and validity.
 //!
-//! Serves nobody and watches nothing; the shelf holds it, the watch reads it anew.
+//! Neither serves nor watches certificates; the resolver stores them, the file watcher reloads them.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use x509_cert::der::{Decode, Error as DerError};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// A certificate file with its chain, and the file of its key; both may be the same.
+/// The paths of a certificate file with its chain, and of its key file; both may be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
     pub(super) certificate: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// What is in the two files now.
+    /// Reads both files.
     pub(super) fn read(&self) -> Result<Contents, CertificateError> {
         let read = |file: &Path| {
             fs::read(file).map_err(|reason| CertificateError::Unreadable {
@@ -40,22 +40,22 @@ impl Files {
     }
 }
 
-/// The bytes of the two files.
+/// The content of both files.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Contents {
     pub(super) certificate: Vec<u8>,
     pub(super) key: Vec<u8>,
 }
 
-/// Why a certificate cannot be used.
+/// The reason why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read.
     #[error("cannot read {}: {reason}", file.display())]
     Unreadable {
-        /// Which one.
+        /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         reason: io::Error,
     },
     /// There is no certificate in the file.
@@ -64,24 +64,24 @@ pub enum CertificateError {
     /// There is no private key in the file.
     #[error("there is no private key in {}; give a PEM file with a key that has no password", .0.display())]
     NoKey(PathBuf),
-    /// The file is no PEM file, or what is in it is damaged.
+    /// The file is not a PEM file, or its content is damaged.
     #[error("{} is damaged: {reason}", file.display())]
     Damaged {
-        /// Which one.
+        /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// The key is of a kind that cannot sign here.
+    /// The type of the key is not supported.
     #[error("the key in {} cannot be used ({reason}); give an ECDSA (P-256, P-384), Ed25519 or RSA key", file.display())]
     UnfitKey {
         /// The file of the key.
         file: PathBuf,
-        /// What is wrong.
+        /// The problem.
         reason: Error,
     },
     /// The key belongs to another certificate.
-    #[error("the key in {} is not that of the certificate in {}; give the two in the same order", key.display(), certificate.display())]
+    #[error("the key in {} is not that of the certificate in {}; give both in the same order", key.display(), certificate.display())]
     Mismatch {
         /// The file of the certificate.
         certificate: PathBuf,
@@ -90,26 +90,26 @@ pub enum CertificateError {
     },
 }
 
-/// A certificate that can be served.
+/// A certificate with its key, ready to serve.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) certified: Arc<CertifiedKey>,
-    /// The DNS names it is good for, in lower case; `*.example.org` for all names one level below.
+    /// The DNS names it is valid for, in lower case; `*.example.org` for all names one level below.
     pub(super) names: Vec<String>,
     pub(super) not_before: SystemTime,
     pub(super) not_after: SystemTime,
 }
 
 impl Pair {
-    /// Makes a pair of what was in two files.
+    /// Parses a pair from the content of both files.
     pub(super) fn parse(files: &Files, contents: &Contents) -> Result<Self, CertificateError> {
         let chain = chain(&files.certificate, &contents.certificate)?;
         let key = key(&files.key, &contents.key)?;
         Self::new(files, chain, key)
     }
 
-    /// Makes a pair of a chain, which begins with the certificate itself, and its key. `files` is for the words of
-    /// mistakes.
+    /// Creates a pair from a chain, which begins with the certificate itself, and its key. `files` is for error
+    /// messages.
     pub(super) fn new(
         files: &Files,
         chain: Vec<CertificateDer<'static>>,
@@ -136,7 +136,7 @@ impl Pair {
         })
     }
 
-    /// The first of its names, to call it by.
+    /// Returns its first name, as a label.
     pub(super) fn name(&self) -> &str {
         self.names
             .first()
@@ -178,16 +178,17 @@ fn key(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateEr
     })
 }
 
-/// What is said of a file that is no PEM file. Never the words of the parser: they quote the file, and with it a key.
+/// Returns the error of an invalid PEM file. It never contains the parser's message, which quotes the file and thus a
+/// key.
 pub(super) fn damaged(file: &Path, reason: &pem::Error) -> CertificateError {
     let reason = match reason {
         pem::Error::MissingSectionEnd { .. } => {
-            "a section has no END line; perhaps it was cut, or its line breaks were lost"
+            "a section has no END line; it may be cut off, or its line breaks are lost"
         }
         pem::Error::IllegalSectionStart { .. } => {
-            "a BEGIN line is not whole; it ends with five dashes, and a line break follows"
+            "a BEGIN line is incomplete; it must end with five dashes and a line break"
         }
-        pem::Error::Base64Decode(_) => "what stands between its BEGIN and END lines is not base64",
+        pem::Error::Base64Decode(_) => "the text between its BEGIN and END lines is not base64",
         pem::Error::SectionTooLarge => "a section is too large",
         _ => "it is not a PEM file",
     };
@@ -197,7 +198,7 @@ pub(super) fn damaged(file: &Path, reason: &pem::Error) -> CertificateError {
     }
 }
 
-/// The names that browsers look at: those of the extension, never the subject's.
+/// Returns the names that browsers check: those of the extension, never the subject's.
 fn names(certificate: &x509_cert::TbsCertificate) -> Result<Vec<String>, DerError> {
     let Some((_, SubjectAltName(names))) = certificate.get()? else {
         return Ok(Vec::new());

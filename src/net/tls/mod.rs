@@ -1,7 +1,7 @@
-//! TLS of listeners: the handshake, and the certificates from files, made at the start, or from an ACME directory.
+//! Serves TLS on listeners: the handshake, and certificates from files, self-signed, or from an ACME directory.
 //!
-//! Knows nothing of what is spoken within. The server makes it and lets it keep its certificates up to date; workers
-//! accept with it.
+//! Is independent of the protocol inside TLS. The server creates it and polls the certificate updates; workers accept
+//! connections with it.
 
 mod accept;
 mod acme;
@@ -38,27 +38,27 @@ pub use certificate::CertificateError;
 #[cfg(feature = "echo")]
 pub(crate) use stream::TlsStream;
 
-/// What is spoken within TLS.
+/// The ALPN protocol inside TLS.
 const HTTP_PROTOCOL: &[u8] = b"http/1.1";
-/// Tickets for a client to come back with, each good for one connection: one for the page, one for the tracker.
+/// TLS 1.3 session tickets per handshake, each valid for one connection: one for the page, one for the tracker.
 const TICKETS: usize = 2;
 
-/// Why TLS cannot be served.
+/// The reason why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A certificate or its key cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The folder for what an ACME directory gives cannot be used.
+    /// The ACME cache folder cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// The authorities that the ACME directory's own certificate may be from cannot be read.
+    /// The file of authorities for the ACME directory cannot be used.
     #[error("tls.acme_authority: {0}")]
     Authority(CertificateError),
-    /// A certificate cannot be made.
-    #[error("a certificate cannot be made: {0}")]
+    /// A certificate cannot be generated.
+    #[error("a certificate cannot be generated: {0}")]
     Making(String),
-    /// TLS cannot be set up, for want of random numbers.
+    /// TLS cannot be set up, because there are no random numbers.
     #[error("TLS cannot be set up: {0}")]
     Setup(Error),
 }
@@ -70,25 +70,25 @@ impl TlsError {
     }
 }
 
-/// TLS as all workers serve it.
+/// The TLS service that all workers share.
 #[derive(Debug)]
 pub(crate) struct Tls {
     config: Arc<ServerConfig>,
     /// `tls.handshake_timeout`
     handshake_timeout: Duration,
     shelf: Arc<Shelf>,
-    /// Locked by one look at a time, which may take as long as the disk does.
+    /// Locked during one scan, which may block on the disk.
     watch: Arc<Mutex<Watch>>,
     reload: Notify,
     acme: Option<Acme>,
 }
 
 impl Tls {
-    /// Reads or makes the certificates. Nothing if the settings name none.
+    /// Reads or generates the certificates. Returns `None` if the settings name none.
     ///
     /// # Errors
     ///
-    /// Whatever keeps a certificate from being served: nothing is left out in silence.
+    /// The first problem of a certificate; none is skipped silently.
     pub(crate) fn new(settings: &config::Tls) -> Result<Option<Arc<Self>>, TlsError> {
         if !settings.has_certificates() {
             return Ok(None);
@@ -98,7 +98,7 @@ impl Tls {
         let wants_acme = !settings.acme_domain.is_empty();
         let (shelf, watch) = Watch::begin(files(settings), |pairs| {
             let places = pairs.into_iter().chain(own).map(Some);
-            // A place for the certificate that is still to come.
+            // An empty slot for the ACME certificate that is not issued yet.
             Shelf::new(places.chain(wants_acme.then_some(None)).collect())
         })?;
         let acme = wants_acme
@@ -116,26 +116,27 @@ impl Tls {
         })))
     }
 
-    /// Looks at all that [`Self::new`] reads, and changes nothing. What it gives are certificates that browsers refuse for their
-    /// dates, in words.
+    /// Checks everything that [`Self::new`] reads, and changes nothing. Returns a warning for each certificate with
+    /// dates that browsers refuse.
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
+    /// Those of [`Self::new`].
     pub(crate) fn look(settings: &config::Tls) -> Result<Vec<String>, TlsError> {
         let now = SystemTime::now();
-        let mut told = Vec::new();
+        let mut warnings = Vec::new();
         for files in files(settings) {
             let pair = Pair::parse(&files, &files.read()?)?;
-            told.extend(refused_for_date(&pair, now).map(|why| format!("{why}: {}", pair.name())));
+            let problem = refused_for_date(&pair, now);
+            warnings.extend(problem.map(|why| format!("{why}: {}", pair.name())));
         }
         if !settings.acme_domain.is_empty() {
             Acme::look(settings)?;
         }
-        Ok(told)
+        Ok(warnings)
     }
 
-    /// Keeps the certificates up to date, until dropped. `counters` are those of the thread that polls it.
+    /// Updates the certificates until dropped. `counters` are those of the polling thread.
     pub(crate) async fn keep(&self, counters: &Counters) {
         let order = async {
             if let Some(acme) = &self.acme {
@@ -143,11 +144,11 @@ impl Tls {
             }
         };
         tokio::join!(self.watch(counters), order);
-        // There is nothing to do where the one certificate was made at the start.
+        // A self-signed certificate needs no updates.
         std::future::pending::<()>().await;
     }
 
-    /// Looks at the files again and again.
+    /// Scans the certificate files periodically.
     async fn watch(&self, counters: &Counters) {
         if self.watch.lock().is_empty() {
             return;
@@ -158,7 +159,7 @@ impl Tls {
                 () = self.reload.notified() => Trust::AtOnce,
             };
             let watch = Arc::clone(&self.watch);
-            // A disk may be slow; only a panic could keep this from ending, and the next look is due anyway.
+            // A disk may be slow. The task fails only by a panic, and the next scan follows anyway.
             let looked = tokio::task::spawn_blocking(move || {
                 let mut watch = watch.lock();
                 watch.tell_expired(SystemTime::now());
@@ -185,8 +186,8 @@ fn server_config(shelf: Arc<Shelf>, with_acme: bool) -> Result<ServerConfig, Err
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(shelf);
-    // What resuming takes is in the client's hands, sealed with keys that change every six hours; nothing of a
-    // connection that has gone is kept here.
+    // The client stores the session ticket, encrypted with keys that rotate every six hours. The server stores nothing
+    // of a closed connection.
     config.ticketer = ring::Ticketer::new()?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = TICKETS;
@@ -197,7 +198,7 @@ fn server_config(shelf: Arc<Shelf>, with_acme: bool) -> Result<ServerConfig, Err
     Ok(config)
 }
 
-/// Says which certificates are served, and which of them browsers will refuse for their dates.
+/// Logs the served certificates, and which of them browsers refuse because of their dates.
 fn tell_all(shelf: &Shelf) {
     let now = SystemTime::now();
     for pair in shelf.pairs() {
@@ -210,7 +211,7 @@ fn tell_all(shelf: &Shelf) {
     }
 }
 
-/// Why browsers refuse a certificate for its dates, if they do.
+/// Returns why browsers refuse a certificate because of its dates, or `None`.
 fn refused_for_date(pair: &Pair, now: SystemTime) -> Option<&'static str> {
     if pair.not_after < now {
         Some("certificate has expired; browsers refuse it")
@@ -225,12 +226,12 @@ fn refused_for_date(pair: &Pair, now: SystemTime) -> Option<&'static str> {
 #[derive(Debug, Clone)]
 pub struct Certificates(Arc<Tls>);
 
-/// A certificate in service.
+/// An active certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// The DNS names it is good for.
+    /// The DNS names it is valid for.
     pub names: Vec<String>,
-    /// When it ends.
+    /// The end of its validity.
     pub not_after: SystemTime,
 }
 
@@ -239,13 +240,13 @@ impl Certificates {
         Self(tls)
     }
 
-    /// Has the certificate files read now, without waiting until they are seen to have changed. What comes of it is
-    /// logged and counted; open connections stay as they are.
+    /// Reads the certificate files now, without waiting for the next scan. The result is logged and counted; open
+    /// connections do not change.
     pub fn reload(&self) {
         self.0.reload.notify_one();
     }
 
-    /// The certificates in service, the one for clients that name none of them first.
+    /// Returns the active certificates, the default one first.
     #[must_use]
     pub fn all(&self) -> Vec<Certificate> {
         let pairs = self.0.shelf.pairs();

@@ -1,8 +1,8 @@
-//! Bytes that wait to go on: decrypted ones for who reads, encrypted ones for the socket.
+//! Buffers pending bytes: decrypted ones for the reader, encrypted ones for the socket.
 //!
-//! Knows nothing of TLS; a session fills them, a stream empties them.
+//! Is independent of TLS; a session fills the buffers, a stream empties them.
 
-/// Bytes that wait, and how many of them have gone. Emptied it keeps no memory.
+/// Pending bytes, and how many of them are consumed. An empty buffer holds no memory.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     bytes: Vec<u8>,
@@ -14,7 +14,7 @@ impl Pending {
         self.bytes.get(self.gone..).unwrap_or_default()
     }
 
-    /// Lets so many of the rest go.
+    /// Consumes this number of bytes.
     pub(super) fn advance(&mut self, bytes: usize) {
         self.gone += bytes;
         if self.gone >= self.bytes.len() {
@@ -26,12 +26,12 @@ impl Pending {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Appends what `write` writes into room of this size. If that fails for want of room,
-    /// `lacks` says how much it needs.
+    /// Appends the bytes that `write` writes into a buffer of `room` bytes. If the buffer is too small, `lacks` returns
+    /// the required size.
     ///
     /// # Errors
     ///
-    /// Any other of `write`'s; nothing is appended then.
+    /// Any other error of `write`; then nothing is appended.
     pub(super) fn append<E>(
         &mut self,
         room: usize,
@@ -58,7 +58,7 @@ impl Pending {
         Ok(())
     }
 
-    /// The memory it has.
+    /// Returns the allocated memory in bytes.
     #[cfg(any(test, feature = "echo"))]
     pub(super) fn kept_bytes(&self) -> usize {
         self.bytes.capacity()

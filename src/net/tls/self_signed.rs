@@ -1,7 +1,7 @@
-//! A certificate that nobody vouches for, for this machine's own names and addresses: enough for a home network after
-//! the browser's warning.
+//! Generates a self-signed certificate for this machine's names and addresses: enough for a home network after the
+//! browser's warning.
 //!
-//! Made anew at each start, kept nowhere.
+//! It is generated at each start and stored nowhere.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use time::{Duration, OffsetDateTime};
 use super::TlsError;
 use super::certificate::{Files, Pair};
 
-/// Two years: Apple's systems take no certificate for longer than 825 days, not even one that was trusted by hand.
+/// Two years: Apple's systems accept no certificate for longer than 825 days, even if it was trusted manually.
 const VALID: Duration = Duration::days(730);
-/// Clocks of visitors may be behind.
+/// Margin for visitors whose clocks are behind.
 const VALID_BEFORE: Duration = Duration::days(1);
 
-/// Makes a certificate for `localhost` and whatever this machine is called.
+/// Generates a certificate for `localhost` and the names and addresses of this machine.
 pub(super) fn make() -> Result<Pair, TlsError> {
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::new(names()).map_err(TlsError::making)?;
@@ -34,15 +34,15 @@ pub(super) fn make() -> Result<Pair, TlsError> {
     params.not_after = now + VALID;
     let key = KeyPair::generate().map_err(TlsError::making)?;
     let certificate = params.self_signed(&key).map_err(TlsError::making)?;
-    let nowhere = Files {
+    let no_files = Files {
         certificate: PathBuf::from("(self-signed)"),
         key: PathBuf::from("(self-signed)"),
     };
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    Pair::new(&nowhere, vec![certificate.der().clone()], key).map_err(TlsError::Certificate)
+    Pair::new(&no_files, vec![certificate.der().clone()], key).map_err(TlsError::Certificate)
 }
 
-/// `localhost`, and the machine's name by itself and as home networks announce it (mDNS).
+/// Returns `localhost`, the host name, and the host name in `.local` (mDNS).
 fn names() -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     let host = hostname::get()
@@ -61,12 +61,13 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Whether it can stand in a certificate: some systems are called what no name on the network may be.
+/// Returns whether a certificate can contain the host name: some systems have names that DNS does not allow.
 fn is_name(host: &str) -> bool {
     host != "localhost" && rustls_pki_types::DnsName::try_from(host).is_ok()
 }
 
-/// The loopback addresses, and those of the machine that others can reach without naming an interface.
+/// Returns the loopback addresses and the machine's own ones, except link-local addresses, which need an interface
+/// name.
 fn addresses() -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let of_interfaces = if_addrs::get_if_addrs().unwrap_or_default();

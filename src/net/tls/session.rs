@@ -1,7 +1,7 @@
-//! The TLS session of a connection, bytes in and bytes out: it decrypts what came, encrypts what is said, and keeps what
-//! cannot go on yet.
+//! Implements the TLS session of a connection without I/O: it decrypts received bytes, encrypts data to send, and
+//! buffers the rest.
 //!
-//! rustls does the protocol. Knows no socket; the stream reads and sends for it.
+//! rustls implements the protocol. Uses no socket; the stream reads and sends for it.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,34 +16,34 @@ use tokio_rustls::rustls::{Error, HandshakeKind, InvalidMessage, ServerConfig};
 
 use super::pending::Pending;
 
-/// Most of an unfinished record, or of a handshake message in several, that is kept: what rustls allows by itself.
+/// Maximum buffered bytes of an incomplete record or a fragmented handshake message: the limit of rustls itself.
 pub(super) const SEALED_BYTES_MAX: usize = 64 * 1024;
-/// What a record adds to its text at most: header, nonce, kind and tag.
+/// Maximum overhead of a record over its plaintext: header, nonce, content type and tag.
 const RECORD_BYTES: usize = 5 + 8 + 1 + 16;
-/// More than a record with an alert takes.
+/// Upper bound for a record with an alert.
 const ALERT_BYTES: usize = RECORD_BYTES + 16;
 const RECORD_TEXT_BYTES: usize = 16 * 1024;
 
-/// A session, and what of it waits.
+/// A session and its pending bytes.
 pub(super) struct Session {
     tls: UnbufferedServerConnection,
-    /// Came, and is not a whole record or message yet.
+    /// Received bytes that are not yet a complete record or message.
     sealed: Vec<u8>,
-    /// Decrypted, and more than there was room for.
+    /// Decrypted bytes that did not fit into the reader's buffer.
     pub(super) text: Pending,
-    /// Encrypted, to be sent.
+    /// Encrypted bytes to send.
     pub(super) out: Pending,
     is_ended: bool,
     is_failed: bool,
     is_refused_with_keys: bool,
 }
 
-/// What is to be said when the session lets us.
+/// The data to send when the session allows it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Say<'a> {
     Nothing,
     Text(&'a [u8]),
-    /// That we end (`close_notify`).
+    /// The end of the session (`close_notify`).
     Close,
 }
 
@@ -64,52 +64,56 @@ impl Session {
         self.tls.is_handshaking()
     }
 
-    /// The protocol that was agreed on for what is spoken within (ALPN).
+    /// Returns the negotiated ALPN protocol.
     pub(super) fn protocol(&self) -> Option<&[u8]> {
         self.tls.alpn_protocol()
     }
 
-    /// Whether the client came back with a ticket.
+    /// Returns whether the session was resumed by a ticket.
     pub(super) fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// Whether a signature was made for the client: a hello that came with a good ticket takes none. One that has to be sent again
-    /// counts at once.
+    /// Returns whether a signature was made for the client. A ClientHello with a valid ticket needs none. One that must
+    /// be repeated (HelloRetryRequest) counts at once.
     pub(super) fn has_signed(&self) -> bool {
         let kind = self.tls.handshake_kind();
         kind.is_some_and(|kind| kind != HandshakeKind::Resumed)
     }
 
-    /// Whether the client has ended the handshake by an alert under keys that it had to compute for it.
+    /// Returns whether the client ended the handshake by an encrypted alert, for which it had to compute the keys.
     pub(super) fn is_refused_with_keys(&self) -> bool {
         self.is_refused_with_keys
     }
 
-    /// Whether the client has said that it ends.
+    /// Returns whether the client sent `close_notify`.
     pub(super) fn is_ended(&self) -> bool {
         self.is_ended
     }
 
-    /// Whether an error has ended it. It must not be given or asked anything then.
+    /// Returns whether an error ended the session. It must not be used any more then.
     pub(super) fn is_failed(&self) -> bool {
         self.is_failed
     }
 
-    /// Decrypts what is whole of what `came`: into `room`, and what does not fit there into `text`.
+    /// Decrypts the complete records of `received` into `room`, and into `text` what does not fit there.
     ///
     /// # Errors
     ///
-    /// What the client did against the rules. What there is to tell it about that is in `out`.
-    pub(super) fn receive(&mut self, came: &mut [u8], room: &mut ReadBuf<'_>) -> Result<(), Error> {
+    /// Protocol violations of the client. The alert about it is in `out`.
+    pub(super) fn receive(
+        &mut self,
+        received: &mut [u8],
+        room: &mut ReadBuf<'_>,
+    ) -> Result<(), Error> {
         let mut sealed = mem::take(&mut self.sealed);
         let rest = if sealed.is_empty() {
-            let opened = self.drive(came, room, Say::Nothing)?;
-            came.get(opened..).unwrap_or_default().to_vec()
+            let opened = self.drive(received, room, Say::Nothing)?;
+            received.get(opened..).unwrap_or_default().to_vec()
         } else {
-            sealed.extend_from_slice(came);
+            sealed.extend_from_slice(received);
             let opened = self.drive(&mut sealed, room, Say::Nothing)?;
-            // Into room of its own size.
+            // Into an allocation of exactly its size.
             sealed.split_off(opened.min(sealed.len()))
         };
         if rest.len() > SEALED_BYTES_MAX {
@@ -120,12 +124,12 @@ impl Session {
         Ok(())
     }
 
-    /// Says something, with what is kept beside it: rustls remembers how far into that it has looked, and panics if it
-    /// is gone.
+    /// Encrypts data to send. Passes the buffered bytes along: rustls stores how much of them it has processed, and
+    /// panics without them.
     ///
     /// # Errors
     ///
-    /// As those of [`receive`](Self::receive).
+    /// Those of [`receive`](Self::receive).
     pub(super) fn say(&mut self, say: Say<'_>) -> Result<(), Error> {
         let mut sealed = mem::take(&mut self.sealed);
         let opened = self.drive(&mut sealed, &mut ReadBuf::new(&mut []), say)?;
@@ -136,7 +140,8 @@ impl Session {
         Ok(())
     }
 
-    /// Lets rustls take what has come, and say what it and we have to say; gives how much it took.
+    /// Lets rustls process the received bytes, and encode its own messages and ours. Returns the number of consumed
+    /// bytes.
     fn drive(
         &mut self,
         sealed: &mut [u8],
@@ -148,7 +153,7 @@ impl Session {
         if let Err(error) = &driven {
             self.is_failed = true;
             self.is_refused_with_keys = is_encrypted && matches!(error, Error::AlertReceived(_));
-            // What stood before it may have gone into `room`, where an error leaves it unheard.
+            // Earlier plaintext may be in `room`, where the error discards it.
             self.text = Pending::default();
         }
         driven
@@ -170,21 +175,21 @@ impl Session {
                         let record = record?;
                         opened += record.discard;
                         let fitting = record.payload.len().min(room.remaining());
-                        let (now, later) = record.payload.split_at(fitting);
-                        room.put_slice(now);
-                        self.text.push(later);
+                        let (head, rest) = record.payload.split_at(fitting);
+                        room.put_slice(head);
+                        self.text.push(rest);
                     }
                     false
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    let encode = |room: &mut [u8]| data.encode(room);
+                    let encode = |buffer: &mut [u8]| data.encode(buffer);
                     let encoded = self.out.append(0, encode, lacks_to_encode);
                     encoded.map_err(|error| Error::General(error.to_string()))?;
-                    // The alert was what was left to say.
+                    // The alert was the last message.
                     failed.is_some()
                 }
                 Ok(ConnectionState::TransmitTlsData(sent)) => {
-                    // It waits in `out`, which is sent before anything that is said later.
+                    // The bytes are in `out`, which is sent before any later data.
                     sent.done();
                     false
                 }
@@ -202,7 +207,7 @@ impl Session {
                 Ok(_) => return Err(Error::HandshakeNotComplete),
                 Err(error) if failed.is_some() => return Err(error),
                 Err(error) => {
-                    // Once more, for the alert about it.
+                    // One more round, to encode the alert.
                     failed = Some(error);
                     false
                 }
@@ -214,7 +219,7 @@ impl Session {
         }
     }
 
-    /// The memory of what waits.
+    /// Returns the memory of the pending bytes.
     #[cfg(any(test, feature = "echo"))]
     pub(super) fn kept_bytes(&self) -> usize {
         self.sealed.capacity() + self.text.kept_bytes() + self.out.kept_bytes()
@@ -226,8 +231,8 @@ impl Session {
     }
 }
 
-/// Whether the first of these records that says anything is one of TLS 1.3 under keys. An alert in plain text takes its sender nothing,
-/// and is told from these by its type (RFC 8446, 5.2).
+/// Returns whether the first relevant record is an encrypted TLS 1.3 record. An alert in plain text costs its sender
+/// nothing, and has another record type (RFC 8446, 5.2).
 fn begins_encrypted(mut records: &[u8]) -> bool {
     const CHANGE_CIPHER_SPEC: u8 = 20;
     const APPLICATION_DATA: u8 = 23;
@@ -248,11 +253,11 @@ fn encrypt<Data>(
         Say::Text(text) => {
             let records = text.len().div_ceil(RECORD_TEXT_BYTES);
             let size = text.len() + records * RECORD_BYTES;
-            let encrypt = |room: &mut [u8]| traffic.encrypt(text, room);
+            let encrypt = |buffer: &mut [u8]| traffic.encrypt(text, buffer);
             out.append(size, encrypt, lacks_to_encrypt)
         }
         Say::Close => {
-            let close = |room: &mut [u8]| traffic.queue_close_notify(room);
+            let close = |buffer: &mut [u8]| traffic.queue_close_notify(buffer);
             out.append(ALERT_BYTES, close, lacks_to_encrypt)
         }
     }

@@ -1,7 +1,7 @@
-//! The certificates in service, and which of them a client gets: by the name it asks for (SNI), else the first.
+//! Selects the certificate for a client by server name (SNI), else the first one.
 //!
-//! Each has a place of its own, in which it is replaced while connections are accepted. Reads no files; the watch and
-//! ACME put certificates here, rustls takes them.
+//! Each certificate has a slot in which it is replaced while connections are accepted. Reads no files; the file watcher
+//! and ACME store certificates here, and rustls reads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::certificate::Pair;
 
-/// The protocol by which an ACME directory sees that a name is ours (RFC 8737).
+/// The ALPN protocol with which an ACME directory validates a name (RFC 8737).
 pub(super) const ACME_PROTOCOL: &[u8] = b"acme-tls/1";
 
-/// The certificates in service.
+/// The certificate resolver of all listeners.
 #[derive(Debug)]
 pub(super) struct Shelf {
     served: ArcSwap<Served>,
-    /// Certificates that prove names to an ACME directory, by name.
+    /// ACME challenge certificates, by name.
     proofs: Mutex<BTreeMap<String, Arc<CertifiedKey>>>,
 }
 
-/// The certificates at one moment.
+/// An immutable set of active certificates.
 #[derive(Debug, Default)]
 struct Served {
-    /// A place is empty until ACME has its first certificate.
+    /// A slot is empty until ACME has its first certificate.
     places: Vec<Option<Arc<Pair>>>,
-    /// Of each name the place; of two certificates with the same name the first has it.
+    /// The slot of each name; of two certificates with the same name, the first one.
     by_name: BTreeMap<String, usize>,
 }
 
@@ -44,7 +44,7 @@ impl Served {
         Self { places, by_name }
     }
 
-    /// The certificate for a name in lower case, else the first there is.
+    /// Returns the certificate for a lower-case name, else the first one.
     fn choose(&self, name: Option<&str>) -> Option<&Arc<Pair>> {
         let place = name.and_then(|name| self.place(name));
         let chosen = place.and_then(|&place| self.places.get(place));
@@ -55,7 +55,7 @@ impl Served {
 
     fn place(&self, name: &str) -> Option<&usize> {
         self.by_name.get(name).or_else(|| {
-            // A star stands for one label (RFC 6125, 6.4.3).
+            // A wildcard matches one label (RFC 6125, 6.4.3).
             let (_, parent) = name.split_once('.')?;
             self.by_name.get(&format!("*.{parent}"))
         })
@@ -71,7 +71,7 @@ impl Shelf {
         })
     }
 
-    /// Replaces the certificate of one place for connections from now on.
+    /// Replaces the certificate of one slot for new connections.
     pub(super) fn put(&self, place: usize, pair: Pair) {
         let pair = Arc::new(pair);
         self.served.rcu(|served| {
@@ -83,12 +83,12 @@ impl Shelf {
         });
     }
 
-    /// The certificate of one place.
+    /// Returns the certificate of one slot.
     pub(super) fn at(&self, place: usize) -> Option<Arc<Pair>> {
         self.served.load().places.get(place).cloned().flatten()
     }
 
-    /// All certificates, the default one first.
+    /// Returns all certificates, the default one first.
     pub(super) fn pairs(&self) -> Vec<Arc<Pair>> {
         self.served
             .load()
@@ -99,7 +99,7 @@ impl Shelf {
             .collect()
     }
 
-    /// Shows a certificate to who asks for this name by ACME's protocol; `None` takes it away.
+    /// Sets the ACME challenge certificate of a name; `None` removes it.
     pub(super) fn prove(&self, name: &str, proof: Option<Arc<CertifiedKey>>) {
         let mut proofs = self.proofs.lock();
         match proof {
@@ -112,10 +112,10 @@ impl Shelf {
 impl ResolvesServerCert for Shelf {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().map(str::to_ascii_lowercase);
-        // Who validates offers this protocol and no other.
+        // A validating client offers only this protocol.
         if hello
             .alpn()
-            .is_some_and(|mut offered| offered.any(|one| one == ACME_PROTOCOL))
+            .is_some_and(|mut offered| offered.any(|protocol| protocol == ACME_PROTOCOL))
         {
             return self.proofs.lock().get(&name?).cloned();
         }

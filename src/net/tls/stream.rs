@@ -1,9 +1,9 @@
-//! A connection within TLS that holds no buffers while nothing is under way, and sends what it takes without being asked
-//! again, as the connections' code expects.
+//! Implements a TLS stream that holds no buffers while idle, and sends accepted bytes without a further call, as the
+//! connection code expects.
 //!
-//! What comes is read into one buffer for all connections of a thread: a buffer of its own for each would be most of
-//! what a TLS connection costs. Text counts as taken only when it has left, so an outbox stays exact. The acceptor makes
-//! it; HTTP and then the connection use it.
+//! All connections of a thread read into one shared buffer: a buffer per connection would be most of the memory of a
+//! TLS connection. Data counts as written only when the socket has accepted it, so an outbox stays exact. The acceptor
+//! creates the stream; HTTP and then the WebSocket connection use it.
 
 use std::cell::RefCell;
 use std::io;
@@ -17,34 +17,34 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::session::{Say, Session};
 
-/// Most that is read at once: two records and a bit.
+/// Maximum bytes per read: slightly more than two records.
 const READ_BYTES_MAX: usize = 36 * 1024;
-/// Most that is encrypted before it has left.
+/// Maximum plaintext that is encrypted before the socket has accepted it.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 
 thread_local! {
-    /// Where the connections of this thread read to first. One has it for the length of a read.
+    /// The read buffer that all connections of this thread share; one connection uses it during a read.
     static INPUT: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES_MAX]);
 }
 
-/// A connection within TLS.
+/// A TLS stream.
 ///
-/// Who was told that nothing can be taken now comes back with the same bytes, and perhaps more behind them: they are
-/// already encrypted by then. Outboxes, hyper and `write_all` do so.
+/// After `Pending` from a write, the caller must write the same bytes again, possibly followed by more: they are
+/// already encrypted. Outboxes, hyper and `write_all` do so.
 pub(crate) struct TlsStream<S> {
     io: S,
     session: Session,
-    /// Bytes that are encrypted and whose taking is not told yet.
+    /// Plaintext bytes that are encrypted but not yet reported as written.
     taken: usize,
     is_closing: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
-    /// A connection that has not begun its handshake.
+    /// Creates a stream that has not begun its handshake.
     ///
     /// # Errors
     ///
-    /// There are no random numbers.
+    /// No random numbers are available.
     pub(crate) fn new(io: S, config: Arc<ServerConfig>) -> io::Result<Self> {
         Ok(Self {
             io,
@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         })
     }
 
-    /// One whose handshake is done.
+    /// Creates a stream and performs its handshake.
     ///
     /// # Errors
     ///
@@ -66,49 +66,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         Ok(stream)
     }
 
-    /// Does the handshake.
+    /// Performs the handshake.
     ///
     /// # Errors
     ///
-    /// What the transport says, or a [`rustls::Error`](tokio_rustls::rustls::Error) within, of which the client has been
-    /// told if it listens.
+    /// Errors of the transport, or a wrapped [`rustls::Error`](tokio_rustls::rustls::Error), which was sent to the
+    /// client as an alert if possible.
     #[cfg(any(test, feature = "echo"))]
     pub(crate) async fn handshake(&mut self) -> io::Result<()> {
         std::future::poll_fn(|cx| self.poll_handshake(cx)).await
     }
 
-    /// Whether a signature was made for the client.
+    /// Returns whether a signature was made for the client.
     pub(super) fn has_signed(&self) -> bool {
         self.session.has_signed()
     }
 
-    /// Whether the client has ended the handshake by an alert under keys that it had to compute for it.
+    /// Returns whether the client ended the handshake by an encrypted alert, for which it had to compute the keys.
     pub(super) fn is_refused_with_keys(&self) -> bool {
         self.session.is_refused_with_keys()
     }
 
-    /// The protocol that was agreed on for what is spoken within (ALPN).
+    /// Returns the negotiated ALPN protocol.
     pub(super) fn protocol(&self) -> Option<&[u8]> {
         self.session.protocol()
     }
 
-    /// Whether the client came back with a ticket.
+    /// Returns whether the session was resumed by a ticket.
     pub(super) fn is_resumed(&self) -> bool {
         self.session.is_resumed()
     }
 
-    /// The memory of what waits at either side.
+    /// Returns the memory of the pending bytes in both directions.
     #[cfg(any(test, feature = "echo"))]
     pub(crate) fn kept_bytes(&self) -> usize {
         self.session.kept_bytes()
     }
 
-    /// Does a step of the handshake.
+    /// Performs a step of the handshake.
     pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let sent = self.poll_send(cx);
             if !self.session.is_handshaking() {
-                // What has not left are tickets, which nobody waits for.
+                // Only session tickets may be unsent, and no caller waits for them.
                 return Poll::Ready(match sent {
                     Poll::Ready(sent) => sent,
                     Poll::Pending => Ok(()),
@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// Reads once and decrypts what is whole: into `room`, and what does not fit there is kept.
+    /// Reads once and decrypts the complete records into `room`; stores the rest that does not fit.
     fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
@@ -131,29 +131,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         INPUT.with_borrow_mut(|input| {
             let mut read = ReadBuf::new(input);
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
-            let came = read.filled_mut();
-            if came.is_empty() {
-                // Not said by the client itself, so it may have been cut off by anybody.
+            let received = read.filled_mut();
+            if received.is_empty() {
+                // An end without close_notify may be a truncation by a third party.
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            let received = self.session.receive(came, room);
-            Poll::Ready(received.map_err(|error| {
-                // The client shall hear what was wrong, if that can be sent at once.
+            let result = self.session.receive(received, room);
+            Poll::Ready(result.map_err(|error| {
+                // Sends the alert to the client, if that is possible at once.
                 let _ = self.poll_send(cx);
                 io::Error::new(io::ErrorKind::InvalidData, error)
             }))
         })
     }
 
-    /// Sends what the session has to say of its own to what came, as far as that can be sent now.
+    /// Sends the session's own responses to received data, as far as possible now.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        // Text that waits is for who said it to send: sent here, it would leave nothing to wake the other for.
+        // Pending application data must be flushed by the writer; flushing it here would lose the writer's wake-up.
         if self.taken > 0 || self.session.out.rest().is_empty() {
             return Ok(());
         }
         match self.poll_send(cx) {
             Poll::Ready(sent) => {
-                // Somebody may be waiting for a flush.
+                // Another task may wait for a flush.
                 cx.waker().wake_by_ref();
                 sent
             }
@@ -161,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// Sends what waits to be sent.
+    /// Sends the pending encrypted bytes.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.session.out.rest().is_empty() {
             let sent = ready!(Pin::new(&mut self.io).poll_write(cx, self.session.out.rest()))?;
@@ -184,14 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
         loop {
             let text = self.session.text.rest();
             if !text.is_empty() {
-                let now = text.len().min(into.remaining());
-                into.put_slice(text.get(..now).unwrap_or_default());
-                self.session.text.advance(now);
+                let count = text.len().min(into.remaining());
+                into.put_slice(text.get(..count).unwrap_or_default());
+                self.session.text.advance(count);
             }
             if into.filled().len() > before || into.remaining() == 0 || self.session.is_ended() {
                 return Poll::Ready(Ok(()));
             }
-            // A client that does not listen any more may still have said something before.
+            // A client that no longer reads may have sent data before.
             let answered = self.poll_answer(cx);
             let received = self.poll_receive(cx, into);
             if received.is_pending() {
@@ -217,12 +217,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         }
         if self.taken == 0 && !bytes.is_empty() {
             ready!(self.poll_send(cx))?;
-            let piece = bytes.get(..WRITE_BYTES_MAX).unwrap_or(bytes);
-            let said = self.session.say(Say::Text(piece));
-            said.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            self.taken = piece.len();
+            let chunk = bytes.get(..WRITE_BYTES_MAX).unwrap_or(bytes);
+            let encrypted = self.session.say(Say::Text(chunk));
+            encrypted.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.taken = chunk.len();
         }
-        debug_assert!(self.taken <= bytes.len(), "other bytes than those refused");
+        debug_assert!(
+            self.taken <= bytes.len(),
+            "the caller must retry the same bytes"
+        );
         ready!(self.poll_send(cx))?;
         Poll::Ready(Ok(mem::take(&mut self.taken)))
     }
@@ -231,9 +234,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         self.poll_send(cx)
     }
 
-    /// Tells the client that the end is meant (`close_notify`), then ends the transport.
+    /// Sends `close_notify`, then shuts the transport down.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A session that has failed has said so already.
+        // A failed session has already sent an alert.
         if !mem::replace(&mut self.is_closing, true) && !self.session.is_failed() {
             let _ = self.session.say(Say::Close);
         }

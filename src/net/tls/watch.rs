@@ -1,7 +1,7 @@
-//! Looks whether certificate files hold something new, and puts that on the shelf if it is good.
+//! Watches certificate files, and activates changed certificates if they are valid.
 //!
-//! It compares what the files hold, not their times: whichever link of certbot or Kubernetes moved, and however, what
-//! counts is what is read now. A bad file changes nothing but a counter and one line in the log.
+//! It compares the content of the files, not their times, so any change of links by certbot or Kubernetes is detected.
+//! A bad file changes only a counter and adds one line to the log.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use std::time::{Duration, SystemTime};
 use super::certificate::{CertificateError, Files, Pair};
 use super::shelf::Shelf;
 
-/// How often the files are looked at. What has changed is taken up at the second look that finds it the same, so that
-/// neither half a file nor a certificate whose key is still to come is taken for a mistake.
+/// The interval between scans. A change is loaded at the second scan with the same content, so that neither a partially
+/// written file nor a certificate without its new key causes an error.
 pub(super) const EVERY: Duration = Duration::from_secs(2);
 
-/// Whether a change has to be seen twice before it is believed.
+/// Whether a change must be stable in two scans before it is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// The files were looked at by the clock: they may be changing right now.
+    /// A periodic scan: the files may be changing at this moment.
     WhenSettled,
-    /// Somebody said that they are ready.
+    /// A requested scan: the files are complete.
     AtOnce,
 }
 
-/// How one look ended.
+/// The result of one scan.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Looked {
-    /// Certificates replaced.
+    /// The number of replaced certificates.
     pub(super) reloads: u64,
-    /// New files that cannot be used.
+    /// The number of new files that cannot be used.
     pub(super) failures: u64,
 }
 
-/// The files of all certificates, in the order of their places on the shelf.
+/// The files of all certificates, in the order of their slots.
 #[derive(Debug)]
 pub(super) struct Watch {
     shelf: Arc<Shelf>,
@@ -44,17 +44,17 @@ pub(super) struct Watch {
 #[derive(Debug)]
 struct Watched {
     files: Files,
-    /// What is in service.
+    /// The content of the active certificate.
     serving: Print,
-    /// What was found at the last look.
+    /// The content at the last scan.
     found: Print,
-    /// What was tried in vain, and told.
+    /// The content that was rejected and logged.
     refused: Option<Print>,
-    /// Whether it was told that the certificate is over.
+    /// Whether the expiry was logged.
     expiry_told: bool,
 }
 
-/// Stands for what two files hold; `None` if they cannot be read.
+/// The hash of the content of both files; `None` if they cannot be read.
 type Print = Option<u64>;
 
 impl Watch {
@@ -62,7 +62,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// The first pair that cannot be used: at the start there is nothing older to go on with.
+    /// The first pair that cannot be used: at the start there is no older certificate.
     pub(super) fn begin(
         all: Vec<Files>,
         shelf: impl FnOnce(Vec<Pair>) -> Arc<Shelf>,
@@ -90,12 +90,12 @@ impl Watch {
         Ok((shelf, watch))
     }
 
-    /// Whether there are no files to look at.
+    /// Returns whether there are no files to watch.
     pub(super) fn is_empty(&self) -> bool {
         self.watched.is_empty()
     }
 
-    /// Looks at all files once.
+    /// Scans all files once.
     pub(super) fn look(&mut self, trust: Trust) -> Looked {
         let mut looked = Looked::default();
         for (place, watched) in self.watched.iter_mut().enumerate() {
@@ -108,24 +108,24 @@ impl Watch {
                 }
                 Some(Err(error)) => {
                     looked.failures += 1;
-                    tracing::error!(%error, "new certificate not used; the old one stays");
+                    tracing::error!(%error, "new certificate not used; the old one stays active");
                 }
             }
         }
         looked
     }
 
-    /// Says of each certificate once that it is over.
+    /// Logs once for each certificate that it has expired.
     pub(super) fn tell_expired(&mut self, now: SystemTime) {
         for (watched, pair) in self.watched.iter_mut().zip(self.shelf.pairs()) {
-            let is_over = pair.not_after < now;
-            if is_over && !watched.expiry_told {
+            let is_expired = pair.not_after < now;
+            if is_expired && !watched.expiry_told {
                 tracing::error!(
                     name = pair.name(),
                     "certificate has expired; browsers refuse it"
                 );
             }
-            watched.expiry_told = is_over;
+            watched.expiry_told = is_expired;
         }
     }
 }
@@ -139,14 +139,14 @@ fn tell_reloaded(pair: &Pair) {
     );
 }
 
-/// Whole days until it ends, none if it has.
+/// Returns the whole days until it expires; 0 if it has.
 pub(super) fn days_left(pair: &Pair, now: SystemTime) -> u64 {
     let left = pair.not_after.duration_since(now).unwrap_or_default();
     left.as_secs() / (24 * 60 * 60)
 }
 
 impl Watched {
-    /// What became of new files, if there are any.
+    /// Returns the result of loading changed files, or `None` if there is nothing to load.
     fn look(
         &mut self,
         trust: Trust,
@@ -162,8 +162,8 @@ impl Watched {
             self.refused = None;
             return None;
         }
-        let is_known = self.refused == Some(print);
-        if trust == Trust::WhenSettled && (!settled || is_known) {
+        let is_refused = self.refused == Some(print);
+        if trust == Trust::WhenSettled && (!settled || is_refused) {
             return None;
         }
         let pair = contents.and_then(|contents| Pair::parse(&self.files, &contents));

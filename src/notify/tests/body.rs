@@ -1,15 +1,15 @@
 use super::*;
 use crate::insight::alerts::shipped;
 
-fn notice(turn: Turn) -> Notice {
+fn notice(transition: Turn) -> Notice {
     let mut rule = shipped().remove(0);
     rule.doc = "Says \"much\".".to_owned();
     Notice {
         rule,
-        turn,
+        turn: transition,
         value: Some(0.812_345),
         starts_at: 1_700_000_000.25,
-        ends_at: (turn == Turn::Resolved).then_some(1_700_000_060.0),
+        ends_at: (transition == Turn::Resolved).then_some(1_700_000_060.0),
         is_test: false,
     }
 }
@@ -57,17 +57,17 @@ fn a_test_says_that_it_is_one() {
 
 #[test]
 fn an_alertmanager_is_told_until_when_to_believe_it() {
-    let told = |notice: &Notice, origin: &Origin| {
+    let sent = |notice: &Notice, origin: &Origin| {
         json(&alertmanager(
             std::slice::from_ref(notice),
             origin,
             1_700_000_100.0,
         ))
     };
-    let firing = told(&notice(Turn::Firing), &origin());
+    let firing = sent(&notice(Turn::Firing), &origin());
     assert_eq!(firing[0]["endsAt"], "2023-11-14T22:19:00Z");
     assert_eq!(firing[0]["generatorURL"], "https://hub.example/dashboard");
-    let resolved = told(&notice(Turn::Resolved), &Origin::new("hub", None));
+    let resolved = sent(&notice(Turn::Resolved), &Origin::new("hub", None));
     assert_eq!(resolved[0]["endsAt"], "2023-11-14T22:14:20Z");
     assert_eq!(resolved[0].get("generatorURL"), None);
 }
@@ -89,7 +89,7 @@ fn a_chat_service_gets_its_own_json() {
     assert_eq!(json(&chat(&unknown, &origin(), template))["v"], Value::Null);
 }
 
-/// The empty set and a value computed by hand; the test with a real Alertmanager compares with what it makes.
+/// The empty set and a value computed by hand; the test with a real Alertmanager compares with its fingerprints.
 #[test]
 fn fingerprints_are_those_of_prometheus() {
     assert_eq!(fingerprint(&Labels::new()), "cbf29ce484222325");

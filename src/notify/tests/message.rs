@@ -34,7 +34,7 @@ fn hex(bytes: &[u8]) -> String {
     digits.collect::<Vec<_>>().concat()
 }
 
-/// RFC 4231, test case 2, with what goes before the body.
+/// RFC 4231, test case 2, and a signature with the time before the body.
 #[test]
 fn a_signature_is_hmac_sha256() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");

@@ -27,7 +27,8 @@ fn failed(may_pass: bool) -> Failed {
     }
 }
 
-/// What a receiver that answers like this got, each with the seconds since the start, within so much time.
+/// Runs the sink for `time` with a receiver that answers by `answer`. Returns each sent value with the seconds since
+/// the start.
 async fn sent(
     sink: &Sink,
     counters: &Counters,
@@ -100,7 +101,7 @@ async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() 
     assert_eq!(status.last_error.as_deref(), Some("it is down"));
     assert_eq!(status.last_delivered, None, "it never took one");
     assert_eq!(counters.notifications_given_up.get(), 1);
-    // What can never go well is given up at once, and keeps nothing waiting.
+    // A permanent failure is given up at once, and delays no other notification.
     sink.put(&[notice(2.0), notice(3.0)], 100, &counters);
     let got = sent(&sink, &counters, Duration::from_secs(1), |attempt| {
         if attempt == 1 {
@@ -128,7 +129,7 @@ async fn of_too_many_notifications_the_oldest_go_and_are_counted() {
         got.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
         [7, 8, 9]
     );
-    // One that is dropped while it is on its way takes no other with it.
+    // Dropping a message that is being sent removes no other one.
     sink.put(&[notice(1.0), notice(2.0)], 2, &counters);
     let got = sent(&sink, &counters, Duration::from_mins(1), |attempt| {
         if attempt == 1 {

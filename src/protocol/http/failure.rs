@@ -1,15 +1,15 @@
-//! Why a request over HTTP is not served: what its client reads, and when it may come again (BEP 31).
+//! Defines the failures of requests over HTTP: the text for the client, and when it may retry (BEP 31).
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-/// What can only change when others leave is worth another try after an interval by default.
+/// Retry delay for limits that other clients must free: one default interval.
 const LATER_MINUTES: u64 = 10;
-/// What only the operator or the user can change, by a setting: soon enough that a swarm is back in the hour in which it is
-/// done, seldom enough that clients which are refused for good cost little.
+/// Retry delay for causes that only a setting of the operator or the user can change. Short enough that a swarm
+/// recovers within the hour of the change, long enough that permanently refused clients cost little.
 const MENDED_MINUTES: u64 = 30;
 
-/// Why a request was refused. Sorted by whose fault it is: the client's words first, then its place, then our policy.
+/// Why a request was refused. Sorted by who causes it: the client's request first, then its address, then our policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// `info_hash` is missing, or not 20 bytes.
@@ -20,29 +20,29 @@ pub enum Failure {
     PeerId,
     /// `port` is missing, or not a number from 1 to 65535.
     Port,
-    /// No peer may be listed at this port: other services live there, which whoever is told of it would connect to.
+    /// No peer may be listed at this port: other services use it, and peers would connect to them.
     PortRefused(NonZeroU16),
-    /// It is no GET request.
+    /// It is not a GET request.
     Method,
     /// A request of HTTP/1.1 without exactly one valid `Host`.
     Host,
-    /// It comes from a web page: its visitor knows nothing of it.
+    /// It comes from a web page, without the knowledge of its visitor.
     Page,
-    /// Its address is not known: it came through a socket file, and no trusted proxy has named it.
+    /// Its address is unknown: it came through a socket file, and no trusted proxy has named it.
     NoAddress,
-    /// There is no tracker for HTTP here: the listener has only pages, or `tracker.http` is off.
+    /// There is no HTTP tracker here: the listener serves only pages, or `tracker.http` is off.
     NotHere,
-    /// The server leaves: a peer that joined now would be unknown to the next one for a whole interval.
+    /// The server is draining: a peer that joined now would be unknown to the next server for a whole interval.
     Leaving,
-    /// It shows none of the tokens of `access.tokens_file`.
+    /// It sends none of the tokens of `access.tokens_file`.
     Token,
-    /// The swarm may not be here: `access.info_hashes_allowed`, `access.info_hashes_denied`.
+    /// The swarm is not allowed: `access.info_hashes_allowed`, `access.info_hashes_denied`.
     NotAllowed,
     /// A scrape without hashes, which would list every swarm, and `tracker.full_scrape` is off.
     FullScrape,
-    /// A scrape without hashes, while somebody else is told every swarm.
+    /// A scrape without hashes, while another full scrape is running.
     FullScrapeBusy,
-    /// Over `limits.address_http_requests_per_second`, for so much longer.
+    /// Over `limits.address_http_requests_per_second`, for this much longer.
     TooFast(Duration),
     /// Its address has `limits.address_http_peers_max`.
     AddressPeers,
@@ -50,29 +50,29 @@ pub enum Failure {
     AddressSwarmPeers,
     /// The process has `limits.http_peers_max`.
     Peers,
-    /// A new swarm, where there are `limits.swarms_max` already or memory is short.
+    /// A new swarm, while there are `limits.swarms_max` already or memory is short.
     Swarms,
-    /// A new swarm, where its address has `limits.address_swarms_percent` of what is free.
+    /// A new swarm, while its address has `limits.address_swarms_percent` of what is free.
     AddressSwarms,
 }
 
-/// When a request that failed may be repeated.
+/// When a failed request may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Never: the request itself is wrong, and would fail again.
+    /// Never: the request itself is invalid, and would fail again.
     Never,
-    /// After so many minutes.
+    /// After this many minutes.
     Minutes(u64),
 }
 
 impl Retry {
-    /// After a time, in whole minutes: at least one.
+    /// Returns the retry after a time, in whole minutes: at least one.
     #[must_use]
     pub const fn after(wait: Duration) -> Self {
         Self::Minutes(wait.as_secs() / 60 + 1)
     }
 
-    /// The same for a client that leaves: nothing shall keep it away when it comes back.
+    /// Returns the retry for a `stopped` request: one minute instead of never, so that the client can come back.
     #[must_use]
     pub const fn of_leaving(self) -> Self {
         match self {
@@ -81,7 +81,7 @@ impl Retry {
         }
     }
 
-    /// Seconds until then, for clients that know no BEP 31 and go by `interval`; `None` if never.
+    /// Returns the seconds until then, for clients that do not support BEP 31 and use `interval`; `None` if never.
     #[must_use]
     pub const fn interval(self) -> Option<u64> {
         match self {
@@ -92,7 +92,7 @@ impl Retry {
 }
 
 impl Failure {
-    /// The `failure reason`: short, English, never an echo of what the client wrote.
+    /// Returns the `failure reason`: short, English, never a copy of the client's input.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -142,8 +142,8 @@ impl Failure {
         }
     }
 
-    /// When to come again. Never only after what the client has to write differently; what a setting of the operator or of the
-    /// user changes is worth another try.
+    /// Returns when to retry. `Never` only if the client must send a different request. A cause that a setting of the
+    /// operator or the user can change is worth a retry.
     #[must_use]
     pub const fn retry(self) -> Retry {
         match self {

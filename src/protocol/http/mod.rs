@@ -1,7 +1,8 @@
-//! The other wire format: announces and scrapes over HTTP (BEP 3, 7, 23, 24, 31, 48), as programs send them that are no
-//! browsers.
+//! Defines the wire format of announces and scrapes over HTTP (BEP 3, 7, 23, 24, 31, 48), as sent by non-browser
+//! clients.
 //!
-//! Reads queries and builds bencoded replies from checked parts. Knows no socket, no state and no time; the hub calls it.
+//! Reads queries and builds bencoded replies from checked parts. Uses no socket, no state and no time. The hub calls
+//! it.
 
 mod failure;
 mod ports;
@@ -20,7 +21,7 @@ pub use query::{Announce, ClientKey, Form, read_announce, read_scrape};
 pub use reply::{Reply, SCRAPE_FRAME, Terms, announce_reply, failure, scrape_file, scrape_reply};
 pub use target::{Target, Which};
 
-/// Where a peer takes connections, in the form in which it is told to others: its address and port, high bytes first.
+/// The address and port where a peer accepts connections, in the form sent to other peers: high bytes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {
     /// IPv4.
@@ -30,7 +31,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// An IPv4 address that is written as IPv6 counts as what it is.
+    /// Creates an endpoint. An IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn new(address: IpAddr, port: NonZeroU16) -> Self {
         let [high, low] = port.get().to_be_bytes();
@@ -48,7 +49,7 @@ impl Endpoint {
         }
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub fn address(&self) -> IpAddr {
         match *self {
@@ -57,7 +58,7 @@ impl Endpoint {
         }
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         match *self {
@@ -68,12 +69,12 @@ impl Endpoint {
     }
 }
 
-/// Peers that somebody is told of, each kind of address apart.
+/// The peers in a reply, separated by address family.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peers {
-    /// Those with an IPv4 address.
+    /// Peers with an IPv4 address.
     pub v4: Vec<([u8; 6], PeerId)>,
-    /// Those with an IPv6 address.
+    /// Peers with an IPv6 address.
     pub v6: Vec<([u8; 18], PeerId)>,
 }
 

@@ -1,12 +1,13 @@
-//! Ports at which no peer is listed: whoever is told of one connects to it, so a lie about it would point a swarm at a service.
+//! Lists the ports at which no peer may be listed: other peers would connect there, so a false announce would direct a
+//! swarm at a service.
 //!
-//! Knows the numbers only; the hub asks it for each announce over HTTP.
+//! Contains only port numbers. The hub calls it for each announce over HTTP.
 
 use std::num::NonZeroU16;
 
-/// Below it are the services of the system: mail, web, names, files.
+/// System services use the ports below: mail, web, DNS, files.
 const FIRST_PORT: u16 = 1024;
-/// What browsers connect to no more either, from 1024 on: the "bad ports" of the Fetch standard
+/// Ports from 1024 on that browsers block too: the "bad ports" of the Fetch standard
 /// (<https://fetch.spec.whatwg.org/#port-blocking>), in ascending order.
 const REFUSED: [u16; 19] = [
     1719,  // h323gatestat
@@ -30,7 +31,7 @@ const REFUSED: [u16; 19] = [
     10080, // amanda
 ];
 
-/// Whether no peer may be listed at a port.
+/// Returns whether no peer may be listed at a port.
 #[must_use]
 pub fn is_refused(port: NonZeroU16) -> bool {
     port.get() < FIRST_PORT || REFUSED.binary_search(&port.get()).is_ok()

@@ -1,4 +1,4 @@
-//! What a request over HTTP asks for, read from its query: byte by byte, as it is no text.
+//! Parses the query of a request over HTTP, byte by byte, as it need not be UTF-8.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
@@ -12,39 +12,39 @@ use percent_encoding::percent_decode;
 use super::Failure;
 use crate::protocol::{Event, InfoHash, Left, PeerId, Scrape};
 
-/// How many peers a client gets that does not say how many it wants; as with the reference.
+/// Number of peers for a client without `numwant`, as in the reference implementation.
 const WANTED: usize = 50;
 
-/// An announce. The address of its sender is not in it: what a client says about that is not believed.
+/// An announce. It does not contain the address of its sender: the address that a client reports is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announce {
     /// The swarm.
     pub info_hash: InfoHash,
     /// The id of the sender.
     pub peer_id: PeerId,
-    /// Where it takes connections.
+    /// The port where it accepts connections.
     pub port: NonZeroU16,
     /// The `key` of the sender, if it sends one.
     pub key: Option<ClientKey>,
-    /// What happened.
+    /// The reported event.
     pub event: Event,
-    /// What the sender lacks.
+    /// What the sender still has to download.
     pub left: Left,
-    /// How many peers of each kind of address it wants (`numwant`); not yet bounded.
+    /// Number of peers of each address family that it wants (`numwant`); not yet bounded.
     pub wanted: usize,
-    /// How it wants to be told of them.
+    /// The form of the peer list that it wants.
     pub form: Form,
 }
 
-/// What a client sends as `key` so that it is known again, also with another address (BEP 7). Nobody else is told it.
+/// The `key` of a client, which identifies it also after a change of address (BEP 7). It is never sent to others.
 ///
-/// A hash of eight bytes that differs from process to process: whatever a client sends takes no more, and none can be found that is
-/// taken for that of another.
+/// A hash of eight bytes, keyed per process: it takes the same space for any input, and a client cannot find a key that
+/// matches another client's hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientKey(NonZeroU64);
 
 impl ClientKey {
-    /// Of the decoded value; `None` for an empty one.
+    /// Creates a key from the decoded value; `None` if it is empty.
     #[must_use]
     pub fn of(value: &[u8]) -> Option<Self> {
         static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -53,22 +53,22 @@ impl ClientKey {
     }
 }
 
-/// How peers are listed.
+/// The form of a peer list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As strings of 6 or 18 bytes for each (BEP 23, BEP 7). Also if nothing is said about it.
+    /// As strings of 6 or 18 bytes for each peer (BEP 23, BEP 7). The default.
     Compact,
     /// As a list of dictionaries, with `compact=0`.
     Listed,
-    /// The same without their ids, with `no_peer_id=1`.
+    /// As a list of dictionaries without ids, with `compact=0` and `no_peer_id=1`.
     ListedWithoutIds,
 }
 
-/// Reads an announce. Unknown parameters are ignored, of a repeated one the last counts.
+/// Reads an announce. Unknown parameters are ignored; of a repeated one the last counts.
 ///
 /// # Errors
 ///
-/// What is missing or wrong of what has to be there.
+/// A required parameter is missing or invalid.
 pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
     let (mut info_hash, mut peer_id, mut port, mut key) = (None, None, None, None);
     let (mut event, mut left, mut wanted) = (Event::Update, Left::Unknown, WANTED);
@@ -107,19 +107,19 @@ pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
     })
 }
 
-/// Reads a scrape: of each `info_hash` once, in their order, at most `hashes_max`. Without any it asks for everything.
+/// Reads a scrape: each `info_hash` once, in order, at most `hashes_max`. Without any it asks for all swarms.
 ///
 /// # Errors
 ///
-/// There are some, but none is usable.
+/// The query has hashes, but none is usable.
 pub fn read_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, Failure> {
-    let mut asked = parameters(query)
+    let mut values = parameters(query)
         .filter(|(name, _)| **name == *b"info_hash")
         .peekable();
-    if asked.peek().is_none() {
+    if values.peek().is_none() {
         return Ok(Scrape::Everything);
     }
-    let valid = asked.filter_map(|(_, value)| id(&value).map(InfoHash::new));
+    let valid = values.filter_map(|(_, value)| id(&value).map(InfoHash::new));
     let hashes: IndexSet<_> = valid.take(hashes_max).collect();
     if hashes.is_empty() {
         return Err(Failure::InfoHash);
@@ -127,7 +127,8 @@ pub fn read_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, Failure> {
     Ok(Scrape::Swarms(hashes.into_iter().collect()))
 }
 
-/// What begins a parameter behind a further `?` too: a client that puts its query behind an address which has one already.
+/// Names that begin a parameter after a second `?` too: some clients append their query to an address that already has
+/// one.
 const KNOWN: [&[u8]; 12] = [
     b"info_hash=",
     b"peer_id=",
@@ -143,7 +144,7 @@ const KNOWN: [&[u8]; 12] = [
     b"token=",
 ];
 
-/// Names and values. Any byte may stand as `%XX`, a space also as `+`, as programs write that take it for a form.
+/// Returns names and values. Any byte may be written as `%XX`, and a space also as `+`, as in HTML forms.
 pub(super) fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     split(query).map(|parameter| {
         let mut halves = parameter.splitn(2, |&byte| byte == b'=');
@@ -152,18 +153,18 @@ pub(super) fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, C
     })
 }
 
-/// The parameters as they were written.
+/// Returns the parameters, not decoded.
 fn split(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(query);
     iter::from_fn(move || {
         let text = rest?;
         let is_known = |text: &[u8]| KNOWN.iter().any(|known| text.starts_with(known));
-        let ends = |&(at, &byte): &(usize, &u8)| match byte {
+        let is_end = |&(at, &byte): &(usize, &u8)| match byte {
             b'&' => true,
             b'?' => text.get(at + 1..).is_some_and(is_known),
             _ => false,
         };
-        let end = text.iter().enumerate().find(ends).map(|(at, _)| at);
+        let end = text.iter().enumerate().find(is_end).map(|(at, _)| at);
         rest = end.and_then(|at| text.get(at + 1..));
         text.get(..end.unwrap_or(text.len()))
     })
@@ -184,7 +185,7 @@ fn id(value: &[u8]) -> Option<[u8; 20]> {
     value.try_into().ok()
 }
 
-/// Decimal digits alone: Rust would take a sign as well.
+/// Parses decimal digits only: Rust would accept a sign as well.
 fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
     let text = std::str::from_utf8(value).ok()?;
     text.parse()
@@ -192,7 +193,7 @@ fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
         .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// As over WebSockets: numbers that clients really send are `-1`, fractions, and such beyond 64 bits.
+/// Parses `left` as over WebSockets: clients really send `-1`, fractions, and numbers beyond 64 bits.
 fn read_left(value: &[u8]) -> Left {
     let is_number = |text: &&str| {
         text.bytes()
@@ -246,7 +247,7 @@ mod tests {
             ("info_hash", Failure::InfoHash),
             ("info_hash=abcdefghijklmnopqrs", Failure::InfoHash),
             ("info_hash=abcdefghijklmnopqrstu", Failure::InfoHash),
-            // Escapes that are none stand for themselves.
+            // Invalid escapes are kept as they are.
             ("info_hash=%zzabcdefghijklmnopqr", Failure::InfoHash),
             ("info_hash=abcdefghijklmnopqrst", Failure::PeerId),
             ("info_hash=abcdefghijklmnopqrst&peer_id=x", Failure::PeerId),

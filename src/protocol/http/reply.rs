@@ -1,4 +1,4 @@
-//! The replies over HTTP: bencoded dictionaries of raw bytes, with sorted keys.
+//! Builds the replies over HTTP: bencoded dictionaries of raw bytes, with sorted keys.
 
 use core::net::IpAddr;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::{Endpoint, Form, Peers, Retry};
 use crate::protocol::{Counts, InfoHash, PeerId};
 
-/// What every client is told.
+/// The announce intervals in every reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// `tracker.http_interval`, in seconds.
@@ -17,16 +17,16 @@ pub struct Terms {
     pub interval_min: u32,
 }
 
-/// What the sender of an announce is told.
+/// The content of the reply to an announce.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reply {
     /// The counts of the swarm after its announce, WebSockets included.
     pub counts: Counts,
-    /// Members that it can connect to.
+    /// Members that the sender can connect to.
     pub peers: Peers,
 }
 
-/// The reply to an announce of somebody at `from`.
+/// Returns the reply to an announce from the client at `from`.
 #[must_use]
 pub fn announce_reply(reply: &Reply, from: &Endpoint, form: Form, terms: Terms) -> Vec<u8> {
     encode(&AnnounceReply {
@@ -48,7 +48,7 @@ pub fn announce_reply(reply: &Reply, from: &Endpoint, form: Form, terms: Terms) 
     })
 }
 
-/// The reply to a scrape.
+/// Returns the reply to a scrape.
 #[must_use]
 pub fn scrape_reply(files: &[(InfoHash, Counts)]) -> Vec<u8> {
     encode(&ScrapeReply {
@@ -56,10 +56,10 @@ pub fn scrape_reply(files: &[(InfoHash, Counts)]) -> Vec<u8> {
     })
 }
 
-/// What stands in the reply to a scrape before its swarms, as [`scrape_file`] writes them, and behind them.
+/// The text of a scrape reply before and after its swarms, as [`scrape_file`] writes them.
 pub const SCRAPE_FRAME: (&[u8], &[u8]) = (b"d5:filesd", b"ee");
 
-/// One swarm of the reply to a scrape that is made in pieces. They have to come in the order of their bytes.
+/// Writes one swarm of a scrape reply that is built in pieces. The swarms must come in the order of their bytes.
 pub fn scrape_file(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts) {
     let Counts {
         complete,
@@ -78,8 +78,8 @@ pub fn scrape_file(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts) {
     out.extend_from_slice(b"ee");
 }
 
-/// The reply to what is not served (BEP 31). Most clients know no `retry in` and stay away for half an hour by default; they go
-/// by `interval` and `min interval`, so these stand beside it in all that may be repeated.
+/// Returns the reply to a refused request (BEP 31). Most clients ignore `retry in` and wait half an hour by default.
+/// They use `interval` and `min interval`, so every reply that allows a retry contains these too.
 #[must_use]
 pub fn failure(text: &str, retry: Retry) -> Vec<u8> {
     encode(&FailureReply {
@@ -91,7 +91,7 @@ pub fn failure(text: &str, retry: Retry) -> Vec<u8> {
 }
 
 fn encode(reply: &impl Serialize) -> Vec<u8> {
-    // The replies hold nothing that bencode has no form for.
+    // Bencode can represent everything in the replies.
     bt_bencode::to_vec(reply).unwrap_or_else(|_| b"d14:failure reason14:internal errore".to_vec())
 }
 
@@ -126,7 +126,7 @@ struct FailureReply<'a> {
     retry: Retry,
 }
 
-/// The peers one after the other, without anything in between.
+/// Returns the peers concatenated without separators.
 fn strung<const N: usize>(peers: &[([u8; N], PeerId)]) -> Vec<u8> {
     peers.iter().flat_map(|(endpoint, _)| *endpoint).collect()
 }
@@ -141,7 +141,7 @@ fn listed(peers: &Peers, with_ids: bool) -> Vec<ListedPeer> {
     v4.chain(v6).collect()
 }
 
-/// `peers`, in one of its two forms.
+/// The value of `peers`, in one of its two forms.
 enum Listing {
     Compact(Vec<u8>),
     Each(Vec<ListedPeer>),
@@ -152,10 +152,10 @@ struct ListedPeer {
     id: Option<PeerId>,
 }
 
-/// Swarms with their counts. They are sorted when they are written.
+/// Swarms with their counts. Serialising sorts them.
 struct Files<'a>(&'a [(InfoHash, Counts)]);
 
-/// A string of bytes: serde takes a slice for a list of numbers.
+/// A byte string: serde would serialise a slice as a list of numbers.
 struct Raw<B>(B);
 
 impl<B: AsRef<[u8]>> Serialize for Raw<B> {
@@ -256,12 +256,18 @@ mod tests {
         let v6 = r"\xfd".repeat(16);
         let expected = format!(r"{HEAD}5:peers6:\xc0\x00\x02\x01\x1a\xe16:peers618:{v6}\x00\te");
         assert_eq!(told(&reply(), Form::Compact), expected);
-        let nobody = Reply {
+        let without_peers = Reply {
             peers: Peers::default(),
             ..reply()
         };
-        assert_eq!(told(&nobody, Form::Compact), format!("{HEAD}5:peers0:e"));
-        assert_eq!(told(&nobody, Form::Listed), format!("{HEAD}5:peerslee"));
+        assert_eq!(
+            told(&without_peers, Form::Compact),
+            format!("{HEAD}5:peers0:e")
+        );
+        assert_eq!(
+            told(&without_peers, Form::Listed),
+            format!("{HEAD}5:peerslee")
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What the path and the query of a request are for, and which token they show.
+//! Reads from the path and the query what a request is for, and its token.
 //!
-//! Clients append their query to whatever tracker address their user was given, and proxies may keep a prefix. So it is the
-//! query that makes an announce, whatever the path; the path alone only has to be recognised to answer in bencode.
+//! Clients append their query to the tracker address of their user, and proxies may keep a prefix. So the query
+//! identifies an announce, whatever the path. The path alone only decides whether the reply is bencoded.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use percent_encoding::percent_decode;
 
 use super::query::parameters;
 
-/// What in a path is shorter than any token (`access.tokens_file`) is none.
+/// Shortest path segment that may be a token (`access.tokens_file`).
 const TOKEN_BYTES_MIN: usize = 16;
 
-/// Which of the two requests there are.
+/// The two kinds of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// `/announce`
@@ -21,23 +21,23 @@ pub enum Which {
     Scrape,
 }
 
-/// Path and query of a request, as they came.
+/// Path and query of a request, as received.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     /// `/announce`
     pub path: &'a str,
-    /// What stands behind the `?`.
+    /// The text after the `?`.
     pub query: &'a [u8],
 }
 
 impl<'a> Target<'a> {
-    /// Which request over HTTP it is; `None` for one that is neither.
+    /// Returns the kind of the request over HTTP; `None` if it is neither.
     ///
-    /// A path whose last segment is `scrape` asks for a scrape. Else a query with `info_hash` or `peer_id` is an announce under any
-    /// path, and so is a path whose last segment is `announce`, whatever its query lacks. Slashes at the end, an extension
-    /// (`announce.php`) and a token or pass key as the last segment (`/announce/TOKEN`) change nothing. A query with `info_hash`
-    /// alone is a scrape where the last segment begins or ends with that word (`/full_scrape`): clients put `scrape` in the place
-    /// of `announce` in whatever segment they were given.
+    /// A path whose last segment is `scrape` is a scrape. Otherwise a query with `info_hash` or `peer_id` is an
+    /// announce under any path. So is a path whose last segment is `announce`, whatever its query lacks. Trailing
+    /// slashes, an extension (`announce.php`) and a token or pass key as the last segment (`/announce/TOKEN`) make no
+    /// difference. A query with `info_hash` alone is a scrape if the last segment begins or ends with `scrape`
+    /// (`/full_scrape`): clients replace `announce` by `scrape` inside the segment that they were given.
     #[must_use]
     pub fn asks(self) -> Option<Which> {
         let mut segments = self.segments().rev().peekable();
@@ -51,17 +51,17 @@ impl<'a> Target<'a> {
             has_peer |= *name == *b"peer_id";
         }
         match last.or(before) {
-            // `/scrape/x` may be anybody's page.
+            // `/scrape/x` may be another page.
             Some(Which::Scrape) if last.is_some() || (has_hash && !has_peer) => Some(Which::Scrape),
             Some(Which::Announce) if last.is_some() => Some(Which::Announce),
             _ if has_hash && !has_peer && is_like_scrape => Some(Which::Scrape),
-            // No page is there.
+            // There is no such page.
             Some(Which::Announce) => Some(Which::Announce),
             _ => (has_hash || has_peer).then_some(Which::Announce),
         }
     }
 
-    /// Whether it says that its sender leaves (`event=stopped`), whatever else it says.
+    /// Returns whether its sender leaves (`event=stopped`), whatever else it contains.
     #[must_use]
     pub fn leaves(self) -> bool {
         let events = parameters(self.query).filter(|(name, _)| **name == *b"event");
@@ -70,8 +70,8 @@ impl<'a> Target<'a> {
             .is_some_and(|(_, event)| *event == *b"stopped")
     }
 
-    /// The token that it shows: the last `token` of the query, else the last segment of the path that is as long as a token. One
-    /// request shows one token, so that it is one guess.
+    /// Returns its token: the last `token` of the query, else the last path segment that is as long as a token. One
+    /// request contains one token, so it counts as one guess.
     #[must_use]
     pub fn token(self) -> Option<Cow<'a, [u8]>> {
         let query = parameters(self.query).filter(|(name, _)| **name == *b"token");
@@ -81,14 +81,14 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// What stands between the slashes of the path, decoded, without what is empty.
+    /// Returns the segments between the slashes of the path, decoded, without empty ones.
     fn segments(self) -> impl DoubleEndedIterator<Item = Cow<'a, [u8]>> {
         let segments = self.path.split('/').filter(|segment| !segment.is_empty());
         segments.map(|segment| percent_decode(segment.as_bytes()).into())
     }
 }
 
-/// What a segment of a path names, with or without an extension.
+/// Returns the request that a path segment names, with or without an extension.
 fn named(segment: &[u8]) -> Option<Which> {
     let stem = stem(segment);
     if stem.eq_ignore_ascii_case(b"announce") {
@@ -100,13 +100,13 @@ fn named(segment: &[u8]) -> Option<Which> {
     }
 }
 
-/// Whether a segment begins or ends with `scrape`, with or without an extension.
+/// Returns whether a segment begins or ends with `scrape`, with or without an extension.
 fn resembles_scrape(segment: &[u8]) -> bool {
     let stem = stem(segment).to_ascii_lowercase();
     stem.starts_with(b"scrape") || stem.ends_with(b"scrape")
 }
 
-/// A segment without its extension.
+/// Returns a segment without its extension.
 fn stem(segment: &[u8]) -> &[u8] {
     segment
         .split(|&byte| byte == b'.')

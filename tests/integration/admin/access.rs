@@ -1,4 +1,4 @@
-//! Who may use the API, and who may see totals.
+//! Authorization: the admin token, wrong tokens and their limits, and private statistics.
 
 use crate::support::{PATIENCE, TestServer};
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn without_the_right_token_nothing_is_shown_or_changed() {
             "{path}"
         );
         assert!(none.head.contains("www-authenticate: bearer"));
-        // Neither a part of it, nor another scheme, nor a cookie.
+        // Neither a part of the token, nor another scheme, nor a cookie.
         for headers in [
             bearer(&TOKEN[1..]),
             bearer(&format!("{TOKEN}x")),
@@ -63,7 +63,7 @@ async fn pages_of_other_sites_cannot_use_the_api() {
 async fn too_many_wrong_tokens_of_an_address_are_refused_unread_and_others_sign_in() {
     let server = server_behind_a_proxy(|config| {
         config.limits.wrong_tokens_per_minute = 5;
-        // Neither of these turns it off.
+        // Neither of these disables the limit.
         config.no_limits = true;
         config.limits.exempt = vec!["192.0.2.0/24".parse().unwrap()];
     });
@@ -74,7 +74,7 @@ async fn too_many_wrong_tokens_of_an_address_are_refused_unread_and_others_sign_
             .await
             .refused(401);
     }
-    // Not even the right one.
+    // Not even the right token is accepted.
     let headers = format!("{attacker}{}", bearer(TOKEN));
     let reply = send(&server, "GET /api/v1/session", &headers, "").await;
     assert!(
@@ -124,10 +124,10 @@ async fn who_is_locked_out_gets_in_by_a_socket_file() {
     let file = folder.path().join("admin.sock");
     let server = server(|config| {
         config.limits.wrong_tokens_per_minute = 2;
-        let place = format!("pages+unix:{}", file.display());
-        config.listen.push(place.parse().unwrap());
+        let listener = format!("pages+unix:{}", file.display());
+        config.listen.push(listener.parse().unwrap());
     });
-    // As if they came through a proxy that is not trusted: the operator's address is theirs.
+    // As behind a proxy that is not trusted: the operator shares the address.
     for _ in 0..2 {
         let headers = bearer("a-wrong-token-a-wrong-token");
         send(&server, "GET /api/v1/session", &headers, "")

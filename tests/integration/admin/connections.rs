@@ -1,4 +1,4 @@
-//! Connections: kicked, banned, and those that misbehave.
+//! Connections in the admin API: kicks, bans, origins and hostile clients.
 
 use crate::support::{PATIENCE, id, until};
 use serde_json::json;
@@ -38,14 +38,14 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
             .refused(400);
     }
     let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
-    let told = send(&server, &one, &own, body).await.refused(409);
-    assert!(told.contains("yourself"), "{told}");
+    let error = send(&server, &one, &own, body).await.refused(409);
+    assert!(error.contains("your own address"), "{error}");
     let of_exempt = ban(connection_of(&server, "d").await);
-    let told = send(&server, &of_exempt, &bearer(TOKEN), body).await;
-    let told = told.refused(409);
+    let error = send(&server, &of_exempt, &bearer(TOKEN), body).await;
+    let error = error.refused(409);
     assert!(
-        told.contains("exempt") && !told.contains("no_limits"),
-        "one reason: {told}"
+        error.contains("exempt") && !error.contains("no_limits"),
+        "one reason: {error}"
     );
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
     let swarm = ask(&server, &path).await.ok();
@@ -56,7 +56,7 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
         .filter_map(|peer| peer["ban_refused"].as_str())
         .collect();
     assert_eq!(reasons.len(), 1, "of four, one is exempt: {swarm}");
-    assert!(told.contains(reasons[0]), "the same words: {told}");
+    assert!(error.contains(reasons[0]), "the same text: {error}");
 
     let banned = send(&server, &one, &bearer(TOKEN), body).await.ok();
     assert_eq!(
@@ -66,7 +66,7 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
     for client in &mut clients[..2] {
         assert_eq!(client.hear_close().await.0, 1008);
     }
-    until("they are out", || server.node.connections() == 2).await;
+    until("both are closed", || server.node.connections() == 2).await;
     clients[2].join("swarm", "c").await;
     let refused = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
     assert_eq!(refused.status, 403);
@@ -75,8 +75,8 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
     assert_eq!(bans["bans"][0]["reason"], "by the operator of this tracker");
     let lift = format!("DELETE /api/v1/bans/{}", banned["banned"].as_str().unwrap());
     ask(&server, &lift).await.ok();
-    let let_in = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
-    assert_eq!(let_in.status, 200);
+    let admitted = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
+    assert_eq!(admitted.status, 200);
     send(&server, &one, &bearer(TOKEN), body).await.refused(404);
     let entries = audit(&server).await;
     assert_eq!((entries.len(), entries[1].0.as_str()), (2, "ban"));
@@ -106,7 +106,7 @@ async fn a_connection_is_kicked_once_and_others_stay() {
     ask(&server, &kick).await.ok();
     let (code, reason) = clients[2].hear_close().await;
     assert_eq!((code, reason.as_str()), (1008, "closed by the operator"));
-    until("it is out", || server.node.connections() == 3).await;
+    until("it is closed", || server.node.connections() == 3).await;
     assert_eq!(server.node.counters().connections_kicked, 1);
     ask(&server, &kick).await.refused(404);
     for unknown in ["ff00000000000000", "0", "x", "00000000000000ff"] {
@@ -115,7 +115,7 @@ async fn a_connection_is_kicked_once_and_others_stay() {
             ask(&server, &kick)
                 .await
                 .refused(404)
-                .contains("no such connection")
+                .contains("connection not found")
         );
     }
     clients[0].join("swarm", "a").await;
@@ -146,12 +146,12 @@ async fn sites_are_listed_with_their_connections() {
     }
     program.join("swarm", "other").await;
     let all = ask(&server, "GET /api/v1/origins").await.ok();
-    let wanted = json!({"origins": [
+    let expected = json!({"origins": [
         {"origin": "https://b.example", "connections": 2}, {"origin": "https://a.example", "connections": 1},
     ]});
-    assert_eq!(all, wanted);
+    assert_eq!(all, expected);
     drop(plain);
-    until("they are gone", || server.node.origins().is_empty()).await;
+    until("all are closed", || server.node.origins().is_empty()).await;
 }
 
 #[tokio::test]
@@ -188,14 +188,14 @@ async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_
             .contains("more than 10 points")
     );
     drop(client);
-    until("it is gone", || server.node.connections() == 0).await;
+    until("it is closed", || server.node.connections() == 0).await;
     let mut banned = false;
     for _ in 0..20 {
         let mut client = misbehave(&server, 11).await;
         while let Ok(Some(Ok(_))) =
             timeout(PATIENCE, futures::StreamExt::next(&mut client.socket)).await
         {}
-        until("it is gone", || server.node.connections() == 0).await;
+        until("it is closed", || server.node.connections() == 0).await;
         banned = server.node.counters().bans > 0;
         if banned {
             break;
@@ -205,7 +205,7 @@ async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_
     let all = ask("GET /api/v1/hostile").await.ok();
     let shown = &all["connections"][0];
     assert_eq!(shown["open"], false);
-    // Fewer each time: what the connections before it have done stays with the address.
+    // Fewer messages each time: violations of earlier connections stay with the address.
     let reason = shown["reason"].as_str().unwrap();
     assert!(
         reason.starts_with("hostile behaviour: ") && reason.ends_with(" malformed messages"),
@@ -230,7 +230,7 @@ async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_
     assert_eq!(ask("GET /api/v1/bans").await.ok(), json!({"bans": []}));
     misbehave(&server, 1).await.hear().await;
     for unknown in [lift.as_str(), "DELETE /api/v1/bans/x"] {
-        assert!(ask(unknown).await.refused(404).contains("no such ban"));
+        assert!(ask(unknown).await.refused(404).contains("ban not found"));
     }
     let entries = ask("GET /api/v1/audit").await.ok();
     assert_eq!(entries["entries"][0]["what"], "ban lifted");

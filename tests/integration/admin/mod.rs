@@ -1,4 +1,4 @@
-//! The admin API over TCP: who may use it, what it shows and what it changes.
+//! The admin API over TCP: authorization, contents and changes.
 
 mod access;
 mod connections;
@@ -45,7 +45,7 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// A server that believes who says that it is a proxy.
+/// Starts a server that trusts this machine as a proxy.
 fn server_behind_a_proxy(change: impl FnOnce(&mut Config)) -> TestServer {
     server(|config| {
         let proxy: Network = "127.0.0.1".parse().unwrap();
@@ -54,7 +54,7 @@ fn server_behind_a_proxy(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// What came back.
+/// A response of the API.
 struct Reply {
     status: u16,
     head: String,
@@ -62,7 +62,7 @@ struct Reply {
 }
 
 impl Reply {
-    /// The body of an answer that went well.
+    /// Asserts success and returns the body.
     #[track_caller]
     fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{} {}", self.head, self.body);
@@ -71,7 +71,7 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The sentence of an answer with this status.
+    /// Asserts this error status and returns the error text.
     #[track_caller]
     fn refused(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{} {}", self.head, self.body);
@@ -79,7 +79,7 @@ impl Reply {
         body["error"].as_str().unwrap().to_owned()
     }
 
-    /// Seconds after which to come again.
+    /// Returns the `Retry-After` header in seconds.
     #[track_caller]
     fn retry_after(&self) -> u64 {
         let rest = self.head.split("retry-after: ").nth(1).expect("a time");
@@ -111,7 +111,7 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-/// With the right token.
+/// Sends a request with the right token.
 async fn ask(server: &TestServer, request: &str) -> Reply {
     send(server, request, &bearer(TOKEN), "").await
 }
@@ -126,7 +126,7 @@ async fn patch(server: &TestServer, body: &Value) -> Reply {
     .await
 }
 
-/// A WebSocket with more headers.
+/// Opens a WebSocket with extra headers.
 async fn connect(
     server: &TestServer,
     headers: &[(&'static str, &'static str)],
@@ -169,7 +169,7 @@ fn setting(all: &Value, key: &str) -> Value {
     settings.find(|one| one["key"] == key).unwrap().clone()
 }
 
-/// The name of a connection in the only swarm.
+/// Returns the connection id of a peer in the only swarm.
 async fn connection_of(server: &TestServer, name: &str) -> String {
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
     let swarm = ask(server, &path).await.ok();
@@ -178,7 +178,7 @@ async fn connection_of(server: &TestServer, name: &str) -> String {
     peer.unwrap()["connection"].as_str().unwrap().to_owned()
 }
 
-/// Says what is no JSON until the connection is closed.
+/// Opens a connection and sends malformed messages on it.
 async fn misbehave(server: &TestServer, times: usize) -> Client<TcpStream> {
     let mut client = connect(server, &[("x-forwarded-for", "192.0.2.7")]).await;
     for _ in 0..times {

@@ -1,4 +1,4 @@
-//! `docs/admin.md`: its paths are those of the API, and its lines work.
+//! `docs/admin.md`: it shows every path of the API, and its `curl` commands work.
 
 use crate::support::{PATIENCE, id, until};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::{PATHS, TOKEN, ask, connect, connection_of, hex, misbehave, server_behind_a_proxy};
 
-/// The lines of the page that `curl` runs, in its order.
+/// Returns the `curl` commands of the page in order.
 fn lines() -> Vec<String> {
     let page = crate::docs::read("docs/admin.md");
     let lines = page.lines().filter(|line| line.starts_with("curl "));
@@ -51,7 +51,7 @@ fn the_admin_page_shows_every_path_and_none_that_is_not_there() {
 async fn the_lines_of_the_admin_page_work() {
     let runs = std::process::Command::new("curl").arg("--version").output();
     if runs.is_err() {
-        eprintln!("skipped: there is no curl here");
+        eprintln!("skipped: curl is not installed");
         return;
     }
     let server = server_behind_a_proxy(|config| {
@@ -66,7 +66,7 @@ async fn the_lines_of_the_admin_page_work() {
         while let Ok(Some(Ok(_))) =
             timeout(PATIENCE, futures::StreamExt::next(&mut client.socket)).await
         {}
-        until("it is gone", || server.node.connections() == 0).await;
+        until("it is closed", || server.node.connections() == 0).await;
         if server.node.counters().bans > 0 {
             break;
         }
@@ -80,21 +80,24 @@ async fn the_lines_of_the_admin_page_work() {
     }
     let hash = hex(&id("swarm"));
     for line in lines() {
-        let named = clients.iter().find(|(name, ..)| line.contains(name));
+        let connection_named = clients.iter().find(|(name, ..)| line.contains(name));
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &line]).env_remove("http_proxy");
         command.env("HUB", format!("http://{}", server.address));
         command.env("TOKEN", TOKEN).env("HASH", &hash);
-        command.env("ID", named.map_or("", |(.., connection)| connection));
+        command.env(
+            "ID",
+            connection_named.map_or("", |(.., connection)| connection),
+        );
         command.env("KEY", bans["bans"][0]["key"].as_str().unwrap());
         let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{line}\n{said}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}\n{errors}");
         let body: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(body.is_object(), "{line}");
     }
     let progress = server.handle.progress();
-    until("it leaves", || {
+    until("draining", || {
         progress.borrow().phase > swarmhub::Phase::Serving
     })
     .await;

@@ -1,4 +1,4 @@
-//! Settings, leaving, and the audit.
+//! Settings, draining and the audit log in the admin API.
 
 use crate::support::PATIENCE;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn settings_are_shown_changed_as_a_whole_and_taken_back() {
         changed["changed"][0],
         json!({"key": "interval", "from": "33", "to": "20"})
     );
-    // Open connections go by it when the answer is there.
+    // The change applies to open connections once the response has arrived.
     assert_eq!(client.join("swarm", "peer").await["interval"], 20);
     let all = ask(&server, "GET /api/v1/settings").await.ok();
     assert_eq!(setting(&all, "interval")["changed"], true);
@@ -55,10 +55,7 @@ async fn settings_are_shown_changed_as_a_whole_and_taken_back() {
     assert_eq!(server.handle.config().limits.messages_per_second, 20);
     assert!(ask(&server, undo).await.refused(409).contains("no change"));
     let entries = audit(&server).await;
-    assert_eq!(
-        entries[0].1,
-        "taken back: limits.messages_per_second: 30 → 20"
-    );
+    assert_eq!(entries[0].1, "undo: limits.messages_per_second: 30 → 20");
     let first = (
         "settings".to_owned(),
         "limits.messages_per_second: 20 → 30".to_owned(),
@@ -139,10 +136,10 @@ async fn settings_say_what_they_are_and_what_they_would_be_by_default() {
 async fn settings_are_given_as_values_of_json_or_as_text_of_the_configuration() {
     let server = server(|_| {});
     let origins = json!(["https://a.example", "https://b.example"]);
-    let wanted = json!({
+    let requested = json!({
         "interval": 20, "limits.patience": 4.5, "no_limits": true, "origin": origins, "log_level": "\"debug\"",
     });
-    patch(&server, &wanted).await.ok();
+    patch(&server, &requested).await.ok();
     let config = server.handle.config();
     assert_eq!(config.interval, Some(Duration::from_secs(20)));
     assert_eq!(config.limits.patience, Duration::from_millis(4500));
@@ -175,19 +172,19 @@ async fn a_stolen_token_learns_no_password_and_sends_nobody_elsewhere() {
         let refused = patch(&server, &json!({ key: value })).await.refused(400);
         assert!(refused.contains("over the network"), "{refused}");
     }
-    // A reload of the configuration changes it, and nothing that is written down repeats the password.
+    // A reload of the configuration changes it, and the audit log does not contain the password.
     let mut config = server.handle.config();
     config.ice_server = vec!["turn:me:hidden-too@turn.example".into()];
     server.handle.reload(&config).await.unwrap();
     assert_eq!(server.handle.config().ice_server, config.ice_server);
     let entries = audit(&server).await;
     assert_eq!(entries.len(), 1);
-    let told = &entries[0].1;
+    let detail = &entries[0].1;
     assert!(
-        told.contains("ice_server: [\"turn:me:(set)@turn.example\"] →"),
-        "{told}"
+        detail.contains("ice_server: [\"turn:me:(set)@turn.example\"] →"),
+        "{detail}"
     );
-    assert!(!told.contains("hidden"), "{told}");
+    assert!(!detail.contains("hidden"), "{detail}");
 }
 
 #[tokio::test]
@@ -216,7 +213,7 @@ async fn impossible_settings_are_refused_with_every_mistake_and_change_nothing()
             "workers"
         ]
     );
-    // Each right by itself, and impossible together.
+    // Each value is valid alone, but not together.
     let reply = patch(
         &server,
         &json!({"tracker.interval_min": "200", "tracker.interval_max": "100"}),
@@ -250,15 +247,15 @@ async fn a_reload_wins_over_changes_and_secrets_are_never_told() {
     let loaded = server.handle.config();
     patch(&server, &json!({"interval": "20"})).await.ok();
     let other = "another-token-another-token";
-    let mut wanted = loaded.clone();
-    wanted.interval = Some(Duration::from_secs(40));
-    wanted.admin_token = Some(Secret::new(other));
-    server.handle.reload(&wanted).await.unwrap();
+    let mut requested = loaded.clone();
+    requested.interval = Some(Duration::from_secs(40));
+    requested.admin_token = Some(Secret::new(other));
+    server.handle.reload(&requested).await.unwrap();
     assert_eq!(
         server.handle.config().interval,
         Some(Duration::from_secs(40))
     );
-    // The old token is worth nothing any more.
+    // The old token is no longer valid.
     ask(&server, "GET /api/v1/session").await.refused(401);
     let new = bearer(other);
     let all = send(&server, "GET /api/v1/settings", &new, "").await.ok();
@@ -273,19 +270,16 @@ async fn a_reload_wins_over_changes_and_secrets_are_never_told() {
         .await
         .ok()
         .to_string();
-    assert!(
-        entries.contains("read again: interval: 20 → 40"),
-        "{entries}"
-    );
+    assert!(entries.contains("reload: interval: 20 → 40"), "{entries}");
     for text in [all.to_string(), entries] {
         assert!(!text.contains(other) && !text.contains(TOKEN), "{text}");
     }
-    // And none switches it off.
+    // Without a token the API is off.
     server
         .handle
         .reload(&Config {
             admin_token: None,
-            ..wanted
+            ..requested
         })
         .await
         .unwrap();
@@ -309,15 +303,15 @@ async fn the_server_leaves_when_it_is_told_to_drain() {
         ready = send(&server, "GET /readyz", "", "").await.status;
     }
     assert_eq!(ready, 503);
-    // A peer that joined over HTTP now would be unknown to the next server until it announces again.
+    // A peer that joined over HTTP now would be unknown to the next server until it announces retry.
     let announce =
         "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=7";
-    let told = send(&server, announce, "", "").await;
-    // Clients that know no `retry in` go by `interval`.
-    let again = "8:intervali60e12:min intervali60e8:retry ini1ee";
-    assert!(told.body.ends_with(again), "{}", told.body);
+    let response = send(&server, announce, "", "").await;
+    // Clients without support for `retry in` use `interval`.
+    let retry = "8:intervali60e12:min intervali60e8:retry ini1ee";
+    assert!(response.body.ends_with(retry), "{}", response.body);
     assert_eq!(server.node.counters().failures_http_draining, 1);
-    // While it leaves, it can still be asked.
+    // The API is served while draining.
     assert_eq!(audit(&server).await[0].0, "drain");
     server.handle.stop();
 }
@@ -325,7 +319,7 @@ async fn the_server_leaves_when_it_is_told_to_drain() {
 #[tokio::test]
 async fn who_leaves_is_served_while_the_server_leaves() {
     let server = server(|config| config.drain.quiet = Duration::from_mins(10));
-    // Without anybody there the quiet time would be over at once.
+    // Without an open connection the quiet phase would end at once.
     let mut client = server.connect().await;
     client.join("swarm", "peer").await;
     let announce = "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&numwant=0";
@@ -334,8 +328,12 @@ async fn who_leaves_is_served_while_the_server_leaves() {
     assert_eq!(peers(), 1);
     ask(&server, "POST /api/v1/drain").await;
     while send(&server, "GET /readyz", "", "").await.status == 200 {}
-    let told = send(&server, &format!("{announce}&event=stopped"), "", "").await;
-    assert!(told.body.starts_with("d8:complete"), "{}", told.body);
+    let response = send(&server, &format!("{announce}&event=stopped"), "", "").await;
+    assert!(
+        response.body.starts_with("d8:complete"),
+        "{}",
+        response.body
+    );
     assert_eq!(peers(), 0);
     server.handle.stop();
 }
@@ -354,13 +352,13 @@ async fn the_audit_is_read_as_far_as_is_wanted_and_wrong_methods_are_told() {
         .unwrap()
         .iter()
         .map(|entry| entry["detail"].clone());
-    let wanted = ["interval: 13 → 14", "interval: 12 → 13"];
-    assert_eq!(details.collect::<Vec<_>>(), wanted);
+    let requested = ["interval: 13 → 14", "interval: 12 → 13"];
+    assert_eq!(details.collect::<Vec<_>>(), requested);
     for limit in ["0", "1001", "x"] {
         let reply = ask(&server, &format!("GET /api/v1/audit?limit={limit}")).await;
         assert!(reply.refused(400).contains("limit"));
     }
     let reply = ask(&server, "DELETE /api/v1/audit").await;
-    assert!(reply.refused(405).contains("other methods"));
+    assert!(reply.refused(405).contains("method not allowed"));
     assert!(reply.head.contains("allow: get"), "{}", reply.head);
 }

@@ -1,4 +1,4 @@
-//! Swarms, page by page and one by one.
+//! Swarms in the admin API: paged lists, and single swarms with peers and introductions.
 
 use crate::support::{announce, id, offer};
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ async fn swarms_come_in_pages_sorted_and_filtered() {
             clients.push(client);
         }
     }
-    let list = async |words: &str| {
-        let all = ask(&server, &format!("GET /api/v1/swarms{words}"))
+    let list = async |query: &str| {
+        let all = ask(&server, &format!("GET /api/v1/swarms{query}"))
             .await
             .ok();
         let names = all["swarms"].as_array().unwrap().iter().map(|swarm| {
@@ -41,9 +41,9 @@ async fn swarms_come_in_pages_sorted_and_filtered() {
     assert_eq!(list("?filter=6").await, (5, "edcba".to_owned()));
     assert_eq!(list("?filter=7").await, (0, String::new()));
     let all = ask(&server, "GET /api/v1/swarms?limit=1").await.ok();
-    let wanted = json!([{"info_hash": hex(&id("e")), "seeders": 1, "leechers": 4, "http": 0}]);
-    assert_eq!(all["swarms"], wanted);
-    for words in [
+    let expected = json!([{"info_hash": hex(&id("e")), "seeders": 1, "leechers": 4, "http": 0}]);
+    assert_eq!(all["swarms"], expected);
+    for query in [
         "?sort=size",
         "?order=up",
         "?filter=xyz",
@@ -52,8 +52,8 @@ async fn swarms_come_in_pages_sorted_and_filtered() {
         "?offset=-1",
         "?offset=100000",
     ] {
-        let reply = ask(&server, &format!("GET /api/v1/swarms{words}")).await;
-        assert!(!reply.refused(400).is_empty(), "{words}");
+        let reply = ask(&server, &format!("GET /api/v1/swarms{query}")).await;
+        assert!(!reply.refused(400).is_empty(), "{query}");
     }
 }
 
@@ -127,7 +127,7 @@ async fn a_swarm_shows_its_peers_and_who_is_introduced_to_whom() {
             "{leecher}"
         );
     }
-    // No whole address anywhere.
+    // The response contains no complete address.
     assert!(!swarm.to_string().contains("192.0.2.77"));
     let introductions = swarm["introductions"].as_array().unwrap();
     assert_eq!(introductions.len(), 1);
@@ -137,12 +137,12 @@ async fn a_swarm_shows_its_peers_and_who_is_introduced_to_whom() {
     let (at, answered) = (introduced["at"].as_f64(), introduced["answered"].as_f64());
     assert!(answered >= at && at > swarm["watched_since"].as_f64().map(|since| since - 1.0));
     assert!(at > Some(1e9));
-    let nobody = format!("GET /api/v1/swarms/{}", hex(&id("nobody")));
+    let unknown = format!("GET /api/v1/swarms/{}", hex(&id("unknown")));
     assert!(
-        ask(&server, &nobody)
+        ask(&server, &unknown)
             .await
             .refused(404)
-            .contains("no such swarm")
+            .contains("swarm not found")
     );
     for wrong in ["1", "zz", &"0".repeat(41), &"é".repeat(20)] {
         ask(&server, &format!("GET /api/v1/swarms/{wrong}"))
@@ -179,7 +179,7 @@ async fn a_swarm_shows_its_peers_over_http_as_such() {
     let peers = swarm["peers"].as_array().unwrap();
     let over_http: Vec<_> = peers.iter().filter(|peer| peer["http"] == true).collect();
     assert_eq!((peers.len(), over_http.len()), (4, 3));
-    let told = |port: u16| {
+    let shown = |port: u16| {
         let mut peer = over_http
             .iter()
             .find(|peer| peer["port"] == port)
@@ -196,9 +196,12 @@ async fn a_swarm_shows_its_peers_over_http_as_such() {
             "connection": null, "blocked": false, "ban_refused": null,
         })
     };
-    assert_eq!(told(6881), expected(6881, false, "ipv4", "198.51.100.0/24"));
-    assert_eq!(told(6882), expected(6882, true, "ipv6", "2001:db8:1::/48"));
-    assert_eq!(told(6883), expected(6883, true, "ipv4", "198.51.100.0/24"));
+    assert_eq!(
+        shown(6881),
+        expected(6881, false, "ipv4", "198.51.100.0/24")
+    );
+    assert_eq!(shown(6882), expected(6882, true, "ipv6", "2001:db8:1::/48"));
+    assert_eq!(shown(6883), expected(6883, true, "ipv4", "198.51.100.0/24"));
     let text = swarm.to_string();
     assert!(!text.contains("198.51.100.7") && !text.contains("2001:db8:1:2"));
     let browser_shown = peers.iter().find(|peer| peer["http"] == false).unwrap();

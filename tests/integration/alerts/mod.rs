@@ -1,4 +1,4 @@
-//! Alerts from outside: the API, what receivers get and what they never get.
+//! Alerts: the API, notifications to receivers, and persistence across restarts.
 
 mod receivers;
 mod restarts;
@@ -19,7 +19,7 @@ use crate::support::{PATIENCE, TestServer};
 const TOKEN: &str = "0123456789abcdef";
 const SECRET: &str = "fedcba9876543210";
 
-/// Somebody who is told of alerts, and answers with one status after the other; the last for good.
+/// A receiver of notifications that answers with one status after the other, then always with the last.
 struct Receiver {
     address: SocketAddr,
     got: Arc<Mutex<Vec<(String, Value)>>>,
@@ -30,13 +30,13 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let got = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&got);
+        let requests = Arc::clone(&got);
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read(&mut stream).await;
-                let place = heard.lock().len().min(answers.len() - 1);
-                heard.lock().push(request);
+                let place = requests.lock().len().min(answers.len() - 1);
+                requests.lock().push(request);
                 let answer = answers[place];
                 let reply =
                     format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -54,7 +54,7 @@ impl Receiver {
         self.got.lock().clone()
     }
 
-    /// The status of each alert that was told.
+    /// Returns the status of the alert in each notification.
     fn told(&self) -> Vec<String> {
         let got = self.got();
         let alerts = got
@@ -66,7 +66,7 @@ impl Receiver {
     }
 }
 
-/// The head and the body of a request.
+/// Reads head and body of a request.
 async fn read(stream: &mut TcpStream) -> (String, Value) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -95,7 +95,7 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// Asks with the token; gives the status and the answer.
+/// Sends a request with the token; returns status and body of the response.
 async fn ask(server: &TestServer, method: &str, path: &str, body: Value) -> (u16, Value) {
     ask_as(
         server,
@@ -137,7 +137,7 @@ async fn ask_as(
     (status, serde_json::from_str(body).unwrap())
 }
 
-/// A rule that fires while anybody is connected.
+/// Adds a rule that fires while a client is connected.
 async fn put_rule(server: &TestServer) {
     let rule = json!({"series": "connections", "comparison": ">", "threshold": 0, "for": 0, "doc": "Somebody is here."});
     let (status, answer) = ask(server, "PUT", "/rules/somebody", rule).await;

@@ -1,4 +1,4 @@
-//! Who is told, and what becomes of receivers that do not take it.
+//! Notification receivers: delivery, retries, signatures, redirects, private addresses and queue limits.
 
 use crate::support::{TestServer, until};
 use serde_json::Value;
@@ -18,7 +18,7 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     });
     put_rule(&server).await;
     let client = server.connect().await;
-    until("it is told three times", || receiver.got().len() == 3).await;
+    until("three attempts", || receiver.got().len() == 3).await;
     assert_eq!(receiver.told(), ["firing"; 3]);
     let (head, body) = receiver.got().pop().unwrap();
     assert!(
@@ -47,7 +47,7 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     assert_eq!(hex.len(), 64);
 
     drop(client);
-    until("its end is told", || {
+    until("the end is notified", || {
         receiver.told().last().unwrap() == "resolved"
     })
     .await;
@@ -65,13 +65,13 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
         .iter()
         .map(|event| &event["state"])
         .collect();
-    assert_eq!(states, ["resolved", "firing"], "the newest first");
+    assert_eq!(states, ["resolved", "firing"], "newest first");
     assert_eq!(server.node.counters().notification_attempts_failed, 2);
     assert_eq!(server.node.counters().notifications_sent, 2);
 
-    let told = receiver.got().len();
+    let received = receiver.got().len();
     assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
-    until("a test arrives", || receiver.got().len() > told).await;
+    until("a test arrives", || receiver.got().len() > received).await;
     let (_, test) = receiver.got().pop().unwrap();
     let summary = &test["alerts"][0]["annotations"]["summary"];
     let summary = summary.as_str().unwrap();
@@ -83,11 +83,11 @@ async fn a_redirect_leads_nowhere() {
     let elsewhere = Receiver::start(&["200 OK"]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let there = elsewhere.url();
+    let target = elsewhere.url();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read(&mut stream).await;
-        let reply = format!("HTTP/1.1 307 No\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n");
+        let reply = format!("HTTP/1.1 307 No\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(reply.as_bytes()).await.unwrap();
     });
     let server = server(|config| config.alerts.webhook = vec![url.parse().unwrap()]);
@@ -96,18 +96,21 @@ async fn a_redirect_leads_nowhere() {
     assert!(elsewhere.got().is_empty());
 }
 
-/// Sends a test alert and waits until its one receiver is given up; why it was.
+/// Sends a test alert, waits until its receiver is given up, and returns the reason.
 async fn given_up(server: &TestServer) -> String {
     until("there is a receiver", || {
         !server.node.alerts().sinks().is_empty()
     })
     .await;
     assert_eq!(ask(server, "POST", "/test", Value::Null).await.0, 202);
-    until("it is given up", || {
+    until("the receiver is given up", || {
         server.node.counters().notifications_given_up == 1
     })
     .await;
-    until("and told", || server.node.alerts().sinks()[0].failed == 1).await;
+    until("the failure is listed", || {
+        server.node.alerts().sinks()[0].failed == 1
+    })
+    .await;
     server.node.alerts().sinks()[0].last_error.clone().unwrap()
 }
 
@@ -140,13 +143,16 @@ async fn a_receiver_that_is_down_keeps_no_other_waiting_and_its_queue_has_a_boun
     .await;
     for tests in 1..=3 {
         server.node.alerts().want_test();
-        until("the other is told", || receiver.got().len() == tests).await;
+        until("the other receiver is notified", || {
+            receiver.got().len() == tests
+        })
+        .await;
     }
-    until("the oldest went", || {
+    until("the oldest is dropped", || {
         server.node.counters().notifications_dropped_queue_max >= 2
     })
     .await;
-    until("and it is told", || {
+    until("the failures are listed", || {
         server.node.alerts().sinks()[0].failed >= 2
     })
     .await;

@@ -1,4 +1,4 @@
-//! What a restart remembers.
+//! Alert rules, firing alerts, silences and history across restarts.
 
 use crate::support::until;
 use rusqlite::Connection;
@@ -33,13 +33,16 @@ async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
     let silence = json!({"rule": "memory_high", "seconds": 600, "comment": "planned"});
     assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
     let client = first.connect().await;
-    until("it is told", || receiver.told() == ["firing"]).await;
+    until("the alert is notified", || receiver.told() == ["firing"]).await;
     let since = view(&first, "somebody").await["since"].clone();
     drop(client);
     first.stop().unwrap();
 
     let second = start();
-    until("it looks", || !second.node.alerts().sinks().is_empty()).await;
+    until("the rules are evaluated", || {
+        !second.node.alerts().sinks().is_empty()
+    })
+    .await;
     let firing = view(&second, "somebody").await;
     assert_eq!(
         (&firing["state"], &firing["since"]),
@@ -49,21 +52,21 @@ async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
     assert_eq!(all["silences"][0]["comment"], "planned");
     assert_eq!(all["history"][0]["state"], "firing");
     assert_eq!(all["history_more"], false);
-    assert_eq!(receiver.told(), ["firing"], "it is not told again");
+    assert_eq!(receiver.told(), ["firing"], "no second notification");
     ask(&second, "DELETE", "/rules/somebody", Value::Null).await;
-    until("its end is told", || {
+    until("the end is notified", || {
         receiver.told() == ["firing", "resolved"]
     })
     .await;
 }
 
-/// Changes the document of the alerts in a file that nobody has open.
-fn amend(path: &Path, amend: impl FnOnce(&mut Value)) {
+/// Edits the alert document in a database file that no process has open.
+fn amend(path: &Path, edit: impl FnOnce(&mut Value)) {
     let connection = Connection::open(path).unwrap();
     let select = "SELECT json FROM documents WHERE name = 'alerts'";
     let text: String = connection.query_row(select, (), |row| row.get(0)).unwrap();
     let mut document: Value = serde_json::from_str(&text).unwrap();
-    amend(&mut document);
+    edit(&mut document);
     let update = "UPDATE documents SET json = ?1 WHERE name = 'alerts'";
     connection.execute(update, [document.to_string()]).unwrap();
 }
@@ -79,28 +82,34 @@ async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_en
             config.alerts.webhook = vec![webhook.parse().unwrap()];
         })
     };
-    // The first does not get far: nobody answers.
-    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let first = start(format!("http://{}/", deaf.local_addr().unwrap()));
+    // The first server cannot deliver: its receiver does not answer.
+    let unresponsive = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let first = start(format!("http://{}/", unresponsive.local_addr().unwrap()));
     put_rule(&first).await;
     let client = first.connect().await;
-    until("it waits", || {
+    until("the notification is queued", || {
         let sinks = first.node.alerts().sinks();
         sinks.first().is_some_and(|sink| sink.queued == 1)
     })
     .await;
     drop(client);
     first.stop().unwrap();
-    // Nobody is connected any more, but that is not known at once.
+    // No client is connected any more, but the alert keeps firing for a while.
     amend(&path, |document| {
         document["rules"][0]["keep_firing"] = 1000.into();
     });
     let second = start(receiver.url());
-    until("what waited is told", || receiver.told() == ["firing"]).await;
+    until("the queued notification is delivered", || {
+        receiver.told() == ["firing"]
+    })
+    .await;
     second.stop().unwrap();
 
     let third = start(receiver.url());
-    until("it looks", || !third.node.alerts().sinks().is_empty()).await;
+    until("the rules are evaluated", || {
+        !third.node.alerts().sinks().is_empty()
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
     third.stop().unwrap();
     assert_eq!(receiver.told(), ["firing"], "not so soon");
@@ -109,18 +118,21 @@ async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_en
         document["watches"]["somebody"]["told_at"] = (told_at - 4.0 * 3600.0).into();
     });
     let fourth = start(receiver.url());
-    until("it is time", || receiver.told() == ["firing"; 2]).await;
+    until("the repeat interval is over", || {
+        receiver.told() == ["firing"; 2]
+    })
+    .await;
     fourth.stop().unwrap();
     let got = receiver.got();
     let started = |body: &Value| body["alerts"][0]["startsAt"].clone();
     assert_eq!(started(&got[0].1), started(&got[1].1), "the same alert");
 
-    // It ends while nobody looks.
+    // The alert ends while no server runs.
     amend(&path, |document| {
         document["rules"][0]["keep_firing"] = 0.into();
     });
     let fifth = start(receiver.url());
-    until("its end is told", || {
+    until("the end is notified", || {
         receiver.told() == ["firing", "firing", "resolved"]
     })
     .await;
@@ -161,11 +173,11 @@ async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
     let silence = json!({"rule": "history_failing", "seconds": 600, "comment": "new"});
     assert_eq!(ask(&second, "POST", "/silences", silence).await.0, 201);
     drop(locked);
-    until("they are read", || {
+    until("the rules are loaded", || {
         !second.node.alerts().alerts().is_unread()
     })
     .await;
-    let wanted = |all: &Value| {
+    let assert_silences = |all: &Value| {
         let comments: Vec<_> = all["silences"]
             .as_array()
             .unwrap()
@@ -175,7 +187,7 @@ async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
         assert_eq!(comments, ["new", "old"]);
     };
     let (_, all) = ask(&second, "GET", "", Value::Null).await;
-    wanted(&all);
+    assert_silences(&all);
     assert_eq!(all["history_complete"], true);
     assert_eq!(view(&second, "somebody").await["doc"], "Somebody is here.");
     assert_eq!(
@@ -184,10 +196,10 @@ async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
     );
     second.stop().unwrap();
 
-    // Changed within the last second, too.
+    // Changes of the last second are stored too.
     let third = start();
     let (_, all) = ask(&third, "GET", "", Value::Null).await;
-    wanted(&all);
+    assert_silences(&all);
     assert_eq!(view(&third, "memory_high").await["threshold"], 0.5);
     assert_eq!(view(&third, "somebody").await["doc"], "Somebody is here.");
 }

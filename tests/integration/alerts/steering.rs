@@ -1,4 +1,4 @@
-//! Rules and silences are changed, and what is shown of them.
+//! Alert rules, silences and history in the admin API.
 
 use crate::support::{TestServer, until};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
     let (status, silence) = ask(&server, "POST", "/silences", silence).await;
     assert_eq!(status, 201);
     let _client = server.connect().await;
-    until("it fires", || {
+    until("the alert fires", || {
         server.node.alerts().alerts().summary().firing == 1
     })
     .await;
@@ -49,7 +49,7 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
     assert_eq!(ask(&server, "DELETE", &path, Value::Null).await.0, 200);
     until("the silence is over", || receiver.told() == ["firing"]).await;
     assert_eq!(ask(&server, "DELETE", &path, Value::Null).await.0, 404);
-    // What is not sent stays as it is; a deleted rule ends.
+    // Omitted fields are unchanged; deleting a rule ends its alert.
     let (_, rule) = ask(&server, "PUT", "/rules/somebody", json!({"keep_firing": 5})).await;
     assert_eq!(
         (&rule["threshold"], &rule["keep_firing"]),
@@ -61,11 +61,11 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
             .0,
         200
     );
-    until("its end is told", || {
+    until("the end is notified", || {
         receiver.told() == ["firing", "resolved"]
     })
     .await;
-    // A shipped one is changed and reset.
+    // A default rule is changed and reset.
     ask(
         &server,
         "PUT",
@@ -92,7 +92,7 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
     assert_eq!(
         kinds,
         [false, true, true, true, true, false, false, true],
-        "the newest first"
+        "newest first"
     );
     assert!(
         audit[2].1.contains("> 0.75") && audit[2].1.contains("> 0.5"),
@@ -101,7 +101,7 @@ async fn rules_and_silences_are_changed_only_with_the_token_and_every_change_is_
     );
     assert!(
         audit[0].1.contains("memory_high for 60 s\""),
-        "no reason, no colon"
+        "no colon without a comment"
     );
 }
 
@@ -121,7 +121,7 @@ async fn what_cannot_work_is_refused_with_a_sentence() {
             "/rules/a",
             rule(json!({"series": "nothing"})),
             400,
-            "there is no number nothing",
+            "no such series: nothing",
         ),
         (
             "PUT",
@@ -135,9 +135,15 @@ async fn what_cannot_work_is_refused_with_a_sentence() {
             "/rules/a",
             rule(json!({"name": "b"})),
             400,
-            "another",
+            "differs from the name in the path",
         ),
-        ("PUT", "/rules/A%20b", rule(json!({})), 400, "small letters"),
+        (
+            "PUT",
+            "/rules/A%20b",
+            rule(json!({})),
+            400,
+            "lowercase letters",
+        ),
         (
             "PUT",
             "/rules/a",
@@ -177,11 +183,11 @@ async fn what_cannot_work_is_refused_with_a_sentence() {
         ),
         ("POST", "/test", Value::Null, 409, "alerts.webhook"),
     ];
-    for (method, path, body, wanted, words) in cases {
+    for (method, path, body, expected, text) in cases {
         let (status, answer) = ask(&server, method, path, body).await;
         let error = answer["error"].as_str().unwrap();
-        assert_eq!(status, wanted, "{method} {path}: {error}");
-        assert!(error.contains(words), "{method} {path}: {error}");
+        assert_eq!(status, expected, "{method} {path}: {error}");
+        assert!(error.contains(text), "{method} {path}: {error}");
     }
     let audit = server
         .node
@@ -221,5 +227,5 @@ async fn of_a_long_history_the_newest_are_shown_and_it_is_said_that_there_are_mo
     let (_, all) = ask(&server, "GET", "", Value::Null).await;
     let history = all["history"].as_array().unwrap();
     assert_eq!((history.len(), &all["history_more"]), (2000, &json!(true)));
-    assert_eq!(history[0]["at"], 2000.0, "the newest first");
+    assert_eq!(history[0]["at"], 2000.0, "newest first");
 }

@@ -1,4 +1,4 @@
-//! Who is told the metrics, and where.
+//! Access to metrics: tokens, separate listeners, public and private series, bans.
 
 use crate::support::TestServer;
 use swarmhub::config::{Config, Secret};
@@ -6,7 +6,7 @@ use swarmhub::config::{Config, Secret};
 use super::prometheus::{asked, prometheus};
 use super::{fetch, found, until_sample};
 
-/// With the token that it has to show, at an address of its own.
+/// Metrics on a separate listener with a token, also scraped by a real Prometheus.
 #[tokio::test]
 async fn a_token_and_an_address_of_its_own_keep_others_away() {
     const TOKEN: &str = "0123456789abcdef-metrics";
@@ -15,17 +15,21 @@ async fn a_token_and_an_address_of_its_own_keep_others_away() {
         config.metrics.token = Some(Secret::new(TOKEN));
     });
     let own = server.address_of(1);
-    let there = fetch(server.address, "/metrics", "").await;
-    assert_eq!(there.status(), "404");
-    assert!(there.body.contains("metrics.listen"), "{}", there.body);
-    for shown in [
+    let elsewhere = fetch(server.address, "/metrics", "").await;
+    assert_eq!(elsewhere.status(), "404");
+    assert!(
+        elsewhere.body.contains("metrics.listen"),
+        "{}",
+        elsewhere.body
+    );
+    for header in [
         "",
         "Authorization: Bearer 0123456789abcdef\r\n",
         "Authorization: Basic eDp5\r\n",
         "Authorization: Bearer\r\n",
     ] {
-        let refused = fetch(own, "/metrics", shown).await;
-        assert_eq!(refused.status(), "401", "{shown}");
+        let refused = fetch(own, "/metrics", header).await;
+        assert_eq!(refused.status(), "401", "{header}");
         assert!(
             refused.head.contains("www-authenticate: bearer"),
             "{}",
@@ -33,10 +37,10 @@ async fn a_token_and_an_address_of_its_own_keep_others_away() {
         );
         assert!(!refused.body.contains("swarmhub_"));
     }
-    let shown = format!("Authorization: bearer {TOKEN}\r\n");
-    let told = fetch(own, "/metrics", &shown).await;
-    assert_eq!(told.status(), "200");
-    assert!(told.body.contains("swarmhub_"));
+    let header = format!("Authorization: bearer {TOKEN}\r\n");
+    let response = fetch(own, "/metrics", &header).await;
+    assert_eq!(response.status(), "200");
+    assert!(response.body.contains("swarmhub_"));
     for (path, status) in [("/", "404"), ("/stats", "404"), ("/healthz", "200")] {
         assert_eq!(fetch(own, path, "").await.status(), status, "{path}");
     }
@@ -72,7 +76,7 @@ async fn wrong_tokens_are_counted_and_limited_and_keep_nobody_else_out() {
     };
     let (prometheus, attacker) = ("198.51.100.1", "192.0.2.7");
     assert_eq!(ask(prometheus, TOKEN).await.status(), "200");
-    // Who shows none guesses at none.
+    // A missing token does not count as a wrong one.
     for _ in 0..10 {
         let none = fetch(server.address, "/metrics", "").await;
         assert_eq!(none.status(), "401");
@@ -93,7 +97,7 @@ async fn wrong_tokens_are_counted_and_limited_and_keep_nobody_else_out() {
     assert_eq!(counters.tokens_wrong, 7);
     assert_eq!(counters.refused_wrong_tokens_per_minute, 1);
     assert_eq!(counters.refused_all_wrong_tokens_per_minute, 1);
-    // Neither Prometheus nor the operator is kept out, not even where the guesses come from.
+    // Prometheus and the operator are served, the operator even at the address of the attacker.
     assert_eq!(ask(prometheus, TOKEN).await.status(), "200");
     let session = fetch(server.address, "/api/v1/session", &from(attacker, ADMIN)).await;
     assert_eq!(session.status(), "200");
@@ -101,11 +105,11 @@ async fn wrong_tokens_are_counted_and_limited_and_keep_nobody_else_out() {
 
 #[test]
 fn an_address_for_metrics_serves_nothing_else() {
-    for (listen, blamed) in [
+    for (listen, expected_reason) in [
         ("tracker+127.0.0.1:9100", "would serve more than metrics"),
         ("pages+127.0.0.1:9100", "would serve more than metrics"),
-        ("127.0.0.1:8000", "is in listen as well"),
-        ("tls+127.0.0.1:9100", "has no certificate to show"),
+        ("127.0.0.1:8000", "is also in listen"),
+        ("tls+127.0.0.1:9100", "has no certificate"),
     ] {
         let mut config = Config {
             listen: vec!["127.0.0.1:8000".parse().unwrap()],
@@ -114,10 +118,10 @@ fn an_address_for_metrics_serves_nothing_else() {
         config.metrics.listen = vec![listen.parse().unwrap()];
         let problems = config.check().unwrap_err();
         assert_eq!(problems.len(), 1);
-        let told = problems[0].to_string();
+        let response = problems[0].to_string();
         assert!(
-            told.contains("metrics.listen") && told.contains(blamed),
-            "{told}"
+            response.contains("metrics.listen") && response.contains(expected_reason),
+            "{response}"
         );
     }
     let mut config = Config::default();
@@ -153,21 +157,21 @@ async fn totals_can_be_kept_from_everybody() {
         assert_eq!(refused.status(), "403", "{path}");
         assert!(refused.body.contains("public_stats"), "{}", refused.body);
         let token = "Authorization: Bearer 0123456789abcdef\r\n";
-        let told = fetch(server.address, path, token).await;
-        assert_eq!(told.status(), "200", "{path}");
+        let response = fetch(server.address, path, token).await;
+        assert_eq!(response.status(), "200", "{path}");
     }
-    // A token of their own lets in who has it, and nobody else.
+    // With a metrics token, only clients that send it are served.
     let server = TestServer::start(|config| {
         config.public_stats = false;
         config.metrics.token = Some(Secret::new("fedcba9876543210"));
     });
     assert_eq!(fetch(server.address, "/metrics", "").await.status(), "401");
     let token = "Authorization: Bearer fedcba9876543210\r\n";
-    let told = fetch(server.address, "/metrics", token).await;
-    assert_eq!(told.status(), "200");
+    let response = fetch(server.address, "/metrics", token).await;
+    assert_eq!(response.status(), "200");
 }
 
-/// Strangers are told what the tracker does, and not how near it is to its limits.
+/// Public clients see what the tracker does, but not how close it is to its limits.
 #[tokio::test]
 async fn strangers_are_told_totals_and_nothing_that_steers_an_attack() {
     const ADMIN: &str = "0123456789abcdef-admin";
@@ -176,13 +180,17 @@ async fn strangers_are_told_totals_and_nothing_that_steers_an_attack() {
         config.history = swarmhub::config::History::Memory;
     });
     until_sample(&server, "swarmhub_connections", 0.0).await;
-    let stranger = "X-Forwarded-For: 192.0.2.1\r\n";
-    // This machine itself, and who has the token, see everything.
-    let with_token = format!("{stranger}Authorization: Bearer {ADMIN}\r\n");
+    let public_client = "X-Forwarded-For: 192.0.2.1\r\n";
+    // Clients on this machine, and clients with the token, see everything.
+    let with_token = format!("{public_client}Authorization: Bearer {ADMIN}\r\n");
     for headers in ["", &with_token] {
         for path in ["/metrics", "/api/v1/stats", "/api/v1/series"] {
-            let told = fetch(server.address, path, headers).await;
-            assert!(told.body.contains("loop_lag"), "{path}: {}", told.body);
+            let response = fetch(server.address, path, headers).await;
+            assert!(
+                response.body.contains("loop_lag"),
+                "{path}: {}",
+                response.body
+            );
         }
         assert!(first_event(&server, headers).await.contains("loop_lag"));
         for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
@@ -193,7 +201,7 @@ async fn strangers_are_told_totals_and_nothing_that_steers_an_attack() {
             );
         }
     }
-    let wrong = format!("{stranger}Authorization: Bearer {ADMIN}x\r\n");
+    let wrong = format!("{public_client}Authorization: Bearer {ADMIN}x\r\n");
     assert_eq!(
         fetch(server.address, "/api/v1/stats", &wrong)
             .await
@@ -218,13 +226,13 @@ async fn strangers_are_told_totals_and_nothing_that_steers_an_attack() {
         "/api/v1/series",
         "/api/v1/live",
     ] {
-        let told = if path == "/api/v1/live" {
-            first_event(&server, stranger).await
+        let response = if path == "/api/v1/live" {
+            first_event(&server, public_client).await
         } else {
-            fetch(server.address, path, stranger).await.body
+            fetch(server.address, path, public_client).await.body
         };
         for word in private {
-            assert!(!told.contains(word), "{path}: {word}: {told}");
+            assert!(!response.contains(word), "{path}: {word}: {response}");
         }
         for word in [
             "connections",
@@ -234,38 +242,38 @@ async fn strangers_are_told_totals_and_nothing_that_steers_an_attack() {
             "answers",
             "bytes",
         ] {
-            assert!(told.contains(word), "{path}: {word}: {told}");
+            assert!(response.contains(word), "{path}: {word}: {response}");
         }
     }
     for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
         assert_eq!(
-            fetch(server.address, path, stranger).await.status(),
+            fetch(server.address, path, public_client).await.status(),
             "403",
             "{path}"
         );
     }
     let public = "/api/v1/history?series=connections,announces";
     assert_eq!(
-        fetch(server.address, public, stranger).await.status(),
+        fetch(server.address, public, public_client).await.status(),
         "200"
     );
 
-    // They came over loopback, so that says nothing any more about who comes from there.
-    let told = fetch(server.address, "/metrics", "").await.body;
-    assert!(!told.contains("loop_lag"), "{told}");
+    // The forwarded header shows that a proxy runs on loopback, so loopback is no longer trusted.
+    let response = fetch(server.address, "/metrics", "").await.body;
+    assert!(!response.contains("loop_lag"), "{response}");
 
-    // Where the operator wants it so, everybody does.
+    // With `metrics.public`, all clients see everything.
     let server = TestServer::start(|config| config.metrics.public = true);
     until_sample(&server, "swarmhub_connections", 0.0).await;
     assert!(
-        fetch(server.address, "/metrics", stranger)
+        fetch(server.address, "/metrics", public_client)
             .await
             .body
             .contains("loop_lag")
     );
 }
 
-/// The first event of the live statistics.
+/// Returns the first event of the live statistics.
 async fn first_event(server: &TestServer, headers: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(server.address)
@@ -307,13 +315,13 @@ async fn metrics_are_not_told_to_who_is_banned() {
                 expected
             );
         }
-        let shown = format!("{banned}Authorization: Bearer {TOKEN}\r\n");
+        let headers = format!("{banned}Authorization: Bearer {TOKEN}\r\n");
         let expected = if has_token { "200" } else { "403" };
         assert_eq!(
-            fetch(server.address, "/metrics", &shown).await.status(),
+            fetch(server.address, "/metrics", &headers).await.status(),
             expected
         );
-        // Load balancers are told that it lives, wherever they are.
+        // Health checks are answered also for banned addresses.
         assert_eq!(
             fetch(server.address, "/healthz", banned).await.status(),
             "200"

@@ -1,6 +1,6 @@
-//! `/metrics` as Prometheus sees it: its own checker, its own server, and what the numbers say after real connections.
+//! `/metrics`: values after real connections, formats, promtool, and scrapes by a real Prometheus.
 
-#![expect(clippy::print_stdout, reason = "a skip is told with its reason")]
+#![expect(clippy::print_stdout, reason = "prints the reason of a skipped test")]
 
 mod access;
 mod prometheus;
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::support::{Client, PATIENCE, TestServer, announce, offer, until};
 
-/// A response: its head, and its body.
+/// Head and body of a response.
 pub(crate) struct Fetched {
     pub(crate) head: String,
     pub(crate) body: String,
@@ -32,7 +32,7 @@ impl Fetched {
     }
 }
 
-/// Asks for a path with more headers, each with its line end.
+/// Sends a GET request with extra headers, each with its line end.
 pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Fetched {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
@@ -48,7 +48,7 @@ pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Fet
     }
 }
 
-/// The samples of a text in either format, by name with labels.
+/// Returns the samples of a text in either format, by name with labels.
 pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let sample = |line: &str| {
@@ -58,25 +58,28 @@ pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
     lines.map(sample).collect()
 }
 
-/// The value of one sample as a new enough text tells it.
+/// Fetches `/metrics` and returns the value of one sample.
 async fn sample(server: &TestServer, name: &str) -> f64 {
     let text = fetch(server.address, "/metrics", "").await.body;
     samples(&text).get(name).copied().unwrap_or(f64::NAN)
 }
 
 pub(crate) async fn until_sample(server: &TestServer, name: &str, value: f64) {
-    let began = Instant::now();
+    let start = Instant::now();
     loop {
-        let is = sample(server, name).await;
-        if (is - value).abs() < 1e-9 {
+        let actual = sample(server, name).await;
+        if (actual - value).abs() < 1e-9 {
             return;
         }
-        assert!(began.elapsed() < PATIENCE, "{name} is {is}, not {value}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{name} actual {actual}, not {value}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Two clients of which one answers the offer of the other.
+/// Connects two clients, of which one answers the offer of the other.
 pub(crate) async fn introduced(server: &TestServer) -> (Client, Client) {
     let mut leecher = server.connect().await;
     leecher.join("m", "-WW0207-a").await;
@@ -86,10 +89,10 @@ pub(crate) async fn introduced(server: &TestServer) -> (Client, Client) {
     message["offers"] = vec![offer("o1", "x"), offer("o2", "x")].into();
     other.say(&message).await;
     other.hear().await;
-    let heard = leecher.hear().await;
+    let relayed = leecher.hear().await;
     let mut answer = announce("m", "-WW0207-a");
-    answer["to_peer_id"] = heard["peer_id"].clone();
-    answer["offer_id"] = heard["offer_id"].clone();
+    answer["to_peer_id"] = relayed["peer_id"].clone();
+    answer["offer_id"] = relayed["offer_id"].clone();
     answer["answer"] = json!({"type": "answer", "sdp": "y"});
     leecher.say(&answer).await;
     other.hear().await;
@@ -124,7 +127,7 @@ async fn what_connections_do_is_told() {
     assert!(sample(&server, "swarmhub_sent_bytes_total").await > 200.0);
     drop(leecher);
     other.socket.close(None).await.unwrap();
-    until("both have gone", || server.node.connections() == 0).await;
+    until("both are closed", || server.node.connections() == 0).await;
     until_sample(&server, "swarmhub_connections", 0.0).await;
     until_sample(&server, &listener, 0.0).await;
     until_sample(
@@ -169,7 +172,7 @@ async fn each_reader_gets_the_format_that_it_reads() {
     assert!(plain.body.contains("swarmhub_build_info{version="));
 }
 
-/// Where a program is, or why it is not there.
+/// Checks that a program is installed; prints a skip message if not.
 pub(crate) fn found(program: &str) -> bool {
     let found = Command::new(program)
         .arg("--version")
@@ -183,7 +186,7 @@ pub(crate) fn found(program: &str) -> bool {
     found
 }
 
-/// Everything that can be known is known: TLS included.
+/// Enables everything that adds metrics, TLS included.
 pub(crate) fn all_known(config: &mut Config) {
     config.history = History::Memory;
     config.tls.self_signed = true;
@@ -195,19 +198,19 @@ async fn the_time_of_one_message_in_64_is_measured() {
     let server = TestServer::start(|config| config.no_limits = true);
     let mut client = server.connect().await;
     let measured = "swarmhub_handle_time_seconds_count";
-    let half = "swarmhub_handle_time_p50_seconds";
+    let median = "swarmhub_handle_time_p50_seconds";
     for _ in 0..63 {
         client.join("m", "a").await;
     }
     until_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 63.0).await;
     assert!(sample(&server, measured).await.abs() < 0.5);
-    assert!(sample(&server, half).await.is_nan(), "none is known yet");
+    assert!(sample(&server, median).await.is_nan(), "no value yet");
     for _ in 63..128 {
         client.join("m", "a").await;
     }
     until_sample(&server, measured, 2.0).await;
-    let half = sample(&server, half).await;
-    assert!(half > 0.0 && half < 1.0, "{half} s");
+    let median = sample(&server, median).await;
+    assert!(median > 0.0 && median < 1.0, "{median} s");
     let all = sample(&server, "swarmhub_handle_time_seconds_sum").await;
     assert!(all > 0.0 && all < 2.0, "{all} s");
 }

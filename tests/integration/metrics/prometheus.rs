@@ -1,4 +1,4 @@
-//! A real Prometheus, and its checker.
+//! Scrapes by a real Prometheus, and promtool checks of `/metrics`.
 
 use crate::support::{PATIENCE, TestServer};
 use serde_json::Value;
@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 
 use super::{all_known, fetch, found, until_sample};
 
-/// Stopped when dropped.
+/// A child process that is killed when dropped.
 pub(super) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Ended already, or ends now.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -38,16 +38,17 @@ async fn the_checker_of_prometheus_finds_nothing_to_say() {
         .stdin(std::fs::File::open(&file).unwrap())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    let printed =
+        String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
     assert!(
-        checked.status.success() && said.trim().is_empty(),
-        "{said}\n{text}"
+        checked.status.success() && printed.trim().is_empty(),
+        "{printed}\n{text}"
     );
 }
 
-/// Starts Prometheus with one target; its address.
+/// Starts Prometheus with one target; returns the process and its address.
 pub(super) fn prometheus(folder: &Path, target: SocketAddr, more: &str) -> (Running, SocketAddr) {
-    // It takes no port 0. Between this and its own bind nobody else is likely to get the port.
+    // Prometheus does not support port 0. Another program is unlikely to take the port before its bind.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -74,15 +75,15 @@ pub(super) fn prometheus(folder: &Path, target: SocketAddr, more: &str) -> (Runn
     (Running(child), address)
 }
 
-/// What Prometheus answers to a query, as soon as it has something.
+/// Returns the result of a Prometheus query as soon as there is one.
 pub(super) async fn asked(prometheus: SocketAddr, query: &str) -> f64 {
-    let began = Instant::now();
+    let since = Instant::now();
     loop {
         if TcpStream::connect(prometheus).await.is_ok() {
             let path = format!("/api/v1/query?query={query}");
             let fetched = fetch(prometheus, &path, "").await;
             let body = fetched.body;
-            // Chunks are told by lines of their own; the JSON is one.
+            // The body may be chunked; the JSON is on one line.
             let json = body.lines().find(|line| line.starts_with('{'));
             let answer: Value = json.map_or(Value::Null, |json| {
                 serde_json::from_str(json).unwrap_or(Value::Null)
@@ -92,7 +93,7 @@ pub(super) async fn asked(prometheus: SocketAddr, query: &str) -> f64 {
                 return value.parse().unwrap();
             }
         }
-        assert!(began.elapsed() < 2 * PATIENCE, "no answer to {query}");
+        assert!(since.elapsed() < 2 * PATIENCE, "no answer to {query}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The numbers against a recount of what clients have done at random.
+//! Metrics against a recount after random client actions.
 
 use crate::support::{Client, TestServer, announce, offer, until};
 use rand::rngs::SmallRng;
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::{fetch, samples};
 
-/// What clients do at random, and what is then said of it.
+/// Clients act at random; then the metrics are compared with a recount.
 #[tokio::test]
 async fn the_numbers_agree_with_a_recount() {
     const CLIENTS: usize = 12;
@@ -56,14 +56,14 @@ async fn the_numbers_agree_with_a_recount() {
         }
     }
     settle(&mut clients).await;
-    until("those that were replaced are gone", || {
+    until("replaced connections are closed", || {
         server.node.connections() == CLIENTS as u64
     })
     .await;
     check(&server, CLIENTS).await;
 }
 
-/// Waits until everything said was served: each client asks for something that only its own scrape answers.
+/// Waits until all messages are served: each client sends a scrape and reads up to its reply.
 async fn settle(clients: &mut [Client]) {
     for client in clients {
         client
@@ -137,10 +137,10 @@ async fn check(server: &TestServer, connections: usize) {
         ),
     ];
     for (what, name, expected) in own {
-        let told = sum(name);
+        let actual = sum(name);
         assert!(
-            (told - number(expected)).abs() < 0.5,
-            "{what}: {told} is told of {expected}"
+            (actual - number(expected)).abs() < 0.5,
+            "{what}: {actual}, expected {expected}"
         );
     }
     let left = counters.offers_malformed
@@ -155,6 +155,6 @@ async fn check(server: &TestServer, connections: usize) {
         ("answers", counters.answers_received),
         ("closed", counters.connections_closed),
     ] {
-        assert!(seen > 10, "{what}: the run has {seen}, which proves little");
+        assert!(seen > 10, "{what}: only {seen} in this run");
     }
 }

@@ -1,4 +1,4 @@
-//! `/stats` in the shape of the reference tracker, and clients.
+//! `/stats` in the format of the reference tracker, and the client census.
 
 use crate::support::{TestServer, announce};
 use serde_json::{Value, json};
@@ -23,11 +23,11 @@ async fn the_statistics_of_the_reference_tracker_are_told_in_its_shape() {
         4.0,
     )
     .await;
-    let told = fetch(server.address, "/stats.json", "").await;
-    assert_eq!(told.status(), "200");
-    assert!(told.head.contains("access-control-allow-origin: *"));
-    assert!(told.head.contains("content-type: application/json"));
-    let stats: Value = serde_json::from_str(&told.body).unwrap();
+    let response = fetch(server.address, "/stats.json", "").await;
+    assert_eq!(response.status(), "200");
+    assert!(response.head.contains("access-control-allow-origin: *"));
+    assert!(response.head.contains("content-type: application/json"));
+    let stats: Value = serde_json::from_str(&response.body).unwrap();
     let expected = json!({
         "torrents": 2, "activeTorrents": 2, "peersAll": 3, "peersSeederOnly": 0, "peersLeecherOnly": 2,
         "peersSeederAndLeecher": 1, "peersIPv4": 4, "peersIPv6": 0,
@@ -81,7 +81,7 @@ async fn who_announces_over_http_is_counted_like_the_others_and_apart_from_them(
         ("m", "-qB4630-a", "2001:db8::1", 0),
         ("n", "-qB4630-a", "192.0.2.1", 1),
         ("n", "-TR4050-b", "2001:db8::2", 1),
-        // The browser itself, when it is a program as well.
+        // The peer of the browser, announced over HTTP as well.
         ("m", "-WW0207-a", "192.0.2.3", 1),
     ] {
         let (hash, peer) = (crate::support::id(swarm), crate::support::id(peer));
@@ -90,9 +90,9 @@ async fn who_announces_over_http_is_counted_like_the_others_and_apart_from_them(
     }
     until_sample(&server, "swarmhub_http_peers", 5.0).await;
     until_sample(&server, "swarmhub_connections", 1.0).await;
-    let told = fetch(server.address, "/api/v1/clients", "").await.body;
-    let mut told: Value = serde_json::from_str(&told).unwrap();
-    told.as_object_mut().unwrap().remove("at").unwrap();
+    let response = fetch(server.address, "/api/v1/clients", "").await.body;
+    let mut response: Value = serde_json::from_str(&response).unwrap();
+    response.as_object_mut().unwrap().remove("at").unwrap();
     let client = |name: &str, version: &str, members: u64, websocket: u64, http: u64| json!({"name": name, "version": version, "members": members, "websocket": websocket, "http": http});
     let expected = json!({
         "peers": 3, "seeders_only": 0, "leechers_only": 2, "both": 1, "websocket": 1, "http": 3,
@@ -103,7 +103,7 @@ async fn who_announces_over_http_is_counted_like_the_others_and_apart_from_them(
             client("qBittorrent", "4.6.3", 1, 0, 1),
         ],
     });
-    assert_eq!(told, expected);
+    assert_eq!(response, expected);
     let stats = fetch(server.address, "/stats.json", "").await.body;
     let stats: Value = serde_json::from_str(&stats).unwrap();
     let expected = json!({
@@ -114,11 +114,11 @@ async fn who_announces_over_http_is_counted_like_the_others_and_apart_from_them(
     assert_eq!(stats, expected);
 }
 
-/// Two members had joined, and for seconds it said: one torrent, two peers by IPv4, no peers at all.
+/// Regression: for seconds after two joins the response had one torrent, two IPv4 peers and no peers in total.
 #[tokio::test]
 async fn all_figures_of_an_answer_come_from_one_look() {
     let server = TestServer::start(|_| {});
-    // There is a count already, of nobody.
+    // A first, empty count exists already.
     let figures = async || {
         let stats: Value =
             serde_json::from_str(&fetch(server.address, "/stats.json", "").await.body).unwrap();
@@ -159,9 +159,12 @@ async fn all_figures_of_an_answer_come_from_one_look() {
         members.push(member);
         assert!(figures().await <= number + 1);
     }
-    let began = std::time::Instant::now();
+    let since = std::time::Instant::now();
     while figures().await < 20 {
-        assert!(began.elapsed() < crate::support::PATIENCE, "it stays old");
+        assert!(
+            since.elapsed() < crate::support::PATIENCE,
+            "the count stays old"
+        );
         tokio::task::yield_now().await;
     }
 }

@@ -1,4 +1,4 @@
-//! One message of a connection, what the tracker makes of it, and whether that is what the model expects.
+//! Sends one message of a connection to the tracker and compares the outcome with the model.
 
 use swarmhub::protocol::{
     About, Bounds, ConnectionId, Counts, Failure, InfoHash, OfferId, PeerId, Refusal, Request,
@@ -21,7 +21,7 @@ const BOUNDS: Bounds = Bounds {
     scrape_hashes_max: SCRAPE_HASHES_MAX,
 };
 
-/// How many members that cannot be chosen cost a group its turn.
+/// From this many ineligible members on, a group may be skipped.
 const LEFT_OUT_MAX: usize = 8;
 
 impl World {
@@ -76,7 +76,7 @@ impl World {
         self.check_offers(info_hash, (id, peer_id), &good, &outcome.relays)
     }
 
-    /// Goes through the offers in their order: each must have gone to a member that it may go to, or have found none.
+    /// Checks the offers in order: each must have gone to an eligible member, or there was none.
     fn check_offers(
         &mut self,
         info_hash: InfoHash,
@@ -100,7 +100,7 @@ impl World {
                     !used.contains(&to)
                         && naive.has_too_many_copies(info_hash, sender, to, *offer_id)
                 });
-                ensure(explained, || format!("offer {place} went nowhere"))?;
+                ensure(explained, || format!("offer {place} was not relayed"))?;
                 all_relayed = false;
                 continue;
             };
@@ -115,20 +115,18 @@ impl World {
             let too_many = self
                 .naive
                 .has_too_many_copies(info_hash, sender, to, *offer_id);
-            ensure(!too_many, || "one copy of an offer too many".into())?;
+            ensure(!too_many, || "too many copies of an offer".into())?;
             if all_relayed {
                 self.check_turn(info_hash, (group.as_slice(), used.as_slice()), to)?;
             }
             used.push(to);
             self.naive.give(info_hash, sender, to, *offer_id);
         }
-        ensure(relays.next().is_none(), || {
-            "a relay that nobody asked for".into()
-        })
+        ensure(relays.next().is_none(), || "an unexpected relay".into())
     }
 
-    /// Nobody of an address group is chosen before each other group has had as many, if there is somebody left of it; where many of a
-    /// group are left out in between, it may lose its turn.
+    /// Checks the fairness between address groups: no group gets a member ahead of another group that has fewer and
+    /// still has eligible members. A group with many ineligible members may be skipped.
     fn check_turn(
         &self,
         info_hash: InfoHash,
@@ -147,18 +145,18 @@ impl World {
             .map(|swarm| &swarm.members);
         let left_out = members.into_iter().flatten().filter(is_left_out).count();
         let own = of(used, group(to.0));
-        let is_left_behind = |member: &&Member| {
+        let has_fewer = |member: &&Member| {
             let other = group(member.0);
             let given = of(used, other);
             given < own && of(eligible, other) > given
         };
-        let behind = eligible.iter().find(is_left_behind);
+        let behind = eligible.iter().find(has_fewer);
         ensure(left_out >= LEFT_OUT_MAX || behind.is_none(), || {
-            format!("{to:?} before {behind:?}, who is of a group that has had less")
+            format!("{to:?} before {behind:?}, whose group has had fewer")
         })
     }
 
-    /// What holds for every relay.
+    /// Checks what holds for every relay.
     fn check_relay(
         &self,
         info_hash: InfoHash,
@@ -174,7 +172,7 @@ impl World {
         let inside =
             swarm.is_some_and(|swarm| swarm.members.iter().any(|state| state.member == to));
         ensure(inside, || {
-            format!("relay to {to:?}, who is outside of the swarm")
+            format!("relay to {to:?}, which is not in the swarm")
         })
     }
 
@@ -227,21 +225,21 @@ impl World {
         };
         ensure_eq("answer", &outcome.answer, &Some(fate))?;
         ensure_eq("reply to an answer", &outcome.reply, &None)?;
-        let mut told = Vec::new();
+        let mut receivers = Vec::new();
         for relay in &outcome.relays {
             self.check_relay(info_hash, (id, relay.from), relay)?;
             ensure_eq("kind", &relay.kind, &RelayKind::Answer)?;
             ensure_eq("offer_id", &relay.offer_id, &offer_id)?;
             ensure_eq("sdp", &relay.sdp.as_json(), &sdp.as_str())?;
-            told.push(((relay.to.connection, relay.to.peer_id), relay.from));
+            receivers.push(((relay.to.connection, relay.to.peer_id), relay.from));
         }
         let mut expected: Vec<_> = expected
             .iter()
             .map(|offer| (offer.from, offer.to.1))
             .collect();
-        told.sort_unstable();
+        receivers.sort_unstable();
         expected.sort_unstable();
-        ensure_eq("receivers of an answer", &told, &expected)
+        ensure_eq("receivers of an answer", &receivers, &expected)
     }
 
     fn bad_answer(&mut self, place: usize) -> Result<(), String> {
@@ -298,14 +296,14 @@ impl World {
         let Some(Reply::Scrape(mut files)) = reply else {
             return Err(format!("reply to a scrape: {reply:?}"));
         };
-        // Every swarm once, in whatever order.
+        // Every swarm once, in any order.
         files.sort_unstable_by_key(|(info_hash, _)| *info_hash);
         expected.sort_unstable_by_key(|(info_hash, _)| *info_hash);
         expected.dedup();
         ensure_eq("files", &files, &expected)
     }
 
-    /// Sends a message; `None` if it is refused before it comes to the tracker.
+    /// Sends a message; returns `None` if parsing refuses it.
     fn send<'a>(
         &mut self,
         place: usize,
@@ -325,7 +323,7 @@ impl World {
     }
 }
 
-/// What an announce reply shows.
+/// Returns the counts that an announce reply contains.
 fn shown(counts: Counts) -> (u32, u32) {
     (counts.complete, counts.incomplete)
 }

@@ -1,4 +1,4 @@
-//! Announces over HTTP: the rules for them in their plainest form, and whether the tracker keeps them.
+//! The model of announces over HTTP: their rules in the simplest form, compared with the tracker.
 
 use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU64};
@@ -15,7 +15,7 @@ use swarmhub::tracker::HttpRoom;
 use super::naive::Naive;
 use super::world::{World, ensure, ensure_eq};
 
-/// Where announces come from. Three share an address, and with it a bound.
+/// The endpoints that announce. Three share an address and its limit.
 const ADDRESSES: [(&str, u16); 8] = [
     ("192.0.2.1", 1),
     ("192.0.2.1", 2),
@@ -26,19 +26,19 @@ const ADDRESSES: [(&str, u16); 8] = [
     ("2001:db8::1", 2),
     ("2001:db8::2", 1),
 ];
-/// Memberships that one address may have.
+/// Maximum memberships of one address.
 const OWNED_MAX: u32 = 4;
 
-/// One who announces over HTTP, as the model knows it.
+/// A member over HTTP in the model.
 pub(super) struct HttpMember {
     pub(super) at: Endpoint,
     pub(super) seeds: bool,
     pub(super) heard: Duration,
     peer_id: PeerId,
     completed: bool,
-    /// What it was begun with.
+    /// The key of its first announce.
     key: Option<ClientKey>,
-    /// Whether it is the one that may count as one with the client's membership at an address of the other kind.
+    /// Whether it may count together with the membership of the same client at the other address family.
     linked: bool,
 }
 
@@ -52,7 +52,7 @@ impl HttpMember {
     }
 }
 
-/// How many clients count once although they are members twice, seeders and leechers.
+/// Returns how many clients are members at both address families and count once: seeders and leechers.
 pub(super) fn pairs(members: &[HttpMember]) -> (usize, usize) {
     let is_pair = |member: &&HttpMember| member.is_v4() && twin(members, member).is_some();
     let paired: Vec<_> = members.iter().filter(is_pair).collect();
@@ -60,7 +60,7 @@ pub(super) fn pairs(members: &[HttpMember]) -> (usize, usize) {
     (seeders, paired.len() - seeders)
 }
 
-/// The place of the one that counts as one with a member.
+/// Returns the index of the membership that counts together with a member.
 fn twin(members: &[HttpMember], member: &HttpMember) -> Option<usize> {
     let is_twin = |other: &HttpMember| {
         other.linked && other.is_v4() != member.is_v4() && other.is_client(member)
@@ -68,7 +68,7 @@ fn twin(members: &[HttpMember], member: &HttpMember) -> Option<usize> {
     members.iter().position(is_twin).filter(|_| member.linked)
 }
 
-/// What is said in an announce, as it stands in the query.
+/// The parameters of an announce as written in the query.
 pub(super) struct Words<'w> {
     pub(super) event: Option<&'w str>,
     pub(super) left: Option<&'w str>,
@@ -90,7 +90,7 @@ fn owner(at: &Endpoint) -> Owner {
     NonZeroU64::new(sum)
 }
 
-/// The query of an announce; every byte of the ids is escaped.
+/// Returns the query of an announce; every byte of the ids is escaped.
 fn query(info_hash: InfoHash, peer_id: PeerId, port: u16, words: &Words<'_>) -> String {
     let escaped = |bytes: &[u8; 20]| -> String {
         bytes
@@ -104,7 +104,7 @@ fn query(info_hash: InfoHash, peer_id: PeerId, port: u16, words: &Words<'_>) -> 
         word.map_or_else(String::new, |word| format!("&{name}={word}"))
     });
     let wanted = words.wanted;
-    // Two are keys, two are none.
+    // Two keys, an empty one, and none.
     let key = match words.key {
         0 => "&key=",
         1 => "",
@@ -128,15 +128,15 @@ impl World {
             read_announce(query.as_bytes()).map_err(|why| format!("{why:?}: {query}"))?;
         let (now, owned) = (self.naive.now, &mut self.owned);
         let room = || {
-            let whose = owner(&at);
-            let count = owned.entry(whose).or_insert(0);
+            let owner_of_address = owner(&at);
+            let count = owned.entry(owner_of_address).or_insert(0);
             if *count >= OWNED_MAX {
                 return Err(Failure::AddressPeers);
             }
             *count += 1;
-            let share = whose.map(|group| Arc::new(Share::default().with_group(group)));
+            let share = owner_of_address.map(|group| Arc::new(Share::default().with_group(group)));
             Ok(HttpRoom {
-                owner: whose,
+                owner: owner_of_address,
                 share,
             })
         };
@@ -149,16 +149,17 @@ impl World {
         let expected = self.naive.announce_http(at, &announce);
         match (outcome.told, expected) {
             (Err(failure), Err(expected)) => ensure_eq("failure", &failure, &expected),
-            (Ok(told), Ok(counts)) => {
-                ensure_eq("counts over HTTP", &told.counts, &counts)?;
+            (Ok(listed), Ok(counts)) => {
+                ensure_eq("counts over HTTP", &listed.counts, &counts)?;
                 let wanted = match announce.event {
                     Event::Stopped => 0,
                     _ => announce.wanted,
                 };
                 let who = (at, announce.peer_id, announce.key);
-                self.naive.check_peers(info_hash, who, wanted, &told.peers)
+                self.naive
+                    .check_peers(info_hash, who, wanted, &listed.peers)
             }
-            (told, expected) => Err(format!("told {told:?}, expected {expected:?}")),
+            (listed, expected) => Err(format!("got {listed:?}, expected {expected:?}")),
         }
     }
 
@@ -169,7 +170,7 @@ impl World {
         self.owned.retain(|_, count| *count > 0);
     }
 
-    /// Every membership is counted for its address, and nothing else is.
+    /// Checks that exactly the memberships of each address are counted for it.
     pub(super) fn check_owned(&self) -> Result<(), String> {
         let mut expected = std::collections::BTreeMap::new();
         for swarm in self.naive.swarms.values() {
@@ -183,7 +184,7 @@ impl World {
     }
 }
 
-/// Who is in a swarm over HTTP, and whether as a seeder.
+/// Returns the HTTP members of a swarm and whether they are seeders.
 pub(super) fn http_members(swarm: &Swarm) -> BTreeSet<(Endpoint, bool)> {
     let members = swarm.http_members();
     members
@@ -228,7 +229,7 @@ impl Naive {
             self.note_http(at, announce, key);
             return Ok(self.counts(hash));
         }
-        let of_address = members
+        let at_address = members
             .iter()
             .filter(|it| it.at.address() == at.address())
             .count();
@@ -238,7 +239,7 @@ impl Naive {
         if self.http_peers() >= self.rules.http_peers_max {
             return Err(Failure::Peers);
         }
-        if of_address >= self.rules.address_http_peers_per_swarm_max {
+        if at_address >= self.rules.address_http_peers_per_swarm_max {
             return Err(Failure::AddressSwarmPeers);
         }
         let mut joined = HttpMember {
@@ -251,7 +252,7 @@ impl Naive {
             linked: false,
         };
         joined.linked = is_free(members, &joined);
-        // A client is the same under both of its addresses, unless it says otherwise.
+        // A client has the same role at both addresses unless it announces another.
         let twin = twin(members, &joined).and_then(|place| members.get(place));
         joined.seeds = twin.is_some_and(|twin| twin.seeds);
         joined.linked = false;
@@ -260,7 +261,7 @@ impl Naive {
         Ok(self.counts(hash))
     }
 
-    /// What a member says, who is there.
+    /// Updates an existing member from its announce.
     fn note_http(&mut self, at: Endpoint, announce: &Announce, key: Option<ClientKey>) {
         let now = self.now;
         let swarm = self.swarms.entry(announce.info_hash).or_default();
@@ -292,7 +293,8 @@ impl Naive {
         members.push(member);
     }
 
-    /// As many of each kind as are wanted and there, no one twice, never the one who asks, leechers first for seeders.
+    /// Checks a peer list: as many of each family as wanted and available, no duplicates, not the requester;
+    /// seeders get leechers first.
     fn check_peers(
         &self,
         info_hash: InfoHash,
@@ -303,33 +305,33 @@ impl Naive {
         let v4 = peers.v4.iter().map(|(to, id)| (Endpoint::V4(*to), *id));
         let v6 = peers.v6.iter().map(|(to, id)| (Endpoint::V6(*to), *id));
         let (v4, v6): (BTreeSet<_>, BTreeSet<_>) = (v4.collect(), v6.collect());
-        let told = (peers.v4.len(), peers.v6.len());
-        ensure_eq("peers told once", &told, &(v4.len(), v6.len()))?;
+        let listed = (peers.v4.len(), peers.v6.len());
+        ensure_eq("distinct peers", &listed, &(v4.len(), v6.len()))?;
         let none = Vec::new();
         let members = self
             .swarms
             .get(&info_hash)
             .map_or(&none, |swarm| &swarm.http);
         let seeds = members.iter().any(|member| member.at == at && member.seeds);
-        let asks = |member: &&HttpMember| {
+        let is_listable = |member: &&HttpMember| {
             member.at != at && !(key.is_some() && (member.peer_id, member.key) == (peer_id, key))
         };
-        for (told, is_v4) in [(v4, true), (v6, false)] {
+        for (listed, is_v4) in [(v4, true), (v6, false)] {
             let others = members
                 .iter()
-                .filter(|member| asks(member) && member.is_v4() == is_v4);
+                .filter(|member| is_listable(member) && member.is_v4() == is_v4);
             let others: Vec<_> = others.collect();
             let known: BTreeSet<_> = others.iter().map(|it| (it.at, it.peer_id)).collect();
-            ensure(told.is_subset(&known), || {
-                format!("told of {told:?}, not all of {known:?}")
+            ensure(listed.is_subset(&known), || {
+                format!("listed {listed:?}, not all of {known:?}")
             })?;
-            ensure_eq("peers told", &told.len(), &wanted.min(known.len()))?;
+            ensure_eq("listed peers", &listed.len(), &wanted.min(known.len()))?;
             let leechers = others.iter().filter(|member| !member.seeds);
             let leechers: BTreeSet<_> = leechers.map(|it| (it.at, it.peer_id)).collect();
-            let told_leechers = told.intersection(&leechers).count();
+            let listed_leechers = listed.intersection(&leechers).count();
             ensure(
-                !seeds || told_leechers == wanted.min(leechers.len()),
-                || format!("a seeder is told of {told_leechers} of {leechers:?}"),
+                !seeds || listed_leechers == wanted.min(leechers.len()),
+                || format!("a seeder got {listed_leechers} of {leechers:?}"),
             )?;
         }
         Ok(())

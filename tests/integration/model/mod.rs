@@ -1,7 +1,7 @@
-//! A naive model of the tracking rules, and a world that holds the tracker against it, operation by operation.
+//! A naive model of the tracking rules, and a world that compares the tracker with it after every operation.
 //!
-//! Written from the description of the protocol, with lists and linear search, so that a mistake in the tracker is
-//! not made here as well. Used by the simulation and by the fuzz targets; it knows nothing of sockets.
+//! It is written from the description of the protocol, with lists and linear search, so that it does not repeat
+//! mistakes of the tracker. The simulation and the fuzz targets use it; it uses no sockets.
 
 mod exchange;
 mod http;

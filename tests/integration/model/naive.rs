@@ -1,7 +1,7 @@
-//! The rules of tracking in their plainest form: lists, searched from one end to the other.
+//! The naive model of the tracking rules: plain lists with linear search.
 //!
-//! It decides everything that the rules decide. What they leave to chance, who of the eligible members gets an offer,
-//! it is told afterwards, and says whether that was allowed.
+//! It computes everything that the rules determine. The random choice among eligible members is passed in afterwards,
+//! and the model checks whether it was allowed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use swarmhub::tracker::Rules;
 
 use super::http::{HttpMember, pairs};
 
-/// How many members with one `peer_id` may give a connection the same `offer_id`.
+/// How many members with one `peer_id` may send a connection the same `offer_id`.
 const COPIES_MAX: usize = 4;
 
-/// A member, inside of a swarm.
+/// A member within a swarm.
 pub(super) type Member = (ConnectionId, PeerId);
 
-/// Everything that the tracker is to know.
+/// The expected state of the tracker.
 pub(super) struct Naive {
     pub(super) rules: Rules,
     pub(super) now: Duration,
     pub(super) swarms: BTreeMap<InfoHash, Swarm>,
-    /// In the order in which they were given.
+    /// In the order of relaying.
     pub(super) pending: Vec<Pending>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
 }
@@ -41,7 +41,7 @@ pub(super) struct State {
     completed: bool,
 }
 
-/// An offer that waits for its answer.
+/// A relayed offer without an answer.
 #[derive(Clone, Copy)]
 pub(super) struct Pending {
     pub(super) info_hash: InfoHash,
@@ -54,22 +54,22 @@ pub(super) struct Pending {
 #[derive(Default)]
 pub(super) struct Connection {
     blocked: bool,
-    /// Its memberships, oldest first, and those that expired without its knowing it.
+    /// Its memberships, oldest first, including expired ones of which it was not notified yet.
     pub(super) memberships: Vec<(InfoHash, PeerId)>,
 }
 
-/// What an announce says, apart from its offers.
+/// The fields of an announce except its offers.
 #[derive(Clone, Copy)]
 pub(super) struct Said {
     pub(super) info_hash: InfoHash,
     pub(super) peer_id: PeerId,
     pub(super) stopped: bool,
     pub(super) completed: bool,
-    /// Whether something is missing, if it says so.
+    /// Whether data is missing, if `left` is usable.
     pub(super) left: Option<bool>,
 }
 
-/// Who may be given offers: all of the first before one of the second.
+/// The members that may receive offers: all of `first` before any of `second`.
 #[derive(Default)]
 pub(super) struct Eligible {
     pub(super) first: Vec<Member>,
@@ -119,18 +119,18 @@ impl Naive {
         swarm.is_some_and(|swarm| swarm.members.iter().any(|state| state.member == member))
     }
 
-    /// Older than `lifetime`, by a clock that shows whole seconds.
+    /// Whether `lifetime` is exceeded, by a clock in whole seconds.
     fn outlived(&self, since: Duration, lifetime: Duration) -> bool {
         self.now.as_secs() > since.as_secs() + lifetime.as_secs()
     }
 
-    /// By a clock that shows milliseconds.
+    /// Whether an offer has expired, by a clock in milliseconds.
     fn has_expired(&self, offer: &Pending) -> bool {
         let lifetime = self.rules.ttl.pending_offer;
         self.now.as_millis() > offer.given.as_millis() + lifetime.as_millis()
     }
 
-    /// False if the announce is refused.
+    /// Applies an announce; returns false if it is refused.
     pub(super) fn announce(&mut self, connection: ConnectionId, said: Said) -> bool {
         let member = (connection, said.peer_id);
         if said.stopped {
@@ -139,8 +139,8 @@ impl Naive {
             return true;
         }
         let memberships = &self.books(connection).memberships;
-        let in_books = memberships.contains(&(said.info_hash, said.peer_id));
-        if !in_books && memberships.len() >= self.rules.memberships_max {
+        let is_recorded = memberships.contains(&(said.info_hash, said.peer_id));
+        if !is_recorded && memberships.len() >= self.rules.memberships_max {
             return false;
         }
         if !self.knows(said.info_hash, member) {
@@ -150,7 +150,7 @@ impl Naive {
         let swarm = self.swarms.entry(said.info_hash).or_default();
         if let Some(state) = swarm.find(member) {
             state.heard = now;
-            // Without a word about it a member stays what it is.
+            // Without `left` the role is unchanged.
             if said.completed {
                 state.seeds = true;
             } else if let Some(missing) = said.left {
@@ -174,10 +174,10 @@ impl Naive {
         let swarm = self.swarms.entry(info_hash).or_default();
         swarm.members.push(state);
         self.strike_out(connection, info_hash, peer_id);
-        let books = &mut self.books(connection).memberships;
-        let here = |(hash, _): &&(InfoHash, PeerId)| *hash == info_hash;
-        let own: Vec<_> = books.iter().filter(here).copied().collect();
-        books.push((info_hash, peer_id));
+        let recorded = &mut self.books(connection).memberships;
+        let is_in_swarm = |(hash, _): &&(InfoHash, PeerId)| *hash == info_hash;
+        let own: Vec<_> = recorded.iter().filter(is_in_swarm).copied().collect();
+        recorded.push((info_hash, peer_id));
         if own.len() >= self.rules.peer_ids_per_swarm_max
             && let Some((_, oldest)) = own.first()
         {
@@ -212,7 +212,7 @@ impl Naive {
         }
     }
 
-    /// Who may be given the offers of a member.
+    /// Returns the members that may receive the offers of a member.
     pub(super) fn eligible(&self, info_hash: InfoHash, sender: Member) -> Eligible {
         let mut eligible = Eligible::default();
         let Some(swarm) = self.swarms.get(&info_hash) else {
@@ -240,8 +240,8 @@ impl Naive {
         eligible
     }
 
-    /// Whether so many members with this `peer_id` have already given the connection of `to` an offer with this id
-    /// that one more is not passed on.
+    /// Whether the maximum number of members with this `peer_id` have already sent an offer with this id to the
+    /// connection of `to`.
     pub(super) fn has_too_many_copies(
         &self,
         info_hash: InfoHash,
@@ -257,7 +257,7 @@ impl Naive {
         copies.len() >= COPIES_MAX && copies.iter().all(|offer| offer.from != from)
     }
 
-    /// Takes note that an offer was given to a member.
+    /// Records that an offer was relayed to a member.
     pub(super) fn give(
         &mut self,
         info_hash: InfoHash,
@@ -286,7 +286,7 @@ impl Naive {
         });
     }
 
-    /// The offers that an answer is for; they no longer wait.
+    /// Removes and returns the offers that an answer is for.
     pub(super) fn answer(
         &mut self,
         connection: ConnectionId,
@@ -317,13 +317,13 @@ impl Naive {
     }
 
     pub(super) fn close(&mut self, connection: ConnectionId) {
-        let gone = self.connections.remove(&connection).unwrap_or_default();
-        for (info_hash, peer_id) in gone.memberships {
+        let closed = self.connections.remove(&connection).unwrap_or_default();
+        for (info_hash, peer_id) in closed.memberships {
             self.leave(info_hash, (connection, peer_id));
         }
     }
 
-    /// Ends what has expired. The books of the connections stay as they are until [`Self::tell`].
+    /// Removes expired entries. The memberships of connections are unchanged until [`Self::tell`].
     pub(super) fn sweep(&mut self) -> Vec<(InfoHash, Member)> {
         let mut expired = Vec::new();
         for (info_hash, swarm) in &self.swarms {
@@ -351,7 +351,7 @@ impl Naive {
         expired
     }
 
-    /// The connection hears that a membership has expired; it may have joined again in the meantime.
+    /// Notifies a connection of an expired membership; it may have joined again meanwhile.
     pub(super) fn tell(&mut self, info_hash: InfoHash, (connection, peer_id): Member) {
         if !self.knows(info_hash, (connection, peer_id)) {
             self.strike_out(connection, info_hash, peer_id);

@@ -1,5 +1,5 @@
-//! What can happen to a tracker, out of pools so small that clashes are everyday. Read from bytes, which a seeded
-//! generator or a fuzzer gives: any bytes are some operations.
+//! The operations of the simulation, with ids from small pools so that collisions are common. They are read from bytes
+//! of a seeded generator or a fuzzer: any bytes are valid operations.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) const SCRAPE_HASHES_MAX: usize = 3;
 /// Most connections at the same time.
 pub(crate) const CONNECTIONS_MAX: usize = 12;
 
-/// The swarms. They hold bytes that JSON escapes, and such that take two in UTF-8.
+/// The swarms. Their ids contain bytes that JSON escapes, and bytes that take two in UTF-8.
 const ANNOUNCED: [InfoHash; 3] = [
     InfoHash::new(*b"\x00\"\\\x7f\x80\xff\n/aaaaaaaaaaaa"),
     InfoHash::new([b'h'; 20]),
@@ -28,7 +28,7 @@ pub(crate) const INFO_HASHES: [InfoHash; 4] = [
     ANNOUNCED[2],
     InfoHash::new([b'?'; 20]),
 ];
-/// The first comes often, so that many have the same.
+/// The first is repeated, so that many members share it.
 pub(crate) const PEER_IDS: [PeerId; 7] = [
     PeerId::new(*b"-WW0207-aaaaaaaaaaaa"),
     PeerId::new(*b"-WW0207-aaaaaaaaaaaa"),
@@ -38,7 +38,7 @@ pub(crate) const PEER_IDS: [PeerId; 7] = [
     PeerId::new([0xff; 20]),
     PeerId::new([b'\\'; 20]),
 ];
-/// The first comes often, so that many offers have the same.
+/// The first is repeated, so that many offers share it.
 pub(crate) const OFFER_IDS: [OfferId; 6] = [
     OfferId::new([b'o'; 20]),
     OfferId::new([b'o'; 20]),
@@ -48,12 +48,12 @@ pub(crate) const OFFER_IDS: [OfferId; 6] = [
     OfferId::new([0xe9; 20]),
 ];
 
-/// JSON text, if the field is there, and whether it says that something is missing.
+/// JSON text, if the field is present, and whether it means that data is missing.
 pub(crate) type Left = (Option<&'static str>, Option<bool>);
-/// JSON text, if the field is there, and its value if that is usable.
+/// JSON text, if the field is present, and its value if it is usable.
 pub(crate) type Numwant = (Option<&'static str>, Option<usize>);
 
-/// The `event` of announces as JSON, if it is there.
+/// The `event` of announces as JSON, if present.
 pub(crate) const EVENTS: [Option<&str>; 9] = [
     None,
     None,
@@ -90,7 +90,7 @@ pub(crate) const NUMWANTS: [Numwant; 9] = [
     (Some("\"1\""), None),
     (Some("null"), None),
 ];
-/// Items of `offers` in which something is wrong.
+/// Invalid items of `offers`.
 pub(crate) const BAD_OFFERS: [&str; 5] = [
     "null",
     "7",
@@ -99,12 +99,12 @@ pub(crate) const BAD_OFFERS: [&str; 5] = [
     r#"{"offer_id":"oooooooooooooooooooo","offer":{"type":"offer","sdp":"\udead"}}"#,
 ];
 
-/// One thing that happens. Numbers named `from` count through the open connections, all else comes from the pools.
+/// One operation. Numbers named `from` index the open connections (modulo), everything else comes from the pools.
 #[derive(Debug, Clone)]
 pub(crate) enum Operation {
     /// A connection is opened.
     Open,
-    /// A connection announces, whatever the event.
+    /// A connection announces, with any event.
     Announce {
         from: u8,
         info_hash: InfoHash,
@@ -113,10 +113,10 @@ pub(crate) enum Operation {
         left: Left,
         numwant: Numwant,
         offers: Vec<OfferItem>,
-        /// Ids are written with escapes throughout.
+        /// Every character of the ids is escaped.
         escaped: bool,
     },
-    /// Somebody announces over HTTP; `from` counts through the addresses.
+    /// A client announces over HTTP; `from` indexes the addresses (modulo).
     AnnounceHttp {
         from: u8,
         info_hash: InfoHash,
@@ -124,46 +124,46 @@ pub(crate) enum Operation {
         event: Option<&'static str>,
         left: Left,
         wanted: u8,
-        /// With the `key` of one of two clients, or of none.
+        /// Selects the `key` of one of two clients, or none.
         key: u8,
     },
     /// A connection answers.
     Answer { from: u8, kind: AnswerKind },
-    /// A connection scrapes these swarms (`None`: something that is no hash), or everything.
+    /// A connection scrapes these swarms (`None`: an invalid hash), or everything.
     Scrape {
         from: u8,
         hashes: Option<Vec<Option<InfoHash>>>,
     },
-    /// A connection's output is stuck, or no longer is.
+    /// The output of a connection becomes blocked or unblocked.
     SetBlocked { from: u8, blocked: bool },
     /// A connection closes.
     Close { from: u8 },
-    /// Time goes on.
+    /// Time passes.
     Wait(Duration),
-    /// All parts of the table are swept. The owners of expired memberships may hear of it only later, as they do if
-    /// they live on another worker.
+    /// All parts of the table are swept. The owners of expired memberships may be notified later, as if they were on
+    /// another worker.
     Sweep { told: bool },
-    /// The owners of expired memberships hear of it.
+    /// The owners of expired memberships are notified.
     Tell,
 }
 
 /// An item of `offers`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OfferItem {
-    /// A good one with this `offer_id`.
+    /// A valid offer with this `offer_id`.
     Good(OfferId),
     /// One of [`BAD_OFFERS`].
     Bad(&'static str),
 }
 
-/// What is answered.
+/// The offer that an answer names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnswerKind {
-    /// The n-th offer that waits, by the connection that got it.
+    /// The n-th pending offer, by its receiver.
     Right(u8),
-    /// The n-th offer that waits, by whoever.
+    /// The n-th pending offer, by any connection.
     Copied(u8),
-    /// The n-th offer that waits, by the connection that got it, in another swarm.
+    /// The n-th pending offer, by its receiver, in another swarm.
     WrongSwarm(u8, InfoHash),
     /// The last answer that was sent, again.
     Again,
@@ -173,11 +173,11 @@ pub(crate) enum AnswerKind {
         to_peer_id: PeerId,
         offer_id: OfferId,
     },
-    /// One whose `sdp` is no string.
+    /// An answer whose `sdp` is not a string.
     Bad,
 }
 
-/// The bounds under which the operations happen.
+/// The rules under which the operations run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup(pub(crate) Rules);
 
@@ -203,7 +203,7 @@ impl Setup {
     }
 }
 
-/// All operations that the bytes hold, at most `most`.
+/// Reads all operations in the bytes, at most `most`.
 pub(crate) fn read_all(bytes: &mut impl Iterator<Item = u8>, most: usize) -> Vec<Operation> {
     std::iter::from_fn(|| Operation::read(bytes))
         .take(most)
@@ -293,7 +293,7 @@ fn offers(bytes: &mut impl Iterator<Item = u8>) -> Option<Vec<OfferItem>> {
     (0..count).map(|_| item()).collect()
 }
 
-/// The outer `None`: the bytes are used up.
+/// Reads the hashes of a scrape. The outer `None`: no bytes left.
 #[expect(
     clippy::option_option,
     reason = "the inner one is a scrape without hashes"

@@ -1,4 +1,4 @@
-//! The messages of the operations as a client writes them.
+//! Writes the messages of the operations as clients do.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use swarmhub::protocol::{InfoHash, OfferId, PeerId};
 
 use super::operation::{Left, Numwant, OfferItem};
 
-/// The two ways in which clients spell an id.
+/// The two ways in which clients encode an id in JSON.
 #[derive(Clone, Copy)]
 pub(super) struct Spelling {
     /// Every character as an escape.

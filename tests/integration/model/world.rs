@@ -1,5 +1,4 @@
-//! A tracker with its connections, and the naive model beside it: every operation happens to both, and what the
-//! tracker says and does is compared with what the model expects.
+//! Runs operations on a tracker with its connections and on the naive model, and compares the results.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -18,18 +17,18 @@ use super::naive::Naive;
 use super::operation::{CONNECTIONS_MAX, Operation, Setup};
 use super::wire::Spelling;
 
-/// After how many operations everything is compared, not only what the operation has caused.
+/// The complete state is compared after this many operations; in between only the outcome of the operation.
 const CHECK_EVERY: usize = 16;
 
-/// Where the tracker and the model do not agree.
+/// A difference between tracker and model.
 #[derive(Debug)]
 pub(crate) struct Broken {
-    /// The place of the operation after which it was noticed.
+    /// The index of the operation after which it was detected.
     pub(crate) at: usize,
     pub(crate) why: String,
 }
 
-/// Lets the operations happen to a new tracker, then closes all connections.
+/// Runs the operations on a new tracker, then closes all connections.
 pub(crate) fn run(setup: Setup, operations: &[Operation], seed: u64) -> Result<(), Broken> {
     let mut world = World::new(setup, seed);
     for (at, operation) in operations.iter().enumerate() {
@@ -47,11 +46,11 @@ pub(super) struct World {
     pub(super) tracker: Tracker,
     pub(super) naive: Naive,
     pub(super) open: Vec<Open>,
-    /// Expired memberships of which their owners have not heard.
+    /// Expired memberships of which their owners are not notified yet.
     untold: Vec<Expired>,
-    /// How many memberships over HTTP are counted for whom.
+    /// How many HTTP memberships are counted for each owner.
     pub(super) owned: BTreeMap<Owner, u32>,
-    /// Those of two addresses within one network.
+    /// The shares of two addresses in one network.
     shares: [Arc<Share>; 2],
     network: Arc<Share>,
     pub(super) rng: SmallRng,
@@ -65,12 +64,12 @@ pub(super) struct Open {
     pub(super) participant: Participant,
 }
 
-/// The number of the address that a connection comes from; the last one is limited by nothing.
+/// Returns the number of a connection's address; the last address has no limits.
 pub(super) fn address(id: ConnectionId) -> usize {
     id.slot() % 3
 }
 
-/// What stands together when receivers are chosen: the connections of an address, else each for itself.
+/// Returns the group of a connection for choosing receivers: its address, or itself if it has none.
 pub(super) fn group(id: ConnectionId) -> u64 {
     match address(id) {
         2 => id.to_bits(),
@@ -78,7 +77,7 @@ pub(super) fn group(id: ConnectionId) -> u64 {
     }
 }
 
-/// `Err` with the words if the condition does not hold.
+/// Returns `Err` with the text if the condition does not hold.
 pub(super) fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
@@ -132,8 +131,8 @@ impl World {
                 escaped,
             } => {
                 let spelling = Spelling { escaped: *escaped };
-                let words = (*event, *left, *numwant);
-                return self.announce(*from, (*info_hash, *peer_id), words, offers, spelling);
+                let fields = (*event, *left, *numwant);
+                return self.announce(*from, (*info_hash, *peer_id), fields, offers, spelling);
             }
             Operation::AnnounceHttp {
                 from,
@@ -144,13 +143,13 @@ impl World {
                 wanted,
                 key,
             } => {
-                let words = Words {
+                let fields = Words {
                     event: *event,
                     left: left.0,
                     wanted: usize::from(*wanted),
                     key: *key,
                 };
-                return self.announce_http(*from, *info_hash, *peer_id, &words);
+                return self.announce_http(*from, *info_hash, *peer_id, &fields);
             }
             Operation::Answer { from, kind } => return self.answer(*from, *kind),
             Operation::Scrape { from, hashes } => return self.scrape(*from, hashes.as_deref()),
@@ -183,7 +182,7 @@ impl World {
 
     fn open(&mut self) {
         if self.open.len() < CONNECTIONS_MAX {
-            // Places are used again, as in service; the serial number tells their connections apart.
+            // Slots are reused as in production; the serial number distinguishes their connections.
             let slot = u32::try_from(self.open.len()).unwrap_or(0);
             let id = ConnectionId::new(0, slot, self.connections);
             self.connections += 1;
@@ -243,8 +242,8 @@ impl World {
         }
     }
 
-    /// The invariants of the whole: counters equal a recount and the model; every swarm has exactly the members, roles,
-    /// counts and waiting offers of the model, and there is no empty one; the books of each connection agree.
+    /// Checks the invariants of the complete state: counters equal a recount and the model; every swarm has exactly the
+    /// members, roles, counts and pending offers of the model; no swarm is empty; memberships of each connection agree.
     fn check_everything(&self) -> Result<(), String> {
         let swarms = self.tracker.swarms();
         ensure_eq("recount", &swarms.recount(), &Some(swarms.totals()))?;
@@ -290,7 +289,7 @@ impl World {
         self.check_shares()
     }
 
-    /// What is counted for each address and their network is what their connections have.
+    /// Checks that the counts of each address and of their network equal the memberships of their connections.
     fn check_shares(&self) -> Result<(), String> {
         let mut all = 0;
         for (number, share) in (0..).zip(&self.shares) {
@@ -302,7 +301,7 @@ impl World {
         ensure_eq("share of the network", &self.network.memberships(), &all)
     }
 
-    /// Closes all connections and lets the others expire: nothing must be left.
+    /// Closes all connections and expires HTTP members: nothing must be left.
     fn finish(mut self) -> Result<(), String> {
         self.check_everything()?;
         for open in self.open.drain(..) {

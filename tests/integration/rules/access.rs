@@ -1,4 +1,4 @@
-//! Swarms that may not be here.
+//! Allow and deny lists of info-hashes in the core.
 
 use serde_json::json;
 use swarmhub::protocol::{About, Failure, InfoHash};
@@ -38,7 +38,7 @@ fn a_swarm_that_is_not_allowed_is_not_begun_and_others_are_served() {
     world.tracker.set_info_hashes(only);
     assert_refused(&connection.say(&announce('i', 'a')), 'i');
     assert!(connection.say(&announce('h', 'a')).reply.is_some());
-    assert_eq!(world.totals(), (1, 0, 1), "it has left the other one");
+    assert_eq!(world.totals(), (1, 0, 1), "it left the other swarm");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn members_of_a_swarm_that_is_denied_are_introduced_no_more_and_leave_it() {
         2
     );
     deny(&world, 'h');
-    assert_eq!(world.scrape('h'), (0, 0, 0), "as if it were unknown");
+    assert_eq!(world.scrape('h'), (0, 0, 0), "as if the swarm were unknown");
     let dropped = other.say(&answer('h', 'b', 'a', '1'));
     assert_eq!(dropped.answer, Some(AnswerFate::Unwanted));
     assert!(dropped.relays.is_empty() && dropped.reply.is_none());
@@ -61,7 +61,7 @@ fn members_of_a_swarm_that_is_denied_are_introduced_no_more_and_leave_it() {
     assert_eq!(world.totals(), (2, 0, 3));
     let left: Vec<_> = other.participant.memberships().collect();
     assert_eq!(left, []);
-    // Who leaves is answered as ever.
+    // A stopped event is answered as usual.
     let stopped = with(announce('h', 'c'), &json!({"event": "stopped"}));
     assert!(matches!(
         third.say(&stopped).reply,
@@ -114,7 +114,7 @@ fn peers_over_http_of_a_denied_swarm_are_refused_and_no_longer_counted() {
     let world = World::new(RULES);
     assert_eq!(tells(&world, 'h', 1), Ok(None));
     deny(&world, 'h');
-    // Who counted for somebody is given back.
+    // The released owner is returned.
     assert_eq!(tells(&world, 'h', 1), Err((Failure::NotAllowed, true)));
     assert_eq!(tells(&world, 'h', 1), Err((Failure::NotAllowed, false)));
     assert_eq!(world.tracker.swarms().totals().http_peers, 0);

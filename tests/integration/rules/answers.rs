@@ -1,4 +1,4 @@
-//! Who may answer whom, when and how often.
+//! Answers: which offers a connection may answer, when and how often.
 
 use serde_json::json;
 use swarmhub::tracker::{AnswerFate, RelayKind, Rules};
@@ -142,7 +142,7 @@ fn an_offer_that_is_given_again_waits_anew() {
     assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 1);
     assert!(
         receiver.say(&answer('h', 'b', 'a', '1')).is_dropped(),
-        "it is one offer still"
+        "it is still one offer"
     );
 }
 
@@ -177,11 +177,11 @@ fn at_most_four_members_with_one_peer_id_give_somebody_the_same_offer() {
     let world = World::new(RULES);
     let [mut receiver] = world.join('h', ['b']);
     let twins = world.join('h', ['a'; 5]);
-    let given = twins.map(|mut twin| {
+    let relayed = twins.map(|mut twin| {
         twin.say(&with(announce('h', 'a'), &offers("1")))
             .relays
             .len()
     });
-    assert_eq!(given, [1, 1, 1, 1, 0]);
+    assert_eq!(relayed, [1, 1, 1, 1, 0]);
     assert_eq!(receiver.say(&answer('h', 'b', 'a', '1')).relays.len(), 4);
 }

@@ -1,4 +1,4 @@
-//! Those who announce over HTTP: the same counts, but only each other.
+//! Members over HTTP: shared counts with WebSocket members, but peer lists of HTTP members only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
@@ -19,7 +19,7 @@ fn room() -> HttpRoom {
     }
 }
 
-/// An announce of the peer at `192.0.2.NUMBER:6881`.
+/// Announces the peer at `192.0.2.NUMBER:6881`.
 fn tell(world: &World, swarm: char, number: u8, more: &str) -> HttpOutcome {
     tell_from(world, swarm, v4(number), more)
 }
@@ -32,13 +32,13 @@ fn tell_from(world: &World, swarm: char, from: Endpoint, more: &str) -> HttpOutc
     let hash = swarm.to_string().repeat(20);
     let query = format!("info_hash={hash}&peer_id=-TR4050-abcdefghijkl&port=6881{more}");
     let announce = read_announce(query.as_bytes()).expect("an announce");
-    let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+    let time_and_rng = (world.now.get(), &mut *world.rng.borrow_mut());
     world
         .tracker
-        .announce_http(&from, &announce, with_rng, || Ok(room()))
+        .announce_http(&from, &announce, time_and_rng, || Ok(room()))
 }
 
-/// Whom it no longer counts for after an announce, if it is served; else why not, and whether there was somebody.
+/// Announces; returns the released owner, or the failure and whether an owner was released.
 pub(super) fn tells(
     world: &World,
     swarm: char,
@@ -47,7 +47,7 @@ pub(super) fn tells(
     released(tell(world, swarm, number, ""))
 }
 
-/// The same of one that leaves.
+/// Announces `stopped`; returns the same as [`tells`].
 pub(super) fn leaves(
     world: &World,
     swarm: char,
@@ -66,17 +66,17 @@ fn told(world: &World, swarm: char, number: u8, more: &str) -> Told {
     tell(world, swarm, number, more).told.expect("served")
 }
 
-/// Seeders, leechers, and the last bytes of the addresses told.
+/// Announces; returns seeders, leechers, and the last bytes of the listed addresses.
 fn answer(world: &World, swarm: char, number: u8, more: &str) -> (u32, u32, Vec<u8>) {
-    let told = told(world, swarm, number, more);
-    let mut peers: Vec<_> = told
+    let reply = told(world, swarm, number, more);
+    let mut peers: Vec<_> = reply
         .peers
         .v4
         .iter()
         .map(|([_, _, _, last, ..], _)| *last)
         .collect();
     peers.sort_unstable();
-    (told.counts.complete, told.counts.incomplete, peers)
+    (reply.counts.complete, reply.counts.incomplete, peers)
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_peer_over_http_is_its_address_and_port() {
     assert_eq!(answer(&world, 'h', 1, "&left=0"), (1, 0, vec![]));
     tell_from(&world, 'h', other_port, "");
     assert_eq!(answer(&world, 'h', 1, ""), (1, 1, vec![1]));
-    // Who knows only the address and port of another cannot end its membership.
+    // A client that knows only address and port of another peer cannot end its membership.
     let query = format!(
         "info_hash={}&peer_id={}&port=80&event=stopped",
         "h".repeat(20),
@@ -150,7 +150,11 @@ fn the_last_one_takes_the_swarm_with_it_over_http_too() {
     answer(&world, 'h', 1, "&event=stopped");
     assert_eq!(world.totals(), (0, 0, 0));
     assert_eq!(answer(&world, 'h', 1, "&event=stopped"), (0, 0, vec![]));
-    assert_eq!(world.totals(), (0, 0, 0), "a question makes none");
+    assert_eq!(
+        world.totals(),
+        (0, 0, 0),
+        "a stopped event creates no swarm"
+    );
 }
 
 #[test]
@@ -167,7 +171,11 @@ fn a_membership_over_http_ends_without_announces_after_its_own_time() {
     answer(&world, 'i', 2, "");
     world.wait(1_800);
     answer(&world, 'h', 3, "");
-    assert_eq!(world.sweep().len(), 1, "the WebSocket's has its own");
+    assert_eq!(
+        world.sweep().len(),
+        1,
+        "WebSocket members have a shorter lifetime"
+    );
     assert_eq!(world.totals(), (2, 0, 3));
     answer(&world, 'h', 1, "");
     world.wait(1);
@@ -220,7 +228,7 @@ fn every_other_peer_is_told_equally_often_and_never_the_one_who_asks() {
     let mut times = BTreeMap::new();
     for _ in 0..9_000 {
         let (_, _, peers) = answer(&world, 'h', 1, "&numwant=2");
-        assert_eq!(BTreeSet::from_iter(&peers).len(), 2, "no one twice");
+        assert_eq!(BTreeSet::from_iter(&peers).len(), 2, "no duplicates");
         for peer in peers {
             *times.entry(peer).or_insert(0) += 1;
         }
@@ -260,7 +268,7 @@ fn a_peer_over_http_too_many_is_refused_and_the_others_go_on() {
     assert_eq!(
         refused.released,
         Some(NonZeroU64::new(9)),
-        "it counts for nobody"
+        "its owner is released"
     );
     assert_eq!(answer(&world, 'h', 1, ""), (0, 1, vec![]));
     answer(&world, 'i', 2, "&event=stopped");
@@ -292,7 +300,7 @@ fn an_address_with_many_swarms_begins_none_over_http_either() {
         let hash = swarm.to_string().repeat(20);
         let query = format!("info_hash={hash}&peer_id={hash}&port=1");
         let announce = read_announce(query.as_bytes()).expect("an announce");
-        let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+        let time_and_rng = (world.now.get(), &mut *world.rng.borrow_mut());
         let room = || {
             share.note(0, 1);
             Ok(HttpRoom {
@@ -302,17 +310,17 @@ fn an_address_with_many_swarms_begins_none_over_http_either() {
         };
         let outcome = world
             .tracker
-            .announce_http(&v4(1), &announce, with_rng, room);
+            .announce_http(&v4(1), &announce, time_and_rng, room);
         if outcome.released.is_some() {
             share.note(1, 0);
         }
         outcome.told.map(|_| ())
     };
-    // Of ten free a fifth is two, of nine nearly so.
+    // A fifth of ten free swarms is two, a fifth of nine nearly two.
     assert_eq!([announce('a'), announce('b')], [Ok(()), Ok(())]);
     assert_eq!(announce('c'), Err(Failure::AddressSwarms));
     let _other = world.join('d', ['x']);
-    assert_eq!(announce('d'), Ok(()), "those of others it may join");
+    assert_eq!(announce('d'), Ok(()), "it may join swarms of others");
     assert_eq!(share.memberships(), 3);
 }
 
@@ -322,10 +330,10 @@ fn v6(number: u8) -> Endpoint {
     Endpoint::V6(bytes)
 }
 
-/// The numbers of the addresses told, of both kinds.
-fn numbers(told: &Told) -> (Vec<u8>, Vec<u8>) {
-    let v4 = told.peers.v4.iter().map(|(bytes, _)| bytes[3]);
-    let v6 = told.peers.v6.iter().map(|(bytes, _)| bytes[15]);
+/// Returns the numbers of the listed addresses of both families.
+fn numbers(reply: &Told) -> (Vec<u8>, Vec<u8>) {
+    let v4 = reply.peers.v4.iter().map(|(bytes, _)| bytes[3]);
+    let v6 = reply.peers.v6.iter().map(|(bytes, _)| bytes[15]);
     (v4.collect(), v6.collect())
 }
 
@@ -346,7 +354,7 @@ fn a_membership_begun_with_a_key_is_changed_only_with_that_key() {
             (None, true),
             "{key}"
         );
-        // It is answered like any other, and changes neither id nor role.
+        // It is answered as usual, but changes neither id nor role.
         let stranger = tell(
             &world,
             'h',
@@ -372,7 +380,7 @@ fn a_membership_begun_with_a_key_is_changed_only_with_that_key() {
     assert_eq!(
         tell(&world, 'h', 1, stopped).released,
         None,
-        "its id has changed"
+        "the id is different now"
     );
     let stopped = tell(
         &world,
@@ -388,13 +396,17 @@ fn a_membership_begun_with_a_key_is_changed_only_with_that_key() {
 fn a_client_without_a_key_that_restarts_replaces_itself() {
     let world = World::new(RULES);
     answer(&world, 'h', 1, "&left=5");
-    // Another session of it, also one that sends a key.
+    // A new session of the client, without and with a key.
     for more in ["", "&key=new"] {
         let restarted = format!("{more}&left=0&peer_id=yyyyyyyyyyyyyyyyyyyy");
         assert!(!tell(&world, 'h', 1, &restarted).has_other_key);
         assert_eq!(world.totals(), (1, 1, 0));
         answer(&world, 'h', 1, "&left=5");
-        assert_eq!(world.totals(), (1, 0, 1), "{more}: no key was begun with");
+        assert_eq!(
+            world.totals(),
+            (1, 0, 1),
+            "{more}: the membership has no key"
+        );
     }
     tell(&world, 'h', 1, "&peer_id=yyyyyyyyyyyyyyyyyyyy");
     let stopped = tell(
@@ -411,12 +423,12 @@ fn a_client_that_restarts_with_another_key_takes_over_when_the_old_one_is_silent
     let world = World::new(RULES);
     answer(&world, 'h', 2, "");
     answer(&world, 'h', 1, "&key=old");
-    // It is told of others at once, and still listed at the same address and port.
+    // It gets peers at once, and is still listed at the same address and port.
     let restarted = tell(&world, 'h', 1, "&key=new&peer_id=yyyyyyyyyyyyyyyyyyyy");
     assert!(restarted.has_other_key);
     assert_eq!(numbers(&restarted.told.expect("served")).0, [2]);
     assert_eq!(answer(&world, 'h', 2, "").2, [1]);
-    // Two thirds of the half hour that a membership lives.
+    // Two thirds of the membership lifetime of half an hour.
     world.wait(1_200);
     assert!(tell(&world, 'h', 1, "&key=new").has_other_key);
     world.wait(1);
@@ -432,13 +444,13 @@ fn one_client_over_ipv4_and_ipv6_counts_once_and_is_not_told_of_itself() {
     at(v4(1), "&key=k&left=5");
     let both = at(v6(1), "&key=k&left=5");
     assert_eq!((both.counts.complete, both.counts.incomplete), (0, 1));
-    assert_eq!(numbers(&both), (vec![], vec![]), "it is not told of itself");
+    assert_eq!(numbers(&both), (vec![], vec![]), "without itself");
     assert_eq!(numbers(&at(v4(1), "&key=k")), (vec![], vec![]));
-    // Others are told of it with both of its addresses.
+    // Others get both of its addresses.
     let other = at(v4(2), "&key=other&peer_id=yyyyyyyyyyyyyyyyyyyy&left=0");
     assert_eq!(numbers(&other), (vec![1], vec![1]));
     assert_eq!((other.counts.complete, other.counts.incomplete), (1, 1));
-    // A role is that of the client, and a download is one.
+    // Both memberships share the role, and a download counts once.
     let done = at(v4(1), "&key=k&event=completed&left=0");
     assert_eq!((done.counts.complete, done.counts.incomplete), (2, 0));
     at(v6(1), "&key=k&event=completed&left=0");
@@ -484,14 +496,14 @@ fn without_the_same_key_and_id_nobody_counts_as_another() {
         ("&key=c", "&key=c&peer_id=yyyyyyyyyyyyyyyyyyyy"),
     ]) {
         at(v4(number), one);
-        let told = at(v6(number), other);
+        let reply = at(v6(number), other);
         assert_eq!(
-            told.counts.incomplete,
+            reply.counts.incomplete,
             2 * u32::from(number),
             "{one} {other}"
         );
     }
-    // The same client at a third address counts for itself, and so does whoever took its id and key to many.
+    // The same id and key at further addresses count separately.
     at(v4(10), "&key=k");
     let two = at(v6(10), "&key=k");
     assert_eq!(two.counts.incomplete, 11);
@@ -500,18 +512,20 @@ fn without_the_same_key_and_id_nobody_counts_as_another() {
     world.totals();
 }
 
-/// With room for what belongs to this address group.
+/// Announces from an endpoint that belongs to this address group.
 fn tell_of(world: &World, from: Endpoint, group: u64, more: &str) -> HttpOutcome {
     let query = format!("info_hash={0}&peer_id={0}&port=1{more}", "h".repeat(20));
     let announce = read_announce(query.as_bytes()).expect("an announce");
-    let with_rng = (world.now.get(), &mut *world.rng.borrow_mut());
+    let time_and_rng = (world.now.get(), &mut *world.rng.borrow_mut());
     let group = NonZeroU64::new(group).expect("not 0");
-    world.tracker.announce_http(&from, &announce, with_rng, || {
-        Ok(HttpRoom {
-            owner: Some(group),
-            share: Some(Arc::new(Share::default().with_group(group))),
+    world
+        .tracker
+        .announce_http(&from, &announce, time_and_rng, || {
+            Ok(HttpRoom {
+                owner: Some(group),
+                share: Some(Arc::new(Share::default().with_group(group))),
+            })
         })
-    })
 }
 
 #[test]
@@ -556,10 +570,10 @@ fn peers_of_one_address_are_told_as_seldom_as_one_of_another() {
     }
     let mut crowd = 0;
     for _ in 0..100 {
-        let told = tell_of(&world, v4(0), 1, "&numwant=25")
+        let reply = tell_of(&world, v4(0), 1, "&numwant=25")
             .told
             .expect("served");
-        let peers = told.peers.v4;
+        let peers = reply.peers.v4;
         assert_eq!(peers.len(), 25);
         crowd += peers.iter().filter(|(bytes, _)| bytes[0] == 10).count();
     }

@@ -1,4 +1,4 @@
-//! Joining, refreshing and leaving.
+//! Joining, refreshing and leaving swarms.
 
 use serde_json::json;
 
@@ -45,7 +45,7 @@ fn stopped_is_answered_with_the_counts_that_are_left() {
     assert_eq!(
         one.counts(&stopped),
         (0, 1),
-        "who is no member is answered as well"
+        "a client that is not a member gets a reply too"
     );
     assert!(one.participant.memberships().next().is_none());
 }
@@ -61,9 +61,9 @@ fn offers_of_who_leaves_are_ignored() {
 #[test]
 fn a_closed_connection_is_gone_from_all_swarms_at_once() {
     let world = World::new(RULES);
-    let [mut gone, mut stays] = world.join('h', ['a', 'b']);
-    gone.say(&with(announce('i', 'a'), &json!({"left": 0})));
-    gone.close();
+    let [mut closing, mut stays] = world.join('h', ['a', 'b']);
+    closing.say(&with(announce('i', 'a'), &json!({"left": 0})));
+    closing.close();
     assert_eq!(world.totals(), (1, 0, 1));
     assert!(
         stays

@@ -1,4 +1,4 @@
-//! How long a membership lives.
+//! Lifetimes of memberships and their expiry.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn who_joins_again_before_it_hears_that_it_expired_stays_a_member_and_in_the_boo
     world.wait(361);
     assert_eq!(world.sweep().len(), 1);
     assert_eq!(connection.counts(&announce('h', 'a')), (0, 1));
-    // The late note of what has happened on another worker.
+    // The late notification from another worker.
     let (info_hash, peer_id) = (InfoHash::new(id('h')), PeerId::new(id('a')));
     world
         .tracker
@@ -65,7 +65,7 @@ fn who_joins_again_before_it_hears_that_it_expired_stays_a_member_and_in_the_boo
     let memberships: Vec<_> = connection.participant.memberships().collect();
     assert_eq!(memberships, [(info_hash, peer_id)]);
     connection.close();
-    assert_eq!(world.totals(), (0, 0, 0), "no ghost stays");
+    assert_eq!(world.totals(), (0, 0, 0), "no member is left");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who is a member, and what one connection can do to the members of another: nothing.
+//! Identity and limits of members; a connection cannot affect members of another.
 
 use std::sync::Arc;
 
@@ -102,14 +102,14 @@ fn the_membership_beyond_the_bound_is_refused_and_the_others_go_on() {
     assert_eq!(
         world.totals(),
         (2, 0, 2),
-        "no swarm is made for a refused announce"
+        "a refused announce creates no swarm"
     );
     assert_eq!(connection.counts(&announce('h', 'a')), (0, 1));
     connection.say(&with(announce('h', 'a'), &json!({"event": "stopped"})));
     assert_eq!(connection.counts(&announce('j', 'a')), (0, 1));
 }
 
-/// A tracker for 20 swarms, of which an address may have a tenth of what is free.
+/// A tracker for 20 swarms, where an address may create a tenth of the free ones.
 fn small() -> World {
     World::new(Rules {
         swarms_max: 20,
@@ -121,14 +121,15 @@ fn small() -> World {
 #[test]
 fn an_address_begins_fewer_swarms_the_fuller_the_table_and_whoever_has_none_begins_one() {
     let world = small();
-    let mut began = Vec::new();
+    let mut addresses = Vec::new();
     for _ in 0..30 {
         let share = Arc::new(Share::default());
         let mut own = [0; 2].map(|_| world.connect_of(&share));
         let mut swarms = 0;
-        // In turn on both of its connections, under names of its own.
+        // Alternates between both connections, with swarms of its own.
         for name in 0..3_u8 {
-            let swarm = char::from(b'!' + 3 * u8::try_from(began.len()).expect("few") % 90 + name);
+            let swarm =
+                char::from(b'!' + 3 * u8::try_from(addresses.len()).expect("few") % 90 + name);
             let outcome = own[usize::from(name % 2)].say(&announce(swarm, 'a'));
             match outcome.reply {
                 Some(Reply::Announce(..)) => swarms += 1,
@@ -137,7 +138,7 @@ fn an_address_begins_fewer_swarms_the_fuller_the_table_and_whoever_has_none_begi
                 }
                 Some(Reply::Failure(refusal)) => {
                     assert_eq!(refusal.failure, Failure::Swarms);
-                    assert_eq!(world.totals().0, 20, "only a full table refuses others");
+                    assert_eq!(world.totals().0, 20, "only a full table refuses this way");
                 }
                 other => panic!("{other:?}"),
             }
@@ -147,9 +148,9 @@ fn an_address_begins_fewer_swarms_the_fuller_the_table_and_whoever_has_none_begi
             .map(|one| one.participant.memberships().count())
             .sum();
         assert_eq!(share.memberships(), held);
-        began.push((swarms, own));
+        addresses.push((swarms, own));
     }
-    let swarms: Vec<_> = began.iter().map(|(swarms, _)| *swarms).collect();
+    let swarms: Vec<_> = addresses.iter().map(|(swarms, _)| *swarms).collect();
     assert_eq!(swarms[..2], [2, 2]);
     assert!(swarms.is_sorted_by(|one, next| one >= next), "{swarms:?}");
     assert_eq!(swarms.iter().sum::<usize>(), 20);
@@ -160,27 +161,27 @@ fn swarms_that_exist_may_always_be_joined_and_what_was_left_may_be_begun_anew() 
     let world = small();
     let _others = world.join('h', ['x', 'y']);
     let share = Arc::new(Share::default());
-    let mut greedy = world.connect_of(&share);
+    let mut heavy = world.connect_of(&share);
     for swarm in ['i', 'j'] {
-        assert_eq!(greedy.counts(&announce(swarm, 'a')), (0, 1));
+        assert_eq!(heavy.counts(&announce(swarm, 'a')), (0, 1));
     }
     assert!(matches!(
-        greedy.say(&announce('k', 'a')).reply,
+        heavy.say(&announce('k', 'a')).reply,
         Some(Reply::Failure(refusal)) if refusal.failure == Failure::AddressSwarms
     ));
     assert_eq!(
         world.totals(),
         (3, 0, 4),
-        "no swarm is made for a refused announce"
+        "a refused announce creates no swarm"
     );
-    assert_eq!(greedy.counts(&announce('h', 'a')), (0, 3));
-    assert_eq!(greedy.counts(&announce('i', 'a')), (0, 1));
+    assert_eq!(heavy.counts(&announce('h', 'a')), (0, 3));
+    assert_eq!(heavy.counts(&announce('i', 'a')), (0, 1));
     for swarm in ['h', 'i'] {
-        greedy.say(&with(announce(swarm, 'a'), &json!({"event": "stopped"})));
+        heavy.say(&with(announce(swarm, 'a'), &json!({"event": "stopped"})));
     }
     assert_eq!(share.memberships(), 1);
-    assert_eq!(greedy.counts(&announce('k', 'a')), (0, 1));
-    greedy.close();
+    assert_eq!(heavy.counts(&announce('k', 'a')), (0, 1));
+    heavy.close();
     assert_eq!(share.memberships(), 0);
 }
 

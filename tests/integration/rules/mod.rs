@@ -1,6 +1,6 @@
-//! The rules of tracking, one by one, on the core: real messages in, outcomes out, no sockets.
+//! The tracking rules, tested one by one on the core: real messages in, outcomes out, no sockets.
 //!
-//! Swarms, peers and offers are named by one character, which stands for an id of twenty.
+//! Swarms, peers and offers have one-character names; the id is the character repeated 20 times.
 
 mod access;
 mod answers;
@@ -62,7 +62,7 @@ struct Connection<'w> {
     participant: Participant,
 }
 
-/// What came of a message.
+/// The outcome of a message.
 #[derive(Debug)]
 struct Outcome {
     reply: Option<Reply>,
@@ -74,7 +74,7 @@ struct Outcome {
 struct Relayed {
     to: ConnectionId,
     kind: RelayKind,
-    /// As the receiver reads it.
+    /// The message as the receiver parses it.
     message: Value,
 }
 
@@ -96,7 +96,7 @@ fn announce(swarm: char, peer: char) -> Value {
     json!({"action": "announce", "info_hash": text(swarm), "peer_id": text(peer)})
 }
 
-/// Fields of an announce with an offer for each character.
+/// Returns an `offers` field with one offer per character.
 fn offers(names: &str) -> Value {
     let offer = |name| json!({"offer_id": text(name), "offer": {"type": "offer", "sdp": format!("of {name}")}});
     json!({"offers": names.chars().map(offer).collect::<Vec<_>>()})
@@ -128,14 +128,14 @@ impl World {
         }
     }
 
-    /// A connection of an address that has this share.
+    /// Opens a connection of the address with this share.
     fn connect_of(&self, share: &Arc<Share>) -> Connection<'_> {
         let mut connection = self.connect();
         connection.participant = Participant::of_address(connection.id, Some(Arc::clone(share)));
         connection
     }
 
-    /// Connections that have announced themselves as these peers.
+    /// Opens connections that have announced these peers.
     fn join<const N: usize>(&self, swarm: char, peers: [char; N]) -> [Connection<'_>; N] {
         peers.map(|peer| {
             let mut connection = self.connect();
@@ -164,7 +164,7 @@ impl World {
         (swarms, seeders, leechers)
     }
 
-    /// Seeders and leechers of a swarm, and its downloads.
+    /// Returns seeders, leechers and downloads of a swarm.
     fn scrape(&self, swarm: char) -> (u32, u32, u32) {
         let message = json!({"action": "scrape", "info_hash": text(swarm)});
         let Some(Reply::Scrape(files)) = self.connect().say(&message).reply else {
@@ -175,7 +175,7 @@ impl World {
     }
 }
 
-/// Goes through the whole table, slice by slice.
+/// Sweeps the whole table, slice by slice.
 fn sweep(tracker: &Tracker, now: Duration) -> Swept {
     let mut swept = Swept::default();
     for part in 0..tracker.swarms().parts() {
@@ -217,7 +217,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Announces, and gives seeders and leechers as replied.
+    /// Announces and returns seeders and leechers of the reply.
     fn counts(&mut self, message: &Value) -> (u32, u32) {
         match self.say(message).reply {
             Some(Reply::Announce(_, counts)) => (counts.complete, counts.incomplete),
@@ -233,7 +233,11 @@ impl Connection<'_> {
 impl Outcome {
     fn receivers(&self) -> BTreeSet<ConnectionId> {
         let receivers: BTreeSet<_> = self.relays.iter().map(|relay| relay.to).collect();
-        assert_eq!(receivers.len(), self.relays.len(), "nobody gets two offers");
+        assert_eq!(
+            receivers.len(),
+            self.relays.len(),
+            "no receiver gets two offers"
+        );
         receivers
     }
 

@@ -1,4 +1,4 @@
-//! Who gets the offers of an announce.
+//! Offers: the choice of receivers, limits per announce and receiver, fairness between addresses.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ fn members_whose_output_is_stuck_are_left_out_until_it_flows() {
     world.tracker.set_blocked(&mut stuck.participant, true);
     let outcome = sender.say(&with(announce('h', 'a'), &offers("12")));
     assert_eq!(outcome.receivers(), all([&other]));
-    // Also where it joins meanwhile.
+    // Also in a swarm that it joins while blocked.
     stuck.say(&announce('i', 'b'));
     sender.say(&announce('i', 'a'));
     assert!(
@@ -130,7 +130,7 @@ fn who_is_given_enough_offers_is_passed_over_for_another_until_time_goes_by() {
     let intake = Intake::new(10, 30);
     let world = World::new(Rules { intake, ..RULES });
     let [_victim, mut sender] = world.join('h', ['v', 's']);
-    let mut given = |tries| -> usize {
+    let mut relayed = |tries| -> usize {
         let mut all = 0;
         for _ in 0..tries {
             all += sender
@@ -140,13 +140,13 @@ fn who_is_given_enough_offers_is_passed_over_for_another_until_time_goes_by() {
         }
         all
     };
-    // Nobody else is there, so what is too much goes nowhere.
-    assert_eq!(given(50), 30);
+    // There is no other member, so offers over the limit are dropped.
+    assert_eq!(relayed(50), 30);
     world.wait(1);
-    assert_eq!(given(50), 10);
+    assert_eq!(relayed(50), 10);
     let [_another] = world.join('h', ['w']);
-    // The same flood goes to the newcomer now, for whom it is the first.
-    assert_eq!(given(50), 30);
+    // The newcomer receives the excess now.
+    assert_eq!(relayed(50), 30);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn offers_in_one_swarm_do_not_cost_a_member_those_of_another() {
     member.say(&announce('i', 'm'));
     sender.say(&announce('i', 's'));
     for swarm in ['h', 'i'] {
-        let given: usize = (0..5)
+        let relayed: usize = (0..5)
             .map(|_| {
                 sender
                     .say(&with(announce(swarm, 's'), &offers("1")))
@@ -165,7 +165,7 @@ fn offers_in_one_swarm_do_not_cost_a_member_those_of_another() {
                     .len()
             })
             .sum();
-        assert_eq!(given, 2);
+        assert_eq!(relayed, 2);
     }
 }
 
@@ -173,7 +173,7 @@ fn address(number: u64) -> Arc<Share> {
     Arc::new(Share::default().with_group(NonZeroU64::new(number).expect("not 0")))
 }
 
-/// Ten members, each of an address of its own.
+/// Joins ten members, each at its own address.
 fn ten(world: &World) -> Vec<Connection<'_>> {
     let join = |number: u8| {
         let mut connection = world.connect_of(&address(u64::from(number) + 1));
@@ -183,7 +183,7 @@ fn ten(world: &World) -> Vec<Connection<'_>> {
     (0..10).map(join).collect()
 }
 
-/// How many of the offers of newcomers, five each and each of an address of its own, reach one of the ten, who have the first places.
+/// Lets newcomers at separate addresses send five offers each; returns how many reach the first ten members.
 fn reached(world: &World, newcomers: std::ops::Range<u64>) -> usize {
     let reached = newcomers.map(|number| {
         let mut newcomer = world.connect_of(&address(1_000 + number));
@@ -226,11 +226,11 @@ fn a_flood_of_one_address_leaves_room_for_newcomers() {
         let world = World::new(Rules { intake, ..RULES });
         let _honest = ten(&world);
         let crowd = address(66);
-        // Under one peer_id, so that none is offered to another of them.
-        let mut loud: Vec<_> = (0..40).map(|_| world.connect_of(&crowd)).collect();
+        // All with one peer_id, so that they do not receive each other's offers.
+        let mut flooders: Vec<_> = (0..40).map(|_| world.connect_of(&crowd)).collect();
         let mut total = 0;
         for round in 0..40 {
-            for one in &mut loud {
+            for one in &mut flooders {
                 one.say(&with(announce('h', 'b'), &offers("1234567890")));
             }
             total += reached(&world, round..round + 1);

@@ -1,4 +1,4 @@
-//! Seeders and leechers.
+//! Roles of members: seeders and leechers, and how `left` and events change them.
 
 use serde_json::json;
 use swarmhub::tracker::AnswerFate;
@@ -7,7 +7,7 @@ use super::{RULES, World, announce, answer, offers, with};
 
 #[test]
 fn left_makes_seeders_and_leechers() {
-    // For a new member, and for one that was a seeder.
+    // Expected counts for a new member, and for a former seeder.
     for (left, new, seeder) in [
         (json!(0), (1, 0), (1, 0)),
         (json!(0.0), (1, 0), (1, 0)),
@@ -54,7 +54,7 @@ fn completed_makes_a_seeder_and_counts_as_one_download() {
     assert_eq!(world.scrape('h'), (1, 1, 1));
     other.say(&completed('b'));
     assert_eq!(world.scrape('h'), (2, 0, 2));
-    // A seeder of webtorrent begins with `completed`: it joins.
+    // A webtorrent seeder starts with `completed`: it joins.
     assert_eq!(world.connect().counts(&completed('c')), (3, 0));
 }
 

@@ -1,4 +1,4 @@
-//! Scrapes.
+//! Scrapes of named swarms and full scrapes.
 
 use serde_json::json;
 use swarmhub::protocol::{About, Failure, InfoHash};

@@ -1,4 +1,4 @@
-//! Several workers at once on one table: whatever the order, nothing is lost and nothing stays.
+//! Several worker threads on one swarm table: in any order, no member is lost and none is left over.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ const CONNECTIONS: usize = 6;
 struct Shared {
     tracker: Tracker,
     seconds: AtomicU64,
-    /// Memberships over HTTP that are counted.
+    /// Number of counted HTTP memberships.
     http_peers: AtomicUsize,
-    /// What all connections have together.
+    /// The share of all connections.
     share: Arc<Share>,
-    /// For each worker, expired memberships of its connections of which it has not heard.
+    /// For each worker, expired memberships of which it is not notified yet.
     notes: [Mutex<Vec<Expired>>; WORKERS as usize],
 }
 
@@ -60,7 +60,7 @@ impl Shared {
         }
     }
 
-    /// Announces over HTTP, from few addresses, so that workers often speak of the same peer at once.
+    /// Announces over HTTP from few addresses, so that workers often update the same peer at once.
     fn announce_http(&self, swarm: char, peer: char, more: &str, rng: &mut SmallRng) {
         let name = |name: char| name.to_string().repeat(20);
         let query = format!(
@@ -85,7 +85,7 @@ impl Shared {
         self.http_peers.fetch_sub(released, Ordering::Relaxed);
     }
 
-    /// Lets one worker do this and that, and gives back its open connections.
+    /// Runs random operations as one worker and returns its open connections.
     fn work(&self, worker: u8) -> Vec<(ConnectionId, Participant)> {
         let mut rng = SmallRng::seed_from_u64(u64::from(worker));
         let mut connections: Vec<(ConnectionId, Participant)> = Vec::new();
@@ -178,7 +178,7 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
         shared.read_notes(worker, connections);
     }
     let connections = workers.iter().flatten();
-    let in_books: usize = connections
+    let connection_memberships: usize = connections
         .map(|(_, participant)| participant.memberships().count())
         .sum();
     let totals = swarms.totals();
@@ -186,9 +186,9 @@ fn workers_that_share_the_table_agree_in_the_end_and_leave_nothing_behind() {
     assert_eq!(totals.http_peers, http_peers());
     assert_eq!(
         totals.seeders + totals.leechers,
-        in_books + totals.http_peers
+        connection_memberships + totals.http_peers
     );
-    assert_eq!(shared.share.memberships(), in_books);
+    assert_eq!(shared.share.memberships(), connection_memberships);
     for (_, participant) in workers.iter().flatten() {
         shared.tracker.close(participant);
     }

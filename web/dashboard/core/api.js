@@ -10,7 +10,7 @@ const PATIENCE_MS = 10_000
 
 export class ApiError extends Error {
   /** @param {number} status 0 when nothing answered @param {string} message @param {{ errors?: string[], retryAfter?: number | null }} [more] */
-  constructor (status, message, { errors = [], retryAfter = null } = {}) {
+  constructor(status, message, { errors = [], retryAfter = null } = {}) {
     super(message)
     this.name = 'ApiError'
     this.status = status
@@ -26,13 +26,17 @@ export class Api extends EventTarget {
   /** @type {string | null} */
   #token = kept()
 
-  get signedIn () { return this.#token !== null }
+  get signedIn() {
+    return this.#token !== null
+  }
 
   /** @param {string} path @returns {Promise<any>} */
-  get (path) { return this.send('GET', path) }
+  get(path) {
+    return this.send('GET', path)
+  }
 
   /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
-  async send (method, path, body) {
+  async send(method, path, body) {
     const token = this.#token
     try {
       return await request(method, path, token, body)
@@ -44,22 +48,27 @@ export class Api extends EventTarget {
   }
 
   /** The stream of server-sent events. @param {AbortSignal} signal */
-  stream (signal) {
-    return fetch(`${API}live`, { signal, headers: { ...authorization(this.#token), Accept: 'text/event-stream' }, cache: 'no-store', credentials: 'omit' })
+  stream(signal) {
+    return fetch(`${API}live`, {
+      signal,
+      headers: { ...authorization(this.#token), Accept: 'text/event-stream' },
+      cache: 'no-store',
+      credentials: 'omit'
+    })
   }
 
   /** @param {string} token @throws {ApiError} */
-  async signIn (token) {
+  async signIn(token) {
     await request('GET', 'session', token)
     this.#keep(token)
   }
 
-  signOut () {
+  signOut() {
     this.#keep(null)
   }
 
   /** @param {string | null} token */
-  #keep (token) {
+  #keep(token) {
     this.#token = token
     try {
       if (token === null) sessionStorage.removeItem(TOKEN)
@@ -71,7 +80,7 @@ export class Api extends EventTarget {
   }
 }
 
-function kept () {
+function kept() {
   try {
     return sessionStorage.getItem(TOKEN)
   } catch {
@@ -80,15 +89,15 @@ function kept () {
 }
 
 /** @param {string | null} token @returns {Record<string, string>} */
-const authorization = token => token === null ? {} : { Authorization: `Bearer ${token}` }
+const authorization = token => (token === null ? {} : { Authorization: `Bearer ${token}` })
 
 /** @param {string} method @param {string} path below /api/v1/ @param {string | null} token @param {unknown} [body] */
-async function request (method, path, token, body) {
+async function request(method, path, token, body) {
   let response
   try {
     response = await fetch(`${API}${path}`, {
       method,
-      headers: { ...authorization(token), ...body === undefined ? {} : { 'Content-Type': 'application/json' } },
+      headers: { ...authorization(token), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: 'no-store',
       credentials: 'omit',
@@ -104,15 +113,25 @@ async function request (method, path, token, body) {
 }
 
 /** @param {Response} response @param {any} data @param {string} text */
-export function errorOf (response, data, text = '') {
-  const errors = Array.isArray(data?.errors) ? data.errors.map((/** @type {any} */ error) => typeof error === 'string' ? error : [error?.key, error?.error ?? error?.message].filter(Boolean).join(': ')) : []
-  const message = data?.error ?? (errors.length ? errors.join(' ') : response.headers.get('content-type')?.startsWith('text/plain') ? text.trim().slice(0, 300) : '')
+export function errorOf(response, data, text = '') {
+  const errors = Array.isArray(data?.errors)
+    ? data.errors.map((/** @type {any} */ error) =>
+        typeof error === 'string' ? error : [error?.key, error?.error ?? error?.message].filter(Boolean).join(': ')
+      )
+    : []
+  const message =
+    data?.error ??
+    (errors.length
+      ? errors.join(' ')
+      : response.headers.get('content-type')?.startsWith('text/plain')
+        ? text.trim().slice(0, 300)
+        : '')
   const retryAfter = Number(response.headers.get('retry-after')) || null
   return new ApiError(response.status, message || `The tracker answered ${response.status}.`, { errors, retryAfter })
 }
 
 /** @param {string} text */
-function parsed (text) {
+function parsed(text) {
   try {
     return text ? JSON.parse(text) : null
   } catch {

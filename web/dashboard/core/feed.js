@@ -35,26 +35,26 @@ export class Feed extends EventTarget {
   #lastAt = -1
 
   /** @param {import('./api.js').Api} api */
-  constructor (api) {
+  constructor(api) {
     super()
     this.#api = api
     api.addEventListener('session', () => this.restart())
   }
 
   /** Seconds since there was news; null when there never was. */
-  get age () {
+  get age() {
     return this.#heard === null ? null : (performance.now() - this.#heard) / 1000
   }
 
   /** Begins, or begins anew at once. */
-  restart () {
+  restart() {
     this.#stop.abort()
     this.#stop = new AbortController()
     this.#run(this.#stop.signal)
   }
 
   /** @param {AbortSignal} stopped */
-  async #run (stopped) {
+  async #run(stopped) {
     while (!stopped.aborted) {
       const failure = await this.#follow(stopped)
       if (stopped.aborted) return
@@ -63,12 +63,12 @@ export class Feed extends EventTarget {
         continue
       }
       if (failure.status === 403 || failure.status === 401) return this.#say('closed', failure.message)
-      if (!await this.#poll(stopped, reasonOf(failure))) return
+      if (!(await this.#poll(stopped, reasonOf(failure)))) return
     }
   }
 
   /** Follows the stream to its end. Null when it ended well, after having brought something. @param {AbortSignal} stopped @returns {Promise<ApiError | null>} */
-  async #follow (stopped) {
+  async #follow(stopped) {
     const silence = new AbortController()
     let watch = setTimeout(() => silence.abort(), SILENT_MS)
     let events = 0
@@ -103,7 +103,7 @@ export class Feed extends EventTarget {
   }
 
   /** Asks again and again until it is time to try the stream. False when there is nothing to be had. @param {AbortSignal} stopped @param {string} reason */
-  async #poll (stopped, reason) {
+  async #poll(stopped, reason) {
     const until = performance.now() + AGAIN_MS
     let wait = POLL_MS
     for (;;) {
@@ -124,13 +124,13 @@ export class Feed extends EventTarget {
         if (status === 0) return pause(Math.min(wait, POLL_SLOWEST_MS), stopped)
         wait = Math.min(POLL_SLOWEST_MS, wait * 1.5)
       }
-      if (!await pause(wait, stopped)) return false
+      if (!(await pause(wait, stopped))) return false
       if (performance.now() >= until) return true
     }
   }
 
   /** @param {string | Stats} news */
-  #take (news) {
+  #take(news) {
     let stats
     try {
       stats = /** @type {Stats} */ (typeof news === 'string' ? JSON.parse(news) : news)
@@ -146,7 +146,7 @@ export class Feed extends EventTarget {
   }
 
   /** @param {FeedState['mode']} mode @param {string} [reason] */
-  #say (mode, reason = '') {
+  #say(mode, reason = '') {
     if (this.state.mode === mode && this.state.reason === reason) return
     this.state = { mode, reason }
     this.dispatchEvent(new Event('state'))
@@ -154,10 +154,10 @@ export class Feed extends EventTarget {
 }
 
 /** @param {ApiError} failure */
-const reasonOf = ({ status, message }) => status === 0 ? message : `It says: ${message}`
+const reasonOf = ({ status, message }) => (status === 0 ? message : `It says: ${message}`)
 
 /** False when it was stopped meanwhile. @param {number} ms @param {AbortSignal} stopped @returns {Promise<boolean>} */
-function pause (ms, stopped) {
+function pause(ms, stopped) {
   return new Promise(resolve => {
     const end = () => {
       clearTimeout(timer)

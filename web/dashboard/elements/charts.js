@@ -1,137 +1,161 @@
 // @ts-check
-// The choice of the range, and the charts over it: live ones from the feed, others from the history.
+// <dashboard-charts>: the choice of a time range and the charts of that range. The live range comes from the feed, the
+// others come from the history.
 
-import { h } from '../../share/elements/dom.js'
-import { watch } from '../core/watch.js'
-import { chartsOf, keptOf, namesOf } from '../lib/charts.js'
+import { define, h } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { poll } from '../core/poll.js'
+import { chartsOf, namesInHistory, namesOf } from '../lib/charts.js'
 import { joined } from '../lib/columns.js'
-import { historyTrouble } from '../lib/texts.js'
-import { RANGES, fromOf, rangeOf, refreshAfter } from '../lib/times.js'
+import { historyErrorText } from '../lib/texts.js'
+import { fromOf, LIVE, RANGES, rangeOf, refreshAfter } from '../lib/times.js'
 import { Chart } from './chart.js'
-import { onScheme } from './palette.js'
+import { onColourSchemeChange } from './palette.js'
 import { hint } from './parts.js'
 
 /** @typedef {import('../lib/columns.js').Columns} Columns */
+/** @typedef {import('../lib/times.js').Range} Range */
 
-const LIVE = /** @type {import('../lib/times.js').Range} */ (RANGES[0])
-const RANGE = 'swarmhub-range'
+const STORAGE_KEY = 'swarmhub-range'
 
-export class Charts {
-  /** @type {HTMLElement} */
-  element
+export class Charts extends SwarmElement {
   #app
-  /** @type {Chart[]} */
+  /** @type {Array<{ plan: import('../lib/charts.js').Chart, chart: Chart }>} */
   #charts = []
-  /** What they show, in the same order. @type {import('../lib/charts.js').Chart[]} */
-  #plans = []
-  /** @type {string[]} */
+  /** The series of all charts. @type {string[]} */
   #names = []
-  /** Those of them that the history has. @type {string[]} */
-  #kept = []
   #grid = h('div', { class: 'charts' })
-  #trouble = hint('', { class: 'hint message bad', role: 'status' })
-  #range = rangeOf(remembered())
-  /** What was before the first live sample. @type {Columns | null} */
+  #error = hint('', { class: 'hint message bad', role: 'status' })
+  #range = rangeOf(storedRange())
+  /** The history before the first live sample. @type {Columns | null} */
   #before = null
-  /** @type {ReturnType<typeof watch> | null} */
-  #asking = null
+  /** Ends the requests for the current range. */
+  #polling = new AbortController()
+  /** Seconds between two points of the current range. */
   #step = 10
 
   /** @param {import('../app.js').App} app */
-  constructor (app) {
+  constructor(app) {
+    super()
     this.#app = app
-    const options = RANGES.map(({ id, label, name }) => h('label', { class: 'range' },
-      h('input', { type: 'radio', name: 'range', value: id, checked: id === this.#range.id, 'aria-label': name, onchange: () => this.#choose(id) }),
-      h('span', {}, label)))
-    this.element = h('section', { class: 'charts-part', 'aria-label': 'Charts' },
-      h('h2', { class: 'visually-hidden' }, 'Charts'),
-      h('fieldset', { class: 'ranges' }, h('legend', { class: 'visually-hidden' }, 'Time range of the charts'), ...options),
-      this.#trouble, this.#grid)
-    onScheme(() => this.#charts.forEach(chart => chart.redraw()))
   }
 
-  /** The server said which series it has. @param {import('../lib/numbers.js').Series[]} series */
-  setSeries (series) {
-    const plans = this.#plans = chartsOf(series)
-    this.#names = namesOf(plans)
-    this.#kept = keptOf(this.#names, series)
-    this.#charts = plans.map(plan => new Chart(plan, text => this.#app.tell(text)))
-    this.#grid.replaceChildren(...this.#charts.map(({ element }) => element))
-    this.#hideMissing()
-    this.#load()
+  /** @override */
+  build() {
+    const options = RANGES.map(({ id, label, name }) =>
+      h(
+        'label',
+        { class: 'range' },
+        h('input', {
+          type: 'radio',
+          name: 'range',
+          value: id,
+          checked: id === this.#range.id,
+          'aria-label': name,
+          onchange: () => this.#choose(id)
+        }),
+        h('span', {}, label)
+      )
+    )
+    this.append(
+      h(
+        'section',
+        { class: 'charts-part', 'aria-label': 'Charts' },
+        h('h2', { class: 'visually-hidden' }, 'Charts'),
+        h(
+          'fieldset',
+          { class: 'ranges' },
+          h('legend', { class: 'visually-hidden' }, 'Time range of the charts'),
+          ...options
+        ),
+        this.#error,
+        this.#grid
+      )
+    )
   }
 
-  /** New numbers came. */
-  update () {
-    this.#hideMissing()
-    if (this.#range === LIVE) this.#drawLive()
-  }
-
-  /** Of what the server does not tell there is no chart: without the token it may tell less. */
-  #hideMissing () {
-    const told = this.#app.stats?.series
-    this.#plans.forEach((plan, i) => {
-      const chart = this.#charts[i]
-      if (chart) chart.element.hidden = told !== undefined && !namesOf([plan]).some(name => name in told)
-    })
-  }
-
-  /** Nobody looks any more. */
-  close () {
-    this.#asking?.end()
-    this.#asking = null
-  }
-
-  /** Somebody looks again. */
-  open () {
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    onColourSchemeChange(() => {
+      for (const { chart } of this.#charts) chart.redraw()
+    }, signal)
+    signal.addEventListener('abort', () => this.#polling.abort())
     if (this.#charts.length > 0) this.#load()
   }
 
-  /** @param {string} id */
-  #choose (id) {
+  /** Creates the charts of the series that the server has. @param {import('../lib/numbers.js').Series[]} series */
+  setSeries(series) {
+    const plans = chartsOf(series)
+    this.#charts = plans.map(plan => ({ plan, chart: new Chart(plan) }))
+    this.#names = namesOf(plans)
+    this.#grid.replaceChildren(...this.#charts.map(({ chart }) => chart))
+    this.#hideWithheld()
+    if (this.isConnected) this.#load()
+  }
+
+  /** Draws new live numbers. */
+  update() {
+    this.#hideWithheld()
+    if (this.#range === LIVE) this.#drawLive()
+  }
+
+  /** Hides the charts of series that the server withholds without the token. */
+  #hideWithheld() {
+    const series = this.#app.stats?.series
+    for (const { plan, chart } of this.#charts)
+      chart.hidden = series !== undefined && !namesOf([plan]).some(name => name in series)
+  }
+
+  /** @param {string} id of the range */
+  #choose(id) {
     this.#range = rangeOf(id)
     try {
-      sessionStorage.setItem(RANGE, id)
+      sessionStorage.setItem(STORAGE_KEY, id)
     } catch {
-      // It is chosen for as long as the page is open.
+      // Without storage, the choice lasts until the page closes.
     }
     this.#load()
   }
 
-  #load () {
-    this.close()
-    this.#trouble.textContent = ''
+  #load() {
+    this.#polling.abort()
+    this.#polling = new AbortController()
+    this.#error.textContent = ''
     const range = this.#range
+    this.#grid.toggleAttribute('aria-busy', false)
     if (range === LIVE) {
       this.#drawLive()
       if (!this.#before) this.#fetch(range).catch(() => {})
       return
     }
     this.#grid.setAttribute('aria-busy', 'true')
-    this.#watch(range)
+    const { signal } = this.#polling
+    poll(
+      () => refreshAfter(this.#step),
+      () => this.#refresh(range, signal),
+      signal
+    )
   }
 
-  /** @param {import('../lib/times.js').Range} range */
-  #watch (range) {
-    const own = this.#asking = watch(refreshAfter(this.#step), async () => {
-      const step = this.#step
-      try {
-        await this.#fetch(range)
-        this.#trouble.textContent = ''
-      } catch (error) {
-        if (this.#asking === own) this.#fail(error, range)
-      }
-      if (this.#asking !== own) return
-      this.#grid.removeAttribute('aria-busy')
-      if (refreshAfter(this.#step) === refreshAfter(step)) return
-      own.end()
-      setTimeout(() => this.#asking === own && this.#watch(range), refreshAfter(this.#step) * 1000)
-    })
+  /** @param {Range} range @param {AbortSignal} signal */
+  async #refresh(range, signal) {
+    try {
+      await this.#fetch(range)
+      if (signal.aborted) return
+      this.#error.textContent = ''
+    } catch (error) {
+      if (signal.aborted) return
+      this.#showError(error, range)
+    }
+    this.#grid.removeAttribute('aria-busy')
   }
 
-  /** @param {import('../lib/times.js').Range} range */
-  async #fetch (range) {
-    const columns = /** @type {Columns} */ (await this.#app.api.get(`history?series=${this.#kept.join()}&from=${fromOf(range)}`))
+  /** @param {Range} range */
+  async #fetch(range) {
+    const names = namesInHistory(this.#names, this.#app.series)
+    const columns = /** @type {Columns} */ (
+      await this.#app.api.get(`history?series=${names.join()}&from=${fromOf(range)}`)
+    )
     if (range !== this.#range) return
     if (range === LIVE) {
       this.#before = columns
@@ -139,25 +163,27 @@ export class Charts {
       return
     }
     this.#step = columns.step
-    for (const chart of this.#charts) chart.update(columns, range)
+    for (const { chart } of this.#charts) chart.update(columns, range)
   }
 
-  /** What is shown of the range stays; of another one nothing may. @param {unknown} error @param {import('../lib/times.js').Range} range */
-  #fail (error, range) {
-    this.#trouble.textContent = historyTrouble(error)
-    for (const chart of this.#charts) if (chart.shows !== range.name) chart.clear(range, 'Not known.')
+  /** Charts keep older data of the same range, but no data of another one. @param {unknown} error @param {Range} range */
+  #showError(error, range) {
+    this.#error.textContent = historyErrorText(error)
+    for (const { chart } of this.#charts) if (chart.shownRange !== range.name) chart.clear(range, 'Not known.')
   }
 
-  #drawLive () {
+  #drawLive() {
     const columns = joined(this.#before, this.#app.recent.columns(this.#names))
-    for (const chart of this.#charts) chart.update(columns, LIVE)
+    for (const { chart } of this.#charts) chart.update(columns, LIVE)
   }
 }
 
-function remembered () {
+function storedRange() {
   try {
-    return sessionStorage.getItem(RANGE)
+    return sessionStorage.getItem(STORAGE_KEY)
   } catch {
     return null
   }
 }
+
+define('dashboard-charts', Charts)

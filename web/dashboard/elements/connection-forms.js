@@ -1,77 +1,91 @@
 // @ts-check
-// The two dialogs about one connection: closing it, and keeping its address out for a time.
+// The two dialogs about one connection: one closes it, the other bans its address for a time.
 
-import { button, h } from '../../share/elements/dom.js'
-import { plural } from '../../share/lib/format.js'
-import { sentence, troubleOf } from '../lib/texts.js'
-import { field, hint, openDialog, select } from './parts.js'
+import { button, h } from '../../common/dom.js'
+import { plural } from '../../common/format.js'
+import { errorText, sentence } from '../lib/texts.js'
+import { Field } from './field.js'
+import { dialogForm } from './form-dialog.js'
+import { hint, openDialog, select } from './parts.js'
 
-/** @typedef {{ connection: string, name: string, about: string, banRefused?: string | null }} One `name`: whom the titles name; `about`: a sentence about it; `banRefused`: why its address cannot be banned */
+/**
+ * @typedef {object} Connection
+ * @property {string} connection its id in the API
+ * @property {string} name for the titles
+ * @property {string} about a sentence about it
+ * @property {string | null} [banRefused] why its address cannot be banned
+ */
 
-/** @type {Array<[string, string]>} the longest that the server takes is thirty days */
-export const BAN_TIMES = [['3600', '1 hour'], ['86400', '1 day'], ['604800', '7 days'], ['2592000', '30 days']]
+/** The server accepts at most 30 days. @type {Array<[string, string]>} */
+const BAN_TIMES = [
+  ['3600', '1 hour'],
+  ['86400', '1 day'],
+  ['604800', '7 days'],
+  ['2592000', '30 days']
+]
 
-const path = (/** @type {One} */ { connection }, /** @type {string} */ act) => `connections/${encodeURIComponent(connection)}/${act}`
+const BAN_HINT =
+  'The server closes all connections of this address and accepts none from it until the ban ends. A household, a school or a mobile carrier may share one address. An IPv4 ban covers one address, an IPv6 ban a /64 network. Bans can be lifted under Limits, and end when the server restarts.'
 
-/** @param {import('../app.js').App} app @param {One} one @param {(text: string) => void} done */
-export function openKick (app, one, done) {
-  const { trouble, act } = acting(done)
-  const no = button('Cancel', () => dialog.close(), { id: 'cancel' })
-  const dialog = openDialog(`Close the connection of ${one.name}?`,
-    h('p', {}, `${one.about} Its client may come back at once, and most do; ${one.banRefused ? 'no ban can keep it out.' : 'only a ban keeps it out.'}`),
-    one.banRefused ? hint(sentence(one.banRefused)) : null, trouble,
-    h('div', { class: 'buttons dialog-buttons' }, no,
-      one.banRefused ? null : button('Ban its address …', () => {
-        dialog.close()
-        openBan(app, one, done)
-      }, { id: 'ban-instead' }),
-      button('Close connection', () => act(dialog, async () => {
-        await app.api.send('POST', path(one, 'kick'))
-        return `The connection of ${one.name} is closed.`
-      }), { kind: 'danger', id: 'confirm' })))
-  no.focus()
-}
+const path = (/** @type {Connection} */ { connection }, /** @type {string} */ action) =>
+  `connections/${encodeURIComponent(connection)}/${action}`
 
-/** @param {import('../app.js').App} app @param {One} one @param {(text: string) => void} done */
-export function openBan (app, one, done) {
-  const { trouble, act } = acting(done)
-  const seconds = field('For', select(BAN_TIMES, '3600'))
-  const form = h('form', { class: 'form' },
-    h('p', {}, one.about),
-    hint('All connections of its address are closed, and nobody gets in from there until the ban ends: a household, a school or a mobile carrier may share one address. Of IPv4 it is that one address, of IPv6 its network of /64. A ban can be lifted under Limits; a restart of the server ends them all.'),
-    seconds.box, trouble,
-    h('div', { class: 'buttons dialog-buttons' }, button('Cancel', () => dialog.close(), { id: 'cancel' }), h('button', { type: 'submit', class: 'button danger', 'data-action': 'confirm' }, 'Ban address')))
-  form.addEventListener('submit', event => {
-    event.preventDefault()
-    act(dialog, async () => {
-      const { closed } = await app.api.send('POST', path(one, 'ban'), { seconds: Number(seconds.control.value) })
-      const time = BAN_TIMES.find(([value]) => value === seconds.control.value)?.[1]
-      return `The address of ${one.name} is banned for ${time}; ${plural(closed, 'connection')} closed.`
-    })
-  })
-  const dialog = openDialog(`Ban the address of ${one.name}?`, form)
-  seconds.control.focus()
-}
-
-/** What went wrong is said in the dialog, which stays open then. @param {(text: string) => void} done */
-function acting (done) {
-  const trouble = h('p', { class: 'message bad', role: 'alert' })
-  let isUnderWay = false
-  return {
-    trouble,
-    /** @param {HTMLDialogElement} dialog @param {() => Promise<string>} what gives the sentence that says what was done */
-    async act (dialog, what) {
-      if (isUnderWay) return
-      isUnderWay = true
+/** @param {import('../app.js').App} app @param {Connection} connection @param {(message: string) => void} onSuccess */
+export function openKick(app, connection, onSuccess) {
+  const { name, about, banRefused } = connection
+  const error = h('p', { class: 'message bad', role: 'alert' })
+  const cancel = button('Cancel', () => dialog.close(), { id: 'cancel' })
+  const banInstead = button(
+    'Ban its address …',
+    () => {
+      dialog.close()
+      openBan(app, connection, onSuccess)
+    },
+    { id: 'ban-instead' }
+  )
+  const kick = button(
+    'Close connection',
+    async () => {
+      kick.disabled = true
       try {
-        const text = await what()
+        await app.api.send('POST', path(connection, 'kick'))
         dialog.close()
-        done(text)
-      } catch (error) {
-        trouble.textContent = troubleOf(error)
+        onSuccess(`The connection of ${name} is closed.`)
+      } catch (failure) {
+        error.textContent = errorText(failure)
       } finally {
-        isUnderWay = false
+        kick.disabled = false
       }
-    }
-  }
+    },
+    { kind: 'danger', id: 'confirm' }
+  )
+  const effect = banRefused ? 'no ban can keep it out.' : 'only a ban keeps it out.'
+  const dialog = openDialog(
+    `Close the connection of ${name}?`,
+    h('p', {}, `${about} Its client may reconnect at once, and most clients do; ${effect}`),
+    banRefused ? hint(sentence(banRefused)) : null,
+    error,
+    h('div', { class: 'buttons dialog-buttons' }, cancel, banRefused ? null : banInstead, kick)
+  )
+  cancel.focus()
+}
+
+/** @param {import('../app.js').App} app @param {Connection} connection @param {(message: string) => void} onSuccess */
+export function openBan(app, connection, onSuccess) {
+  const { name, about } = connection
+  const seconds = new Field('For', select(BAN_TIMES, '3600'))
+  const form = dialogForm({
+    content: [h('p', {}, about), hint(BAN_HINT), seconds],
+    action: 'Ban address',
+    isDangerous: true,
+    async submit() {
+      const { value } = seconds.control
+      const { closed } = await app.api.send('POST', path(connection, 'ban'), { seconds: Number(value) })
+      const time = BAN_TIMES.find(([seconds]) => seconds === value)?.[1]
+      return `The address of ${name} is banned for ${time}; ${plural(closed, 'connection')} closed.`
+    },
+    onSuccess
+  })
+  openDialog(`Ban the address of ${name}?`, form)
+  seconds.control.focus()
 }

@@ -1,11 +1,11 @@
 // @ts-check
-// The colours of the style sheet, for what is drawn on a canvas and cannot have a class.
+// The colours of the style sheet, for drawings on a canvas, which has no classes.
 
-/** How many colours the style sheet has for lines: --curve-1 and so on. */
+/** Number of colours for lines in the style sheet: --curve-1 and so on. */
 const LINES = 6
 
-/** In the scheme of the moment. */
-export function palette () {
+/** Returns the colours of the current colour scheme. */
+export function palette() {
   const style = getComputedStyle(document.documentElement)
   const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim()
   return {
@@ -15,5 +15,6 @@ export function palette () {
   }
 }
 
-/** @param {() => void} changed called when the reader changes between light and dark */
-export const onScheme = changed => matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed)
+/** Calls `changed` when the user switches between light and dark. @param {() => void} changed @param {AbortSignal} signal */
+export const onColourSchemeChange = (changed, signal) =>
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed, { signal })

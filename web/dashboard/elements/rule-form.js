@@ -1,117 +1,207 @@
 // @ts-check
-// The dialog in which an alert rule is written or changed.
+// <dashboard-rule>: the form of an alert rule, and the dialog with it. It shows the current value of the series, and
+// whether the rule would fire now.
 
-import { button, h, setText } from '../../share/elements/dom.js'
-import { fromPercent, isInPercent, readingOf, ruleErrors, toPercent, valueWords, verdictWords } from '../lib/alerts.js'
-import { UNKNOWN, plainDoc } from '../lib/numbers.js'
-import { troubleOf } from '../lib/texts.js'
-import { field, openDialog, select } from './parts.js'
+import { define, h, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { fromPercent, isInPercent, readingOf, ruleErrors, toPercent, valueText, verdictText } from '../lib/alerts.js'
+import { plainDoc, UNKNOWN } from '../lib/numbers.js'
+import { Field } from './field.js'
+import { dialogForm } from './form-dialog.js'
+import { openDialog, select } from './parts.js'
 
 /** @typedef {import('../lib/alerts.js').Rule} Rule */
 /** @typedef {import('../lib/alerts.js').RuleBody} RuleBody */
+/** @typedef {RuleForm['fields']} Fields */
 
 /** @type {RuleBody} */
-const FRESH = { doc: '', series: 'connections', comparison: '>', threshold: 0, clear: 0, for: 60, keep_firing: 60, severity: 'warning', enabled: true }
+const NEW_RULE = {
+  doc: '',
+  series: 'connections',
+  comparison: '>',
+  threshold: 0,
+  clear: 0,
+  for: 60,
+  keep_firing: 60,
+  severity: 'warning',
+  enabled: true
+}
 
-/** Rules look at counters over this time. */
+/** The server evaluates counters as a rate over this time. */
 const RATE_SECONDS = 60
 
-/** @param {import('../app.js').App} app @param {Rule | null} rule null for a new one @param {(text: string) => void} saved */
-export function openRule (app, rule, saved) {
-  const from = rule ?? FRESH
+/** @param {import('../app.js').App} app @param {Rule | null} rule null: a new one @param {(message: string) => void} onSuccess */
+export function openRule(app, rule, onSuccess) {
+  const dialog = openDialog(rule ? `Rule ${rule.name}` : 'New rule', new RuleForm(app, rule, onSuccess))
+  dialog.classList.add('wide')
+}
+
+class RuleForm extends SwarmElement {
+  #app
+  #rule
+  #onSuccess
+  fields
+  #reading = h('p', { class: 'reading' })
+  /** Screen readers read it when it changes. The reading changes each second and is silent. */
+  #verdict = h('p', { class: 'verdict', role: 'status' })
+  /** Whether `clear` follows the threshold. It does until the user changes it; else the alert might never end. */
+  #isClearLinked
+
+  /** @param {import('../app.js').App} app @param {Rule | null} rule @param {(message: string) => void} onSuccess */
+  constructor(app, rule, onSuccess) {
+    super()
+    this.#app = app
+    this.#rule = rule
+    this.#onSuccess = onSuccess
+    const body = rule ?? NEW_RULE
+    this.#isClearLinked = body.clear === body.threshold
+    this.fields = fieldsOf(rule?.name ?? '', body, app.series)
+    this.fields.name.control.disabled = rule !== null
+    if (!this.#isPercent) return
+    for (const key of /** @type {const} */ (['threshold', 'clear']))
+      this.fields[key].control.value = String(toPercent(body[key]))
+  }
+
+  /** @override */
+  build() {
+    const { threshold, clear, series, of } = this.fields
+    const form = dialogForm({
+      content: [
+        h('div', { class: 'field-grid' }, ...Object.values(this.fields)),
+        h('div', { class: 'now-line' }, this.#reading, this.#verdict)
+      ],
+      action: 'Save',
+      submit: () => this.#save(),
+      onSuccess: this.#onSuccess
+    })
+    form.addEventListener('input', () => this.update())
+    threshold.control.addEventListener('input', () => {
+      if (!this.#isClearLinked) return
+      clear.control.value = threshold.control.value
+    })
+    clear.control.addEventListener('input', () => {
+      this.#isClearLinked = false
+    })
+    for (const { control } of [series, of]) control.addEventListener('change', () => this.#describe())
+    this.append(form)
+    this.#describe()
+  }
+
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    this.#app.feed.addEventListener('stats', () => this.update(), { signal })
+    this.update()
+  }
+
+  /** Shows the current value, and whether the rule would fire. */
+  update() {
+    const body = this.#body
+    const value = readingOf(body, name => this.#app.recent.now(name, RATE_SECONDS))
+    const threshold = this.#isPercent ? 0 : body.threshold
+    const text = valueText(value, { ...body, threshold }, this.#app.series)
+    setText(this.#reading, `Now: ${text === UNKNOWN ? 'not known' : text}`)
+    setText(this.#verdict, verdictText(value, body))
+  }
+
+  /** Shows the meaning of the series and the unit of both thresholds. */
+  #describe() {
+    const { series, of, of_min: ofMin, threshold, clear } = this.fields
+    ofMin.hidden = !of.control.value
+    series.setDoc(plainDoc(this.#series ?? { doc: '' }))
+    threshold.setDoc(this.#unitText)
+    clear.setDoc(this.#unitText)
+  }
+
+  /** @returns {Promise<string | null>} */
+  async #save() {
+    const name = this.#text('name')
+    const body = this.#body
+    const errors = ruleErrors(name, body)
+    for (const [key, field] of Object.entries(this.fields)) field.setError(errors[key] ?? '')
+    const invalid = Object.entries(this.fields).find(([key]) => errors[key])
+    if (invalid) {
+      invalid[1].control.focus()
+      return null
+    }
+    await this.#app.api.send('PUT', `alerts/rules/${encodeURIComponent(name)}`, body)
+    return `The rule ${name} is saved.`
+  }
+
+  get #series() {
+    return this.#app.series.find(({ name }) => name === this.fields.series.control.value)
+  }
+
+  /** Whether the thresholds are percentages. A ratio above 1 is a plain number, as in notifications. */
+  get #isPercent() {
+    const [name, of] = [this.fields.series.control.value, this.fields.of.control.value || null]
+    const rule = this.#rule
+    const isSame = rule !== null && name === rule.series && of === (rule.of ?? null)
+    return isInPercent({ series: name, of, threshold: isSame ? rule.threshold : 0 }, this.#app.series)
+  }
+
+  get #unitText() {
+    if (this.#isPercent) return 'In percent.'
+    if (this.fields.of.control.value) return 'As a ratio of both series.'
+    const { kind, unit } = this.#series ?? { kind: 'gauge', unit: '' }
+    const text = [unit && `in ${unit}`, kind === 'counter' ? 'per second' : ''].filter(Boolean).join(', ')
+    return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+  }
+
+  /** What the user has written, as the API takes it. @returns {RuleBody} */
+  get #body() {
+    return /** @type {RuleBody} */ ({
+      doc: this.#text('doc'),
+      series: this.#text('series'),
+      of: this.#text('of') || null,
+      of_min: this.#number('of_min') || 0,
+      comparison: this.#text('comparison'),
+      threshold: this.#threshold('threshold'),
+      clear: this.#threshold('clear'),
+      for: this.#number('for'),
+      keep_firing: this.#number('keep_firing'),
+      severity: this.#text('severity'),
+      enabled: this.#text('enabled') === 'true'
+    })
+  }
+
+  /** @param {keyof Fields} key */
+  #text(key) {
+    return this.fields[key].control.value.trim()
+  }
+
+  /** @param {keyof Fields} key */
+  #number(key) {
+    const text = this.#text(key)
+    return text === '' ? NaN : Number(text)
+  }
+
+  /** @param {'threshold' | 'clear'} key */
+  #threshold(key) {
+    return this.#isPercent ? fromPercent(this.#number(key)) : this.#number(key)
+  }
+}
+
+/** @param {string} name @param {RuleBody} rule @param {import('../lib/numbers.js').Series[]} series */
+function fieldsOf(name, rule, series) {
   const text = (/** @type {string} */ value) => h('input', { type: 'text', value, autocomplete: 'off' })
   const number = (/** @type {number} */ value) => h('input', { type: 'number', step: 'any', value, required: true })
-  const series = select(app.series.map(({ name }) => [name, name]), from.series)
-  const meaning = () => app.series.find(({ name }) => name === series.value)
-  const doc = () => plainDoc(meaning() ?? { doc: '' })
-  // More than all is a number, as in notifications.
-  const isPercent = () => {
-    const [name, of] = [series.value, fields.of.control.value || null]
-    const isSame = rule !== null && name === rule.series && of === (rule.of ?? null)
-    return isInPercent({ series: name, of, threshold: isSame ? rule.threshold : 0 }, app.series)
+  const choice = (/** @type {Record<string, string>} */ options, /** @type {string} */ value) =>
+    select(Object.entries(options), value)
+  const names = Object.fromEntries(series.map(({ name }) => [name, name]))
+  return {
+    name: new Field('Name', text(name), 'Lower-case letters, digits and underscores.'),
+    doc: new Field('Meaning', text(rule.doc), 'One sentence for the person on call.'),
+    series: new Field('Series', choice(names, rule.series)),
+    of: new Field('Divided by', choice({ '': 'nothing', ...names }, rule.of ?? ''), 'To use a ratio of two series.'),
+    of_min: new Field('Least value of the divisor', number(rule.of_min ?? 0), 'Below it, the ratio has no meaning.'),
+    comparison: new Field('Fires when it is', choice({ '>': 'over', '<': 'under' }, rule.comparison)),
+    threshold: new Field('Threshold', number(rule.threshold)),
+    clear: new Field('Ends once it is back at', number(rule.clear)),
+    for: new Field('Fires after (seconds)', number(rule.for), 'Short peaks do not count.'),
+    keep_firing: new Field('Keeps firing for (seconds)', number(rule.keep_firing), 'Prevents flapping.'),
+    severity: new Field('Severity', choice({ info: 'info', warning: 'warning', critical: 'critical' }, rule.severity)),
+    enabled: new Field('State', choice({ true: 'on', false: 'off' }, String(rule.enabled)))
   }
-  const unit = () => {
-    if (isPercent()) return 'In percent.'
-    if (fields.of.control.value) return 'So many for each of the other.'
-    const { kind, unit } = meaning() ?? { kind: 'gauge', unit: '' }
-    const words = [unit && `in ${unit}`, kind === 'counter' ? 'in a second' : ''].filter(Boolean).join(', ')
-    return words && `${words.charAt(0).toUpperCase()}${words.slice(1)}.`
-  }
-  const fields = {
-    name: field('Name', text(rule?.name ?? ''), 'Small letters, digits and underscores.'),
-    doc: field('Meaning', text(from.doc), 'One sentence for whoever is woken by it.'),
-    series: field('Series', series, doc()),
-    of: field('Divided by', select([['', 'nothing'], ...app.series.map(({ name }) => /** @type {[string, string]} */ ([name, name]))], from.of ?? ''), 'To look at a part of something.'),
-    of_min: field('At least so much of that', number(from.of_min ?? 0), 'With less, the part says nothing.'),
-    comparison: field('Fires when it is', select([['>', 'over'], ['<', 'under']], from.comparison)),
-    threshold: field('Threshold', number(from.threshold), 'unit'),
-    clear: field('Ends once it is back at', number(from.clear), 'unit'),
-    for: field('Fires after so many seconds', number(from.for), 'Short peaks do not count.'),
-    keep_firing: field('Keeps firing for so many seconds', number(from.keep_firing), 'After it is back, so that it does not come and go.'),
-    severity: field('Severity', select([['info', 'info'], ['warning', 'warning'], ['critical', 'critical']], from.severity)),
-    enabled: field('State', select([['true', 'on'], ['false', 'off']], String(from.enabled)))
-  }
-  fields.name.control.disabled = rule !== null
-  if (isPercent()) for (const key of /** @type {const} */ (['threshold', 'clear'])) fields[key].control.value = String(toPercent(from[key]))
-  const reading = h('p', { class: 'reading' })
-  // Read out when it changes; the number beside it changes each second.
-  const verdict = h('p', { class: 'verdict', role: 'status' })
-  const explain = () => {
-    fields.of_min.box.hidden = !fields.of.control.value
-    for (const [key, words] of [['series', doc()], ['threshold', unit()], ['clear', unit()]]) {
-      const line = fields[/** @type {'series'} */ (key)].box.querySelector('.hint')
-      if (line) line.textContent = words ?? ''
-    }
-  }
-  // Until it is given for itself, or the alert would go on when the number is long back.
-  let follows = from.clear === from.threshold
-  fields.threshold.control.addEventListener('input', () => { if (follows) fields.clear.control.value = fields.threshold.control.value })
-  fields.clear.control.addEventListener('input', () => { follows = false })
-  series.addEventListener('change', explain)
-  fields.of.control.addEventListener('change', explain)
-  explain()
-  const look = () => {
-    const body = bodyOf()
-    const value = readingOf(body, name => app.recent.now(name, RATE_SECONDS))
-    const words = valueWords(value, { ...body, threshold: isPercent() ? 0 : body.threshold }, app.series)
-    setText(reading, `Now: ${words === UNKNOWN ? 'not known' : words}`)
-    setText(verdict, verdictWords(value, body))
-  }
-  const trouble = h('p', { class: 'message bad', role: 'alert' })
-  const save = h('button', { type: 'submit', class: 'button primary' }, 'Save')
-  const form = h('form', { class: 'form', novalidate: true }, h('div', { class: 'field-grid' }, ...Object.values(fields).map(({ box }) => box)),
-    h('div', { class: 'now-line' }, reading, verdict), trouble,
-    h('div', { class: 'buttons dialog-buttons' }, button('Cancel', () => dialog.close()), save))
-  const value = (/** @type {keyof typeof fields} */ key) => fields[key].control.value.trim()
-  const amount = (/** @type {keyof typeof fields} */ key) => value(key) === '' ? NaN : Number(value(key))
-  const limit = (/** @type {'threshold' | 'clear'} */ key) => isPercent() ? fromPercent(amount(key)) : amount(key)
-  const bodyOf = () => /** @type {RuleBody} */ ({
-    doc: value('doc'), series: value('series'), of: value('of') || null, of_min: amount('of_min') || 0, comparison: value('comparison'), threshold: limit('threshold'), clear: limit('clear'),
-    for: amount('for'), keep_firing: amount('keep_firing'), severity: value('severity'), enabled: value('enabled') === 'true'
-  })
-  form.addEventListener('input', look)
-  app.feed.addEventListener('stats', look)
-  look()
-
-  form.addEventListener('submit', async event => {
-    event.preventDefault()
-    const body = bodyOf()
-    const errors = ruleErrors(value('name'), body)
-    for (const [key, { fail }] of Object.entries(fields)) fail(errors[key] ?? '')
-    const first = /** @type {keyof typeof fields | undefined} */ (Object.keys(fields).find(key => errors[key]))
-    if (first) return fields[first].control.focus()
-    save.disabled = true
-    try {
-      await app.api.send('PUT', `alerts/rules/${encodeURIComponent(value('name'))}`, body)
-      dialog.close()
-      saved(`The rule ${value('name')} is saved.`)
-    } catch (error) {
-      trouble.textContent = troubleOf(error)
-    } finally {
-      save.disabled = false
-    }
-  })
-  const dialog = openDialog(rule ? `Rule ${rule.name}` : 'New rule', form)
-  dialog.classList.add('wide')
-  dialog.addEventListener('close', () => app.feed.removeEventListener('stats', look))
 }
+
+define('dashboard-rule', RuleForm)

@@ -1,37 +1,48 @@
 // @ts-check
-// The dialog in which the admin token is given. The token is checked before it is kept.
+// The dialog that asks for the admin token. The server checks the token before this page stores it.
 
-import { button, h } from '../../share/elements/dom.js'
-import { signInTrouble } from '../lib/texts.js'
-import { field, hint, openDialog } from './parts.js'
+import { h } from '../../common/dom.js'
+import { signInErrorText } from '../lib/texts.js'
+import { Field } from './field.js'
+import { dialogForm } from './form-dialog.js'
+import { hint, openDialog } from './parts.js'
+
+/** The characters that a header field allows; tokens have no others. */
+const TOKEN = /^[\x21-\x7e]+$/
 
 /** @param {import('../app.js').App} app */
-export function openSignIn (app) {
-  const token = field('Admin token', h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, name: 'token' }))
-  const go = h('button', { type: 'submit', class: 'button primary' }, 'Sign in')
-  const form = h('form', { class: 'form' },
-    hint('The token is the setting admin_token of this server, or stands in the file that admin_token_file names; a server without one has nothing to sign in to. It stays in this tab, until you sign out or close it.'),
-    token.box,
-    h('div', { class: 'buttons dialog-buttons' }, button('Cancel', () => dialog.close()), go))
-  form.addEventListener('submit', async event => {
-    event.preventDefault()
-    const value = token.control.value.trim()
-    // A header takes no other characters, and no token has any.
-    if (!/^[\x21-\x7e]+$/.test(value)) return token.fail('This is not the admin token: it has no blanks and only ASCII characters.')
-    go.disabled = true
-    token.fail('')
-    try {
-      await app.api.signIn(value)
-      dialog.close()
-      app.tell('Signed in.')
-    } catch (error) {
-      token.fail(signInTrouble(/** @type {import('../core/api.js').ApiError} */ (error)))
-      token.control.select()
-      token.control.focus()
-    } finally {
-      go.disabled = false
-    }
+export function openSignIn(app) {
+  const token = new Field(
+    'Admin token',
+    h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, name: 'token' })
+  )
+  const form = dialogForm({
+    content: [
+      hint(
+        'The value of admin_token, or of the file that admin_token_file names. A server without a token has no sign-in. This tab keeps the token until you sign out or close it.'
+      ),
+      token
+    ],
+    action: 'Sign in',
+    async submit() {
+      const value = token.control.value.trim()
+      if (!TOKEN.test(value)) {
+        token.setError('This is not the admin token: tokens have only ASCII characters and no spaces.')
+        return null
+      }
+      token.setError('')
+      try {
+        await app.api.signIn(value)
+        return 'Signed in.'
+      } catch (error) {
+        token.setError(signInErrorText(/** @type {import('../core/api.js').ApiError} */ (error)))
+        token.control.select()
+        token.control.focus()
+        return null
+      }
+    },
+    onSuccess: message => app.setLiveText(message)
   })
-  const dialog = openDialog('Sign in', form)
+  openDialog('Sign in', form)
   token.control.focus()
 }

@@ -1,12 +1,13 @@
 // @ts-check
-// A table that sorts, filters and pages, with all rows here or on the server. It keeps the elements of rows that stay,
-// so that the focus and the place of the reader stay too. On a phone each row is a card; its roles are written out, as
-// browsers forget them where a table is not laid out as one.
+// <dashboard-table>: a table that sorts, filters and pages its rows, either here or on the server. It reuses the elements
+// of rows that stay, so that focus and scroll position stay too. On a phone each row is a card. The roles are explicit,
+// because browsers drop the implicit ones when CSS changes the layout of a table.
 
-import { button, h, setText } from '../../share/elements/dom.js'
+import { button, define, h, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
 import { fileName, saveText } from '../core/save.js'
 import { csvOf } from '../lib/csv.js'
-import { filtered, pageStart, pageWords, sorted } from '../lib/rows.js'
+import { filtered, pageStart, pageText, sorted } from '../lib/rows.js'
 import { freshId } from './parts.js'
 
 /** @typedef {import('../lib/rows.js').Value} Value */
@@ -16,33 +17,31 @@ import { freshId } from './parts.js'
  * @typedef {object} Column
  * @property {string} key
  * @property {string} label
- * @property {(row: T) => Value} value sorted by and saved
- * @property {(row: T) => string} [text] shown, if it differs from the value
- * @property {(row: T) => Node} [make] shown in place of a text; made once for each row
+ * @property {(row: T) => Value} value for sorting and for the CSV file
+ * @property {(row: T) => string} [text] for display, if it differs from the value
+ * @property {(row: T) => Node} [make] creates a node for display, once per row
  * @property {'number' | 'wide' | 'code'} [look]
- * @property {boolean} [fixed] not sorted by
+ * @property {boolean} [fixed] cannot be sorted by
  */
 /**
  * @template T
  * @typedef {object} Options
- * @property {string} name what the rows are, "Largest swarms"
+ * @property {string} name what the rows are, such as "Largest swarms"
  * @property {Column<T>[]} columns
- * @property {(row: T) => string} key tells rows apart
+ * @property {(row: T) => string} key identifies a row
  * @property {{ by: string, order: Order }} sort
- * @property {string} empty what is said when there are none
- * @property {string} [filter] label of the field to filter with
- * @property {(wanted: Wanted) => void} [ask] rows are on the server, and are to be asked for
+ * @property {string} empty text of a table without rows
+ * @property {string} [filter] label of the filter field
+ * @property {() => void} [request] called when the user wants other rows, if the server sorts, filters and pages
  */
-/** @typedef {{ by: string, order: Order, filter: string, offset: number, limit: number }} Wanted */
+/** @typedef {{ by: string, order: Order, filter: string, offset: number, limit: number }} Query */
 
 export const ROWS_MAX = 50
 const TYPING_MS = 250
 const UNKNOWN_ROWS = 'Not known yet.'
 
 /** @template T */
-export class Table {
-  /** @type {HTMLElement} */
-  element
+export class Table extends SwarmElement {
   #options
   /** @type {{ by: string, order: Order }} */
   #sort
@@ -53,51 +52,76 @@ export class Table {
   /** @type {T[]} */
   #shown = []
   #isLoaded = false
-  /** What is said as long as there are no rows yet. */
-  #waiting = 'Loading …'
+  /** The text until the first rows arrive. */
+  #pendingText = 'Loading …'
   #body = h('tbody', { role: 'rowgroup' })
   #heads = new Map()
   #filter = h('input', { type: 'search', autocomplete: 'off', spellcheck: 'false' })
   #count = h('span', { class: 'table-count' })
   #empty = h('p', { class: 'hint table-empty' }, 'Loading …')
+  /** @type {HTMLElement} */
   #scroll
-  #back
-  #on
+  #previous
+  #next
+  /** @type {HTMLElement} */
   #foot
   /** @type {Map<string, { element: HTMLElement, cells: HTMLElement[] }>} */
   #rows = new Map()
 
   /** @param {Options<T>} options */
-  constructor (options) {
+  constructor(options) {
+    super()
     this.#options = options
     this.#sort = { ...options.sort }
-    this.#back = button('Previous', () => this.#turn(-1), { name: `Previous page of ${options.name}` })
-    this.#on = button('Next', () => this.#turn(1), { name: `Next page of ${options.name}` })
-    this.#scroll = h('div', { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': options.name },
-      h('table', { class: 'rows', role: 'table' },
-        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...options.columns.map(column => this.#head(column)))), this.#body))
+    this.#previous = button('Previous', () => this.#turn(-1), { name: `Previous page of ${options.name}` })
+    this.#next = button('Next', () => this.#turn(1), { name: `Next page of ${options.name}` })
+    const heads = options.columns.map(column => this.#head(column))
+    this.#scroll = h(
+      'div',
+      { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': options.name },
+      h(
+        'table',
+        { class: 'rows', role: 'table' },
+        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...heads)),
+        this.#body
+      )
+    )
     const save = button('CSV', () => this.#save(), { kind: 'quiet', icon: 'save', name: `Save ${options.name} as CSV` })
-    this.#foot = h('div', { class: 'table-foot' }, this.#count, h('div', { class: 'buttons' }, this.#back, this.#on, save))
-    this.element = h('div', { class: 'table' }, ...[this.#tools(), this.#scroll, this.#empty, this.#foot].filter(part => part !== null))
+    this.#foot = h(
+      'div',
+      { class: 'table-foot' },
+      this.#count,
+      h('div', { class: 'buttons' }, this.#previous, this.#next, save)
+    )
     this.#draw()
   }
 
-  /** All rows, where the table pages them. @param {T[]} rows */
-  setRows (rows) {
+  /** @override */
+  build() {
+    this.className = 'table'
+    // A card with the same title already is a landmark of this name.
+    const title = this.closest('.card')?.querySelector('h2')?.textContent
+    if (title === this.#options.name) this.#scroll.setAttribute('role', 'group')
+    const { filter } = this.#options
+    this.append(...(filter ? [this.#tools(filter)] : []), this.#scroll, this.#empty, this.#foot)
+  }
+
+  /** Shows all rows of a table that pages them itself. @param {T[]} rows */
+  update(rows) {
     this.#isLoaded = true
     this.#all = rows
     this.#draw()
   }
 
-  /** Rows were not to be had. Those that are shown stay. @param {string} text */
-  fail (text = UNKNOWN_ROWS) {
-    if (this.#isLoaded || this.#waiting === text) return
-    this.#waiting = text
+  /** Replaces "Loading …" when the rows cannot be loaded. Rows that are shown stay. @param {string} text */
+  showUnknown(text = UNKNOWN_ROWS) {
+    if (this.#isLoaded || this.#pendingText === text) return
+    this.#pendingText = text
     this.#drawRows()
   }
 
-  /** The rows of a page, where the server does. @param {T[]} rows @param {number} total @param {number} offset where the page begins */
-  setPage (rows, total, offset) {
+  /** Shows one page that the server selected. @param {T[]} rows @param {number} total @param {number} offset of the first row */
+  updatePage(rows, total, offset) {
     this.#isLoaded = true
     this.#offset = offset
     this.#total = total
@@ -105,14 +129,19 @@ export class Table {
     this.#drawRows()
   }
 
-  /** @returns {Wanted} */
-  get wanted () {
-    return { by: this.#sort.by, order: this.#sort.order, filter: this.#filter.value.trim(), offset: this.#offset, limit: ROWS_MAX }
+  /** The rows that the user wants to see. @returns {Query} */
+  get query() {
+    return {
+      by: this.#sort.by,
+      order: this.#sort.order,
+      filter: this.#filter.value.trim(),
+      offset: this.#offset,
+      limit: ROWS_MAX
+    }
   }
 
-  #tools () {
-    const { filter } = this.#options
-    if (!filter) return null
+  /** @param {string} filter label of the filter field */
+  #tools(filter) {
     const id = freshId('filter')
     this.#filter.id = id
     this.#filter.classList.add('control')
@@ -121,13 +150,13 @@ export class Table {
     let typing
     this.#filter.addEventListener('input', () => {
       clearTimeout(typing)
-      typing = setTimeout(() => this.#change(), this.#options.ask ? TYPING_MS : 0)
+      typing = setTimeout(() => this.#change(), this.#options.request ? TYPING_MS : 0)
     })
     return h('div', { class: 'table-tools' }, h('label', { for: id, class: 'visually-hidden' }, filter), this.#filter)
   }
 
   /** @param {Column<T>} column */
-  #head (column) {
+  #head(column) {
     const head = h('th', { scope: 'col', role: 'columnheader', class: classOf(column) })
     if (column.fixed) {
       head.append(column.label || h('span', { class: 'visually-hidden' }, 'Actions'))
@@ -139,35 +168,35 @@ export class Table {
   }
 
   /** @param {Column<T>} column */
-  #sortBy ({ key, look }) {
+  #sortBy({ key, look }) {
     const isSame = this.#sort.by === key
     const first = look === 'number' ? 'desc' : 'asc'
-    this.#sort = { by: key, order: isSame ? this.#sort.order === 'asc' ? 'desc' : 'asc' : first }
+    this.#sort = { by: key, order: isSame ? (this.#sort.order === 'asc' ? 'desc' : 'asc') : first }
     this.#change()
   }
 
   /** @param {number} pages */
-  #turn (pages) {
+  #turn(pages) {
     this.#offset = Math.max(0, this.#offset + pages * ROWS_MAX)
     this.#scroll.scrollTop = 0
     this.#show()
   }
 
-  #change () {
+  #change() {
     this.#offset = 0
     this.#show()
   }
 
-  #show () {
+  #show() {
     this.#drawHeads()
-    if (this.#options.ask) this.#options.ask(this.wanted)
+    if (this.#options.request) this.#options.request()
     else this.#draw()
   }
 
-  #draw () {
-    const { columns, ask } = this.#options
+  #draw() {
+    const { columns, request } = this.#options
     this.#drawHeads()
-    if (!ask) {
+    if (!request) {
       const texts = (/** @type {T} */ row) => columns.filter(({ fixed }) => !fixed).map(column => textOf(column, row))
       const column = columns.find(({ key }) => key === this.#sort.by)
       const found = filtered(this.#all, this.#filter.value, texts)
@@ -179,14 +208,14 @@ export class Table {
     this.#drawRows()
   }
 
-  #drawHeads () {
+  #drawHeads() {
     for (const [key, head] of this.#heads) {
       if (key === this.#sort.by) head.setAttribute('aria-sort', this.#sort.order === 'asc' ? 'ascending' : 'descending')
       else head.removeAttribute('aria-sort')
     }
   }
 
-  #drawRows () {
+  #drawRows() {
     const { key } = this.#options
     const wanted = new Map(this.#shown.map(row => [key(row), row]))
     for (const [name, { element }] of this.#rows) {
@@ -205,16 +234,19 @@ export class Table {
     this.#scroll.hidden = this.#foot.hidden = isEmpty
     this.#empty.hidden = !isEmpty
     const { filter, empty } = this.#options
-    setText(this.#empty, !this.#isLoaded ? this.#waiting : filter && this.#filter.value ? 'Nothing matches.' : empty)
+    setText(
+      this.#empty,
+      !this.#isLoaded ? this.#pendingText : filter && this.#filter.value ? 'Nothing matches.' : empty
+    )
     const isOnePage = this.#total <= ROWS_MAX
-    setText(this.#count, isOnePage ? '' : pageWords(this.#offset, this.#shown.length, this.#total))
-    this.#back.hidden = this.#on.hidden = isOnePage
-    this.#back.disabled = this.#offset === 0
-    this.#on.disabled = this.#offset + this.#shown.length >= this.#total
+    setText(this.#count, isOnePage ? '' : pageText(this.#offset, this.#shown.length, this.#total))
+    this.#previous.hidden = this.#next.hidden = isOnePage
+    this.#previous.disabled = this.#offset === 0
+    this.#next.disabled = this.#offset + this.#shown.length >= this.#total
   }
 
   /** @param {string} name @param {T} row */
-  #row (name, row) {
+  #row(name, row) {
     const { columns } = this.#options
     const known = this.#rows.get(name)
     if (known) {
@@ -224,20 +256,35 @@ export class Table {
       })
       return known
     }
-    const cells = columns.map(column => h('td', { class: classOf(column), role: 'cell', 'data-label': column.label || null }, column.make ? column.make(row) : textOf(column, row)))
+    const cells = columns.map(column =>
+      h(
+        'td',
+        { class: classOf(column), role: 'cell', 'data-label': column.label || null },
+        column.make ? column.make(row) : textOf(column, row)
+      )
+    )
     const made = { element: h('tr', { role: 'row' }, ...cells), cells }
     this.#rows.set(name, made)
     return made
   }
 
-  #save () {
+  #save() {
     const columns = this.#options.columns.filter(({ fixed }) => !fixed)
-    saveText(fileName(this.#options.name), csvOf(columns.map(({ label }) => label), this.#shown.map(row => columns.map(({ value }) => value(row)))))
+    saveText(
+      fileName(this.#options.name),
+      csvOf(
+        columns.map(({ label }) => label),
+        this.#shown.map(row => columns.map(({ value }) => value(row)))
+      )
+    )
   }
 }
 
-/** A column without a label holds what can be done with the row. @template T @param {Column<T>} column */
-const classOf = ({ label, look, fixed }) => [look, fixed ? label ? 'fixed' : 'actions' : null].filter(Boolean).join(' ') || null
+/** A column without a label has the actions of the row. @template T @param {Column<T>} column */
+const classOf = ({ label, look, fixed }) =>
+  [look, fixed ? (label ? 'fixed' : 'actions') : null].filter(Boolean).join(' ') || null
 
 /** @template T @param {Column<T>} column @param {T} row */
-const textOf = ({ text, value }, row) => text ? text(row) : String(value(row) ?? '–')
+const textOf = ({ text, value }, row) => (text ? text(row) : String(value(row) ?? '–'))
+
+define('dashboard-table', Table)

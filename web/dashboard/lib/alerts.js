@@ -1,7 +1,7 @@
 // @ts-check
 // Alert rules in words, and what is wrong with one before it is sent. Knows no DOM.
 
-import { UNKNOWN, formatSeconds, formatValue, isKnown } from './numbers.js'
+import { formatSeconds, formatValue, isKnown, UNKNOWN } from './numbers.js'
 
 /** @typedef {import('./numbers.js').Series} Series */
 /**
@@ -25,7 +25,7 @@ import { UNKNOWN, formatSeconds, formatValue, isKnown } from './numbers.js'
  * Whether a rule measures in percent, as notifications have it: a ratio, or a share of the same things.
  * @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series
  */
-export function isInPercent ({ series: name, of, threshold }, series) {
+export function isInPercent({ series: name, of, threshold }, series) {
   const [known, whole] = [name, of].map(name => series.find(one => one.name === name))
   if (!of) return known?.unit === 'ratio'
   return known !== undefined && known.unit === whole?.unit && known.kind === whole.kind && Math.abs(threshold) <= 1
@@ -41,19 +41,21 @@ export const fromPercent = percent => Number((percent / 100).toPrecision(12))
  * The number of a rule: that of its series, or a part of another one, in percent where it is one. Of a threshold each digit counts.
  * @param {number | null} value @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series @param {number} [digits]
  */
-export function valueWords (value, rule, series, digits = 2) {
+export function valueText(value, rule, series, digits = 2) {
   if (!isKnown(value)) return UNKNOWN
   const known = series.find(one => one.name === rule.series)
   const isExact = digits > 2
   if (known && !rule.of && !(isExact && known.unit === 'ratio')) return formatValue(value, known)
-  return isInPercent(rule, series) ? `${Number((value * 100).toPrecision(digits))} %` : String(Number(value.toPrecision(digits)))
+  return isInPercent(rule, series)
+    ? `${Number((value * 100).toPrecision(digits))} %`
+    : String(Number(value.toPrecision(digits)))
 }
 
 /**
  * What a rule would find now; null where that cannot be told.
  * @param {Pick<RuleBody, 'series' | 'of' | 'of_min'>} rule @param {(name: string) => number | null} now a gauge, or a counter in a second
  */
-export function readingOf ({ series, of, of_min: least = 0 }, now) {
+export function readingOf({ series, of, of_min: least = 0 }, now) {
   const value = now(series)
   if (!of || value === null) return value
   const whole = now(of)
@@ -61,7 +63,7 @@ export function readingOf ({ series, of, of_min: least = 0 }, now) {
 }
 
 /** What a rule that is being written would do now. @param {number | null} value @param {RuleBody} rule @returns {string} */
-export function verdictWords (value, { comparison, threshold, for: wait, enabled }) {
+export function verdictText(value, { comparison, threshold, for: wait, enabled }) {
   if (!Number.isFinite(threshold)) return ''
   if (!isKnown(value)) return 'Whether it would fire is not known.'
   const isBeyond = comparison === '>' ? value > threshold : value < threshold
@@ -71,21 +73,27 @@ export function verdictWords (value, { comparison, threshold, for: wait, enabled
 }
 
 /** @param {Pick<RuleBody, 'series' | 'of' | 'comparison' | 'threshold' | 'for'>} rule @param {Series[]} series */
-export function ruleWords (rule, series) {
+export function ruleText(rule, series) {
   const what = rule.of ? `${rule.series} / ${rule.of}` : rule.series
   const wait = rule.for > 0 ? ` for ${formatSeconds(rule.for)}` : ''
-  return `${what} is ${rule.comparison === '>' ? 'over' : 'under'} ${valueWords(rule.threshold, rule, series, 6)}${wait}`
+  return `${what} is ${rule.comparison === '>' ? 'over' : 'under'} ${valueText(rule.threshold, rule, series, 6)}${wait}`
 }
 
 /** What can be said of a rule before the server sees it: field to sentence. @param {string} name @param {RuleBody} rule @returns {Record<string, string>} */
-export function ruleErrors (name, rule) {
+export function ruleErrors(name, rule) {
   /** @type {Record<string, string>} */
   const errors = {}
   if (!/^[a-z0-9_]{1,64}$/.test(name)) errors.name = 'A name has 1 to 64 small letters, digits and underscores.'
-  for (const key of /** @type {const} */ (['threshold', 'clear'])) if (!Number.isFinite(rule[key])) errors[key] = 'This is not a number.'
+  for (const key of /** @type {const} */ (['threshold', 'clear']))
+    if (!Number.isFinite(rule[key])) errors[key] = 'This is not a number.'
   if (rule.of && !(Number(rule.of_min) >= 0)) errors.of_min = 'A number, 0 or more.'
-  for (const key of /** @type {const} */ (['for', 'keep_firing'])) if (!Number.isFinite(rule[key]) || rule[key] < 0) errors[key] = 'Seconds, 0 or more.'
-  if (!errors.threshold && !errors.clear && (rule.comparison === '>' ? rule.clear > rule.threshold : rule.clear < rule.threshold)) {
+  for (const key of /** @type {const} */ (['for', 'keep_firing']))
+    if (!Number.isFinite(rule[key]) || rule[key] < 0) errors[key] = 'Seconds, 0 or more.'
+  if (
+    !errors.threshold &&
+    !errors.clear &&
+    (rule.comparison === '>' ? rule.clear > rule.threshold : rule.clear < rule.threshold)
+  ) {
     errors.clear = `It has to be ${rule.comparison === '>' ? 'at most' : 'at least'} the threshold, or the alert would end before it begins.`
   }
   return errors

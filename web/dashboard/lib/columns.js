@@ -19,21 +19,21 @@ export class Recent {
   #samples = []
 
   /** @param {number} seconds how far back it goes */
-  constructor (seconds) {
+  constructor(seconds) {
     this.#seconds = seconds
   }
 
   /** @param {Series[]} series what there is: counters become rates */
-  setSeries (series) {
+  setSeries(series) {
     this.#kinds = new Map(series.map(({ name, kind }) => [name, kind]))
   }
 
-  get latest () {
+  get latest() {
     return this.#samples.at(-1) ?? null
   }
 
   /** Whether it was news: not one that was there, nor an older one. @param {Sample} sample */
-  push (sample) {
+  push(sample) {
     const { latest } = this
     if (latest && sample.at <= latest.at) {
       // A clock that was set back: what was before belongs to another time.
@@ -47,7 +47,7 @@ export class Recent {
   }
 
   /** A gauge as it is, a counter in a second over the last few seconds, or so many. @param {string} name @param {number} [seconds] @returns {number | null} */
-  now (name, seconds = 5) {
+  now(name, seconds = 5) {
     const { latest } = this
     if (!latest) return null
     if (this.#kinds.get(name) !== 'counter') return latest.series[name] ?? null
@@ -56,48 +56,52 @@ export class Recent {
   }
 
   /** The columns of these series. @param {string[]} names @returns {Columns} */
-  columns (names) {
+  columns(names) {
     const at = this.#samples.map(sample => sample.at)
-    const series = Object.fromEntries(names.map(name => {
-      const isCounter = this.#kinds.get(name) === 'counter'
-      const mean = this.#samples.map((sample, i) => {
-        const before = this.#samples[i - 1]
-        if (before && sample.at - before.at > GAP_SECONDS) return null
-        if (!isCounter) return sample.series[name] ?? null
-        // Before the first there is none: it goes on as the second.
-        const next = this.#samples[1]
-        return before ? rate(before, sample, name) : next ? rate(sample, next, name) : null
+    const series = Object.fromEntries(
+      names.map(name => {
+        const isCounter = this.#kinds.get(name) === 'counter'
+        const mean = this.#samples.map((sample, i) => {
+          const before = this.#samples[i - 1]
+          if (before && sample.at - before.at > GAP_SECONDS) return null
+          if (!isCounter) return sample.series[name] ?? null
+          // Before the first there is none: it goes on as the second.
+          const next = this.#samples[1]
+          return before ? rate(before, sample, name) : next ? rate(sample, next, name) : null
+        })
+        return [name, { mean, min: mean, max: mean }]
       })
-      return [name, { mean, min: mean, max: mean }]
-    }))
+    )
     return { step: 1, at, series }
   }
 }
 
 /** Null where it is not known, also when the counter began anew. @param {Sample} before @param {Sample} after @param {string} name */
-function rate (before, after, name) {
+function rate(before, after, name) {
   const [from, to, seconds] = [before.series[name], after.series[name], after.at - before.at]
   if (from === null || from === undefined || to === null || to === undefined || seconds <= 0 || to < from) return null
   return (to - from) / seconds
 }
 
 /** What the history knew before the first live sample, and then the live ones. @param {Columns | null} before @param {Columns} live @returns {Columns} */
-export function joined (before, live) {
+export function joined(before, live) {
   const first = live.at[0] ?? Infinity
   const last = live.at.at(-1) ?? Infinity
   if (!before) return live
-  const kept = before.at.flatMap((at, i) => at < first && at >= last - 300 || first === Infinity ? [i] : [])
+  const kept = before.at.flatMap((at, i) => ((at < first && at >= last - 300) || first === Infinity ? [i] : []))
   const pick = (/** @type {Array<number | null> | undefined} */ values) => kept.map(i => values?.[i] ?? null)
-  const series = Object.fromEntries(Object.entries(live.series).map(([name, column]) => {
-    const old = before.series[name]?.mean
-    const mean = [...pick(old), ...column.mean]
-    return [name, { mean, min: mean, max: mean }]
-  }))
+  const series = Object.fromEntries(
+    Object.entries(live.series).map(([name, column]) => {
+      const old = before.series[name]?.mean
+      const mean = [...pick(old), ...column.mean]
+      return [name, { mean, min: mean, max: mean }]
+    })
+  )
   return { step: 1, at: [...kept.map(i => /** @type {number} */ (before.at[i])), ...live.at], series }
 }
 
 /** What is said of a line in words. @param {Column | undefined} column */
-export function summary (column) {
+export function summary(column) {
   const known = (/** @type {Array<number | null>} */ values) => values.filter(value => value !== null)
   const [means, lows, highs] = [known(column?.mean ?? []), known(column?.min ?? []), known(column?.max ?? [])]
   if (!column || means.length === 0) return null
@@ -110,7 +114,7 @@ export function summary (column) {
 }
 
 /** Every so many rows, so that at most `max` remain; the last is among them. @param {number} length @param {number} max */
-export function thinned (length, max) {
+export function thinned(length, max) {
   const every = Math.max(1, Math.ceil(length / max))
   const rows = []
   for (let i = length - 1; i >= 0; i -= every) rows.push(i)

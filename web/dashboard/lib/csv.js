@@ -5,7 +5,7 @@
 const FORMULA = /^[=+\-@\t\r]/
 
 /** @param {unknown} value */
-function field (value) {
+function field(value) {
   if (value === null || value === undefined) return ''
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : ''
   const text = FORMULA.test(String(value)) ? `'${value}` : String(value)
@@ -16,11 +16,12 @@ function field (value) {
 export const csvOf = (head, rows) => [head, ...rows].map(row => `${row.map(field).join(',')}\r\n`).join('')
 
 /** The columns of a chart. @param {import('./columns.js').Columns} columns @param {string[]} names */
-export function csvOfColumns ({ at, series }, names) {
+export function csvOfColumns({ at, series }, names) {
   const there = names.filter(name => series[name])
   const head = ['time', 'unix_seconds', ...there.flatMap(name => [`${name}_mean`, `${name}_min`, `${name}_max`])]
   const rows = at.map((moment, i) => [
-    new Date(moment * 1000).toISOString(), moment,
+    new Date(moment * 1000).toISOString(),
+    moment,
     ...there.flatMap(name => [series[name]?.mean[i], series[name]?.min[i], series[name]?.max[i]])
   ])
   return csvOf(head, rows)

@@ -2,7 +2,7 @@
 // Turns the numbers of the statistics into words: counts, rates, times, shares, by the unit of their series.
 // Knows no DOM and no clock.
 
-import { formatBytes } from '../../share/lib/format.js'
+import { formatBytes } from '../../common/format.js'
 
 /** @typedef {{ name: string, kind: 'counter' | 'gauge', unit: '' | 'bytes' | 'seconds' | 'ratio', doc: string, limits?: string[], kept?: boolean }} Series */
 
@@ -16,7 +16,7 @@ export const UNKNOWN = '–'
 export const isKnown = value => typeof value === 'number' && Number.isFinite(value)
 
 /** A number of things: exact up to a million, then three digits that matter. @param {number | null | undefined} value */
-export function formatCount (value) {
+export function formatCount(value) {
   if (!isKnown(value)) return UNKNOWN
   const size = Math.abs(value)
   if (size >= 999_500) return shorten(value)
@@ -25,14 +25,19 @@ export function formatCount (value) {
 }
 
 /** @param {number} value */
-function shorten (value) {
-  const steps = /** @type {const} */ ([[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']])
+function shorten(value) {
+  const steps = /** @type {const} */ ([
+    [1e12, 'T'],
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k']
+  ])
   const [step, letter] = steps.find(([step]) => Math.abs(value) >= step * 0.9995) ?? [1, '']
   return `${Number((value / step).toPrecision(3))}${letter && ` ${letter}`}`
 }
 
 /** A time span, from microseconds to days. @param {number | null | undefined} seconds */
-export function formatSeconds (seconds) {
+export function formatSeconds(seconds) {
   if (!isKnown(seconds)) return UNKNOWN
   const size = Math.abs(seconds)
   if (size === 0) return '0 s'
@@ -45,21 +50,22 @@ export function formatSeconds (seconds) {
 }
 
 /** @param {number} value */
-const digits = value => Math.abs(value) >= 99.95 ? value.toFixed(0) : String(Number(value.toPrecision(2)))
+const digits = value => (Math.abs(value) >= 99.95 ? value.toFixed(0) : String(Number(value.toPrecision(2))))
 
 /** @param {number} seconds @param {number} large @param {string} name @param {number} small @param {string} rest */
-function two (seconds, large, name, small, rest) {
+function two(seconds, large, name, small, rest) {
   const sign = seconds < 0 ? '−' : ''
   const whole = Math.floor(Math.abs(seconds) / large)
-  const part = Math.floor(Math.abs(seconds) % large / small)
+  const part = Math.floor((Math.abs(seconds) % large) / small)
   return `${sign}${whole} ${name}${part ? ` ${part} ${rest}` : ''}`
 }
 
 /** A share of a whole. @param {number | null | undefined} value */
-export function formatRatio (value) {
+export function formatRatio(value) {
   if (!isKnown(value)) return UNKNOWN
   const percent = value * 100
-  const text = percent > 0 && percent < 10 || percent > 99 && percent < 100 ? percent.toFixed(1) : percent.toFixed(0)
+  const text =
+    (percent > 0 && percent < 10) || (percent > 99 && percent < 100) ? percent.toFixed(1) : percent.toFixed(0)
   // Never a whole that is none.
   return `${percent < 100 && text === '100.0' ? '99.9' : text} %`
 }
@@ -68,7 +74,7 @@ export function formatRatio (value) {
  * The value of a series, as history and live view give it: a counter is a number in a second.
  * @param {number | null | undefined} value @param {Pick<Series, 'kind' | 'unit'>} series
  */
-export function formatValue (value, { kind, unit }) {
+export function formatValue(value, { kind, unit }) {
   if (!isKnown(value)) return UNKNOWN
   // Seconds counted in a second are a share of it.
   if (unit === 'seconds') return kind === 'counter' ? formatCount(value) : formatSeconds(value)
@@ -81,7 +87,7 @@ export function formatValue (value, { kind, unit }) {
 export const formatMark = (value, series) => formatValue(value, series).replace(/^(\d+)\.0+(?= )/, '$1')
 
 /** How long ago something was. @param {number} seconds */
-export function formatAge (seconds) {
+export function formatAge(seconds) {
   if (seconds < 1.5) return 'just now'
   return `${seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds))} ago`
 }

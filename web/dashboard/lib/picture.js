@@ -4,7 +4,7 @@
 
 /** @typedef {{ from: string, to: string, at: number, answered: number | null }} Introduction */
 /** @typedef {{ peer_id: string, seeder: boolean }} Member */
-/** @typedef {{ id: string, label: string, x: number, y: number, isSeeder: boolean, isGone: boolean }} Spot */
+/** @typedef {{ id: string, label: string, x: number, y: number, isSeeder: boolean, hasLeft: boolean }} Spot */
 /** @typedef {{ from: string, to: string, isAnswered: boolean, count: number, path: string }} Arrow */
 
 /** Drawn one by one up to this many; more could not be told apart. */
@@ -18,7 +18,7 @@ export const shortId = id => id.slice(-6)
  * @param {Member[]} peers @param {Introduction[]} introductions @param {number} size
  * @returns {{ spots: Spot[], arrows: Arrow[], more: number }}
  */
-export function pictureOf (peers, introductions, size) {
+export function pictureOf(peers, introductions, size) {
   const latest = [...introductions].sort((a, b) => b.at - a.at)
   const ids = new Set()
   for (const { from, to } of latest) {
@@ -36,8 +36,8 @@ export function pictureOf (peers, introductions, size) {
 }
 
 /** @param {string} id @param {number} i @param {number} count @param {number} size @param {Member | undefined} peer @returns {Spot} */
-function place (id, i, count, size, peer) {
-  const angle = 2 * Math.PI * i / Math.max(1, count) - Math.PI / 2
+function place(id, i, count, size, peer) {
+  const angle = (2 * Math.PI * i) / Math.max(1, count) - Math.PI / 2
   const radius = count > 1 ? size * 0.38 : 0
   return {
     id,
@@ -45,12 +45,12 @@ function place (id, i, count, size, peer) {
     x: round(size / 2 + radius * Math.cos(angle)),
     y: round(size / 2 + radius * Math.sin(angle)),
     isSeeder: peer?.seeder ?? false,
-    isGone: !peer
+    hasLeft: !peer
   }
 }
 
 /** One arrow for each pair; answered if one of its offers was. @param {Introduction[]} latest @param {Map<string, Spot>} spotOf @param {number} size @returns {Arrow[]} */
-function arrowsOf (latest, spotOf, size) {
+function arrowsOf(latest, spotOf, size) {
   /** @type {Map<string, Arrow>} */
   const arrows = new Map()
   for (const { from, to, answered } of latest) {
@@ -68,7 +68,7 @@ function arrowsOf (latest, spotOf, size) {
 const SPOT_RADIUS = 9
 
 /** Bent towards the middle, and ending at the rim of the spot, where its tip is seen. @param {Spot} a @param {Spot} b @param {number} size */
-function curve (a, b, size) {
+function curve(a, b, size) {
   const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
   // A little to one side, so that arrows there and back lie apart.
   const bend = {
@@ -76,15 +76,19 @@ function curve (a, b, size) {
     y: middle.y + (size / 2 - middle.y) * 0.35 - (b.x - a.x) * 0.08
   }
   const length = Math.hypot(b.x - bend.x, b.y - bend.y) || 1
-  const end = { x: b.x - (b.x - bend.x) / length * (SPOT_RADIUS + 4), y: b.y - (b.y - bend.y) / length * (SPOT_RADIUS + 4) }
+  const end = {
+    x: b.x - ((b.x - bend.x) / length) * (SPOT_RADIUS + 4),
+    y: b.y - ((b.y - bend.y) / length) * (SPOT_RADIUS + 4)
+  }
   return `M${a.x} ${a.y}Q${round(bend.x)} ${round(bend.y)} ${round(end.x)} ${round(end.y)}`
 }
 
 /** The picture in words. @param {Introduction[]} introductions @param {number} peers */
-export function pictureWords (introductions, peers) {
+export function pictureText(introductions, peers) {
   const answered = introductions.filter(one => one.answered !== null).length
   const who = new Set(introductions.flatMap(({ from, to }) => [from, to])).size
-  if (introductions.length === 0) return `${peers === 1 ? 'One peer' : `${peers.toLocaleString('en')} peers`}; nobody was introduced since this is watched.`
+  if (introductions.length === 0)
+    return `${peers === 1 ? 'One peer' : `${peers.toLocaleString('en')} peers`}; nobody was introduced since this is watched.`
   return `${introductions.length} ${introductions.length === 1 ? 'introduction' : 'introductions'} among ${who} peers, ${answered} answered.`
 }
 

@@ -5,7 +5,7 @@
 import { formatCount } from './numbers.js'
 import { formatMoment } from './times.js'
 
-/** @typedef {import('../../share/lib/texts.js').Notice} Notice */
+/** @typedef {import('../../common/notice.js').Notice} Notice */
 /**
  * @typedef {{ kind: string, detail: string, count: number, first: number, last: number, text: string }} Refusal `detail`: whom or what it
  *   concerns; `text`: what it means and what to do
@@ -26,15 +26,18 @@ const KINDS = {
 }
 
 /** What a kind of refusal is about. @param {string} kind */
-export const kindWords = kind => Object.hasOwn(KINDS, kind) ? KINDS[kind] ?? kind : kind.replaceAll('_', ' ')
+export const kindText = kind => (Object.hasOwn(KINDS, kind) ? (KINDS[kind] ?? kind) : kind.replaceAll('_', ' '))
 
 /** @param {Refusals | null} answer @param {number} now Unix seconds @returns {Notice | null} */
-export function upgradeNotice (answer, now) {
-  const refused = answer?.refusals.filter(({ kind, last }) => kind === 'upgrade_missing' && now - last < UPGRADE_SECONDS) ?? []
+export function upgradeNotice(answer, now) {
+  const refused =
+    answer?.refusals.filter(({ kind, last }) => kind === 'upgrade_missing' && now - last < UPGRADE_SECONDS) ?? []
   if (refused.length === 0) return null
   const count = refused.reduce((sum, one) => sum + one.count, 0)
   const last = Math.max(...refused.map(one => one.last))
-  const advice = refused.map(({ text }) => text).find(Boolean) ?? 'Have it pass the headers Upgrade and Connection on; deploy/ has examples.'
+  const advice =
+    refused.map(({ text }) => text).find(Boolean) ??
+    'Have it pass the headers Upgrade and Connection on; deploy/ has examples.'
   return {
     tone: 'warning',
     title: 'A proxy in front takes WebSocket upgrades away',

@@ -15,7 +15,7 @@ export const VIEWS = [
 ]
 
 /** @param {string} fragment with or without its # @returns {Route} */
-export function routeOf (fragment) {
+export function routeOf(fragment) {
   const [view = '', more = ''] = fragment.replace(/^#?\/?/, '').split('/')
   if (view === 'swarms' && /^[0-9a-f]{40}$/i.test(more)) return { view: 'swarm', hash: more.toLowerCase() }
   if (view === 'settings' && /^[a-z_]+$/.test(more)) return { view, section: more }
@@ -23,7 +23,7 @@ export function routeOf (fragment) {
 }
 
 /** @param {string} view @param {string} [more] */
-export const addressOf = (view, more) => more ? `#/${view}/${more}` : `#/${view}`
+export const addressOf = (view, more) => (more ? `#/${view}/${more}` : `#/${view}`)
 
 /** Which entry of the menu a route belongs to. @param {Route} route */
-export const entryOf = ({ view }) => view === 'swarm' ? 'swarms' : view
+export const entryOf = ({ view }) => (view === 'swarm' ? 'swarms' : view)

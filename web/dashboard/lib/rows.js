@@ -5,7 +5,7 @@
 /** @typedef {'asc' | 'desc'} Order */
 
 /** Rows in which one of the texts holds all words, in any case. @template T @param {T[]} rows @param {string} words @param {(row: T) => string[]} texts */
-export function filtered (rows, words, texts) {
+export function filtered(rows, words, texts) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean)
   if (wanted.length === 0) return rows
   return rows.filter(row => {
@@ -15,7 +15,7 @@ export function filtered (rows, words, texts) {
 }
 
 /** Numbers by size, texts by alphabet with numbers in them by size, unknown ones last in either order. @template T @param {T[]} rows @param {(row: T) => Value} value @param {Order} order */
-export function sorted (rows, value, order) {
+export function sorted(rows, value, order) {
   const sign = order === 'desc' ? -1 : 1
   return rows
     .map(row => ({ row, key: value(row) }))
@@ -33,19 +33,19 @@ const isUnknown = value => value === null || value === undefined || value === ''
 const texts = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
 
 /** @param {Value} a @param {Value} b */
-function compare (a, b) {
+function compare(a, b) {
   if (typeof a === 'string' || typeof b === 'string') return texts.compare(String(a), String(b))
   return Number(a) - Number(b)
 }
 
 /** The place of the page that holds row number `offset`, when there are so many. @param {number} offset @param {number} total @param {number} size */
-export function pageStart (offset, total, size) {
+export function pageStart(offset, total, size) {
   const last = Math.max(0, Math.ceil(total / size) - 1) * size
   return Math.min(last, Math.max(0, Math.floor(offset / size) * size))
 }
 
 /** @param {number} offset @param {number} shown @param {number} total */
-export function pageWords (offset, shown, total) {
+export function pageText(offset, shown, total) {
   if (total === 0) return 'none'
   const number = (/** @type {number} */ n) => n.toLocaleString('en')
   return `${number(offset + 1)} to ${number(offset + shown)} of ${number(total)}`

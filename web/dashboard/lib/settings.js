@@ -34,10 +34,13 @@ import { tomlText } from './toml.js'
 export const GENERAL = 'general'
 
 /** Those of each section, in the order of the server. @param {Setting[]} settings @param {Section[]} sections @returns {Array<Section & { settings: Setting[] }>} */
-export function groupsOf (settings, sections) {
+export function groupsOf(settings, sections) {
   const all = [{ name: GENERAL, doc: 'What is set most often.' }, ...sections]
   return all
-    .map(section => ({ ...section, settings: settings.filter(setting => (setting.section ?? GENERAL) === section.name) }))
+    .map(section => ({
+      ...section,
+      settings: settings.filter(setting => (setting.section ?? GENERAL) === section.name)
+    }))
     .filter(({ settings }) => settings.length > 0)
 }
 
@@ -45,29 +48,29 @@ export function groupsOf (settings, sections) {
 const isMeasure = kind => kind !== 'switch' && kind !== 'text'
 
 /** A value as it stands in its field: a list with an entry on each line. @param {Setting} setting @param {any} value */
-function fieldText ({ kind, many }, value) {
-  const one = (/** @type {any} */ value) => isMeasure(kind) ? writeAmount(value, kind) : String(value)
+function fieldText({ kind, many }, value) {
+  const one = (/** @type {any} */ value) => (isMeasure(kind) ? writeAmount(value, kind) : String(value))
   if (value === null || value === undefined) return ''
   return many ? value.map(one).join('\n') : one(value)
 }
 
 /** What its field begins with: nothing for a secret. @param {Setting} setting */
-export const shownOf = setting => setting.secret ? '' : fieldText(setting, setting.plain)
+export const shownOf = setting => (setting.secret ? '' : fieldText(setting, setting.plain))
 
 /** What its field would have by default. @param {Setting} setting */
 export const defaultOf = setting => fieldText(setting, setting.default_plain)
 
 /** The default in words. @param {Setting} setting */
-export const defaultWords = setting => valueWords(setting, defaultOf(setting))
+export const defaultText = setting => valueText(setting, defaultOf(setting))
 
 /** @param {Setting} setting @param {string} text of its field */
-function valueWords ({ kind, many }, text) {
+function valueText({ kind, many }, text) {
   if (kind === 'switch' && text) return text === 'true' ? 'on' : 'off'
   return text.split('\n').join(', ') || (many ? 'none' : 'not set')
 }
 
 /** What is allowed, in the same words as the values; nothing where the description says it. @param {Setting} setting */
-export function boundsWords ({ kind, bounds, doc }) {
+export function boundsText({ kind, bounds, doc }) {
   if (!bounds || plainDoc({ doc }).toLowerCase().includes(bounds.toLowerCase())) return ''
   const range = rangeOf(bounds)
   if (!isMeasure(kind) || !range) return `${/^\d/.test(bounds) ? 'From ' : ''}${bounds}.`
@@ -75,32 +78,36 @@ export function boundsWords ({ kind, bounds, doc }) {
 }
 
 /** @param {string} bounds @returns {[number, number] | null} */
-function rangeOf (bounds) {
+function rangeOf(bounds) {
   const [, from, to] = /^(-?[\d.]+) to (-?[\d.]+)$/.exec(bounds) ?? []
   return from === undefined || to === undefined ? null : [Number(from), Number(to)]
 }
 
 /** What a field says, as TOML and in words. @param {Setting} setting @param {string} text @throws {Error} what is wrong with it */
-export function written (setting, text) {
+export function written(setting, text) {
   const { kind, many } = setting
   const entries = (many ? text.split('\n') : [text]).map(entry => entry.trim()).filter(Boolean)
-  const words = valueWords(setting, entries.join('\n'))
+  const words = valueText(setting, entries.join('\n'))
   if (many) return { toml: `[${entries.map(entry => entryToml(setting, entry)).join(', ')}]`, words }
   const [entry] = entries
-  if (entry === undefined) return { toml: null, words: defaultWords(setting) }
+  if (entry === undefined) return { toml: null, words: defaultText(setting) }
   const toml = entryToml(setting, entry)
   return { toml, words: isMeasure(kind) ? writeAmount(Number(toml), kind) : words }
 }
 
 /** @param {Setting} setting @param {string} entry */
-function entryToml ({ kind, bounds }, entry) {
+function entryToml({ kind, bounds }, entry) {
   if (kind === 'switch') return entry
   if (!isMeasure(kind)) return tomlText(entry)
   const value = readAmount(entry, kind)
   if (!Number.isFinite(value)) throw new Error(`“${entry}” is not understood: ${AMOUNT_EXAMPLES[kind]}.`)
-  if (kind !== 'seconds' && !Number.isInteger(value)) throw new Error(`“${entry}” is not a whole number${kind === 'bytes' ? ' of bytes' : ''}.`)
+  if (kind !== 'seconds' && !Number.isInteger(value))
+    throw new Error(`“${entry}” is not a whole number${kind === 'bytes' ? ' of bytes' : ''}.`)
   const range = rangeOf(bounds)
-  if (range && (value < range[0] || value > range[1])) throw new Error(`${writeAmount(value, kind)} is out of range: it may be from ${range.map(value => writeAmount(value, kind)).join(' to ')}.`)
+  if (range && (value < range[0] || value > range[1]))
+    throw new Error(
+      `${writeAmount(value, kind)} is out of range: it may be from ${range.map(value => writeAmount(value, kind)).join(' to ')}.`
+    )
   return String(value)
 }
 
@@ -108,7 +115,7 @@ function entryToml ({ kind, bounds }, entry) {
  * The fields that say something else than is in force, and those that say nothing that can be.
  * @param {Setting[]} settings @param {(key: string) => string | undefined} textOf
  */
-export function changesOf (settings, textOf) {
+export function changesOf(settings, textOf) {
   /** @type {Map<string, Written>} */
   const changes = new Map()
   /** @type {Map<string, string>} */
@@ -129,29 +136,35 @@ export function changesOf (settings, textOf) {
 }
 
 /** @param {Setting[]} settings @param {Map<string, Written>} changes */
-export const changeWords = (settings, changes) => [...changes].map(([key, { words }]) => {
-  const setting = settings.find(setting => setting.key === key)
-  return `${key}: ${setting ? valueWords(setting, shownOf(setting)) : 'not set'} → ${words}`
-})
+export const changeTexts = (settings, changes) =>
+  [...changes].map(([key, { words }]) => {
+    const setting = settings.find(setting => setting.key === key)
+    return `${key}: ${setting ? valueText(setting, shownOf(setting)) : 'not set'} → ${words}`
+  })
 
 /** Whether a setting holds all words. @param {Setting} setting @param {string} words */
-export function isFound ({ key, doc, section }, words) {
+export function isFound({ key, doc, section }, words) {
   const text = `${key} ${section ?? GENERAL} ${plainDoc({ doc })}`.toLowerCase()
-  return words.toLowerCase().split(/\s+/).every(word => text.includes(word))
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every(word => text.includes(word))
 }
 
 /**
  * Errors to the fields that they name; the rest belongs to the form.
  * @param {string[]} errors @param {string[]} keys
  */
-export function errorsByField (errors, keys) {
+export function errorsByField(errors, keys) {
   /** @type {Map<string, string>} */
   const fields = new Map()
   const rest = []
   // The longest first: `limits.origins_max` is part of no other, but `origin` is of `origin_denied`.
   const known = [...keys].sort((a, b) => b.length - a.length)
   for (const error of errors) {
-    const named = known.filter(key => new RegExp(`(^|[^a-z0-9_.])${key.replaceAll('.', '\\.')}($|[^a-z0-9_])`).test(error))
+    const named = known.filter(key =>
+      new RegExp(`(^|[^a-z0-9_.])${key.replaceAll('.', '\\.')}($|[^a-z0-9_])`).test(error)
+    )
     if (named.length === 0) rest.push(error)
     for (const key of named) fields.set(key, [fields.get(key), error].filter(Boolean).join(' '))
   }

@@ -3,14 +3,14 @@
 
 import { formatAge } from './numbers.js'
 
-/** @typedef {import('../../share/lib/texts.js').Notice} Notice */
+/** @typedef {import('../../common/notice.js').Notice} Notice */
 /** @typedef {import('../core/feed.js').FeedState} FeedState */
 /** @typedef {import('../core/api.js').ApiError} ApiError */
 
 const SIGN_IN = { id: 'sign-in', label: 'Sign in' }
 
 /** How fresh the numbers are, for the head of the page. @param {FeedState} state @param {number | null} age seconds */
-export function feedWords ({ mode }, age) {
+export function feedText({ mode }, age) {
   const updated = age === null ? 'no numbers yet' : `updated ${formatAge(age)}`
   if (mode === 'connecting') return 'connecting …'
   if (mode === 'closed') return 'not public'
@@ -20,14 +20,14 @@ export function feedWords ({ mode }, age) {
 }
 
 /** @param {FeedState} state @param {number | null} age seconds @param {boolean} signedIn @returns {Notice | null} */
-export function feedNotice ({ mode, reason }, age, signedIn) {
+export function feedNotice({ mode, reason }, age, signedIn) {
   const old = age === null ? 'There are no numbers yet.' : `The numbers below are from ${formatAge(age)}.`
   if (mode === 'closed') {
     return {
       tone: 'info',
       title: 'The statistics of this tracker are not public',
       text: 'Whoever runs it has set public_stats = false. With the admin token they can be seen.',
-      ...signedIn ? {} : { action: SIGN_IN }
+      ...(signedIn ? {} : { action: SIGN_IN })
     }
   }
   if (mode === 'down') {
@@ -52,34 +52,40 @@ export function feedNotice ({ mode, reason }, age, signedIn) {
 }
 
 /** What stands in place of what comes with the feed, as long as nothing came. @param {FeedState} state */
-export function absenceWords ({ mode }) {
+export function absenceText({ mode }) {
   if (mode === 'closed') return 'Not public.'
   return mode === 'down' ? 'Not known: the tracker does not answer.' : 'Loading …'
 }
 
 /** @param {string | undefined} phase @returns {Notice | null} */
-export function phaseNotice (phase) {
+export function phaseNotice(phase) {
   if (!phase || phase === 'serving') return null
-  return { tone: 'warning', title: 'This server is leaving', text: 'It takes no new connections and closes those it has, one after the other. Then it ends.' }
+  return {
+    tone: 'warning',
+    title: 'This server is leaving',
+    text: 'It takes no new connections and closes those it has, one after the other. Then it ends.'
+  }
 }
 
 /** Why signing in failed. @param {ApiError} error @returns {string} */
-export function signInTrouble (error) {
-  if (error.status === 404) return 'The admin API is off. To turn it on, set admin_token (at least 16 characters) in the configuration file and reload (SIGHUP), or start the server with SWARMHUB_ADMIN_TOKEN or --admin-token-file.'
+export function signInErrorText(error) {
+  if (error.status === 404)
+    return 'The admin API is off. To turn it on, set admin_token (at least 16 characters) in the configuration file and reload (SIGHUP), or start the server with SWARMHUB_ADMIN_TOKEN or --admin-token-file.'
   if (error.status === 401 || error.status === 403) return 'This is not the admin token. Check it and try again.'
-  if (error.status === 429) return `Too many attempts. Try again ${error.retryAfter ? `in ${error.retryAfter} s` : 'later'}.`
-  return troubleOf(error)
+  if (error.status === 429)
+    return `Too many attempts. Try again ${error.retryAfter ? `in ${error.retryAfter} s` : 'later'}.`
+  return errorText(error)
 }
 
 /** Why there are no charts of the past. @param {unknown} error */
-export function historyTrouble (error) {
+export function historyErrorText(error) {
   const { status } = /** @type {Partial<ApiError>} */ (error ?? {})
   if (status === 404) return 'No history is kept here, as the setting history is off. The live charts are there.'
-  return `No history: ${troubleOf(error)}`
+  return `No history: ${errorText(error)}`
 }
 
 /** What went wrong with a request. @param {unknown} error @returns {string} */
-export function troubleOf (error) {
+export function errorText(error) {
   const { status = 0, message = String(error), retryAfter = null } = /** @type {Partial<ApiError>} */ (error ?? {})
   if (status === 0) return 'The tracker does not answer.'
   if (status === 401) return 'You are no longer signed in: the admin token has changed. Sign in again.'
@@ -88,4 +94,5 @@ export function troubleOf (error) {
 }
 
 /** With a capital and a full stop. @param {string} text */
-export const sentence = text => text ? text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.') : ''
+export const sentence = text =>
+  text ? text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.') : ''

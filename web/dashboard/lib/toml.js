@@ -7,14 +7,14 @@
 export const tomlText = text => JSON.stringify(text).replaceAll('\u007f', '\\u007f')
 
 /** One line for the file. @param {Setting} setting */
-function lineOf ({ key, value, secret }) {
+function lineOf({ key, value, secret }) {
   const name = key.slice(key.lastIndexOf('.') + 1)
   if (secret) return `# ${name} is a secret, which is not shown.`
   return value === null ? `# ${name} is not set now: take its line out of the file.` : `${name} = ${value}`
 }
 
 /** What to write into the configuration file, to keep what was changed while the server runs. @param {Setting[]} settings */
-export function changedToml (settings) {
+export function changedToml(settings) {
   const changed = settings.filter(({ changed }) => changed)
   const sections = [...new Set(changed.map(({ section }) => section))]
   // Without a section they belong above the first one, or they would be part of it.

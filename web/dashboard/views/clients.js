@@ -1,84 +1,139 @@
 // @ts-check
-// Who is here: by program and version, and by the web site whose page opened the connection.
+// <dashboard-clients>: the peers by program and version, and the connections by the web site whose page opened them.
 
-import { h } from '../../share/elements/dom.js'
-import { watch } from '../core/watch.js'
-import { card, hint, messageLine, needsSignIn } from '../elements/parts.js'
+import { define, h } from '../../common/dom.js'
+import { poll } from '../core/poll.js'
+import { MessageLine } from '../elements/message.js'
+import { card, hint, signInPrompt } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { formatCount, formatRatio } from '../lib/numbers.js'
+import { View } from './view.js'
 
 /** @typedef {{ name: string, version: string, members: number, http?: number, share: number }} Client */
 /** @typedef {{ origin: string | null, connections: number }} Origin */
 
-const EVERY_SECONDS = 10
+const POLL_SECONDS = 10
 
-/** @param {import('../app.js').App} app @returns {import('../app.js').View} */
-export function clients (app) {
-  const [messages, originMessages] = [messageLine(), messageLine()]
-  const programs = clientTable()
-  const origins = originTable()
-  const isAdmin = app.api.signedIn
-  /** @type {ReturnType<typeof watch>[]} */
-  let asking = []
+export class ClientsView extends View {
+  #isAdmin = this.app.api.signedIn
+  #clientMessage = new MessageLine()
+  #clients = clientTable()
+  #originMessage = new MessageLine()
+  #origins = originTable()
 
-  async function askClients () {
+  /** @override */
+  build() {
+    super.build()
+    this.append(
+      h('h1', { tabindex: -1 }, 'Clients'),
+      card(
+        'Programs',
+        hint(
+          'Identified by the start of the peer id, which clients choose and can fake. A client with a separate id for each torrent counts once per torrent. The counts are at most ten seconds old.'
+        ),
+        this.#clientMessage,
+        this.#clients
+      ),
+      this.#isAdmin
+        ? card(
+            'Web sites',
+            hint(
+              'The sites whose pages opened the connections, from the Origin header. Most non-browser clients send none.'
+            ),
+            this.#originMessage,
+            this.#origins
+          )
+        : card(
+            'Web sites',
+            signInPrompt('Sign in to see the web sites whose pages use this tracker.', () => this.app.signIn())
+          )
+    )
+  }
+
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    poll(POLL_SECONDS, () => this.#loadClients(), signal)
+    if (this.#isAdmin) poll(POLL_SECONDS, () => this.#loadOrigins(), signal)
+  }
+
+  async #loadClients() {
     try {
-      const { clients } = await app.api.get('clients')
-      const all = clients.reduce((/** @type {number} */ sum, /** @type {Client} */ one) => sum + one.members, 0)
-      programs.setRows(clients.map((/** @type {Client} */ one) => ({ ...one, share: all ? one.members / all : 0 })))
-      messages.clear()
+      const clients = /** @type {Client[]} */ ((await this.app.api.get('clients')).clients)
+      const total = clients.reduce((sum, { members }) => sum + members, 0)
+      this.#clients.update(clients.map(client => ({ ...client, share: total ? client.members / total : 0 })))
+      this.#clientMessage.clear()
     } catch (error) {
-      messages.failed(error)
-      programs.fail()
+      this.#clientMessage.showError(error)
+      this.#clients.showUnknown()
     }
   }
 
-  async function askOrigins () {
+  async #loadOrigins() {
     try {
-      origins.setRows((await app.api.get('origins')).origins)
-      originMessages.clear()
+      this.#origins.update((await this.app.api.get('origins')).origins)
+      this.#originMessage.clear()
     } catch (error) {
-      originMessages.failed(error)
-      origins.fail()
+      this.#originMessage.showError(error)
+      this.#origins.showUnknown()
     }
-  }
-
-  return {
-    element: h('div', { class: 'view' }, h('h1', { tabindex: -1 }, 'Clients'),
-      card('Programs', hint('By the beginning of the peer id, which each program chooses; whoever likes can choose another’s. Many programs have another id for each torrent, and count once for each. Counted at most every ten seconds.'), messages.element, programs.element),
-      isAdmin
-        ? card('Web sites', hint('Whose pages opened the connections (their Origin). Non-browser clients mostly send none.'), originMessages.element, origins.element)
-        : card('Web sites', needsSignIn('The web sites whose pages use this tracker', () => app.signIn()))),
-    open () {
-      asking = [watch(EVERY_SECONDS, askClients), ...isAdmin ? [watch(EVERY_SECONDS, askOrigins)] : []]
-    },
-    close () { asking.forEach(one => one.end()) }
   }
 }
 
-const clientTable = () => new Table(/** @type {import('../elements/table.js').Options<Client>} */ ({
-  name: 'Programs',
-  key: row => `${row.name} ${row.version}`,
-  sort: { by: 'members', order: 'desc' },
-  empty: 'Nobody is connected.',
-  filter: 'Find a program',
-  columns: [
-    { key: 'name', label: 'Program', value: row => row.name },
-    { key: 'version', label: 'Version', value: row => row.version, text: row => row.version || '–' },
-    { key: 'members', label: 'Peers', value: row => row.members, text: row => formatCount(row.members), look: 'number' },
-    { key: 'http', label: 'Over HTTP', value: row => row.http ?? null, text: row => formatCount(row.http), look: 'number' },
-    { key: 'share', label: 'Share', value: row => row.share, text: row => formatRatio(row.share), look: 'number' }
-  ]
-}))
+const clientTable = () =>
+  new Table(
+    /** @type {import('../elements/table.js').Options<Client>} */ ({
+      name: 'Programs',
+      key: row => `${row.name} ${row.version}`,
+      sort: { by: 'members', order: 'desc' },
+      empty: 'No peers are connected.',
+      filter: 'Find a program',
+      columns: [
+        { key: 'name', label: 'Program', value: row => row.name },
+        { key: 'version', label: 'Version', value: row => row.version, text: row => row.version || '–' },
+        {
+          key: 'members',
+          label: 'Peers',
+          value: row => row.members,
+          text: row => formatCount(row.members),
+          look: 'number'
+        },
+        {
+          key: 'http',
+          label: 'Over HTTP',
+          value: row => row.http ?? null,
+          text: row => formatCount(row.http),
+          look: 'number'
+        },
+        { key: 'share', label: 'Share', value: row => row.share, text: row => formatRatio(row.share), look: 'number' }
+      ]
+    })
+  )
 
-const originTable = () => new Table(/** @type {import('../elements/table.js').Options<Origin>} */ ({
-  name: 'Web sites',
-  key: row => row.origin ?? '',
-  sort: { by: 'connections', order: 'desc' },
-  empty: 'No page has a connection.',
-  filter: 'Find a web site',
-  columns: [
-    { key: 'origin', label: 'Web site', value: row => row.origin, text: row => row.origin || 'none sent', look: 'wide' },
-    { key: 'connections', label: 'Connections', value: row => row.connections, text: row => formatCount(row.connections), look: 'number' }
-  ]
-}))
+const originTable = () =>
+  new Table(
+    /** @type {import('../elements/table.js').Options<Origin>} */ ({
+      name: 'Web sites',
+      key: row => row.origin ?? '',
+      sort: { by: 'connections', order: 'desc' },
+      empty: 'No connections from web pages.',
+      filter: 'Find a web site',
+      columns: [
+        {
+          key: 'origin',
+          label: 'Web site',
+          value: row => row.origin,
+          text: row => row.origin || 'none sent',
+          look: 'wide'
+        },
+        {
+          key: 'connections',
+          label: 'Connections',
+          value: row => row.connections,
+          text: row => formatCount(row.connections),
+          look: 'number'
+        }
+      ]
+    })
+  )
+
+define('dashboard-clients', ClientsView)

@@ -1,128 +1,225 @@
 // @ts-check
-// One swarm, live: its peers as a table, and who was introduced to whom as a picture and as a table.
+// <dashboard-swarm>: one swarm, live: its peers as a table, and its introductions as a graph and as a table.
 
-import { button, h, setText } from '../../share/elements/dom.js'
-import { watch } from '../core/watch.js'
-import { IntroductionPicture } from '../elements/introduction-picture.js'
+import { button, define, h, setText } from '../../common/dom.js'
+import { poll } from '../core/poll.js'
 import { openBan, openKick } from '../elements/connection-forms.js'
-import { actionLine, card, hint, messageLine } from '../elements/parts.js'
+import { IntroductionPicture } from '../elements/introduction-picture.js'
+import { MessageLine, Toast } from '../elements/message.js'
+import { card, hint } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { formatCount, formatSeconds } from '../lib/numbers.js'
 import { shortId } from '../lib/picture.js'
 import { addressOf } from '../lib/routes.js'
 import { formatMoment } from '../lib/times.js'
+import { View } from './view.js'
 
 /**
  * @typedef {{ peer_id: string, client: string | null, seeder: boolean, http?: boolean, age: number | null, heard: number, offers: number | null,
  *   answers: number | null, family: string, address: string | null, port?: number | null, connection: string | null, blocked: boolean, ban_refused?: string | null }} Peer
  * @typedef {import('../lib/picture.js').Introduction} Introduction
+ * @typedef {{ seeders: number, leechers: number, http: number, peers: Peer[], peers_total: number, introductions: Introduction[], watched_since: number | null }} Swarm
  */
 
-const EVERY_SECONDS = 2
+const POLL_SECONDS = 2
 
-/** @param {import('../app.js').App} app @param {string} hash @returns {import('../app.js').View} */
-export function swarm (app, hash) {
-  const message = messageLine()
-  const done = actionLine()
-  const facts = h('p', { class: 'sub' })
-  const more = hint('')
-  const picture = new IntroductionPicture()
-  /** @param {string} text */
-  const acted = text => {
-    done.done(text)
-    asking?.now()
+export class SwarmView extends View {
+  #hash
+  #message = new MessageLine()
+  #toast = new Toast()
+  #facts = h('p', { class: 'sub' })
+  #sampleHint = hint('')
+  #picture = new IntroductionPicture()
+  #introductions = introductionTable()
+  #introductionCards = h(
+    'div',
+    { class: 'two' },
+    card('Introduction graph', this.#picture),
+    card('Introductions', this.#introductions)
+  )
+  #peers = peerTable({
+    kick: peer => openKick(this.app, connectionOf(peer), this.#onSuccess),
+    ban: peer => openBan(this.app, connectionOf(peer), this.#onSuccess)
+  })
+  #reload = () => {}
+
+  /** @param {import('../app.js').App} app @param {string} hash */
+  constructor(app, hash) {
+    super(app)
+    this.#hash = hash
   }
-  const peers = peerTable({ kick: peer => openKick(app, named(peer), acted), ban: peer => openBan(app, named(peer), acted) })
-  const introductions = introductionTable()
-  const introduced = h('div', { class: 'two' },
-    card('Who was introduced to whom', picture.element),
-    card('Introductions', introductions.element))
-  /** @type {ReturnType<typeof watch> | null} */
-  let asking = null
 
-  async function ask () {
+  /** @override */
+  build() {
+    super.build()
+    this.append(
+      h(
+        'div',
+        {},
+        h('p', {}, h('a', { href: addressOf('swarms') }, '← All swarms')),
+        h('h1', { tabindex: -1, class: 'code' }, this.#hash),
+        this.#facts,
+        this.#message
+      ),
+      this.#introductionCards,
+      card('Peers', this.#sampleHint, this.#peers),
+      this.#toast
+    )
+  }
+
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    this.#reload = poll(POLL_SECONDS, () => this.#load(), signal)
+  }
+
+  /** @param {string} message */
+  #onSuccess = message => {
+    this.#toast.showSuccess(message)
+    this.#reload()
+  }
+
+  async #load() {
     try {
-      const swarm = await app.api.get(`swarms/${hash}`)
-      message.clear()
-      setText(facts, `${formatCount(swarm.seeders)} seeders, ${formatCount(swarm.leechers)} leechers${swarm.http ? `; ${formatCount(swarm.http)} of them over HTTP` : ''}`)
-      setText(more, swarm.peers_total > swarm.peers.length ? `${formatCount(swarm.peers.length)} of ${formatCount(swarm.peers_total)} peers: evenly picked, as many of each kind as the swarm has.` : '')
-      peers.setRows(swarm.peers)
-      introductions.setRows(swarm.introductions)
-      introduced.hidden = swarm.peers.length > 0 && swarm.peers.every((/** @type {Peer} */ peer) => peer.http) && !swarm.introductions.length
-      // Who announces over HTTP is never introduced to anybody.
-      picture.update(swarm.peers.filter((/** @type {Peer} */ peer) => !peer.http), swarm.introductions, swarm.watched_since)
+      this.#show(await this.app.api.get(`swarms/${this.#hash}`))
+      this.#message.clear()
     } catch (error) {
-      const { status } = /** @type {import('../core/api.js').ApiError} */ (error)
-      if (status !== 404) {
-        for (const table of [peers, introductions]) table.fail()
-        return message.failed(error)
-      }
-      message.failed('Nobody is in this swarm now. It is looked for again every two seconds.')
-      setText(facts, '')
-      setText(more, '')
-      peers.setRows([])
-      introductions.setRows([])
+      if (/** @type {import('../core/api.js').ApiError} */ (error).status === 404) return this.#showEmpty()
+      this.#message.showError(error)
+      for (const table of [this.#peers, this.#introductions]) table.showUnknown()
     }
   }
 
-  return {
-    element: h('div', { class: 'view' },
-      h('div', {}, h('p', {}, h('a', { href: addressOf('swarms') }, '← All swarms')), h('h1', { tabindex: -1, class: 'code' }, hash), facts, message.element),
-      introduced,
-      card('Peers', more, peers.element), done.element),
-    open () { asking = watch(EVERY_SECONDS, ask) },
-    close () { asking?.end() }
+  /** @param {Swarm} swarm */
+  #show({ seeders, leechers, http, peers, peers_total: total, introductions, watched_since: since }) {
+    const overHttp = http ? `; ${formatCount(http)} of them over HTTP` : ''
+    setText(this.#facts, `${formatCount(seeders)} seeders, ${formatCount(leechers)} leechers${overHttp}`)
+    setText(
+      this.#sampleHint,
+      total > peers.length
+        ? `${formatCount(peers.length)} of ${formatCount(total)} peers: a regular sample with the same share of seeders.`
+        : ''
+    )
+    this.#peers.update(peers)
+    this.#introductions.update(introductions)
+    // The tracker introduces no peers that announce over HTTP.
+    const introducible = peers.filter(peer => !peer.http)
+    this.#introductionCards.hidden = peers.length > 0 && introducible.length === 0 && introductions.length === 0
+    this.#picture.update(introducible, introductions, since)
+  }
+
+  #showEmpty() {
+    this.#message.showError('This swarm has no peers now. The page checks again every two seconds.')
+    setText(this.#facts, '')
+    setText(this.#sampleHint, '')
+    this.#peers.update([])
+    this.#introductions.update([])
   }
 }
 
-/** Of one with a connection. @param {Peer} peer */
-const named = peer => ({
+/** The connection of a peer, for the dialogs about it. @param {Peer} peer */
+const connectionOf = peer => ({
   connection: peer.connection ?? '',
   name: shortId(peer.peer_id),
-  about: `${peer.client || 'An unknown client'} at ${peer.address ?? peer.family}, with all the swarms that it is in.`,
+  about: `${peer.client || 'An unknown client'} at ${peer.address ?? peer.family}. It leaves all its swarms.`,
   banRefused: peer.ban_refused
 })
 
 /** @param {{ kick: (peer: Peer) => void, ban: (peer: Peer) => void }} actions */
-const peerTable = ({ kick, ban }) => new Table(/** @type {import('../elements/table.js').Options<Peer>} */ ({
-  name: 'Peers',
-  key: peer => [peer.connection, peer.address, peer.port, peer.peer_id, peer.ban_refused].join(' '),
-  sort: { by: 'age', order: 'desc' },
-  empty: 'There is nobody.',
-  filter: 'Find a peer by client, id, role or address',
-  columns: [
-    { key: 'peer', label: 'Peer', value: peer => peer.peer_id, text: peer => shortId(peer.peer_id), look: 'code' },
-    { key: 'client', label: 'Client', value: peer => peer.client, text: peer => peer.client || 'unknown' },
-    { key: 'role', label: 'Role', value: peer => peer.seeder ? 'seeder' : 'leecher' },
-    { key: 'way', label: 'By', value: peer => peer.http ? 'HTTP' : 'WebSocket' },
-    { key: 'age', label: 'There for', value: peer => peer.age, text: peer => formatSeconds(peer.age === null ? null : Math.floor(peer.age)), look: 'number' },
-    { key: 'heard', label: 'Heard of', value: peer => peer.heard, text: peer => `${formatSeconds(Math.floor(peer.heard))} ago`, look: 'number' },
-    { key: 'offers', label: 'Offers', value: peer => peer.offers, text: peer => formatCount(peer.offers), look: 'number' },
-    { key: 'answers', label: 'Answers', value: peer => peer.answers, text: peer => formatCount(peer.answers), look: 'number' },
-    { key: 'address', label: 'Address', value: peer => peer.address ?? peer.family, look: 'code' },
-    {
-      key: 'actions',
-      label: '',
-      value: () => null,
-      fixed: true,
-      make: peer => peer.connection === null
-        ? document.createTextNode('')
-        : h('div', { class: 'row-actions' },
-          button('Close', () => kick(peer), { kind: 'quiet', name: `Close the connection of ${shortId(peer.peer_id)}` }),
-          peer.ban_refused ? null : button('Ban', () => ban(peer), { kind: 'quiet', name: `Ban the address of ${shortId(peer.peer_id)}` }))
-    }
-  ]
-}))
+const peerTable = ({ kick, ban }) =>
+  new Table(
+    /** @type {import('../elements/table.js').Options<Peer>} */ ({
+      name: 'Peers',
+      key: peer => [peer.connection, peer.address, peer.port, peer.peer_id, peer.ban_refused].join(' '),
+      sort: { by: 'age', order: 'desc' },
+      empty: 'No peers.',
+      filter: 'Find a peer by client, id, role or address',
+      columns: [
+        { key: 'peer', label: 'Peer', value: peer => peer.peer_id, text: peer => shortId(peer.peer_id), look: 'code' },
+        { key: 'client', label: 'Client', value: peer => peer.client, text: peer => peer.client || 'unknown' },
+        { key: 'role', label: 'Role', value: peer => (peer.seeder ? 'seeder' : 'leecher') },
+        { key: 'way', label: 'Over', value: peer => (peer.http ? 'HTTP' : 'WebSocket') },
+        {
+          key: 'age',
+          label: 'Age',
+          value: peer => peer.age,
+          text: peer => formatSeconds(peer.age === null ? null : Math.floor(peer.age)),
+          look: 'number'
+        },
+        {
+          key: 'heard',
+          label: 'Last announce',
+          value: peer => peer.heard,
+          text: peer => `${formatSeconds(Math.floor(peer.heard))} ago`,
+          look: 'number'
+        },
+        {
+          key: 'offers',
+          label: 'Offers',
+          value: peer => peer.offers,
+          text: peer => formatCount(peer.offers),
+          look: 'number'
+        },
+        {
+          key: 'answers',
+          label: 'Answers',
+          value: peer => peer.answers,
+          text: peer => formatCount(peer.answers),
+          look: 'number'
+        },
+        { key: 'address', label: 'Address', value: peer => peer.address ?? peer.family, look: 'code' },
+        {
+          key: 'actions',
+          label: '',
+          value: () => null,
+          fixed: true,
+          make: peer =>
+            peer.connection === null
+              ? document.createTextNode('')
+              : h(
+                  'div',
+                  { class: 'row-actions' },
+                  button('Close', () => kick(peer), {
+                    kind: 'quiet',
+                    name: `Close the connection of ${shortId(peer.peer_id)}`
+                  }),
+                  peer.ban_refused
+                    ? null
+                    : button('Ban', () => ban(peer), {
+                        kind: 'quiet',
+                        name: `Ban the address of ${shortId(peer.peer_id)}`
+                      })
+                )
+        }
+      ]
+    })
+  )
 
-const introductionTable = () => new Table(/** @type {import('../elements/table.js').Options<Introduction>} */ ({
-  name: 'Introductions',
-  key: one => `${one.from} ${one.to} ${one.at} ${one.answered}`,
-  sort: { by: 'at', order: 'desc' },
-  empty: 'Nobody was introduced since this swarm is watched.',
-  columns: [
-    { key: 'at', label: 'When', value: one => one.at, text: one => formatMoment(one.at).slice(11) },
-    { key: 'from', label: 'Offer of', value: one => one.from, text: one => shortId(one.from), look: 'code' },
-    { key: 'to', label: 'Given to', value: one => one.to, text: one => shortId(one.to), look: 'code' },
-    { key: 'answered', label: 'Answered after', value: one => one.answered === null ? null : one.answered - one.at, text: one => one.answered === null ? 'not yet' : one.answered === one.at ? 'under 1 ms' : formatSeconds(one.answered - one.at), look: 'number' }
-  ]
-}))
+const introductionTable = () =>
+  new Table(
+    /** @type {import('../elements/table.js').Options<Introduction>} */ ({
+      name: 'Introductions',
+      key: one => `${one.from} ${one.to} ${one.at} ${one.answered}`,
+      sort: { by: 'at', order: 'desc' },
+      empty: 'No introductions since this page watches the swarm.',
+      columns: [
+        { key: 'at', label: 'When', value: one => one.at, text: one => formatMoment(one.at).slice(11) },
+        { key: 'from', label: 'Offer from', value: one => one.from, text: one => shortId(one.from), look: 'code' },
+        { key: 'to', label: 'Offer to', value: one => one.to, text: one => shortId(one.to), look: 'code' },
+        {
+          key: 'answered',
+          label: 'Answered after',
+          value: one => (one.answered === null ? null : one.answered - one.at),
+          text: answerTimeText,
+          look: 'number'
+        }
+      ]
+    })
+  )
+
+/** @param {Introduction} introduction */
+function answerTimeText({ at, answered }) {
+  if (answered === null) return 'not yet'
+  return answered === at ? 'under 1 ms' : formatSeconds(answered - at)
+}
+
+define('dashboard-swarm', SwarmView)

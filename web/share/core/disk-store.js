@@ -3,6 +3,8 @@
 // memory where browsers refuse that. Speaks webtorrent's chunk store interface; knows nothing of torrents but
 // the info-hash that names the folder. A Web Lock tells other tabs that the folder is in use.
 
+import { workerUrl } from '../../common/trusted-script.js'
+
 const FOLDER = 'swarmhub'
 /** A download that nobody came back to is removed after this long. */
 const KEEP_MS = 24 * 3600 * 1000
@@ -33,7 +35,7 @@ export class DiskStore {
   inMemory
 
   /** @param {number} chunkLength @param {{ length: number, infoHash: string }} options */
-  constructor (chunkLength, { length, infoHash }) {
+  constructor(chunkLength, { length, infoHash }) {
     this.chunkLength = chunkLength
     this.length = length
     const segmentLength = chunkLength * Math.max(1, Math.floor(SEGMENT_BYTES / chunkLength))
@@ -42,32 +44,44 @@ export class DiskStore {
   }
 
   /** @param {number} index @param {Uint8Array} bytes @param {Done} [done] */
-  put (index, bytes, done = () => {}) {
-    settle(this.#backend.then(backend => backend.write(index * this.chunkLength, bytes)), done)
+  put(index, bytes, done = () => {}) {
+    settle(
+      this.#backend.then(backend => backend.write(index * this.chunkLength, bytes)),
+      done
+    )
   }
 
   /** @param {number} index @param {Part | null | undefined | Done} part @param {Done} [done] @returns {void} */
-  get (index, part, done = () => {}) {
+  get(index, part, done = () => {}) {
     if (typeof part === 'function') return this.get(index, null, part)
     const start = index * this.chunkLength + (part?.offset ?? 0)
     const whole = Math.min(this.chunkLength, this.length - index * this.chunkLength)
     const length = part?.length ?? whole - (part?.offset ?? 0)
-    settle(this.#backend.then(backend => backend.read(start, length)), done)
+    settle(
+      this.#backend.then(backend => backend.read(start, length)),
+      done
+    )
   }
 
   /** @param {Done} [done] */
-  close (done = () => {}) {
-    settle(this.#backend.then(backend => backend.close()), done)
+  close(done = () => {}) {
+    settle(
+      this.#backend.then(backend => backend.close()),
+      done
+    )
   }
 
   /** @param {Done} [done] */
-  destroy (done = () => {}) {
-    settle(this.#backend.then(backend => backend.remove()), done)
+  destroy(done = () => {}) {
+    settle(
+      this.#backend.then(backend => backend.remove()),
+      done
+    )
   }
 }
 
 /** Removes downloads that no tab uses and that nobody came back to for a day. */
-export async function forgetOldDownloads (now = Date.now()) {
+export async function forgetOldDownloads(now = Date.now()) {
   if (!navigator.storage?.getDirectory || !navigator.locks) return
   const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
   const names = []
@@ -78,15 +92,17 @@ export async function forgetOldDownloads (now = Date.now()) {
   }
   for (const name of names) {
     await navigator.locks.request(lockName(name), { ifAvailable: true }, async lock => {
-      if (lock && now - await lastWritten(await folder.getDirectoryHandle(name)) > KEEP_MS) await folder.removeEntry(name, { recursive: true })
+      if (lock && now - (await lastWritten(await folder.getDirectoryHandle(name))) > KEEP_MS)
+        await folder.removeEntry(name, { recursive: true })
     })
   }
 }
 
 /** @param {FileSystemDirectoryHandle} folder @returns {Promise<number>} milliseconds since 1970; 0 for an empty folder */
-async function lastWritten (folder) {
+async function lastWritten(folder) {
   let last = 0
-  for await (const handle of /** @type {any} */ (folder).values()) last = Math.max(last, (await handle.getFile()).lastModified)
+  for await (const handle of /** @type {any} */ (folder).values())
+    last = Math.max(last, (await handle.getFile()).lastModified)
   return last
 }
 
@@ -99,15 +115,15 @@ class OpfsFolder {
   #unlock
 
   /** @param {string} infoHash @param {number} segmentLength bytes */
-  static async open (infoHash, segmentLength) {
+  static async open(infoHash, segmentLength) {
     if (!navigator.storage?.getDirectory || !navigator.locks) throw new Error('no private file system')
     // Another tab may be downloading the same; then this one keeps a copy of its own.
     const own = `${infoHash}-${crypto.randomUUID().slice(0, 8)}`
     // A little patience, for the page that was just reloaded and for the attempt that just failed.
     const first = await lock(infoHash, PATIENCE_MS)
-    const unlock = first ?? await lock(own, PATIENCE_MS)
+    const unlock = first ?? (await lock(own, PATIENCE_MS))
     if (!unlock) throw new Error('no lock')
-    const folder = new OpfsFolder(new Worker(WORKER, { type: 'module' }), unlock)
+    const folder = new OpfsFolder(new Worker(workerUrl(WORKER), { type: 'module' }), unlock)
     try {
       await folder.#ask('open', { folder: FOLDER, name: first ? infoHash : own, segmentLength })
     } catch (error) {
@@ -118,7 +134,7 @@ class OpfsFolder {
   }
 
   /** @param {Worker} worker @param {() => void} unlock */
-  constructor (worker, unlock) {
+  constructor(worker, unlock) {
     this.#worker = worker
     this.#unlock = unlock
     worker.addEventListener('message', ({ data: { id, value, error } }) => {
@@ -134,36 +150,36 @@ class OpfsFolder {
   }
 
   /** @param {number} at @param {Uint8Array} bytes */
-  write (at, bytes) {
+  write(at, bytes) {
     // A view is cloned with its whole buffer.
     return this.#ask('write', { at, bytes: bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice() })
   }
 
   /** @param {number} at @param {number} length @returns {Promise<Uint8Array>} */
-  read (at, length) {
+  read(at, length) {
     return this.#ask('read', { at, length })
   }
 
   /** @returns {Promise<boolean>} */
-  heldInMemory () {
+  heldInMemory() {
     return this.#ask('heldInMemory')
   }
 
-  async close () {
+  async close() {
     await this.#ask('close').finally(() => this.#end())
   }
 
-  async remove () {
+  async remove() {
     await this.#ask('remove').finally(() => this.#end())
   }
 
-  #end () {
+  #end() {
     this.#worker.terminate()
     this.#unlock()
   }
 
   /** @param {string} operation @param {object} [message] @returns {Promise<any>} */
-  #ask (operation, message) {
+  #ask(operation, message) {
     return new Promise((resolve, reject) => {
       const id = this.#next++
       this.#waiting.set(id, { resolve, reject })
@@ -179,24 +195,32 @@ class Memory {
   #chunkLength
 
   /** @param {number} chunkLength */
-  constructor (chunkLength) {
+  constructor(chunkLength) {
     this.#chunkLength = chunkLength
   }
 
   /** @param {number} at @param {Uint8Array} bytes */
-  async write (at, bytes) { this.#chunks.set(at, bytes) }
+  async write(at, bytes) {
+    this.#chunks.set(at, bytes)
+  }
 
   /** @param {number} at @param {number} length */
-  async read (at, length) {
-    const start = at - at % this.#chunkLength
+  async read(at, length) {
+    const start = at - (at % this.#chunkLength)
     const bytes = this.#chunks.get(start)
     if (!bytes) throw new Error('not stored')
     return bytes.slice(at - start, at - start + length)
   }
 
-  async heldInMemory () { return true }
-  async close () { this.#chunks.clear() }
-  async remove () { this.#chunks.clear() }
+  async heldInMemory() {
+    return true
+  }
+  async close() {
+    this.#chunks.clear()
+  }
+  async remove() {
+    this.#chunks.clear()
+  }
 }
 
 /** @param {string} name */
@@ -206,16 +230,20 @@ const lockName = name => `swarmhub-download-${name}`
  * Takes the lock if it comes free in time, else gives null; the returned function gives it back.
  * @param {string} name @param {number} ms @returns {Promise<(() => void) | null>}
  */
-function lock (name, ms) {
+function lock(name, ms) {
   return new Promise((resolve, reject) => {
     const held = () => new Promise(release => resolve(() => release(undefined)))
-    navigator.locks.request(lockName(name), { signal: AbortSignal.timeout(ms) }, held)
-      .catch(error => error.name === 'TimeoutError' ? resolve(null) : reject(error))
+    navigator.locks
+      .request(lockName(name), { signal: AbortSignal.timeout(ms) }, held)
+      .catch(error => (error.name === 'TimeoutError' ? resolve(null) : reject(error)))
   })
 }
 
 /** @param {Promise<any>} promise @param {Done} done */
-function settle (promise, done) {
+function settle(promise, done) {
   // Out of the promise chain: what `done` throws is not this promise's failure.
-  promise.then(value => queueMicrotask(() => done(null, value)), error => queueMicrotask(() => done(error)))
+  promise.then(
+    value => queueMicrotask(() => done(null, value)),
+    error => queueMicrotask(() => done(error))
+  )
 }

@@ -19,7 +19,7 @@ export class Engine {
   #tracker
 
   /** @param {{ tracker: string, iceServers: RTCIceServer[] }} options `tracker`: its WebSocket address */
-  constructor ({ tracker, iceServers }) {
+  constructor({ tracker, iceServers }) {
     this.#tracker = tracker
     this.#client = new WebTorrent({
       dht: false,
@@ -35,9 +35,14 @@ export class Engine {
   }
 
   /** Offers files to the swarm. @param {Ready} ready @returns {Transfer} */
-  share ({ files, torrent: described }) {
+  share({ files, torrent: described }) {
     const { name, length, pieceLength } = described
-    const store = new FileListStore(files.map(({ file }) => file), pieceLength, error => transfer.fail(error), files.map(({ size }) => size))
+    const store = new FileListStore(
+      files.map(({ file }) => file),
+      pieceLength,
+      error => transfer.fail(error),
+      files.map(({ size }) => size)
+    )
     const torrent = this.#client.add(described, {
       announce: [this.#tracker],
       preloadedStore: store,
@@ -51,7 +56,7 @@ export class Engine {
   }
 
   /** Joins the swarm of a link; nothing is fetched but names and sizes until told. @param {string} infoHash */
-  receive (infoHash) {
+  receive(infoHash) {
     /** @type {DiskStore | undefined} */
     let store
     const torrent = this.#client.add(infoHash, {
@@ -60,7 +65,7 @@ export class Engine {
       // Within what a PieceWindow has selected.
       strategy: 'sequential',
       storeCacheSlots: CACHED_PIECES,
-      store: function (/** @type {number} */ chunkLength, /** @type {{ length: number }} */ { length }) {
+      store: (/** @type {number} */ chunkLength, /** @type {{ length: number }} */ { length }) => {
         store = transfer.store = new DiskStore(chunkLength, { length, infoHash })
         return store
       }
@@ -70,7 +75,7 @@ export class Engine {
     return transfer
   }
 
-  close () {
+  close() {
     if (!this.#client.destroyed) this.#client.destroy()
   }
 }

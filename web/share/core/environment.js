@@ -19,7 +19,7 @@ export const environment = address => ({
  * @param {string | null} address
  * @returns {Promise<{ servers: RTCIceServer[], refused: boolean, pages: string[] | null }>}
  */
-export async function loadIceServers (address) {
+export async function loadIceServers(address) {
   const none = { servers: [], refused: false, pages: null }
   if (!address) return none
   try {
@@ -27,14 +27,18 @@ export async function loadIceServers (address) {
     // A ban is a 403 as well, but it ends.
     if (response.status === 403 && !response.headers.has('retry-after')) return { ...none, refused: true }
     const { iceServers, pages } = await response.json()
-    return { servers: Array.isArray(iceServers) ? iceServers : [], refused: false, pages: Array.isArray(pages) ? pages : null }
+    return {
+      servers: Array.isArray(iceServers) ? iceServers : [],
+      refused: false,
+      pages: Array.isArray(pages) ? pages : null
+    }
   } catch {
     return none
   }
 }
 
 /** @returns {Promise<{ quota?: number, usage?: number }>} */
-export async function storageEstimate () {
+export async function storageEstimate() {
   try {
     return await navigator.storage.estimate()
   } catch {

@@ -17,7 +17,7 @@ export class FileListStore {
    * @param {(error: unknown) => void} onUnreadable a file was changed, moved or deleted meanwhile
    * @param {number[]} [sizes] of the files, where they are known: the browser goes to the disk for each
    */
-  constructor (files, chunkLength, onUnreadable, sizes = files.map(({ size }) => size)) {
+  constructor(files, chunkLength, onUnreadable, sizes = files.map(({ size }) => size)) {
     this.#files = files
     this.#onUnreadable = onUnreadable
     this.chunkLength = chunkLength
@@ -29,30 +29,37 @@ export class FileListStore {
   }
 
   /** @param {number} _index @param {Uint8Array} _bytes @param {Done} [done] */
-  put (_index, _bytes, done = () => {}) {
+  put(_index, _bytes, done = () => {}) {
     queueMicrotask(() => done(new Error('what is shared is not written')))
   }
 
   /** @param {number} index @param {{ offset?: number, length?: number } | null | undefined | Done} part @param {Done} [done] @returns {void} */
-  get (index, part, done = () => {}) {
+  get(index, part, done = () => {}) {
     if (typeof part === 'function') return this.get(index, null, part)
     const offset = part?.offset ?? 0
     const start = index * this.chunkLength + offset
     const end = Math.min(this.length, part?.length === undefined ? (index + 1) * this.chunkLength : start + part.length)
-    this.#read(start, end).then(bytes => queueMicrotask(() => done(null, bytes)), error => {
-      this.#onUnreadable(error)
-      queueMicrotask(() => done(error))
-    })
+    this.#read(start, end).then(
+      bytes => queueMicrotask(() => done(null, bytes)),
+      error => {
+        this.#onUnreadable(error)
+        queueMicrotask(() => done(error))
+      }
+    )
   }
 
   /** @param {Done} [done] */
-  close (done = () => {}) { queueMicrotask(() => done(null)) }
+  close(done = () => {}) {
+    queueMicrotask(() => done(null))
+  }
 
   /** @param {Done} [done] */
-  destroy (done = () => {}) { queueMicrotask(() => done(null)) }
+  destroy(done = () => {}) {
+    queueMicrotask(() => done(null))
+  }
 
   /** @param {number} start @param {number} end */
-  async #read (start, end) {
+  async #read(start, end) {
     // A piece may have thousands of files, and the browser goes to the disk for each.
     const pause = breather()
     const parts = []
@@ -62,12 +69,13 @@ export class FileListStore {
       await pause()
     }
     const bytes = new Uint8Array(await new Blob(parts).arrayBuffer())
-    if (bytes.byteLength !== end - start) throw Object.assign(new Error('a file has changed'), { name: 'ChangedFileError' })
+    if (bytes.byteLength !== end - start)
+      throw Object.assign(new Error('a file has changed'), { name: 'ChangedFileError' })
     return bytes
   }
 
   /** The last file that starts at or before `position`. @param {number} position */
-  #fileAt (position) {
+  #fileAt(position) {
     let low = 0
     let high = this.#starts.length - 1
     while (low < high) {

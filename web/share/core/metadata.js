@@ -13,17 +13,19 @@ const EMPTY_DICTIONARY = new TextEncoder().encode('de')
  */
 class InfoBytes extends Uint8Array {
   /** @override @param {number} [start] @param {number} [end] */
-  slice (start, end) {
+  slice(start, end) {
     return start === undefined && end === undefined ? EMPTY_DICTIONARY.slice() : super.slice(start, end)
   }
 }
 
 /** To be called before the torrent has a connection. @param {Torrent} torrent */
-export function spareMetadata (torrent) {
+export function spareMetadata(torrent) {
   const process = torrent._processParsedTorrent
   // It would be encoded for a file of the torrent, which nobody asks for.
   torrent._processParsedTorrent = parsed => process.call(torrent, parsed.info ? { ...parsed, info: {} } : parsed)
-  torrent.on('metadata', () => { torrent.metadata = new InfoBytes(torrent.infoBuffer) })
+  torrent.on('metadata', () => {
+    torrent.metadata = new InfoBytes(torrent.infoBuffer)
+  })
   torrent.on('wire', (/** @type {Wire} */ { ut_metadata: extension }) => {
     if (torrent.metadata) return
     const { setMetadata } = extension
@@ -34,7 +36,7 @@ export function spareMetadata (torrent) {
 }
 
 /** @param {Uint8Array} info in bencode */
-function torrentFile (info) {
+function torrentFile(info) {
   const bytes = new Uint8Array(info.length + 8)
   bytes.set(new TextEncoder().encode('d4:info'))
   bytes.set(info, 7)

@@ -22,7 +22,7 @@ const handles = new Map()
 
 /** @type {Record<string, (message: any) => any>} */
 const operations = {
-  async open (message) {
+  async open(message) {
     folderName = message.name
     segmentLength = message.segmentLength
     downloads = await (await navigator.storage.getDirectory()).getDirectoryHandle(message.folder, { create: true })
@@ -30,11 +30,12 @@ const operations = {
     // Fails here, and not at the first piece, where a browser offers the folders but no access to files.
     await segment(0, true)
   },
-  async write ({ bytes, at }) {
+  async write({ bytes, at }) {
     const access = await segment(Math.floor(at / segmentLength), true)
-    if (access?.write(bytes, { at: at % segmentLength }) !== bytes.byteLength) throw new DOMException('no space left', 'QuotaExceededError')
+    if (access?.write(bytes, { at: at % segmentLength }) !== bytes.byteLength)
+      throw new DOMException('no space left', 'QuotaExceededError')
   },
-  async read ({ at, length }) {
+  async read({ at, length }) {
     const access = await segment(Math.floor(at / segmentLength), false)
     const start = at % segmentLength
     // Past the end means: never written. A hole reads as zeros and fails its hash.
@@ -44,7 +45,7 @@ const operations = {
     return bytes
   },
   /** Whether the file system is held in memory. Browsers don't say so, and their estimate of the quota hides it. */
-  async heldInMemory () {
+  async heldInMemory() {
     const name = 'probe'
     const access = await accessTo(await opened().getFileHandle(name, { create: true }))
     try {
@@ -58,14 +59,14 @@ const operations = {
       await opened().removeEntry(name)
     }
   },
-  close () {
+  close() {
     for (const access of handles.values()) {
       access.flush()
       access.close()
     }
     handles.clear()
   },
-  async remove () {
+  async remove() {
     for (const access of handles.values()) access.close()
     handles.clear()
     await downloads?.removeEntry(folderName, { recursive: true })
@@ -73,7 +74,7 @@ const operations = {
 }
 
 /** The segment with this number; null where it does not exist and is not to be made. @param {number} index @param {boolean} create */
-async function segment (index, create) {
+async function segment(index, create) {
   let access = handles.get(index) ?? null
   handles.delete(index)
   access ??= await accessTo(await opened().getFileHandle(String(index), { create })).catch(error => {
@@ -93,7 +94,7 @@ async function segment (index, create) {
 /** @param {FileSystemFileHandle} handle @returns {Promise<Access>} */
 const accessTo = handle => /** @type {any} */ (handle).createSyncAccessHandle()
 
-function opened () {
+function opened() {
   if (!folder) throw new DOMException('the store is closed', 'InvalidStateError')
   return folder
 }

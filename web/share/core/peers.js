@@ -44,29 +44,31 @@ export class PeerBook {
   #numbers = new Map()
 
   /** @param {Torrent} torrent @param {() => number} clock milliseconds */
-  constructor (torrent, clock) {
+  constructor(torrent, clock) {
     this.#torrent = torrent
     torrent.on('peer', (/** @type {PeerConnection} */ connection) => this.#follow(connection, clock))
   }
 
   /** @param {number} now @returns {Peer[]} in the order they came */
-  list (now) {
+  list(now) {
     const peers = this.#torrent.wires.filter(wire => !wire.destroyed).map(wire => this.#describe(wire, now))
     return peers.sort((a, b) => a.number - b.number)
   }
 
   /** Introduced by the tracker and not connected yet. */
-  get connecting () { return this.#pending.size }
+  get connecting() {
+    return this.#pending.size
+  }
 
   /** Peers that could not be connected lately. @param {number} now */
-  failed (now) {
+  failed(now) {
     for (const [connection, since] of this.#pending) if (now - since > CONNECT_MS_MAX) this.#gone(connection, now)
     for (const [id, at] of this.#failures) if (now - at > FAILURE_KEPT_MS) this.#failures.delete(id)
     return this.#failures.size
   }
 
   /** @param {PeerConnection} connection @param {() => number} clock */
-  #follow (connection, clock) {
+  #follow(connection, clock) {
     this.#connections.set(connection.id, connection)
     if (!connection.connected) this.#pending.set(connection, clock())
     connection.once('connect', () => {
@@ -79,7 +81,7 @@ export class PeerBook {
   }
 
   /** @param {PeerConnection} connection @param {number} now */
-  #gone (connection, now) {
+  #gone(connection, now) {
     const { id } = connection
     if (this.#connections.get(id) === connection) {
       this.#connections.delete(id)
@@ -88,11 +90,12 @@ export class PeerBook {
     const wasPending = this.#pending.delete(connection)
     // When two browsers offer at the same time one connection is dropped on purpose.
     const other = this.#connections.has(id) || this.#torrent.wires.some(wire => wire.peerId === id)
-    if (wasPending && !other && !this.#torrent.destroyed && this.#failures.size < FAILURES_MAX) this.#failures.set(id, now)
+    if (wasPending && !other && !this.#torrent.destroyed && this.#failures.size < FAILURES_MAX)
+      this.#failures.set(id, now)
   }
 
   /** @param {Wire} wire @param {number} now @returns {Peer} */
-  #describe (wire, now) {
+  #describe(wire, now) {
     const { peerId: id, isSeeder, peerPieces } = wire
     if (!this.#numbers.has(id)) this.#numbers.set(id, this.#numbers.size + 1)
     const pieces = this.#torrent.pieces.length
@@ -110,8 +113,12 @@ export class PeerBook {
   }
 
   /** What was found last; asks anew in the background when that is old. @param {string} id @param {number} now */
-  #pathOf (id, now) {
-    const known = this.#paths.get(id) ?? { path: /** @type {Path} */ ('connecting'), detail: 'being checked', askedAt: -Infinity }
+  #pathOf(id, now) {
+    const known = this.#paths.get(id) ?? {
+      path: /** @type {Path} */ ('connecting'),
+      detail: 'being checked',
+      askedAt: -Infinity
+    }
     const connection = this.#connections.get(id)
     if (connection?.connected && now - known.askedAt > (known.path === 'connecting' ? 1000 : PATH_KEPT_MS)) {
       known.askedAt = now

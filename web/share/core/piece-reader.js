@@ -10,46 +10,49 @@
  * @param {number} pieceLength @param {PieceWindow | null} window null: nothing has to be fetched
  * @returns {ReadableStream<Uint8Array>}
  */
-export function readThrough (file, { start, end }, pieceLength, window) {
+export function readThrough(file, { start, end }, pieceLength, window) {
   let at = start
   const reader = {}
   /** @type {ReadableStreamDefaultReader<Uint8Array> | null} the piece that is being read */
   let current = null
   /** How much of it is left. */
   let left = 0
-  return new ReadableStream({
-    async pull (controller) {
-      try {
-        if (!current) {
-          window?.need(reader, { start: file.offset + at, end: file.offset + end })
-          left = Math.min(end + 1 - at, pieceLength - (file.offset + at) % pieceLength)
-          // Two bytes at least: the bundled client takes an end of 0 for the end of the file.
-          current = file.stream({ start: at, end: Math.max(at + left - 1, 1) }).getReader()
-        }
-        const { value, done } = await current.read()
-        if (done || !value) throw new Error('the file ended early')
-        const bytes = value.byteLength > left ? value.subarray(0, left) : value
-        controller.enqueue(bytes)
-        at += bytes.byteLength
-        left -= bytes.byteLength
-        if (left === 0) letGo()
-        if (at > end) {
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          if (!current) {
+            window?.need(reader, { start: file.offset + at, end: file.offset + end })
+            left = Math.min(end + 1 - at, pieceLength - ((file.offset + at) % pieceLength))
+            // Two bytes at least: the bundled client takes an end of 0 for the end of the file.
+            current = file.stream({ start: at, end: Math.max(at + left - 1, 1) }).getReader()
+          }
+          const { value, done } = await current.read()
+          if (done || !value) throw new Error('the file ended early')
+          const bytes = value.byteLength > left ? value.subarray(0, left) : value
+          controller.enqueue(bytes)
+          at += bytes.byteLength
+          left -= bytes.byteLength
+          if (left === 0) letGo()
+          if (at > end) {
+            window?.need(reader, null)
+            controller.close()
+          }
+        } catch (error) {
+          letGo()
           window?.need(reader, null)
-          controller.close()
+          throw error
         }
-      } catch (error) {
+      },
+      cancel() {
         letGo()
         window?.need(reader, null)
-        throw error
       }
     },
-    cancel () {
-      letGo()
-      window?.need(reader, null)
-    }
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 }
+  )
 
-  function letGo () {
+  function letGo() {
     current?.cancel().catch(() => {})
     current = null
   }

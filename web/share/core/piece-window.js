@@ -35,7 +35,7 @@ export class PieceWindow {
   #readers = new Map()
 
   /** @param {Torrent} torrent one that is ready @param {() => number} [random] 0 to 1 */
-  constructor (torrent, random = Math.random) {
+  constructor(torrent, random = Math.random) {
     this.#torrent = torrent
     this.#random = random
     const count = torrent.pieces.length
@@ -48,11 +48,12 @@ export class PieceWindow {
   }
 
   /** Fetches the pieces of these files and no others; may be called again with another choice. @param {Iterable<number>} indices of files */
-  want (indices) {
+  want(indices) {
     this.#wanted.fill(0)
     for (const index of indices) {
       const file = this.#torrent.files[index]
-      if (file?.length) this.#wanted.fill(1, this.#pieceAt(file.offset), this.#pieceAt(file.offset + file.length - 1) + 1)
+      if (file?.length)
+        this.#wanted.fill(1, this.#pieceAt(file.offset), this.#pieceAt(file.offset + file.length - 1) + 1)
     }
     for (const group of this.#open) {
       // What has begun is brought to its end: it would stay in memory otherwise.
@@ -65,13 +66,13 @@ export class PieceWindow {
    * Fetches what a reader needs next before anything else, until it is told otherwise.
    * @param {object} reader @param {{ start: number, end: number } | null} bytes of the torrent, both ends included; null: it has left
    */
-  need (reader, bytes) {
+  need(reader, bytes) {
     if (bytes === null) this.#readers.delete(reader)
     else this.#readers.set(reader, { from: this.#pieceAt(bytes.start), to: this.#pieceAt(bytes.end) })
   }
 
   /** Selects more where there is room; called whenever a piece is here, and every half second or so for the sake of new peers. */
-  refill () {
+  refill() {
     const { destroyed, wires } = this.#torrent
     if (destroyed) return
     let stuck = 0
@@ -92,7 +93,7 @@ export class PieceWindow {
   }
 
   /** The next group of those who read. @param {Map<number, number>} rarities */
-  #nextForReaders (rarities) {
+  #nextForReaders(rarities) {
     for (const { from, to } of this.#readers.values()) {
       const first = this.#groupOf(from)
       // Not more than half a window ahead, so that the others still get something rare.
@@ -106,10 +107,12 @@ export class PieceWindow {
    * One that the peer can give who can give least of what is selected: what has begun, else what few have, else chance decides.
    * @param {Map<number, number>} rarities
    */
-  #next (rarities) {
+  #next(rarities) {
     const open = [...this.#open]
     const busy = new Map(this.#torrent.wires.map(wire => [wire, open.filter(group => this.#has(wire, group)).length]))
-    const wires = [...busy.keys()].sort((a, b) => Number(a.peerChoking) - Number(b.peerChoking) || (busy.get(a) ?? 0) - (busy.get(b) ?? 0))
+    const wires = [...busy.keys()].sort(
+      (a, b) => Number(a.peerChoking) - Number(b.peerChoking) || (busy.get(a) ?? 0) - (busy.get(b) ?? 0)
+    )
     for (const wire of wires) {
       /** @type {Candidate | null} */
       let best = null
@@ -128,7 +131,7 @@ export class PieceWindow {
   }
 
   /** Wanted groups that somebody can give, with how many can. @returns {Map<number, number>} */
-  #rarities () {
+  #rarities() {
     const rarities = new Map()
     for (let group = 0; group < this.#groups; group++) {
       if (this.#isDone(group)) continue
@@ -139,7 +142,7 @@ export class PieceWindow {
   }
 
   /** @param {number} group */
-  #select (group) {
+  #select(group) {
     this.#open.add(group)
     const { from, to } = this.#bounds(group)
     for (let first = from; first <= to; first++) {
@@ -152,56 +155,66 @@ export class PieceWindow {
   }
 
   /** @param {number} group */
-  #close (group) {
+  #close(group) {
     this.#open.delete(group)
     const { from, to } = this.#bounds(group)
     this.#torrent.deselect(from, to)
   }
 
   /** @param {number} index */
-  #onVerified (index) {
+  #onVerified(index) {
     const group = this.#groupOf(index)
     if (this.#open.has(group) && this.#isDone(group)) this.refill()
   }
 
   /** Whether a peer has something of a group that is missing here. @param {Wire} wire @param {number} group */
-  #has (wire, group) {
+  #has(wire, group) {
     return !wire.destroyed && this.#some(group, piece => this.#isMissing(piece) && wire.peerPieces.get(piece))
   }
 
   /** @param {number} group */
-  #begun (group) { return this.#some(group, piece => this.#isBegun(piece)) }
+  #begun(group) {
+    return this.#some(group, piece => this.#isBegun(piece))
+  }
 
   /** @param {number} group */
-  #isDone (group) { return !this.#some(group, piece => this.#isMissing(piece)) }
+  #isDone(group) {
+    return !this.#some(group, piece => this.#isMissing(piece))
+  }
 
   /** Wanted, or begun while it was. @param {number} piece */
-  #isMissing (piece) { return !this.#torrent.bitfield.get(piece) && (this.#wanted[piece] === 1 || this.#isBegun(piece)) }
+  #isMissing(piece) {
+    return !this.#torrent.bitfield.get(piece) && (this.#wanted[piece] === 1 || this.#isBegun(piece))
+  }
 
   /** @param {number} index */
-  #isBegun (index) {
+  #isBegun(index) {
     const piece = this.#torrent.pieces[index]
     return piece ? piece.missing < piece.length : false
   }
 
   /** @param {number} group @param {(piece: number) => boolean} condition */
-  #some (group, condition) {
+  #some(group, condition) {
     const { from, to } = this.#bounds(group)
     for (let piece = from; piece <= to; piece++) if (condition(piece)) return true
     return false
   }
 
   /** @param {number} group */
-  #bounds (group) {
+  #bounds(group) {
     const from = group * this.#groupPieces
     return { from, to: Math.min(from + this.#groupPieces, this.#wanted.length) - 1 }
   }
 
   /** @param {number} piece */
-  #groupOf (piece) { return Math.floor(piece / this.#groupPieces) }
+  #groupOf(piece) {
+    return Math.floor(piece / this.#groupPieces)
+  }
 
   /** @param {number} byte of the torrent */
-  #pieceAt (byte) { return Math.floor(byte / this.#torrent.pieceLength) }
+  #pieceAt(byte) {
+    return Math.floor(byte / this.#torrent.pieceLength)
+  }
 }
 
 /** Below 0: a first. @param {Candidate} a @param {Candidate} b */

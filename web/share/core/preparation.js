@@ -23,7 +23,7 @@ export class Preparation {
   #hashed = 0
 
   /** @param {Chosen[]} chosen */
-  constructor (chosen) {
+  constructor(chosen) {
     this.#chosen = chosen.filter(({ path }) => !isJunk(path))
     this.name = nameOfAll(this.#chosen.map(({ path }) => path)).normalize('NFC')
   }
@@ -32,20 +32,35 @@ export class Preparation {
    * @returns {Promise<Ready>}
    * @throws {Error} named EmptyShareError when there is not one byte, AbortError when it was stopped
    */
-  async run () {
+  async run() {
     const files = await this.#sort(await this.#measure())
     const pieceLength = pieceLengthFor(this.#size)
-    const store = new FileListStore(files.map(({ file }) => file), pieceLength, () => { /* told by the hashing */ }, files.map(({ size }) => size))
-    const hashes = await hashPieces(store, bytes => { this.#hashed = bytes }, this.#abort.signal)
+    const store = new FileListStore(
+      files.map(({ file }) => file),
+      pieceLength,
+      () => {
+        /* told by the hashing */
+      },
+      files.map(({ size }) => size)
+    )
+    const hashes = await hashPieces(
+      store,
+      bytes => {
+        this.#hashed = bytes
+      },
+      this.#abort.signal
+    )
     const torrent = await torrentOf(files, this.name, pieceLength, hashes)
     this.#abort.signal.throwIfAborted()
     return { files, torrent }
   }
 
-  stop () { this.#abort.abort() }
+  stop() {
+    this.#abort.abort()
+  }
 
   /** @returns {Promise<Prepared[]>} as they were chosen */
-  async #measure () {
+  async #measure() {
     const pause = breather()
     const files = []
     let total = 0
@@ -63,7 +78,7 @@ export class Preparation {
   }
 
   /** @param {Prepared[]} files @returns {Promise<Prepared[]>} in the order of the torrent, none twice */
-  async #sort (files) {
+  async #sort(files) {
     const pause = breather()
     const sorted = inNaturalOrder(files, ({ path }) => path)
     await pause()
@@ -73,7 +88,7 @@ export class Preparation {
   }
 
   /** @returns {Snapshot} that of a transfer of which nothing is known yet */
-  snapshot () {
+  snapshot() {
     return {
       role: 'sender',
       phase: 'hashing',

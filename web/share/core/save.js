@@ -14,7 +14,7 @@ import { safeFileName } from '../lib/names.js'
 /** @typedef {() => void} OnSaved called once the last byte is where the person wanted it; never if they cancel */
 
 /** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server @param {OnSaved} onSaved */
-export function saveFile (transfer, { index, name, size }, server, onSaved) {
+export function saveFile(transfer, { index, name, size }, server, onSaved) {
   return save(server, {
     delivered: onSaved,
     name: safeFileName(name),
@@ -27,7 +27,7 @@ export function saveFile (transfer, { index, name, size }, server, onSaved) {
 }
 
 /** @param {Transfer} transfer @param {FileState[]} files @param {string} name @param {StreamServer | null} server @param {OnSaved} onSaved */
-export function saveAll (transfer, files, name, server, onSaved) {
+export function saveAll(transfer, files, name, server, onSaved) {
   const entries = archiveEntries(files)
   return save(server, {
     delivered: onSaved,
@@ -36,17 +36,18 @@ export function saveAll (transfer, files, name, server, onSaved) {
     size: archiveLength(entries),
     attachment: true,
     seekable: false,
-    open: () => archiveStream(entries, i => {
-      const { index, size } = /** @type {FileState} */ (files[i])
-      return transfer.read(index, { start: 0, end: size - 1 })
-    })
+    open: () =>
+      archiveStream(entries, i => {
+        const { index, size } = /** @type {FileState} */ (files[i])
+        return transfer.read(index, { start: 0, end: size - 1 })
+      })
   })
 }
 
 /** @param {StreamServer | null} server @param {Resource} resource */
-async function save (server, resource) {
+async function save(server, resource) {
   if (server) return saveByWorker(server, resource)
-  const whole = () => resource.size ? resource.open(0, resource.size - 1) : new Blob([]).stream()
+  const whole = () => (resource.size ? resource.open(0, resource.size - 1) : new Blob([]).stream())
   const pick = /** @type {any} */ (window).showSaveFilePicker
   if (pick) {
     const handle = await pick.call(window, { suggestedName: resource.name })
@@ -62,7 +63,7 @@ async function save (server, resource) {
 }
 
 /** Addresses stay valid as long as the page: browsers may pause and resume a download. @param {StreamServer} server @param {Resource} resource */
-function saveByWorker (server, resource) {
+function saveByWorker(server, resource) {
   // A frame, because going to the address in the page itself would ask whether to leave it.
   const frame = document.createElement('iframe')
   frame.hidden = true

@@ -30,15 +30,19 @@ export class Services {
   pages = null
 
   /** @param {Settings} settings */
-  constructor (settings) {
+  constructor(settings) {
     this.#settings = settings
     this.streams = startStreams(settings.worker)
-    this.streams.then(server => { this.#server = server })
-    this.load().catch(() => { /* told when it is needed, after another attempt */ })
+    this.streams.then(server => {
+      this.#server = server
+    })
+    this.load().catch(() => {
+      /* told when it is needed, after another attempt */
+    })
   }
 
   /** Engine and saving; a failure to load them is not kept. */
-  load () {
+  load() {
     this.#loaded ??= this.#load().catch(error => {
       this.#loaded = null
       throw error
@@ -47,14 +51,19 @@ export class Services {
   }
 
   /** Whether a file is on its way to where the browser saves downloads. */
-  get saving () { return this.#server?.saving ?? false }
+  get saving() {
+    return this.#server?.saving ?? false
+  }
 
-  close () {
-    this.#loaded?.then(({ engine }) => engine.close(), () => {})
+  close() {
+    this.#loaded?.then(
+      ({ engine }) => engine.close(),
+      () => {}
+    )
     this.streams.then(streams => streams?.close())
   }
 
-  async #load () {
+  async #load() {
     const { tracker, iceServers, ice } = this.#settings
     const [{ Engine }, { forgetOldDownloads }, saving, found] = await Promise.all([
       import('./engine.js'),
@@ -64,13 +73,15 @@ export class Services {
     ])
     this.refused = found.refused
     this.pages = found.pages
-    forgetOldDownloads().catch(() => { /* tried again at the next visit */ })
+    forgetOldDownloads().catch(() => {
+      /* tried again at the next visit */
+    })
     return { engine: new Engine({ tracker, iceServers: found.servers }), saving }
   }
 }
 
 /** @param {string | null} worker @returns {Promise<StreamServer | null>} */
-async function startStreams (worker) {
+async function startStreams(worker) {
   if (!worker) return null
   try {
     const { StreamServer } = await import('./stream-server.js')

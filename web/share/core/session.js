@@ -10,7 +10,7 @@ import { Services } from './services.js'
 /** @typedef {import('./engine.js').Chosen} Chosen */
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {import('./transfer.js').Transfer} Transfer */
-/** @typedef {import('../lib/texts.js').Notice} Notice */
+/** @typedef {import('../../common/notice.js').Notice} Notice */
 /** @typedef {import('../lib/leaving.js').Loss} Loss */
 
 export class Session extends EventTarget {
@@ -24,60 +24,73 @@ export class Session extends EventTarget {
   /** What to say about the space there is, before a download. @type {Notice | null} */
   space = null
   /** Why the last attempt to save went wrong. @type {Notice | null} */
-  unsaved = null
+  saveError = null
   /** Which files of what was received have been saved, by their index. @type {Set<number>} */
-  #kept = new Set()
+  #saved = new Set()
   /** Files or archives that the page itself is writing. */
   #saves = 0
   /** Counts attempts, so that a late one does not take the place of a newer one. */
   #attempt = 0
 
   /** @param {import('./services.js').Settings} settings */
-  constructor (settings) {
+  constructor(settings) {
     super()
     this.#services = new Services(settings)
   }
 
   /** Null where service workers are missing. */
-  get streams () { return this.#services.streams }
+  get streams() {
+    return this.#services.streams
+  }
 
   /** Where other machines can open the page, if its server told so. @type {string[] | null} */
-  get pages () { return this.#services.pages }
+  get pages() {
+    return this.#services.pages
+  }
 
   /** Whether the tracker wants a token that the page does not have; known soon after the start. */
-  get refused () { return this.#services.refused }
+  get refused() {
+    return this.#services.refused
+  }
 
   /** The state of what runs, if anything does. @returns {import('./snapshot.js').Snapshot | null} */
-  snapshot () { return this.transfer?.snapshot() ?? this.preparation?.snapshot() ?? null }
+  snapshot() {
+    return this.transfer?.snapshot() ?? this.preparation?.snapshot() ?? null
+  }
 
   /** The info-hash of what is shared from here, if anything is. */
-  get sharing () {
+  get sharing() {
     return this.transfer?.role === 'sender' ? this.transfer.infoHash : null
   }
 
   /** Whether leaving would cut off a transfer, or a file that is being saved. */
-  get underWay () {
+  get underWay() {
     return this.preparation !== null || (this.transfer?.underWay ?? false) || this.#saves > 0 || this.#services.saving
   }
 
   /** Whether closing would throw away a finished download of which something has not been saved. */
-  get unkept () {
+  get hasUnsaved() {
     const { transfer } = this
-    return transfer?.role === 'receiver' && transfer.phase === 'done' && transfer.snapshot().files.some(({ index, chosen }) => chosen && !this.#kept.has(index))
+    return (
+      transfer?.role === 'receiver' &&
+      transfer.phase === 'done' &&
+      transfer.snapshot().files.some(({ index, chosen }) => chosen && !this.#saved.has(index))
+    )
   }
 
   /** What would be lost by leaving, the gravest first; null when nothing. @returns {Loss | null} */
-  get loss () {
+  get loss() {
     if (this.underWay) return 'transfer'
-    if (this.unkept) return this.#kept.size ? 'unsaved-rest' : 'unsaved'
+    if (this.hasUnsaved) return this.#saved.size ? 'unsaved-rest' : 'unsaved'
     return this.transfer?.role === 'sender' && this.transfer.phase === 'sharing' ? 'link' : null
   }
 
   /** @param {Chosen[]} chosen */
-  async share (chosen) {
+  async share(chosen) {
     if (this.transfer || this.preparation) return
-    const preparation = this.preparation = new Preparation(chosen)
-    this.failure = this.space = this.unsaved = null
+    const preparation = new Preparation(chosen)
+    this.preparation = preparation
+    this.failure = this.space = this.saveError = null
     this.#changed()
     try {
       const ready = await preparation.run()
@@ -90,13 +103,13 @@ export class Session extends EventTarget {
   }
 
   /** @param {string} infoHash */
-  async receive (infoHash) {
+  async receive(infoHash) {
     this.leave()
     await this.#begin(engine => engine.receive(infoHash))
   }
 
   /** Which files are wanted; a download that runs follows at once. @param {number[]} indices */
-  choose (indices) {
+  choose(indices) {
     const { transfer } = this
     if (!transfer) return
     if (transfer.phase === 'offered') transfer.choose(indices)
@@ -106,10 +119,10 @@ export class Session extends EventTarget {
   }
 
   /** @param {number[] | null} indices null: all that were chosen */
-  async save (indices) {
+  async save(indices) {
     const { transfer } = this
     if (!transfer) return
-    this.unsaved = null
+    this.saveError = null
     this.#saves++
     try {
       const [{ saving }, streams] = await Promise.all([this.#services.load(), this.streams])
@@ -117,13 +130,14 @@ export class Session extends EventTarget {
       const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
       const [only] = wanted
       const onSaved = () => {
-        if (transfer === this.transfer) for (const { index } of wanted) this.#kept.add(index)
+        if (transfer === this.transfer) for (const { index } of wanted) this.#saved.add(index)
       }
       if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams, onSaved)
       else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams, onSaved)
     } catch (error) {
       // Closing the system's dialog is no failure, nor is the end of the transfer.
-      if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer) this.unsaved = savingNotice(error)
+      if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer)
+        this.saveError = savingNotice(error)
     } finally {
       this.#saves--
     }
@@ -131,28 +145,29 @@ export class Session extends EventTarget {
   }
 
   /** Ends what runs and forgets what it said; fires nothing. */
-  leave () {
+  leave() {
     this.#attempt++
     const { transfer } = this
     this.preparation?.stop()
-    this.transfer = this.preparation = this.failure = this.space = this.unsaved = null
-    this.#kept = new Set()
+    this.transfer = this.preparation = this.failure = this.space = this.saveError = null
+    this.#saved = new Set()
     transfer?.stop()
   }
 
-  close () {
+  close() {
     this.leave()
     this.#services.close()
   }
 
   /** @param {(engine: Engine) => Transfer} start */
-  async #begin (start) {
+  async #begin(start) {
     const attempt = ++this.#attempt
-    this.failure = this.space = this.unsaved = null
+    this.failure = this.space = this.saveError = null
     try {
       const { engine } = await this.#services.load()
       if (attempt !== this.#attempt) return
-      const transfer = this.transfer = start(engine)
+      const transfer = start(engine)
+      this.transfer = transfer
       transfer.addEventListener('phase', () => this.#onPhase(transfer))
     } catch (error) {
       if (attempt !== this.#attempt) return
@@ -162,7 +177,7 @@ export class Session extends EventTarget {
   }
 
   /** @param {Transfer} transfer */
-  #onPhase (transfer) {
+  #onPhase(transfer) {
     if (transfer !== this.transfer) return
     if (transfer.phase === 'failed') {
       const { error } = transfer.snapshot()
@@ -180,14 +195,14 @@ export class Session extends EventTarget {
   }
 
   /** @param {Transfer} transfer */
-  async #checkSpace (transfer) {
+  async #checkSpace(transfer) {
     const [inMemory, estimate] = await Promise.all([transfer.store?.inMemory ?? false, storageEstimate()])
     const { files } = transfer.snapshot()
     const missing = files.reduce((sum, { chosen, size, have }) => sum + (chosen ? size - have : 0), 0)
     if (transfer === this.transfer) this.space = spaceNotice(missing, estimate, inMemory)
   }
 
-  #changed () {
+  #changed() {
     this.dispatchEvent(new Event('change'))
   }
 }

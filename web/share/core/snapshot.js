@@ -35,21 +35,22 @@ import { secondsLeft } from '../lib/estimate.js'
  */
 
 /** @param {TorrentFile[]} files @param {Set<number>} chosen @returns {FileState[]} */
-export const fileStates = (files, chosen) => files.map(({ name, path, length, done, downloaded }, index) => ({
-  index,
-  name,
-  path,
-  size: length,
-  have: done ? length : downloaded ?? 0,
-  chosen: chosen.has(index),
-  done
-}))
+export const fileStates = (files, chosen) =>
+  files.map(({ name, path, length, done, downloaded }, index) => ({
+    index,
+    name,
+    path,
+    size: length,
+    have: done ? length : (downloaded ?? 0),
+    chosen: chosen.has(index),
+    done
+  }))
 
 /**
  * The chosen files together. A smoothed speed fades for a while; when nobody is connected nothing comes or goes.
  * @param {FileState[]} files @param {{ down: number, up: number, alone: boolean }} speeds smoothed, in bytes per second
  */
-export function totals (files, { down, up, alone }) {
+export function totals(files, { down, up, alone }) {
   let size = 0
   let have = 0
   for (const file of files) {
@@ -57,5 +58,11 @@ export function totals (files, { down, up, alone }) {
     size += file.size
     have += file.have
   }
-  return { size, have, down: alone ? 0 : down, up: alone ? 0 : up, secondsLeft: secondsLeft(size - have, alone ? 0 : down) }
+  return {
+    size,
+    have,
+    down: alone ? 0 : down,
+    up: alone ? 0 : up,
+    secondsLeft: secondsLeft(size - have, alone ? 0 : down)
+  }
 }

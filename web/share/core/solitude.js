@@ -16,7 +16,7 @@ export class Solitude {
   #announceAt
 
   /** @param {'sender' | 'receiver'} role @param {import('./tracker-link.js').TrackerLink} tracker @param {number} now milliseconds */
-  constructor (role, tracker, now) {
+  constructor(role, tracker, now) {
     this.#receiver = role === 'receiver'
     this.#tracker = tracker
     this.#patience = this.#receiver ? 0 : SENDER_PATIENCE
@@ -25,7 +25,7 @@ export class Solitude {
   }
 
   /** Called every half second or so. @param {number} now milliseconds @param {boolean} alone whether nobody is connected */
-  tick (now, alone) {
+  tick(now, alone) {
     if (!alone) {
       this.#since = now
       this.#announces = 0
@@ -38,8 +38,12 @@ export class Solitude {
   }
 
   /** How long nobody has been connected. @param {number} now milliseconds */
-  seconds (now) { return (now - this.#since) / 1000 }
+  seconds(now) {
+    return (now - this.#since) / 1000
+  }
 
   /** @param {number} now */
-  #next (now) { return now + retryDelay(this.#announces + this.#patience, Math.random()) }
+  #next(now) {
+    return now + retryDelay(this.#announces + this.#patience, Math.random())
+  }
 }

@@ -1,8 +1,9 @@
 // @ts-check
-// The page's half of the service worker (sw.js): gives files an address of this origin under which they can
-// be played, shown or saved while they arrive. It decides the headers, never the bytes; no DOM. Used by
-// the preview and by saving. A page may hold several: each answers for its own addresses only.
+// The page's half of the service worker (sw.js): gives files an address of this origin, where they can be played, shown
+// or saved while they arrive. It decides the headers, never the bytes; no DOM. The preview and saving use it.
+// A page may have several; each answers for its own addresses only.
 
+import { workerUrl } from '../../common/trusted-script.js'
 import { parseRange } from '../lib/ranges.js'
 
 /** A reader that has not asked for this long lets go of its pieces; it continues where it was. */
@@ -36,22 +37,24 @@ export class StreamServer {
 
   /**
    * Registers the worker and waits until it controls the page.
-   * @param {string} workerUrl
+   * @param {string} script address of the service worker
    * @returns {Promise<StreamServer>} rejects where service workers are missing, forbidden or do not start
    */
-  static async start (workerUrl) {
+  static async start(script) {
     if (!navigator.serviceWorker) throw new Error('no service workers here')
-    await navigator.serviceWorker.register(workerUrl, { updateViaCache: 'none' })
+    await navigator.serviceWorker.register(workerUrl(script), { updateViaCache: 'none' })
     const registration = await inTime(navigator.serviceWorker.ready, 'the service worker does not start')
     const { port1, port2 } = new MessageChannel()
-    const hello = new Promise(resolve => { port1.onmessage = ({ data }) => resolve(data.clientId) })
+    const hello = new Promise(resolve => {
+      port1.onmessage = ({ data }) => resolve(data.clientId)
+    })
     registration.active?.postMessage({ type: 'hello' }, [port2])
     const clientId = await inTime(hello, 'the service worker does not answer').finally(() => port1.close())
     return new StreamServer(registration, clientId)
   }
 
   /** @param {ServiceWorkerRegistration} registration @param {string} clientId */
-  constructor (registration, clientId) {
+  constructor(registration, clientId) {
     this.#registration = registration
     this.#clientId = clientId
     navigator.serviceWorker.addEventListener('message', this.#onMessage)
@@ -62,19 +65,27 @@ export class StreamServer {
    * @param {Resource} resource
    * @returns {{ url: string, revoke: () => void }}
    */
-  publish (resource) {
+  publish(resource) {
     const token = this.#prefix + crypto.randomUUID()
     this.#resources.set(token, resource)
-    const url = new URL(`stream/${this.#clientId}/${token}/${encodeURIComponent(resource.name)}`, this.#registration.scope).href
-    return { url, revoke: () => { this.#resources.delete(token) } }
+    const url = new URL(
+      `stream/${this.#clientId}/${token}/${encodeURIComponent(resource.name)}`,
+      this.#registration.scope
+    ).href
+    return {
+      url,
+      revoke: () => {
+        this.#resources.delete(token)
+      }
+    }
   }
 
   /** Whether a file is on its way to where the browser saves downloads. */
-  get saving () {
+  get saving() {
     return [...this.#open.values()].some(({ attachment }) => attachment)
   }
 
-  close () {
+  close() {
     navigator.serviceWorker.removeEventListener('message', this.#onMessage)
     this.#resources.clear()
     clearInterval(this.#ping)
@@ -92,10 +103,11 @@ export class StreamServer {
   }
 
   /** @param {MessagePort} port @param {Resource} resource @param {{ start: number, end: number }} range */
-  #serve (port, resource, range) {
+  #serve(port, resource, range) {
     const pull = new Pull(resource, range)
     // The worker that is active by then may be a newer one.
-    if (this.#open.size === 0) this.#ping = setInterval(() => this.#registration.active?.postMessage({ type: 'ping' }), PING_MS)
+    if (this.#open.size === 0)
+      this.#ping = setInterval(() => this.#registration.active?.postMessage({ type: 'ping' }), PING_MS)
     this.#open.set(pull, resource)
     const end = () => {
       // Called twice when a reader leaves while its next piece is awaited.
@@ -131,14 +143,14 @@ class Pull {
   #idle
 
   /** @param {Resource} resource @param {{ start: number, end: number }} range */
-  constructor (resource, { start, end }) {
+  constructor(resource, { start, end }) {
     this.#resource = resource
     this.#at = start
     this.#end = end
   }
 
   /** @returns {Promise<Uint8Array | null>} null at the end */
-  async next () {
+  async next() {
     clearTimeout(this.#idle)
     const left = this.#end - this.#at + 1
     if (left <= 0) return null
@@ -153,7 +165,7 @@ class Pull {
     return bytes
   }
 
-  release () {
+  release() {
     clearTimeout(this.#idle)
     this.#reader?.cancel().catch(() => {})
     this.#reader = null
@@ -168,7 +180,7 @@ const SAFE = {
 }
 
 /** @param {Resource} resource @param {string | null} header */
-function responseTo ({ name, type, size, attachment, seekable }, header) {
+function responseTo({ name, type, size, attachment, seekable }, header) {
   const wanted = seekable ? parseRange(header, size) : 'whole'
   /** @type {Record<string, string>} */
   const headers = {
@@ -177,9 +189,11 @@ function responseTo ({ name, type, size, attachment, seekable }, header) {
     'content-disposition': `${attachment ? 'attachment' : 'inline'}; filename*=UTF-8''${encodeName(name)}`,
     'accept-ranges': seekable ? 'bytes' : 'none',
     // Nothing of a file may load, run or be framed elsewhere. Browsers' PDF viewers do not start in a sandbox.
-    'content-security-policy': type === 'application/pdf' ? "frame-ancestors 'self'" : "default-src 'none'; frame-ancestors 'self'; sandbox"
+    'content-security-policy':
+      type === 'application/pdf' ? "frame-ancestors 'self'" : "default-src 'none'; frame-ancestors 'self'; sandbox"
   }
-  if (wanted === 'unsatisfiable') return { status: 416, headers: { ...headers, 'content-range': `bytes */${size}` }, range: null }
+  if (wanted === 'unsatisfiable')
+    return { status: 416, headers: { ...headers, 'content-range': `bytes */${size}` }, range: null }
   const range = wanted === 'whole' ? { start: 0, end: size - 1 } : wanted
   headers['content-length'] = String(range.end - range.start + 1)
   if (wanted === 'whole') return { status: 200, headers, range }
@@ -187,13 +201,16 @@ function responseTo ({ name, type, size, attachment, seekable }, header) {
 }
 
 /** RFC 5987. @param {string} name */
-const encodeName = name => encodeURIComponent(name).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+const encodeName = name =>
+  encodeURIComponent(name).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 
 /** @template T @param {Promise<T>} promise @param {string} complaint @returns {Promise<T>} */
-async function inTime (promise, complaint) {
+async function inTime(promise, complaint) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
-  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(complaint)), START_MS) })
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(complaint)), START_MS)
+  })
   try {
     return /** @type {T} */ (await Promise.race([promise, late]))
   } finally {

@@ -15,7 +15,7 @@ const HASHES_MAX = 3
  * The hashes of all pieces, one after the other.
  * @param {FileListStore} store @param {(bytes: number) => void} onHashed @param {AbortSignal} signal @returns {Promise<Uint8Array>}
  */
-export async function hashPieces (store, onHashed, signal) {
+export async function hashPieces(store, onHashed, signal) {
   const count = Math.ceil(store.length / store.chunkLength)
   const hashes = new Uint8Array(count * 20)
   let [next, hashed] = [0, 0]
@@ -37,7 +37,7 @@ export async function hashPieces (store, onHashed, signal) {
  * A torrent as webtorrent's parser describes one.
  * @param {Prepared[]} files in their order @param {string} name of all together @param {number} pieceLength @param {Uint8Array} hashes
  */
-export async function torrentOf (files, name, pieceLength, hashes) {
+export async function torrentOf(files, name, pieceLength, hashes) {
   const pause = breather()
   const folder = files.every(({ path }) => path.startsWith(`${name}/`)) ? `${name}/` : ''
   const isFile = files.length === 1 && folder === ''
@@ -52,7 +52,9 @@ export async function torrentOf (files, name, pieceLength, hashes) {
     await pause()
   }
   const what = isFile ? `6:lengthi${length}e` : `5:filesl${listed}e`
-  const head = new TextEncoder().encode(`d${what}4:name${text(name)}12:piece lengthi${pieceLength}e6:pieces${hashes.length}:`)
+  const head = new TextEncoder().encode(
+    `d${what}4:name${text(name)}12:piece lengthi${pieceLength}e6:pieces${hashes.length}:`
+  )
   const infoBuffer = new Uint8Array(head.length + hashes.length + 1)
   infoBuffer.set(head)
   infoBuffer.set(hashes, head.length)
@@ -76,10 +78,12 @@ export async function torrentOf (files, name, pieceLength, hashes) {
 }
 
 /** @param {FileListStore} store @param {number} index @returns {Promise<Uint8Array>} */
-const piece = (store, index) => new Promise((resolve, reject) => store.get(index, null, (error, bytes) => error ? reject(error) : resolve(bytes)))
+const piece = (store, index) =>
+  new Promise((resolve, reject) => store.get(index, null, (error, bytes) => (error ? reject(error) : resolve(bytes))))
 
 /** @param {Uint8Array} bytes */
-const sha1 = async bytes => new Uint8Array(await crypto.subtle.digest('SHA-1', /** @type {Uint8Array<ArrayBuffer>} */ (bytes)))
+const sha1 = async bytes =>
+  new Uint8Array(await crypto.subtle.digest('SHA-1', /** @type {Uint8Array<ArrayBuffer>} */ (bytes)))
 
 /** @param {Uint8Array} bytes */
 const hex = bytes => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')

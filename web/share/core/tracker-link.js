@@ -20,7 +20,7 @@ export class TrackerLink {
   known = null
 
   /** @param {Torrent} torrent */
-  constructor (torrent) {
+  constructor(torrent) {
     this.#torrent = torrent
     torrent.on('trackerAnnounce', () => {
       this.#everOpen = true
@@ -37,7 +37,7 @@ export class TrackerLink {
    * Looks after the connection; called every half second or so.
    * @param {number} now milliseconds
    */
-  tick (now) {
+  tick(now) {
     this.#countOthers()
     const socket = this.#socket
     if (!socket) return
@@ -59,7 +59,7 @@ export class TrackerLink {
   }
 
   /** Tries at once. */
-  retryNow () {
+  retryNow() {
     this.#attempts = 0
     this.#refusal = null
     const socket = this.#socket
@@ -68,33 +68,38 @@ export class TrackerLink {
   }
 
   /** Asks the tracker for others again. */
-  announce () {
+  announce() {
     if (this.state === 'open') this.#torrent.discovery?.tracker?.update()
   }
 
   /** @returns {'connecting' | 'open' | 'waiting'} */
-  get state () {
+  get state() {
     const socket = this.#socket
     if (socket?.socket?.connected && !socket.destroyed) return 'open'
     return socket?.reconnecting && socket.destroyed ? 'waiting' : 'connecting'
   }
 
   /** @param {number} now */
-  snapshot (now) {
+  snapshot(now) {
     return {
       state: this.state,
       // While an attempt runs after a loss it still counts as away, so that the notice does not blink.
-      secondsToRetry: this.state === 'waiting' ? Math.max(1, Math.ceil((this.#retryAt - now) / 1000)) : this.#wasAway && this.state === 'connecting' ? 1 : 0,
+      secondsToRetry:
+        this.state === 'waiting'
+          ? Math.max(1, Math.ceil((this.#retryAt - now) / 1000))
+          : this.#wasAway && this.state === 'connecting'
+            ? 1
+            : 0,
       refusal: this.#refusal,
       everOpen: this.#everOpen
     }
   }
 
-  get #socket () {
+  get #socket() {
     return this.#torrent.discovery?.tracker?._trackers[0]
   }
 
-  #reopen () {
+  #reopen() {
     const socket = this.#socket
     if (!socket) return
     if (socket.reconnectTimer !== null) clearTimeout(socket.reconnectTimer)
@@ -107,7 +112,7 @@ export class TrackerLink {
   /** @type {unknown} */
   #counted = null
 
-  #countOthers () {
+  #countOthers() {
     const client = this.#torrent.discovery?.tracker
     if (!client || client === this.#counted) return
     this.#counted = client

@@ -4,8 +4,8 @@
 
 import { Smoothed } from '../lib/estimate.js'
 import { PeerBook } from './peers.js'
-import { PieceWindow } from './piece-window.js'
 import { readThrough } from './piece-reader.js'
+import { PieceWindow } from './piece-window.js'
 import { fileStates, totals } from './snapshot.js'
 import { Solitude } from './solitude.js'
 import { TrackerLink } from './tracker-link.js'
@@ -43,7 +43,7 @@ export class Transfer extends EventTarget {
    * @param {Torrent} torrent
    * @param {{ role: 'sender' | 'receiver', name?: string, total?: number, clock?: () => number }} options
    */
-  constructor (torrent, { role, name = '', total = 0, clock = () => performance.now() }) {
+  constructor(torrent, { role, name = '', total = 0, clock = () => performance.now() }) {
     super()
     this.role = role
     this.#torrent = torrent
@@ -59,13 +59,17 @@ export class Transfer extends EventTarget {
     torrent.on('error', error => this.fail(error))
   }
 
-  get phase () { return this.#phase }
+  get phase() {
+    return this.#phase
+  }
 
   /** @returns {string | null} null before it is known */
-  get infoHash () { return this.#torrent.infoHash ?? null }
+  get infoHash() {
+    return this.#torrent.infoHash ?? null
+  }
 
   /** Whether closing the page now would cut somebody off. */
-  get underWay () {
+  get underWay() {
     if (this.#phase === 'hashing' || this.#phase === 'downloading') return true
     const unfinished = this.#peers.list(this.#clock()).some(peer => peer.progress < 1 && peer.up > 0)
     return (this.#phase === 'sharing' || this.#phase === 'done') && unfinished
@@ -75,7 +79,7 @@ export class Transfer extends EventTarget {
    * Fetches these files and no others; may be called again with another choice.
    * @param {Iterable<number>} indices
    */
-  download (indices) {
+  download(indices) {
     if (this.role !== 'receiver' || !this.#torrent.ready) return
     this.choose(indices)
     this.#window?.want(this.#chosen)
@@ -84,31 +88,35 @@ export class Transfer extends EventTarget {
   }
 
   /** Notes which files are wanted, before the download starts. @param {Iterable<number>} indices */
-  choose (indices) { this.#chosen = new Set(indices) }
+  choose(indices) {
+    this.#chosen = new Set(indices)
+  }
 
   /** The bytes of a file, waiting for what is not here yet. @param {number} index @param {{ start: number, end: number }} range both ends included */
-  read (index, range) {
+  read(index, range) {
     const file = this.#torrent.files[index]
     if (!file) throw new Error('no such file')
     return readThrough(file, range, this.#torrent.pieceLength, this.#window)
   }
 
-  retryTracker () { this.#tracker.retryNow() }
+  retryTracker() {
+    this.#tracker.retryNow()
+  }
 
   /** Ends it and forgets what was stored. */
-  stop () {
+  stop() {
     this.#end('stopped', { destroyStore: true })
   }
 
   /** Ends it; what was stored stays for another attempt. @param {unknown} error */
-  fail (error) {
+  fail(error) {
     if (this.#phase === 'stopped' || this.#phase === 'failed') return
     this.#error = error
     this.#end('failed', { destroyStore: false })
   }
 
   /** Keeps speeds, tracker and repeated announces going; called every half second. */
-  tick () {
+  tick() {
     if (this.#torrent.destroyed) return
     const now = this.#clock()
     this.#tracker.tick(now)
@@ -120,7 +128,7 @@ export class Transfer extends EventTarget {
   }
 
   /** @returns {Snapshot} */
-  snapshot () {
+  snapshot() {
     const now = this.#clock()
     const torrent = this.#torrent
     const gone = torrent.destroyed
@@ -149,12 +157,12 @@ export class Transfer extends EventTarget {
     }
   }
 
-  #onMetadata () {
+  #onMetadata() {
     this.#chosen = new Set(this.#torrent.files.keys())
     if (this.role === 'receiver') this.#enter('checking')
   }
 
-  #onReady () {
+  #onReady() {
     if (this.role === 'sender') return this.#enter('sharing')
     this.#window = new PieceWindow(this.#torrent)
     // Everything may be here already, from before a reload.
@@ -162,7 +170,7 @@ export class Transfer extends EventTarget {
     this.#checkDone()
   }
 
-  #checkDone () {
+  #checkDone() {
     if (this.#phase !== 'downloading' && this.#phase !== 'offered') return
     const { files } = this.#torrent
     const all = this.#phase === 'offered' ? [...files.keys()] : [...this.#chosen]
@@ -170,14 +178,14 @@ export class Transfer extends EventTarget {
   }
 
   /** @param {Phase} phase */
-  #enter (phase) {
+  #enter(phase) {
     if (this.#phase === phase || this.#phase === 'stopped' || this.#phase === 'failed') return
     this.#phase = phase
     this.dispatchEvent(new Event('phase'))
   }
 
   /** @param {'stopped' | 'failed'} phase @param {{ destroyStore: boolean }} options */
-  #end (phase, options) {
+  #end(phase, options) {
     this.#enter(phase)
     this.dispatchEvent(new Event('end'))
     if (!this.#torrent.destroyed) this.#torrent.destroy(options)

@@ -1,57 +1,63 @@
 // @ts-check
-// The whole page as a place to drop files on: shows a veil while files hover, hands over what was dropped, and
-// keeps the browser from leaving the page to open a file. Whether a drop is welcome is asked each time; where a page
-// has several targets the first that welcomes it takes it. Used by swarm-share.
+// <swarm-drop-target>: makes the whole page a target for dropped files. It shows an overlay while files hover, and keeps
+// the browser from leaving the page to open a file. Fires `share-files` or `drop-failed`. Of several targets on a page,
+// the first that accepts a drop takes it.
 
+import { define, emit, h } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
 import { bringsFiles, fromDrop } from '../core/chosen-files.js'
-import { h } from './dom.js'
 
-export class DropTarget {
-  /** To be placed in the page; it covers the window. */
-  veil = h('div', { class: 'veil', hidden: true, 'aria-hidden': 'true' }, h('span', {}, 'Drop to share'))
-  #welcome
-  #onFiles
-  #onFailed
+export class SwarmDropTarget extends SwarmElement {
+  #accepts
+  #overlay = h('div', { class: 'veil', hidden: true, 'aria-hidden': 'true' }, h('span', {}, 'Drop to share'))
 
-  /** @param {{ welcome: () => boolean, onFiles: (chosen: import('../core/engine.js').Chosen[]) => void, onFailed: (error: unknown) => void }} options */
-  constructor ({ welcome, onFiles, onFailed }) {
-    this.#welcome = welcome
-    this.#onFiles = onFiles
-    this.#onFailed = onFailed
+  /** @param {() => boolean} accepts asked for each drag event */
+  constructor(accepts) {
+    super()
+    this.#accepts = accepts
   }
 
-  connect () {
-    for (const type of ['dragover', 'dragleave']) document.addEventListener(type, this.#onDrag)
-    document.addEventListener('drop', this.#onDrop)
+  /** @override */
+  build() {
+    this.append(this.#overlay)
   }
 
-  disconnect () {
-    for (const type of ['dragover', 'dragleave']) document.removeEventListener(type, this.#onDrag)
-    document.removeEventListener('drop', this.#onDrop)
-  }
-
-  /** @param {Event} event */
-  #onDrag = event => {
-    const { dataTransfer, relatedTarget } = /** @type {DragEvent} */ (event)
-    if (!dataTransfer || !bringsFiles(dataTransfer)) return
-    event.preventDefault()
-    const welcome = this.#welcome()
-    if (welcome) event.stopImmediatePropagation()
-    dataTransfer.dropEffect = welcome ? 'copy' : 'none'
-    this.veil.hidden = !welcome || (event.type === 'dragleave' && relatedTarget === null)
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    document.addEventListener('dragover', event => this.#onDrag(event), { signal })
+    document.addEventListener('dragleave', event => this.#onDrag(event), { signal })
+    document.addEventListener('drop', event => this.#onDrop(event), { signal })
+    signal.addEventListener('abort', () => {
+      this.#overlay.hidden = true
+    })
   }
 
   /** @param {DragEvent} event */
-  #onDrop = async event => {
-    this.veil.hidden = true
-    if (!event.dataTransfer || !bringsFiles(event.dataTransfer)) return
+  #onDrag(event) {
+    const { dataTransfer, relatedTarget, type } = event
+    if (!dataTransfer || !bringsFiles(dataTransfer)) return
     event.preventDefault()
-    if (!this.#welcome()) return
+    const isAccepted = this.#accepts()
+    if (isAccepted) event.stopImmediatePropagation()
+    dataTransfer.dropEffect = isAccepted ? 'copy' : 'none'
+    const hasLeft = type === 'dragleave' && relatedTarget === null
+    this.#overlay.hidden = !isAccepted || hasLeft
+  }
+
+  /** @param {DragEvent} event */
+  async #onDrop(event) {
+    this.#overlay.hidden = true
+    const { dataTransfer } = event
+    if (!dataTransfer || !bringsFiles(dataTransfer)) return
+    event.preventDefault()
+    if (!this.#accepts()) return
     event.stopImmediatePropagation()
     try {
-      this.#onFiles(await fromDrop(event.dataTransfer))
+      emit(this, 'share-files', await fromDrop(dataTransfer))
     } catch (error) {
-      this.#onFailed(error)
+      emit(this, 'drop-failed', error)
     }
   }
 }
+
+define('swarm-drop-target', SwarmDropTarget)

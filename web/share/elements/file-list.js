@@ -2,10 +2,11 @@
 // <swarm-files>: the files of a share with size, progress, choice, and buttons to open and save. Given
 // snapshots, it keeps its rows and changes what changed. Fires `files-chosen`, `file-open` and `file-save`.
 
-import { formatBytes, formatPercent, plural } from '../lib/format.js'
+import { button, define, emit, h, icon, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { formatBytes, formatPercent, plural } from '../../common/format.js'
 import { previewKind } from '../lib/media.js'
 import { shownName } from '../lib/names.js'
-import { button, define, h, icon, setText, tell } from './dom.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 /** @typedef {import('../core/transfer.js').FileState} FileState */
@@ -14,26 +15,30 @@ import { button, define, h, icon, setText, tell } from './dom.js'
 /** A stranger decides how many files a share has; more rows than this nobody reads. */
 const ROWS_MAX = 500
 
-export class SwarmFiles extends HTMLElement {
+export class SwarmFiles extends SwarmElement {
   #list = h('ul', { class: 'files' })
   #rest = h('p', { class: 'hint' })
   #count = 0
   /** @type {Row[]} */
   #rows = []
 
-  connectedCallback () {
-    if (!this.firstChild) this.append(this.#list, this.#rest)
+  /** @override */
+  build() {
+    this.append(this.#list, this.#rest)
   }
 
   /** @param {Snapshot} now */
-  update ({ role, phase, files }) {
+  update({ role, phase, files }) {
     const folder = files.length > 1 ? commonFolder(files) : ''
     if (this.#count !== files.length) {
       this.#count = files.length
       this.#rows = files.slice(0, ROWS_MAX).map(file => this.#row(file, folder))
       this.#list.replaceChildren(...this.#rows.map(({ item }) => item))
       this.#rest.hidden = files.length <= ROWS_MAX
-      setText(this.#rest, `and ${plural(files.length - ROWS_MAX, 'more file')}, which ${role === 'sender' ? 'are shared' : 'come'} with them.`)
+      setText(
+        this.#rest,
+        `and ${plural(files.length - ROWS_MAX, 'more file')}, which ${role === 'sender' ? 'are shared' : 'come'} with them.`
+      )
     }
     const receiver = role === 'receiver'
     const selectable = receiver && files.length > 1 && phase !== 'checking' && !files.every(({ done }) => done)
@@ -51,46 +56,75 @@ export class SwarmFiles extends HTMLElement {
   }
 
   /** Which files are ticked; those that have no row always are. */
-  get chosen () {
-    const ticked = this.#rows.flatMap(({ check }, index) => check.checked ? [index] : [])
+  get chosen() {
+    const ticked = this.#rows.flatMap(({ check }, index) => (check.checked ? [index] : []))
     for (let index = this.#rows.length; index < this.#count; index++) ticked.push(index)
     return ticked
   }
 
   /** Back to where a file was opened from. @param {number} index */
-  focusOpen (index) { this.#rows[index]?.open.focus() }
+  focusOpen(index) {
+    this.#rows[index]?.open.focus()
+  }
 
   /** @param {FileState} file @param {string} folder @returns {Row} */
-  #row ({ index, path, name, size }, folder) {
+  #row({ index, path, name, size }, folder) {
     const text = shownName(path.slice(folder.length))
     const shown = shownName(name)
-    const check = h('input', { type: 'checkbox', class: 'file-check', 'aria-label': `Download ${shown}`, onchange: () => tell(this, 'files-chosen', this.chosen) })
+    const check = h('input', {
+      type: 'checkbox',
+      class: 'file-check',
+      'aria-label': `Download ${shown}`,
+      onchange: () => emit(this, 'files-chosen', this.chosen)
+    })
     const bar = h('progress', { max: 1, value: 0, 'aria-label': `Progress of ${shown}` })
     const state = h('span', { class: 'file-state' })
-    const open = button('Open', () => tell(this, 'file-open', index), { icon: 'open', kind: 'quiet', name: `Open ${shown}`, id: 'open' })
-    const save = button('Save', () => tell(this, 'file-save', index), { icon: 'save', kind: 'quiet', name: `Save ${shown}`, id: 'save' })
-    const item = h('li', { class: 'file' },
+    const open = button('Open', () => emit(this, 'file-open', index), {
+      icon: 'open',
+      kind: 'quiet',
+      name: `Open ${shown}`,
+      id: 'open'
+    })
+    const save = button('Save', () => emit(this, 'file-save', index), {
+      icon: 'save',
+      kind: 'quiet',
+      name: `Save ${shown}`,
+      id: 'save'
+    })
+    const item = h(
+      'li',
+      { class: 'file' },
       check,
       icon('file'),
-      h('div', { class: 'file-main' },
-        h('div', { class: 'file-line' }, h('bdi', { class: 'file-name', title: text }, text), h('span', { class: 'file-size' }, formatBytes(size))),
+      h(
+        'div',
+        { class: 'file-main' },
+        h(
+          'div',
+          { class: 'file-line' },
+          h('bdi', { class: 'file-name', title: text }, text),
+          h('span', { class: 'file-size' }, formatBytes(size))
+        ),
         bar,
-        state),
-      h('div', { class: 'file-actions' }, open, save))
+        state
+      ),
+      h('div', { class: 'file-actions' }, open, save)
+    )
     return { item, check, bar, state, open, save }
   }
 }
 
 /** @param {FileState} file @param {boolean} receiver @param {Snapshot['phase']} phase */
-function stateText ({ size, have, done, chosen }, receiver, phase) {
+function stateText({ size, have, done, chosen }, receiver, phase) {
   if (!receiver) return ''
-  if (phase === 'offered' || phase === 'checking') return have > 0 ? `${formatPercent(size ? have / size : 1)} is here from before` : ''
+  if (phase === 'offered' || phase === 'checking')
+    return have > 0 ? `${formatPercent(size ? have / size : 1)} is here from before` : ''
   if (done) return 'Complete'
   return chosen ? formatPercent(size ? have / size : 0) : 'Not chosen'
 }
 
 /** @param {FileState[]} files */
-function commonFolder (files) {
+function commonFolder(files) {
   const folder = files[0]?.path.split('/')[0] ?? ''
   return files.every(({ path }) => path.startsWith(`${folder}/`)) ? `${folder}/` : ''
 }

@@ -2,12 +2,13 @@
 // <swarm-meter>: how far a transfer is in all: bar, percent, speeds, time left, people. Given a snapshot, it
 // draws it. The bar itself carries the value for screen readers and is not a live region.
 
-import { formatBytes, formatDuration, formatPercent, formatSpeed, plural } from '../lib/format.js'
-import { define, h, icon, setText } from './dom.js'
+import { define, h, icon, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { formatBytes, formatDuration, formatPercent, formatSpeed, plural } from '../../common/format.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
-export class SwarmMeter extends HTMLElement {
+export class SwarmMeter extends SwarmElement {
   #bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress of all files' })
   #percent = h('span', { class: 'meter-percent' })
   #amount = h('span', { class: 'meter-amount' })
@@ -16,13 +17,21 @@ export class SwarmMeter extends HTMLElement {
   /** @type {Map<string, { box: HTMLElement, value: HTMLElement }>} */
   #values = new Map()
 
-  connectedCallback () {
-    if (!this.firstChild) this.append(this.#row, this.#bar, this.#facts)
+  /** @override */
+  build() {
+    this.append(this.#row, this.#bar, this.#facts)
   }
 
   /** @param {Snapshot} now */
-  update (now) {
-    const fraction = now.phase === 'hashing' ? now.hashed / (now.size || 1) : now.size ? now.have / now.size : now.phase === 'done' ? 1 : 0
+  update(now) {
+    const fraction =
+      now.phase === 'hashing'
+        ? now.hashed / (now.size || 1)
+        : now.size
+          ? now.have / now.size
+          : now.phase === 'done'
+            ? 1
+            : 0
     this.#row.hidden = this.#bar.hidden = now.phase === 'sharing'
     this.#bar.value = fraction
     setText(this.#percent, formatPercent(fraction))
@@ -36,7 +45,7 @@ export class SwarmMeter extends HTMLElement {
   }
 
   /** @param {string} label @param {string} picture @param {string | null} text null: not shown */
-  #fact (label, picture, text) {
+  #fact(label, picture, text) {
     let fact = this.#values.get(label)
     if (!fact) {
       const value = h('dd')

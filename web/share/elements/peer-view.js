@@ -2,9 +2,10 @@
 // <swarm-peers>: who is connected, as a picture and as a list. For the sender each is a receiver with its
 // progress; the picture shows how each is connected. Given snapshots, it draws them.
 
-import { formatPercent, formatSpeed } from '../lib/format.js'
+import { define, h, s, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { formatPercent, formatSpeed } from '../../common/format.js'
 import { pictureText, swarmPicture } from '../lib/swarm-picture.js'
-import { define, h, s, setText } from './dom.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 /** @typedef {import('../core/peers.js').Peer} Peer */
@@ -12,33 +13,45 @@ import { define, h, s, setText } from './dom.js'
 const SIZE = 200
 const RING = 13
 
-export class SwarmPeers extends HTMLElement {
+export class SwarmPeers extends SwarmElement {
   #lines = s('g')
   #spots = s('g')
   #more = s('text', { class: 'more', x: SIZE - 4, y: SIZE - 6, 'text-anchor': 'end' })
-  #picture = s('svg', { viewBox: `0 0 ${SIZE} ${SIZE}`, class: 'swarm-picture', role: 'img' },
+  #picture = s(
+    'svg',
+    { viewBox: `0 0 ${SIZE} ${SIZE}`, class: 'swarm-picture', role: 'img' },
     s('circle', { class: 'orbit', cx: SIZE / 2, cy: SIZE / 2, r: SIZE * 0.37 }),
-    this.#lines, this.#spots,
+    this.#lines,
+    this.#spots,
     s('circle', { class: 'self', cx: SIZE / 2, cy: SIZE / 2, r: 17 }),
-    this.#more)
+    this.#more
+  )
   #list = h('ul', { class: 'peers' })
-  #nobody = h('p', { class: 'hint' })
-  #key = h('p', { class: 'key', 'aria-hidden': 'true' },
-    h('span', { class: 'key-direct' }, 'direct'), h('span', { class: 'key-relayed' }, 'through a relay'))
+  #empty = h('p', { class: 'hint' })
+  #key = h(
+    'p',
+    { class: 'key', 'aria-hidden': 'true' },
+    h('span', { class: 'key-direct' }, 'direct'),
+    h('span', { class: 'key-relayed' }, 'through a relay')
+  )
 
   /** @type {Map<string, { item: HTMLElement, name: HTMLElement, bar: HTMLProgressElement, state: HTMLElement }>} */
   #rows = new Map()
 
-  connectedCallback () {
-    if (!this.firstChild) this.append(h('div', { class: 'peers-picture' }, this.#picture, this.#key), h('div', { class: 'peers-list' }, this.#nobody, this.#list))
+  /** @override */
+  build() {
+    this.append(
+      h('div', { class: 'peers-picture' }, this.#picture, this.#key),
+      h('div', { class: 'peers-list' }, this.#empty, this.#list)
+    )
   }
 
   /** @param {Snapshot} now */
-  update ({ role, peers }) {
+  update({ role, peers }) {
     this.#drawPicture(peers)
-    this.#nobody.hidden = peers.length > 0
+    this.#empty.hidden = peers.length > 0
     this.#key.hidden = peers.length === 0
-    setText(this.#nobody, role === 'sender' ? 'Nobody has opened the link yet.' : 'Connected to nobody yet.')
+    setText(this.#empty, role === 'sender' ? 'Nobody has opened the link yet.' : 'Connected to nobody yet.')
     const present = new Set(peers.map(({ id }) => id))
     for (const [id, { item }] of this.#rows) {
       if (present.has(id)) continue
@@ -49,7 +62,7 @@ export class SwarmPeers extends HTMLElement {
   }
 
   /** @param {Peer} peer @param {Snapshot['role']} role */
-  #updateRow (peer, role) {
+  #updateRow(peer, role) {
     const { name, bar, state } = this.#rows.get(peer.id) ?? this.#addRow(peer.id)
     const label = `${role === 'sender' ? 'Receiver' : 'Peer'} ${peer.number}`
     setText(name, label)
@@ -62,7 +75,7 @@ export class SwarmPeers extends HTMLElement {
   }
 
   /** @param {string} id */
-  #addRow (id) {
+  #addRow(id) {
     const name = h('span', { class: 'peer-name' })
     const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress' })
     const state = h('span', { class: 'peer-state' })
@@ -74,22 +87,41 @@ export class SwarmPeers extends HTMLElement {
   }
 
   /** @param {Peer[]} peers */
-  #drawPicture (peers) {
+  #drawPicture(peers) {
     const { centre, spots, more } = swarmPicture(peers, SIZE)
     this.#picture.setAttribute('aria-label', pictureText(peers))
-    this.#lines.replaceChildren(...spots.map(({ x, y, path, width, active }) =>
-      s('line', { x1: centre, y1: centre, x2: x, y2: y, class: `line ${path}${active ? ' active' : ''}`, 'stroke-width': width })))
+    this.#lines.replaceChildren(
+      ...spots.map(({ x, y, path, width, active }) =>
+        s('line', {
+          x1: centre,
+          y1: centre,
+          x2: x,
+          y2: y,
+          class: `line ${path}${active ? ' active' : ''}`,
+          'stroke-width': width
+        })
+      )
+    )
     const around = 2 * Math.PI * RING
-    this.#spots.replaceChildren(...spots.flatMap(({ x, y, path, progress }) => [
-      s('circle', { class: `spot ${path}`, cx: x, cy: y, r: RING }),
-      s('circle', { class: 'ring', cx: x, cy: y, r: RING, transform: `rotate(-90 ${x} ${y})`, 'stroke-dasharray': `${progress * around} ${around}` })
-    ]))
+    this.#spots.replaceChildren(
+      ...spots.flatMap(({ x, y, path, progress }) => [
+        s('circle', { class: `spot ${path}`, cx: x, cy: y, r: RING }),
+        s('circle', {
+          class: 'ring',
+          cx: x,
+          cy: y,
+          r: RING,
+          transform: `rotate(-90 ${x} ${y})`,
+          'stroke-dasharray': `${progress * around} ${around}`
+        })
+      ])
+    )
     setText(this.#more, more > 0 ? `+${more}` : '')
   }
 }
 
 /** A line that breaks between its parts only. @param {HTMLElement} element @param {string[]} parts */
-function setParts (element, parts) {
+function setParts(element, parts) {
   const text = parts.join(' · ')
   if (element.textContent === text) return
   element.replaceChildren(...parts.map((part, i) => h('span', {}, i < parts.length - 1 ? `${part} · ` : part)))

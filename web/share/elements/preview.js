@@ -2,44 +2,69 @@
 // <swarm-preview>: one file shown inside the page while it loads: video, audio, image, PDF or text. Only
 // types that cannot run script here get an address; everything else is text. Fires `preview-close` with the file's index.
 
-import { TEXT_BYTES_MAX, previewKind, safeType } from '../lib/media.js'
-import { formatBytes } from '../lib/format.js'
+import { button, define, emit, h } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { formatBytes } from '../../common/format.js'
+import { previewKind, safeType, TEXT_BYTES_MAX } from '../lib/media.js'
 import { safeFileName, shownName } from '../lib/names.js'
-import { button, define, h, tell } from './dom.js'
 
 /** @typedef {import('../core/transfer.js').Transfer} Transfer */
 /** @typedef {import('../core/transfer.js').FileState} FileState */
 /** @typedef {import('../core/stream-server.js').StreamServer} StreamServer */
 
-export class SwarmPreview extends HTMLElement {
+export class SwarmPreview extends SwarmElement {
   /** @type {(() => void) | null} */
   #revoke = null
   /** @type {ReadableStreamDefaultReader<Uint8Array> | null} */
   #reader = null
 
   /** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server */
-  show (transfer, file, server) {
+  show(transfer, file, server) {
     this.close()
     const title = h('h2', { tabindex: -1, class: 'preview-title' }, shownName(file.name))
     const stage = h('div', { class: 'preview-stage' })
-    this.replaceChildren(h('section', { class: 'card preview', 'aria-label': `Preview of ${shownName(file.name)}` },
-      h('div', { class: 'preview-head' }, title, button('Close', () => {
-        this.close()
-        tell(this, 'preview-close', file.index)
-      }, { icon: 'close', kind: 'quiet', name: 'Close preview', id: 'preview-close' })),
-      stage))
+    this.replaceChildren(
+      h(
+        'section',
+        { class: 'card preview', 'aria-label': `Preview of ${shownName(file.name)}` },
+        h(
+          'div',
+          { class: 'preview-head' },
+          title,
+          button(
+            'Close',
+            () => {
+              this.close()
+              emit(this, 'preview-close', file.index)
+            },
+            { icon: 'close', kind: 'quiet', name: 'Close preview', id: 'preview-close' }
+          )
+        ),
+        stage
+      )
+    )
     this.hidden = false
     title.focus()
     const kind = previewKind(file.name)
     if (kind === 'text') this.#showText(stage, transfer, file)
-    else if (!server) stage.append(h('p', { class: 'hint' }, 'This browser offers no service worker here (private windows often do not), so the file cannot be shown while it loads. Save it to open it.'))
+    else if (!server)
+      stage.append(
+        h(
+          'p',
+          { class: 'hint' },
+          'This browser offers no service worker here (private windows often do not), so the file cannot be shown while it loads. Save it to open it.'
+        )
+      )
     else if (kind) this.#showMedia(stage, kind, transfer, file, server)
   }
 
-  disconnectedCallback () { this.close() }
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    signal.addEventListener('abort', () => this.close())
+  }
 
   /** Takes the file off the page and lets go of its pieces. */
-  close () {
+  close() {
     for (const media of this.querySelectorAll('video, audio')) {
       const player = /** @type {HTMLMediaElement} */ (media)
       player.removeAttribute('src')
@@ -57,7 +82,7 @@ export class SwarmPreview extends HTMLElement {
    * @param {HTMLElement} stage @param {'video' | 'audio' | 'image' | 'pdf'} kind @param {Transfer} transfer
    * @param {FileState} file @param {StreamServer} server
    */
-  #showMedia (stage, kind, transfer, { index, name, size }, server) {
+  #showMedia(stage, kind, transfer, { index, name, size }, server) {
     const { url, revoke } = server.publish({
       name: safeFileName(name),
       type: safeType(name),
@@ -68,18 +93,36 @@ export class SwarmPreview extends HTMLElement {
     })
     this.#revoke = revoke
     const label = shownName(name)
-    const failed = () => stage.replaceChildren(h('p', { class: 'hint', role: 'status' }, 'This browser cannot show the file: its format is not supported or the file is damaged. Save it to open it with another program.'))
+    const failed = () =>
+      stage.replaceChildren(
+        h(
+          'p',
+          { class: 'hint', role: 'status' },
+          'This browser cannot show the file: its format is not supported or the file is damaged. Save it to open it with another program.'
+        )
+      )
     if (kind === 'image') stage.append(h('img', { alt: label, src: url, onerror: failed }))
     else if (kind === 'pdf') stage.append(pdfFrame(label, url))
-    else stage.append(h(kind, { controls: true, playsinline: true, preload: 'metadata', 'aria-label': label, src: url, onerror: failed }))
+    else
+      stage.append(
+        h(kind, {
+          controls: true,
+          playsinline: true,
+          preload: 'metadata',
+          'aria-label': label,
+          src: url,
+          onerror: failed
+        })
+      )
   }
 
   /** @param {HTMLElement} stage @param {Transfer} transfer @param {FileState} file */
-  async #showText (stage, transfer, { index, size }) {
+  async #showText(stage, transfer, { index, size }) {
     const text = h('pre', { class: 'preview-text', tabindex: 0, 'aria-label': 'Text of the file' })
     const wait = h('p', { class: 'hint', role: 'status' }, 'Loading…')
     stage.append(wait, text)
-    const reader = this.#reader = transfer.read(index, { start: 0, end: Math.min(size, TEXT_BYTES_MAX) - 1 }).getReader()
+    const reader = transfer.read(index, { start: 0, end: Math.min(size, TEXT_BYTES_MAX) - 1 }).getReader()
+    this.#reader = reader
     const decoder = new TextDecoder()
     let left = Math.min(size, TEXT_BYTES_MAX)
     try {
@@ -89,7 +132,8 @@ export class SwarmPreview extends HTMLElement {
         text.append(decoder.decode(value.subarray(0, left), { stream: true }))
         left -= value.byteLength
       }
-      wait.textContent = size > TEXT_BYTES_MAX ? `The first ${formatBytes(TEXT_BYTES_MAX)} of ${formatBytes(size)}.` : ''
+      wait.textContent =
+        size > TEXT_BYTES_MAX ? `The first ${formatBytes(TEXT_BYTES_MAX)} of ${formatBytes(size)}.` : ''
       wait.hidden = size <= TEXT_BYTES_MAX
     } catch {
       wait.textContent = 'The text could not be read.'
@@ -100,8 +144,9 @@ export class SwarmPreview extends HTMLElement {
 }
 
 /** @param {string} label @param {string} url */
-const pdfFrame = (label, url) => navigator.pdfViewerEnabled
-  ? h('iframe', { class: 'preview-pdf', title: label, src: url })
-  : h('p', { class: 'hint' }, 'This browser does not show PDF files. Save it to open it with another program.')
+const pdfFrame = (label, url) =>
+  navigator.pdfViewerEnabled
+    ? h('iframe', { class: 'preview-pdf', title: label, src: url })
+    : h('p', { class: 'hint' }, 'This browser does not show PDF files. Save it to open it with another program.')
 
 define('swarm-preview', SwarmPreview)

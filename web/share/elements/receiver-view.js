@@ -3,48 +3,71 @@
 // with the files. Given snapshots, it draws them. Fires `transfer-start`, `transfer-stop`, `save-all` and what its
 // parts fire.
 
-import { formatBytes, plural } from '../lib/format.js'
+import { button, define, emit, h, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { formatBytes, plural } from '../../common/format.js'
+import { SwarmNotices } from '../../common/notice.js'
 import { shownName } from '../lib/names.js'
-import { button, define, h, setText, tell } from './dom.js'
-import './file-list.js'
-import './meter.js'
-import './notice.js'
-import './peer-view.js'
-import './preview.js'
+import { SwarmFiles } from './file-list.js'
+import { SwarmMeter } from './meter.js'
+import { SwarmPeers } from './peer-view.js'
+import { SwarmPreview } from './preview.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
-/** @typedef {import('../lib/texts.js').Notice} Notice */
+/** @typedef {import('../../common/notice.js').Notice} Notice */
 
-export class SwarmReceiver extends HTMLElement {
+export class SwarmReceiver extends SwarmElement {
   #title = h('h1', { tabindex: -1 })
   #sub = h('p', { class: 'sub' })
-  #meter = /** @type {import('./meter.js').SwarmMeter} */ (document.createElement('swarm-meter'))
-  #files = /** @type {import('./file-list.js').SwarmFiles} */ (document.createElement('swarm-files'))
-  #peers = /** @type {import('./peer-view.js').SwarmPeers} */ (document.createElement('swarm-peers'))
-  #space = /** @type {import('./notice.js').SwarmNotices} */ (document.createElement('swarm-notices'))
-  preview = /** @type {import('./preview.js').SwarmPreview} */ (document.createElement('swarm-preview'))
-  #start = button('Download', () => tell(this, 'transfer-start', this.#files.chosen), { icon: 'arrowDown', kind: 'primary', id: 'download' })
-  #save = button('Save all', () => tell(this, 'save-all'), { icon: 'save', kind: 'primary', id: 'save-all' })
-  #stop = button('Cancel', () => tell(this, 'transfer-stop'), { icon: 'close', id: 'stop' })
+  #meter = new SwarmMeter()
+  #files = new SwarmFiles()
+  #peers = new SwarmPeers()
+  #space = new SwarmNotices()
+  preview = new SwarmPreview()
+  #start = button('Download', () => emit(this, 'transfer-start', this.#files.chosen), {
+    icon: 'arrowDown',
+    kind: 'primary',
+    id: 'download'
+  })
+  #save = button('Save all', () => emit(this, 'save-all'), { icon: 'save', kind: 'primary', id: 'save-all' })
+  #stop = button('Cancel', () => emit(this, 'transfer-stop'), { icon: 'close', id: 'stop' })
   #spinner = h('div', { class: 'spinner', 'aria-hidden': 'true' })
-  #filesCard = h('section', { class: 'card', 'aria-labelledby': 'offered-files' }, h('h2', { id: 'offered-files' }, 'Files'), this.#files)
-  #peersCard = h('section', { class: 'card', 'aria-labelledby': 'peers' }, h('h2', { id: 'peers' }, 'Connections'), this.#peers)
+  #filesCard = h(
+    'section',
+    { class: 'card', 'aria-labelledby': 'offered-files' },
+    h('h2', { id: 'offered-files' }, 'Files'),
+    this.#files
+  )
+  #peersCard = h(
+    'section',
+    { class: 'card', 'aria-labelledby': 'peers' },
+    h('h2', { id: 'peers' }, 'Connections'),
+    this.#peers
+  )
 
-  connectedCallback () {
-    if (this.firstChild) return
+  /** @override */
+  build() {
     this.preview.hidden = true
     this.append(
-      h('section', { class: 'card head' },
-        h('div', { class: 'head-line' },
+      h(
+        'section',
+        { class: 'card head' },
+        h(
+          'div',
+          { class: 'head-line' },
           h('div', { class: 'head-text' }, this.#spinner, this.#title, this.#sub),
-          h('div', { class: 'buttons' }, this.#start, this.#save, this.#stop)),
-        this.#space, this.#meter),
+          h('div', { class: 'buttons' }, this.#start, this.#save, this.#stop)
+        ),
+        this.#space,
+        this.#meter
+      ),
       this.preview,
-      h('div', { class: 'columns' }, this.#filesCard, this.#peersCard))
+      h('div', { class: 'columns' }, this.#filesCard, this.#peersCard)
+    )
   }
 
   /** @param {Snapshot} now @param {Notice | null} space what to say about the space there is */
-  update (now, space) {
+  update(now, space) {
     const { phase, files } = now
     const early = phase === 'finding' || phase === 'checking'
     setText(this.#title, phase === 'finding' ? 'Looking for the files…' : shownName(now.name))
@@ -54,7 +77,10 @@ export class SwarmReceiver extends HTMLElement {
     this.#start.disabled = this.#files.chosen.length === 0 && files.length > 0
     setText(/** @type {Element} */ (this.#start.lastElementChild), downloadLabel(now))
     this.#save.hidden = phase !== 'done'
-    setText(/** @type {Element} */ (this.#save.lastElementChild), now.files.filter(({ chosen }) => chosen).length > 1 ? 'Save all' : 'Save')
+    setText(
+      /** @type {Element} */ (this.#save.lastElementChild),
+      now.files.filter(({ chosen }) => chosen).length > 1 ? 'Save all' : 'Save'
+    )
     setText(/** @type {Element} */ (this.#stop.lastElementChild), phase === 'done' ? 'Close' : 'Cancel')
     this.#space.update([phase === 'offered' ? space : null])
     this.#meter.hidden = early || phase === 'offered'
@@ -66,23 +92,30 @@ export class SwarmReceiver extends HTMLElement {
   }
 
   /** Back to where a file was opened from. @param {number} index */
-  focusOpen (index) { this.#files.focusOpen(index) }
-}
-
-/** @param {Snapshot} now */
-function subtitle ({ phase, files, size }) {
-  const what = `${plural(files.filter(({ chosen }) => chosen).length, 'file')}, ${formatBytes(size)}`
-  switch (phase) {
-    case 'finding': return 'Names and sizes come from whoever shares this.'
-    case 'checking': return 'Checking what is here from before…'
-    case 'offered': return `${what}. Only accept files from people you trust.`
-    case 'done': return `${what}: complete, and checked piece by piece. While this page is open you help to pass them on.`
-    default: return what
+  focusOpen(index) {
+    this.#files.focusOpen(index)
   }
 }
 
 /** @param {Snapshot} now */
-function downloadLabel ({ files, size, have }) {
+function subtitle({ phase, files, size }) {
+  const what = `${plural(files.filter(({ chosen }) => chosen).length, 'file')}, ${formatBytes(size)}`
+  switch (phase) {
+    case 'finding':
+      return 'Names and sizes come from whoever shares this.'
+    case 'checking':
+      return 'Checking what is here from before…'
+    case 'offered':
+      return `${what}. Only accept files from people you trust.`
+    case 'done':
+      return `${what}: complete, and checked piece by piece. While this page is open you help to pass them on.`
+    default:
+      return what
+  }
+}
+
+/** @param {Snapshot} now */
+function downloadLabel({ files, size, have }) {
   const chosen = files.filter(({ chosen }) => chosen)
   const verb = have > 0 ? 'Continue download' : 'Download'
   return chosen.length === files.length ? verb : `${verb} (${plural(chosen.length, 'file')}, ${formatBytes(size)})`

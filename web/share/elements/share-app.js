@@ -1,76 +1,121 @@
 // @ts-check
-// <swarm-share>: the whole of sharing and receiving, to be placed on any page. It shows the view that fits what its
-// session does, and says what is wrong. Attributes: `tracker` (WebSocket address,
-// default: the page's origin), `ice` (address of the ICE settings), `worker` (service worker, for streaming),
-// `page` (what links begin with). Properties:
-// `infoHash` (what to receive), `iceServers`. Fires `share-title` and `share-closed`.
+// <swarm-share>: sends and receives files on any page. It shows the view that fits the state of its session, and notices
+// about errors.
+//
+// Attributes: `tracker` (WebSocket address; default: the origin of the page), `ice` (address of the ICE settings),
+// `worker` (address of the service worker, for streaming), `page` (address that links begin with).
+// Properties: `infoHash` (what to receive), `iceServers`. Events: `share-title`, `share-closed`.
 
+import { define, emit, h, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { SwarmNotices } from '../../common/notice.js'
 import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
 import { endQuestion } from '../lib/leaving.js'
-import { milestone, titleOf } from '../lib/milestones.js'
 import { iceOf, shareLink, trackerOf } from '../lib/link.js'
+import { milestone, titleOf } from '../lib/milestones.js'
 import { linkReach, otherPage } from '../lib/reach.js'
-import { SHUT_LEAD, environmentNotice, failureNotice, peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
-import { define, h, setText, tell } from './dom.js'
-import { DropTarget } from './drop-target.js'
-import './notice.js'
-import './receiver-view.js'
-import './sender-view.js'
-import './start-view.js'
+import {
+  environmentNotice,
+  failureNotice,
+  peersNotice,
+  refusedNotice,
+  TOKEN_MISSING_LEAD,
+  trackerNotice
+} from '../lib/texts.js'
+import { SwarmDropTarget } from './drop-target.js'
+import { SwarmReceiver } from './receiver-view.js'
+import { SwarmSender } from './sender-view.js'
+import { SwarmStart } from './start-view.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
-/** @typedef {import('../lib/texts.js').Notice} Notice */
-/** @typedef {import('./sender-view.js').SwarmSender} SwarmSender */
-/** @typedef {import('./receiver-view.js').SwarmReceiver} SwarmReceiver */
-/** @typedef {import('./start-view.js').SwarmStart} SwarmStart */
+/** @typedef {import('../../common/notice.js').Notice} Notice */
 
 const TICK_MS = 500
-const STYLES = ['../style/tokens.css', '../style/controls.css', '../style/share.css']
+const STYLES = ['../../common/style/tokens.css', '../../common/style/controls.css', '../style/share.css']
 
-export class SwarmShare extends HTMLElement {
-  /** Given by the page, or fetched from the address in `ice`. @type {RTCIceServer[] | null} */
+export class SwarmShare extends SwarmElement {
+  /** The embedding page sets them, or the session loads them from the address in `ice`. @type {RTCIceServer[] | null} */
   iceServers = null
 
-  #notices = /** @type {import('./notice.js').SwarmNotices} */ (document.createElement('swarm-notices'))
+  #notices = new SwarmNotices()
   #stage = h('div', { class: 'stage' })
-  #live = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
-  #drop = new DropTarget({
-    welcome: () => this.#session !== null && !this.#session.transfer && !this.#session.preparation && !this.#infoHash && !this.#isShut,
-    onFiles: chosen => this.#share(chosen),
-    onFailed: error => this.showNotice(failureNotice(error))
-  })
-  /** @type {Session | null} null where nothing can work */
+  #liveRegion = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
+  /** Null while the element is not on a page, or cannot work here. @type {Session | null} */
   #session = null
-  /** @type {Snapshot | null} */
+  /** The state at the last drawing. @type {Snapshot | null} */
   #before = null
-  /** @type {Notice | null} why nothing can work here */
-  #blocked = null
-  /** @type {Notice | null} the page's own */
-  #notice = null
+  /** Why the element cannot work in this browser. @type {Notice | null} */
+  #unsupported = null
+  /** A notice of the embedding page. @type {Notice | null} */
+  #pageNotice = null
   /** @type {string | null} */
   #infoHash = null
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #timer
 
-  connectedCallback () {
+  /** @override */
+  connectedCallback() {
     try {
-      this.#start()
+      super.connectedCallback()
     } catch (error) {
-      // What stands within the element says in plain words that it has not started.
+      // The children of the element are a text for this case.
       this.shadowRoot?.replaceChildren(h('slot'))
       throw error
     }
   }
 
-  #start () {
-    if (!this.shadowRoot) this.#build()
-    this.#drop.connect()
-    addEventListener('beforeunload', this.#onLeave)
-    addEventListener('online', this.#onOnline)
-    this.#timer = setInterval(() => this.#tick(), TICK_MS)
-    this.#blocked = environmentNotice(environment(location.host))
-    if (!this.#blocked) {
+  /** @override */
+  build() {
+    const root = this.attachShadow({ mode: 'open' })
+    const dropTarget = new SwarmDropTarget(() => this.#acceptsFiles)
+    const content = h('div', { class: 'content' }, this.#liveRegion, this.#notices, this.#stage, dropTarget)
+    const sheets = STYLES.map(path => h('link', { rel: 'stylesheet', href: new URL(path, import.meta.url).href }))
+    // Hides the content until it has its styles. A style sheet that fails to load must not hide it for ever.
+    content.hidden = true
+    const loaded = sheets.map(
+      sheet =>
+        new Promise(resolve => {
+          sheet.addEventListener('load', resolve)
+          sheet.addEventListener('error', resolve)
+        })
+    )
+    Promise.all(loaded).then(() => {
+      content.hidden = false
+      this.toggleAttribute('data-ready', true)
+    })
+    root.append(...sheets, content)
+    this.#listen(root)
+  }
+
+  /** Handles the events of the views. @param {ShadowRoot} root */
+  #listen(root) {
+    const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ listener) =>
+      root.addEventListener(type, event => listener(/** @type {CustomEvent} */ (event).detail))
+    on('share-files', chosen => this.#share(chosen))
+    on('drop-failed', error => this.showNotice(failureNotice(error)))
+    on('transfer-start', indices => this.#session?.transfer?.download(indices))
+    on('transfer-stop', () => this.#close())
+    on('files-chosen', indices => this.#session?.choose(indices))
+    on('file-open', index => this.#open(index))
+    on('preview-close', index => this.#receiver?.focusOpen(index))
+    on('file-save', index => this.#session?.save([index]))
+    on('save-all', () => this.#session?.save(null))
+    on('notice-action', id => this.#runNoticeAction(id))
+    on('notice-shown', title => setText(this.#liveRegion, title))
+  }
+
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    addEventListener('beforeunload', event => this.#onLeave(event), { signal })
+    addEventListener('online', () => this.#session?.transfer?.retryTracker(), { signal })
+    const timer = setInterval(() => this.#tick(), TICK_MS)
+    signal.addEventListener('abort', () => {
+      clearInterval(timer)
+      this.#stage.replaceChildren()
+      this.#session?.close()
+      this.#session = this.#before = null
+    })
+    this.#unsupported = environmentNotice(environment(location.host))
+    if (!this.#unsupported) {
       const ice = this.getAttribute('ice')
       this.#session = new Session({
         tracker: this.#tracker,
@@ -84,19 +129,11 @@ export class SwarmShare extends HTMLElement {
     else this.#draw()
   }
 
-  disconnectedCallback () {
-    this.#drop.disconnect()
-    removeEventListener('beforeunload', this.#onLeave)
-    removeEventListener('online', this.#onOnline)
-    clearInterval(this.#timer)
-    this.#stage.replaceChildren()
-    this.#session?.close()
-    this.#session = this.#before = null
+  /** The info-hash to receive; null: the start page. */
+  get infoHash() {
+    return this.#infoHash
   }
-
-  /** What is to be received; null for the start page. */
-  get infoHash () { return this.#infoHash }
-  set infoHash (infoHash) {
+  set infoHash(infoHash) {
     if (infoHash === this.#infoHash && this.#session?.transfer) return
     if (infoHash && infoHash === this.sharing) return
     this.#infoHash = infoHash
@@ -105,163 +142,158 @@ export class SwarmShare extends HTMLElement {
     else this.#reset()
   }
 
-  /** The info-hash of what is shared from here; null when nothing is. */
-  get sharing () { return this.#session?.sharing ?? null }
+  /** The info-hash of the files that this element shares, or null. */
+  get sharing() {
+    return this.#session?.sharing ?? null
+  }
 
-  /** What leaving the page would lose, as `transfer`, `unsaved`, `unsaved-rest` or `link`; null when nothing. */
-  get loss () { return this.#session?.loss ?? null }
+  /** What the user would lose by leaving the page, or null. */
+  get loss() {
+    return this.#session?.loss ?? null
+  }
 
-  /** Shows a notice of the page's own, in place of everything that runs. @param {Notice} notice */
-  showNotice (notice) {
+  /** Ends the session and shows a notice of the embedding page. @param {Notice} notice */
+  showNotice(notice) {
     this.#reset(notice)
   }
 
-  #build () {
-    const root = this.attachShadow({ mode: 'open' })
-    const content = h('div', { class: 'content' }, this.#live, this.#notices, this.#stage, this.#drop.veil)
-    const sheets = STYLES.map(path => h('link', { rel: 'stylesheet', href: new URL(path, import.meta.url).href }))
-    // Unstyled parts would flash otherwise. A sheet that fails to load must not hide the page for ever.
-    content.hidden = true
-    Promise.all(sheets.map(sheet => new Promise(resolve => {
-      sheet.addEventListener('load', resolve)
-      sheet.addEventListener('error', resolve)
-    }))).then(() => {
-      content.hidden = false
-      this.toggleAttribute('data-ready', true)
-    })
-    root.append(...sheets, content)
-    const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ listener) =>
-      root.addEventListener(type, event => listener(/** @type {CustomEvent} */ (event).detail))
-    on('share-files', chosen => this.#share(chosen))
-    on('transfer-start', indices => this.#session?.transfer?.download(indices))
-    on('transfer-stop', () => this.#close())
-    on('files-chosen', indices => this.#session?.choose(indices))
-    on('file-open', index => this.#open(index))
-    on('preview-close', index => this.#receiver?.focusOpen(index))
-    on('file-save', index => this.#session?.save([index]))
-    on('save-all', () => this.#session?.save(null))
-    on('notice-action', id => this.#act(id))
-    on('notice-shown', title => setText(this.#live, title))
+  get #acceptsFiles() {
+    const session = this.#session
+    return session !== null && !session.transfer && !session.preparation && !this.#infoHash && !this.#isTokenMissing
   }
 
   /** @param {import('../core/engine.js').Chosen[]} chosen */
-  #share (chosen) {
-    this.#notice = null
+  #share(chosen) {
+    this.#pageNotice = null
     this.#session?.share(chosen)
   }
 
   /** @param {string} infoHash */
-  #receive (infoHash) {
-    this.#notice = this.#before = null
+  #receive(infoHash) {
+    this.#pageNotice = this.#before = null
     this.#session?.receive(infoHash)
-    // The view of the last download goes at once, with its preview; that of the next comes once it can begin.
+    // Removes the view of the last download with its preview at once. The next view appears when its transfer begins.
     this.#draw()
   }
 
   /** @param {number} index */
-  async #open (index) {
+  async #open(index) {
     const session = this.#session
-    const streams = await session?.streams ?? null
+    const streams = (await session?.streams) ?? null
     const file = session?.transfer?.snapshot().files[index]
     if (session?.transfer && file) this.#receiver?.preview.show(session.transfer, file, streams)
   }
 
-  /** @param {string} id */
-  #act (id) {
+  /** @param {string} id of the button of a notice */
+  #runNoticeAction(id) {
     if (id === 'tracker-now') this.#session?.transfer?.retryTracker()
     if (id === 'retry' && this.#infoHash) this.#receive(this.#infoHash)
     else if (id === 'retry') this.#reset()
     else this.#draw()
   }
 
-  /** The person ends the transfer. */
-  #close () {
+  /** Ends the transfer for the user, after a question if something would be lost. */
+  #close() {
     const { loss } = this
     if (loss && !confirm(endQuestion(loss))) return
     this.#infoHash = null
     this.#reset()
-    setText(this.#live, 'Stopped.')
-    tell(this, 'share-closed')
+    setText(this.#liveRegion, 'Stopped.')
+    emit(this, 'share-closed')
   }
 
   /** @param {Notice | null} notice */
-  #reset (notice = null) {
+  #reset(notice = null) {
     this.#session?.leave()
-    this.#notice = notice
+    this.#pageNotice = notice
     this.#before = null
     this.#draw()
   }
 
-  get #tracker () { return this.getAttribute('tracker') ?? trackerOf(location.href) }
-
-  /** Whether nobody would be found here: the page's own server wants a token, and it is the tracker. */
-  get #isShut () {
-    return (this.#session?.refused ?? false) && new URL(this.#tracker, location.href).host === new URL(iceOf(this.getAttribute('ice') ?? '', location.href)).host
+  get #tracker() {
+    return this.getAttribute('tracker') ?? trackerOf(location.href)
   }
 
-  get #receiver () {
+  /** Whether sharing is useless: the server of the page is the tracker and requires a token. */
+  get #isTokenMissing() {
+    const isOwnTracker =
+      new URL(this.#tracker, location.href).host === new URL(iceOf(this.getAttribute('ice') ?? '', location.href)).host
+    return (this.#session?.refused ?? false) && isOwnTracker
+  }
+
+  get #receiver() {
     const view = this.#stage.firstElementChild
-    return view?.localName === 'swarm-receiver' ? /** @type {SwarmReceiver} */ (view) : null
+    return view instanceof SwarmReceiver ? view : null
   }
 
-  #tick () {
+  #tick() {
     this.#session?.transfer?.tick()
     this.#draw()
   }
 
-  #draw () {
+  #draw() {
     const now = this.#session?.snapshot() ?? null
     this.#drawNotices(now)
-    const tag = now ? `swarm-${now.role}` : this.#infoHash || this.#blocked ? null : 'swarm-start'
-    this.#showView(tag)
-    const view = this.#stage.firstElementChild
-    if (tag === 'swarm-start') /** @type {SwarmStart} */ (view).update(this.#isShut ? SHUT_LEAD : '')
-    if (now?.role === 'sender') {
-      const page = new URL(this.getAttribute('page') ?? '', location.href).href
-      const linkFrom = (/** @type {string} */ page) => now.infoHash && now.phase === 'sharing' ? shareLink(page, now.infoHash) : ''
-      const link = linkFrom(page);
-      /** @type {SwarmSender} */ (view).update(now, link, linkReach(link, (this.#session?.pages ?? []).map(other => linkFrom(otherPage(other, page)))))
-    }
-    if (now?.role === 'receiver') /** @type {SwarmReceiver} */ (view).update(now, this.#session?.space ?? null)
-    if (now) {
-      const text = milestone(this.#before, now)
-      if (text) setText(this.#live, text)
-    }
+    if (now?.role === 'sender') this.#drawSender(this.#showView(SwarmSender), now)
+    else if (now) this.#showView(SwarmReceiver).update(now, this.#session?.space ?? null)
+    else if (this.#infoHash || this.#unsupported) this.#stage.replaceChildren()
+    else this.#showView(SwarmStart).update(this.#isTokenMissing ? TOKEN_MISSING_LEAD : '')
+    const text = now && milestone(this.#before, now)
+    if (text) setText(this.#liveRegion, text)
     this.#before = now
-    tell(this, 'share-title', now ? titleOf(now) : '')
+    emit(this, 'share-title', now ? titleOf(now) : '')
+  }
+
+  /** @param {SwarmSender} view @param {Snapshot} now */
+  #drawSender(view, now) {
+    const page = new URL(this.getAttribute('page') ?? '', location.href).href
+    const linkFrom = (/** @type {string} */ page) =>
+      now.infoHash && now.phase === 'sharing' ? shareLink(page, now.infoHash) : ''
+    const link = linkFrom(page)
+    const others = (this.#session?.pages ?? []).map(other => linkFrom(otherPage(other, page)))
+    view.update(now, link, linkReach(link, others))
   }
 
   /** @param {Snapshot | null} now */
-  #drawNotices (now) {
+  #drawNotices(now) {
     const running = now && now.phase !== 'hashing'
-    // Where the connection is there all the same, it was another server that wanted a token.
+    // An open connection proves that the refusal came from another server than the tracker.
     const isRefused = this.#session?.refused && now?.tracker.state !== 'open'
     this.#notices.update([
-      this.#blocked,
-      this.#notice,
+      this.#unsupported,
+      this.#pageNotice,
       this.#session?.failure ?? null,
-      this.#session?.unsaved ?? null,
+      this.#session?.saveError ?? null,
       isRefused ? refusedNotice() : running ? trackerNotice(now.tracker) : null,
       running && now.tracker.state === 'open'
-        ? peersNotice({ role: now.role, connected: now.peers.length, connecting: now.connecting, failed: now.failed, known: now.known, waitedSeconds: now.phase === 'done' ? 0 : now.aloneSeconds })
+        ? peersNotice({
+            role: now.role,
+            connected: now.peers.length,
+            connecting: now.connecting,
+            failed: now.failed,
+            known: now.known,
+            waitedSeconds: now.phase === 'done' ? 0 : now.aloneSeconds
+          })
         : null
     ])
   }
 
-  /** @param {string | null} tag */
-  #showView (tag) {
+  /**
+   * Returns the current view if it is of this class, else replaces it by a new one.
+   * @template {HTMLElement} V @param {new () => V} View @returns {V}
+   */
+  #showView(View) {
     const current = this.#stage.firstElementChild
-    if ((current?.localName ?? null) === tag) return
-    const view = tag ? document.createElement(tag) : null
-    this.#stage.replaceChildren(...view ? [view] : [])
-    // Whoever works by keyboard or ear follows to the new heading; not on the first view, which the browser reads itself.
-    if (current) view?.querySelector('h1')?.focus()
+    if (current instanceof View) return current
+    const view = new View()
+    this.#stage.replaceChildren(view)
+    // Keyboard and screen reader users continue at the new heading. The browser reads the first view itself.
+    if (current) view.querySelector('h1')?.focus()
+    return view
   }
 
-  #onOnline = () => this.#session?.transfer?.retryTracker()
-
   /** @param {BeforeUnloadEvent} event */
-  #onLeave = event => {
+  #onLeave(event) {
     if (this.loss) event.preventDefault()
   }
 }

@@ -13,7 +13,7 @@ export class Smoothed {
   #at = null
 
   /** @param {number} measured bytes per second @param {number} now milliseconds */
-  add (measured, now) {
+  add(measured, now) {
     if (this.#at === null) {
       this.value = measured
     } else {
@@ -30,7 +30,7 @@ export class Smoothed {
  * Seconds until `bytesLeft` are here; Infinity while nothing moves.
  * @param {number} bytesLeft @param {number} bytesPerSecond
  */
-export function secondsLeft (bytesLeft, bytesPerSecond) {
+export function secondsLeft(bytesLeft, bytesPerSecond) {
   if (bytesLeft <= 0) return 0
   return bytesPerSecond > 0 ? bytesLeft / bytesPerSecond : Infinity
 }
@@ -40,13 +40,13 @@ export function secondsLeft (bytesLeft, bytesPerSecond) {
  * metadata small; a power of two from 16 KiB to 4 MiB.
  * @param {number} bytes
  */
-export function pieceLengthFor (bytes) {
+export function pieceLengthFor(bytes) {
   const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, bytes / 1500)))
   return Math.min(4 * 1024 * 1024, Math.max(16 * 1024, wanted))
 }
 
 /** Set bits of a bitfield, counted by bytes. @param {Uint8Array} bytes */
-export function countBits (bytes) {
+export function countBits(bytes) {
   let count = 0
   for (let byte of bytes) {
     for (; byte; byte &= byte - 1) count++

@@ -17,7 +17,12 @@ const LOSSES = {
 }
 
 /** @type {Record<Loss, string>} */
-const ENDS = { transfer: 'Stop it?', unsaved: 'Close and discard it?', 'unsaved-rest': 'Close and discard it?', link: 'Stop sharing?' }
+const ENDS = {
+  transfer: 'Stop it?',
+  unsaved: 'Close and discard it?',
+  'unsaved-rest': 'Close and discard it?',
+  link: 'Stop sharing?'
+}
 
 /** For a button that ends what runs. @param {Loss} loss */
 export const endQuestion = loss => `${LOSSES[loss]} ${ENDS[loss]}`

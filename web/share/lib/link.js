@@ -13,7 +13,7 @@ const MAGNET = /(?:^|[?&])xt=urn:btih:([0-9a-z]+)/i
  * @param {string} fragment with or without its `#`
  * @returns {Link}
  */
-export function parseLink (fragment) {
+export function parseLink(fragment) {
   const text = decode(fragment.replace(/^#\/?/, '')).trim()
   if (!text) return { kind: 'none' }
   const id = MAGNET.exec(text)?.[1] ?? text.split('&', 1)[0] ?? ''
@@ -27,7 +27,7 @@ export function parseLink (fragment) {
  * who gets the link needs one too.
  * @param {string} pageUrl @param {string} infoHash
  */
-export function shareLink (pageUrl, infoHash) {
+export function shareLink(pageUrl, infoHash) {
   const url = new URL(pageUrl)
   url.search = tokenOf(url)
   url.hash = infoHash
@@ -35,7 +35,7 @@ export function shareLink (pageUrl, infoHash) {
 }
 
 /** The tracker beside a page, for pages that name none: in the folder of the page, which a proxy may have put under a path. @param {string} pageUrl */
-export function trackerOf (pageUrl) {
+export function trackerOf(pageUrl) {
   const page = new URL(pageUrl)
   const url = new URL(`announce${tokenOf(page)}`, page)
   url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -46,21 +46,22 @@ export function trackerOf (pageUrl) {
 export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
 /** Where the ICE servers are asked for: with the token of the page's address, if that is the same server. @param {string} address @param {string} pageUrl */
-export function iceOf (address, pageUrl) {
+export function iceOf(address, pageUrl) {
   const page = new URL(pageUrl)
   const url = new URL(address, page)
-  if (url.origin === page.origin && !url.searchParams.has('token')) url.search += url.search ? tokenOf(page).replace('?', '&') : tokenOf(page)
+  if (url.origin === page.origin && !url.searchParams.has('token'))
+    url.search += url.search ? tokenOf(page).replace('?', '&') : tokenOf(page)
   return url.href
 }
 
 /** The token of the page's address as a query, or nothing. @param {URL} url */
-function tokenOf (url) {
+function tokenOf(url) {
   const token = url.searchParams.get('token')
   return token ? `?token=${encodeURIComponent(token)}` : ''
 }
 
 /** @param {string} text */
-function decode (text) {
+function decode(text) {
   try {
     return decodeURIComponent(text)
   } catch {
@@ -69,10 +70,10 @@ function decode (text) {
 }
 
 /** @param {string} text 32 characters */
-function base32ToHex (text) {
+function base32ToHex(text) {
   let bits = 0n
   for (const character of text.toLowerCase()) {
-    bits = bits << 5n | BigInt('abcdefghijklmnopqrstuvwxyz234567'.indexOf(character))
+    bits = (bits << 5n) | BigInt('abcdefghijklmnopqrstuvwxyz234567'.indexOf(character))
   }
   return bits.toString(16).padStart(40, '0')
 }

@@ -12,12 +12,34 @@ const add = (kind, types) => {
     for (const ending of endings.split(' ')) BY_ENDING[ending] = [kind, type]
   }
 }
-add('video', { 'video/mp4': 'mp4 m4v', 'video/webm': 'webm', 'video/ogg': 'ogv', 'video/quicktime': 'mov', 'video/x-matroska': 'mkv' })
-add('audio', { 'audio/mpeg': 'mp3', 'audio/mp4': 'm4a', 'audio/aac': 'aac', 'audio/ogg': 'ogg oga opus', 'audio/wav': 'wav', 'audio/flac': 'flac', 'audio/webm': 'weba' })
-add('image', { 'image/jpeg': 'jpg jpeg jfif', 'image/png': 'png apng', 'image/gif': 'gif', 'image/webp': 'webp', 'image/avif': 'avif', 'image/bmp': 'bmp' })
+add('video', {
+  'video/mp4': 'mp4 m4v',
+  'video/webm': 'webm',
+  'video/ogg': 'ogv',
+  'video/quicktime': 'mov',
+  'video/x-matroska': 'mkv'
+})
+add('audio', {
+  'audio/mpeg': 'mp3',
+  'audio/mp4': 'm4a',
+  'audio/aac': 'aac',
+  'audio/ogg': 'ogg oga opus',
+  'audio/wav': 'wav',
+  'audio/flac': 'flac',
+  'audio/webm': 'weba'
+})
+add('image', {
+  'image/jpeg': 'jpg jpeg jfif',
+  'image/png': 'png apng',
+  'image/gif': 'gif',
+  'image/webp': 'webp',
+  'image/avif': 'avif',
+  'image/bmp': 'bmp'
+})
 add('pdf', { 'application/pdf': 'pdf' })
 add('text', {
-  'text/plain': 'txt text md markdown log csv tsv json jsonl ndjson yaml yml toml ini cfg conf env xml svg html htm xhtml css scss ' +
+  'text/plain':
+    'txt text md markdown log csv tsv json jsonl ndjson yaml yml toml ini cfg conf env xml svg html htm xhtml css scss ' +
     'js mjs cjs ts jsx tsx vue py rb rs go c h cpp hpp cc java kt swift php pl lua sh bash zsh fish ps1 bat sql r tex bib srt vtt ' +
     'diff patch rst adoc org gitignore dockerfile makefile nfo'
 })
@@ -32,7 +54,7 @@ export const previewKind = name => lookup(name)?.[0] ?? null
 export const safeType = name => lookup(name)?.[1] ?? 'application/octet-stream'
 
 /** @param {string} name */
-function lookup (name) {
+function lookup(name) {
   const base = name.slice(name.lastIndexOf('/') + 1).toLowerCase()
   const ending = base.slice(base.lastIndexOf('.') + 1)
   return Object.hasOwn(BY_ENDING, ending) ? BY_ENDING[ending] : undefined

@@ -9,6 +9,7 @@ const PATH_BYTES_MAX = 800
 
 // Control characters, and those that reverse or hide parts of a name ("photo\u202Egpj.exe").
 // The joiners U+200C and U+200D stay: scripts and emoji are written with them.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what it removes
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g
 const FORBIDDEN = /[<>:"/\\|?*]/g
 // Windows also takes what has blanks before the dot for a device.
@@ -22,16 +23,21 @@ const JUNK = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\.localized)$/i
  * A name that can be saved on any system and names no folder, in the composed form of Unicode (NFC).
  * @param {string} name @param {string} [otherwise] when nothing is left
  */
-export function safeFileName (name, otherwise = 'file') {
-  const clean = trimmed(name.replace(LONE_SURROGATE, '\ufffd').replace(INVISIBLE, '').normalize('NFC').replace(FORBIDDEN, '_'))
+export function safeFileName(name, otherwise = 'file') {
+  const clean = trimmed(
+    name.replace(LONE_SURROGATE, '\ufffd').replace(INVISIBLE, '').normalize('NFC').replace(FORBIDDEN, '_')
+  )
   // Shortened first: what is left may be a device.
   const short = trimmed(shorten(clean))
   return (RESERVED.test(short) ? `_${short}` : short) || otherwise
 }
 
 /** The same for a path inside an archive: no way up, no empty part, and not longer than systems take. @param {string} path */
-export function safePath (path) {
-  const parts = path.split(/[/\\]/).filter(part => part !== '' && part !== '.' && part !== '..').map(part => safeFileName(part))
+export function safePath(path) {
+  const parts = path
+    .split(/[/\\]/)
+    .filter(part => part !== '' && part !== '.' && part !== '..')
+    .map(part => safeFileName(part))
   // The folders next to the file go first; two files that come together by that are told apart by `distinct`.
   while (parts.length > 1 && !fits(parts.join('/'), PATH_BYTES_MAX)) parts.splice(-2, 1)
   return parts.join('/') || 'file'
@@ -48,12 +54,17 @@ export const isJunk = path => JUNK.test(path)
  * what is invisible, which some systems take for the same; and no file is called like a folder.
  * @param {string[]} paths
  */
-export function distinct (paths) {
+export function distinct(paths) {
   const keys = paths.map(sameAs)
   const folders = new Set()
   for (const key of keys) {
     // From the inside: where a folder is known, those around it are.
-    for (let end = key.lastIndexOf('/'); end > 0 && !folders.has(key.slice(0, end)); end = key.lastIndexOf('/', end - 1)) folders.add(key.slice(0, end))
+    for (
+      let end = key.lastIndexOf('/');
+      end > 0 && !folders.has(key.slice(0, end));
+      end = key.lastIndexOf('/', end - 1)
+    )
+      folders.add(key.slice(0, end))
   }
   const taken = new Set(folders)
   /** Where the numbers of a path have got to, so that thousands of one name take no time. @type {Map<string, number>} */
@@ -75,7 +86,7 @@ export function distinct (paths) {
  * What several files are called together: their common folder, the one file, or the first and a count.
  * @param {string[]} paths
  */
-export function nameOfAll (paths) {
+export function nameOfAll(paths) {
   const first = paths[0] ?? ''
   const [folder = '', ...rest] = first.split('/')
   if (rest.length && paths.every(path => path.startsWith(`${folder}/`))) return folder
@@ -98,13 +109,13 @@ const fits = (text, bytesMax) => text.length * 3 <= bytesMax || bytesOf(text) <=
 const trimmed = name => name.replace(/^\s+|[\s.]+$/g, '')
 
 /** @param {string} path @param {number} n */
-function numbered (path, n) {
+function numbered(path, n) {
   const dot = path.lastIndexOf('.')
   return dot > path.lastIndexOf('/') + 1 ? `${path.slice(0, dot)} (${n})${path.slice(dot)}` : `${path} (${n})`
 }
 
 /** Cuts a long name in the middle of its stem, so that the ending stays. @param {string} name */
-function shorten (name) {
+function shorten(name) {
   if (fits(name, NAME_BYTES_MAX)) return name
   const dot = name.lastIndexOf('.')
   const ending = dot > 0 && bytesOf(name.slice(dot)) <= 20 ? name.slice(dot) : ''

@@ -8,7 +8,7 @@
  * @param {number} length
  * @returns {Range | 'whole' | 'unsatisfiable'} a header that is no single range of bytes counts as absent
  */
-export function parseRange (header, length) {
+export function parseRange(header, length) {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '')
   if (!match || (match[1] === '' && match[2] === '')) return 'whole'
   const [, from, to] = match

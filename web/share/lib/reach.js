@@ -10,7 +10,7 @@
  */
 
 /** @param {string} link @param {string[]} others links of the same share, under addresses that others can open @returns {Reach} */
-export function linkReach (link, others) {
+export function linkReach(link, others) {
   const isLocal = link !== '' && isLoopback(new URL(link).hostname)
   if (!isLocal) return { isLocal, others: [], text: '', hint: '' }
   return others.length
@@ -29,7 +29,7 @@ export function linkReach (link, others) {
 }
 
 /** A page under another address, with the query of this one. @param {string} other @param {string} page */
-export function otherPage (other, page) {
+export function otherPage(other, page) {
   const url = new URL(other)
   url.search = new URL(page).search
   return url.href

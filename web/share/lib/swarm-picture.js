@@ -15,12 +15,12 @@ export const PEERS_DRAWN_MAX = 16
  * @param {DrawnPeer[]} peers @param {number} size
  * @returns {{ centre: number, spots: Spot[], more: number }}
  */
-export function swarmPicture (peers, size) {
+export function swarmPicture(peers, size) {
   const centre = size / 2
   const radius = size * 0.37
   const drawn = peers.slice(0, PEERS_DRAWN_MAX)
   const spots = drawn.map((peer, i) => {
-    const angle = 2 * Math.PI * i / drawn.length - Math.PI / 2
+    const angle = (2 * Math.PI * i) / drawn.length - Math.PI / 2
     return {
       id: peer.id,
       x: round(centre + radius * Math.cos(angle)),
@@ -35,7 +35,7 @@ export function swarmPicture (peers, size) {
 }
 
 /** The picture in words. @param {DrawnPeer[]} peers */
-export function pictureText (peers) {
+export function pictureText(peers) {
   /** @param {DrawnPeer['path']} path */
   const count = path => peers.filter(peer => peer.path === path).length
   if (peers.length === 0) return 'Connected to nobody yet.'
@@ -47,7 +47,8 @@ export function pictureText (peers) {
 }
 
 /** Thicker for faster, by orders of magnitude: 1.5 at rest, 5 from 10 MB/s. @param {number} bytesPerSecond */
-const lineWidth = bytesPerSecond => round(1.5 + Math.min(3.5, Math.max(0, Math.log10(1 + bytesPerSecond / 1000) * 0.875)))
+const lineWidth = bytesPerSecond =>
+  round(1.5 + Math.min(3.5, Math.max(0, Math.log10(1 + bytesPerSecond / 1000) * 0.875)))
 
 /** @param {number} value */
 const round = value => Math.round(value * 100) / 100

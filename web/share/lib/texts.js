@@ -1,24 +1,23 @@
 // @ts-check
-// What is wrong, in plain words: each trouble with its title, explanation, remedy and weight. Chooses texts
-// only; when a trouble is there is decided in core/, and how it looks in elements/notice.js.
+// Error and warning texts: each problem with its title, explanation, remedy and severity. It only chooses texts:
+// core/ detects the problems, and common/notice.js shows them.
 
-import { formatBytes, formatDuration, plural } from './format.js'
+import { formatBytes, formatDuration, plural } from '../../common/format.js'
 
-/**
- * @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, action?: { id: string, label: string } }} Notice
- */
+/** @typedef {import('../../common/notice.js').Notice} Notice */
 
 /**
  * Why the page cannot work in this browser or at this address; null when it can.
  * @param {{ secure: boolean, webrtc: boolean, webSocket: boolean, subtle: boolean, address: string }} seen
  * @returns {Notice | null}
  */
-export function environmentNotice ({ secure, webrtc, webSocket, subtle, address }) {
+export function environmentNotice({ secure, webrtc, webSocket, subtle, address }) {
   if (!secure || !subtle) {
     return {
       tone: 'error',
       title: 'This page needs a secure address',
-      text: `It was opened over plain http (${address}). Browsers then switch off the parts that check and save files. ` +
+      text:
+        `It was opened over plain http (${address}). Browsers then switch off the parts that check and save files. ` +
         'Open it through https, or, on the machine that runs the server, as http://localhost. Whoever runs ' +
         'the server can start it with --tls-self-signed, which adds an https address, or give it a certificate.'
     }
@@ -27,7 +26,8 @@ export function environmentNotice ({ secure, webrtc, webSocket, subtle, address 
     return {
       tone: 'error',
       title: 'This browser cannot connect to other browsers',
-      text: 'WebRTC is missing or switched off (some privacy settings and add-ons do that). Switch it on for this page, or use a ' +
+      text:
+        'WebRTC is missing or switched off (some privacy settings and add-ons do that). Switch it on for this page, or use a ' +
         'current Firefox, Chrome, Edge or Safari.'
     }
   }
@@ -39,7 +39,7 @@ export function environmentNotice ({ secure, webrtc, webSocket, subtle, address 
  * @param {unknown} error @param {boolean} [inMemory] whether downloads are held in memory here
  * @returns {Notice}
  */
-export function failureNotice (error, inMemory = false) {
+export function failureNotice(error, inMemory = false) {
   const { name = '', message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
   const again = { id: 'retry', label: 'Try again' }
   if (name === 'QuotaExceededError' || /quota|no space|disk full/i.test(message)) {
@@ -65,7 +65,11 @@ export function failureNotice (error, inMemory = false) {
     }
   }
   if (name === 'EmptyShareError') {
-    return { tone: 'warning', title: 'Nothing to share', text: 'What you chose holds no data: only empty files or folders.' }
+    return {
+      tone: 'warning',
+      title: 'Nothing to share',
+      text: 'What you chose holds no data: only empty files or folders.'
+    }
   }
   if (name === 'TypeError' && /\b(module|importing)\b/i.test(message)) {
     return {
@@ -83,13 +87,17 @@ export function failureNotice (error, inMemory = false) {
  * @param {unknown} error
  * @returns {Notice}
  */
-export function savingNotice (error) {
+export function savingNotice(error) {
   const { message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
-  return { tone: 'error', title: 'Saving failed', text: `The browser says: “${message}”. What was downloaded is still here: save it again, or in another place.` }
+  return {
+    tone: 'error',
+    title: 'Saving failed',
+    text: `The browser says: “${message}”. What was downloaded is still here: save it again, or in another place.`
+  }
 }
 
 /** In place of the invitation to choose files, where the tracker would refuse them. */
-export const SHUT_LEAD = 'Files can be shared from here once the address has the token.'
+export const TOKEN_MISSING_LEAD = 'Files can be shared from here once the address has the token.'
 
 /** Said in place of the tracker's state where the page has no token and the tracker wants one. @returns {Notice} */
 export const refusedNotice = () => ({
@@ -103,7 +111,7 @@ export const refusedNotice = () => ({
  * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker
  * @returns {Notice | null}
  */
-export function trackerNotice ({ state, secondsToRetry, refusal, everOpen }) {
+export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
   const now = { id: 'tracker-now', label: 'Try now' }
   if (refusal) return { tone: 'warning', title: 'The tracker refuses', text: `It says: “${refusal}”.`, action: now }
   if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
@@ -122,19 +130,22 @@ export function trackerNotice ({ state, secondsToRetry, refusal, everOpen }) {
  *   `known`: others in the swarm as the tracker counts them
  * @returns {Notice | null}
  */
-export function peersNotice ({ role, connected, connecting, failed, known, waitedSeconds }) {
+export function peersNotice({ role, connected, connecting, failed, known, waitedSeconds }) {
   if (connected > 0) return null
   if (failed > 0 && connecting === 0) {
     return {
       tone: 'warning',
       title: failed === 1 ? 'A connection could not be made' : `${plural(failed, 'connection')} could not be made`,
-      text: 'Somebody is there, but a firewall or network on one side lets no direct connection through. Another network (for example ' +
+      text:
+        'Somebody is there, but a firewall or network on one side lets no direct connection through. Another network (for example ' +
         'a phone’s) often helps; whoever runs this server can add a relay (TURN). Trying again by itself.'
     }
   }
   if (role === 'sender') return null
   if (connecting > 0 || (known ?? 0) > 0) {
-    return waitedSeconds < 4 ? null : { tone: 'info', title: 'Connecting…', text: 'Somebody who has this was found. The connection is being made.' }
+    return waitedSeconds < 4
+      ? null
+      : { tone: 'info', title: 'Connecting…', text: 'Somebody who has this was found. The connection is being made.' }
   }
   return waitedSeconds < 4
     ? null
@@ -150,7 +161,7 @@ export function peersNotice ({ role, connected, connecting, failed, known, waite
  * @param {number} bytes @param {{ quota?: number, usage?: number }} estimate @param {boolean} inMemory
  * @returns {Notice | null}
  */
-export function spaceNotice (bytes, { quota, usage }, inMemory) {
+export function spaceNotice(bytes, { quota, usage }, inMemory) {
   const left = quota === undefined || usage === undefined ? Infinity : Math.max(0, quota - usage)
   if (inMemory && bytes > left) {
     return {
@@ -180,9 +191,14 @@ export function spaceNotice (bytes, { quota, usage }, inMemory) {
  * @param {string} message
  * @returns {'peer' | 'connection' | 'refusal' | 'noise'}
  */
-export function warningKind (message) {
+export function warningKind(message) {
   if (/^Connection error: |ice connection failed|connection failed|connect timeout/i.test(message)) return 'peer'
   if (/^connection error to ws|websocket|socket/i.test(message)) return 'connection'
-  if (/^(Piece \d+ failed|ignoring|Invalid tracker response|invalid scrape|invalid action|Unsupported tracker|Invalid tracker)/i.test(message)) return 'noise'
+  if (
+    /^(Piece \d+ failed|ignoring|Invalid tracker response|invalid scrape|invalid action|Unsupported tracker|Invalid tracker)/i.test(
+      message
+    )
+  )
+    return 'noise'
   return 'refusal'
 }

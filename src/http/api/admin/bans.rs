@@ -1,4 +1,4 @@
-//! Who is banned, banning somebody, and ending a ban.
+//! Serves the list of bans, and creates and lifts bans.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::limits::Key;
 /// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
 const SECONDS_MAX: u64 = 30 * 86_400;
 
-/// `GET /api/v1/bans`: the bans in force, the longest first.
+/// `GET /api/v1/bans`: the active bans, the longest first.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
     let node = shared.node();
     let bans = node.bans(node.now()).into_iter().map(|ban| {
@@ -37,14 +37,14 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
     answer(&json!({ "bans": bans.collect::<Vec<_>>() }))
 }
 
-/// What `POST /api/v1/connections/ID/ban` takes.
+/// The body of `POST /api/v1/connections/ID/ban`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wish {
     seconds: u64,
 }
 
-/// `POST /api/v1/connections/ID/ban`: bans the address of a connection for a time, and closes all that it has open.
+/// `POST /api/v1/connections/ID/ban`: bans the address of a connection and closes its connections.
 pub(super) async fn ban(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
@@ -54,17 +54,17 @@ pub(super) async fn ban(
     let (node, id) = (shared.node(), found(&shared, &id)?);
     let Wish { seconds } = asked::body(body).await?;
     if !(1..=SECONDS_MAX).contains(&seconds) {
-        let text = format!("seconds is to be a number from 1 to {SECONDS_MAX}");
+        let text = format!("seconds must be a number from 1 to {SECONDS_MAX}");
         return Err(Refusal::bad_request(text));
     }
-    let look = move |hub: &Hub| (hub.key_of(id), hub.unbannable(id));
-    let (key, unbannable) = node.ask(id.worker(), look).await?;
+    let inspect = move |hub: &Hub| (hub.key_of(id), hub.unbannable(id));
+    let (key, unbannable) = node.ask(id.worker(), inspect).await?;
     let Some(key) = key.ok_or_else(gone)? else {
         let text = unbannable.unwrap_or(Unbannable::Exempt).text();
         return Err(Refusal::new(StatusCode::CONFLICT, text));
     };
     if node.is_of(key, caller) {
-        let text = "that is the address that you use yourself: you could not lift the ban";
+        let text = "this is your own address: you could not lift the ban";
         return Err(Refusal::new(StatusCode::CONFLICT, text));
     }
     node.ban_for(key, Duration::from_secs(seconds));
@@ -78,7 +78,7 @@ pub(super) async fn ban(
     })))
 }
 
-/// Closes the connections of an address: how many, and whether every worker was there to do so.
+/// Closes the connections of an address. Returns their number, and whether all workers responded.
 async fn close_all(node: &Node, key: Key) -> (usize, bool) {
     let (mut closed, mut complete) = (0, true);
     for worker in node.workers() {
@@ -87,8 +87,8 @@ async fn close_all(node: &Node, key: Key) -> (usize, bool) {
             let kick = move |hub: &Hub| hub.kick_all_of(key, slot);
             let kicked = node.ask(worker, kick).await;
             complete &= kicked.is_ok();
-            let (some, next) = kicked.unwrap_or_default();
-            closed += some;
+            let (count, next) = kicked.unwrap_or_default();
+            closed += count;
             from = next;
         }
     }
@@ -102,7 +102,7 @@ pub(super) async fn lift(
 ) -> Result<Response, Refusal> {
     let lifted = Key::from_name(&key).filter(|key| shared.node().lift_ban(*key));
     let Some(key) = lifted else {
-        return Err(Refusal::not_found("there is no such ban"));
+        return Err(Refusal::not_found("ban not found"));
     };
     shared.node().audit("ban lifted", &key.to_string());
     Ok(answer(&json!({ "lifted": key.to_string() })))

@@ -1,4 +1,4 @@
-//! Connections that misbehave, and closing one.
+//! Serves the list of misbehaving connections, and closes a connection.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::hub::{Busy, Node, Offender, Seen, Unbannable};
 use crate::limits::Grudge;
 use crate::protocol::ConnectionId;
 
-/// Open connections that are shown, those with the most points.
+/// Maximum number of open connections in the list: those with the most points.
 const SHOWN_MAX: usize = 100;
 
-/// A connection as paths and answers name it.
+/// Returns the name of a connection in paths and responses.
 pub(super) fn name(id: ConnectionId) -> String {
     format!("{:016x}", id.to_bits())
 }
@@ -27,23 +27,23 @@ fn from_name(name: &str) -> Option<ConnectionId> {
     Some(ConnectionId::from_bits(bits))
 }
 
-/// What is said of a connection that is not there.
+/// Returns the error for an unknown connection.
 pub(super) fn gone() -> Refusal {
-    Refusal::not_found("there is no such connection")
+    Refusal::not_found("connection not found")
 }
 
-/// The connection with this name, if one of the workers may have it.
+/// Returns the connection with this name, if its worker exists.
 ///
 /// # Errors
 ///
-/// It is no name, or of no worker.
+/// The name is invalid, or no worker matches.
 pub(super) fn found(shared: &Shared, name: &str) -> Result<ConnectionId, Refusal> {
     let id = from_name(name).ok_or_else(gone)?;
     let has_worker = shared.node().workers().any(|worker| worker == id.worker());
     has_worker.then_some(id).ok_or_else(gone)
 }
 
-/// `POST /api/v1/connections/ID/kick`: closes a connection. Nothing is held against its address.
+/// `POST /api/v1/connections/ID/kick`: closes a connection. Its address gets no penalty.
 pub(super) async fn kick(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
@@ -56,8 +56,8 @@ pub(super) async fn kick(
     Ok(answer(&json!({ "kicked": name(id) })))
 }
 
-/// `GET /api/v1/hostile`: open connections that something is held against, those with the most points first; then those that
-/// were closed for it within the last hour, the newest first.
+/// `GET /api/v1/hostile`: open connections with penalty points, those with the most points first; then connections
+/// closed for misbehaviour within the last hour, the newest first.
 pub(super) async fn hostile(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     let node = shared.node();
     let mut all: Vec<Value> = held_against(node).await?.iter().map(open).collect();
@@ -89,13 +89,13 @@ async fn held_against(node: &Node) -> Result<Vec<Seen>, Busy> {
 }
 
 fn points(seen: &Seen) -> f32 {
-    seen.grudge.map_or(0.0, |grudge| grudge.points)
+    seen.grudge.map_or(0.0, |report| report.points)
 }
 
 fn open(seen: &Seen) -> Value {
-    let grudge = seen.grudge;
-    let reason = grudge.map(|grudge| grudge.to_string()).unwrap_or_default();
-    let done = match grudge {
+    let report = seen.grudge;
+    let reason = report.map(|report| report.to_string()).unwrap_or_default();
+    let done = match report {
         _ if seen.closing => "being closed".to_owned(),
         Some(Grudge {
             is_slowed,
@@ -117,7 +117,7 @@ fn closed(node: &Node, offender: &Offender) -> Value {
 
 fn reason(offender: &Offender) -> String {
     match offender.seen.grudge {
-        Some(grudge) => format!("{}: {grudge}", offender.offence.text()),
+        Some(report) => format!("{}: {report}", offender.offence.text()),
         None => offender.offence.text().to_owned(),
     }
 }
@@ -129,7 +129,7 @@ fn done(offender: &Offender) -> String {
     }
 }
 
-/// `closed_at` is `None` for an open connection.
+/// Returns a connection as JSON; `closed_at` is `None` for an open one.
 fn shown(seen: &Seen, reason: &str, done: &str, closed_at: Option<f64>) -> Value {
     json!({
         "connection": name(seen.connection),

@@ -1,4 +1,4 @@
-//! Who may use the admin API: whoever shows the token, unless too many wrong ones came lately.
+//! Authenticates admin API requests by the admin token, and limits wrong attempts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::http::site::Shared;
 use crate::hub::Guarded;
 use crate::limits::TooManyWrong;
 
-/// Who sends a request, as far as proxies are believed: put into its extensions by the way in.
+/// The address of the client, as reported by trusted proxies; stored in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::http) struct Caller(pub(in crate::http) Option<IpAddr>);
 
-/// Lets a request through that shows the token.
+/// Middleware: passes only requests with the admin token.
 pub(super) async fn guard(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -31,11 +31,11 @@ pub(super) async fn guard(
     }
 }
 
-/// Looks at the token of a request.
+/// Checks the admin token of a request.
 ///
 /// # Errors
 ///
-/// There is no admin API, the request shows no token or a wrong one, or too many wrong ones came from there.
+/// The admin API is off, the token is missing or invalid, or too many wrong tokens came from the address or from all.
 pub(in crate::http) fn sign_in(
     shared: &Shared,
     headers: &HeaderMap,
@@ -45,34 +45,34 @@ pub(in crate::http) fn sign_in(
     let Some(token) = &live.admin_token else {
         return Err(Refusal::not_found("the admin API is off: set admin_token"));
     };
-    let Some(shown) = shown(headers) else {
-        let text = "this needs the admin token: send it as Authorization: Bearer TOKEN";
+    let Some(candidate) = shown(headers) else {
+        let text = "admin token required: send it as Authorization: Bearer TOKEN";
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, text));
     };
     let node = shared.node();
-    match node.guess(Guarded::Admin, address, node.now(), || token.is(shown)) {
+    match node.guess(Guarded::Admin, address, node.now(), || token.is(candidate)) {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let text = "this is not the admin token";
+            let text = "invalid admin token";
             Err(Refusal::new(StatusCode::UNAUTHORIZED, text))
         }
-        Err(wrong) => Err(too_many(wrong)),
+        Err(too_many_wrong) => Err(too_many(too_many_wrong)),
     }
 }
 
-/// What is answered instead of a look at the token.
+/// Returns the error after too many wrong tokens; the token is not checked.
 pub(in crate::http) fn too_many(wrong: TooManyWrong) -> Refusal {
     let text = if wrong.of_all {
-        "too many wrong tokens of all; try again later (limits.all_wrong_tokens_per_minute)"
+        "too many wrong tokens from all addresses; try again later (limits.all_wrong_tokens_per_minute)"
     } else {
         "too many wrong tokens from your address; try again later (limits.wrong_tokens_per_minute; \
-         if they are not yours, is there a proxy that is not in proxies.trusted?)"
+         if they are not yours, check that proxies.trusted lists your proxy)"
     };
     let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text);
     refusal.retry_after(wrong.wait.as_secs() + 1)
 }
 
-/// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1), if there is one such header.
+/// Returns the token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1), if there is exactly one such header.
 pub(in crate::http) fn shown(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {

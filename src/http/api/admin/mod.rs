@@ -1,7 +1,7 @@
-//! The admin API: to see and to steer, for who has the token (`docs/admin.md`).
+//! Routes the admin API, which needs the admin token (`docs/admin.md`).
 //!
-//! Every route lies behind [`guard`]. No header invites pages of other sites, and no cookie is ever set, so nobody's
-//! browser can be made to use it. What changes anything is written into the audit.
+//! Each route is behind [`guard`]. No response header allows other origins, and no cookie is ever set, so a page of
+//! another site cannot use it through a browser. Each change is written to the audit log.
 
 mod bans;
 mod connections;
@@ -25,7 +25,7 @@ use super::{alerts, history};
 pub(in crate::http) use guard::{Caller, shown, sign_in, too_many};
 pub(in crate::http) use ranking::Rankings;
 
-/// All routes, for nobody without the token.
+/// Returns all routes, behind authentication.
 pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/session", get(others::session))
@@ -51,12 +51,12 @@ pub(in crate::http) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .layer(from_fn_with_state(Arc::clone(shared), guard::guard))
 }
 
-/// Seconds with three decimals.
+/// Returns seconds with three decimals.
 fn seconds(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// Seconds since 1970, with three decimals.
+/// Returns seconds since 1970, with three decimals.
 fn unix(time: std::time::SystemTime) -> f64 {
     seconds(
         time.duration_since(std::time::UNIX_EPOCH)

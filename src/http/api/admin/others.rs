@@ -1,4 +1,4 @@
-//! The small ones: who is signed in, sites, leaving, and what was changed.
+//! Serves the small admin routes: session check, connections per origin, draining, and the audit log.
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -14,15 +14,15 @@ use super::unix;
 use crate::http::site::Shared;
 use crate::insight::history::Journal;
 
-/// Entries of the audit in one answer.
+/// Maximum number of audit entries in one response.
 const ENTRIES_MAX: usize = 1000;
 
-/// `GET /api/v1/session`: says that the token is right.
+/// `GET /api/v1/session`: confirms that the token is valid.
 pub(super) async fn session() -> Response {
     answer(&json!({ "admin": true }))
 }
 
-/// `GET /api/v1/origins`: how many connections the pages of each site have.
+/// `GET /api/v1/origins`: the number of connections of each origin.
 pub(super) async fn origins(State(shared): State<Arc<Shared>>) -> Response {
     let origins = shared.node().origins().into_iter();
     let origins =
@@ -30,16 +30,16 @@ pub(super) async fn origins(State(shared): State<Arc<Shared>>) -> Response {
     answer(&json!({ "origins": origins.collect::<Vec<_>>() }))
 }
 
-/// `POST /api/v1/drain`: lets the server leave as SIGTERM does.
+/// `POST /api/v1/drain`: starts draining, as SIGTERM does.
 pub(super) async fn drain(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     shared.steering()?.drain();
-    shared.node().audit("drain", "the server was told to leave");
+    shared.node().audit("drain", "draining requested");
     let mut response = answer(&json!({ "draining": true }));
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
 }
 
-/// `GET /api/v1/audit`: what was changed, the newest first.
+/// `GET /api/v1/audit`: the changes, the newest first.
 pub(super) async fn audit(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
@@ -57,8 +57,8 @@ pub(super) async fn audit(
     ))
 }
 
-/// What is said to a method that a path does not know.
+/// Returns the error for a method that a path does not support.
 pub(super) async fn wrong_method() -> Refusal {
-    let text = "this path knows other methods; docs/admin.md lists them";
+    let text = "method not allowed; see docs/admin.md";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text)
 }

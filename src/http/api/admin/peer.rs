@@ -1,4 +1,4 @@
-//! One peer of a swarm, as it is shown.
+//! Describes one peer of a swarm for the API.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::insight::census::Client;
 use crate::protocol::http::Endpoint;
 use crate::swarm::{Role, Shown};
 
-/// What is known of a peer. Who announces over HTTP has no connection to tell of.
+/// One peer as serialised. An HTTP peer has no connection.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Peer {
     #[serde(rename = "peer_id")]
@@ -32,7 +32,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// One with a WebSocket.
+    /// Describes a peer with a WebSocket.
     pub(super) fn connected(member: &Shown, seen: &Seen) -> Self {
         Self {
             age: Some(seconds(seen.age)),
@@ -48,8 +48,8 @@ impl Peer {
         }
     }
 
-    /// One that announces over HTTP and was heard last at a second since the process started; `now` is the time since then.
-    /// Its address is shortened like everybody's.
+    /// Describes a peer that announces over HTTP. `heard` is the second of its last announce, and `now` the time, both
+    /// since the process started. Its address is shortened as for all peers.
     pub(super) fn over_http(member: &Shown, at: &Endpoint, heard: u32, now: Duration) -> Self {
         let network = Network::of(Some(at.address()));
         let heard = Duration::from_secs(heard.into());

@@ -1,5 +1,5 @@
-//! The first so many swarms in some order: found in one walk over the table, which yields again and again, and kept for a
-//! moment, so that ten dashboards cost one walk.
+//! Ranks swarms: finds the first swarms in a given order with one scan of the table, which yields regularly. The result
+//! is cached for a moment, so ten dashboards cost one scan.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use tokio::task::yield_now;
 use crate::hub::Node;
 use crate::protocol::{Counts, InfoHash};
 
-/// Swarms that can be paged through in one order; a filter finds those beyond.
+/// Maximum number of swarms that can be paged through in one order; a filter finds those beyond.
 pub(super) const DEPTH_MAX: usize = 100_000;
-/// How long an answer is good for.
+/// How long a cached ranking is valid.
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// Answers that are kept at once.
+/// Maximum number of cached rankings.
 const KEPT_MAX: usize = 4;
-/// Swarms of the longest answer that is kept: with those above, a megabyte in all.
+/// Maximum number of swarms in a cached ranking: together with [`KEPT_MAX`] a megabyte in total.
 const KEPT_ROWS_MAX: usize = 8192;
-/// A walk looks for at least so many, so that the next pages are there as well.
+/// Minimum number of swarms that a scan collects, so that the next pages are cached as well.
 const ROWS_MIN: usize = 512;
-/// Swarms after which others on this worker have their turn: some tens of microseconds.
+/// Swarms that are scanned before the task yields: some tens of microseconds.
 const SWARMS_PER_TURN: usize = 1024;
 
-/// What swarms are sorted by.
+/// The sort key of a swarm list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
     Members,
@@ -33,7 +33,7 @@ pub(super) enum Sort {
     InfoHash,
 }
 
-/// Which swarms are wanted, and in which order.
+/// The filter and order of a swarm list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) sort: Sort,
@@ -41,7 +41,7 @@ pub(super) struct Wish {
     pub(super) filter: Prefix,
 }
 
-/// The first hexadecimal digits of an info-hash; all begin with the empty one.
+/// The first hexadecimal digits of an info-hash; the empty prefix matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Prefix(Box<[u8]>);
 
@@ -51,24 +51,24 @@ pub(super) struct Row {
     pub(super) info_hash: InfoHash,
     pub(super) seeders: u32,
     pub(super) leechers: u32,
-    /// Those of both who announce over HTTP.
+    /// Members that announce over HTTP.
     pub(super) http: u32,
 }
 
-/// The first rows in some order.
+/// The first swarms in an order.
 #[derive(Debug, Clone)]
 pub(super) struct Ranking {
-    /// How many swarms there are that the filter lets through.
+    /// Number of swarms that match the filter.
     pub(super) total: usize,
-    /// At least as many as were asked for, if there are.
+    /// At least as many rows as requested, if they exist.
     pub(super) rows: Arc<[Row]>,
 }
 
-/// What was found a moment ago.
+/// The cached rankings.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Rankings {
     kept: Mutex<Vec<Kept>>,
-    /// One walk at a time; who waits for it mostly finds its answer kept.
+    /// Allows one scan at a time; a waiting request mostly finds its ranking cached.
     walking: tokio::sync::Mutex<()>,
 }
 
@@ -80,7 +80,7 @@ struct Kept {
 }
 
 impl Prefix {
-    /// `None` if these are no hexadecimal digits, or too many.
+    /// Parses a prefix; `None` if it is not hexadecimal or too long.
     pub(super) fn new(digits: &str) -> Option<Self> {
         let values = digits.chars().map(|digit| digit.to_digit(16));
         let values = values.map(|value| u8::try_from(value?).ok());
@@ -125,90 +125,92 @@ impl Wish {
         } else {
             by_value
         };
-        // The same order each time, so that pages fit together.
+        // A total order, so that pages do not overlap.
         by_value.then_with(|| one.info_hash.cmp(&other.info_hash))
     }
 }
 
 impl Rankings {
-    /// The first `wanted` swarms, at most [`DEPTH_MAX`]; as they were a second ago at worst.
-    pub(super) async fn first(&self, node: &Node, wish: &Wish, wanted: usize) -> Ranking {
-        if let Some(known) = self.kept(node, wish, wanted) {
-            return known;
+    /// Returns the first `count` swarms, at most [`DEPTH_MAX`]; at most one second old.
+    pub(super) async fn first(&self, node: &Node, query: &Wish, count: usize) -> Ranking {
+        if let Some(entry) = self.kept(node, query, count) {
+            return entry;
         }
-        let _one = self.walking.lock().await;
-        if let Some(known) = self.kept(node, wish, wanted) {
-            return known;
+        let _guard = self.walking.lock().await;
+        if let Some(entry) = self.kept(node, query, count) {
+            return entry;
         }
-        let ranking = walk(node, wish, wanted.clamp(ROWS_MIN, DEPTH_MAX)).await;
+        let ranking = walk(node, query, count.clamp(ROWS_MIN, DEPTH_MAX)).await;
         if ranking.rows.len() <= KEPT_ROWS_MAX {
-            self.keep(node, wish, &ranking);
+            self.keep(node, query, &ranking);
         }
         ranking
     }
 
-    fn kept(&self, node: &Node, wish: &Wish, wanted: usize) -> Option<Ranking> {
+    fn kept(&self, node: &Node, query: &Wish, count: usize) -> Option<Ranking> {
         let now = node.now();
-        let mut kept = self.kept.lock();
-        kept.retain(|known| now.saturating_sub(known.at) < GOOD_FOR);
-        let serves = |known: &&Kept| {
-            let rows = known.ranking.rows.len();
-            known.wish == *wish && (rows >= wanted || rows >= known.ranking.total)
+        let mut entries = self.kept.lock();
+        entries.retain(|entry| now.saturating_sub(entry.at) < GOOD_FOR);
+        let is_usable = |entry: &&Kept| {
+            let rows = entry.ranking.rows.len();
+            entry.wish == *query && (rows >= count || rows >= entry.ranking.total)
         };
-        kept.iter().find(serves).map(|known| known.ranking.clone())
+        entries
+            .iter()
+            .find(is_usable)
+            .map(|entry| entry.ranking.clone())
     }
 
-    fn keep(&self, node: &Node, wish: &Wish, ranking: &Ranking) {
-        let mut kept = self.kept.lock();
-        kept.retain(|known| known.wish != *wish);
-        if kept.len() >= KEPT_MAX {
-            kept.remove(0);
+    fn keep(&self, node: &Node, query: &Wish, ranking: &Ranking) {
+        let mut entries = self.kept.lock();
+        entries.retain(|entry| entry.wish != *query);
+        if entries.len() >= KEPT_MAX {
+            entries.remove(0);
         }
-        kept.push(Kept {
-            wish: wish.clone(),
+        entries.push(Kept {
+            wish: query.clone(),
             at: node.now(),
             ranking: ranking.clone(),
         });
     }
 }
 
-/// Looks at all swarms, part by part, and keeps the best: twice as many as wanted, of which the lesser half goes when they
-/// are too many.
-async fn walk(node: &Node, wish: &Wish, wanted: usize) -> Ranking {
+/// Scans all shards and keeps the best swarms: up to twice `count`, then drops the lower half.
+async fn walk(node: &Node, query: &Wish, count: usize) -> Ranking {
     let swarms = node.tracker().swarms();
     let mut best: Vec<Row> = Vec::new();
-    let (mut total, mut in_turn) = (0, 0);
+    let (mut total, mut since_yield) = (0, 0);
     for part in 0..swarms.parts() {
         swarms.for_each_in(part, |info_hash, swarm| {
-            in_turn += 1;
-            if !wish.filter.begins(info_hash) {
+            since_yield += 1;
+            if !query.filter.begins(info_hash) {
                 return;
             }
             total += 1;
-            // The number of members is known without counting them.
+            // The number of members is stored, not counted.
             let websocket = swarm.connected();
             best.push(Row::new(*info_hash, swarm.counts(), websocket));
         });
-        if best.len() >= 2 * wanted {
-            keep_first(&mut best, wish, wanted);
+        if best.len() >= 2 * count {
+            keep_first(&mut best, query, count);
         }
-        if in_turn >= SWARMS_PER_TURN {
-            in_turn = 0;
+        if since_yield >= SWARMS_PER_TURN {
+            since_yield = 0;
             yield_now().await;
         }
     }
-    keep_first(&mut best, wish, wanted);
-    best.sort_unstable_by(|one, other| wish.compare(one, other));
+    keep_first(&mut best, query, count);
+    best.sort_unstable_by(|one, other| query.compare(one, other));
     Ranking {
         total,
         rows: best.into(),
     }
 }
 
-fn keep_first(rows: &mut Vec<Row>, wish: &Wish, wanted: usize) {
-    if rows.len() > wanted {
-        rows.select_nth_unstable_by(wanted, |one, other| wish.compare(one, other));
-        rows.truncate(wanted);
+fn keep_first(rows: &mut Vec<Row>, query: &Wish, count: usize) {
+    if rows.len() > count {
+        rows.select_nth_unstable_by(count, |one, other| query.compare(one, other));
+        rows.truncate(count);
     }
 }
 
@@ -221,7 +223,7 @@ mod tests {
     use crate::protocol::{ConnectionId, PeerId};
     use crate::swarm::{Claim, Group, Member};
 
-    /// As many swarms as given, number `n` with 1 + n % 9 members of which one is a seeder.
+    /// Returns a node with this number of swarms, number `n` with 1 + n % 9 members of which one is a seeder.
     fn node(swarms: u32) -> Node {
         let node = Node::new(&Config::default(), 1);
         for number in 0..swarms {
@@ -259,16 +261,16 @@ mod tests {
         }
     }
 
-    /// All swarms, sorted the slow way.
-    fn slowly(node: &Node, wish: &Wish) -> Vec<Row> {
+    /// Returns all matching swarms, fully sorted.
+    fn slowly(node: &Node, query: &Wish) -> Vec<Row> {
         let mut all = Vec::new();
         node.tracker().swarms().for_each(|info_hash, swarm| {
             let row = Row::new(*info_hash, swarm.counts(), swarm.members().count());
-            if format!("{info_hash}").starts_with(&format!("{:x}", Hex(&wish.filter.0))) {
+            if format!("{info_hash}").starts_with(&format!("{:x}", Hex(&query.filter.0))) {
                 all.push(row);
             }
         });
-        all.sort_by(|one, other| wish.compare(one, other));
+        all.sort_by(|one, other| query.compare(one, other));
         all
     }
 
@@ -286,14 +288,14 @@ mod tests {
         for sort in [Sort::Members, Sort::Seeders, Sort::Leechers, Sort::InfoHash] {
             for descending in [false, true] {
                 for filter in ["", "a", "a3"] {
-                    let wish = wish(sort, descending, filter);
-                    let all = slowly(&node, &wish);
-                    for wanted in [1, 600, 10_000] {
-                        let found = Rankings::default().first(&node, &wish, wanted).await;
+                    let query = wish(sort, descending, filter);
+                    let all = slowly(&node, &query);
+                    for count in [1, 600, 10_000] {
+                        let found = Rankings::default().first(&node, &query, count).await;
                         assert_eq!(found.total, all.len());
-                        let rows = wanted.min(all.len());
+                        let rows = count.min(all.len());
                         assert!(found.rows.len() >= rows);
-                        assert_eq!(found.rows[..rows], all[..rows], "{wish:?} {wanted}");
+                        assert_eq!(found.rows[..rows], all[..rows], "{query:?} {count}");
                     }
                 }
             }
@@ -329,7 +331,7 @@ mod tests {
         assert!(Prefix::new(&"a".repeat(41)).is_none());
     }
 
-    /// Prints what a walk costs: `cargo test --release --lib what_a_walk_costs -- --nocapture`.
+    /// Prints the duration of a scan: `cargo test --release --lib what_a_walk_costs -- --nocapture`.
     #[tokio::test]
     async fn what_a_walk_costs_is_told_and_bounded() {
         let node = node(20_000);

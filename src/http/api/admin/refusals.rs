@@ -1,4 +1,4 @@
-//! What was refused, and why: for an operator whose clients do not get in.
+//! Serves the list of refused requests and their reasons, for an operator whose clients cannot connect.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

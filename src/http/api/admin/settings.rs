@@ -1,4 +1,4 @@
-//! The settings in force: seen, changed while the server runs, and taken back.
+//! Serves the active settings, changes them at run time, and undoes changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::config::{Changed, Config, InvalidConfig, Section, Setting, Shape, Tak
 use crate::http::site::Shared;
 use crate::http::steering::{Amended, InForce};
 
-/// Said with each change.
-const NOTE: &str = "holds until a restart, or until the configuration is read again";
+/// The note sent with each change.
+const NOTE: &str = "valid until a restart or a reload of the configuration";
 
-/// `GET /api/v1/settings`: all settings with their values, but for secrets.
+/// `GET /api/v1/settings`: all settings with their values; secrets are masked.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     let InForce {
         config,
@@ -41,7 +41,7 @@ fn shown(setting: &Setting, config: &Config, loaded: &Config, defaults: &Config)
     let shape = setting.shape();
     let doc: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
     let (value, default) = (setting.toml(config), setting.toml(defaults));
-    // What stands for a secret is none of its values.
+    // The mask of a secret is not its value.
     let plain = |toml: &Option<String>| toml.as_deref().filter(|_| !shape.secret).map(json_of);
     json!({
         "key": setting.key,
@@ -75,7 +75,7 @@ fn kind(setting: &Setting, shape: &Shape) -> &'static str {
     }
 }
 
-/// The groups of settings in their order; those without one come first and are in none of these.
+/// Returns the groups of settings in order; settings without a group come first and are not included.
 fn sections() -> Vec<Value> {
     let mut sections: Vec<&Section> = Setting::all()
         .iter()
@@ -88,39 +88,40 @@ fn sections() -> Vec<Value> {
     shown.collect()
 }
 
-/// A value written as TOML, as one of JSON.
+/// Converts a TOML value to JSON.
 fn json_of(toml: &str) -> Value {
     let value = toml.parse::<toml::Value>();
     value.map_or(Value::Null, |value| json!(value))
 }
 
-/// `PATCH /api/v1/settings`: gives settings other values, all or none of them. A value is itself, or a string with the TOML text
-/// that says it; `null` is the default.
+/// `PATCH /api/v1/settings`: changes settings, all or none. A value is JSON, or a string with TOML text; `null` sets
+/// the default.
 pub(super) async fn change(
     State(shared): State<Arc<Shared>>,
     text: Body,
 ) -> Result<Response, Refusal> {
-    let wanted: BTreeMap<String, Value> = body(text).await?;
-    if wanted.is_empty() {
+    let changes: BTreeMap<String, Value> = body(text).await?;
+    if changes.is_empty() {
         return Err(Refusal::bad_request("name at least one setting"));
     }
-    let amend = move |config: &Config| {
+    let change = move |config: &Config| {
         let mut amended = config.clone();
-        let amends = wanted
+        let results = changes
             .iter()
             .map(|(key, value)| amended.amend(key, toml(value).as_deref()));
-        let problems: Vec<_> = amends.filter_map(Result::err).collect();
-        if problems.is_empty() {
+        let errors: Vec<_> = results.filter_map(Result::err).collect();
+        if errors.is_empty() {
             Ok(amended)
         } else {
-            Err(problems)
+            Err(errors)
         }
     };
-    let changed = shared.steering()?.change(Box::new(amend)).await;
+    let changed = shared.steering()?.change(Box::new(change)).await;
     answered(changed)
 }
 
-/// A value as TOML text. What TOML has no word for stays as it is in JSON: it is a mistake for any setting, and worded as one.
+/// Converts a JSON value to TOML text. A value that TOML cannot express stays JSON text, which every setting rejects
+/// with a suitable error.
 fn toml(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -132,12 +133,12 @@ fn toml(value: &Value) -> Option<String> {
     }
 }
 
-/// `POST /api/v1/settings/undo`: takes the last change back, as a whole.
+/// `POST /api/v1/settings/undo`: undoes the last change as a whole.
 pub(super) async fn undo(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     match shared.steering()?.undo().await {
         None => Err(Refusal::new(
             hyper::StatusCode::CONFLICT,
-            "there is no change to take back",
+            "no change to undo",
         )),
         Some(undone) => answered(undone),
     }

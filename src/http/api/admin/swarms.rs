@@ -1,4 +1,4 @@
-//! All swarms, page by page; and one of them with its peers and who is introduced to whom.
+//! Serves the paged list of swarms, and one swarm with its peers and their introductions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use crate::hub::{Busy, Introduction, Node, Seen};
 use crate::protocol::{ConnectionId, InfoHash};
 use crate::swarm::{Shown, Way};
 
-/// Swarms on one page.
+/// Maximum number of swarms on one page.
 const PAGE_MAX: usize = 500;
-/// Peers of one swarm that are shown; of more, every so manyth is.
+/// Maximum number of peers in the response; of a larger swarm, evenly spaced members are included.
 const PEERS_MAX: usize = 1000;
 
 /// `GET /api/v1/swarms`: a page of all swarms.
 pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Refusal> {
-    let words = Words::of(&uri);
-    let wish = wish(&words)?;
-    let limit = words.number("limit", 50, 1..=PAGE_MAX)?;
-    let offset = words.number("offset", 0, 0..=DEPTH_MAX - PAGE_MAX)?;
+    let params = Words::of(&uri);
+    let query = wish(&params)?;
+    let limit = params.number("limit", 50, 1..=PAGE_MAX)?;
+    let offset = params.number("offset", 0, 0..=DEPTH_MAX - PAGE_MAX)?;
     let ranking = shared
         .rankings()
-        .first(shared.node(), &wish, offset + limit)
+        .first(shared.node(), &query, offset + limit)
         .await;
     let page = ranking.rows.iter().skip(offset).take(limit).map(|row| {
         json!({
@@ -46,25 +46,25 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<
     Ok(answer(&json!({ "total": ranking.total, "swarms": page })))
 }
 
-fn wish(words: &Words<'_>) -> Result<Wish, Refusal> {
-    let sort = match words.get("sort").as_deref() {
+fn wish(params: &Words<'_>) -> Result<Wish, Refusal> {
+    let sort = match params.get("sort").as_deref() {
         None | Some("members") => Sort::Members,
         Some("seeders") => Sort::Seeders,
         Some("leechers") => Sort::Leechers,
         Some("info_hash") => Sort::InfoHash,
         Some(_) => {
-            let text = "sort is to be members, seeders, leechers or info_hash";
+            let text = "sort must be `members`, `seeders`, `leechers` or `info_hash`";
             return Err(Refusal::bad_request(text));
         }
     };
-    let descending = match words.get("order").as_deref() {
+    let descending = match params.get("order").as_deref() {
         None => sort != Sort::InfoHash,
         Some("desc") => true,
         Some("asc") => false,
-        Some(_) => return Err(Refusal::bad_request("order is to be asc or desc")),
+        Some(_) => return Err(Refusal::bad_request("order must be `asc` or `desc`")),
     };
-    let filter = Prefix::new(&words.get("filter").unwrap_or_default()).ok_or_else(|| {
-        Refusal::bad_request("filter is to be the first hexadecimal digits of an info_hash")
+    let filter = Prefix::new(&params.get("filter").unwrap_or_default()).ok_or_else(|| {
+        Refusal::bad_request("filter must be the first hexadecimal digits of an info_hash")
     })?;
     Ok(Wish {
         sort,
@@ -73,25 +73,25 @@ fn wish(words: &Words<'_>) -> Result<Wish, Refusal> {
     })
 }
 
-/// `GET /api/v1/swarms/HASH`: one swarm, which is watched for a minute from now on.
+/// `GET /api/v1/swarms/HASH`: one swarm. Its introductions are recorded for the next minute.
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
     Path(info_hash): Path<String>,
 ) -> Result<Response, Refusal> {
     let Some(info_hash) = parse(&info_hash) else {
-        let text = "an info_hash has forty hexadecimal digits";
+        let text = "info_hash must have 40 hexadecimal digits";
         return Err(Refusal::bad_request(text));
     };
     let node = shared.node();
     let found = node.tracker().swarms().with(&info_hash, |swarm| {
         let total = swarm.len();
-        // Kinds and roles stand together: an even choice has as many of each as the swarm.
-        let places = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
-        let members: Vec<_> = places.filter_map(|place| swarm.shown_at(place)).collect();
+        // Members are ordered by kind and role, so evenly spaced ones keep the proportions.
+        let indexes = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
+        let members: Vec<_> = indexes.filter_map(|index| swarm.shown_at(index)).collect();
         (swarm.counts(), (total, total - swarm.connected()), members)
     });
     let Some((counts, (total, http), members)) = found else {
-        return Err(Refusal::not_found("there is no such swarm"));
+        return Err(Refusal::not_found("swarm not found"));
     };
     let watched = node.watch(info_hash, node.now());
     let seen = look_at(node, &members).await?;
@@ -119,13 +119,13 @@ pub(super) async fn one(
 fn parse(digits: &str) -> Option<InfoHash> {
     let is_plain = digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut bytes = [0; 20];
-    for (place, byte) in bytes.iter_mut().enumerate().filter(|_| is_plain) {
-        *byte = u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok()?;
+    for (index, byte) in bytes.iter_mut().enumerate().filter(|_| is_plain) {
+        *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     is_plain.then_some(InfoHash::new(bytes))
 }
 
-/// Asks the workers for the connections of members, all at once. Those that have gone in the meantime are left out.
+/// Requests the connections of members from all workers concurrently. Closed connections are omitted.
 async fn look_at(node: &Node, members: &[Shown]) -> Result<HashMap<ConnectionId, Seen>, Busy> {
     let mut by_worker: BTreeMap<u8, Vec<ConnectionId>> = BTreeMap::new();
     for member in members {
@@ -134,10 +134,10 @@ async fn look_at(node: &Node, members: &[Shown]) -> Result<HashMap<ConnectionId,
             of_worker.push(connection);
         }
     }
-    let asked = by_worker
+    let requests = by_worker
         .into_iter()
         .map(|(worker, ids)| node.ask(worker, move |hub| hub.look_at(&ids)));
-    let seen = try_join_all(asked).await?.into_iter().flatten();
+    let seen = try_join_all(requests).await?.into_iter().flatten();
     Ok(seen.map(|seen| (seen.connection, seen)).collect())
 }
 

@@ -20,14 +20,14 @@ fn rule(hold: f64, keep_firing: f64) -> Rule {
     }
 }
 
-/// What happens with one value after the other, a second apart.
+/// Returns the transitions for a list of values, a second apart.
 fn turns(rule: &Rule, values: &[f64]) -> Vec<(usize, Turn)> {
-    let mut watch = Watch::default();
-    let looks = values.iter().enumerate();
-    let turns = looks.filter_map(|(second, value)| {
+    let mut machine = Watch::default();
+    let evaluations = values.iter().enumerate();
+    let turns = evaluations.filter_map(|(second, value)| {
         #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
         let now = second as f64;
-        Some((second, watch.look(rule, Some(*value), 1.0, now)?))
+        Some((second, machine.look(rule, Some(*value), 1.0, now)?))
     });
     turns.collect()
 }
@@ -62,25 +62,28 @@ fn it_ends_when_it_was_good_for_long_enough_without_a_break() {
 #[test]
 fn what_is_unknown_holds_for_a_minute_and_then_is_good() {
     let rule = rule(0.0, 0.0);
-    let mut watch = Watch::default();
-    assert_eq!(watch.look(&rule, Some(11.0), 1.0, 0.0), Some(Turn::Firing));
-    assert_eq!(watch.look(&rule, None, UNKNOWN_HOLDS - 1.0, 1.0), None);
-    assert_eq!(watch.state, State::Firing);
-    assert_eq!(watch.look(&rule, None, 1.0, 2.0), Some(Turn::Resolved));
+    let mut machine = Watch::default();
+    assert_eq!(
+        machine.look(&rule, Some(11.0), 1.0, 0.0),
+        Some(Turn::Firing)
+    );
+    assert_eq!(machine.look(&rule, None, UNKNOWN_HOLDS - 1.0, 1.0), None);
+    assert_eq!(machine.state, State::Firing);
+    assert_eq!(machine.look(&rule, None, 1.0, 2.0), Some(Turn::Resolved));
 }
 
 #[test]
 fn a_rule_that_is_turned_off_ends_what_it_had_begun() {
-    let mut watch = Watch::default();
-    assert_eq!(watch.quit(0.0), None);
-    watch.look(&rule(60.0, 0.0), Some(11.0), 1.0, 0.0);
-    assert_eq!((watch.state, watch.quit(1.0)), (State::Pending, None));
-    watch.look(&rule(0.0, 0.0), Some(11.0), 1.0, 2.0);
-    assert_eq!(watch.quit(3.0), Some(Turn::Resolved));
-    assert_eq!(watch.state, State::Ok);
+    let mut machine = Watch::default();
+    assert_eq!(machine.quit(0.0), None);
+    machine.look(&rule(60.0, 0.0), Some(11.0), 1.0, 0.0);
+    assert_eq!((machine.state, machine.quit(1.0)), (State::Pending, None));
+    machine.look(&rule(0.0, 0.0), Some(11.0), 1.0, 2.0);
+    assert_eq!(machine.quit(3.0), Some(Turn::Resolved));
+    assert_eq!(machine.state, State::Ok);
 }
 
-/// A value, or something unknown, and the time since the look before.
+/// A value, known or unknown, and the time since the last evaluation.
 fn look() -> impl Strategy<Value = (Option<f64>, f64)> {
     let value = prop_oneof![
         1 => Just(None),
@@ -91,20 +94,21 @@ fn look() -> impl Strategy<Value = (Option<f64>, f64)> {
 }
 
 proptest! {
-    /// Whatever comes: firings and endings take turns; it fires only with a bad value after at least `for` seconds in which no
-    /// known value was good, and ends only after `keep_firing` seconds in which no known value was bad.
+    /// Firing and resolved alternate. It fires only with a bad value after at least `for` seconds in which no known
+    /// value was
+    /// good, and is resolved only after `keep_firing` seconds in which no known value was bad.
     #[test]
     fn firing_and_ending_keep_their_promises(
-        looks in proptest::collection::vec(look(), 1..200),
+        evaluations in proptest::collection::vec(look(), 1..200),
         hold in prop_oneof![Just(0.0), 0.0..120.0],
         keep in prop_oneof![Just(0.0), 0.0..120.0],
     ) {
         let rule = rule(hold, keep);
-        let mut watch = Watch::default();
+        let mut machine = Watch::default();
         let (mut bad_for, mut good_for) = (None::<f64>, 0.0);
         let mut is_firing = false;
-        for (now, (value, elapsed)) in (0_i32..).zip(looks) {
-            let turn = watch.look(&rule, value, elapsed, f64::from(now));
+        for (now, (value, elapsed)) in (0_i32..).zip(evaluations) {
+            let transition = machine.look(&rule, value, elapsed, f64::from(now));
             let known = value.filter(|value| !value.is_nan());
             match known {
                 Some(value) if value > rule.threshold => {
@@ -117,7 +121,7 @@ proptest! {
                 Some(value) if value > rule.clear => good_for = 0.0,
                 _ => good_for += elapsed,
             }
-            match turn {
+            match transition {
                 Some(Turn::Firing) => {
                     prop_assert!(!is_firing);
                     prop_assert!(known.is_some_and(|value| value > rule.threshold));
@@ -132,8 +136,8 @@ proptest! {
                 }
                 None => {}
             }
-            prop_assert_eq!(watch.state == State::Firing, is_firing);
-            prop_assert!(watch.since.is_none_or(|since| since <= f64::from(now)));
+            prop_assert_eq!(machine.state == State::Firing, is_firing);
+            prop_assert!(machine.since.is_none_or(|since| since <= f64::from(now)));
         }
     }
 }

@@ -15,7 +15,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 fn sample(at: i64, connections: f64) -> Sample {
-    let value = |kept: &kept::Kept| match kept.series.name {
+    let value = |retained: &kept::Kept| match retained.series.name {
         "connections" => connections,
         "announces" => connections / 2.0,
         _ => f64::NAN,
@@ -38,7 +38,7 @@ fn query(from: i64, to: i64) -> Query {
     }
 }
 
-/// Moment and value of each row of a column.
+/// Returns time and value of each row of a column.
 fn column(archive: &Archive, table: &str, column: &str) -> Vec<(i64, Option<f64>)> {
     let sql = format!("SELECT at, {column} FROM {table} ORDER BY at");
     let mut statement = archive.connection.prepare(&sql).unwrap();
@@ -54,7 +54,7 @@ fn samples_are_merged_upward_with_mean_least_and_most() {
         archive.write(&sample(at, value(at))).unwrap();
     }
     for (number, level) in LEVELS.iter().enumerate().skip(1).take(3) {
-        // The last minute is still under way, and so is what it belongs to.
+        // The last minute is not complete yet, and neither are the coarser steps that contain it.
         let whole =
             (START..START + 3 * HOUR - level.step).step_by(usize::try_from(level.step).unwrap());
         for slot in whole {
@@ -90,7 +90,7 @@ fn samples_are_merged_upward_with_mean_least_and_most() {
         "never known"
     );
     assert_eq!(column(&archive, "every_1h", "samples")[0].1, Some(360.0));
-    // A day is told when its first minute is over.
+    // A day has a row after its first minute.
     assert_eq!(column(&archive, "every_1d", "samples").len(), 1);
 }
 
@@ -115,7 +115,7 @@ fn gaps_stay_gaps() {
     assert_eq!(known, [true, true, false, false, true, false, false]);
     assert_eq!(answer.series[1].max[0], 2.5);
     assert!(answer.series[2].mean.iter().all(|value| value.is_nan()));
-    // Nor are there rows of minutes in which nothing was seen.
+    // Minutes without samples have no rows.
     assert_eq!(
         column(&archive, "every_1min", "samples"),
         [(START, Some(3.0))]
@@ -140,7 +140,7 @@ fn an_answer_takes_the_level_that_fits() {
         (60, START),
         "there is no more"
     );
-    // Of every second moment something is known, in steps of a minute of each.
+    // Every second point has a sample; at steps of a minute every point has data.
     assert!(
         hours(4).series[0]
             .mean
@@ -182,7 +182,7 @@ fn rows_go_when_they_are_too_old_but_not_for_a_clock_that_is_wrong_for_a_while()
     }
     let rows = |archive: &Archive| column(archive, "every_10s", "connections").len();
     assert_eq!(rows(&archive), 100);
-    // Ten years ahead, and back.
+    // The clock jumps ten years ahead, and back.
     for at in [0, 10, 20] {
         archive
             .write(&sample(START + 3650 * DAY + at, 1.0))
@@ -193,7 +193,7 @@ fn rows_go_when_they_are_too_old_but_not_for_a_clock_that_is_wrong_for_a_while()
         archive.write(&sample(at, 1.0)).unwrap();
     }
     assert_eq!(rows(&archive), 107);
-    // A day later they go, two for each that comes.
+    // A day later they are removed, two with each new row.
     for at in (START + 2 * DAY..START + 2 * DAY + 1000).step_by(10) {
         archive.write(&sample(at, 1.0)).unwrap();
     }
@@ -210,14 +210,14 @@ fn a_clock_that_was_set_back_spoils_nothing() {
     }
     let hours = |archive: &Archive| column(archive, "every_1h", "connections");
     assert_eq!(hours(&archive)[0], (START, Some(10.0)));
-    // The same hour again, for a part of it: the newer word counts for what it speaks of.
+    // Half of the same hour again: newer samples replace those with the same time.
     for at in (START..START + 1800).step_by(10) {
         archive.write(&sample(at, 20.0)).unwrap();
     }
     archive.write(&sample(START + 3 * HOUR, 1.0)).unwrap();
     let (at, merged) = hours(&archive)[0];
     assert_eq!((at, merged), (START, Some(15.0)));
-    // When the finer rows are gone, those that know more stay.
+    // When the finer rows are removed, coarser rows with more samples stay.
     archive
         .connection
         .execute("DELETE FROM every_10min", ())

@@ -16,7 +16,7 @@ use super::*;
 
 const START: i64 = 1_800_000_000;
 
-/// A keeper without a thread, in a folder of its own.
+/// A [`Keeper`] without a thread, with its own folder.
 struct Case {
     folder: TempDir,
     keeper: Keeper,
@@ -54,7 +54,7 @@ impl Case {
         self.keeper.execute(job);
     }
 
-    /// Writes a sample; says whether that worked.
+    /// Writes a sample; returns whether that worked.
     fn sample(&mut self) -> bool {
         self.at += 10;
         let written = self.health.counters.history_samples.get();
@@ -105,7 +105,7 @@ fn a_restart_goes_on_where_it_was() {
     assert_eq!(again.keeper.load("rules"), Ok(Some("{}".to_owned())));
     let entries = again.keeper.journal(Journal::Audit, UNIX_EPOCH, 10);
     assert_eq!(entries.newest, [(UNIX_EPOCH, "1".to_owned())]);
-    // The minute in which it ended was merged when the next one came.
+    // The last minute before the restart was merged when the next one began.
     let minutes = "SELECT samples FROM every_1min";
     let archive = again.keeper.archive.as_ref().unwrap();
     let samples: i64 = archive
@@ -131,7 +131,7 @@ fn a_locked_file_costs_samples_until_it_is_free() {
             .unwrap()
             .contains("holds a lock")
     );
-    // What is more than numbers waits.
+    // Documents and journal entries wait, samples do not.
     case.give(Job::Save("rules", "new".to_owned()));
     case.give(Job::Note(Journal::Audit, UNIX_EPOCH, "1".to_owned()));
     assert_eq!(case.keeper.load("rules"), Ok(Some("new".to_owned())));
@@ -182,14 +182,14 @@ fn documents_go_over_into_a_new_file_but_never_over_those_of_another() {
     fs::rename(path, case.path()).unwrap();
     assert!(!case.sample() && case.sample());
     assert_eq!(stored(&case).as_deref(), Some("theirs"));
-    // Nor does what was still to be put into the file before come into this one.
+    // The write-ahead log of the former file is not applied to this one.
     let path = case.path();
     drop(case.keeper);
-    let told: String = Connection::open(path)
+    let result: String = Connection::open(path)
         .unwrap()
         .query_row("PRAGMA integrity_check", (), |row| row.get(0))
         .unwrap();
-    assert_eq!(told, "ok");
+    assert_eq!(result, "ok");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn what_waits_is_tried_once_more_at_the_end() {
     case.give(Job::Save("rules", "new".to_owned()));
     case.keeper.retry_at = Some(Instant::now() + RETRY_MAX);
     case.keeper.write_last();
-    assert_eq!(case.keeper.desk.len(), 1, "lost, and that is said");
+    assert_eq!(case.keeper.desk.len(), 1, "lost, and logged");
     other.execute_batch("COMMIT").unwrap();
     case.keeper.retry_at = Some(Instant::now() + RETRY_MAX);
     case.keeper.write_last();
@@ -220,7 +220,7 @@ fn a_full_disk_costs_samples_until_there_is_room() {
             .query_row(&pragma, (), |_| Ok(()))
             .unwrap();
     };
-    // As full as it is now.
+    // The file may not grow beyond its current size.
     pages(&case, "1");
     let written = (0..2000).take_while(|_| case.sample()).count();
     assert!(written < 2000);
@@ -232,7 +232,7 @@ fn a_full_disk_costs_samples_until_there_is_room() {
             .contains("disk is full")
     );
     assert!(!case.health.works());
-    // The file was opened anew, without the limit.
+    // The file was opened again, without the limit.
     assert!(case.sample() && case.health.works());
     assert_eq!(case.rows(), written + 2);
 }
@@ -245,7 +245,7 @@ fn a_file_that_was_never_a_database_stays_where_it_is() {
     assert!(!case.sample());
     assert!(!case.health.works());
     assert_eq!(fs::read_to_string(case.path()).unwrap(), text);
-    // After a power cut a file of ours may be nothing but zeros.
+    // After a power cut our file may be all zeros.
     fs::write(case.path(), [0; 4096]).unwrap();
     assert!(case.sample(), "{:?}", case.keeper.complaint);
 }
@@ -261,7 +261,7 @@ fn a_damaged_file_is_set_aside_and_history_begins_anew() {
     assert!(case.sample(), "{:?}", case.keeper.complaint);
     assert_eq!(case.failures(), 1);
     assert!(case.files().contains(&"history.sqlite.damaged".to_owned()));
-    // Now in its midst, while it is open and in use.
+    // Now damage the middle of the file while it is open and in use.
     for _ in 0..300 {
         assert!(case.sample());
     }
@@ -292,7 +292,7 @@ fn a_damaged_file_is_set_aside_and_history_begins_anew() {
     assert_eq!(
         aside,
         1,
-        "of several only the last is kept: {:?}",
+        "only the last damaged file is kept: {:?}",
         case.files()
     );
 }
@@ -362,7 +362,7 @@ async fn a_store_keeps_on_its_thread_and_closes() {
     thread.join().unwrap();
     assert!(
         !path.with_extension("sqlite-wal").exists(),
-        "one whole file is left"
+        "only the database file is left"
     );
     store.record(&statistics);
     let load = store.load("rules").await;

@@ -5,7 +5,7 @@ fn version(connection: &Connection) -> i64 {
     pragma(connection, "user_version").unwrap()
 }
 
-/// A file as an earlier version left it: with the first tables, and few series.
+/// Creates a file as an earlier version left it: with the first tables, and few series.
 fn old_file(path: &std::path::Path, version: usize) {
     let connection = Connection::open(path).unwrap();
     let columns = "connections REAL, min_connections REAL, max_connections REAL, forgotten REAL";
@@ -39,7 +39,7 @@ fn files_of_every_earlier_version_are_brought_up_to_date() {
         assert_eq!(
             row,
             (7.0, None, 8.0),
-            "old rows stay, also of what is no longer kept"
+            "old rows stay, also of series that are no longer stored"
         );
         archive.save("rules", "{}").unwrap();
         assert_eq!(archive.top_swarms(0, 1).unwrap(), []);
@@ -60,15 +60,15 @@ fn a_file_of_a_later_version_or_of_another_program_is_left_alone() {
     connection.execute_batch("CREATE TABLE mine (x)").unwrap();
     drop(connection);
     for (path, says) in [
-        (newer, "schema 99, this one knows 3"),
+        (newer, "schema 99, this one supports 3"),
         (foreign, "another program"),
     ] {
         let before = std::fs::read(&path).unwrap();
-        let trouble = Archive::open(&Place::File(path.clone()))
+        let error = Archive::open(&Place::File(path.clone()))
             .err()
             .expect("refused");
-        assert!(trouble.to_string().contains(says), "{trouble}");
-        assert!(!trouble.is_damage());
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(!error.is_damage());
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 }

@@ -1,7 +1,7 @@
-//! The folder in which account and certificate outlive the process.
+//! Stores the ACME account and certificate in a folder across restarts.
 //!
-//! One folder within it for each directory, so that trying a staging directory does not cost the real account. Files
-//! are replaced whole, and only their owner may read them.
+//! Each directory has its own subfolder, so that a test with a staging directory does not replace the real account.
+//! Files are replaced atomically, and only their owner may read them.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -16,22 +16,22 @@ const CERTIFICATE: &str = "certificate.pem";
 
 /// The folder of `tls.acme_cache` cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {reason}; give a folder that this program may make and write to as tls.acme_cache", path.display())]
+#[error("cannot write {}: {reason}; give a folder that this program can create and write to as tls.acme_cache", path.display())]
 pub struct CacheError {
     /// The folder, or a file in it.
     pub path: PathBuf,
-    /// What the system says.
+    /// The error of the system.
     pub reason: io::Error,
 }
 
-/// The folder of one directory.
+/// The cache folder of one directory.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
 }
 
 impl Cache {
-    /// Makes the folder if need be, and sees that it can be written to: not first when a certificate is there to keep.
+    /// Creates the folder if it is missing, and checks that it is writable before a certificate must be stored.
     pub(super) fn open(folder: &Path, directory: &str) -> Result<Self, CacheError> {
         let folder = folder.join(folder_name(directory));
         let failed = |reason| CacheError {
@@ -48,13 +48,13 @@ impl Cache {
         Ok(cache)
     }
 
-    /// Whether [`Self::open`] will do, as far as that can be told without making anything.
+    /// Checks whether [`Self::open`] would succeed, without creating anything.
     pub(super) fn look(folder: &Path, directory: &str) -> Result<(), CacheError> {
         let path = folder.join(folder_name(directory));
         check_room(&path).map_err(|reason| CacheError { path, reason })
     }
 
-    /// The account, if there is one that can be read.
+    /// Returns the stored account, if there is a readable one.
     pub(super) fn account(&self) -> Option<AccountCredentials> {
         let text = fs::read(self.folder.join(ACCOUNT)).ok()?;
         serde_json::from_slice(&text).ok()
@@ -69,7 +69,7 @@ impl Cache {
     }
 
     pub(super) fn forget_account(&self) {
-        // If it is not there, that is what was wanted.
+        // A missing file is the wanted result.
         let _ = fs::remove_file(self.folder.join(ACCOUNT));
     }
 
@@ -77,7 +77,7 @@ impl Cache {
         self.folder.join(CERTIFICATE)
     }
 
-    /// Key and chain, as they were kept.
+    /// Returns the stored key and chain.
     pub(super) fn certificate(&self) -> Option<Vec<u8>> {
         fs::read(self.certificate_file()).ok()
     }
@@ -95,7 +95,7 @@ impl Cache {
 }
 
 fn write_for_owner(path: &Path, text: &[u8]) -> io::Result<()> {
-    // What an interrupted write left may be readable for others.
+    // A file left by an interrupted write may be readable for others.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -112,7 +112,7 @@ fn write_for_owner(path: &Path, text: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The address of a directory as the name of a folder.
+/// Converts the URL of a directory to a folder name.
 fn folder_name(directory: &str) -> String {
     let name = directory.trim_start_matches("https://");
     let letter = |letter: char| {

@@ -1,4 +1,4 @@
-//! HTTPS to the directory, by the client that all outgoing requests use.
+//! Adapts the client of all outgoing requests to the ACME library.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio_rustls::rustls::{self, RootCertStore};
 
 use crate::net::client::{self, Rules};
 
-/// The largest replies are certificates with their chains, some kilobytes. A directory may be on a private network: only the
-/// operator names it, and the answers go nowhere else.
+/// The largest replies are certificate chains of some kilobytes. A directory may be on a private network: only the
+/// operator names it, and the replies are not forwarded.
 const RULES: Rules = Rules {
     plain: false,
     private: true,
@@ -19,7 +19,7 @@ const RULES: Rules = Rules {
     reply_bytes_max: 256 * 1024,
 };
 
-/// Sends requests to whom its authorities vouch for.
+/// Sends requests to directories that its authorities certify.
 #[derive(Debug, Clone)]
 pub(super) struct Client(client::Client);
 
@@ -37,9 +37,9 @@ impl HttpClient for Client {
         let client = self.0.clone();
         Box::pin(async move {
             let url = request.uri().to_string();
-            let answered = client.send(request).await;
-            let (parts, body) = answered
-                .map_err(|error| Error::Other(format!("{url} does not answer: {error}").into()))?
+            let response = client.send(request).await;
+            let (parts, body) = response
+                .map_err(|error| Error::Other(format!("request to {url} failed: {error}").into()))?
                 .into_parts();
             let body = Box::new(body);
             Ok(BytesResponse { parts, body })

@@ -1,7 +1,7 @@
-//! Certificates from an ACME directory (RFC 8555): ordered when there is none, and again well before one ends.
+//! Obtains certificates from an ACME directory (RFC 8555): when there is none, and again well before one expires.
 //!
-//! Speaks to the directory and to nobody else; who looks whether a name is ours sees a certificate made for that on the
-//! listeners themselves (TLS-ALPN-01, RFC 8737). Runs on the server's thread, beside the workers.
+//! Contacts only the directory. The listeners themselves answer the validation with a challenge certificate
+//! (TLS-ALPN-01, RFC 8737). Runs on the server's thread, beside the workers.
 
 mod cache;
 mod client;
@@ -26,16 +26,15 @@ use order::OrderError;
 
 pub use cache::CacheError;
 
-/// How long one order may take in all.
+/// Timeout of one order in total.
 const ORDER_TIMEOUT: Duration = Duration::from_mins(5);
-/// How long to wait after a failed order; twice as long after each further one. Let's Encrypt takes five failures an
-/// hour.
+/// The delay after a failed order; it doubles after each further one. Let's Encrypt allows five failures an hour.
 const RETRY_FIRST: Duration = Duration::from_mins(4);
 const RETRY_LAST: Duration = Duration::from_hours(6);
-/// The wall clock is asked at least this often: a machine may sleep, and its clock may be set.
+/// The wall clock is read at least this often: a machine may sleep, and its clock may be set.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
 
-/// One certificate for all `tls.acme_domain`, and what it takes to get it.
+/// Obtains and renews one certificate for all `tls.acme_domain`.
 #[derive(Debug)]
 pub(super) struct Acme {
     domains: Vec<String>,
@@ -45,12 +44,12 @@ pub(super) struct Acme {
     client: Client,
     cache: Cache,
     shelf: Arc<Shelf>,
-    /// Where its certificate stands on the shelf.
+    /// The slot of its certificate in the resolver.
     place: usize,
 }
 
 impl Acme {
-    /// Puts the certificate of an earlier run on the shelf, if there is one for these domains.
+    /// Activates the certificate of an earlier run, if there is one for these domains.
     pub(super) fn new(
         settings: &config::Tls,
         shelf: Arc<Shelf>,
@@ -70,24 +69,24 @@ impl Acme {
             shelf,
             place,
         };
-        let kept = acme
+        let stored = acme
             .cache
             .certificate()
-            .and_then(|kept| acme.pair(&kept).ok());
-        if let Some(kept) = kept.filter(|kept| acme.is_for_all(kept)) {
-            acme.shelf.put(place, kept);
+            .and_then(|text| acme.pair(&text).ok());
+        if let Some(pair) = stored.filter(|pair| acme.is_for_all(pair)) {
+            acme.shelf.put(place, pair);
         }
         Ok(acme)
     }
 
-    /// Looks at all that [`Self::new`] reads and writes to, and changes nothing.
+    /// Checks everything that [`Self::new`] reads and writes, and changes nothing.
     pub(super) fn look(settings: &config::Tls) -> Result<(), TlsError> {
         authorities(settings)?;
         let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
         Ok(Cache::look(folder, &settings.acme_directory)?)
     }
 
-    /// Orders whenever it is time, until dropped.
+    /// Orders certificates when they are due, until dropped.
     pub(super) async fn keep(&self, counters: &Counters) {
         let mut retry = RETRY_FIRST;
         loop {
@@ -112,7 +111,7 @@ impl Acme {
         }
     }
 
-    /// How long the certificate in service will do: until a third of its time is left.
+    /// Returns the time until the renewal, which is due when a third of the validity is left.
     fn wait(&self, now: SystemTime) -> Duration {
         let Some(pair) = self.shelf.at(self.place) else {
             return Duration::ZERO;
@@ -125,7 +124,7 @@ impl Acme {
         left.saturating_sub(life / 3)
     }
 
-    /// Gets a new certificate, keeps it for the next start and puts it on the shelf.
+    /// Obtains a new certificate, activates it and stores it for the next start.
     async fn renew(&self) -> Result<(), OrderError> {
         let ordered = timeout(ORDER_TIMEOUT, self.order()).await;
         let text = ordered.map_err(|_| OrderError::TimedOut(ORDER_TIMEOUT))??;
@@ -136,14 +135,14 @@ impl Acme {
         let days_left = super::watch::days_left(&pair, SystemTime::now());
         tracing::info!(name = pair.name(), days_left, "certificate issued");
         self.shelf.put(self.place, pair);
-        // It is in service whatever becomes of the file, which only the next start would miss.
+        // The certificate is active even if the file cannot be written; only the next start needs the file.
         if let Err(error) = self.cache.keep_certificate(&text) {
-            tracing::error!(%error, "certificate not kept; the next start will order another");
+            tracing::error!(%error, "certificate not stored; the next start will order another");
         }
         Ok(())
     }
 
-    /// A pair from key and chain in one text.
+    /// Parses a pair from a text with key and chain.
     fn pair(&self, text: &[u8]) -> Result<Pair, CertificateError> {
         let file = self.cache.certificate_file();
         let files = Files {
@@ -164,7 +163,7 @@ impl Acme {
     }
 }
 
-/// Who may vouch for the directory itself: whom browsers trust, and the operator's own authorities.
+/// Returns the authorities trusted for the directory: those of browsers, and the operator's own ones.
 fn authorities(settings: &config::Tls) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

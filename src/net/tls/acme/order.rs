@@ -1,4 +1,4 @@
-//! One order, from the account to the certificate.
+//! Performs one ACME order, from the account to the certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use super::super::certificate::CertificateError;
 use super::super::shelf::Shelf;
 use super::{Acme, CacheError};
 
-/// What a directory says of an account that it does not know, or not any more.
+/// The error of a directory for an unknown or deleted account.
 const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
-/// How often the directory is asked whether it has looked, and how long in all.
+/// The intervals at which the directory is polled for the validation result, and the total timeout.
 const ASKING: RetryPolicy = RetryPolicy::new()
     .initial_delay(Duration::from_secs(1))
     .backoff(1.5)
     .timeout(Duration::from_mins(2));
 
-/// Why an order came to nothing.
+/// The reason of a failed order.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OrderError {
     #[error("{0}")]
@@ -32,7 +32,7 @@ pub(super) enum OrderError {
     #[error("the directory does not offer the challenge tls-alpn-01 for {0}")]
     NoChallenge(String),
     #[error(
-        "{0}; it has to reach port 443 of each domain and find a tls+ listener of this server there"
+        "{0}; the directory must reach a tls+ listener of this server at port 443 of each domain"
     )]
     NotProved(String),
     #[error("the certificate is for other names: {0:?}")]
@@ -43,13 +43,13 @@ pub(super) enum OrderError {
     Unfit(#[from] CertificateError),
     #[error("{0}")]
     Cache(#[from] CacheError),
-    #[error("a certificate that proves a name cannot be made: {0}")]
+    #[error("a challenge certificate cannot be generated: {0}")]
     Making(#[from] rcgen::Error),
-    #[error("a certificate that proves a name cannot be used: {0}")]
+    #[error("a challenge certificate cannot be used: {0}")]
     Proof(#[from] tokio_rustls::rustls::Error),
 }
 
-/// Names that are being proved; none is shown any more when this is dropped, however the order ends.
+/// The active challenges of an order; removed on drop, however the order ends.
 struct Proofs<'a> {
     shelf: &'a Shelf,
     names: Vec<String>,
@@ -71,7 +71,7 @@ impl Drop for Proofs<'_> {
 }
 
 impl Acme {
-    /// Orders a certificate: its key and its chain, as PEM.
+    /// Orders a certificate and returns its key and chain as PEM.
     pub(super) async fn order(&self) -> Result<Vec<u8>, OrderError> {
         let account = self.account().await?;
         let names: Vec<_> = self.domains.iter().cloned().map(Identifier::Dns).collect();
@@ -92,11 +92,12 @@ impl Acme {
         Ok([key, chain].concat().into_bytes())
     }
 
-    /// The account of an earlier run, or a new one. The operator agrees to the directory's terms by naming a domain.
+    /// Returns the account of an earlier run, or a new one. The operator accepts the directory's terms by setting a
+    /// domain.
     async fn account(&self) -> Result<Account, OrderError> {
         let builder = Account::builder_with_http(Box::new(self.client.clone()));
-        if let Some(kept) = self.cache.account() {
-            return Ok(builder.from_credentials(kept).await?);
+        if let Some(stored) = self.cache.account() {
+            return Ok(builder.from_credentials(stored).await?);
         }
         let contacts: Vec<_> = self.contacts.iter().map(String::as_str).collect();
         let new = NewAccount {
@@ -117,13 +118,13 @@ impl Acme {
     }
 }
 
-/// Shows what proves each name, and tells the directory to look.
+/// Activates the challenge certificate of each name, and requests the validation.
 async fn prove(order: &mut Order, proofs: &mut Proofs<'_>) -> Result<(), OrderError> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
         if authorization.status == AuthorizationStatus::Valid {
-            // Proved by an earlier order not long ago.
+            // Validated by a recent order.
             continue;
         }
         let name = authorization.identifier().to_string();
@@ -137,21 +138,21 @@ async fn prove(order: &mut Order, proofs: &mut Proofs<'_>) -> Result<(), OrderEr
     Ok(())
 }
 
-/// The certificate that whoever validates a name expects to see (RFC 8737, 3).
+/// Returns the challenge certificate that the directory expects for a name (RFC 8737, 3).
 pub(super) fn proof(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderError> {
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    // Not by `from_der`, which refuses a certificate with a critical extension that it does not know, as this one must have.
+    // `from_der` refuses certificates with an unknown critical extension, which this one must have.
     let key = ring::default_provider()
         .key_provider
         .load_private_key(key)?;
     Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
 }
 
-/// What the directory says of the names that it could not see to be ours.
+/// Returns the directory's errors for the names that it could not validate.
 async fn not_proved(order: &mut Order) -> OrderError {
     let mut reasons = Vec::new();
     let mut authorizations = order.authorizations();
@@ -160,7 +161,10 @@ async fn not_proved(order: &mut Order) -> OrderError {
         let Ok(state) = authorization.refresh().await else {
             continue;
         };
-        let problems = state.challenges.iter().filter_map(|one| one.error.as_ref());
+        let problems = state
+            .challenges
+            .iter()
+            .filter_map(|challenge| challenge.error.as_ref());
         reasons.extend(problems.map(|problem| format!("{name}: {problem}")));
     }
     OrderError::NotProved(reasons.join("; "))

@@ -8,7 +8,7 @@ use tokio_rustls::TlsConnector;
 use super::super::tests::{NoCost, client, make, shake, tls};
 use super::*;
 
-/// How many handshakes there were: done, resumed, and failed in each way.
+/// Returns the handshake counters: completed, resumed, and failed by reason.
 fn counted(counters: &Counters) -> [u64; 7] {
     [
         &counters.tls_handshakes,
@@ -68,7 +68,7 @@ async fn who_comes_back_with_a_ticket_resumes() {
         for resumed in 0..2 {
             let ends = shake(&tls, &config, "a.example").await;
             assert_eq!(counted(&ends.counters)[..2], [1, resumed], "{version:?}");
-            // A ticket comes with the first bytes that the client reads.
+            // The client receives a ticket with the first bytes that it reads.
             let (mut server, mut client) = (ends.server.unwrap(), ends.client.unwrap());
             server.write_all(b"x").await.unwrap();
             client.read_u8().await.unwrap();
@@ -104,22 +104,22 @@ async fn an_open_connection_outlives_a_new_certificate() {
 async fn a_handshake_has_its_time_and_no_more() {
     let (tls, _folder) = tls(&[&make(&["a.example"])]);
     let counters = Counters::default();
-    let (ours, mut theirs) = duplex(1024);
-    let begun = tokio::time::Instant::now();
-    // The beginning of a hello, then a byte now and then.
+    let (server_end, mut client_end) = duplex(1024);
+    let started = tokio::time::Instant::now();
+    // The beginning of a ClientHello, then a byte per second.
     let trickle = async {
-        theirs
+        client_end
             .write_all(&[0x16, 3, 1, 1, 0, 1, 0, 0, 0xfc])
             .await
             .unwrap();
-        while theirs.write_u8(3).await.is_ok() {
+        while client_end.write_u8(3).await.is_ok() {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     };
-    let (accepted, ()) = tokio::join!(tls.accept(ours, &counters, NoCost), trickle);
+    let (accepted, ()) = tokio::join!(tls.accept(server_end, &counters, NoCost), trickle);
     assert!(accepted.is_none());
     assert_eq!(counted(&counters), [0, 0, 1, 0, 0, 0, 0]);
-    let seconds = begun.elapsed().as_secs();
+    let seconds = started.elapsed().as_secs();
     assert!((10..=11).contains(&seconds), "{seconds} s");
 }
 
@@ -127,18 +127,18 @@ async fn a_handshake_has_its_time_and_no_more() {
 async fn each_way_to_fail_is_counted_apart() {
     let made = make(&["a.example"]);
     let (tls, _folder) = tls(&[&made]);
-    let said = async |bytes: &[u8]| {
+    let counters_after = async |bytes: &[u8]| {
         let counters = Counters::default();
-        let (ours, mut theirs) = duplex(1024);
-        theirs.write_all(bytes).await.unwrap();
-        drop(theirs);
-        assert!(tls.accept(ours, &counters, NoCost).await.is_none());
+        let (server_end, mut client_end) = duplex(1024);
+        client_end.write_all(bytes).await.unwrap();
+        drop(client_end);
+        assert!(tls.accept(server_end, &counters, NoCost).await.is_none());
         counted(&counters)
     };
-    assert_eq!(said(b"").await, [0, 0, 0, 1, 0, 0, 0]);
-    assert_eq!(said(&[0x16, 3, 1]).await, [0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(counters_after(b"").await, [0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(counters_after(&[0x16, 3, 1]).await, [0, 0, 0, 1, 0, 0, 0]);
     assert_eq!(
-        said(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await,
+        counters_after(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await,
         [0, 0, 0, 0, 0, 0, 1]
     );
 
@@ -158,7 +158,7 @@ async fn what_was_taken_has_left_and_what_was_refused_is_not_sent_twice() {
     let (tls, _folder) = tls(&[&made]);
     let ends = shake(&tls, &Arc::new(client(&[&made])), "a.example").await;
     let (mut server, mut client) = (ends.server.unwrap(), ends.client.unwrap());
-    // Far more than the pipe between them holds, so that every write is refused at first.
+    // Far more than the capacity of the pipe, so that every write is pending at first.
     let text: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let pipe_bytes = 16 * 1024;
     let refused = std::future::poll_fn(|cx| {
@@ -166,18 +166,18 @@ async fn what_was_taken_has_left_and_what_was_refused_is_not_sent_twice() {
     });
     assert!(
         refused.await.is_pending(),
-        "nothing counts as taken that has not left"
+        "unsent bytes do not count as written"
     );
     let writing = async {
         server.write_all(&text).await.unwrap();
         server
     };
-    let mut heard = vec![0; text.len()];
-    let (mut server, read) = tokio::join!(writing, client.read_exact(&mut heard));
+    let mut received = vec![0; text.len()];
+    let (mut server, read) = tokio::join!(writing, client.read_exact(&mut received));
     read.unwrap();
-    assert!(heard == text && text.len() > pipe_bytes);
+    assert!(received == text && text.len() > pipe_bytes);
 
-    // The end is said, not only made.
+    // The server sends close_notify.
     server.shutdown().await.unwrap();
     assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
 }
@@ -191,31 +191,34 @@ async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
     let validator = Arc::new(validator);
     tls.shelf
         .prove("a.example", Some(Arc::clone(&proof.pair().certified)));
-    // These settings name no directory, so its protocol is not spoken.
+    // These settings name no directory, so its ALPN protocol is not offered.
     assert!(shake(&tls, &validator, "a.example").await.client.is_err());
 
     let config = super::super::server_config(Arc::clone(&tls.shelf), true).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let shake = async |config: &Arc<tokio_rustls::rustls::ClientConfig>| {
-        let (ours, theirs) = duplex(16 * 1024);
+        let (server_end, client_end) = duplex(16 * 1024);
         let name = ServerName::try_from("a.example").unwrap();
         let connector = TlsConnector::from(Arc::clone(config));
-        let (_, client) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs));
+        let (_, client) = tokio::join!(
+            acceptor.accept(server_end),
+            connector.connect(name, client_end)
+        );
         client.is_ok()
     };
     assert!(shake(&validator).await);
     assert!(
         shake(&Arc::new(client(&[&made]))).await,
-        "others get the certificate itself"
+        "other clients get the normal certificate"
     );
     tls.shelf.prove("a.example", None);
     assert!(
         !shake(&validator).await,
-        "nothing is shown when nothing is to be proved"
+        "there is no challenge certificate without a challenge"
     );
 }
 
-/// What was charged and given back.
+/// The numbers of charges and refunds.
 #[derive(Default)]
 struct Charged(Cell<(u32, u32)>);
 
@@ -231,7 +234,7 @@ impl HandshakeCost for &Charged {
     }
 }
 
-/// The hello of a client that wants this name.
+/// Returns the ClientHello of a client for this name.
 fn hello(name: &str) -> Vec<u8> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let config = Arc::new(client(&[]));
@@ -245,29 +248,30 @@ fn hello(name: &str) -> Vec<u8> {
 async fn a_signature_in_vain_is_charged_at_once_and_what_takes_none_is_not() {
     let (tls, _folder) = tls(&[&make(&["a.example"])]);
     let counters = Counters::default();
-    let said = async |bytes: &[u8], hangs_up: bool| {
+    let charges_after = async |bytes: &[u8], hangs_up: bool| {
         let charged = Charged::default();
-        let (ours, mut theirs) = duplex(1 << 16);
-        theirs.write_all(bytes).await.unwrap();
-        let kept = (!hangs_up).then_some(theirs);
-        let mut accepting = Box::pin(tls.accept(ours, &counters, &charged));
-        // Not only when it is over.
+        let (server_end, mut client_end) = duplex(1 << 16);
+        client_end.write_all(bytes).await.unwrap();
+        let open_end = (!hangs_up).then_some(client_end);
+        let mut accepting = Box::pin(tls.accept(server_end, &counters, &charged));
+        // The charge must not wait for the end of the handshake.
         let _ = timeout(std::time::Duration::from_secs(1), &mut accepting).await;
-        drop(kept);
+        drop(open_end);
         charged.0.get()
     };
     let hello = hello("a.example");
     let alert = [0x15, 3, 3, 0, 2, 2, 48];
     for hangs_up in [true, false] {
-        assert_eq!(said(b"", hangs_up).await, (0, 0));
-        assert_eq!(said(&[0x16, 3, 1], hangs_up).await, (0, 0));
-        assert_eq!(said(b"GET / HTTP/1.1\r\n\r\n", hangs_up).await, (0, 0));
-        assert_eq!(said(&hello, hangs_up).await, (1, 0));
-        // A recorded hello with an alert behind it takes its sender nothing either.
+        assert_eq!(charges_after(b"", hangs_up).await, (0, 0));
+        assert_eq!(charges_after(&[0x16, 3, 1], hangs_up).await, (0, 0));
+        let plain = charges_after(b"GET / HTTP/1.1\r\n\r\n", hangs_up).await;
+        assert_eq!(plain, (0, 0));
+        assert_eq!(charges_after(&hello, hangs_up).await, (1, 0));
+        // A replayed ClientHello followed by an alert costs its sender nothing either.
         let with_alert = [&hello[..], &alert].concat();
-        assert_eq!(said(&with_alert, hangs_up).await, (1, 0));
+        assert_eq!(charges_after(&with_alert, hangs_up).await, (1, 0));
         let with_more = [&with_alert[..], &[0x17, 3, 3, 0, 2, 0, 0]].concat();
-        assert_eq!(said(&with_more, hangs_up).await, (1, 0));
+        assert_eq!(charges_after(&with_more, hangs_up).await, (1, 0));
     }
 }
 
@@ -286,10 +290,11 @@ async fn who_finishes_or_refuses_the_certificate_with_its_own_keys_gets_the_char
             client(&[])
         };
         let (counters, charged) = (Counters::default(), Charged::default());
-        let (ours, theirs) = duplex(1 << 16);
+        let (server_end, client_end) = duplex(1 << 16);
         let connector = TlsConnector::from(Arc::new(config));
-        let connecting = connector.connect(ServerName::try_from(name).unwrap(), theirs);
-        let (accepted, connected) = tokio::join!(tls.accept(ours, &counters, &charged), connecting);
+        let connecting = connector.connect(ServerName::try_from(name).unwrap(), client_end);
+        let (accepted, connected) =
+            tokio::join!(tls.accept(server_end, &counters, &charged), connecting);
         assert_eq!(accepted.is_some(), connected.is_ok(), "{name}");
         assert_eq!(charged.0.get(), (1, 1), "{trusted} {name}");
     }

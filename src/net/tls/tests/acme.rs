@@ -33,7 +33,7 @@ fn the_certificate_of_an_earlier_run_is_served_if_it_has_all_names() {
     first.cache.keep_certificate(b"half a fi").unwrap();
     assert!(
         acme(&settings).shelf.at(0).is_none(),
-        "what is damaged is ordered anew"
+        "a damaged certificate is ordered again"
     );
 }
 
@@ -54,7 +54,7 @@ fn a_certificate_is_renewed_when_a_third_of_its_time_is_left() {
     assert_eq!(acme.wait(start + days(1000)), Duration::ZERO);
 }
 
-/// The extension is critical, and nothing that reads certificates here knows it.
+/// The extension is critical, and the certificate parsers here do not support it.
 #[test]
 fn what_proves_a_name_can_be_shown() {
     let proof = order::proof("a.example", &[7; 32]).unwrap();

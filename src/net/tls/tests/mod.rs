@@ -1,4 +1,4 @@
-//! What the tests of this folder share: certificates in files, clients that trust them, and a whole `Tls`.
+//! Shared helpers of the TLS tests: certificates in files, clients that trust them, and a complete `Tls`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::*;
 
 mod play;
 
-/// A certificate that vouches for itself, as PEM and DER.
+/// A self-signed certificate, as PEM and DER.
 pub(super) struct Made {
     pub(super) certificate: String,
     pub(super) key: String,
@@ -62,7 +62,7 @@ impl Made {
     }
 }
 
-/// A server's TLS with these certificates, and the folder they are in.
+/// Creates a server's TLS with these certificates. Also returns their folder.
 pub(super) fn tls(all: &[&Made]) -> (Arc<Tls>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = config::Tls::default();
@@ -74,13 +74,13 @@ pub(super) fn tls(all: &[&Made]) -> (Arc<Tls>, TempDir) {
     (Tls::new(&settings).unwrap().unwrap(), folder)
 }
 
-/// The configuration of a server with this certificate.
+/// Creates the configuration of a server with this certificate.
 pub(super) fn server_config(made: &Made) -> Arc<ServerConfig> {
     let shelf = Shelf::new(vec![Some(made.pair())]);
     Arc::new(super::server_config(shelf, false).unwrap())
 }
 
-/// A client that trusts these certificates and no others.
+/// Creates a client that trusts only these certificates.
 pub(super) fn client(trusted: &[&Made]) -> ClientConfig {
     client_with(trusted, DEFAULT_VERSIONS)
 }
@@ -97,7 +97,7 @@ fn client_with(trusted: &[&Made], versions: &[&'static SupportedProtocolVersion]
         .with_no_client_auth()
 }
 
-/// For handshakes that nobody pays for.
+/// A handshake cost that charges nothing.
 pub(super) struct NoCost;
 
 impl HandshakeCost for NoCost {
@@ -114,11 +114,12 @@ pub(super) struct Ends {
 
 pub(super) async fn shake(tls: &Tls, config: &Arc<ClientConfig>, name: &str) -> Ends {
     let counters = Counters::default();
-    let (ours, theirs) = tokio::io::duplex(16 * 1024);
+    let (server_end, client_end) = tokio::io::duplex(16 * 1024);
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let connector = TlsConnector::from(Arc::clone(config));
-    let connecting = connector.connect(name, theirs);
-    let (server, client) = tokio::join!(tls.accept(ours, &counters, NoCost), connecting);
+    let connecting = connector.connect(name, client_end);
+    let accepting = tls.accept(server_end, &counters, NoCost);
+    let (server, client) = tokio::join!(accepting, connecting);
     Ends {
         server,
         client,
@@ -134,7 +135,7 @@ fn nothing_is_made_of_settings_without_certificates() {
 #[test]
 fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
     let (good, other) = (make(&["a.example"]), make(&["b.example"]));
-    let told = |certificate: &str, key: &str| {
+    let error_of = |certificate: &str, key: &str| {
         let folder = tempfile::tempdir().unwrap();
         let files = good.write(folder.path());
         std::fs::write(&files.certificate, certificate).unwrap();
@@ -190,7 +191,7 @@ fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
         ),
         (&cut, &good.key, "FOLDER/tls.crt is damaged"),
     ] {
-        let error = told(certificate, key);
+        let error = error_of(certificate, key);
         assert!(error.starts_with(words), "{error}");
     }
 }
@@ -217,7 +218,7 @@ fn nothing_of_a_damaged_key_stands_in_what_is_said_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let files = made.write(folder.path());
         std::fs::write(&files.key, key).unwrap();
-        // The same file as all three that can be named.
+        // The same file for all three settings.
         for certificate in [&files.certificate, &files.key] {
             let settings = config::Tls {
                 certificate: vec![certificate.clone()],
@@ -236,17 +237,17 @@ fn nothing_of_a_damaged_key_stands_in_what_is_said_of_it() {
     }
 }
 
-/// Neither as text nor as the numbers of its bytes.
+/// Asserts that the error contains no part of the content, neither as text nor as byte values.
 fn assert_tells_nothing_of(content: &str, error: &TlsError) {
-    let said = format!("{error} {error:?}");
-    // Which stands in the remedy as well.
+    let message = format!("{error} {error:?}");
+    // The remedy contains this text too.
     let marker = b"-----BEGIN CERTIFICATE-----";
     let is_secret = |run: &&[u8]| !marker.windows(8).any(|part| part == *run);
     for run in content.as_bytes().windows(8).filter(is_secret) {
         let numbers: Vec<_> = run.iter().take(4).map(u8::to_string).collect();
-        assert!(!said.contains(&numbers.join(", ")), "{said}");
+        assert!(!message.contains(&numbers.join(", ")), "{message}");
         let text = String::from_utf8_lossy(run);
-        assert!(!said.contains(&*text), "{text}: {said}");
+        assert!(!message.contains(&*text), "{text}: {message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Connections within TLS that are cut, narrow, tampered with or torn off; the fuzz target `tls` does the same.
+//! Tests TLS connections that are fragmented, slow, tampered with or aborted, as the fuzz target `tls` does.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ impl Configs {
         let made = make(&["a.example"]);
         let clients = [&TLS13, &TLS12].map(|version| {
             let mut client = client_with(&[&made], &[version]);
-            // Else what happens would depend on what happened before.
+            // Otherwise a run would depend on the previous ones.
             client.resumption = Resumption::disabled();
             Arc::new(client)
         });
@@ -48,11 +48,11 @@ fn whatever_happens_on_the_way_what_was_said_comes_out_or_an_error() {
         failure_persistence: None,
         ..ProptestConfig::with_cases(60)
     });
-    let played = runner.run(&bytes, |bytes| {
+    let result = runner.run(&bytes, |bytes| {
         configs.check(&bytes);
         Ok(())
     });
-    played.unwrap();
+    result.unwrap();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::super::tests::{Made, make};
 use super::*;
 
-/// The first name of the certificate that a client gets who asks for `name`.
+/// Returns the first name of the certificate for a client that requests `name`.
 fn chosen(all: &[&Made], name: Option<&str>) -> Option<String> {
     let places = all.iter().map(|made| Some(Arc::new(made.pair()))).collect();
     let served = Served::new(places);

@@ -11,44 +11,44 @@ use super::super::session::SEALED_BYTES_MAX;
 use super::super::tests::{client as trusting, make, server_config};
 use super::*;
 
-/// The two ends, over a pipe that holds so many bytes.
+/// Returns both ends of a connection over a pipe with this capacity in bytes.
 async fn ends(pipe: usize) -> (TlsStream<DuplexStream>, client::TlsStream<DuplexStream>) {
     let made = make(&["a.example"]);
     let config = server_config(&made);
-    let (ours, theirs) = duplex(pipe);
+    let (server_end, client_end) = duplex(pipe);
     let connector = TlsConnector::from(Arc::new(trusting(&[&made])));
     let name = ServerName::try_from("a.example").unwrap();
     let (server, client) = tokio::join!(
-        TlsStream::accept(ours, config),
-        connector.connect(name, theirs)
+        TlsStream::accept(server_end, config),
+        connector.connect(name, client_end)
     );
     (server.unwrap(), client.unwrap())
 }
 
-/// Writes `bytes` bytes that count up, in pieces of any size.
+/// Writes `bytes` bytes with increasing values, in chunks of random size.
 async fn talk(mut to: impl AsyncWrite + Unpin, bytes: usize, mut rng: SmallRng) {
     let text: Vec<u8> = (0..bytes).map(|n| n.to_le_bytes()[0]).collect();
     let mut rest = &text[..];
     while !rest.is_empty() {
-        let piece;
-        (piece, rest) = rest.split_at(rng.random_range(1..=rest.len().min(90_000)));
-        to.write_all(piece).await.unwrap();
+        let chunk;
+        (chunk, rest) = rest.split_at(rng.random_range(1..=rest.len().min(90_000)));
+        to.write_all(chunk).await.unwrap();
         to.flush().await.unwrap();
     }
 }
 
-/// Reads `bytes` bytes that count up, in pieces of any size.
+/// Reads `bytes` bytes with increasing values, in chunks of random size.
 async fn hear(mut from: impl AsyncRead + Unpin, bytes: usize, mut rng: SmallRng) {
-    let mut heard = 0;
-    let mut room = vec![0; 70_000];
-    while heard < bytes {
-        let size = rng.random_range(1..=room.len().min(bytes - heard));
-        let read = from.read(&mut room[..size]).await.unwrap();
-        assert!(read > 0, "an end after {heard} bytes");
-        for (place, &byte) in room[..read].iter().enumerate() {
-            assert_eq!(byte, (heard + place).to_le_bytes()[0]);
+    let mut received = 0;
+    let mut buffer = vec![0; 70_000];
+    while received < bytes {
+        let size = rng.random_range(1..=buffer.len().min(bytes - received));
+        let read = from.read(&mut buffer[..size]).await.unwrap();
+        assert!(read > 0, "the stream ended after {received} bytes");
+        for (index, &byte) in buffer[..read].iter().enumerate() {
+            assert_eq!(byte, (received + index).to_le_bytes()[0]);
         }
-        heard += read;
+        received += read;
     }
 }
 
@@ -81,7 +81,7 @@ async fn part_of_a_record_is_kept_in_room_of_its_own_size() {
     client.flush().await.unwrap();
     let mut some = [0; 100];
     server.read_exact(&mut some).await.unwrap();
-    // The text was whole, so all of it is decrypted and what was not asked for waits.
+    // The record was complete, so all of it is decrypted and the unread part is buffered.
     assert_eq!(
         (
             server.session.sealed_bytes(),
@@ -100,11 +100,11 @@ async fn new_keys_are_taken_up_by_both_sides() {
         client.get_mut().1.refresh_traffic_keys().unwrap();
         client.write_all(b"ping").await.unwrap();
         client.flush().await.unwrap();
-        let mut heard = [0; 4];
-        server.read_exact(&mut heard).await.unwrap();
+        let mut received = [0; 4];
+        server.read_exact(&mut received).await.unwrap();
         server.write_all(b"pong").await.unwrap();
-        client.read_exact(&mut heard).await.unwrap();
-        assert_eq!(&heard, b"pong");
+        client.read_exact(&mut received).await.unwrap();
+        assert_eq!(&received, b"pong");
     }
     assert_eq!(server.kept_bytes(), 0);
 }
@@ -114,10 +114,14 @@ async fn an_end_that_is_said_is_an_end_and_one_that_is_cut_is_an_error() {
     let (mut server, mut client) = ends(1 << 16).await;
     client.write_all(b"last").await.unwrap();
     client.shutdown().await.unwrap();
-    let mut heard = Vec::new();
-    server.read_to_end(&mut heard).await.unwrap();
-    assert_eq!(heard, b"last");
-    assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 0, "it stays so");
+    let mut received = Vec::new();
+    server.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"last");
+    assert_eq!(
+        server.read(&mut [0; 8]).await.unwrap(),
+        0,
+        "the end is permanent"
+    );
 
     let (mut server, mut client) = ends(1 << 16).await;
     client.write_all(b"last").await.unwrap();
@@ -136,15 +140,15 @@ async fn a_record_that_was_tampered_with_ends_the_connection_and_the_client_is_t
     pipe.write_all(&[5; 32]).await.unwrap();
     let error = server.read(&mut [0; 8]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    // Closing it in order afterwards does no harm.
+    // An orderly shutdown afterwards succeeds.
     server.shutdown().await.unwrap();
     let error = server.write(b"more").await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-    let mut heard = Vec::new();
-    pipe.read_to_end(&mut heard).await.unwrap();
-    session.read_tls(&mut &heard[..]).unwrap();
-    let told = session.process_new_packets().unwrap_err();
-    assert!(matches!(told, rustls::Error::AlertReceived(_)), "{told}");
+    let mut received = Vec::new();
+    pipe.read_to_end(&mut received).await.unwrap();
+    session.read_tls(&mut &received[..]).unwrap();
+    let alert = session.process_new_packets().unwrap_err();
+    assert!(matches!(alert, rustls::Error::AlertReceived(_)), "{alert}");
 }
 
 #[tokio::test]
@@ -158,7 +162,7 @@ async fn after_an_error_nothing_is_heard_of_what_stood_before_it() {
     records.extend([5; 32]);
     pipe.write_all(&records).await.unwrap();
     for _ in 0..3 {
-        // Else the rest would follow with a gap where these ten bytes were.
+        // Otherwise the rest would follow without the first ten bytes.
         let error = server.read(&mut [0; 10]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
@@ -168,15 +172,15 @@ async fn after_an_error_nothing_is_heard_of_what_stood_before_it() {
 #[tokio::test]
 async fn a_handshake_message_without_end_is_not_kept() {
     let made = make(&["a.example"]);
-    let (ours, mut theirs) = duplex(1 << 16);
-    let accepting = TlsStream::accept(ours, server_config(&made));
+    let (server_end, mut client_end) = duplex(1 << 16);
+    let accepting = TlsStream::accept(server_end, server_config(&made));
     let sending = async {
-        // One hello of 16 MB, as far as the server lets it come, in records of 16 KB.
+        // One ClientHello of 16 MB in records of 16 KB, until the server refuses it.
         let mut sent = 0;
         let mut record = vec![0; 5 + 16_384];
         record[..5].copy_from_slice(&[0x16, 3, 1, 0x40, 0]);
         record[5..9].copy_from_slice(&[1, 0xff, 0xff, 0xff]);
-        while theirs.write_all(&record).await.is_ok() {
+        while client_end.write_all(&record).await.is_ok() {
             record[5..9].copy_from_slice(&[0; 4]);
             sent += record.len();
         }
@@ -190,23 +194,23 @@ async fn a_handshake_message_without_end_is_not_kept() {
     );
 }
 
-/// The beginning of a message that belongs to the protocol itself; its end never comes.
+/// The server may write while a record of the client is incomplete.
 #[tokio::test]
 async fn who_speaks_within_an_unfinished_message_is_served() {
     let (mut server, client) = ends(1 << 16).await;
     let (mut pipe, mut session) = client.into_inner();
-    // Half of a record, so that something is kept while the server talks.
+    // Half of a record, so that bytes are buffered while the server writes.
     session.writer().write_all(b"whole").unwrap();
     let mut records = Vec::new();
     session.write_tls(&mut records).unwrap();
     let (first, second) = records.split_at(records.len() / 2);
     pipe.write_all(first).await.unwrap();
-    let mut heard = [0; 5];
-    let read = tokio::time::timeout(std::time::Duration::ZERO, server.read_exact(&mut heard));
+    let mut received = [0; 5];
+    let read = tokio::time::timeout(std::time::Duration::ZERO, server.read_exact(&mut received));
     assert!(read.await.is_err());
     server.write_all(b"talks").await.unwrap();
     pipe.write_all(second).await.unwrap();
-    server.read_exact(&mut heard).await.unwrap();
-    assert_eq!(&heard, b"whole");
+    server.read_exact(&mut received).await.unwrap();
+    assert_eq!(&received, b"whole");
     assert_eq!(server.kept_bytes(), 0);
 }

@@ -21,12 +21,12 @@ fn watch(files: Files) -> Watch {
     Watch::begin(vec![files], shelf).unwrap().1
 }
 
-/// The name of the certificate in service.
+/// Returns the name of the active certificate.
 fn name(watch: &Watch) -> String {
     watch.shelf.pairs()[0].name().to_owned()
 }
 
-/// Looks by the clock, as often as given.
+/// Performs this many periodic scans.
 fn looks(watch: &mut Watch, times: usize) -> Vec<Looked> {
     (0..times).map(|_| watch.look(Trust::WhenSettled)).collect()
 }
@@ -61,11 +61,15 @@ fn a_bad_file_keeps_the_old_certificate_and_is_told_once() {
     let other = make(&["b.example"]);
     for bad in ["", "no certificate", &other.certificate] {
         std::fs::write(&files.certificate, bad).unwrap();
-        let seen = looks(&mut watch, 5);
-        assert_eq!(seen, [NOTHING, FAILED, NOTHING, NOTHING, NOTHING], "{bad}");
+        let results = looks(&mut watch, 5);
+        assert_eq!(
+            results,
+            [NOTHING, FAILED, NOTHING, NOTHING, NOTHING],
+            "{bad}"
+        );
         assert_eq!(name(&watch), "a.example");
     }
-    // Who asks is told again.
+    // A requested reload reports the error again.
     assert_eq!(watch.look(Trust::AtOnce), FAILED);
     std::fs::write(&files.key, &other.key).unwrap();
     assert_eq!(watch.look(Trust::AtOnce), RELOADED);
@@ -86,7 +90,7 @@ fn files_that_go_and_come_back_change_nothing() {
     }
 }
 
-/// The way Kubernetes mounts a secret: the files are links through `..data`, which is what is swapped.
+/// Kubernetes mounts a secret as links through `..data`, and replaces that link.
 #[cfg(unix)]
 #[test]
 fn links_are_followed_when_one_on_the_way_is_swapped() {
@@ -113,7 +117,7 @@ fn links_are_followed_when_one_on_the_way_is_swapped() {
     assert_eq!(name(&watch), "b.example");
 }
 
-/// The way certbot renews: the links of `live/` are moved to other files one after the other, and times may be kept.
+/// Certbot changes the links of `live/` to other files one after the other; the file times may be equal.
 #[cfg(unix)]
 #[test]
 fn a_link_that_leads_elsewhere_is_noticed_whatever_the_times_say() {

@@ -1,4 +1,4 @@
-//! One connection: its socket, its membership, and bytes only while a frame is partial or a write was short.
+//! One connection: its socket, its membership, and buffers only while a frame is incomplete or a write was short.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -10,14 +10,14 @@ use crate::swarms::{Member, Members};
 pub struct Connection {
     pub stream: TcpStream,
     pub upgraded: bool,
-    /// In the list of those that have something to write this round.
+    /// Whether it is in the list of connections with output in this loop iteration.
     pub touched: bool,
-    /// The rest of a write that was short; the poll tells when it goes on.
+    /// Whether a write was short; a writable event continues it.
     pub stuck: bool,
     pub member: Option<Member>,
-    /// The beginning of a frame whose end has not come.
+    /// The start of an incomplete frame.
     pub partial: Vec<u8>,
-    /// What is to be written. Without capacity while empty.
+    /// The output buffer; it has no capacity while empty.
     pub out: Vec<u8>,
 }
 
@@ -34,8 +34,8 @@ impl Connection {
         }
     }
 
-    /// Reads behind the partial frame, which is put to the front of `buffer`; returns how much is there, and whether
-    /// there may be more. `None` if the connection has ended.
+    /// Copies the incomplete frame to the front of `buffer` and reads behind it. Returns the length and whether there
+    /// may be more. Returns `None` if the connection has ended.
     pub fn read(&mut self, buffer: &mut [u8]) -> Option<(usize, bool)> {
         let partial = self.partial.len();
         buffer[..partial].copy_from_slice(&self.partial);
@@ -52,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// Writes what it can, once. False if the connection has ended.
+    /// Writes once. Returns false if the connection has ended.
     pub fn write(&mut self) -> bool {
         match self.stream.write(&self.out) {
             Ok(written) if written == self.out.len() => self.out.clear(),

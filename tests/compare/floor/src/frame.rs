@@ -1,14 +1,14 @@
-//! WebSocket frames: those of a client taken apart and unmasked in place, and the heads of those of a server.
+//! WebSocket frames: parses and unmasks client frames in place, and writes heads of server frames.
 
 pub const TEXT: u8 = 1;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
-/// Bytes unmasked at a time: the compiler makes vector instructions of it.
+/// Bytes unmasked at a time, so that the compiler uses vector instructions.
 const WIDE_BYTES: usize = 64;
 
-/// A whole frame at the beginning of some bytes.
+/// A complete frame at the start of a slice.
 pub struct Frame {
-    /// For a fragment this is an opcode that nobody knows.
+    /// For a fragment this is an unknown opcode.
     pub opcode: u8,
     key: [u8; 4],
     begin: usize,
@@ -16,7 +16,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// `None` if not all of it has come.
+    /// Returns `None` if the frame is incomplete.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (&first, &second) = (bytes.first()?, bytes.get(1)?);
         let (head, length) = match second & 0x7f {
@@ -40,7 +40,7 @@ impl Frame {
         })
     }
 
-    /// Takes the mask off and returns the payload.
+    /// Unmasks the payload and returns it.
     pub fn unmask<'a>(&self, bytes: &'a mut [u8]) -> &'a [u8] {
         let payload = &mut bytes[self.begin..self.end];
         let key = u64::from(u32::from_ne_bytes(self.key));
@@ -65,7 +65,7 @@ fn unmask_words(words: &mut [[u8; 8]], wide: u64) {
     }
 }
 
-/// Appends the head of a frame to a client.
+/// Appends the head of a server frame.
 pub fn head(opcode: u8, length: usize, out: &mut Vec<u8>) {
     match u16::try_from(length) {
         Ok(short @ ..126) => out.extend_from_slice(&[0x80 | opcode, short.to_le_bytes()[0]]),

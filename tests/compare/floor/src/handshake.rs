@@ -1,4 +1,4 @@
-//! The WebSocket handshake: a request that is taken for one, and the response it gets.
+//! The WebSocket handshake: parses the request and writes the response.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,13 +13,13 @@ const RESPONSE: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Accept: ";
 
-/// What a request at the beginning of some bytes comes to.
+/// The result of reading a request at the start of a slice.
 pub enum Request {
-    /// It has not come as a whole.
+    /// The request is incomplete.
     Partial,
-    /// It has no key.
+    /// The request has no key.
     Bad,
-    /// It takes so many bytes, and its response has been appended.
+    /// The length of the request, whose response was appended.
     Upgraded(usize),
 }
 
@@ -41,7 +41,7 @@ pub fn upgrade(bytes: &[u8], out: &mut Vec<u8>) -> Request {
     };
     let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
     let mut accept = [0; 28];
-    // 20 bytes always come to 28 digits.
+    // 20 bytes always give 28 digits.
     let _ = STANDARD.encode_slice(digest, &mut accept);
     for part in [RESPONSE, &accept, b"\r\n\r\n"] {
         out.extend_from_slice(part);

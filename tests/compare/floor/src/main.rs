@@ -1,7 +1,7 @@
-//! The floor: a relay that does only what the kernel makes everybody do, to measure trackers against.
+//! The floor: a minimal relay whose cost is mostly that of the kernel, as a baseline for trackers.
 //!
-//! It is no tracker. It reads the messages of `swarmhub load` and no others, checks nothing, limits nothing and
-//! looks at no JSON; but it keeps real swarms, and the load tool finds every message where it should be.
+//! It is not a tracker. It reads only the messages of `swarmhub load`, without checks, limits or JSON parsing. But it
+//! keeps real swarms, and the load generator receives every expected message.
 
 mod connection;
 mod frame;

@@ -1,9 +1,8 @@
-//! The messages of `swarmhub load`, told apart by where their fields stand. No JSON is read: a text of any other shape
-//! is none of ours.
+//! Parses the messages of `swarmhub load` by the position of their fields, without parsing JSON. Texts of another form
+//! are rejected.
 //!
-//! An answer begins with `{"action":"announce","info_hash":"…","peer_id":"…"`, an announce has the same after a few
-//! numbers, and the relayed messages begin so as well: that part is copied as it came. An identifier is compared as the
-//! JSON text it came as.
+//! An answer begins with `{"action":"announce","info_hash":"…","peer_id":"…"`. An announce has the same after a few
+//! numbers, and relayed messages begin with it: that part is copied unchanged. Identifiers are compared as JSON text.
 
 use memchr::memmem::Finder;
 
@@ -15,11 +14,11 @@ const OFFERS: &[u8] = br#""offers":["#;
 const SEEDER: &[u8] = br#""left":0"#;
 const STOPPED: &[u8] = br#""event":"stopped""#;
 const OFFER: &[u8] = br#"},{"offer"#;
-/// Everything of an announce but its offers is shorter than this.
+/// Maximum length of an announce without its offers.
 const FIELDS_BYTES_MAX: usize = 256;
 const ID_BYTES: usize = 20;
 
-/// A `peer_id`; those of the load tool need no escapes.
+/// A `peer_id`; those of the load generator need no escapes.
 pub type PeerId = [u8; ID_BYTES];
 
 pub struct Message<'a> {
@@ -43,7 +42,7 @@ pub enum Kind<'a> {
     },
 }
 
-/// Reads messages. Holds what searches for the fields, since that costs more to make than to use.
+/// The parser; stores the searchers of the fields, which cost more to create than to use.
 pub struct Reader {
     action: Finder<'static>,
     peer_id: Finder<'static>,
@@ -98,7 +97,7 @@ impl Reader {
         }
     }
 
-    /// Takes the next of an announce's offers, without its first brace: the relayed message from there on.
+    /// Removes and returns the next offer of an announce without its first brace: the end of the relayed message.
     pub fn next_offer<'a>(&self, offers: &mut &'a [u8]) -> Option<&'a [u8]> {
         let rest = offers.strip_prefix(b"{")?;
         if let Some(end) = self.offer.find(rest) {

@@ -1,5 +1,5 @@
-//! The event loop: reads whatever is ready into one shared buffer, has it served, and writes once to every connection
-//! that has got something, round by round.
+//! The event loop: in each iteration it reads ready connections into one shared buffer, serves them, and writes once to
+//! every connection with output.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// The largest message is about 11 kB for five offers.
 const READ_BYTES: usize = 128 * 1024;
 const LISTENER: Token = Token(usize::MAX);
-/// Output buffers kept for the next round, and how large one may be for that.
+/// Maximum number and size of output buffers kept for reuse.
 const SPARE_MAX: usize = 64;
 const SPARE_BYTES_MAX: usize = 32 * 1024;
 
@@ -27,11 +27,11 @@ pub struct Relay {
     listener: TcpListener,
     pub connections: Slab<Connection>,
     pub swarms: Swarms,
-    /// Connections that have something to write.
+    /// Connections with output.
     pub touched: Vec<u32>,
-    /// Empty buffers for them.
+    /// Empty output buffers for reuse.
     pub spare: Vec<Vec<u8>>,
-    /// The receivers of one announce's offers.
+    /// The receivers of the offers of one announce.
     pub chosen: Vec<u32>,
     pub reader: Reader,
 }
@@ -40,7 +40,7 @@ impl Relay {
     pub fn listen(address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
-        // Linux hands this down to what is accepted, which saves a call for each.
+        // On Linux accepted sockets inherit this, which saves a call for each.
         socket.set_tcp_nodelay(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -90,7 +90,7 @@ impl Relay {
     }
 
     fn accept(&mut self) {
-        // Out of descriptors is like nothing there: who waits is taken when the next one comes.
+        // Without descriptors, pending connections are accepted at the next event.
         while let Ok((stream, _)) = self.listener.accept() {
             let entry = self.connections.vacant_entry();
             let token = Token(entry.key());
@@ -105,7 +105,7 @@ impl Relay {
         }
     }
 
-    /// Reads and serves what there is. False if the connection is to end.
+    /// Reads and serves available data. Returns false if the connection must be closed.
     fn read(&mut self, slot: usize, closed: bool, buffer: &mut [u8]) -> bool {
         loop {
             let Some((there, more)) = self.connections[slot].read(buffer) else {
@@ -120,7 +120,7 @@ impl Relay {
                 }
                 self.connections[slot].partial = buffer[used..there].to_vec();
             }
-            // The poll tells an edge once: after a short read the next bytes make a new one, but an end does not.
+            // Events are edge-triggered: after a short read new data gives a new event, but an end does not.
             if !(more || closed && there > 0) {
                 return true;
             }
@@ -147,7 +147,7 @@ impl Relay {
                 } else {
                     Interest::READABLE
                 };
-                // An error shows when reading.
+                // An error will show when reading.
                 let _ =
                     self.poll
                         .registry()
@@ -164,10 +164,10 @@ impl Relay {
 
     fn close(&mut self, slot: usize) {
         self.swarms.leave(&mut self.connections, number(slot));
-        // Dropping the socket closes it, which also takes it out of the poll.
+        // Dropping the socket closes it, which also removes it from the poll.
         self.connections.remove(slot);
         if self.connections.is_empty() {
-            // An empty server holds no more than a new one.
+            // An empty server releases all memory.
             (self.connections, self.swarms, self.spare) = Default::default();
         }
     }

@@ -1,4 +1,4 @@
-//! What becomes of the bytes of one connection: the upgrade, then messages, each put where it belongs to be written.
+//! Serves the received bytes of one connection: the upgrade, then messages, queued at their receivers.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use crate::relay::{Relay, number};
 const INTERVAL_SECONDS: u32 = 3600;
 
 impl Relay {
-    /// Serves the whole messages in `bytes` and returns how long they are. `None` if the connection is to end.
+    /// Serves complete messages in `bytes` and returns their length, or `None` if the connection must be closed.
     pub fn serve(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
         let mut used = 0;
         if !self.connections[slot].upgraded {
@@ -67,7 +67,7 @@ impl Relay {
         let (complete, incomplete) = self.swarms.counts(swarm);
         let mut numbers = [0; 96];
         let mut rest = &mut numbers[..];
-        // Three numbers of ten digits at most fit.
+        // Three numbers of at most ten digits fit.
         let _ = write!(
             rest,
             r#"","complete":{complete},"incomplete":{incomplete},"interval":{INTERVAL_SECONDS}}}"#
@@ -104,7 +104,7 @@ impl Relay {
         }
     }
 
-    /// Notes that there is something to write, and gives it a buffer.
+    /// Marks a connection as having output, and gives it a buffer.
     pub fn touch(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         if !connection.touched {

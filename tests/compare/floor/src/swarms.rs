@@ -1,4 +1,4 @@
-//! The swarms: members by place for a random choice, and by `peer_id` for an answer. A connection is in one swarm at most.
+//! The swarms: members by index for a random choice, and by `peer_id` for answers. A connection has at most one swarm.
 
 use std::hash::BuildHasher;
 
@@ -20,7 +20,7 @@ struct Swarm {
     seeders: u32,
 }
 
-/// Looks up the membership of a connection, which is kept with the connection.
+/// Looks up the membership of a connection, which is stored with the connection.
 pub trait Members {
     fn member(&self, connection: u32) -> Option<&Member>;
     fn member_mut(&mut self, connection: u32) -> &mut Option<Member>;
@@ -35,7 +35,7 @@ pub struct Swarms {
 }
 
 impl Swarms {
-    /// Joins, or stays; returns the number of the swarm.
+    /// Joins a swarm or updates the membership; returns the number of the swarm.
     pub fn join(
         &mut self,
         members: &mut impl Members,
@@ -81,7 +81,7 @@ impl Swarms {
         swarm
     }
 
-    /// Leaves; nothing happens to who is in no swarm.
+    /// Leaves the swarm, if the connection is in one.
     pub fn leave(&mut self, members: &mut impl Members, connection: u32) {
         let Some(member) = members.member_mut(connection).take() else {
             return;
@@ -106,7 +106,7 @@ impl Swarms {
         }
     }
 
-    /// Seeders and leechers.
+    /// Returns seeders and leechers.
     pub fn counts(&self, swarm: u32) -> (u32, u32) {
         let swarm = &self.all[swarm as usize];
         (
@@ -115,7 +115,7 @@ impl Swarms {
         )
     }
 
-    /// A random member, neither `from` nor one of those chosen before. `None` if there is no other.
+    /// Returns a random member other than `from` and those in `chosen`, or `None` if there is none.
     pub fn choose(&self, swarm: u32, from: u32, chosen: &[u32]) -> Option<u32> {
         let all = &self.all[swarm as usize].connections;
         if chosen.len() + 1 >= all.len() {
@@ -129,7 +129,7 @@ impl Swarms {
         }
     }
 
-    /// The connection under this `peer_id` in the swarm that `near` is in.
+    /// Returns the connection with this `peer_id` in the swarm of `near`.
     pub fn find(&self, members: &impl Members, near: u32, peer_id: &PeerId) -> Option<u32> {
         let swarm = members.member(near)?.swarm;
         let hash = self.hasher.hash_one((swarm, *peer_id));

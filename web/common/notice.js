@@ -1,18 +1,19 @@
 // @ts-check
-// <swarm-notices>: what is wrong, each with its remedy as a button. It shows the notices it is given; which
-// there are is decided elsewhere. Fires `notice-action` with the id of the button, and `notice-shown` with the title
-// of what is new and no error: errors are alerts, the rest is for the live region of the surroundings.
+// <swarm-notices>: shows the notices it is given, each with its remedy as a button. Fires `notice-action` with the id of
+// the button. Fires `notice-shown` with the title of each new notice that is not an error, for the live region of the
+// page; errors are alerts themselves.
 
-import { button, define, h, setText, tell } from './dom.js'
+import { button, define, emit, h, setText } from './dom.js'
+import { SwarmElement } from './element.js'
 
-/** @typedef {import('../lib/texts.js').Notice} Notice */
+/** @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, action?: { id: string, label: string } }} Notice */
 
-export class SwarmNotices extends HTMLElement {
+export class SwarmNotices extends SwarmElement {
   /** @type {Map<string, { box: HTMLElement, text: HTMLElement }>} by title: a countdown changes the text only */
   #shown = new Map()
 
   /** @param {Array<Notice | null>} notices */
-  update (notices) {
+  update(notices) {
     const wanted = /** @type {Notice[]} */ (notices.filter(notice => notice !== null))
     for (const [title, { box }] of this.#shown) {
       if (wanted.some(notice => notice.title === title)) continue
@@ -27,15 +28,18 @@ export class SwarmNotices extends HTMLElement {
   }
 
   /** @param {Notice} notice */
-  #show ({ tone, title, text: words, action }) {
+  #show({ tone, title, text: words, action }) {
     const text = h('p', {}, words)
-    const box = h('div', { class: `notice ${tone}`, 'data-notice': title, role: tone === 'error' ? 'alert' : null },
+    const box = h(
+      'div',
+      { class: `notice ${tone}`, 'data-notice': title, role: tone === 'error' ? 'alert' : null },
       h('h2', { class: 'notice-title' }, title),
       text,
-      action ? button(action.label, () => tell(this, 'notice-action', action.id), { id: action.id }) : null)
+      action ? button(action.label, () => emit(this, 'notice-action', action.id), { id: action.id }) : null
+    )
     this.append(box)
     // The title alone, once; a text that counts down would be read again and again.
-    if (tone !== 'error') tell(this, 'notice-shown', title)
+    if (tone !== 'error') emit(this, 'notice-shown', title)
     const shown = { box, text }
     this.#shown.set(title, shown)
     return shown

@@ -1,0 +1,94 @@
+// @ts-check
+// <dashboard-refusals>: the table of refused connections and requests: what, how often, when last, and what to do.
+
+import { define, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { poll } from '../core/poll.js'
+import { formatCount } from '../lib/numbers.js'
+import { kindText } from '../lib/refusals.js'
+import { formatMoment } from '../lib/times.js'
+import { MessageLine } from './message.js'
+import { hint } from './parts.js'
+import { Table } from './table.js'
+
+/** @typedef {import('../lib/refusals.js').Refusal} Refusal */
+/** @typedef {import('../lib/refusals.js').Refusals} Refusals */
+/** @typedef {import('../core/api.js').ApiError} ApiError */
+
+const POLL_SECONDS = 5
+const NOT_SUPPORTED = 'This server does not report refusals.'
+
+export class RefusalTable extends SwarmElement {
+  #app
+  #message = new MessageLine()
+  #since = hint('')
+  #table = refusalTable()
+
+  /** @param {import('../app.js').App} app */
+  constructor(app) {
+    super()
+    this.#app = app
+  }
+
+  /** @override */
+  build() {
+    this.append(this.#since, this.#message, this.#table)
+  }
+
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    poll(POLL_SECONDS, () => this.#load(), signal)
+  }
+
+  async #load() {
+    try {
+      const { refusals, since } = /** @type {Refusals} */ (await this.#app.api.get('refusals'))
+      this.#table.update(refusals)
+      setText(this.#since, `Counted since ${formatMoment(since)}.`)
+      this.#message.clear()
+    } catch (error) {
+      // The server is older than this page.
+      if (/** @type {ApiError} */ (error).status === 404) return this.#table.showUnknown(NOT_SUPPORTED)
+      this.#message.showError(error)
+      this.#table.showUnknown()
+    }
+  }
+}
+
+const refusalTable = () =>
+  new Table(
+    /** @type {import('./table.js').Options<Refusal>} */ ({
+      name: 'Refused',
+      key: refusal => `${refusal.kind} ${refusal.detail}`,
+      sort: { by: 'last', order: 'desc' },
+      empty: 'No refusals.',
+      filter: 'Find a refusal',
+      columns: [
+        { key: 'kind', label: 'Kind', value: refusal => kindText(refusal.kind) },
+        {
+          key: 'detail',
+          label: 'Client',
+          value: refusal => refusal.detail,
+          text: refusal => refusal.detail || '–',
+          look: 'wide'
+        },
+        {
+          key: 'count',
+          label: 'Times',
+          value: refusal => refusal.count,
+          text: refusal => formatCount(refusal.count),
+          look: 'number'
+        },
+        { key: 'last', label: 'Last', value: refusal => refusal.last, text: refusal => formatMoment(refusal.last) },
+        {
+          key: 'text',
+          label: 'Meaning',
+          value: refusal => refusal.text,
+          text: refusal => refusal.text || '–',
+          look: 'wide'
+        }
+      ]
+    })
+  )
+
+define('dashboard-refusals', RefusalTable)
